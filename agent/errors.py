@@ -1,0 +1,82 @@
+"""One error tree. Each class has a stable code; which HTTP status that is, only `api.problems` knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.types import ErrorCode, Failure
+
+
+class AgentError(Exception):
+    """Base of everything that cast-agent raises on purpose; `str()` is a sentence for a person."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+    @property
+    def failure(self) -> Failure:
+        return Failure(self.code, str(self))
+
+
+class ConfigError(AgentError):
+    """The configuration cannot be used; the text names the key, the problem and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one field of a request; `field` is empty when it is the body as a whole."""
+
+    field: str
+    message: str
+
+
+class InvalidRequestError(AgentError):
+    """The request cannot be understood; `errors` names each field."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+    def __init__(self, message: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+
+class SessionNotFoundError(AgentError):
+    """There is no session of that id."""
+
+    code = ErrorCode.SESSION_NOT_FOUND
+
+
+class ReplacedError(AgentError):
+    """A newer start took the place of the one that somebody waits for."""
+
+    code = ErrorCode.REPLACED
+
+
+class InvalidTransitionError(AgentError):
+    """That cannot be done in the state that things are in."""
+
+    code = ErrorCode.INVALID_TRANSITION
+
+
+class PlayerUnavailableError(AgentError):
+    """There is no display, or no player can be started; the text says what to do."""
+
+    code = ErrorCode.PLAYER_UNAVAILABLE
+
+
+class PlayerTimeoutError(AgentError):
+    """A player process did not answer in time, or died."""
+
+    code = ErrorCode.PLAYER_TIMEOUT
+
+
+class MediaError(AgentError):
+    """The media cannot be played; the code is one of the `media_` codes."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self._code = code
+
+    @property
+    def failure(self) -> Failure:
+        return Failure(self._code, str(self))

@@ -1,0 +1,98 @@
+"""Players as others know them: a process that plays one thing, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.types import MediaType, PlayerHealth, Quality, StreamType
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a player is asked to play."""
+
+    url: str
+    quality: Quality
+    volume: float
+    """0.0-1.0; heard from the moment that the player is given the sound."""
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the player found when it opened its media."""
+
+    media_type: MediaType
+    has_audio: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The latest report of a player, at most 0.5 s old while it lives. Counters only ever grow."""
+
+    pictures: int = 0
+    """Pictures displayed."""
+    audio_buffers: int = 0
+    """Audio buffers played."""
+    position: float | None = None
+    """Seconds; None when live or unknown."""
+    duration: float | None = None
+    """Seconds; None when live or unknown."""
+    stream_type: StreamType | None = None
+    hardware_decoding: str | None = None
+    at: float = 0.0
+    """Monotonic time at which the report arrived."""
+
+
+class Player(Protocol):
+    """One player process. It plays one thing and is then killed: ending a stream is ending its process."""
+
+    @property
+    def engine(self) -> str:
+        """Kind of player, such as `vlc`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    async def load(self, media: Media, xid: int) -> None:
+        """Begin to open the media, silent, drawing into window `xid`. Called once."""
+
+    async def opened(self) -> Opened:
+        """Return when a picture is about to be drawn, or when audio without video is ready to be heard.
+
+        Waits without limit: the caller bounds it. Raises MediaError, or PlayerTimeoutError when the process hangs
+        or dies.
+        """
+
+    async def set_sound(self, on: bool) -> None:
+        """Give the player the sound, or take it away. Without the sound it holds no audio device.
+
+        Audio without video begins at its beginning when it is given the sound. A muted media has no sound.
+        Raises PlayerTimeoutError.
+        """
+
+    async def set_volume(self, volume: float, muted: bool) -> None:
+        """Change volume (0.0-1.0) and mute. Raises PlayerTimeoutError."""
+
+    async def finished(self) -> None:
+        """Return when the media has come to its end. Raises as `opened` does when it broke instead."""
+
+    async def kill(self) -> None:
+        """End the process, with SIGKILL, and reap it. Idempotent; bounded; never raises."""
+
+
+class PlayerSource(Protocol):
+    """Where players come from."""
+
+    @property
+    def health(self) -> PlayerHealth: ...
+
+    async def take(self) -> Player:
+        """A player that is ready: the warm spare, or a new one when there is none.
+
+        Raises PlayerUnavailableError when players cannot be started.
+        """

@@ -1,0 +1,211 @@
+"""The words of cast-agent: enums for states on the wire, ids, and the frozen records that rooms hand each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+SessionId = NewType("SessionId", str)
+"""A UUID in its canonical text form; one per accepted start, never used again."""
+
+
+class PlayerState(StrEnum):
+    """What a player does now. There is no error and no ended state: those are an end with a reason."""
+
+    IDLE = "idle"
+    """Nothing is loaded."""
+    LOADING = "loading"
+    """Loaded; nothing has reached the screen or the loudspeaker yet."""
+    BUFFERING = "buffering"
+    """Something was shown or heard, and nothing advances at the moment."""
+    PLAYING = "playing"
+    """What is meant to reach a person advances."""
+    PAUSED = "paused"
+    """Stands still because somebody asked for it."""
+
+
+class SessionState(StrEnum):
+    """Where a session is in its one-way life."""
+
+    PENDING = "pending"
+    """Accepted; its task has not begun."""
+    STARTING = "starting"
+    """Being prepared, unseen and unheard."""
+    ACTIVE = "active"
+    """It has the screen and the sound."""
+    WAITING = "waiting"
+    """Interrupted; underneath."""
+    STOPPING = "stopping"
+    """Its player is being ended."""
+    ENDED = "ended"
+    """Over, with a reason; it never leaves this state."""
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    """Its duration is over."""
+    FAILED = "failed"
+    """With an error code and a sentence."""
+    SHUTDOWN = "shutdown"
+
+
+class Quality(StrEnum):
+    """Which rendition to choose and how far behind live to stay."""
+
+    AUTO = "auto"
+    FULL_HD = "1080p"
+    HD = "720p"
+    LOW_LATENCY = "low-latency"
+
+
+class MediaType(StrEnum):
+    """What a stream turned out to be."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    IMAGE = "image"
+    WEB = "web"
+
+
+class StreamType(StrEnum):
+    """Whether a stream has an end and positions, or happens now."""
+
+    LIVE = "live"
+    BUFFERED = "buffered"
+
+
+class ErrorCode(StrEnum):
+    """Stable, machine-readable; the sentence beside it may change, the code does not."""
+
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    SESSION_NOT_FOUND = "session_not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    INVALID_TRANSITION = "invalid_transition"
+    REPLACED = "replaced"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    NOT_SUPPORTED = "not_supported"
+    INTERNAL = "internal"
+
+    UNAUTHORIZED = "unauthorized"
+    PROTECTED_MODE = "protected_mode"
+    FORBIDDEN_ORIGIN = "forbidden_origin"
+    FORBIDDEN_HOST = "forbidden_host"
+
+    PLAYER_UNAVAILABLE = "player_unavailable"
+    PLAYER_TIMEOUT = "player_timeout"
+
+    MEDIA_NOT_FOUND = "media_not_found"
+    MEDIA_UNAUTHORIZED = "media_unauthorized"
+    MEDIA_UNSUPPORTED = "media_unsupported"
+    MEDIA_NETWORK = "media_network"
+    MEDIA_DECODE = "media_decode"
+    MEDIA_STALLED = "media_stalled"
+    MEDIA_FORBIDDEN = "media_forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong: a stable code and a sentence that says what to do. The sentence holds no credentials."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A validated wish to play something."""
+
+    url: str
+    """Absolute, its scheme allowed, without control characters; may hold credentials: never log it as it is."""
+    quality: Quality = Quality.AUTO
+    duration: float | None = None
+    """Seconds > 0, counted from the first frame; None plays until it ends or is stopped."""
+    title: str | None = None
+    volume: float = 1.0
+    """0.0-1.0."""
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSnapshot:
+    """One session as it is at one moment."""
+
+    session_id: SessionId
+    url: str
+    """Without credentials."""
+    title: str | None
+    quality: Quality
+    session_state: SessionState
+    state: PlayerState
+    started_at: datetime
+    """When the start was accepted, UTC."""
+    volume_level: float
+    muted: bool
+    first_frame_at: datetime | None = None
+    time_to_first_frame: float | None = None
+    """Seconds from acceptance to the first frame (for audio: to the first sound)."""
+    position: float | None = None
+    """Seconds into the media; None when live or unknown."""
+    position_updated_at: datetime | None = None
+    duration: float | None = None
+    """Length of the media in seconds; None when live or unknown."""
+    expires_at: datetime | None = None
+    """When the cast ends by itself, UTC."""
+    frames_displayed: int = 0
+    media_type: MediaType | None = None
+    stream_type: StreamType | None = None
+    engine: str | None = None
+    hardware_decoding: str | None = None
+    """Name of the hardware decoder in use; None when the CPU decodes or nothing is decoded yet."""
+    attempt: int = 1
+    ended_at: datetime | None = None
+    reason: EndReason | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSnapshot:
+    """What is on, what waits and what ended last."""
+
+    stream: SessionSnapshot | None = None
+    """The newest accepted session that has not ended; it may still be starting while `on_screen` is another."""
+    on_screen: SessionSnapshot | None = None
+    """The session that has the screen and the sound."""
+    interrupted: tuple[SessionSnapshot, ...] = ()
+    last: SessionSnapshot | None = None
+    """The session that ended last."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayHealth:
+    """Whether there is a screen, and what to do when there is none."""
+
+    available: bool
+    display: str | None = None
+    """The X display in use, such as `:0`."""
+    width: int = 0
+    height: int = 0
+    message: str = ""
+    """A sentence for a person; says what to do when the display is not available."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerHealth:
+    """Whether a start would get a player, and what to do when it would not."""
+
+    available: bool
+    spare_ready: bool = False
+    engine: str = ""
+    version: str = ""
+    features: dict[str, bool | str] = field(default_factory=dict)
+    """What the engine says of itself, such as `rtsp`."""
+    message: str = ""
