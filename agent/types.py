@@ -186,6 +186,16 @@ class TrackerSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """Who this box is."""
+
+    id: str
+    """Stable across restarts and renames."""
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class DisplayHealth:
     """Whether there is a screen, and what to do when there is none."""
 
