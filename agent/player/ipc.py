@@ -1,0 +1,151 @@
+"""The language of the daemon and its player processes: one JSON object a line, over an inherited socket pair.
+
+Not stdin and stdout, because native code writes there when it pleases. This module is imported by the player
+processes too, so it stays light.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_LINE_BYTES = 64 * 1024
+"""The longest line either side accepts: a URL of 2,048 characters, escaped, with room to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there? Answered by the very thread that calls the media library, or a hang would look healthy."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Play the pre-roll, silent, into window `xid`, so that the first real stream finds everything loaded."""
+
+    xid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Begin to play `url`, silent, into window `xid`."""
+
+    url: str
+    xid: int
+    quality: str
+    volume: float
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Take the sound, or let go of it and of the audio device."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Change volume (0.0-1.0) and mute."""
+
+    level: float
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First words of a player process: the media library is loaded."""
+
+    engine: str
+    version: str
+    features: dict[str, bool | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """The pre-roll is over; `ok` tells whether it was shown."""
+
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A `Sound` or `Volume` was carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedReport:
+    """A picture is about to be drawn, or audio without video is ready to be heard."""
+
+    media_type: str
+    has_audio: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """How far it is; sent at least every 0.5 s while something is loaded."""
+
+    pictures: int
+    audio_buffers: int
+    position: float | None
+    duration: float | None
+    stream_type: str | None
+    hardware_decoding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The media came to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The media cannot be played, or broke."""
+
+    code: str
+    message: str
+
+
+Command = Ping | Warm | Load | Sound | Volume
+Report = Hello | Warmed | Pong | Done | OpenedReport | ProgressReport | Finished | Failed
+
+_COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (Ping, Warm, Load, Sound, Volume)}
+_REPORTS: dict[str, type[Report]] = {
+    r.__name__: r for r in (Hello, Warmed, Pong, Done, OpenedReport, ProgressReport, Finished, Failed)
+}
+
+
+def encode(message: Command | Report) -> bytes:
+    """One line, its newline included."""
+    fields: dict[str, Any] = {f.name: getattr(message, f.name) for f in dataclasses.fields(message)}
+    return json.dumps({"is": type(message).__name__, **fields}).encode() + b"\n"
+
+
+def decode_command(line: bytes) -> Command:
+    """Raises ValueError for a line that is no command."""
+    return _decode(line, _COMMANDS)
+
+
+def decode_report(line: bytes) -> Report:
+    """Raises ValueError for a line that is no report."""
+    return _decode(line, _REPORTS)
+
+
+def _decode(line: bytes, kinds: dict[str, type[Any]]) -> Any:
+    message = json.loads(line)
+    if not isinstance(message, dict) or (kind := kinds.get(message.pop("is", ""))) is None:
+        raise ValueError(f"not a message: {line[:80]!r}")
+    try:
+        return kind(**message)
+    except TypeError as e:
+        raise ValueError(str(e)) from e

@@ -1,0 +1,1 @@
+"""The `vlc` engine: a player process around libVLC."""

@@ -1,0 +1,64 @@
+"""What libVLC is told: the arguments of its instance and the options of each media. Nothing of a caller's text
+goes in here, because libVLC trusts these options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.types import Quality
+
+LIVE_CACHING_MS = 100
+"""For `low-latency`: 207 ms behind live against 1,078 ms with libVLC's own 1,000 ms; 0 breaks playback."""
+
+_GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
+"""Render nodes of Mesa and NVIDIA; the stateful codecs and VideoCore of a Raspberry Pi."""
+
+
+def instance_arguments(*, audio_output: str, dev: Path = Path("/dev")) -> list[str]:
+    """Arguments for libVLC's instance. An unknown one makes libVLC refuse to start without a word."""
+    arguments = [
+        "--quiet",
+        "--no-video-title-show",
+        "--no-osd",
+        "--no-disable-screensaver",  # otherwise one dbus-launch for each video output
+        "--keystore=memory",  # otherwise a 401 asks a wallet over D-Bus, and waits for ever without a session bus
+        "--no-lua",  # no scripts that take apart web sites
+        "--no-metadata-network-access",
+        "--no-sub-autodetect-file",
+        "--no-mouse-events",
+        "--no-keyboard-events",
+        "--image-duration=-1",  # a still image stays
+    ]
+    if audio_output == "none":
+        arguments.append("--no-audio")
+    elif audio_output != "auto":
+        arguments.append(f"--aout={audio_output}")
+    if not has_gpu(dev):
+        # Where nothing can decode in hardware, libVLC still builds and drops two video outputs to find that out.
+        arguments.append("--avcodec-hw=none")
+    return arguments
+
+
+def has_gpu(dev: Path = Path("/dev")) -> bool:
+    """Whether the machine has a device that could decode video."""
+    return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
+
+
+def media_options(quality: Quality) -> list[str]:
+    """Options of one media. It starts without sound: the audio device is opened when the stream is shown."""
+    options = [":no-audio"]
+    match quality:
+        case Quality.FULL_HD:
+            options += _at_most(1080)
+        case Quality.HD:
+            options += _at_most(720)
+        case Quality.LOW_LATENCY:
+            options += [f":network-caching={LIVE_CACHING_MS}", f":live-caching={LIVE_CACHING_MS}"]
+        case Quality.AUTO:
+            pass
+    return options
+
+
+def _at_most(height: int) -> list[str]:
+    # `highest` reaches the cap with the first segment; libVLC's own logic begins with the lowest rendition.
+    return [f":adaptive-maxheight={height}", ":adaptive-logic=highest", f":preferred-resolution={height}"]
