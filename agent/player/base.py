@@ -64,8 +64,8 @@ class Player(Protocol):
     async def opened(self) -> Opened:
         """Return when a picture is about to be drawn, or when audio without video is ready to be heard.
 
-        Waits without limit: the caller bounds it. Raises MediaError, or PlayerTimeoutError when the process hangs
-        or dies.
+        Waits without limit: the caller bounds it. Raises MediaError, PlayerTimeoutError when the process
+        hangs, PlayerUnavailableError when it died.
         """
 
     async def set_sound(self, on: bool) -> None:

@@ -133,12 +133,14 @@ def encode(message: Command | Report) -> bytes:
 
 def decode_command(line: bytes) -> Command:
     """Raises ValueError for a line that is no command."""
-    return _decode(line, _COMMANDS)
+    command: Command = _decode(line, _COMMANDS)
+    return command
 
 
 def decode_report(line: bytes) -> Report:
     """Raises ValueError for a line that is no report."""
-    return _decode(line, _REPORTS)
+    report: Report = _decode(line, _REPORTS)
+    return report
 
 
 def _decode(line: bytes, kinds: dict[str, type[Any]]) -> Any:

@@ -71,7 +71,8 @@ def nothing_shown(url: str, *, is_playlist: bool) -> Failure:
     """It "played" to its end and there was nothing to see or hear."""
     if is_playlist:
         return Failure(
-            ErrorCode.MEDIA_UNSUPPORTED, "This is a playlist: ask for the address of one of its entries instead."
+            ErrorCode.MEDIA_UNSUPPORTED,
+            "This is a playlist: ask for the address of one of its entries instead.",
         )
     return Failure(
         ErrorCode.MEDIA_UNSUPPORTED,
@@ -90,18 +91,18 @@ def broke_off(url: str, *, position: float, duration: float) -> Failure:
 def _http(status: int, where: str) -> Failure:
     match status:
         case 401 | 407:
-            return Failure(
-                ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered {status}: check user name and password."
-            )
+            return Failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered {status}: check user name and password.")
         case 403:
             return Failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered 403: it does not allow this box to watch.")
         case 404 | 410:
             return Failure(
-                ErrorCode.MEDIA_NOT_FOUND, f"{where} answered {status}: there is nothing at this address; check the path."
+                ErrorCode.MEDIA_NOT_FOUND,
+                f"{where} answered {status}: there is nothing at this address; check the path.",
             )
         case _ if status >= 500:
             return Failure(
-                ErrorCode.MEDIA_NETWORK, f"{where} answered {status}: it has a problem of its own; try again later."
+                ErrorCode.MEDIA_NETWORK,
+                f"{where} answered {status}: it has a problem of its own; try again later.",
             )
         case _:
             return Failure(ErrorCode.MEDIA_NETWORK, f"{where} answered {status} instead of sending the stream.")

@@ -1,0 +1,339 @@
+"""The daemon's end of one player process: spawning it, hearing it, noticing that it hangs or died, killing it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.player import ipc
+from agent.player.base import Media, Opened, Progress
+from agent.types import ErrorCode, MediaType, StreamType
+
+PING_AFTER_S = 2.0
+"""Silence after which a player is asked whether it is there. One that plays reports four times a second."""
+
+PONG_TIMEOUT_S = 3.0
+"""Calls of libVLC that the player makes take 5-50 ms on a busy Raspberry Pi; 3 s is a hang."""
+
+DONE_TIMEOUT_S = 2.0
+"""For opening or closing an audio device: 150 ms is usual, a sound server that wakes up needs up to 1 s."""
+
+HELLO_TIMEOUT_S = 10.0
+"""Python and libVLC from a cold SD card; 0.1 s warm."""
+
+REAP_TIMEOUT_S = 2.0
+"""SIGKILL needs 15-19 ms; a process inside a stuck driver cannot be reaped and is left to the kernel."""
+
+_STDERR_LINES = 12
+
+log = structlog.get_logger(__name__)
+R = TypeVar("R", bound=ipc.Report)
+T = TypeVar("T")
+
+
+class ProcessPlayer:
+    """A player in a process of its own; see `agent.player.base.Player` for the contract."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._hello: ipc.Hello | None = None
+        self._progress = Progress()
+        self._opened: asyncio.Future[Opened] = _future()
+        self._finished: asyncio.Future[None] = _future()
+        self._gone: asyncio.Future[AgentError] = _future()
+        self._answer: asyncio.Future[ipc.Report] | None = None
+        self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._killed = False
+        self._heard = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str]) -> ProcessPlayer:
+        """Start `command` with `--fd N --parent PID` appended and wait for its hello.
+
+        Raises PlayerUnavailableError when it cannot be started or says nothing within HELLO_TIMEOUT_S.
+        """
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=ipc.MAX_LINE_BYTES)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *("--fd", str(theirs.fileno()), "--parent", str(os.getpid())),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(environment),
+                start_new_session=True,  # a group of its own: killed with whatever it starts
+            )
+        except OSError as e:
+            writer.close()
+            raise PlayerUnavailableError(f"The player process cannot be started: {e}.") from e
+        except BaseException:
+            writer.close()
+            raise
+        finally:
+            theirs.close()
+        player = cls(process, reader, writer)
+        try:
+            await player._begin()
+        except BaseException:
+            await player.kill()
+            raise
+        return player
+
+    @property
+    def engine(self) -> str:
+        return self._said_hello.engine
+
+    @property
+    def version(self) -> str:
+        return self._said_hello.version
+
+    @property
+    def features(self) -> Mapping[str, bool | str]:
+        return self._said_hello.features
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def progress(self) -> Progress:
+        return self._progress
+
+    async def warm(self, xid: int, *, timeout_s: float) -> bool:
+        """Play the pre-roll into window `xid`; tells whether it was shown. Raises PlayerTimeoutError."""
+        return (await self._ask(ipc.Warm(xid), ipc.Warmed, timeout_s)).ok
+
+    async def load(self, media: Media, xid: int) -> None:
+        self._send(ipc.Load(url=media.url, xid=xid, quality=media.quality, volume=media.volume, muted=media.muted))
+
+    async def opened(self) -> Opened:
+        return await self._unless_gone(self._opened)
+
+    async def finished(self) -> None:
+        await self._unless_gone(self._finished)
+
+    async def set_sound(self, on: bool) -> None:
+        await self._ask(ipc.Sound(on), ipc.Done, DONE_TIMEOUT_S)
+
+    async def set_volume(self, volume: float, muted: bool) -> None:
+        await self._ask(ipc.Volume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
+
+    async def gone(self) -> AgentError:
+        """Wait until the process hangs or is dead; tells why."""
+        return await asyncio.shield(self._gone)
+
+    async def kill(self) -> None:
+        if not self._killed:
+            self._killed = True
+            if self._process.returncode is None:
+                _kill_group(self._process.pid)
+        try:
+            await asyncio.wait_for(self._process.wait(), REAP_TIMEOUT_S)
+        except TimeoutError:
+            log.error("player_unkillable", pid=self._process.pid)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._writer.close()
+        for future in (self._opened, self._finished):
+            _retrieve(future)
+
+    # --- hearing it ---
+
+    @property
+    def _said_hello(self) -> ipc.Hello:
+        if self._hello is None:
+            raise PlayerUnavailableError("The player process has not said hello yet.")
+        return self._hello
+
+    async def _begin(self) -> None:
+        self._answer = hello = asyncio.get_running_loop().create_future()
+        for name, coroutine in (
+            ("reports", self._read_reports()),
+            ("stderr", self._read_stderr()),
+            ("death", self._watch_death()),
+            ("silence", self._watch_silence()),
+        ):
+            self._tasks.append(asyncio.create_task(coroutine, name=f"player-{self.pid}-{name}"))
+        gone = asyncio.ensure_future(self.gone())
+        try:
+            done, _ = await asyncio.wait({hello, gone}, timeout=HELLO_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            self._answer = None
+        if hello not in done:
+            why = str(gone.result()) if gone in done else f"It said nothing for {HELLO_TIMEOUT_S:.0f} s."
+            raise PlayerUnavailableError(f"The player process did not start. {why}")
+
+    async def _read_reports(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                self._heard.set()
+                self._hear(ipc.decode_report(line))
+        except ConnectionError:
+            return  # it died: its death is watched
+        except ValueError as e:
+            self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {e}."))
+
+    def _hear(self, report: ipc.Report) -> None:
+        match report:
+            case ipc.Hello():
+                self._hello = report
+                self._reply(report)
+            case ipc.Warmed() | ipc.Done():
+                self._reply(report)
+            case ipc.ProgressReport():
+                self._progress = Progress(
+                    pictures=report.pictures,
+                    audio_buffers=report.audio_buffers,
+                    position=report.position,
+                    duration=report.duration,
+                    stream_type=StreamType(report.stream_type) if report.stream_type else None,
+                    hardware_decoding=report.hardware_decoding,
+                    at=asyncio.get_running_loop().time(),
+                )
+            case ipc.OpenedReport():
+                _resolve(self._opened, Opened(MediaType(report.media_type), report.has_audio))
+            case ipc.Finished():
+                _resolve(self._finished, None)
+            case ipc.Failed():
+                error = MediaError(ErrorCode(report.code), report.message)
+                _reject(self._opened, error)
+                _reject(self._finished, error)
+            case ipc.Pong():
+                pass  # heard, that is all that counts
+
+    async def _read_stderr(self) -> None:
+        assert self._process.stderr is not None
+        while line := await self._process.stderr.readline():
+            self._last_words.append(line.decode(errors="replace").rstrip())
+
+    async def _watch_death(self) -> None:
+        code = await self._process.wait()
+        await asyncio.sleep(0)  # what it said last may still be in the pipe
+        if not self._killed:
+            why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            words = next((line for line in reversed(self._last_words) if line.strip()), "")
+            log.warning("player_died", pid=self.pid, why=why, last_words=list(self._last_words))
+            self._is_gone(
+                PlayerUnavailableError(f"The player process died ({why}). {words}".rstrip()),
+            )
+
+    async def _watch_silence(self) -> None:
+        ping_id = 0
+        while not self._gone.done():
+            if await self._hears_something(PING_AFTER_S):
+                continue
+            ping_id += 1
+            self._send(ipc.Ping(ping_id))
+            if not await self._hears_something(PONG_TIMEOUT_S):
+                log.warning("player_hangs", pid=self.pid)
+                self._is_gone(
+                    PlayerTimeoutError(f"The player process hung: no answer for {PING_AFTER_S + PONG_TIMEOUT_S:.0f} s.")
+                )
+
+    async def _hears_something(self, timeout_s: float) -> bool:
+        self._heard.clear()
+        try:
+            await asyncio.wait_for(self._heard.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    # --- asking it ---
+
+    def _send(self, command: ipc.Command) -> None:
+        if self._gone.done():
+            raise self._gone.result()
+        self._writer.write(ipc.encode(command))  # a few short lines in the life of a player: no need to drain
+
+    async def _ask(self, command: ipc.Command, answer_type: type[R], timeout_s: float) -> R:
+        while self._answer is not None:  # one question at a time
+            await asyncio.wait({self._answer})
+        self._answer = answer = asyncio.get_running_loop().create_future()
+        try:
+            self._send(command)
+            report = await asyncio.wait_for(self._unless_gone(answer), timeout_s)
+        except TimeoutError as e:
+            raise PlayerTimeoutError(
+                f"The player process did not answer within {timeout_s:.0f} s ({type(command).__name__})."
+            ) from e
+        finally:
+            answer.cancel()
+            self._answer = None
+        assert isinstance(report, answer_type)
+        return report
+
+    def _reply(self, report: ipc.Report) -> None:
+        if self._answer is not None:
+            _resolve(self._answer, report)
+
+    async def _unless_gone(self, future: asyncio.Future[T]) -> T:
+        if not future.done():
+            either: set[asyncio.Future[Any]] = {future, self._gone}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if future.done():
+            return future.result()
+        raise self._gone.result()
+
+    def _is_gone(self, error: AgentError) -> None:
+        _resolve(self._gone, error)
+
+
+def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, str]:
+    """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets."""
+    environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_")}
+    return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
+
+
+def vlc_command(*, audio_output: str, audio_device: str | None) -> Callable[[], list[str]]:
+    """How to start a `vlc` player process."""
+    command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
+    if audio_device:
+        command += ["--audio-device", audio_device]
+    return lambda: command
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _future() -> asyncio.Future[T]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _resolve(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _reject(future: asyncio.Future[T], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _retrieve(future: asyncio.Future[T]) -> None:
+    """Mark as seen what nobody waited for, so that asyncio does not report it as lost."""
+    if not future.cancel() and not future.cancelled():
+        future.exception()

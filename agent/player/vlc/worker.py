@@ -1,0 +1,384 @@
+"""The `vlc` player process: plays one thing through libVLC, then waits to be killed.
+
+One thread, the main one, calls libVLC and answers pings. libVLC's callbacks only enqueue: a call from inside one
+deadlocks. Calls may hang all the same (`stop()` above all); then the ping stays unanswered and the daemon kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import math
+import os
+import queue
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent.player import ipc
+from agent.player.channel import Channel, die_with_parent
+from agent.player.vlc.options import instance_arguments, media_options
+from agent.player.vlc.reasons import broke_off, explain, nothing_shown
+from agent.types import ErrorCode, Failure, MediaType, Quality, StreamType
+
+REPORT_INTERVAL_S = 0.25
+"""libVLC renews its own statistics four times a second; asking more often brings nothing new."""
+
+PREROLL_TIMEOUT_S = 3.0
+"""Usually 0.2 s; past this the player is used as it is."""
+
+LATE_VIDEO_GRACE_S = 0.4
+"""Adaptive and transport streams may announce their video after their audio, within a segment's first packets."""
+
+EARLY_END_S = 3.0
+"""A film that ends this much before its length broke off; less is the rounding of containers."""
+
+_PREROLL = Path(__file__).parents[1] / "preroll.mp4"
+_LATE_VIDEO_DEMUXERS = {"adaptive", "ts"}
+_HARDWARE = re.compile(r"Using (.+) for hardware decoding")
+_DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
+_LOG_NOTICE, _LOG_WARNING = 2, 3
+_HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
+_DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response")
+_LOG_LINES_KEPT = 200
+_LOG_MEMORY_S = 30.0
+"""A reason older than this is not why it fails now; libVLC gives up on a live playlist after about 14 s."""
+
+
+class PlayerEvent(NamedTuple):
+    name: str
+    value: float = 0.0
+
+
+class LogLine(NamedTuple):
+    level: int
+    text: str
+
+
+class VlcWorker:
+    """libVLC and what it has said so far."""
+
+    def __init__(self, *, channel_fd: int, audio_output: str, audio_device: str | None) -> None:
+        import vlc  # only here: 31 ms and every wrapper of libVLC
+
+        self._vlc = vlc
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._log: deque[tuple[float, str]] = deque(maxlen=_LOG_LINES_KEPT)
+        self._demuxer = ""
+        self._hardware: str | None = None
+        self._instance = vlc.Instance(instance_arguments(audio_output=audio_output))
+        if self._instance is None:
+            sys.exit("libVLC refused its arguments or found no plug-ins")
+        self._keep = self._subscribe_log()
+        self._player = self._new_player(audio_device)
+        self._media: Any = None
+        self._stats = vlc.MediaStats()
+        self._url = ""
+        self._loaded_at = 0.0
+        self._vout = self._buffered_at = 0.0
+        self._opened: MediaType | None = None
+        self._ended = self._over = False
+        self._sound = False
+        self._heard_before = False
+        self._channel = Channel(channel_fd, self._inbox)
+
+    def run(self) -> None:
+        """Serve commands until the daemon goes away or kills."""
+        self._channel.send(
+            ipc.Hello(
+                engine="vlc",
+                version=self._vlc.libvlc_get_version().decode(errors="replace"),
+                features={"rtsp": _has_plugin("liblive555_plugin.so")},
+            )
+        )
+        next_report = 0.0
+        while True:
+            item = self._next(REPORT_INTERVAL_S if self._media is not None else None)
+            if item is not None:
+                self._handle(item)
+            if self._media is not None and (now := time.monotonic()) >= next_report:
+                next_report = now + REPORT_INTERVAL_S
+                self._report_progress()
+                self._look_for_audio_only(now)
+
+    def _next(self, timeout: float | None) -> Any:
+        try:
+            return self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def _handle(self, item: Any) -> None:
+        match item:
+            case ipc.Ping(id=ping_id):
+                self._channel.send(ipc.Pong(ping_id))
+            case ipc.Warm(xid=xid):
+                self._channel.send(ipc.Warmed(self._preroll(xid)))
+            case ipc.Load():
+                self._load(item)
+            case ipc.Sound(on=on):
+                self._set_sound(on)
+                self._channel.send(ipc.Done())
+            case ipc.Volume(level=level, muted=muted):
+                self._set_volume(level, muted)
+                self._channel.send(ipc.Done())
+            case LogLine():
+                self._read_log(item)
+            case PlayerEvent():
+                self._on_event(item)
+
+    # --- commands ---
+
+    def _preroll(self, xid: int) -> bool:
+        media = self._instance.media_new_path(str(_PREROLL))
+        media.add_option(":no-audio")
+        self._player.set_xwindow(xid)
+        self._player.set_media(media)
+        self._player.play()
+        shown, deadline = False, time.monotonic() + PREROLL_TIMEOUT_S
+        while (left := deadline - time.monotonic()) > 0:
+            item = self._next(left)
+            if isinstance(item, PlayerEvent):
+                shown = shown or item.name == "Vout"
+                if item.name in ("EndReached", "EncounteredError"):
+                    break
+            elif item is not None and not isinstance(item, LogLine):
+                self._handle(item)  # a ping, which must not wait
+        self._player.stop()
+        while not self._inbox.empty():  # what the pre-roll has said is not about the stream
+            item = self._inbox.get()
+            if not isinstance(item, PlayerEvent | LogLine):
+                self._handle(item)
+        return shown
+
+    def _load(self, load: ipc.Load) -> None:
+        self._url = load.url
+        self._set_volume(load.volume, load.muted)
+        self._player.set_xwindow(load.xid)
+        self._play(media_options(Quality(load.quality)))
+
+    def _play(self, options: list[str]) -> None:
+        self._media = self._instance.media_new_location(self._url)
+        for option in options:
+            self._media.add_option(option)
+        self._player.set_media(self._media)
+        self._loaded_at = time.monotonic()
+        self._ended = False
+        self._player.play()
+
+    def _set_sound(self, on: bool) -> None:
+        audio_only = self._opened is MediaType.AUDIO
+        self._sound = on
+        if not on:
+            if audio_only:
+                self._player.set_pause(1)
+            self._player.audio_set_track(-1)  # closes the device
+            return
+        if audio_only and self._ended and not self._heard_before:
+            self._play([])  # shorter than what was buffered in silence: it is over before it began
+        else:
+            tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
+            if tracks:
+                self._player.audio_set_track(tracks[0])
+            if audio_only:
+                if not self._heard_before and self._player.is_seekable():
+                    self._player.set_time(0)
+                self._player.set_pause(0)
+        self._heard_before = True
+
+    def _set_volume(self, level: float, muted: bool) -> None:
+        # Always both, also the defaults: sound servers remember the last volume and mute of an application, and
+        # what is set before the device opens is what it opens with.
+        self._player.audio_set_volume(round(level * 100))
+        self._player.audio_set_mute(muted)
+
+    # --- what libVLC says ---
+
+    def _on_event(self, event: PlayerEvent) -> None:
+        match event.name:
+            case "Vout" if event.value > 0 and not self._vout:
+                self._vout = time.monotonic()
+                kind = MediaType.IMAGE if self._demuxer == "image" else MediaType.VIDEO
+                self._report_opened(kind)
+            case "Buffering" if event.value >= 100 and not self._buffered_at:
+                self._buffered_at = time.monotonic()
+                self._look_for_audio_only(self._buffered_at)
+            case "EncounteredError":
+                self._read_pending_log()
+                self._fail(self._reason() or nothing_shown(self._url, is_playlist=False))
+            case "EndReached":
+                self._on_end()
+
+    def _look_for_audio_only(self, now: float) -> None:
+        if self._opened is not None or self._vout or not self._buffered_at:
+            return
+        late = LATE_VIDEO_GRACE_S if self._demuxer in _LATE_VIDEO_DEMUXERS else 0.0
+        if (
+            now - self._buffered_at >= late
+            and self._player.audio_get_track_count() > 0
+            and self._player.video_get_track_count() <= 0
+        ):
+            if not self._ended:
+                self._player.set_pause(1)  # nothing of it may pass before it can be heard
+            self._report_opened(MediaType.AUDIO)
+
+    def _report_opened(self, kind: MediaType) -> None:
+        if self._opened is None:
+            self._opened = kind
+            self._channel.send(ipc.OpenedReport(kind, self._player.audio_get_track_count() > 0))
+
+    def _on_end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._read_pending_log()
+        self._report_progress()
+        self._look_for_audio_only(math.inf)
+        if self._opened is MediaType.AUDIO and not self._sound:
+            return  # a short sound, all of it buffered: it will be heard once it is given the sound
+        if self._opened is None or (not self._vout and self._stats.played_abuffers == 0):
+            subitems = self._media.subitems()
+            is_playlist = subitems is not None and subitems.count() > 0
+            self._fail((None if is_playlist else self._reason()) or nothing_shown(self._url, is_playlist=is_playlist))
+            return
+        position, duration = self._position(), self._duration()
+        if position is not None and duration is not None and duration - position > EARLY_END_S:
+            self._fail(broke_off(self._url, position=position, duration=duration))
+        elif duration is None and (reason := self._reason()):
+            self._fail(reason)  # live does not finish: it was cut off, and the log knows why
+        elif not self._over:
+            self._over = True
+            self._channel.send(ipc.Finished())
+
+    def _reason(self) -> Failure | None:
+        since = time.monotonic() - _LOG_MEMORY_S
+        return explain([text for at, text in self._log if at >= since], self._url)
+
+    def _fail(self, failure: Failure) -> None:
+        if not self._over:
+            self._over = True
+            self._channel.send(ipc.Failed(failure.code, failure.message))
+
+    def _read_log(self, line: LogLine) -> None:
+        if m := _DEMUXER.search(line.text):
+            if not self._demuxer:
+                self._demuxer = m[1]
+        elif m := _HARDWARE.search(line.text):
+            self._hardware = m[1]
+        elif m := _HTTP_ANSWER.match(line.text):
+            if int(m[1]) >= 400:
+                self._log.append((time.monotonic(), f"HTTP {m[1]} error"))
+        elif line.level >= _LOG_WARNING:
+            self._log.append((time.monotonic(), line.text))
+            if "is not supported" in line.text and self._opened is None:
+                failure = explain([line.text], self._url)
+                if failure and failure.code is ErrorCode.MEDIA_DECODE and "audio" not in line.text:
+                    self._fail(failure)
+
+    def _read_pending_log(self) -> None:
+        later = []
+        while not self._inbox.empty():
+            item = self._inbox.get()
+            if isinstance(item, LogLine):
+                self._read_log(item)
+            else:
+                later.append(item)
+        for item in later:
+            self._inbox.put(item)
+
+    def _report_progress(self) -> None:
+        self._media.get_stats(self._stats)
+        self._channel.send(
+            ipc.ProgressReport(
+                pictures=self._stats.displayed_pictures,
+                audio_buffers=self._stats.played_abuffers,
+                position=self._position(),
+                duration=self._duration(),
+                stream_type=self._stream_type(),
+                hardware_decoding=self._hardware,
+            )
+        )
+
+    def _stream_type(self) -> str | None:
+        if self._opened is None:
+            return None
+        if self._opened is MediaType.IMAGE or self._player.get_length() > 0:
+            return StreamType.BUFFERED
+        return StreamType.LIVE
+
+    def _position(self) -> float | None:
+        ms = self._player.get_time()
+        return None if ms < 0 or self._duration() is None else ms / 1000
+
+    def _duration(self) -> float | None:
+        ms = self._player.get_length()
+        return ms / 1000 if ms > 0 else None
+
+    # --- subscriptions ---
+
+    def _new_player(self, audio_device: str | None) -> Any:
+        player = self._instance.media_player_new()
+        if audio_device:
+            player.audio_output_device_set(None, audio_device)
+        events = player.event_manager()
+        kinds = self._vlc.EventType
+        for kind, read in (
+            (kinds.MediaPlayerEncounteredError, None),
+            (kinds.MediaPlayerEndReached, None),
+            (kinds.MediaPlayerBuffering, lambda e: float(e.u.new_cache)),
+            (kinds.MediaPlayerVout, lambda e: float(e.u.new_count)),
+        ):
+            events.event_attach(kind, self._enqueue, str(kind).rpartition("MediaPlayer")[2], read)
+        return player
+
+    def _enqueue(self, event: Any, name: str, read: Callable[[Any], float] | None) -> None:
+        value = read(event) if read else 0.0
+        if name != "Buffering" or value >= 100:
+            self._inbox.put(PlayerEvent(name, value))
+
+    def _subscribe_log(self) -> Any:
+        vsnprintf = ctypes.CDLL(None).vsnprintf
+        inbox = self._inbox
+
+        @self._vlc.CallbackDecorators.LogCb  # type: ignore[untyped-decorator]
+        def on_log(_data: Any, level: int, _context: Any, text: bytes, arguments: Any) -> None:
+            if level < _LOG_NOTICE and not text.startswith(_DEBUG_LINES_WORTH_READING):
+                return  # they come by the thousand
+            buffer = ctypes.create_string_buffer(1024)
+            vsnprintf(buffer, len(buffer), ctypes.c_char_p(text), ctypes.cast(arguments, ctypes.c_void_p))
+            inbox.put(LogLine(level, buffer.value.decode(errors="replace")))
+
+        self._instance.log_set(on_log, None)
+        return on_log  # ctypes keeps no reference of its own
+
+
+@contextmanager
+def _mapped_files() -> Iterator[Iterator[str]]:
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        yield (line.rstrip("\n").partition("/")[2] for line in maps)
+
+
+def _has_plugin(file_name: str) -> bool:
+    folders = [Path(p) for p in os.environ.get("VLC_PLUGIN_PATH", "").split(os.pathsep) if p]
+    with _mapped_files() as files:
+        folders += {Path("/" + f).parent / "vlc" / "plugins" for f in files if "libvlccore.so" in f}
+    return any(next(folder.rglob(file_name), None) for folder in folders)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A player process of cast-agent; started by the daemon only.")
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--audio-output", default="auto")
+    parser.add_argument("--audio-device")
+    options = parser.parse_args()
+    die_with_parent(options.parent)
+    VlcWorker(channel_fd=options.fd, audio_output=options.audio_output, audio_device=options.audio_device).run()
+
+
+if __name__ == "__main__":
+    main()
