@@ -84,7 +84,8 @@ class PlayerPool:
         """Begin to keep a spare; return once the first one is ready or has failed, or after `settle_s` seconds."""
         self._task = asyncio.create_task(self._keep_spare(), name="player-spare")
         try:
-            await asyncio.wait_for(self._settled.wait(), settle_s)
+            async with asyncio.timeout(settle_s):
+                await self._settled.wait()
         except TimeoutError:
             log.warning("spare_slow", waited_s=settle_s)
 
@@ -228,7 +229,8 @@ class PlayerPool:
             self._nudge.clear()
             left = None if until is None else max(0.0, until - loop.time())
             try:
-                await asyncio.wait_for(self._nudge.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._nudge.wait()
             except TimeoutError:
                 return
             if not only_for_waiters or self._waiters:

@@ -148,15 +148,16 @@ class ProcessPlayer:
             if self._process.returncode is None:
                 _kill_group(self._process.pid)
         try:
-            await asyncio.wait_for(self._process.wait(), REAP_TIMEOUT_S)
+            async with asyncio.timeout(REAP_TIMEOUT_S):
+                await self._process.wait()
         except TimeoutError:
             log.error("player_unkillable", pid=self._process.pid)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._writer.close()
-        for future in (self._opened, self._finished):
-            _retrieve(future)
+        _retrieve(self._opened)
+        _retrieve(self._finished)
 
     # --- hearing it ---
 
@@ -255,7 +256,8 @@ class ProcessPlayer:
     async def _hears_something(self, timeout_s: float) -> bool:
         self._heard.clear()
         try:
-            await asyncio.wait_for(self._heard.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._heard.wait()
         except TimeoutError:
             return False
         return True
@@ -273,7 +275,8 @@ class ProcessPlayer:
         self._answer = answer = asyncio.get_running_loop().create_future()
         try:
             self._send(command)
-            report = await asyncio.wait_for(self._unless_gone(answer), timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for of Python 3.11 may swallow a cancellation
+                report = await self._unless_gone(answer)
         except TimeoutError as e:
             raise PlayerTimeoutError(
                 f"The player process did not answer within {timeout_s:.0f} s ({type(command).__name__})."
@@ -333,7 +336,7 @@ def _reject(future: asyncio.Future[T], error: Exception) -> None:
         future.set_exception(error)
 
 
-def _retrieve(future: asyncio.Future[T]) -> None:
+def _retrieve(future: asyncio.Future[Any]) -> None:
     """Mark as seen what nobody waited for, so that asyncio does not report it as lost."""
     if not future.cancel() and not future.cancelled():
         future.exception()

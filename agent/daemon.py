@@ -1,0 +1,119 @@
+"""The composition root: builds every part, starts them in order, stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+from aiohttp import web
+
+from agent import __version__, identity
+from agent.api.app import create_app
+from agent.api.server import ApiRunner
+from agent.config import Settings
+from agent.errors import ConfigError
+from agent.playback import Limits
+from agent.player.pool import PlayerPool
+from agent.player.process import vlc_command
+from agent.stage.x11 import X11Stage
+from agent.tracker import StreamTracker
+from agent.types import DeviceInfo, DisplayHealth
+from agent.urls import MediaPolicy, redact
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, *, on_ready: Callable[[int], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` is told the port once requests are answered.
+
+    Raises ConfigError when the port or the state directory cannot be had.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as running:
+        port = await _start(settings, running)
+        log.info("ready", port=port)
+        if on_ready is not None:
+            on_ready(port)
+        await stopped.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+async def _start(settings: Settings, running: AsyncExitStack) -> int:
+    device = DeviceInfo(
+        id=settings.device.id or identity.device_id(settings.state.directory()), name=settings.device.name, version=__version__
+    )
+    log.info("starting", device_id=device.id, name=device.name, version=device.version)
+
+    stage = X11Stage(display=settings.display.display, idle=settings.display.idle)
+    players = PlayerPool(
+        engine="vlc",
+        command=vlc_command(audio_output=settings.audio.output, audio_device=settings.audio.device),
+        display=lambda: stage.health.display if stage.health.available else None,
+        open_window=stage.open_window,
+    )
+    tracker = StreamTracker(
+        players=players,
+        stage=stage,
+        limits=Limits(settings.player.start_timeout, settings.player.stall_timeout),
+        redact=redact,
+    )
+    app = create_app(
+        settings=settings.api,
+        device=device,
+        tracker=tracker,
+        stage=stage,
+        players=players,
+        policy=MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders),
+        default_quality=settings.player.quality,
+    )
+
+    renewals = _Renewals(players)
+    stage.on_change = renewals.display_changed
+    await stage.start()
+    running.push_async_callback(stage.stop)
+    await players.start()
+    running.push_async_callback(players.stop)
+    running.push_async_callback(renewals.stop)
+    running.push_async_callback(tracker.close)
+    return await _listen(app, settings, running)
+
+
+async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> int:
+    runner = ApiRunner(app)
+    await runner.setup()
+    running.push_async_callback(runner.cleanup)
+    host, port = settings.api.host, settings.api.port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except (OSError, socket.gaierror) as e:
+        raise ConfigError(
+            f"Cannot listen on {host} port {port}: {e.strerror or e}. "
+            "Is another cast-agent running? Otherwise change [api] host or port."
+        ) from e
+    return int(runner.addresses[0][1])
+
+
+class _Renewals:
+    """Makes the spare player anew when the display comes or goes: it was made for the one before."""
+
+    def __init__(self, players: PlayerPool) -> None:
+        self._players = players
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def display_changed(self, health: DisplayHealth) -> None:
+        task = asyncio.create_task(self._players.renew(), name="spare-renew")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,223 @@
+"""The flow of one session, from acceptance to its end: prepare unseen, switch, watch, clean up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.player.base import Media, Opened, Player, PlayerSource
+from agent.session import Session
+from agent.stage.base import Stage, Window
+from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState
+
+WATCH_INTERVAL_S = 0.5
+"""How often a playing stream is looked at: a freeze is noticed at most this much after `stall_timeout`."""
+
+SHORT_CLIP_GRACE_S = 0.5
+"""A clip of a few pictures may be over before its first pixel was seen; its last picture stays in the window."""
+
+FIRST_SOUND_TIMEOUT_S = 5.0
+"""From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a stream may keep people waiting, in seconds."""
+
+    start_timeout: float
+    """To the first frame."""
+    stall_timeout: float
+    """Without anything that advances."""
+
+
+class Playback:
+    """Plays one session, once. `switch` is the tracker's: it makes this playback the one that is seen and heard."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        players: PlayerSource,
+        stage: Stage,
+        limits: Limits,
+        switch: Callable[[Playback], Awaitable[None]],
+    ) -> None:
+        self.session = session
+        self._players = players
+        self._stage = stage
+        self._limits = limits
+        self._switch = switch
+        self._player: Player | None = None
+        self._window: Window | None = None
+        self._log = structlog.get_logger(__name__).bind(session_id=session.id)
+
+    async def run(self) -> None:
+        """Play to the end. However it ends, the session is concluded, its process gone and its window closed."""
+        session = self.session
+        session.move(SessionState.STARTING)
+        try:
+            await self._prepare()
+            await self._switch(self)
+            reason = await self._watch()
+            session.conclude(reason)
+        except AgentError as e:
+            session.conclude(EndReason.FAILED, e.failure)
+        except asyncio.CancelledError:
+            session.conclude(EndReason.SHUTDOWN)
+            raise
+        except Exception:
+            self._log.exception("playback_broken")
+            session.conclude(
+                EndReason.FAILED,
+                Failure(ErrorCode.INTERNAL, "The agent made a mistake; its log has the details. Please report it."),
+            )
+        finally:
+            session.move(SessionState.STOPPING)
+            try:
+                await self._clean_up()
+            finally:
+                session.move(SessionState.ENDED)
+
+    async def show(self) -> None:
+        """Put the picture on top. Audio has none: what is underneath stays."""
+        if self._window is not None:
+            await self._window.show()
+
+    async def set_sound(self, on: bool) -> None:
+        if self._player is not None:
+            await self._player.set_sound(on)
+
+    async def first_sound(self) -> None:
+        """Return when the first sound has been heard. Raises MediaError when none comes."""
+        player = self._playing
+        before = player.progress.audio_buffers
+
+        async def heard() -> None:
+            while player.progress.audio_buffers <= before:  # noqa: ASYNC110 - a player reports four times a second
+                await asyncio.sleep(0.05)
+
+        try:
+            async with asyncio.timeout(FIRST_SOUND_TIMEOUT_S):
+                await first_of(heard(), player.finished())
+        except TimeoutError as e:
+            raise MediaError(
+                ErrorCode.MEDIA_DECODE,
+                f"Nothing was heard within {FIRST_SOUND_TIMEOUT_S:.0f} s: check [audio] output and the sound device.",
+            ) from e
+
+    @property
+    def _playing(self) -> Player:
+        assert self._player is not None, "nothing is prepared"
+        return self._player
+
+    async def _prepare(self) -> None:
+        timeout_s = self._limits.start_timeout
+        request = self.session.request
+        opened: Opened | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                self._player = player = await self._players.take()
+                self.session.plays_on(player)
+                self._window = window = await self._stage.open_window()
+                media = Media(request.url, request.quality, request.volume, request.muted)
+                await player.load(media, window.xid)
+                opened = await player.opened()
+                self.session.opened(opened)
+                self._log.debug("stream_opened", media_type=opened.media_type, pid=player.pid)
+                if opened.media_type is MediaType.AUDIO:
+                    self._window = None
+                    await window.close()
+                else:
+                    await self._first_pixel(player, window)
+        except TimeoutError as e:
+            raise self._too_late(opened, timeout_s) from e
+
+    async def _first_pixel(self, player: Player, window: Window) -> None:
+        pictures = 0
+
+        def displayed() -> int:
+            return max(pictures, player.progress.pictures)
+
+        pixel = asyncio.create_task(window.first_pixel(pictures=displayed), name=f"first-pixel-{self.session.id}")
+        try:
+            await first_of(asyncio.shield(pixel), player.finished())
+            if not pixel.done():
+                pictures = 1  # it is over, so all its pictures were displayed
+                await asyncio.wait({pixel}, timeout=SHORT_CLIP_GRACE_S)
+                if not pixel.done():
+                    raise MediaError(ErrorCode.MEDIA_DECODE, "The stream ended before a picture of it could be shown.")
+            pixel.result()
+        finally:
+            pixel.cancel()
+            await asyncio.gather(pixel, return_exceptions=True)
+
+    def _too_late(self, opened: Opened | None, timeout_s: float) -> AgentError:
+        if self._player is None:
+            return PlayerTimeoutError(f"No player process became ready within {timeout_s:g} s.")
+        if opened is None:
+            return MediaError(
+                ErrorCode.MEDIA_NETWORK,
+                f"Nothing that can be shown came within {timeout_s:g} s: is the source switched on and sending? "
+                "A slow one needs a longer [player] start_timeout.",
+            )
+        return MediaError(
+            ErrorCode.MEDIA_DECODE,
+            f"The stream opened, but no picture of it was drawn within {timeout_s:g} s.",
+        )
+
+    async def _watch(self) -> EndReason:
+        watchers = [self._playing.finished(), self._notice_stall()]
+        if self._window is not None:
+            watchers.append(self._notice_lost_display(self._window))
+        try:
+            async with asyncio.timeout(self.session.request.duration) as duration:
+                await first_of(*watchers)
+        except TimeoutError:
+            if not duration.expired():
+                raise
+            return EndReason.EXPIRED
+        return EndReason.FINISHED
+
+    async def _notice_stall(self) -> None:
+        moving = False
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            still_s = self.session.observe()
+            if moving != (still_s < WATCH_INTERVAL_S * 3):
+                moving = not moving
+                self._log.info("stream_moves" if moving else "stream_still", still_s=round(still_s, 1))
+            if still_s >= self._limits.stall_timeout:
+                raise MediaError(
+                    ErrorCode.MEDIA_STALLED,
+                    f"The stream stood still for {still_s:.0f} s: the source stopped sending, or the network lost it.",
+                )
+
+    async def _notice_lost_display(self, window: Window) -> None:
+        await window.lost()
+        raise PlayerUnavailableError("The display went away while the stream was on it.")
+
+    async def _clean_up(self) -> None:
+        # The process first: the window keeps its last picture until it is closed, so nothing flashes.
+        if self._player is not None:
+            await self._player.kill()
+        if self._window is not None:
+            await self._window.close()
+
+
+async def first_of(*awaitables: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:
+    """Wait until one of them is done, and raise what it raised; the others are cancelled and waited for."""
+    tasks = [asyncio.ensure_future(a) for a in awaitables]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for task, result in zip(tasks, results, strict=True):
+        if task in done and isinstance(result, BaseException):
+            raise result

@@ -1,0 +1,253 @@
+"""Players and a stage for tests of logic: they implement the real protocols, and can be told to fail.
+
+The script of a player is its URL's host: `http://film/`, `http://broken/`, ... see `SCRIPTS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.player.base import Media, Opened, Progress
+from agent.stage.base import ImageFormat
+from agent.types import DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamType
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a fake player will do, in seconds after it was loaded."""
+
+    opens_after: float | None = 0.05
+    """None: never."""
+    pixel_after: float | None = 0.1
+    fails_after: float | None = None
+    ends_after: float | None = None
+    stalls_after: float | None = None
+    media_type: MediaType = MediaType.VIDEO
+    silent: bool = False
+    """It opens as audio, and nothing is ever heard."""
+    deaf: bool = False
+    """Commands for sound are never answered: the process hangs."""
+
+
+SCRIPTS = {
+    "film": Script(),
+    "slow": Script(opens_after=3.0, pixel_after=4.0),
+    "short": Script(ends_after=2.0),
+    "flash": Script(ends_after=0.06),
+    "broken": Script(opens_after=None, fails_after=0.2),
+    "late-broken": Script(opens_after=0.1, pixel_after=None, fails_after=6.0),
+    "never": Script(opens_after=None),
+    "blank": Script(pixel_after=None),
+    "stalls": Script(stalls_after=3.0),
+    "breaks": Script(fails_after=3.0),
+    "radio": Script(media_type=MediaType.AUDIO),
+    "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),
+    "deaf": Script(deaf=True),
+}
+
+
+class FakePlayer:
+    engine = "fake"
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.alive = True
+        self.sound = False
+        self.kills = 0
+        self.script = Script()
+        self.xid: int | None = None
+        self._loaded_at: float | None = None
+        self._heard_from: float | None = None
+        self._loop = loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[Opened] = loop.create_future()
+        self._finished: asyncio.Future[None] = loop.create_future()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    async def load(self, media: Media, xid: int) -> None:
+        self.xid = xid
+        self.script = script = SCRIPTS[urlsplit(media.url).hostname or ""]
+        self._loaded_at = self._loop.time()
+        if script.opens_after is not None:
+            self._later(script.opens_after, lambda: _set(self._opened, Opened(script.media_type, True)))
+        if script.fails_after is not None:
+            self._later(script.fails_after, lambda: self.fail(MediaError(ErrorCode.MEDIA_NETWORK, "scripted")))
+        if script.ends_after is not None:
+            self._later(script.ends_after, self.finish)
+
+    @property
+    def drawn(self) -> bool:
+        after = self.script.pixel_after
+        return (
+            self.alive
+            and self._loaded_at is not None
+            and after is not None
+            and self._loop.time() >= self._loaded_at + after
+        )
+
+    @property
+    def progress(self) -> Progress:
+        now = self._loop.time()
+        if not self.alive or self._loaded_at is None:
+            return Progress()
+        stalls = self.script.stalls_after
+        until = now if stalls is None else min(now, self._loaded_at + stalls)
+        pictures = max(0, int((until - self._loaded_at) * 25)) if self.drawn else 0
+        heard = 0
+        if self.sound and self._heard_from is not None and not self.script.silent:
+            heard = int((now - self._heard_from) * 40)
+        return Progress(
+            pictures=pictures, audio_buffers=heard, position=1.0, duration=9.0, stream_type=StreamType.BUFFERED, at=now
+        )
+
+    async def opened(self) -> Opened:
+        return await asyncio.shield(self._opened)
+
+    async def finished(self) -> None:
+        await asyncio.shield(self._finished)
+
+    async def set_sound(self, on: bool) -> None:
+        await asyncio.sleep(0.02)
+        if not self.alive:
+            raise PlayerUnavailableError("scripted: it is dead")
+        if self.script.deaf:
+            await asyncio.sleep(2.0)
+            raise PlayerTimeoutError("scripted: it hangs")
+        self.sound = on
+        self._heard_from = self._loop.time() if on else None
+
+    async def set_volume(self, volume: float, muted: bool) -> None:
+        await asyncio.sleep(0.01)
+
+    async def kill(self) -> None:
+        self.kills += 1
+        self.alive = self.sound = False
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.sleep(0.02)
+        for future in (self._opened, self._finished):
+            if future.done() and not future.cancelled():
+                future.exception()
+            future.cancel()
+
+    def crash(self) -> None:
+        self.alive = self.sound = False
+        self.fail(PlayerUnavailableError("scripted: it crashed"))
+
+    def fail(self, error: Exception) -> None:
+        for future in (self._opened, self._finished):
+            if not future.done():
+                future.set_exception(error)
+
+    def finish(self) -> None:
+        _set(self._finished, None)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        self._timers.append(self._loop.call_later(seconds, call))
+
+
+class FakePlayers:
+    """A PlayerSource. `broken` makes every take fail; `take_s` is how long a take lasts."""
+
+    def __init__(self) -> None:
+        self.players: list[FakePlayer] = []
+        self.broken = False
+        self.take_s = 0.0
+        self._pids = itertools.count(1)
+
+    @property
+    def health(self) -> PlayerHealth:
+        return PlayerHealth(available=True, engine="fake")
+
+    @property
+    def alive(self) -> list[FakePlayer]:
+        return [p for p in self.players if p.alive]
+
+    def drawing_into(self, xid: int) -> FakePlayer | None:
+        return next((p for p in self.players if p.xid == xid), None)
+
+    async def take(self) -> FakePlayer:
+        await asyncio.sleep(self.take_s)
+        if self.broken:
+            raise PlayerUnavailableError("scripted: no player can be started")
+        player = FakePlayer(next(self._pids))
+        self.players.append(player)
+        return player
+
+
+class FakeWindow:
+    def __init__(self, stage: FakeStage, xid: int) -> None:
+        self.xid = xid
+        self._stage = stage
+        self._lost = stage.loss
+
+    async def first_pixel(self, *, pictures: Callable[[], int]) -> None:
+        while True:
+            self._check()
+            player = self._stage.players.drawing_into(self.xid)
+            if player is not None and player.drawn:
+                return
+            await asyncio.sleep(0.01)
+
+    async def show(self) -> None:
+        await asyncio.sleep(0.002)
+        self._check()
+        self._stage.stack.append(self)
+
+    async def close(self) -> None:
+        await asyncio.sleep(0.002)
+        self._stage.windows.discard(self)
+        if self in self._stage.stack:
+            self._stage.stack.remove(self)
+
+    async def lost(self) -> None:
+        await self._lost.wait()
+
+    def _check(self) -> None:
+        if self._lost.is_set():
+            raise PlayerUnavailableError("scripted: the display is gone")
+
+
+class FakeStage:
+    """A Stage; `stack[-1]` is what is seen."""
+
+    def __init__(self, players: FakePlayers) -> None:
+        self.players = players
+        self.windows: set[FakeWindow] = set()
+        self.stack: list[FakeWindow] = []
+        self.loss = asyncio.Event()
+        self.available = True
+        self._xids = itertools.count(100)
+
+    @property
+    def health(self) -> DisplayHealth:
+        return DisplayHealth(self.available, ":fake", 640, 360, "" if self.available else "scripted: no display")
+
+    async def open_window(self) -> FakeWindow:
+        await asyncio.sleep(0.002)
+        if not self.available:
+            raise PlayerUnavailableError("scripted: no display")
+        window = FakeWindow(self, next(self._xids))
+        self.windows.add(window)
+        return window
+
+    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
+        return b"picture"
+
+    def lose_display(self) -> None:
+        self.available = False
+        self.loss.set()
+
+    def regain_display(self) -> None:
+        if not self.available:
+            self.available = True
+            self.loss = asyncio.Event()
+
+
+def _set(future: asyncio.Future[object], value: object) -> None:
+    if not future.done():
+        future.set_result(value)

@@ -1,0 +1,233 @@
+"""The tracker under thousands of interleavings: scripted fakes, virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+
+from agent.errors import PlayerUnavailableError
+from agent.playback import Limits
+from agent.session import MOVES, Session
+from agent.tracker import StreamTracker
+from agent.types import EndReason, MediaType, SessionId, SessionState, StartRequest
+from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage
+from tests.support.virtual_time import VirtualTimeLoop
+
+ENDLESS = ["film", "slow", "radio"]
+SHOWS = [*ENDLESS, "short", "stalls", "breaks", "deaf"]
+SETTLED_S = 60.0
+
+
+class TrackerMachine(RuleBasedStateMachine):
+    """Whatever comes in whatever order: one picture, one sound, the last start wins, every end has a reason."""
+
+    sessions = Bundle("sessions")
+
+    @initialize()
+    def build(self) -> None:
+        self.loop = VirtualTimeLoop()
+        self.accepted: list[SessionId] = []
+        self.ends: dict[SessionId, list[EndReason]] = {}
+
+        async def make() -> None:
+            self.players = FakePlayers()
+            self.stage = FakeStage(self.players)
+            self.tracker = StreamTracker(
+                players=self.players,
+                stage=self.stage,
+                limits=Limits(start_timeout=15.0, stall_timeout=5.0),
+                redact=lambda url: url,
+            )
+
+        self.run(make())
+        machine = self
+
+        class Witness(Session):
+            def move(self, state: SessionState) -> None:
+                assert state in MOVES[self.state], (self.state, state)
+                super().move(state)
+                if state is SessionState.ENDED:
+                    assert self.end is not None
+                    machine.ends.setdefault(self.id, []).append(self.end.reason)
+
+        import agent.tracker
+
+        agent.tracker.Session = Witness  # type: ignore[misc]
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(coroutine)
+
+    def settle(self) -> None:
+        self.run(asyncio.sleep(SETTLED_S))
+
+    @rule(target=sessions, script=st.sampled_from(sorted(SCRIPTS)), duration=st.sampled_from([None, None, 0.5, 20.0]))
+    def start(self, script: str, duration: float | None) -> SessionId | None:
+        """Any start, at any moment."""
+
+        async def call() -> SessionId | None:
+            try:
+                return self.tracker.start(StartRequest(url=f"http://{script}/", duration=duration))
+            except PlayerUnavailableError:
+                assert not self.stage.available
+                return None
+
+        session_id: SessionId | None = self.run(call())
+        if session_id is not None:
+            self.accepted.append(session_id)
+            stream = self.tracker_snapshot().stream
+            assert stream is not None
+            assert stream.session_id == session_id, "/status shows the newest accepted session"
+        return session_id
+
+    @rule(seconds=st.sampled_from([0.0, 0.001, 0.05, 0.1, 0.11, 0.15, 1.0, 4.0, 20.0]))
+    def wait(self, seconds: float) -> None:
+        self.run(asyncio.sleep(seconds))
+
+    @rule(seconds=st.sampled_from([0.0, 0.03, 0.1, 1.0]), both=st.booleans())
+    def stop(self, seconds: float, both: bool) -> None:
+        """After a stop nothing is on, and nothing comes by itself."""
+
+        async def call() -> None:
+            await asyncio.gather(*(self.tracker.stop() for _ in range(2 if both else 1)))
+
+        self.run(call())
+        snapshot = self.tracker_snapshot()
+        assert snapshot.stream is None
+        assert snapshot.on_screen is None
+        assert not self.stage.stack
+        assert not self.players.alive
+        self.run(asyncio.sleep(seconds))
+        assert self.tracker_snapshot().stream is None
+
+    @rule(session=consumes(sessions))
+    def stop_one(self, session: SessionId | None) -> None:
+        """Stopping one session ends that one, and no other."""
+        if session is None:
+            return
+        before = {s.session_id for s in self.alive()}
+        ended = self.run(self.tracker.stop(session))
+        assert {s.session_id for s in ended} == before & {session}
+        self.run(asyncio.sleep(0.1))  # one that was superseded a moment ago may still be ending
+        assert session in self.ends
+
+    @rule()
+    def crash(self) -> None:
+        """A player dies under the agent."""
+
+        async def call() -> None:
+            for player in self.players.alive:
+                player.crash()
+
+        self.run(call())
+
+    @rule()
+    def display_goes(self) -> None:
+        async def call() -> None:
+            self.stage.lose_display()
+
+        self.run(call())
+
+    @rule()
+    def display_comes(self) -> None:
+        async def call() -> None:
+            self.stage.regain_display()
+
+        self.run(call())
+
+    @rule(broken=st.booleans(), take_s=st.sampled_from([0.0, 0.3]))
+    def players_change(self, broken: bool, take_s: float) -> None:
+        self.players.broken, self.players.take_s = broken, take_s
+
+    @rule(scripts=st.lists(st.sampled_from(ENDLESS), min_size=1, max_size=5))
+    def last_start_wins(self, scripts: list[str]) -> None:
+        """Of starts that can all be shown, at once or one by one, the last accepted is what is on."""
+        self.heal()
+        for script in scripts:
+            last = self.start(script, None)
+        self.settle()
+        on_screen = self.tracker_snapshot().on_screen
+        assert on_screen is not None
+        assert on_screen.session_id == last
+        assert on_screen.session_state is SessionState.ACTIVE
+
+    @rule(script=st.sampled_from(["broken", "late-broken", "never", "blank", "mute-radio"]))
+    def failed_start_leaves_the_old_one(self, script: str) -> None:
+        """A start that cannot be shown leaves what was on as it was, sound included."""
+        self.heal()
+        old = self.start("film", None)
+        self.settle()
+        failed = self.start(script, None)
+        self.settle()
+        snapshot = self.tracker_snapshot()
+        assert snapshot.on_screen is not None
+        assert snapshot.on_screen.session_id == old
+        assert snapshot.stream == snapshot.on_screen
+        assert snapshot.last is not None
+        assert snapshot.last.session_id == failed
+        assert snapshot.last.reason is EndReason.FAILED
+        assert snapshot.last.error is not None
+        assert [p.sound for p in self.players.alive] == [True]
+
+    @invariant()
+    def one_picture_and_one_sound(self) -> None:
+        if not hasattr(self, "tracker"):
+            return
+        assert sum(p.sound for p in self.players.players) <= 1, "sound never doubles"
+        assert len([s for s in self.alive() if s.session_state is SessionState.ACTIVE]) <= 1
+        on_screen = self.tracker_snapshot().on_screen
+        if on_screen and on_screen.session_state is SessionState.ACTIVE and on_screen.media_type is MediaType.VIDEO:
+            assert self.stage.stack, "what is on the screen has a window there"
+            drawing = self.players.drawing_into(self.stage.stack[-1].xid)
+            assert drawing is not None
+            assert drawing.drawn or not drawing.alive
+
+    @invariant()
+    def every_end_comes_once(self) -> None:
+        for session, reasons in getattr(self, "ends", {}).items():
+            assert len(reasons) == 1, (session, reasons)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "tracker"):
+            return
+        import agent.tracker
+
+        agent.tracker.Session = Session  # type: ignore[misc]
+        self.run(self.tracker.close())
+        self.run(asyncio.sleep(1.0))
+        assert not self.players.alive, "no player outlives its session"
+        assert all(p.kills == 1 for p in self.players.players), "every process is ended once"
+        assert not self.stage.windows
+        assert set(self.ends) == set(self.accepted), "every accepted session has ended"
+        left = {t.get_name() for t in asyncio.all_tasks(self.loop)}
+        assert not left, left
+        self.loop.close()
+
+    # --- helpers ---
+
+    def heal(self) -> None:
+        async def call() -> None:
+            self.stage.regain_display()
+
+        self.run(call())
+        self.players.broken = False
+
+    def tracker_snapshot(self) -> Any:
+        async def call() -> Any:
+            return self.tracker.snapshot()
+
+        return self.run(call())
+
+    def alive(self) -> list[Any]:
+        snapshot = self.tracker_snapshot()
+        return [s for s in {s.session_id: s for s in (snapshot.stream, snapshot.on_screen) if s is not None}.values()]
+
+
+TestTracker = TrackerMachine.TestCase
+TestTracker.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
