@@ -1,0 +1,203 @@
+"""What the calls answer with. Times are RFC 3339 in UTC, lengths of time are seconds rounded to milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from agent.types import (
+    DeviceInfo,
+    DisplayHealth,
+    EndReason,
+    ErrorCode,
+    MediaType,
+    PlayerHealth,
+    PlayerState,
+    Quality,
+    SessionState,
+    StreamType,
+    TrackerSnapshot,
+)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class Started(_Answer):
+    """The answer of `POST /start`; what is None is left out."""
+
+    status: Literal["success", "pending"]
+    session_id: str
+    time_to_first_frame: Seconds | None = None
+
+
+class Stopped(_Answer):
+    """The answer of `POST /stop`."""
+
+    status: Literal["success"] = "success"
+    message: str
+
+
+class Alive(_Answer):
+    """The answer of `GET /health/live`."""
+
+    status: Literal["alive"] = "alive"
+
+
+class FailureAnswer(_Answer):
+    """Why a session failed."""
+
+    code: ErrorCode
+    message: str
+
+
+class StreamAnswer(_Answer):
+    """One session as it is now."""
+
+    session_id: str
+    url: str
+    """Without credentials."""
+    title: str | None
+    quality: Quality
+    state: PlayerState
+    session_state: SessionState
+    started_at: Moment
+    first_frame_at: Moment | None
+    time_to_first_frame: Seconds | None
+    position: Seconds | None
+    """Into the media, at `position_updated_at`; null when live or unknown."""
+    position_updated_at: Moment | None
+    duration: Seconds | None
+    """Length of the media; null when live or unknown."""
+    expires_at: Moment | None
+    """When the cast ends by itself."""
+    frames_displayed: int
+    attempt: int
+    volume_level: Seconds
+    muted: bool
+    media_type: MediaType | None
+    stream_type: StreamType | None
+    engine: str | None
+    hardware_decoding: str | None
+
+
+class EndedAnswer(StreamAnswer):
+    """The session that ended last."""
+
+    ended_at: Moment | None
+    reason: EndReason | None
+    error: FailureAnswer | None
+
+
+class DeviceAnswer(_Answer):
+    """Who this box is."""
+
+    id: str
+    name: str
+    version: str
+
+
+class StatusAnswer(_Answer):
+    """The answer of `GET /status`."""
+
+    status: Literal["idle", "casting"]
+    stream: StreamAnswer | None
+    """The newest accepted session that has not ended."""
+    on_screen: str | None
+    """Id of the session whose picture is on the screen: another one than `stream` while that is being prepared."""
+    interrupted: tuple[StreamAnswer, ...]
+    last: EndedAnswer | None
+    device: DeviceAnswer
+
+    @classmethod
+    def of(cls, snapshot: TrackerSnapshot, device: DeviceInfo) -> Self:
+        stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
+        return cls(
+            status="idle" if stream is None else "casting",
+            stream=None if stream is None else StreamAnswer.model_validate(stream),
+            on_screen=None if on_screen is None else on_screen.session_id,
+            interrupted=tuple(StreamAnswer.model_validate(waiting) for waiting in snapshot.interrupted),
+            last=None if last is None else EndedAnswer.model_validate(last),
+            device=DeviceAnswer.model_validate(device),
+        )
+
+
+class DisplayCheck(_Answer):
+    """Whether there is a screen."""
+
+    status: Literal["ok", "fail"]
+    message: str
+    display: str | None
+    width: int
+    height: int
+
+
+class PlayerCheck(_Answer):
+    """Whether a start would get a player."""
+
+    status: Literal["ok", "fail"]
+    message: str
+    spare_ready: bool
+    engine: str
+    version: str
+    features: dict[str, bool | str]
+
+
+class Checks(_Answer):
+    """What `healthy` is made of."""
+
+    display: DisplayCheck
+    player: PlayerCheck
+
+
+class HealthAnswer(_Answer):
+    """The answer of `GET /health`; always 200, so that a monitor tells "degraded" from "down"."""
+
+    status: Literal["healthy", "degraded"]
+    active_streams: int
+    """Sessions that play or are being prepared; what waits underneath is not counted."""
+    player: Literal["available", "unavailable"]
+    display: Literal["available", "unavailable"]
+    checks: Checks
+
+    @classmethod
+    def of(cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth) -> Self:
+        active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
+        return cls(
+            status="healthy" if display.available and player.available else "degraded",
+            active_streams=len(active),
+            player="available" if player.available else "unavailable",
+            display="available" if display.available else "unavailable",
+            checks=Checks(
+                display=DisplayCheck(
+                    status="ok" if display.available else "fail",
+                    message=display.message,
+                    display=display.display,
+                    width=display.width,
+                    height=display.height,
+                ),
+                player=PlayerCheck(
+                    status="ok" if player.available else "fail",
+                    message=player.message,
+                    spare_ready=player.spare_ready,
+                    engine=player.engine,
+                    version=player.version,
+                    features=player.features,
+                ),
+            ),
+        )

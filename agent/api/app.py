@@ -1,0 +1,59 @@
+"""The local HTTP API as one aiohttp application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import HttpVersion11, web
+
+from agent.api import parts, system, webhooks
+from agent.api.body import BODY_LIMIT
+from agent.api.guard import guard
+from agent.api.middleware import around_request
+from agent.player.base import PlayerSource
+from agent.stage.base import Stage
+from agent.types import DeviceInfo, Quality
+
+
+def create_app(
+    *,
+    settings: parts.Settings,
+    device: DeviceInfo,
+    tracker: parts.Tracker,
+    stage: Stage,
+    players: PlayerSource,
+    policy: parts.Policy,
+    default_quality: Quality,
+) -> web.Application:
+    """The application, to be served by `agent.api.server.ApiRunner`. It owns none of what it is given."""
+    app = web.Application(middlewares=(around_request, guard), client_max_size=BODY_LIMIT)
+    app[parts.SETTINGS] = settings
+    app[parts.DEVICE] = device
+    app[parts.TRACKER] = tracker
+    app[parts.STAGE] = stage
+    app[parts.PLAYERS] = players
+    app[parts.POLICY] = policy
+    app[parts.DEFAULT_QUALITY] = default_quality
+    post: dict[str, Any] = {"expect_handler": _expect}
+    app.add_routes(
+        [
+            web.post("/start", webhooks.start, **post),
+            web.post("/stop", webhooks.stop, **post),
+            web.get("/status", system.status),
+            web.get("/health", system.health),
+            web.get("/health/live", system.live),
+            web.get("/snapshot", system.snapshot),
+        ]
+    )
+    return app
+
+
+async def _expect(request: web.Request) -> None:
+    """Let the body come when the caller waits for our word; overlook other expectations, as RFC 9110 10.1.1 allows.
+
+    aiohttp's own refuses those with a plain text, before our errors are made into problems.
+    """
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The answer itself has not begun.
+        request.writer.output_size = 0

@@ -1,0 +1,150 @@
+"""The door: who may call, and through which names."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from agent.api.parts import DEVICE, SETTINGS, Settings
+from agent.errors import AgentError
+from agent.types import DeviceInfo, ErrorCode, Failure
+
+OPEN_PATH: Final = "/health/live"
+"""The one call that is open to every peer and under every name: it tells nothing but that the box is up."""
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
+
+
+class DoorError(AgentError):
+    """The caller is not let in; the text says what to do."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self._code = code
+
+    @property
+    def failure(self) -> Failure:
+        return Failure(self._code, str(self))
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request in, or raise DoorError (403)."""
+    hosts = request.headers.getall("Host", [])
+    origins = request.headers.getall("Origin", [])
+    if origins:
+        check_origin(origins, hosts)
+    if request.path != OPEN_PATH:
+        settings = request.app[SETTINGS]
+        if settings.auth != "none":
+            peer, ours = _address(request, "peername"), _address(request, "sockname")
+            check_peer(peer[0] if peer else None, port=ours[1] if ours else 0)
+        check_host(hosts, names=own_names(request.app[DEVICE], settings))
+    return await handler(request)
+
+
+def check_peer(peer: str | None, *, port: int) -> None:
+    """Raise DoorError (`protected_mode`) unless the peer address is of this box's own loopback."""
+    if peer is not None and _is_loopback(peer):
+        return
+    raise DoorError(
+        ErrorCode.PROTECTED_MODE,
+        'This box is in protected mode and answers only itself. Set auth = "none" under [api] in the configuration '
+        f"to open it to the network, or call http://127.0.0.1:{port} from the box itself.",
+    )
+
+
+def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
+    """Raise DoorError (`forbidden_host`) when `Host` is neither an IP address nor one of `names`.
+
+    A page in somebody's browser can point a name of its own at this box (DNS rebinding) and would then be of the
+    same origin as we are; it cannot do so with an address or with a name of ours. No browser leaves `Host` out.
+    """
+    if not hosts:
+        return
+    parsed = _parse_host(hosts[0]) if len(hosts) == 1 else None
+    if parsed is not None and (_is_address(parsed[0]) or parsed[0] in names):
+        return
+    raise DoorError(
+        ErrorCode.FORBIDDEN_HOST,
+        "This box does not answer to the name in the Host header. Call it by its IP address, or add the name to "
+        "allowed_hosts under [api] in the configuration.",
+    )
+
+
+def check_origin(origins: list[str], hosts: list[str]) -> None:
+    """Raise DoorError (`forbidden_origin`) when a page of another host or port in a browser sends the request."""
+    if len(origins) == 1 and len(hosts) == 1 and _same_origin(origins[0], hosts[0]):
+        return
+    raise DoorError(
+        ErrorCode.FORBIDDEN_ORIGIN,
+        "A web page of another site sent this request, so it is refused. Open the page from this box itself, or "
+        "call from a program that sends no Origin header.",
+    )
+
+
+def own_names(device: DeviceInfo, settings: Settings) -> frozenset[str]:
+    """The names that this box is known by, in lower case: its host name now, the device's name, `.local` of both
+    and what the configuration allows."""
+    host = socket.gethostname().lower().rstrip(".")
+    short = host.partition(".")[0]
+    slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
+    names = {"localhost", host, short, f"{short}.local"}
+    if slug:
+        names.add(f"{slug}.local")
+    for allowed in settings.allowed_hosts:
+        parsed = _parse_host(allowed)
+        if parsed is not None:
+            names.add(parsed[0])
+    return frozenset(names)
+
+
+def _address(request: web.Request, which: str) -> tuple[str, int] | None:
+    """Address and port of one end of the connection, `peername` or `sockname`; None when it is gone."""
+    name = request.transport.get_extra_info(which) if request.transport is not None else None
+    return (name[0], name[1]) if isinstance(name, tuple) else None
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_host(host: str) -> tuple[str, int | None] | None:
+    """Name or address in lower case, and the port if there is one; None when it is not a host at all."""
+    match = _HOST.fullmatch(host.strip())
+    if match is None:
+        return None
+    name = (match["v6"] or match["name"]).lower().rstrip(".")
+    return name, int(match["port"]) if match["port"] else None
+
+
+def _same_origin(origin: str, host: str) -> bool:
+    try:
+        scheme, netloc, *rest = urlsplit(origin)
+    except ValueError:
+        return False
+    default = _DEFAULT_PORTS.get(scheme)
+    theirs, ours = _parse_host(netloc), _parse_host(host)
+    if default is None or theirs is None or ours is None or any(rest):
+        return False
+    return (theirs[0], theirs[1] or default) == (ours[0], ours[1] or default)

@@ -1,0 +1,91 @@
+"""What happens around every request: its id, its line in the log, and its errors turned into answers."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from agent.api.guard import OPEN_PATH
+from agent.api.parts import REQUEST_ID, SESSION_ID
+from agent.api.problems import problem, problem_of, problem_of_http
+from agent.errors import AgentError
+from agent.types import ErrorCode
+
+log = structlog.get_logger(__name__)
+
+_SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH_LIMIT: Final = 120
+"""Characters of a path that the log keeps: all of ours are shorter."""
+
+
+@web.middleware
+async def around_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost layer: gives the request its id, answers every error as a problem, writes one log line."""
+    began = time.monotonic()
+    request_id = _request_id(request)
+    request[REQUEST_ID] = request_id
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        status: int | None = None
+        code: ErrorCode | None = None
+        try:
+            try:
+                answer = await handler(request)
+            except AgentError as error:
+                code = error.failure.code
+                answer = problem_of(request, error)
+            except web.HTTPException as error:
+                answer = problem_of_http(request, error)
+            except Exception:
+                code = ErrorCode.INTERNAL
+                log.exception("request_failed", method=request.method, path=_path(request))
+                answer = problem(request, code, _internal_detail(request_id))
+            status = answer.status
+            answer.headers["X-Request-ID"] = request_id
+            return answer
+        finally:
+            # Also for a request that was cancelled (status None): the daemon is going down.
+            _log_line(request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    return given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _log_line(request: web.Request, *, status: int | None, code: ErrorCode | None, duration_ms: float) -> None:
+    extra: dict[str, Any] = {}
+    if code is not None:
+        extra["code"] = code.value
+    if (session_id := request.get(SESSION_ID)) is not None:
+        extra["session_id"] = session_id
+    write = log.debug if request.path == OPEN_PATH else log.info
+    write(
+        "request",
+        method=request.method[:20],
+        path=_path(request),
+        status=status,
+        duration_ms=round(duration_ms, 1),
+        peer=request.remote,
+        **extra,
+    )
+
+
+def _path(request: web.Request) -> str:
+    """The path without its query. A URL with a password, put into the path by mistake, does not get into the log."""
+    path = request.rel_url.raw_path
+    if "@" in path or "%40" in path:
+        return "[hidden: may hold a password]"
+    return path[:_PATH_LIMIT]
+
+
+def _internal_detail(request_id: str) -> str:
+    return (
+        "Something went wrong inside the agent; this is a mistake of ours. What is on stays on. "
+        f"The log has the details under the request id {request_id}."
+    )

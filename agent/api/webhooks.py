@@ -1,0 +1,89 @@
+"""The calls that home automation makes: start a stream, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from agent.api.answers import Started, Stopped
+from agent.api.body import EXAMPLE, read_object, single_parameters
+from agent.api.models import StartBody, StopBody, parse_wait
+from agent.api.negotiate import json_answer
+from agent.api.parts import DEFAULT_QUALITY, POLICY, SESSION_ID, TRACKER, Policy
+from agent.errors import FieldError, InvalidRequestError
+from agent.types import SessionId, StartRequest
+
+FILE_CHECK_TIMEOUT_S: Final = 5.0
+"""A disk that sleeps spins up within this time; a network share that is gone never answers."""
+
+
+async def start(request: web.Request) -> web.Response:
+    """`POST /start`: answers when the start is accepted, or with `?wait=<seconds>` at its first frame.
+
+    A caller that waits and hangs up changes nothing: the session belongs to the tracker.
+    """
+    parameters = single_parameters(request, known=("wait",))
+    wait_s = parse_wait(parameters["wait"]) if "wait" in parameters else None
+    wish = await _start_request(request)
+    tracker = request.app[TRACKER]
+    session_id = request[SESSION_ID] = tracker.start(wish)
+    if wait_s is None:
+        return _started(Started(status="success", session_id=session_id))
+    snapshot = await tracker.first_frame(session_id, wait_s)
+    if snapshot is None:
+        return _started(Started(status="pending", session_id=session_id))
+    return _started(Started(status="success", session_id=session_id, time_to_first_frame=snapshot.time_to_first_frame))
+
+
+async def stop(request: web.Request) -> web.Response:
+    """`POST /stop`: 200 also when nothing was on, because what the caller wants is so."""
+    # `POST /stop?session_id=...` would otherwise end another session than the one that is meant.
+    single_parameters(request, known=())
+    wish = StopBody.parse(await read_object(request) or {})
+    if wish.session_id is not None and wish.all:
+        message = "cannot be given together with all"
+        raise InvalidRequestError(f"session_id {message}.", (FieldError("session_id", message),))
+    # As long as nothing can be interrupted, everything is what is on and what is being prepared.
+    session_id = None if wish.session_id is None else SessionId(wish.session_id)
+    ended = await request.app[TRACKER].stop(session_id)
+    if ended:
+        message = "Stream stopped"
+    elif session_id is None:
+        message = "No active stream"
+    else:
+        message = "No active stream with this session_id; nothing was stopped"
+    return json_answer(Stopped(message=message).model_dump_json())
+
+
+async def _start_request(request: web.Request) -> StartRequest:
+    body = await read_object(request)
+    if body is None:
+        message = f"The body is empty. Send what to play, for example {EXAMPLE}."
+        raise InvalidRequestError(message, (FieldError("url", f"is required, for example {EXAMPLE}"),))
+    wish = StartBody.parse(body)
+    return StartRequest(
+        url=await _checked(wish.url, request.app[POLICY]),
+        quality=request.app[DEFAULT_QUALITY] if wish.quality is None else wish.quality,
+        duration=wish.duration,
+        title=wish.title,
+        volume=wish.volume,
+        muted=wish.muted,
+    )
+
+
+async def _checked(url: str, policy: Policy) -> str:
+    # In turn and at once for all that is not a file, so that starts are accepted in the order in which they came.
+    if not url.strip().lower().startswith("file:"):
+        return policy.check(url)
+    try:
+        async with asyncio.timeout(FILE_CHECK_TIMEOUT_S):
+            return await asyncio.to_thread(policy.check, url)
+    except TimeoutError as error:
+        message = f"The disk with this file did not answer within {FILE_CHECK_TIMEOUT_S:g} s. Check the disk or share."
+        raise InvalidRequestError(message, (FieldError("url", message),)) from error
+
+
+def _started(answer: Started) -> web.Response:
+    return json_answer(answer.model_dump_json(exclude_none=True))
