@@ -1,0 +1,150 @@
+"""The door of the API: peers, names and foreign pages."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agent.api.guard import DoorError, check_host, check_origin, check_peer, own_names
+from agent.config import ApiSettings
+from agent.types import DeviceInfo
+from tests.support.api import Served, served
+
+NAMES = own_names(DeviceInfo("1", "Living Room", "1"), ApiSettings(allowed_hosts=("cast.home.arpa",)))
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Served]:
+    async with served() as api:
+        yield api
+
+
+def lan_address() -> str:
+    """An address of this machine that is not loopback; skips the test when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no network")
+        return str(probe.getsockname()[0])
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
+def test_the_box_itself_is_let_in(peer: str) -> None:
+    """Every loopback address is the box itself."""
+    check_peer(peer, port=8090)
+
+
+@pytest.mark.parametrize("peer", ["192.168.1.7", "::ffff:192.168.1.7", "fe80::1%eth0", "", None, "localhost"])
+def test_peers_of_the_network_are_not_let_in(peer: str | None) -> None:
+    """Protected mode answers nobody else, and says how to open it."""
+    with pytest.raises(DoorError, match=r'auth = "none".*http://127\.0\.0\.1:8090') as caught:
+        check_peer(peer, port=8090)
+    assert caught.value.failure.code == "protected_mode"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "192.168.1.5:8090",
+        "[::1]:8090",
+        "[fe80::1]",
+        "LocalHost:8090",
+        "localhost.",
+        socket.gethostname(),
+        f"{socket.gethostname().partition('.')[0]}.local:8090",
+        "living-room.local",
+        "Cast.Home.Arpa:8090",
+    ],
+)
+def test_names_of_the_box(host: str) -> None:
+    """Addresses, the host name, `.local` names and the names of the configuration are ours."""
+    check_host([host], names=NAMES)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "", "a b", "[evil]", "localhost@evil", "x:y"]
+)
+def test_other_names_are_not_answered(host: str) -> None:
+    """A name that is not ours may be somebody else's page that was pointed here (DNS rebinding)."""
+    with pytest.raises(DoorError, match="allowed_hosts") as caught:
+        check_host([host], names=NAMES)
+    assert caught.value.failure.code == "forbidden_host"
+
+
+def test_two_hosts_are_not_answered() -> None:
+    """Of two Host headers nobody knows which one counts; none at all comes from no browser."""
+    with pytest.raises(DoorError):
+        check_host(["127.0.0.1", "127.0.0.1"], names=NAMES)
+    check_host([], names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://box.local:8090", "BOX.local:8090"),
+        ("http://192.168.1.5", "192.168.1.5:80"),
+        ("https://box.local", "box.local"),
+        ("http://[::1]:8090", "[::1]:8090"),
+    ],
+)
+def test_own_pages_may_call(origin: str, host: str) -> None:
+    """A page that came from the same host and port may call."""
+    check_origin([origin], [host])
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "",
+        "http://evil.example",
+        "http://box.local:8091",
+        "http://box.local:8090/x",
+        "ftp://box.local:8090",
+        "http://[x",
+    ],
+)
+def test_foreign_pages_may_not_call(origin: str) -> None:
+    """A page of another host or port may not, nor one without an origin of its own."""
+    with pytest.raises(DoorError) as caught:
+        check_origin([origin], ["box.local:8090"])
+    assert caught.value.failure.code == "forbidden_origin"
+
+
+@pytest.mark.parametrize("path", ["/status", "/health", "/snapshot", "/start", "/nothing"])
+async def test_foreign_names_and_pages_are_refused_everywhere(api: Served, path: str) -> None:
+    """The door is before every path, also those that are not there."""
+    async with api.client.post(path, headers={"Host": "evil.example"}, json={"url": "http://nas/x"}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (403, "forbidden_host")
+    async with api.client.post(path, headers={"Origin": "http://evil.example"}, json={"url": "http://x/"}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (403, "forbidden_origin")
+    assert not api.tracker.requests
+
+
+async def test_a_page_of_our_own_is_let_in(api: Served) -> None:
+    """A page that was opened from the box may start a stream."""
+    headers = {"Origin": f"http://127.0.0.1:{api.port}"}
+    async with api.client.post("/start", headers=headers, json={"url": "http://nas/x"}) as answer:
+        assert answer.status == 200
+
+
+async def test_protected_mode_answers_only_the_box() -> None:
+    """A peer of the network gets a 403 on everything but the liveness call, which answers under every name."""
+    async with served(host=lan_address()) as api:
+        async with api.client.get("/status") as answer:
+            assert (answer.status, (await answer.json())["code"]) == (403, "protected_mode")
+        async with api.client.get("/health/live", headers={"Host": "anything.example"}) as answer:
+            assert answer.status == 200
+
+
+async def test_auth_none_opens_it_to_the_network() -> None:
+    """With auth "none" a peer of the network is let in, under names of ours."""
+    async with served(host=lan_address(), settings=ApiSettings(auth="none")) as api:
+        async with api.client.get("/status") as answer:
+            assert answer.status == 200
+        async with api.client.get("/status", headers={"Host": "evil.example"}) as answer:
+            assert answer.status == 403
