@@ -48,7 +48,9 @@ async def run(settings: Settings, *, on_ready: Callable[[int], None] | None = No
 
 async def _start(settings: Settings, running: AsyncExitStack) -> int:
     device = DeviceInfo(
-        id=settings.device.id or identity.device_id(settings.state.directory()), name=settings.device.name, version=__version__
+        id=settings.device.id or identity.device_id(settings.state.directory()),
+        name=settings.device.name,
+        version=__version__,
     )
     log.info("starting", device_id=device.id, name=device.name, version=device.version)
 

@@ -224,7 +224,7 @@ class TrackerMachine(RuleBasedStateMachine):
 
     def alive(self) -> list[Any]:
         snapshot = self.tracker_snapshot()
-        return [s for s in {s.session_id: s for s in (snapshot.stream, snapshot.on_screen) if s is not None}.values()]
+        return list({s.session_id: s for s in (snapshot.stream, snapshot.on_screen) if s is not None}.values())
 
 
 TestTracker = TrackerMachine.TestCase

@@ -1,0 +1,35 @@
+# cast-agent: `make run` shows a picture, `make test` runs every test; both install what is missing first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CYCLES ?= 300
+
+.PHONY: help run test check lint bench clean setup setup-test
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:
+	@PYTHON=$(PYTHON) scripts/setup.sh run
+
+setup-test:
+	@PYTHON=$(PYTHON) scripts/setup.sh test
+
+run: setup ## install what is missing, start the agent and show a first picture
+	@$(BIN)/python scripts/demo.py
+
+test: setup-test ## install what is missing and run every test
+	$(BIN)/python -m pytest
+
+lint: setup-test ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test ## all that CI runs: lint, types, layers, tests
+
+bench: setup-test ## speed, memory and black time beside vlc and mpv, as ratios (about 12 minutes)
+	$(BIN)/python -m bench --cycles $(CYCLES)
+
+clean: ## remove what was made here
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs what is missing: Debian packages (through apt, with sudo where needed) and the virtual environment.
+# usage: scripts/setup.sh run|test      quick when there is nothing to do
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:?usage: scripts/setup.sh run|test}
+python=${PYTHON:-python3}
+
+packages=(
+  python3-venv             # the virtual environment
+  libvlc5                  # the media library
+  vlc-plugin-base          # demuxers, decoders, HTTP, HLS, PulseAudio and ALSA
+  vlc-plugin-video-output  # X11 and OpenGL
+  libxcb1                  # the X connection of the stage
+  fonts-dejavu-core        # text in subtitles
+  ca-certificates          # https
+  xvfb                     # a virtual screen, where there is no real one
+)
+if [ "$purpose" = test ]; then
+  packages+=(
+    ffmpeg                 # makes the clips of the tests
+    pulseaudio             # a sound server of the tests' own
+    pulseaudio-utils       # pactl and parec
+    x11-xserver-utils      # xrandr
+    vlc-bin mpv            # what `make bench` compares with
+  )
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  if [ "$package" = python3-venv ] && "$python" -c 'import ensurepip' 2>/dev/null; then continue; fi
+  status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "==> Installing Debian packages: ${missing[*]}"
+  sudo=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "Please run this as root, or install: ${missing[*]}" >&2; exit 1; }
+    sudo=(sudo)
+  fi
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  { echo "cast-agent needs Python 3.11 or newer; this is $("$python" --version). Try: make PYTHON=python3.12 $purpose" >&2; exit 1; }
+
+stamp=.venv/.installed-$purpose
+if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+  if [ ! -x .venv/bin/python ]; then
+    echo "==> Making the virtual environment .venv"
+    "$python" -m venv .venv
+  fi
+  echo "==> Installing cast-agent and its libraries into .venv"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+  group=()
+  [ "$purpose" = test ] && group=(--group dev)
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable . "${group[@]}"
+  touch "$stamp"
+fi

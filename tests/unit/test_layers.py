@@ -1,0 +1,91 @@
+"""The rooms of ARCHITECTURE.md: imports point downward only, and some libraries stay in one room."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FLOORS: list[set[str]] = [
+    {"types", "errors"},
+    {"config", "log", "urls", "identity"},
+    {"stage", "player"},
+    {"motion"},
+    {"session"},
+    {"playback"},
+    {"tracker"},
+    {"api"},
+    {"daemon"},
+    {"cli"},
+]
+"""From the ground up: a room may import from floors below its own, and from itself."""
+
+INSIDE_THE_GROUND_FLOORS = {("errors", "types"), ("log", "urls"), ("log", "config"), ("identity", "log")}
+"""Neighbours that may know each other, and only in this direction."""
+
+ONLY_IN = {
+    "vlc": {"player/vlc/worker.py"},
+    "xcffib": {"stage/"},
+    "PIL": {"stage/"},
+    "aiohttp": {"api/", "daemon.py"},
+    "pydantic": {"config.py", "api/"},
+    "pydantic_settings": {"config.py"},
+}
+
+MODULES = sorted((ROOT / "agent").rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "agent").parts[0].removesuffix(".py")
+
+
+def floor_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written in full"
+            module = node.module or ""
+            found |= {f"agent.{a.name}" for a in node.names} if module == "agent" else {module}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_downward(path: Path) -> None:
+    """A room imports only what is below it."""
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for name in imports_of(path):
+        if not name.startswith("agent."):
+            continue
+        other = name.split(".")[1]
+        if other in (room, "__version__"):
+            continue
+        allowed = floor_of(other) < floor_of(room) or (room, other) in INSIDE_THE_GROUND_FLOORS
+        assert allowed, f"{room} may not import {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_libraries_stay_in_their_room(path: Path) -> None:
+    """Only one room knows a library such as libVLC or X."""
+    inside = str(path.relative_to(ROOT / "agent"))
+    for name in imports_of(path):
+        places = ONLY_IN.get(name.split(".")[0])
+        assert places is None or any(inside.startswith(place) for place in places), f"{inside} imports {name}"
+
+
+def test_a_player_process_stays_light() -> None:
+    """A player process imports nothing of the daemon but the words and its own engine."""
+    for path in (ROOT / "agent" / "player" / "vlc").glob("*.py"):
+        for name in imports_of(path):
+            if name.startswith("agent."):
+                assert name.startswith(("agent.player.vlc", "agent.player.ipc", "agent.player.channel", "agent.types"))
