@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
 ]
 """From the ground up: a room may import from floors below its own, and from itself."""
 
-INSIDE_THE_GROUND_FLOORS = {("errors", "types"), ("log", "urls"), ("log", "config"), ("identity", "log")}
+INSIDE_THE_GROUND_FLOORS = {("errors", "types"), ("log", "urls"), ("log", "config"), ("config", "urls"), ("identity", "log")}
 """Neighbours that may know each other, and only in this direction."""
 
 ONLY_IN = {
@@ -54,7 +54,8 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are written in full"
             module = node.module or ""
-            found |= {f"agent.{a.name}" for a in node.names} if module == "agent" else {module}
+            is_package = (ROOT / module.replace(".", "/")).is_dir()
+            found |= {f"{module}.{alias.name}" for alias in node.names} if is_package else {module}
     return found
 
 
