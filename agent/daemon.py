@@ -84,8 +84,9 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     await players.start()
     running.push_async_callback(players.stop)
     running.push_async_callback(renewals.stop)
-    running.push_async_callback(tracker.close)
-    return await _listen(app, settings, running)
+    port = await _listen(app, settings, running)
+    running.push_async_callback(tracker.close)  # first of all: it answers whoever waits for a first frame
+    return port
 
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> int:
