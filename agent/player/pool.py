@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 import structlog
 
@@ -64,13 +65,16 @@ class PlayerPool:
         self._waiters: deque[asyncio.Future[ProcessPlayer]] = deque()
         self._failures = 0
         self._problem = ""
-        self._nudge = asyncio.Event()
+        self._not_before = 0.0
+        """Loop time before which no spare is made, unless somebody waits for a player."""
+        self._changed = asyncio.Event()
         self._settled = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def health(self) -> PlayerHealth:
-        available = self._failures < FAILURES_ALLOWED and self._display() is not None
+        can_be_made = self._spare is not None or self._failures < FAILURES_ALLOWED
+        available = can_be_made and self._display() is not None
         return PlayerHealth(
             available=available,
             spare_ready=self._spare is not None,
@@ -82,7 +86,7 @@ class PlayerPool:
 
     async def start(self, *, settle_s: float = 2.0) -> None:
         """Begin to keep a spare; return once the first one is ready or has failed, or after `settle_s` seconds."""
-        self._task = asyncio.create_task(self._keep_spare(), name="player-spare")
+        self._run(self._keep_spare(), "player-spare")
         try:
             async with asyncio.timeout(settle_s):
                 await self._settled.wait()
@@ -91,35 +95,32 @@ class PlayerPool:
 
     async def stop(self) -> None:
         """End the spare. Players that were taken belong to those who took them. Idempotent."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(PlayerUnavailableError("The agent is stopping."))
-        self._waiters.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._drop_spare()
+        self._refuse_waiters(PlayerUnavailableError("The agent is stopping."))
 
     async def renew(self) -> None:
-        """Replace the spare: the display it was made for has gone or come."""
-        spare, self._spare = self._spare, None
-        self._failures, self._problem = 0, ""
-        self._nudge.set()
-        if spare is not None:
-            await spare.kill()
+        """Replace the spare: the display it was made for has gone, or one has come."""
+        self._failures, self._problem, self._not_before = 0, "", 0.0
+        await self._drop_spare()
+        if self._display() is None:
+            self._refuse_waiters(PlayerUnavailableError(self._message(False)))
+        self._changed.set()
 
     async def take(self) -> ProcessPlayer:
         """The spare, or a new player as soon as there is one. Waits without limit while one is being made.
 
         Raises PlayerUnavailableError when there is no display or players keep failing.
         """
-        if self._display() is None or self._task is None:
-            raise PlayerUnavailableError("There is no display to play on.")
-        if self._failures >= FAILURES_ALLOWED:
+        if not self.health.available or not self._tasks:
             raise PlayerUnavailableError(self._message(False))
-        self._nudge.set()
+        self._changed.set()
         spare, self._spare = self._spare, None
         if spare is not None:
+            self._not_before = asyncio.get_running_loop().time() + REFILL_DELAY_S
             return spare
         waiter: asyncio.Future[ProcessPlayer] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -127,37 +128,60 @@ class PlayerPool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                await waiter.result().kill()
+                await waiter.result().kill()  # handed out in the very moment in which nobody wanted it any more
             raise
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
     async def _keep_spare(self) -> None:
-        try:
-            while True:
-                if self._display() is None:
-                    self._settled.set()
-                    await self._nudged(None)
-                    continue
-                try:
-                    player = await self._make()
-                except AgentError as e:
-                    await self._failed(e)
-                    continue
-                self._failures, failed_before = 0, self._failures
-                if failed_before:
-                    log.info("spare_recovered", after_failures=failed_before)
-                self._version, self._features = player.version, dict(player.features)
+        loop = asyncio.get_running_loop()
+        while True:
+            self._changed.clear()
+            wanted = self._spare is None and self._display() is not None
+            if wanted and (self._waiters or loop.time() >= self._not_before):
+                await self._add_player()
+                continue
+            if not wanted:
                 self._settled.set()
-                if not self._hand_out(player):
-                    await self._watch(player, failed_before)
-                if not self._waiters:
-                    await self._nudged(REFILL_DELAY_S, only_for_waiters=True)
-        finally:
-            spare, self._spare = self._spare, None
-            if spare is not None:
-                await spare.kill()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._not_before if wanted else None):
+                    await self._changed.wait()
+
+    async def _add_player(self) -> None:
+        try:
+            player = await self._make()
+        except AgentError as e:
+            self._failed(e)
+            return
+        self._version, self._features = player.version, dict(player.features)
+        self._settled.set()
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(player)
+                self._failures = 0
+                self._not_before = asyncio.get_running_loop().time() + REFILL_DELAY_S
+                return
+        self._spare = player
+        self._run(self._guard(player), f"spare-{player.pid}")
+
+    async def _guard(self, player: ProcessPlayer) -> None:
+        """Notice the death of the spare, and count it: only one that lived is forgiven."""
+        try:
+            async with asyncio.timeout(HEALTHY_AFTER_S):
+                error = await player.gone()
+        except TimeoutError:
+            self._failures = 0
+            error = await player.gone()
+        if self._spare is player:
+            await self._drop_spare()
+            self._failed(error)
+
+    async def _drop_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await spare.kill()
 
     async def _make(self) -> ProcessPlayer:
         display = self._display()
@@ -179,62 +203,28 @@ class PlayerPool:
         log.debug("spare_ready", pid=player.pid, preroll_shown=shown)
         return player
 
-    def _hand_out(self, player: ProcessPlayer) -> bool:
+    def _failed(self, error: AgentError) -> None:
+        self._failures += 1
+        self._problem = str(error)
+        delay = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
+        self._not_before = asyncio.get_running_loop().time() + delay
+        level = log.warning if self._failures in (1, FAILURES_ALLOWED) else log.debug
+        level("spare_failed", failures=self._failures, retry_in_s=delay, reason=self._problem)
+        if self._failures >= FAILURES_ALLOWED:
+            self._refuse_waiters(PlayerUnavailableError(self._message(False)))
+        self._settled.set()
+        self._changed.set()
+
+    def _refuse_waiters(self, error: PlayerUnavailableError) -> None:
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(player)
-                return True
-        self._spare = player
-        return False
+                waiter.set_exception(error)
 
-    async def _watch(self, player: ProcessPlayer, failed_before: int) -> None:
-        """Return when the spare is no longer ours: taken, given up, or dead."""
-        since = asyncio.get_running_loop().time()
-        gone = asyncio.create_task(player.gone(), name="spare-gone")
-        try:
-            while self._spare is player:
-                nudge = asyncio.create_task(self._nudged(None), name="spare-nudge")
-                try:
-                    await asyncio.wait({gone, nudge}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    nudge.cancel()
-                if gone.done() and self._spare is player:
-                    self._spare = None
-                    await player.kill()
-                    lived = asyncio.get_running_loop().time() - since
-                    self._failures = 0 if lived > HEALTHY_AFTER_S else failed_before
-                    await self._failed(gone.result())
-        finally:
-            gone.cancel()
-
-    async def _failed(self, error: AgentError) -> None:
-        self._failures += 1
-        self._problem = str(error)
-        self._settled.set()
-        delay = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
-        level = log.warning if self._failures in (1, FAILURES_ALLOWED) else log.debug
-        level("spare_failed", failures=self._failures, retry_in_s=delay, reason=self._problem)
-        while self._waiters and self._failures >= FAILURES_ALLOWED:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(PlayerUnavailableError(self._message(False)))
-        await self._nudged(0.0 if self._waiters else delay, only_for_waiters=True)
-
-    async def _nudged(self, timeout_s: float | None, *, only_for_waiters: bool = False) -> None:
-        """Wait until something changed, at most `timeout_s`."""
-        loop = asyncio.get_running_loop()
-        until = None if timeout_s is None else loop.time() + timeout_s
-        while True:
-            self._nudge.clear()
-            left = None if until is None else max(0.0, until - loop.time())
-            try:
-                async with asyncio.timeout(left):
-                    await self._nudge.wait()
-            except TimeoutError:
-                return
-            if not only_for_waiters or self._waiters:
-                return
+    def _run(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _message(self, available: bool) -> str:
         if self._display() is None:

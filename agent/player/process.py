@@ -145,6 +145,7 @@ class ProcessPlayer:
     async def kill(self) -> None:
         if not self._killed:
             self._killed = True
+            self._is_gone(PlayerUnavailableError("The player process was ended."))
             if self._process.returncode is None:
                 _kill_group(self._process.pid)
         try:

@@ -1,0 +1,175 @@
+"""The spare player and its budget: real processes, scripted to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agent.errors import PlayerUnavailableError
+from agent.player import pool as pool_module
+from agent.player.pool import PlayerPool
+
+
+class Window:
+    xid = 1
+
+    async def close(self) -> None:
+        pass
+
+
+class Bench:
+    """What a pool is made of in these tests; `way` and `display` can be changed while it runs."""
+
+    def __init__(self) -> None:
+        self.way = "behaves"
+        self.display: str | None = ":1"
+        self.spawned = 0
+
+    def command(self) -> list[str]:
+        self.spawned += 1
+        return [sys.executable, "-m", "tests.support.scripted_player", self.way]
+
+    async def window(self) -> Window:
+        return Window()
+
+    @asynccontextmanager
+    async def pool(self) -> AsyncIterator[PlayerPool]:
+        pool = PlayerPool(engine="vlc", command=self.command, display=lambda: self.display, open_window=self.window)
+        await pool.start(settle_s=10)
+        try:
+            yield pool
+        finally:
+            await pool.stop()
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_spare_is_ready_and_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spare is handed out at once, and another is made in the background."""
+    monkeypatch.setattr(pool_module, "REFILL_DELAY_S", 0.1)
+    async with Bench().pool() as pool:
+        assert pool.health.spare_ready
+        began = time.monotonic()
+        first = await pool.take()
+        assert time.monotonic() - began < 0.05
+        assert not pool.health.spare_ready
+        await until(lambda: pool.health.spare_ready)
+        second = await pool.take()
+        assert second.pid != first.pid
+        await first.kill()
+        await second.kill()
+
+
+async def test_takes_beyond_the_spare_are_served() -> None:
+    """Many takes at once each get a player of their own."""
+    async with Bench().pool() as pool:
+        players = await asyncio.gather(*(pool.take() for _ in range(4)))
+        assert len({p.pid for p in players}) == 4
+        await asyncio.gather(*(p.kill() for p in players))
+
+
+async def test_a_dead_spare_is_replaced() -> None:
+    """A spare that dies is noticed without anybody asking, and made good."""
+    async with Bench().pool() as pool:
+        spare = pool._spare
+        assert spare is not None
+        os.kill(spare.pid, signal.SIGKILL)
+        await until(lambda: pool._spare is not None and pool._spare is not spare)
+        assert pool.health.available
+
+
+async def test_no_spawn_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Players that never start are tried at growing intervals; health has the reason and takes are refused."""
+    monkeypatch.setattr(pool_module, "BACKOFF_S", (0.05, 0.05, 0.05, 5.0))
+    bench = Bench()
+    bench.way = "exits"
+    async with bench.pool() as pool:
+        await until(lambda: not pool.health.available)
+        assert "no libVLC here" in pool.health.message
+        assert "apt install" in pool.health.message
+        with pytest.raises(PlayerUnavailableError, match="no libVLC here"):
+            await pool.take()
+        await asyncio.sleep(0.5)
+        spawned = bench.spawned
+        assert spawned <= 5
+        for _ in range(20):
+            with contextlib.suppress(PlayerUnavailableError):
+                await pool.take()
+        await asyncio.sleep(0.3)
+        assert bench.spawned == spawned, "takes do not spend the budget"
+
+
+async def test_it_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once players start again, so does the pool, by itself."""
+    monkeypatch.setattr(pool_module, "BACKOFF_S", (0.05, 0.05, 0.1))
+    bench = Bench()
+    bench.way = "exits"
+    async with bench.pool() as pool:
+        await until(lambda: not pool.health.available)
+        bench.way = "behaves"
+        await until(lambda: pool.health.spare_ready)
+        assert pool.health.available
+
+
+async def test_spares_that_die_young_use_up_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares that start and crash are a failure too: no loop of crashing processes."""
+    monkeypatch.setattr(pool_module, "BACKOFF_S", (0.05, 0.05, 0.05, 30.0))
+    bench = Bench()
+    bench.way = "dies-soon"
+    async with bench.pool() as pool:
+        await until(lambda: not pool.health.available)
+        spawned = bench.spawned
+        await asyncio.sleep(1.0)
+        assert bench.spawned <= spawned + 1
+        assert "SIGSEGV" in pool.health.message
+
+
+async def test_no_display_no_players() -> None:
+    """Without a display nothing is started; when one comes the spare is made."""
+    bench = Bench()
+    bench.display = None
+    async with bench.pool() as pool:
+        assert not pool.health.available
+        assert bench.spawned == 0
+        with pytest.raises(PlayerUnavailableError, match="display"):
+            await pool.take()
+        bench.display = ":2"
+        await pool.renew()
+        await until(lambda: pool.health.spare_ready)
+
+
+async def test_a_take_that_is_given_up_leaks_no_player(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled take gives its player back to nobody: it is killed, or becomes the spare."""
+    async with Bench().pool() as pool:
+        spare = await pool.take()
+        takes = [asyncio.create_task(pool.take()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        for take in takes:
+            take.cancel()
+        await asyncio.gather(*takes, return_exceptions=True)
+        await until(lambda: pool.health.spare_ready)
+        await spare.kill()
+
+
+async def test_a_spare_that_hangs_while_it_warms_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pre-roll that hangs costs one process and a line in health."""
+    monkeypatch.setattr(pool_module, "WARM_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(pool_module, "BACKOFF_S", (0.05, 0.05, 30.0))
+    bench = Bench()
+    bench.way = "hangs-warming"
+    async with bench.pool() as pool:
+        await until(lambda: not pool.health.available)
+        assert "did not answer" in pool.health.message
