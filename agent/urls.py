@@ -1,0 +1,258 @@
+"""URLs: how they are shown (without credentials), and which may be played."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+import idna
+
+from agent.errors import FieldError, InvalidRequestError
+
+NETWORK_SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "mms", "mmsh")
+"""Every network scheme that can be allowed. Files are another matter: media folders govern them."""
+
+MAX_URL_LENGTH = 2048
+"""Characters. What browsers, proxies and media servers take without trouble."""
+
+HIDDEN = "***"
+"""Stands where a secret was."""
+
+
+def redact(text: str) -> str:
+    """The text with the credentials of every URL in it replaced by `***`, so that one sees there were some.
+
+    Hides user names and passwords, also those holding raw `@ / : #`, and query values with a secret's name.
+    Where a password cannot be told from a path it hides too much rather than too little. Linear, idempotent.
+    """
+    # Query values first: one with an @ in it would be taken for the end of a password.
+    return _hide_userinfo(_hide_query_secrets(text, nested=False))
+
+
+def names_secret(name: str) -> bool:
+    """Whether a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret by its name."""
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:200]).lower())
+    return not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _HARMLESS_ENDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPolicy:
+    """What may be played. `file` URLs are governed by the folders alone, whatever the schemes are."""
+
+    allowed_schemes: tuple[str, ...] = NETWORK_SCHEMES
+    media_folders: tuple[Path, ...] = ()
+    """Absolute."""
+
+    def check(self, url: str) -> str:
+        """The URL to play: trimmed, scheme in lower case, host and path in ASCII, a file by its real path.
+
+        For a `file` URL it reads the file system, which can block: call it from a thread.
+        Raises InvalidRequestError, field `url`: a sentence that says what to do and holds no credentials.
+        """
+        url = url.strip(" \t\r\n")
+        if not url:
+            _refuse("The url is empty. Give the address of what to play, such as http://nas.local/film.mp4.")
+        if len(url) > MAX_URL_LENGTH:
+            _refuse(f"The url is longer than {MAX_URL_LENGTH:,} characters. Give a shorter address.")
+        if any(unicodedata.category(char) in _FORBIDDEN_CATEGORIES for char in url):
+            _refuse("The url holds a control character or a broken one. Copy the address again, in one line.")
+        match = _SCHEME.match(url)
+        if match is None:
+            _refuse(f"The url must be absolute and begin with one of {self._schemes()}.")
+        scheme, rest = match[1].lower(), url[match.end() :]
+        if scheme == "file":
+            return self._check_file(rest)
+        if scheme not in self.allowed_schemes:
+            _refuse(self._about_scheme(scheme))
+        return f"{scheme}://{_check_network(scheme, rest)}"
+
+    def _schemes(self) -> str:
+        schemes = (*self.allowed_schemes, "file") if self.media_folders else self.allowed_schemes
+        return ", ".join(f"{scheme}://" for scheme in schemes) or "nothing (allowed_schemes is empty)"
+
+    def _about_scheme(self, scheme: str) -> str:
+        if scheme in NETWORK_SCHEMES:
+            return (
+                f"{scheme}:// is switched off on this device. To allow it, add it to allowed_schemes in the "
+                "section [player] of the configuration and restart cast-agent."
+            )
+        close = difflib.get_close_matches(scheme, self.allowed_schemes, n=1)
+        hint = f" Did you mean {close[0]}://?" if close else ""
+        return f"The url must begin with one of {self._schemes()}.{hint}"
+
+    def _check_file(self, rest: str) -> str:
+        host, slash, path = rest.partition("/")
+        if host.lower() not in ("", "localhost"):
+            _refuse("A file url names no host: write file:///folder/film.mp4, with three slashes.")
+        if not slash or "?" in path or "#" in path:
+            _refuse("A file url is file:///folder/film.mp4; in file names write ? as %3F and # as %23.")
+        try:
+            # The real path, or a link below a media folder would lead anywhere.
+            real = Path(os.fsdecode(b"/" + unquote_to_bytes(path))).resolve()
+            allowed = any(real.is_relative_to(folder.resolve()) for folder in self.media_folders)
+            # Outside the folders nobody is told whether a file is there.
+            found = allowed and real.is_file()
+        except (OSError, ValueError, RuntimeError):  # too long, no permission; a NUL byte; a circle of links
+            _refuse("The path of the file cannot be followed. Check how the url is written.")
+        if not allowed:
+            _refuse(
+                "Files are played only from the media folders. Add the file's folder to media_folders in the "
+                "section [player] of the configuration and restart cast-agent."
+            )
+        if not found:
+            _refuse("There is no such file in the media folders. Check its name and that the disk is mounted.")
+        return real.as_uri()
+
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")
+# Control characters, line and paragraph separators, and halves of surrogate pairs (JSON can carry those).
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Zl", "Zp", "Cs"})
+# These listen as well as connect: `udp://@:5004`, `srt://:9000`. With a port they need no host.
+_LISTENING_SCHEMES = frozenset({"udp", "rtp", "srt"})
+_CREDENTIALS_HINT = " If the user name or the password holds : / ? # or @, write %3A %2F %3F %23 or %40."
+_HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]*)?")
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_USERINFO_SAFE = "!$&'()*+,;=:%~|^{}"
+_PATH_SAFE = _USERINFO_SAFE + "/?#@[]\\"
+
+
+def _authority(rest: str) -> str:
+    """What stands between `://` and the path."""
+    return re.split(r"[/?#]", rest, maxsplit=1)[0]
+
+
+def _check_network(scheme: str, rest: str) -> str:
+    authority = _authority(rest)
+    userinfo, at, address = authority.rpartition("@")
+    hint = _CREDENTIALS_HINT if "@" in rest else ""
+    match = _HOST_AND_PORT.fullmatch(address)
+    if match is None:
+        _refuse(f"The host or the port in the url cannot be understood.{hint}")
+    host, port = match[1], match[2] or ""
+    if len(port) > 1 and not 1 <= int(port[1:]) <= 65535:
+        _refuse(f"The port in the url must be a number from 1 to 65535.{hint}")
+    if host or scheme not in _LISTENING_SCHEMES or len(port) < 2:
+        host = _check_host(host, hint)
+    path = quote(rest[len(authority) :], safe=_PATH_SAFE)
+    return f"{quote(userinfo, safe=_USERINFO_SAFE)}{at}{host}{port}{path}"
+
+
+def _check_host(host: str, hint: str) -> str:
+    if not host:
+        _refuse(f"The url has no host. Write it after the two slashes, such as http://nas.local/film.mp4.{hint}")
+    try:
+        if host.startswith("["):
+            ipaddress.IPv6Address(unquote(host[1:-1]))
+            return host
+        if not host.isascii():
+            host = idna.encode(host, uts46=True).decode("ascii")
+    except ValueError:  # IDNAError and AddressValueError are ValueErrors
+        _refuse(f"The host name in the url is not a valid one. Check how it is written.{hint}")
+    if len(host) > 253 or _HOST_NAME.fullmatch(host) is None:
+        _refuse(f"The host name in the url is not a valid one. Check how it is written.{hint}")
+    return host
+
+
+def _refuse(message: str) -> NoReturn:
+    # `from None`: the error underneath would show what was asked for, credentials included.
+    raise InvalidRequestError(message, (FieldError("url", message),)) from None
+
+
+# fmt: off
+_SECRET_WORDS = frozenset({
+    "accesskey", "apikey", "authorization", "cookie", "cookies", "credential", "credentials", "jwt", "key",
+    "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets", "streamkey", "token",
+    "tokens",
+})
+# `key_name` and `token_count` tell nothing; `password_hash` does.
+_HARMLESS_ENDINGS = frozenset({"count", "id", "name"})
+# Names that are secrets in the query of a URL only: signed addresses, and what cameras call a password.
+_QUERY_SECRETS = frozenset({
+    "auth", "awsaccesskeyid", "hash", "hdnea", "hdnts", "hmac", "loginpas", "md5", "pass", "policy", "psw",
+    "sessionid", "sid", "sig", "sign", "st", "ticket", "wmsauthsign",
+})
+_QUERY_SECRET_ENDINGS = ("password", "secret", "signature", "token")
+# fmt: on
+
+# A URL ends at a blank, or where a separator is followed by the next URL. Lengths are bounded to stay linear.
+_URL_END = re.compile(r"\s|[,;|\"'<>()\[\]{}=&?](?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)")
+_LINE_OR_NEXT_URL = re.compile(r"\n|://")
+_CLOSING = r"[\"'<>()\[\]{},.;:!]*"
+_PLAIN_HOST = re.compile(rf"([^:@]*:[0-9]{{0,5}}|\[[0-9A-Za-z:.%_-]*\](:[0-9]{{0,5}})?){_CLOSING}")
+_IP_HOST = re.compile(r"(([0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?\])(:[0-9]{0,5})?")
+_QUERY_KEY = re.compile(r"[?&;#]([^=&?#;\s]{1,64})=")
+_SECRET_END = re.compile(r"[&\s]")
+_VALUE_END = re.compile(r"[&?#;\s]")
+
+
+def _hide_userinfo(text: str) -> str:
+    shown, done = [], 0
+    while (separator := text.find("://", done)) >= 0:
+        start = separator + 3
+        end = _end_of(_URL_END, text, start)
+        token = text[start:end]
+        hidden = _hide_in_token(token)
+        if hidden == HIDDEN and token != HIDDEN:
+            # Credentials without their host: the password may hold a blank and go on to an @ in this line.
+            end = max(end, text.rfind("@", end, _end_of(_LINE_OR_NEXT_URL, text, end)))
+        shown += [text[done:start], hidden]
+        done = end
+    return "".join([*shown, text[done:]])
+
+
+def _hide_in_token(token: str) -> str:
+    """What follows `://`, with all up to the last @ hidden unless that surely is no password."""
+    authority = _authority(token)
+    nested = "://" in token
+    userinfo, at, rest = token.rpartition("@")
+    if not at:
+        # `user:passw` of a URL that was cut off; a host is followed by a port at most.
+        return HIDDEN if ":" in authority and _PLAIN_HOST.fullmatch(authority) is None else token
+    if not userinfo:  # udp://@239.0.0.1:1234
+        return token
+    if "@" in authority:
+        # udp://192.168.1.5@239.0.0.1:1234 is a sender and a group.
+        return token if _IP_HOST.fullmatch(userinfo) else f"{HIDDEN}@{rest}"
+    if not nested and (":" not in userinfo or not authority or _IP_HOST.fullmatch(authority)):
+        return token  # https://social.example/@user, http://192.168.1.5:8080/@user
+    return f"{HIDDEN}@{rest}"
+
+
+def _hide_query_secrets(text: str, *, nested: bool) -> str:
+    shown, done, position = [], 0, 0
+    while match := _QUERY_KEY.search(text, position):
+        position = match.end()
+        if _is_query_secret(unquote(match[1])):
+            end = _end_of(_SECRET_END, text, position)
+        else:
+            end = _end_of(_VALUE_END, text, position)
+            if nested or not _hides_credentials(text[position:end]):
+                continue
+        shown += [text[done:position], HIDDEN]
+        done = position = end
+    return "".join([*shown, text[done:]])
+
+
+def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
+    match = pattern.search(text, start)
+    return match.start() if match else len(text)
+
+
+def _is_query_secret(name: str) -> bool:
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return names_secret(name) or plain in _QUERY_SECRETS or plain.endswith(_QUERY_SECRET_ENDINGS)
+
+
+def _hides_credentials(value: str) -> bool:
+    """Whether a query value is a percent-encoded URL with credentials, as media proxies take them."""
+    if "%" not in value:
+        return False
+    decoded = unquote(unquote(value))
+    return _hide_userinfo(_hide_query_secrets(decoded, nested=True)) != decoded
