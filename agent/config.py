@@ -1,0 +1,314 @@
+"""Settings: a TOML file, overridden by the environment, validated as a whole before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent.errors import ConfigError
+from agent.types import Quality
+from agent.urls import NETWORK_SCHEMES
+
+ENV_PREFIX = "CAST_AGENT_"
+"""Begins the name of every setting in the environment, `CAST_AGENT_<SECTION>__<KEY>`; unknown ones are refused."""
+
+SYSTEM_CONFIG = Path("/etc/cast-agent/config.toml")
+"""Used under systemd when no file is named."""
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):  # pydantic would take true as 1
+        raise ValueError("should be a number, not true or false")
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or "\0" in str(path):
+        raise ValueError("should be an absolute path, one that begins with /")
+    return path
+
+
+def _display_name(name: str) -> str:
+    # DNS-SD instance names are at most 63 bytes (RFC 6763, 4.1.1).
+    if not name.isprintable() or not 1 <= len(name.encode(errors="replace")) <= 63:
+        raise ValueError("should be 1 to 63 bytes of printable text")
+    return name
+
+
+def _network_scheme(scheme: str) -> str:
+    scheme = scheme.lower().removesuffix("://")
+    if scheme == "file":
+        raise ValueError("file is not listed here: files are allowed by player.media_folders")
+    if scheme not in NETWORK_SCHEMES:
+        raise ValueError("not a scheme that is known here")
+    return scheme
+
+
+Seconds = Annotated[float, BeforeValidator(_no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
+Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class _Section(BaseModel):
+    """The descriptions say what is allowed; error messages quote them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DeviceSettings(_Section):
+    """Who this box is."""
+
+    id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="1 to 64 letters, digits, dots, dashes, underscores",
+    )
+    name: Annotated[str, AfterValidator(_display_name)] = Field(
+        default_factory=lambda: socket.gethostname()[:63] or "cast-agent",
+        description="a name for people, 1 to 63 bytes long",
+    )
+
+
+class ApiSettings(_Section):
+    """Where the HTTP server listens and whom it answers."""
+
+    host: HostName = Field(default="0.0.0.0", description="an IP address or a host name of this machine")
+    port: Port = Field(default=8090, description="a whole number from 0 (any free port) to 65535")
+    auth: Literal["keys", "none"] = Field(default="keys", description='"keys" or "none"')
+    allowed_hosts: tuple[HostName, ...] = Field(default=(), description="a list of host names without http:// and path")
+
+
+class DisplaySettings(_Section):
+    """The screen."""
+
+    display: str | None = Field(
+        default=None,
+        pattern=r"^[0-9A-Za-z._/-]{0,100}:[0-9]{1,5}(\.[0-9]{1,3})?$",
+        description='the name of an X display, such as ":0"',
+    )
+    idle: Literal["black", "desktop"] = Field(default="black", description='"black" or "desktop"')
+
+
+class AudioSettings(_Section):
+    """Where the sound goes."""
+
+    output: Literal["auto", "pulse", "alsa", "none"] = Field(
+        default="auto", description='"auto", "pulse", "alsa" or "none"'
+    )
+    device: Text | None = Field(default=None, description="the name of a device, as pactl or aplay lists it")
+
+
+class PlayerSettings(_Section):
+    """How things are played, and what may be."""
+
+    quality: Quality = Field(default=Quality.AUTO, description='"auto", "1080p", "720p" or "low-latency"')
+    start_timeout: Seconds = Field(default=15.0, description="seconds, from 1 to 120")
+    stall_timeout: Seconds = Field(default=5.0, description="seconds, from 1 to 120")
+    media_folders: tuple[AbsolutePath, ...] = Field(default=(), description="a list of absolute paths")
+    allowed_schemes: tuple[Annotated[str, AfterValidator(_network_scheme)], ...] = Field(
+        default=NETWORK_SCHEMES, description="a list of some of " + ", ".join(NETWORK_SCHEMES)
+    )
+
+
+class StateSettings(_Section):
+    """What is kept across restarts."""
+
+    dir: AbsolutePath | None = Field(default=None, description="an absolute path")
+
+    def directory(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """`dir`, or else where systemd or the XDG rules put it. Raises ConfigError when there is no home."""
+        if self.dir is not None:
+            return self.dir
+        if by_systemd := environ.get("STATE_DIRECTORY"):
+            return Path(by_systemd.split(":")[0])  # systemd lists several with colons
+        xdg = Path(environ.get("XDG_STATE_HOME", ""))
+        if xdg.is_absolute():  # the XDG specification has relative ones ignored
+            return xdg / "cast-agent"
+        try:
+            return Path.home() / ".local" / "state" / "cast-agent"
+        except RuntimeError as error:
+            raise ConfigError(
+                "This user has no home directory to keep state in. Set dir in the section [state] to a "
+                "directory that cast-agent may write to, such as /var/lib/cast-agent."
+            ) from error
+
+
+class LogSettings(_Section):
+    """How much is logged, and in which form."""
+
+    format: Literal["auto", "json", "console"] = Field(default="auto", description='"auto", "json" or "console"')
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='"debug", "info", "warning" or "error"'
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Made by hand it takes the environment into account too, as `load_settings` does."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    device: DeviceSettings = Field(default_factory=DeviceSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    display: DisplaySettings = Field(default_factory=DisplaySettings)
+    audio: AudioSettings = Field(default_factory=AudioSettings)
+    player: PlayerSettings = Field(default_factory=PlayerSettings)
+    state: StateSettings = Field(default_factory=StateSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then what the file said. Earlier ones win."""
+        return (_Environment(settings_cls), init_settings)
+
+
+def load_settings(path: Path | None = None, *, system_config: Path = SYSTEM_CONFIG) -> Settings:
+    """The settings from the file at `path` and the environment.
+
+    Without a path `system_config` is read when systemd started this process and it exists.
+    Raises ConfigError: one text that lists every problem with its place, what is wrong and what is allowed.
+    """
+    problems: list[str] = []
+    file = path
+    if file is None and os.environ.get("INVOCATION_ID") and _exists(system_config):
+        file = system_config
+    sections = _read(file, problems) if file else {}
+    for variable in sorted(_unknown_variables(os.environ)):
+        close = difflib.get_close_matches(variable.upper(), _VARIABLES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"all settings are {ENV_PREFIX}<SECTION>__<KEY>."
+        problems.append(f"environment: {variable}: there is no such setting; {hint}")
+    try:
+        settings = Settings(**sections)
+    except ValidationError as error:
+        problems += [_describe(detail, file) for detail in error.errors(include_url=False, include_input=False)]
+    if problems:
+        raise ConfigError("\n".join(["The configuration cannot be used:", *(f"  - {p}" for p in problems)]))
+    return settings
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """The known variables; an empty one counts as unset."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        values: dict[str, Any] = {}
+        for variable, (section, key) in _VARIABLES.items():
+            if section == field_name and (text := os.environ.get(variable)):
+                values[key] = _from_json(text) if _takes_list(section, key) else text
+        return values, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in Settings.model_fields.items()}
+        return {name: section for name, section in values.items() if section}
+
+
+def _keys(section: str) -> dict[str, FieldInfo]:
+    annotation = Settings.model_fields[section].annotation
+    assert isinstance(annotation, type)
+    assert issubclass(annotation, _Section)
+    return annotation.model_fields
+
+
+_VARIABLES = {
+    f"{ENV_PREFIX}{section}__{key}".upper(): (section, key)
+    for section in Settings.model_fields
+    for key in _keys(section)
+}
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
+    ours = {name for name, value in environ.items() if value and name.upper().startswith(ENV_PREFIX)}
+    return ours - _VARIABLES.keys()
+
+
+def _takes_list(section: str, key: str) -> bool:
+    return isinstance(_keys(section)[key].get_default(call_default_factory=True, validated_data={}), tuple)
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # which is no list: the validation says so, beside everything else that is wrong
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # its directory may not be looked into: reading it says so
+        return True
+
+
+def _read(file: Path, problems: list[str]) -> dict[str, Any]:
+    """The known sections and keys of the file; all else becomes problems."""
+    try:
+        # Editors on Windows begin a file with a byte order mark, which TOML does not know.
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{file}: this is not valid TOML: {error}.")
+        return {}
+    except UnicodeDecodeError:
+        problems.append(f"{file}: this is not text in UTF-8; save it again as UTF-8.")
+        return {}
+    except OSError as error:
+        problems.append(
+            f"{file}: the file cannot be read ({error.strerror}); check its name, and that the user who runs "
+            "cast-agent may read it."
+        )
+        return {}
+    known: dict[str, Any] = {}
+    for section, content in document.items():
+        if section not in Settings.model_fields:
+            problems.append(f"{file}: {_unknown(section, list(Settings.model_fields), section)}")
+        elif not isinstance(content, dict):
+            problems.append(f"{file}: {section}: this is a section; write [{section}] and its keys below that.")
+        else:
+            known[section] = {key: value for key, value in content.items() if key in _keys(section)}
+            for key in content.keys() - known[section].keys():
+                problems.append(f"{file}: {_unknown(f'{section}.{key}', list(_keys(section)), key, section)}")
+    return known
+
+
+def _unknown(place: str, siblings: list[str], name: str, section: str = "") -> str:
+    """Suggest a sibling of nearly that name, or else a key of that name that lives elsewhere."""
+    what = "key" if section else "section or key"
+    prefix = f"{section}." if section else ""
+    elsewhere = [f"{other}.{key}" for other, key in _VARIABLES.values() if key == name]
+    close = elsewhere or [prefix + match for match in difflib.get_close_matches(name, siblings, n=1)]
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(prefix + s for s in siblings)}."
+    return f"{place}: there is no such {what}; {hint}"
+
+
+def _describe(detail: Any, file: Path | None) -> str:
+    section, key, *entry = detail["loc"]
+    variable = f"{ENV_PREFIX}{section}__{key}".upper()
+    from_environment = bool(os.environ.get(variable))
+    allowed = _keys(section)[key].description
+    if from_environment and _takes_list(section, key):
+        allowed = f'{allowed}, written as JSON like ["one", "two"]'
+    if detail["type"] in ("literal_error", "enum"):
+        wrong = "not a word that is known here"
+    elif detail["type"] == "tuple_type":
+        wrong = "should be a list"
+    else:
+        wrong = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    place = f"environment: {variable}" if from_environment else f"{file}: {section}.{key}"
+    number = f" (entry {entry[0] + 1})" if entry else ""
+    return f"{place}{number}: {wrong}; allowed: {allowed}."

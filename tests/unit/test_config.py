@@ -1,0 +1,263 @@
+"""What a person can set, and what they are told when it is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from agent.config import Settings, StateSettings, load_settings
+from agent.errors import ConfigError
+from agent.types import Quality
+from agent.urls import NETWORK_SCHEMES
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith("CAST_AGENT_") or name == "INVOCATION_ID":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def refusal(path: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    return str(caught.value)
+
+
+def all_keys() -> set[str]:
+    return {f"{section}.{key}" for section, content in Settings() for key, _ in content}
+
+
+def test_defaults() -> None:
+    """Without file and environment the documented defaults hold."""
+    settings = load_settings(None)
+    assert settings.device.id is None
+    assert settings.device.name == socket.gethostname()[:63]
+    assert (settings.api.host, settings.api.port, settings.api.auth) == ("0.0.0.0", 8090, "keys")
+    assert (settings.display.display, settings.display.idle) == (None, "black")
+    assert (settings.audio.output, settings.audio.device) == ("auto", None)
+    assert settings.player.quality is Quality.AUTO
+    assert (settings.player.start_timeout, settings.player.stall_timeout) == (15.0, 5.0)
+    assert (settings.player.media_folders, settings.player.allowed_schemes) == ((), NETWORK_SCHEMES)
+    assert settings.state.dir is None
+    assert (settings.log.format, settings.log.level) == ("auto", "info")
+
+
+def test_settings_are_frozen() -> None:
+    """Settings cannot be changed after they were loaded."""
+    settings = load_settings(None)
+    with pytest.raises(ValidationError):
+        settings.api.port = 1
+    with pytest.raises(ValidationError):
+        settings.api = settings.api
+
+
+def test_example_is_the_defaults() -> None:
+    """The example file loads and equals the defaults."""
+    assert load_settings(EXAMPLE) == Settings()
+
+
+def test_example_names_every_key() -> None:
+    """The example file shows every key that exists and no other, the commented-out ones included."""
+    shown, section = set(), ""
+    for line in EXAMPLE.read_text().splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            section = header[1]
+        elif key := re.match(r"(?:# )?([a-z_]+) = \S", line):
+            shown.add(f"{section}.{key[1]}")
+    assert shown == all_keys()
+
+
+def test_example_values_of_commented_keys_are_valid(file: Path) -> None:
+    """Taking away the # before a commented-out key gives a file that loads and sets every key."""
+    text = re.sub(r"^# ([a-z_]+ = \S)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
+    file.write_text(text)
+    assert {f"{s}.{key}" for s, content in tomllib.loads(text).items() for key in content} == all_keys()
+    assert load_settings(file).device.name == "Living room"
+
+
+def test_file_sets_values(file: Path) -> None:
+    """What the file says holds, and what it leaves out keeps its default."""
+    file.write_text('[api]\nport = 0\n[player]\nquality = "720p"\nmedia_folders = ["/srv/media"]\nstart_timeout = 20\n')
+    settings = load_settings(file)
+    assert settings.api.port == 0
+    assert settings.player.quality is Quality.HD
+    assert settings.player.media_folders == (Path("/srv/media"),)
+    assert settings.player.start_timeout == 20.0
+    assert settings.player.stall_timeout == 5.0
+
+
+def test_environment_wins_over_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable overrides its key in the file and leaves the key's neighbours alone."""
+    file.write_text('[api]\nport = 9000\nauth = "none"\n[player]\nmedia_folders = ["/a"]\n')
+    monkeypatch.setenv("CAST_AGENT_API__PORT", "9001")
+    monkeypatch.setenv("CAST_AGENT_PLAYER__MEDIA_FOLDERS", '["/b", "/c"]')
+    settings = load_settings(file)
+    assert (settings.api.port, settings.api.auth) == (9001, "none")
+    assert settings.player.media_folders == (Path("/b"), Path("/c"))
+
+
+def test_environment_mends_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong value in the file does no harm while the environment overrides it."""
+    file.write_text("[api]\nport = 70000\n")
+    monkeypatch.setenv("CAST_AGENT_API__PORT", "9001")
+    assert load_settings(file).api.port == 9001
+
+
+def test_empty_variable_counts_as_unset(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable neither overrides the file nor is it refused."""
+    file.write_text("[api]\nport = 9000\n")
+    monkeypatch.setenv("CAST_AGENT_API__PORT", "")
+    monkeypatch.setenv("CAST_AGENT_NOTHING", "")
+    assert load_settings(file).api.port == 9000
+
+
+def test_every_problem_is_told_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One error lists everything that is wrong, each with its place, the problem and what is allowed."""
+    file.write_text(
+        "[player]\nstart_timeout = 500\nstall_timout = 3\nmedia_folders = ['films']\n"
+        "[api]\nauth = 'kees'\n[disply]\nidle = 'black'\n"
+    )
+    monkeypatch.setenv("CAST_AGENT_API__PORT", "many")
+    monkeypatch.setenv("CAST_AGENT_LOG__LEVLE", "info")
+    text = refusal(file)
+    lines = text.splitlines()
+    assert lines[0] == "The configuration cannot be used:"
+    assert len(lines) == 8
+    assert (
+        f"{file}: player.start_timeout: should be less than or equal to 120; allowed: seconds, from 1 to 120." in text
+    )
+    assert "player.stall_timout: there is no such key; did you mean player.stall_timeout?" in text
+    assert "player.media_folders (entry 1): should be an absolute path" in text
+    assert 'api.auth: not a word that is known here; allowed: "keys" or "none".' in text
+    assert "disply: there is no such section or key; did you mean display?" in text
+    assert "environment: CAST_AGENT_API__PORT: should be a valid integer" in text
+    assert "environment: CAST_AGENT_LOG__LEVLE: there is no such setting; did you mean CAST_AGENT_LOG__LEVEL?" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("port = 8090", "port: there is no such section or key; did you mean api.port?"),
+        ("[player]\nport = 8090", "player.port: there is no such key; did you mean api.port?"),
+        ("[player]\nzzz = 1", "player.zzz: there is no such key; there are player.quality, player.start_timeout,"),
+        ("[central]\nurl = 'http://x'", "central: there is no such section or key; there are device, api, display"),
+        ("player = 3", "player: this is a section; write [player] and its keys below that."),
+        ("_env_file = '/etc/passwd'", "_env_file: there is no such section or key"),
+    ],
+)
+def test_unknown_keys_are_refused_with_a_hint(file: Path, text: str, hint: str) -> None:
+    """A key or section that does not exist is refused, with the one that was probably meant."""
+    file.write_text(text)
+    assert hint in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("api", "port = -1"),
+        ("api", "port = true"),
+        ("api", "port = 80.5"),
+        ("api", "host = ''"),
+        ("api", "allowed_hosts = ['http://tv']"),
+        ("api", "allowed_hosts = 'tv'"),
+        ("device", "id = 'a b'"),
+        ("device", "name = ''"),
+        ("device", "name = '" + "ü" * 32 + "'"),
+        ("display", "display = 'first'"),
+        ("display", "idle = 'white'"),
+        ("audio", "output = 'jack'"),
+        ("audio", "device = ''"),
+        ("player", "quality = 'best'"),
+        ("player", "start_timeout = nan"),
+        ("player", "start_timeout = inf"),
+        ("player", "start_timeout = true"),
+        ("player", "stall_timeout = 0.5"),
+        ("player", "allowed_schemes = ['ftp']"),
+        ("player", "allowed_schemes = ['file']"),
+        ("state", "dir = 'state'"),
+        ("log", "format = 'xml'"),
+        ("log", "level = 'loud'"),
+    ],
+)
+def test_wrong_values_are_refused(file: Path, section: str, line: str) -> None:
+    """A value out of range or of the wrong kind is refused, and the text says which key and what is allowed."""
+    file.write_text(f"[{section}]\n{line}\n")
+    text = refusal(file)
+    assert f"{section}.{line.split(' ')[0]}" in text
+    assert "; allowed: " in text
+
+
+def test_values_are_not_echoed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error does not repeat what was given: it may be a secret that landed in the wrong place."""
+    file.write_text("[api]\nhost = 'http://me:hunter2@box'\nauth = 'hunter2'\n[player]\nmedia_folders = 'hunter2'\n")
+    monkeypatch.setenv("CAST_AGENT_API__PORT", "hunter2")
+    monkeypatch.setenv("CAST_AGENT_API__KEY", "hunter2")
+    assert "hunter2" not in refusal(file)
+
+
+def test_list_in_the_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list variable that is not JSON is refused with an example of how to write it."""
+    monkeypatch.setenv("CAST_AGENT_PLAYER__MEDIA_FOLDERS", "/srv/media")
+    text = refusal()
+    assert "CAST_AGENT_PLAYER__MEDIA_FOLDERS: should be a list" in text
+    assert 'allowed: a list of absolute paths, written as JSON like ["one", "two"].' in text
+
+
+def test_broken_toml_names_the_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A syntax error is told with its line, beside what is wrong in the environment."""
+    file.write_text("[api]\nport 8090\n")
+    monkeypatch.setenv("CAST_AGENT_API__PORT", "many")
+    text = refusal(file)
+    assert "line 2" in text
+    assert "CAST_AGENT_API__PORT" in text
+
+
+def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file, a directory and a file that is not UTF-8 are each told with the file's name."""
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert "No such file" in refusal(tmp_path / "missing.toml")
+    assert "cannot be read" in refusal(tmp_path)
+    assert f"{binary}: this is not text in UTF-8" in refusal(binary)
+
+
+def test_byte_order_mark_is_taken(file: Path) -> None:
+    """A file that an editor on Windows saved loads."""
+    file.write_bytes(b"\xef\xbb\xbf[api]\r\nport = 9000\r\n")
+    assert load_settings(file).api.port == 9000
+
+
+def test_system_file_is_for_systemd_only(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's file is read without being named only when systemd started the process and it exists."""
+    assert load_settings(None, system_config=file).api.port == 8090
+    monkeypatch.setenv("INVOCATION_ID", "0123456789abcdef")
+    assert load_settings(None, system_config=file).api.port == 8090
+    file.write_text("[api]\nport = 9000\n")
+    assert load_settings(None, system_config=file).api.port == 9000
+    monkeypatch.delenv("INVOCATION_ID")
+    assert load_settings(None, system_config=file).api.port == 8090
+
+
+def test_state_directory() -> None:
+    """State lives where the settings say, else where systemd says, else where XDG says, else in the home."""
+    home = Path.home() / ".local" / "state" / "cast-agent"
+    environ = {"STATE_DIRECTORY": "/var/lib/cast-agent:/var/lib/other", "XDG_STATE_HOME": "/xdg"}
+    assert StateSettings(dir=Path("/mine")).directory(environ) == Path("/mine")
+    assert StateSettings().directory(environ) == Path("/var/lib/cast-agent")
+    assert StateSettings().directory({"XDG_STATE_HOME": "/xdg"}) == Path("/xdg/cast-agent")
+    assert StateSettings().directory({"XDG_STATE_HOME": "relative"}) == home
+    assert StateSettings().directory({}) == home
