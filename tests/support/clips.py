@@ -57,13 +57,13 @@ _H264 = [
 class Clips:
     """Paths of test media; what is missing is made at the first call. Safe with several test runs at once."""
 
-    def __init__(self, cache: Path = CACHE) -> None:
-        self._cache = cache
+    def __init__(self, folder: Path = CACHE) -> None:
+        self.folder = folder
 
     def make_all(self) -> None:
         """Make what most tests use, two at a time, so that no test waits for ffmpeg in its own time."""
         need("ffmpeg")
-        self._cache.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         makers: list[Callable[[], Path]] = [
             self.hls_variants,
             self.live_ts,
@@ -152,14 +152,10 @@ class Clips:
         return self._ffmpeg(f"live-{colour}-{audio_hz}.ts", [*making, "-mpegts_flags", "+pat_pmt_at_frames"])
 
     def audio_mp3(self, hz: int = 440, seconds: float = 8) -> Path:
-        return self._ffmpeg(
-            f"tone-{hz}-{seconds:g}s.mp3", [*_tone(hz, seconds), "-c:a", "libmp3lame", "-b:a", "96k"]
-        )
+        return self._ffmpeg(f"tone-{hz}-{seconds:g}s.mp3", [*_tone(hz, seconds), "-c:a", "libmp3lame", "-b:a", "96k"])
 
     def audio_ogg(self, hz: int = 660, seconds: float = 8) -> Path:
-        return self._ffmpeg(
-            f"tone-{hz}-{seconds:g}s.ogg", [*_tone(hz, seconds), "-c:a", "libvorbis", "-q:a", "4"]
-        )
+        return self._ffmpeg(f"tone-{hz}-{seconds:g}s.ogg", [*_tone(hz, seconds), "-c:a", "libvorbis", "-q:a", "4"])
 
     def covered_mp3(self, hz: int = 880, seconds: float = 8, colour: str = "magenta") -> Path:
         """An MP3 that carries a cover picture in `colour`."""
@@ -226,13 +222,13 @@ class Clips:
 
     def _once(self, name: str, recipe: str, make: Callable[[Path], object]) -> Path:
         # The recipe, not the clip, is hashed: other recipes take a clip's path, which holds its hash, as their input.
-        digest = hashlib.sha256(recipe.replace(str(self._cache), "").encode()).hexdigest()[:10]
+        digest = hashlib.sha256(recipe.replace(str(self.folder), "").encode()).hexdigest()[:10]
         stem, dot, suffix = name.partition(".")
-        path = self._cache / f"{stem}-{digest}{dot}{suffix}"
+        path = self.folder / f"{stem}-{digest}{dot}{suffix}"
         if path.exists():
             return path
-        self._cache.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".making-", dir=self._cache))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder))
         try:
             make(work / name)
             try:
