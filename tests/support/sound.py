@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -65,8 +66,7 @@ class Heard:
 
     def heard(self) -> set[int]:
         """Every pitch that was heard for more than a moment: in two windows, one after the other."""
-        windows = self.windows()
-        pairs = zip(windows, windows[1:], strict=False)
+        pairs = itertools.pairwise(self.windows())
         return set().union(*(sooner.heard & later.heard for sooner, later in pairs))
 
 
@@ -215,9 +215,10 @@ class PulseServer:
 
     def start(self) -> None:
         """Start it. Returns when it takes clients. What stream-restore learnt is kept over a stop and a start."""
+        # Without norewinds the sink renders 2 s ahead while nobody listens, and a new listener waits that long.
         modules = [
             f"module-native-protocol-unix socket={self._folder.name}/native auth-anonymous=1",
-            f"module-null-sink sink_name={SINK} rate=48000 channels=2",
+            f"module-null-sink sink_name={SINK} rate=48000 channels=2 norewinds=1",
             "module-stream-restore",
         ]
         options = ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--high-priority=no"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 APT_PACKAGES = {
     "ffmpeg": "ffmpeg",
+    "ffprobe": "ffmpeg",
     "Xvfb": "xvfb",
     "xrandr": "x11-xserver-utils",
     "pulseaudio": "pulseaudio",

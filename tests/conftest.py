@@ -1,0 +1,84 @@
+"""The bench: a media server, a screen and a loudspeaker for every test that asks, and a check that nothing leaks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.clips import Clips
+from tests.support.leaks import LeakCheck, no_tasks_left
+from tests.support.media_server import MediaServer
+from tests.support.sound import PulseServer
+from tests.support.xserver import XServer
+
+_LEAKS = pytest.StashKey[LeakCheck]()
+_SERVER = pytest.StashKey[MediaServer]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEAKS] = LeakCheck()
+
+
+@pytest.fixture(scope="session")
+def leaks(request: pytest.FixtureRequest) -> LeakCheck:
+    """Where a long-lived fixture says what it owns."""
+    return request.config.stash[_LEAKS]
+
+
+@pytest.fixture(scope="session")
+def clips() -> Clips:
+    """Test media; made at the first use, in some seconds, and kept."""
+    made = Clips()
+    made.make_all()
+    return made
+
+
+@pytest.fixture(scope="session")
+def media_server(request: pytest.FixtureRequest, clips: Clips, leaks: LeakCheck) -> Iterator[MediaServer]:
+    """One server for the run; what a test made it do is forgotten at the test's end."""
+    server = MediaServer(clips)
+    with leaks.adopting():
+        server.start()
+    leaks.own_descriptors(server.sockets)
+    request.config.stash[_SERVER] = server
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def xserver(leaks: LeakCheck) -> Iterator[XServer]:
+    """A screen of 640x360 that can grow to 1280x720."""
+    with XServer(largest=(1280, 720)) as server:
+        leaks.own_pids(lambda: server.pids)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pulse(leaks: LeakCheck) -> Iterator[PulseServer]:
+    """A sound server with a recorded loudspeaker."""
+    with PulseServer() as server:
+        leaks.own_pids(lambda: server.pids)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(request: pytest.FixtureRequest, leaks: LeakCheck) -> Iterator[None]:
+    """First of a test's own fixtures, so its end comes after theirs; wider ones are there before and stay."""
+    with leaks.watching():
+        yield
+        if _SERVER in request.config.stash:
+            request.config.stash[_SERVER].reset()
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_tasks(request: pytest.FixtureRequest, _no_leaks: None) -> None:
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("_tasks_end")
+
+
+@pytest.fixture
+async def _tasks_end() -> AsyncIterator[None]:
+    async with no_tasks_left():
+        yield
