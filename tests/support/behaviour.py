@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 import time
@@ -121,10 +122,12 @@ class BodyWriter:
         if self.request.method == "HEAD":
             return response
         self._began = time.monotonic()
-        async for piece in pieces:
-            for at in range(0, len(piece), PIECE):
-                if not await self._write(response, piece[at : at + PIECE]):
-                    return response
+        # The client may leave at any moment: that is not the server's error.
+        with contextlib.suppress(ConnectionResetError):
+            async for piece in pieces:
+                for at in range(0, len(piece), PIECE):
+                    if not await self._write(response, piece[at : at + PIECE]):
+                        return response
         return response
 
     async def _write(self, response: web.StreamResponse, data: bytes) -> bool:

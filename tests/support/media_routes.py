@@ -12,7 +12,7 @@
     /image.png /image.jpeg /image.webp /tone.mp3 /tone.ogg /covered.mp3 /truncated.mp4 /undecodable.mp4
     /garbage /page.html /list.m3u       the list holds /film.mp4, or what `?entry=` says
     /status/<code> /never /redirect?to=<url>&code=302 /redirect-loop
-    /basic-auth/film.mp4 (user:pass)    /cookie/film.mp4 (a cookie first, by a redirect to itself)
+    /basic-auth/film.mp4 (user:pass)    /cookie/film.mp4 (a redirect that sets the cookie needed behind it)
 
 Each takes `?then=hold|trickle|end|close|reset&after=<s>&after_bytes=<n>&delay=<s>&rate=<bytes/s>`.
 """
@@ -126,7 +126,8 @@ class MediaRoutes:
         app.router.add_get("/redirect", _redirect)
         app.router.add_get("/redirect-loop", _redirect_loop)
         app.router.add_get("/basic-auth/film.mp4", self._guarded_film)
-        app.router.add_get("/cookie/film.mp4", self._cookie_film)
+        app.router.add_get("/cookie/film.mp4", _cookie_gate)
+        app.router.add_get("/cookie/inside.mp4", self._cookie_film)
 
     async def _media(self, request: web.Request) -> web.StreamResponse:
         path = (self._clips.folder / request.match_info["path"]).resolve()
@@ -205,10 +206,14 @@ class MediaRoutes:
 
     async def _cookie_film(self, request: web.Request) -> web.StreamResponse:
         if request.cookies.get("ticket") != "punched":
-            answer = web.HTTPFound(request.path)
-            answer.set_cookie("ticket", "punched", path="/cookie")
-            raise answer
+            raise web.HTTPForbidden
         return await self._clip(request, self._clips.film_mp4)
+
+
+async def _cookie_gate(request: web.Request) -> web.StreamResponse:
+    answer = web.HTTPFound("/cookie/inside.mp4")
+    answer.set_cookie("ticket", "punched", path="/cookie")
+    raise answer
 
 
 async def _file(

@@ -113,11 +113,13 @@ def test_variants_and_dash_are_whole(media_server: MediaServer, clips: Clips) ->
 
 
 def test_ranges_passwords_and_cookies(media_server: MediaServer, clips: Clips) -> None:
-    """A part of a film comes to who has the password, and all of it to who brings the cookie back."""
+    """A part of a film comes to whoever has the password, and all of it to whoever brings the cookie along."""
     headers = {"Authorization": "Basic dXNlcjpwYXNz", "Range": "bytes=10-19"}
     assert get(media_server.url("/basic-auth/film.mp4"), headers=headers) == (206, clips.film_mp4().read_bytes()[10:20])
     cookie = {"Cookie": "ticket=punched"}
-    assert len(get(media_server.url("/cookie/film.mp4"), headers=cookie)[1]) == clips.film_mp4().stat().st_size
+    inside = media_server.url("/cookie/inside.mp4")
+    assert get(media_server.url("/cookie/film.mp4"))[0] == 403  # this client keeps no cookies
+    assert len(get(inside, headers=cookie)[1]) == clips.film_mp4().stat().st_size
 
 
 def test_requests_are_recorded(media_server: MediaServer) -> None:
