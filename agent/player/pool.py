@@ -60,6 +60,8 @@ class PlayerPool:
         self._display = display
         self._open_window = open_window
         self._spare: ProcessPlayer | None = None
+        self._ours: set[ProcessPlayer] = set()
+        """Made here and not handed out; some may still be dying."""
         self._version = ""
         self._features: dict[str, bool | str] = {}
         self._waiters: deque[asyncio.Future[ProcessPlayer]] = deque()
@@ -99,7 +101,8 @@ class PlayerPool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._drop_spare()
+        self._spare = None
+        await asyncio.gather(*(player.kill() for player in self._ours))
         self._refuse_waiters(PlayerUnavailableError("The agent is stopping."))
 
     async def renew(self) -> None:
@@ -120,6 +123,7 @@ class PlayerPool:
         self._changed.set()
         spare, self._spare = self._spare, None
         if spare is not None:
+            self._ours.discard(spare)
             self._not_before = asyncio.get_running_loop().time() + REFILL_DELAY_S
             return spare
         waiter: asyncio.Future[ProcessPlayer] = asyncio.get_running_loop().create_future()
@@ -160,6 +164,7 @@ class PlayerPool:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(player)
+                self._ours.discard(player)
                 self._failures = 0
                 self._not_before = asyncio.get_running_loop().time() + REFILL_DELAY_S
                 return
@@ -181,7 +186,11 @@ class PlayerPool:
     async def _drop_spare(self) -> None:
         spare, self._spare = self._spare, None
         if spare is not None:
-            await spare.kill()
+            await self._discard(spare)
+
+    async def _discard(self, player: ProcessPlayer) -> None:
+        await player.kill()
+        self._ours.discard(player)
 
     async def _make(self) -> ProcessPlayer:
         display = self._display()
@@ -189,6 +198,7 @@ class PlayerPool:
             raise PlayerUnavailableError("There is no display to play on.")
         environment = worker_environment(display, base=os.environ)
         player = await ProcessPlayer.spawn(self._command(), environment=environment)
+        self._ours.add(player)
         if self._waiters:
             return player  # somebody waits: cold now is sooner than warm later
         try:
@@ -198,7 +208,7 @@ class PlayerPool:
             finally:
                 await window.close()
         except BaseException:
-            await player.kill()
+            await self._discard(player)
             raise
         log.debug("spare_ready", pid=player.pid, preroll_shown=shown)
         return player

@@ -60,7 +60,7 @@ class ProcessPlayer:
         self._gone: asyncio.Future[AgentError] = _future()
         self._answer: asyncio.Future[ipc.Report] | None = None
         self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
-        self._killed = False
+        self._ending: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -84,10 +84,10 @@ class ProcessPlayer:
                 start_new_session=True,  # a group of its own: killed with whatever it starts
             )
         except OSError as e:
-            writer.close()
+            await _close(writer)
             raise PlayerUnavailableError(f"The player process cannot be started: {e}.") from e
         except BaseException:
-            writer.close()
+            await _close(writer)
             raise
         finally:
             theirs.close()
@@ -143,11 +143,14 @@ class ProcessPlayer:
         return await asyncio.shield(self._gone)
 
     async def kill(self) -> None:
-        if not self._killed:
-            self._killed = True
-            self._is_gone(PlayerUnavailableError("The player process was ended."))
-            if self._process.returncode is None:
-                _kill_group(self._process.pid)
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name=f"player-{self.pid}-end")
+        await asyncio.shield(self._ending)  # it goes on, whoever is cancelled while waiting for it
+
+    async def _end(self) -> None:
+        self._is_gone(PlayerUnavailableError("The player process was ended."))
+        if self._process.returncode is None:
+            _kill_group(self._process.pid)
         try:
             async with asyncio.timeout(REAP_TIMEOUT_S):
                 await self._process.wait()
@@ -156,7 +159,7 @@ class ProcessPlayer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._writer.close()
+        await _close(self._writer)
         _retrieve(self._opened)
         _retrieve(self._finished)
 
@@ -233,7 +236,7 @@ class ProcessPlayer:
     async def _watch_death(self) -> None:
         code = await self._process.wait()
         await asyncio.sleep(0)  # what it said last may still be in the pipe
-        if not self._killed:
+        if self._ending is None:
             why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             words = next((line for line in reversed(self._last_words) if line.strip()), "")
             log.warning("player_died", pid=self.pid, why=why, last_words=list(self._last_words))
@@ -316,6 +319,12 @@ def vlc_command(*, audio_output: str, audio_device: str | None) -> Callable[[], 
     if audio_device:
         command += ["--audio-device", audio_device]
     return lambda: command
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def _kill_group(pid: int) -> None:
