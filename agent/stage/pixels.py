@@ -1,0 +1,84 @@
+"""Pixels out of the X server, and into a PNG or a JPEG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from agent.errors import PlayerUnavailableError
+from agent.stage.base import ImageFormat
+from agent.stage.screen import Area, PixelFormat
+from agent.stage.xcb import Xcb, xproto
+
+_RAW_MODES = {
+    (32, "little", 0xFF0000, 0xFF): "BGRX",
+    (32, "little", 0xFF, 0xFF0000): "RGBX",
+    (32, "big", 0xFF0000, 0xFF): "XRGB",
+    (32, "big", 0xFF, 0xFF0000): "XBGR",
+    (24, "little", 0xFF0000, 0xFF): "BGR",
+    (24, "big", 0xFF0000, 0xFF): "RGB",
+    (16, "little", 0xF800, 0x1F): "BGR;16",
+    (16, "little", 0x7C00, 0x1F): "BGR;15",
+}
+"""Pillow's name of each layout: (bits of storage, byte order, red mask, blue mask)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Raw pixels, row by row, each row padded to 4 bytes."""
+
+    width: int
+    height: int
+    format: PixelFormat
+    data: bytes
+
+
+def read_picture(xcb: Xcb, drawable: int, area: Area, pixel_format: PixelFormat) -> Picture:
+    """The pixels of an area of a drawable, in one reply: 1080p takes 5-10 ms here, and tearing is the server's only.
+
+    Raises xcffib's MatchError when the area is not wholly inside.
+    """
+    [data] = _images(xcb, drawable, [area])
+    return Picture(area.width, area.height, pixel_format, data)
+
+
+def read_rows(xcb: Xcb, window: int, rows: Sequence[int], width: int) -> list[bytes]:
+    """Some one-pixel rows of a window, its children included, with one round trip."""
+    return _images(xcb, window, [Area(0, y, width, 1) for y in rows])
+
+
+def encode(picture: Picture, image_format: ImageFormat) -> bytes:
+    """The picture as a file. Takes some 50 ms for 1080p: for a thread. Raises PlayerUnavailableError."""
+    layout = picture.format
+    mode = _RAW_MODES.get((layout.bits, layout.byte_order, layout.red, layout.blue))
+    if mode is None:
+        raise PlayerUnavailableError(
+            f"A screen with {layout.depth} bits per pixel cannot be photographed: configure a depth of 24."
+        )
+    size = (picture.width, picture.height)
+    stride = -(-picture.width * layout.bits // 32) * 4
+    image = Image.frombuffer("RGB", size, picture.data, "raw", mode, stride, 1)
+    out = io.BytesIO()
+    if image_format == "png":
+        image.save(out, "png", compress_level=1)  # a third of the default level's time, for a slightly larger file
+    else:
+        image.save(out, "jpeg", quality=85)
+    return out.getvalue()
+
+
+def _images(xcb: Xcb, drawable: int, areas: Sequence[Area]) -> list[bytes]:
+    cookies = [
+        xcb.core.GetImage(xproto.ImageFormat.ZPixmap, drawable, a.x, a.y, a.width, a.height, 0xFFFFFFFF) for a in areas
+    ]
+    # Not cookie.reply(): it makes a Python int of every byte, a second for one 1080p picture.
+    replies = []
+    try:
+        for cookie in cookies:
+            replies.append(xcb.wait_for_reply(cookie.sequence))
+    finally:
+        for cookie in cookies[len(replies) + 1 :]:
+            cookie.discard_reply()
+    return [reply.buf[32:] for reply in replies]

@@ -1,0 +1,201 @@
+"""What the stage asks of an X server. Each function is one piece of work for the connection's thread.
+
+Two things make the rest work, both measured with libVLC (GL and X11 output) and mpv:
+
+A hidden window is *mapped, beyond the left edge of the root window*. Backing store makes Xorg keep its pixels aside
+(composite, 1.15 and newer), so that a player draws into it and GetImage reads it as if it were on the screen: Xvfb
+bare and under openbox, and XWayland 22.1 under sway. Lowest in the stack would do where something opaque lies above
+it, but there is nothing on a bare root window, and sway does not honour the stacking order.
+
+A window has *no background* (None), so that what was drawn last stays when the player's own window dies with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agent.stage.screen import Area, Screen
+from agent.stage.sentinel import Sentinel
+from agent.stage.xcb import Xcb, dpms, screensaver, xcffib, xproto
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Made once for each connection."""
+
+    gc: int
+    """Draws around a window's children, never over them (ClipByChildren, the protocol's default)."""
+    no_cursor: int
+
+
+def make_tools(xcb: Xcb, screen: Screen) -> Tools:
+    gc, shape, cursor = (xcb.generate_id() for _ in range(3))
+    xcb.core.CreateGC(gc, screen.root, xproto.GC.GraphicsExposures, [0])
+    xcb.core.CreatePixmap(1, shape, screen.root, 1, 1)
+    clear = xcb.generate_id()
+    xcb.core.CreateGC(clear, shape, xproto.GC.Foreground, [0])
+    xcb.core.PolyFillRectangle(shape, clear, 1, [xproto.RECTANGLE.synthetic(0, 0, 1, 1)])
+    xcb.core.CreateCursor(cursor, shape, shape, 0, 0, 0, 0, 0, 0, 0, 0)
+    xcb.core.FreeGC(clear)
+    xcb.core.FreePixmap(shape)
+    return Tools(gc, cursor)
+
+
+def make_curtain(xcb: Xcb, screen: Screen, tools: Tools, place: Area) -> int:
+    """A black window over everything that is there now."""
+    window = xcb.generate_id()
+    mask, values = xproto.CW.BackPixel, [screen.format.pixel(0, 0, 0)]
+    _create(xcb, screen, tools, window, place, mask, values)
+    xcb.core.MapWindow(window, is_checked=True).check()
+    return int(window)
+
+
+def make_window(xcb: Xcb, screen: Screen, tools: Tools, place: Area, sentinel: Sentinel) -> int:
+    """A hidden window that shows its sentinel."""
+    window = xcb.generate_id()
+    _create(xcb, screen, tools, window, hidden(place), xproto.CW.BackPixmap, [0])
+    xcb.core.MapWindow(window)
+    paint_sentinel(xcb, tools, window, sentinel, place)
+    _round_trip(xcb)
+    return int(window)
+
+
+def hidden(place: Area) -> Area:
+    """Where a window that is to fill `place` is kept out of sight."""
+    return Area(-place.width, 0, place.width, place.height)
+
+
+def paint_sentinel(xcb: Xcb, tools: Tools, window: int, sentinel: Sentinel, place: Area) -> None:
+    for pixel, x, width in sentinel.stripes(place.width):
+        _fill(xcb, tools, window, pixel, [Area(x, 0, width, place.height)])
+
+
+def black_out(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area) -> None:
+    """Paint all of a window black."""
+    _fill(xcb, tools, window, screen.format.pixel(0, 0, 0), [Area(0, 0, place.width, place.height)])
+
+
+def fill_around_player(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area) -> bool:
+    """Paint black what the player's own window inside `window` leaves free; False when there is none.
+
+    The bars are worked out here, and not left to ClipByChildren alone: a player that is killed in between would
+    have its last picture painted over.
+    """
+    children = _mapped_children(xcb, window)
+    if not children:
+        return False
+    left, top = min(c.x for c in children), min(c.y for c in children)
+    right, bottom = max(c.x + c.width for c in children), max(c.y + c.height for c in children)
+    _fill(xcb, tools, window, screen.format.pixel(0, 0, 0), _around(place, left, top, right, bottom))
+    return True
+
+
+def fill_new_edges(xcb: Xcb, screen: Screen, tools: Tools, window: int, before: Area, now: Area) -> None:
+    """Paint black what a window gained by growing: it has no background, so that shows anything."""
+    edges = _around(now, 0, 0, before.width, before.height)
+    _fill(xcb, tools, window, screen.format.pixel(0, 0, 0), edges)
+
+
+def place_window(xcb: Xcb, window: int, place: Area) -> None:
+    field = xproto.ConfigWindow
+    xcb.core.ConfigureWindow(
+        window, field.X | field.Y | field.Width | field.Height, [place.x, place.y, place.width, place.height]
+    )
+
+
+def raise_window(xcb: Xcb, window: int, place: Area) -> None:
+    """Onto the screen and above all else, in one request. Raises xcffib's WindowError."""
+    field = xproto.ConfigWindow
+    values = [place.x, place.y, xproto.StackMode.Above]
+    xcb.core.ConfigureWindow(window, field.X | field.Y | field.StackMode, values, is_checked=True).check()
+
+
+def destroy_window(xcb: Xcb, window: int) -> None:
+    xcb.core.DestroyWindow(window, is_checked=True).check()
+
+
+def light_up(xcb: Xcb, screen: Screen) -> None:
+    """Wake a screen that is blanked or switched off."""
+    xcb.core.ForceScreenSaver(xproto.ScreenSaver.Reset)
+    if screen.has_dpms and xcb(dpms.key).Info().reply().state:
+        xcb(dpms.key).ForceLevel(dpms.DPMSMode.On)
+
+
+def keep_lit(xcb: Xcb, screen: Screen, on: bool) -> None:
+    """Suspend blanking, or give it back. The server counts: each `on` needs one off; our death undoes all.
+
+    DPMS is suspended with it. What the user has set is not touched.
+    """
+    if screen.has_screensaver:
+        xcb(screensaver.key).Suspend(int(on))
+
+
+def _create(
+    xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area, background: int, values: list[int]
+) -> None:
+    cw = xproto.CW
+    # The values are in the order of the mask's bits: xcffib does not sort them.
+    mask = background | cw.BitGravity | cw.BackingStore | cw.OverrideRedirect | cw.EventMask | cw.Cursor
+    values = [
+        *values,
+        xproto.Gravity.NorthWest,  # a window that is resized keeps what it shows
+        xproto.BackingStore.Always,
+        1,
+        xproto.EventMask.SubstructureNotify,
+        tools.no_cursor,
+    ]
+    xcb.core.CreateWindow(
+        screen.format.depth,
+        window,
+        screen.root,
+        place.x,
+        place.y,
+        place.width,
+        place.height,
+        0,
+        xproto.WindowClass.InputOutput,
+        screen.visual,
+        mask,
+        values,
+        is_checked=True,
+    ).check()
+
+
+def _mapped_children(xcb: Xcb, window: int) -> list[Area]:
+    found = []
+    for child in xcb.core.QueryTree(window).reply().children:
+        try:
+            attributes = xcb.core.GetWindowAttributes(child).reply()
+            if attributes.map_state == xproto.MapState.Unmapped or attributes._class != xproto.WindowClass.InputOutput:
+                continue
+            geometry: Any = xcb.core.GetGeometry(child).reply()
+        except xcffib.Error:  # it died meanwhile
+            continue
+        found.append(Area(geometry.x, geometry.y, geometry.width, geometry.height))
+    return found
+
+
+def _around(place: Area, left: int, top: int, right: int, bottom: int) -> list[Area]:
+    """The bars that a rectangle leaves free inside a window of `place`'s size."""
+    left, right = max(0, min(left, place.width)), max(0, min(right, place.width))
+    top, bottom = max(0, min(top, place.height)), max(0, min(bottom, place.height))
+    bars = [
+        Area(0, 0, place.width, top),
+        Area(0, bottom, place.width, place.height - bottom),
+        Area(0, top, left, bottom - top),
+        Area(right, top, place.width - right, bottom - top),
+    ]
+    return [bar for bar in bars if bar.width > 0 and bar.height > 0]
+
+
+def _fill(xcb: Xcb, tools: Tools, window: int, pixel: int, areas: list[Area]) -> None:
+    if not areas:
+        return
+    rectangles = [xproto.RECTANGLE.synthetic(a.x, a.y, a.width, a.height) for a in areas]
+    xcb.core.ChangeGC(tools.gc, xproto.GC.Foreground, [pixel])
+    xcb.core.PolyFillRectangle(window, tools.gc, len(rectangles), rectangles)
+
+
+def _round_trip(xcb: Xcb) -> None:
+    xcb.core.GetInputFocus().reply()

@@ -1,0 +1,142 @@
+"""What an X server's screen is like: its pixels, its extensions, and the monitor that is ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.errors import PlayerUnavailableError
+from agent.stage.xcb import Xcb, randr, xcffib, xproto
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle in the coordinates of the root window, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """How the root's visual lays out one pixel."""
+
+    depth: int
+    bits: int
+    """Of storage per pixel: 16, 24 or 32."""
+    byte_order: Literal["little", "big"]
+    red: int
+    green: int
+    blue: int
+    """Masks, such as 0xff0000."""
+
+    @property
+    def colours(self) -> int:
+        """The mask of all that is seen; what is left is padding or alpha."""
+        return self.red | self.green | self.blue
+
+    @property
+    def opaque(self) -> int:
+        """The alpha bits, set."""
+        return (1 << self.depth) - 1 & ~self.colours
+
+    def pixel(self, red: int, green: int, blue: int) -> int:
+        """The opaque pixel of a colour, each part 0-255, as near as the depth allows."""
+        parts = ((red, self.red), (green, self.green), (blue, self.blue))
+        return self.opaque | sum(
+            round(value / 255 * (mask // (mask & -mask))) * (mask & -mask) for value, mask in parts
+        )
+
+    def pack(self, pixel: int) -> bytes:
+        """One pixel as it is stored in an image."""
+        return pixel.to_bytes(self.bits // 8, self.byte_order)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What stays the same as long as the connection lives."""
+
+    root: int
+    visual: int
+    format: PixelFormat
+    has_monitors: bool
+    """RandR 1.5 or newer."""
+    has_dpms: bool
+    has_screensaver: bool
+    rootless: bool
+    """XWayland inside a Wayland session: the root window has no pixels, each window is the compositor's."""
+
+
+def read_screen(xcb: Xcb, number: int) -> Screen:
+    """Look at screen `number`, and ask to be told when its size or its monitors change.
+
+    Raises PlayerUnavailableError when the server has no such screen, or one of a kind that nobody has any more.
+    """
+    if number >= len(xcb.setup.roots):
+        raise PlayerUnavailableError(f"The X server has no screen {number}: name another one in `[display] display`.")
+    root = xcb.setup.roots[number]
+    has_monitors = _has(xcb, "RANDR") and _speaks_monitors(xcb)
+    xcb.core.ChangeWindowAttributes(root.root, xproto.CW.EventMask, [xproto.EventMask.StructureNotify])
+    if has_monitors:
+        masks = randr.NotifyMask
+        xcb(randr.key).SelectInput(root.root, masks.ScreenChange | masks.CrtcChange | masks.OutputChange)
+    return Screen(
+        root=root.root,
+        visual=root.root_visual,
+        format=_pixel_format(xcb, root),
+        has_monitors=has_monitors,
+        has_dpms=_has(xcb, "DPMS"),
+        has_screensaver=_has(xcb, "MIT-SCREEN-SAVER"),
+        rootless=_is_rootless(xcb, root.root),
+    )
+
+
+def read_monitor(xcb: Xcb, screen: Screen) -> Area:
+    """Where the primary monitor is now; the first one when none is primary, the whole root when none is known."""
+    if screen.has_monitors:
+        monitors = list(xcb(randr.key).GetMonitors(screen.root, 1).reply().monitors)
+        monitors.sort(key=lambda monitor: not monitor.primary)
+        for monitor in monitors:
+            if monitor.width and monitor.height:
+                return Area(monitor.x, monitor.y, monitor.width, monitor.height)
+    geometry = xcb.core.GetGeometry(screen.root).reply()
+    return Area(0, 0, geometry.width, geometry.height)
+
+
+def _has(xcb: Xcb, extension: str) -> bool:
+    return bool(xcb.core.QueryExtension(len(extension), extension).reply().present)
+
+
+def _speaks_monitors(xcb: Xcb) -> bool:
+    version = xcb(randr.key).QueryVersion(1, 5).reply()
+    return (version.major_version, version.minor_version) >= (1, 5)
+
+
+def _is_rootless(xcb: Xcb, root: int) -> bool:
+    # XWayland 22.1 under sway 1.7 refuses the root's pixels with BadMatch; every server with a real root has them.
+    try:
+        xcb.core.GetImage(xproto.ImageFormat.ZPixmap, root, 0, 0, 1, 1, 0xFFFFFFFF).reply()
+    except xcffib.Error:
+        return True
+    return False
+
+
+def _pixel_format(xcb: Xcb, root: Any) -> PixelFormat:
+    visuals = (visual for depth in root.allowed_depths for visual in depth.visuals)
+    visual = next(visual for visual in visuals if visual.visual_id == root.root_visual)
+    bits = next(entry.bits_per_pixel for entry in xcb.setup.pixmap_formats if entry.depth == root.root_depth)
+    if bits not in (16, 24, 32) or not (visual.red_mask and visual.green_mask and visual.blue_mask):
+        raise PlayerUnavailableError(
+            f"The X server shows {root.root_depth} bits per pixel with a palette, which cast-agent cannot read: "
+            "configure a depth of 24."
+        )
+    return PixelFormat(
+        depth=root.root_depth,
+        bits=bits,
+        byte_order="little" if xcb.setup.image_byte_order == xproto.ImageOrder.LSBFirst else "big",
+        red=visual.red_mask,
+        green=visual.green_mask,
+        blue=visual.blue_mask,
+    )

@@ -1,0 +1,85 @@
+"""The sentinel: what a window shows before its player has drawn, so that the first pixel can be told."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from agent.stage.screen import PixelFormat
+
+STRIPES = 16
+"""Of random colours side by side: no single colour and no picture that was not made for it equals them."""
+
+_DARKEST = 64
+"""No part of a stripe's colour is below this, so that black is a change everywhere."""
+
+
+class Verdict(Enum):
+    """What became of a sentinel."""
+
+    UNTOUCHED = auto()
+    BLACK = auto()
+    """All that changed is black: a player that clears its window, or a film that opens in black."""
+    PICTURE = auto()
+
+
+class Sentinel:
+    """The stripes of one window."""
+
+    def __init__(self, pixel_format: PixelFormat) -> None:
+        self._format = pixel_format
+        self.pixels = tuple(pixel_format.pixel(*(_random_part() for _ in "rgb")) for _ in range(STRIPES))
+        self._width = 0
+        self._expected = self._mask = 0
+        self._last: tuple[Sequence[bytes], Verdict] = ((), Verdict.UNTOUCHED)
+
+    def stripes(self, width: int) -> list[tuple[int, int, int]]:
+        """What to paint over a window of `width`: (pixel, x, width) of each stripe."""
+        edges = [width * n // STRIPES for n in range(STRIPES + 1)]
+        return [
+            (pixel, left, right - left)
+            for pixel, left, right in zip(self.pixels, edges, edges[1:], strict=False)
+            if right > left
+        ]
+
+    def judge(self, rows: Sequence[bytes], width: int) -> Verdict:
+        """What rows of a window of `width`, read with `read_rows`, say."""
+        if rows == self._last[0]:
+            return self._last[1]
+        self._expect(width)
+        verdicts = {self._judge_row(row) for row in rows}
+        verdict = next((v for v in (Verdict.PICTURE, Verdict.BLACK) if v in verdicts), Verdict.UNTOUCHED)
+        self._last = (rows, verdict)
+        return verdict
+
+    def _expect(self, width: int) -> None:
+        if width == self._width:
+            return
+        self._width = width
+        colours, pack = self._format.colours, self._format.pack
+        line = b"".join(pack(pixel & colours) * count for pixel, _, count in self.stripes(width))
+        padding = bytes(-len(line) % 4)
+        # Whole rows are compared as one big number each: some µs, where a loop over the pixels takes 100 times that.
+        self._expected = int.from_bytes(line + padding, "big")
+        self._mask = int.from_bytes(pack(colours) * width + padding, "big")
+
+    def _judge_row(self, row: bytes) -> Verdict:
+        seen = int.from_bytes(row, "big") & self._mask
+        if seen == self._expected:
+            return Verdict.UNTOUCHED
+        if seen == 0:
+            return Verdict.BLACK
+        # A player may cover only a part of the window: what it left alone says nothing.
+        size = self._format.bits // 8
+        now, before = seen.to_bytes(len(row), "big"), self._expected.to_bytes(len(row), "big")
+        black = bytes(size)
+        for at in range(0, self._width * size, size):
+            pixel = now[at : at + size]
+            if pixel not in (black, before[at : at + size]):
+                return Verdict.PICTURE
+        return Verdict.BLACK
+
+
+def _random_part() -> int:
+    return _DARKEST + secrets.randbelow(256 - _DARKEST)

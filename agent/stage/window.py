@@ -1,0 +1,163 @@
+"""A window of the stage: hidden at first, then shown, then closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.errors import PlayerUnavailableError
+from agent.stage import requests
+from agent.stage.connection import Connection
+from agent.stage.pixels import Picture, read_picture, read_rows
+from agent.stage.requests import Tools
+from agent.stage.screen import Area, Screen
+from agent.stage.sentinel import Sentinel, Verdict
+from agent.stage.xcb import Xcb, xcffib
+
+T = TypeVar("T")
+
+CLOSE_LOOK_S = 2.0
+"""A warm player draws within 0.3 s; whoever has not after this waits for a network."""
+CLOSE_LOOK_EVERY_S = 0.004
+"""A quarter of a picture at 60 Hz: what polling adds to the time to the first pixel stays below what is seen."""
+LONG_LOOK_EVERY_S = 0.020
+
+ROWS = (0.375, 0.5, 0.625)
+"""Where to look, in parts of the height: inside the picture of every film, 2.76:1 included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What all windows of one connection stand on."""
+
+    connection: Connection
+    screen: Screen
+    tools: Tools
+
+
+class X11Window:
+    """Implements `agent.stage.base.Window`. It belongs to one connection and is lost with it."""
+
+    def __init__(
+        self,
+        floor: Floor,
+        place: Area,
+        *,
+        on_shown: Callable[[X11Window], None],
+        on_closed: Callable[[X11Window], None],
+    ) -> None:
+        self._floor = floor
+        self._place = place
+        self._on_shown = on_shown
+        self._on_closed = on_closed
+        self._sentinel = Sentinel(floor.screen.format)
+        self._xid = 0
+        self._touched = False
+        self._shown = False
+        self._closed = False
+
+    @property
+    def xid(self) -> int:
+        return self._xid
+
+    async def open(self) -> None:
+        """Make the window. Called once. Raises PlayerUnavailableError; nothing is left of it then."""
+        screen, tools, place = self._floor.screen, self._floor.tools, self._place
+
+        def make(xcb: Xcb) -> None:
+            self._xid = requests.make_window(xcb, screen, tools, place, self._sentinel)
+
+        try:
+            await self._call(make)
+        except BaseException:
+            self._closed = True
+            self._floor.connection.post(self._destroy)
+            raise
+
+    async def first_pixel(self, *, pictures: Callable[[], int]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            verdict = await self._look()
+            if verdict is Verdict.PICTURE or (verdict is Verdict.BLACK and pictures() > 0):
+                break
+            close = loop.time() - began < CLOSE_LOOK_S
+            await asyncio.sleep(CLOSE_LOOK_EVERY_S if close else LONG_LOOK_EVERY_S)
+        self._touched = True
+        await self._fill_around_player()
+
+    async def show(self) -> None:
+        untouched = not self._touched and await self._look() is Verdict.UNTOUCHED
+        screen, tools, place = self._floor.screen, self._floor.tools, self._place
+        self._touched = self._shown = True
+
+        def raise_it(xcb: Xcb) -> None:
+            covered = requests.fill_around_player(xcb, screen, tools, self._xid, place)
+            if untouched and not covered:
+                requests.black_out(xcb, screen, tools, self._xid, place)  # a sentinel is nothing to look at
+            requests.raise_window(xcb, self._xid, place)
+
+        await self._call(raise_it)
+        self._on_shown(self)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._on_closed(self)
+        # The request is on its way before the first wait, so it is made even when the caller is cancelled.
+        with suppress(PlayerUnavailableError, xcffib.Error):
+            await self._floor.connection.call(self._destroy)
+
+    async def lost(self) -> None:
+        await self._floor.connection.lost()
+
+    async def picture(self) -> Picture:
+        """What the window shows. Raises PlayerUnavailableError."""
+        whole = Area(0, 0, self._place.width, self._place.height)
+        return await self._call(lambda xcb: read_picture(xcb, self._xid, whole, self._floor.screen.format))
+
+    def move(self, place: Area) -> None:
+        """Fill `place` from now on; what is shown stays as it is until the player has followed."""
+        screen, tools, before, self._place = self._floor.screen, self._floor.tools, self._place, place
+        shown, touched = self._shown, self._touched
+
+        def follow(xcb: Xcb) -> None:
+            requests.place_window(xcb, self._xid, place if shown else requests.hidden(place))
+            if touched:
+                requests.fill_new_edges(xcb, screen, tools, self._xid, before, place)
+            else:
+                requests.paint_sentinel(xcb, tools, self._xid, self._sentinel, place)
+
+        self._floor.connection.post(follow)
+
+    def player_moved(self) -> None:
+        """The player placed or resized its own window inside this one."""
+        if self._touched:
+            screen, tools, place = self._floor.screen, self._floor.tools, self._place
+            self._floor.connection.post(lambda xcb: requests.fill_around_player(xcb, screen, tools, self._xid, place))
+
+    async def _fill_around_player(self) -> None:
+        screen, tools, place = self._floor.screen, self._floor.tools, self._place
+        await self._call(lambda xcb: requests.fill_around_player(xcb, screen, tools, self._xid, place))
+
+    async def _look(self) -> Verdict:
+        width, height = self._place.width, self._place.height
+        lines = sorted({int(height * part) for part in ROWS})
+        rows = await self._call(lambda xcb: read_rows(xcb, self._xid, lines, width))
+        return self._sentinel.judge(rows, width)
+
+    async def _call(self, work: Callable[[Xcb], T]) -> T:
+        if self._closed:
+            raise PlayerUnavailableError("The window is closed already.")
+        try:
+            return await self._floor.connection.call(work)
+        except xcffib.Error as error:
+            raise PlayerUnavailableError(f"The X server refused a request of the stage ({error!r}).") from error
+
+    def _destroy(self, xcb: Xcb) -> None:
+        if self._xid:
+            requests.destroy_window(xcb, self._xid)

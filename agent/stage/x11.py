@@ -1,0 +1,242 @@
+"""The stage on an X11 display, XWayland included: found, held, lost and found again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from agent.errors import PlayerUnavailableError
+from agent.stage import requests
+from agent.stage.base import ImageFormat
+from agent.stage.connection import Connection
+from agent.stage.displays import SOCKETS, addresses
+from agent.stage.pixels import Picture, encode, read_picture
+from agent.stage.screen import Area, read_monitor, read_screen
+from agent.stage.window import Floor, X11Window
+from agent.stage.xcb import Xcb, randr, xcffib, xproto
+from agent.types import DisplayHealth
+
+FIRST_ATTEMPT_S = 3.0
+"""What `start` waits for: one attempt to connect, and the first requests."""
+RETRY_S = 1.0
+"""Soon enough for a display manager's restart, and next to no work while there is no screen."""
+ROUND_TRIP_EVERY_S = 5.0
+"""With the 2 s that a call may take, a server that hangs is noticed within 7 s."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Hold:
+    """The display that the stage has at the moment, and what is on it."""
+
+    floor: Floor
+    name: str
+    place: Area
+    curtain: int
+    """The window id of the black curtain; 0 when the desktop is to be seen."""
+    windows: dict[int, X11Window]
+    """By window id; the order is that of being shown, the topmost last."""
+    shown: set[int]
+
+
+class X11Stage:
+    """Implements `agent.stage.base.Stage`."""
+
+    def __init__(
+        self,
+        display: str | None,
+        idle: Literal["black", "desktop"],
+        *,
+        on_change: Callable[[DisplayHealth], None] | None = None,
+        environ: Mapping[str, str] = os.environ,
+        sockets: Path = SOCKETS,
+    ) -> None:
+        self._display = display
+        self._idle = idle
+        self._environ = environ
+        self._sockets = sockets
+        self.on_change = on_change
+        """Called on the event loop when a display comes or goes; not when it is only resized, nor by `stop`."""
+        self._health = DisplayHealth(False, message="The display has not been looked for yet.")
+        self._hold: _Hold | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
+        self._stir = asyncio.Event()
+
+    @property
+    def health(self) -> DisplayHealth:
+        return self._health
+
+    async def start(self) -> None:
+        """Begin to hold the display. Returns after the first attempt, 3 s at most; no display is no error."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name="stage")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ATTEMPT_S):
+                await self._tried.wait()
+
+    async def stop(self) -> None:
+        """Let go of the display; all windows are gone then. Idempotent; takes 2 s at most."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])  # bounded by Connection.close
+            self._health = DisplayHealth(False, message="cast-agent has let go of the display.")
+
+    async def open_window(self) -> X11Window:
+        hold = self._held()
+        window = X11Window(hold.floor, hold.place, on_shown=self._shown, on_closed=self._closed)
+        place = hold.place
+        await window.open()
+        hold.windows[window.xid] = window
+        if hold.place != place:
+            window.move(hold.place)
+        return window
+
+    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
+        picture = await self._photograph(self._held())
+        return await asyncio.to_thread(encode, picture, image_format)
+
+    def _held(self) -> _Hold:
+        if self._hold is None:
+            raise PlayerUnavailableError(self._health.message)
+        return self._hold
+
+    async def _photograph(self, hold: _Hold) -> Picture:
+        floor, place = hold.floor, hold.place
+        if floor.screen.rootless:  # the compositor alone knows the whole screen: what is ours and on top must do
+            if hold.shown:
+                top = next(xid for xid in reversed(hold.windows) if xid in hold.shown)
+                return await hold.windows[top].picture()
+            return Picture(place.width, place.height, floor.screen.format, bytes(place.width * place.height * 4))
+        try:
+            return await floor.connection.call(
+                lambda xcb: read_picture(xcb, floor.screen.root, place, floor.screen.format)
+            )
+        except xcffib.Error as error:
+            raise PlayerUnavailableError("The screen changed its size just now: ask again.") from error
+
+    async def _keep(self) -> None:
+        while True:
+            self._stir.clear()
+            connection = Connection(on_event=self._heard, on_lost=self._stir.set)
+            try:
+                reason = await self._use(connection)
+                self._hold = None
+                self._unavailable(reason)
+                self._tried.set()
+            finally:
+                self._hold = None
+                await connection.close()
+            await asyncio.sleep(RETRY_S)
+
+    async def _use(self, connection: Connection) -> str:
+        """Hold a display for as long as that goes; returns why it does not go on."""
+        try:
+            await self._connect(connection)
+            await self._serve(connection)
+        except PlayerUnavailableError as error:
+            return str(error)
+        except Exception as error:
+            _log.exception("display_failed")
+            return f"The display failed in a way that was not foreseen ({error!r}); cast-agent tries again."
+        return connection.reason
+
+    async def _connect(self, connection: Connection) -> None:
+        found = addresses(self._display, self._environ, self._sockets)
+        address = await connection.open(found, self._environ)
+
+        def prepare(xcb: Xcb) -> tuple[Floor, Area, int]:
+            screen = read_screen(xcb, address.screen)
+            place, tools = read_monitor(xcb, screen), requests.make_tools(xcb, screen)
+            curtain = requests.make_curtain(xcb, screen, tools, place) if self._idle == "black" else 0
+            return Floor(connection, screen, tools), place, curtain
+
+        floor, place, curtain = await connection.call(prepare)
+        self._hold = _Hold(floor, address.name, place, curtain, {}, set())
+        _log.info(
+            "display_found",
+            display=address.name,
+            width=place.width,
+            height=place.height,
+            xwayland=floor.screen.rootless,
+        )
+        self._set_health(DisplayHealth(True, address.name, place.width, place.height))
+        self._tried.set()
+
+    async def _serve(self, connection: Connection) -> None:
+        while not connection.reason:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_TRIP_EVERY_S):
+                    await self._stir.wait()
+            self._stir.clear()
+            await self._follow()
+
+    async def _follow(self) -> None:
+        """See where the monitor is now, and bring everything there. It is the sign of life as well."""
+        hold = self._held()
+        floor = hold.floor
+        place = await floor.connection.call(lambda xcb: read_monitor(xcb, floor.screen))
+        if place == hold.place:
+            return
+        _log.info("display_resized", display=hold.name, width=place.width, height=place.height)
+        hold.place = place
+        if hold.curtain:
+            floor.connection.post(lambda xcb: requests.place_window(xcb, hold.curtain, place))
+        for window in hold.windows.values():
+            window.move(place)
+        self._set_health(replace(self._health, width=place.width, height=place.height))
+
+    def _heard(self, event: Any) -> None:
+        hold = self._hold
+        if hold is None:
+            return
+        if isinstance(event, randr.ScreenChangeNotifyEvent | randr.NotifyEvent):
+            self._stir.set()
+        elif isinstance(event, xproto.ConfigureNotifyEvent | xproto.MapNotifyEvent):
+            if event.window == hold.floor.screen.root:
+                self._stir.set()
+            elif event.event in hold.windows:
+                hold.windows[event.event].player_moved()
+
+    def _shown(self, window: X11Window) -> None:
+        hold = self._hold
+        if hold is None or hold.windows.get(window.xid) is not window:
+            return
+        hold.windows[window.xid] = hold.windows.pop(window.xid)
+        connection, screen = hold.floor.connection, hold.floor.screen
+        connection.post(lambda xcb: requests.light_up(xcb, screen))
+        if not hold.shown:
+            connection.post(lambda xcb: requests.keep_lit(xcb, screen, True))
+        hold.shown.add(window.xid)
+
+    def _closed(self, window: X11Window) -> None:
+        hold = self._hold
+        if hold is None or hold.windows.get(window.xid) is not window:
+            return
+        del hold.windows[window.xid]
+        if window.xid in hold.shown:
+            hold.shown.remove(window.xid)
+            if not hold.shown:
+                screen = hold.floor.screen
+                hold.floor.connection.post(lambda xcb: requests.keep_lit(xcb, screen, False))
+
+    def _unavailable(self, reason: str) -> None:
+        if self._health.available:
+            _log.warning("display_lost", display=self._health.display, reason=reason)
+        elif self._health.message != reason:
+            _log.warning("display_unavailable", reason=reason)
+        self._set_health(DisplayHealth(False, message=reason))
+
+    def _set_health(self, health: DisplayHealth) -> None:
+        before, self._health = self._health, health
+        if before.available != health.available and self.on_change is not None:
+            self.on_change(health)

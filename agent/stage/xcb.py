@@ -1,0 +1,22 @@
+"""xcffib's modules. They carry no type annotations, so they pass as Any from here on, and only here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xcffib as _xcffib
+import xcffib.dpms as _dpms
+import xcffib.randr as _randr
+import xcffib.screensaver as _screensaver
+import xcffib.xproto as _xproto
+
+xcffib: Any = _xcffib
+xproto: Any = _xproto
+randr: Any = _randr
+dpms: Any = _dpms
+screensaver: Any = _screensaver
+
+Xcb = Any
+"""An `xcffib.Connection`; used on the thread of its connection only."""
+
+__all__ = ["Xcb", "dpms", "randr", "screensaver", "xcffib", "xproto"]
