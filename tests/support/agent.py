@@ -1,0 +1,210 @@
+"""The real daemon as a process, driven over HTTP as home automation does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+READY_S = 15.0
+ANSWER_S = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the agent answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class Agent:
+    """`with Agent(display=":7") as agent: agent.start(url)`. Settings go by environment: `player__stall_timeout=2`.
+
+    Its log is in `log()`, one dict an event. The state directory is kept for a second `run()`.
+    """
+
+    def __init__(
+        self,
+        display: str | None,
+        *,
+        env: Mapping[str, str] | None = None,
+        config: str | None = None,
+        **settings: object,
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="agent-")
+        self.folder = Path(self._folder.name)
+        self.port = _free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self._arguments = ["run"]
+        if config is not None:
+            (self.folder / "config.toml").write_text(config)
+            self._arguments += ["--config", str(self.folder / "config.toml")]
+        kept = ("PATH", "LANG", "HOME", "VIRTUAL_ENV")
+        self.env = {name: os.environ[name] for name in kept if name in os.environ}
+        self.env |= {"XDG_RUNTIME_DIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
+        if display is not None:
+            self.env["DISPLAY"] = display
+        given = {"api__port": self.port, "state__dir": self.folder / "state", "log__level": "debug"} | settings
+        for key, value in given.items():
+            self.env[f"CAST_AGENT_{key.upper()}"] = value if isinstance(value, str) else _text(value)
+        self.env |= env or {}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Agent:
+        try:
+            self.run()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.terminate()
+        if kind is not None:
+            print(self._log_text()[-8000:], file=sys.stderr)
+        self._folder.cleanup()
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def run(self, *, until_spare: bool = True) -> None:
+        """Start the process; return when it answers, and has its spare player if it can have one."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "agent.cli", *self._arguments], env=self.env, stdout=log, stderr=log
+            )
+        self.wait_until(self._alive, READY_S, "the agent answers")
+        if until_spare and self.health()["status"] == "healthy":
+            self.wait_for_spare()
+
+    def terminate(self, *, timeout_s: float = 10.0) -> int:
+        """SIGTERM; its exit code. Kills, and fails, when it does not end in time."""
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the agent did not end within {timeout_s} s") from None
+
+    def call(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """`body` is sent as JSON, bytes as they are."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data=data, method=method, headers=dict(headers or {}))
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as e:
+            with e:
+                return Answer(e.code, dict(e.headers), e.read())
+
+    def start(self, url: str, *, wait: float | None = 15, expect: int = 200, **fields: object) -> Any:
+        """POST /start; the answer's JSON."""
+        answer = self.call("POST", "/start" + (f"?wait={wait}" if wait else ""), {"url": url, **fields})
+        assert answer.status == expect, answer.content
+        return answer.json
+
+    def stop(self, **fields: object) -> Any:
+        answer = self.call("POST", "/stop", fields or None)
+        assert answer.status == 200, answer.content
+        return answer.json
+
+    def status(self) -> Any:
+        return self.call("GET", "/status").json
+
+    def health(self) -> Any:
+        return self.call("GET", "/health").json
+
+    def log(self, event: str | None = None) -> list[dict[str, Any]]:
+        """What it has logged so far, or only the events of that name."""
+        lines = []
+        for text in self._log_text().splitlines():
+            with contextlib.suppress(ValueError):
+                lines.append(json.loads(text))
+        return [line for line in lines if event in (None, line.get("event"))]
+
+    def children(self) -> list[int]:
+        """The player processes that there are now, zombies included."""
+        return _children(self.pid)
+
+    def player_pid(self) -> int:
+        """The player that plays: the one that is not the spare."""
+        opened = self.log("stream_opened")
+        return int(opened[-1]["pid"])
+
+    def wait_for_spare(self) -> None:
+        self.wait_until(lambda: self.health()["checks"]["player"]["spare_ready"], 10, "a spare player is ready")
+
+    def wait_state(self, state: str, timeout_s: float = 10.0) -> Any:
+        """Wait until the stream's player state is this one; the stream."""
+        self.wait_until(lambda: (self.status()["stream"] or {}).get("state") == state, timeout_s, f"it is {state}")
+        return self.status()["stream"]
+
+    def wait_ended(self, session_id: str, timeout_s: float = 15.0) -> Any:
+        """Wait until this session is the one that ended last; `last`."""
+        self.wait_until(
+            lambda: (self.status()["last"] or {}).get("session_id") == session_id, timeout_s, "the session has ended"
+        )
+        return self.status()["last"]
+
+    def wait_until(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"the agent ended ({self.process.returncode}) while: {what}\n{self._log_text()}")
+            assert time.monotonic() < deadline, f"did not come about within {timeout_s} s: {what}"
+            time.sleep(0.02)
+
+    def _alive(self) -> bool:
+        try:
+            return self.call("GET", "/health/live").status == 200
+        except OSError:
+            return False
+
+    def _log_text(self) -> str:
+        file = self.folder / "log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)
+
+
+def _children(pid: int) -> list[int]:
+    text = ""
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            text += task.read_text()
+    return [int(child) for child in text.split()]
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
