@@ -25,6 +25,7 @@ READY_TIMEOUT_S = 15.0
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `make run` in a script is ended like by Ctrl-C
     with contextlib.ExitStack() as running:
         environment = dict(os.environ)
         virtual = not _display_answers(environment.get("DISPLAY"))
