@@ -1,0 +1,330 @@
+"""Windows of the stage on a real X server, drawn into by another process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import xcffib.res
+from PIL import Image
+
+from agent.errors import PlayerUnavailableError
+from agent.stage.window import X11Window
+from agent.stage.x11 import X11Stage
+from tests.support.colours import PALETTE, name_of
+from tests.support.painter import Painter
+from tests.support.screen import Screen
+from tests.support.xserver import XServer
+
+SOON_S = 3.0
+"""Everything here takes some ms; the rest is for a busy machine."""
+UNMOVED_S = 0.3
+"""Long enough for some 50 looks at a window."""
+
+
+@pytest.fixture
+async def stage(xserver: XServer) -> AsyncIterator[X11Stage]:
+    made = X11Stage(xserver.display, "black")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def window(stage: X11Stage) -> X11Window:
+    return await stage.open_window()
+
+
+def no_pictures() -> int:
+    return 0
+
+
+def one_picture() -> int:
+    return 1
+
+
+async def seen(window: X11Window, *, pictures: Callable[[], int] = no_pictures, within_s: float = SOON_S) -> bool:
+    try:
+        await asyncio.wait_for(window.first_pixel(pictures=pictures), within_s)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def shown(stage: X11Stage, xserver: XServer, colour: str) -> tuple[X11Window, Painter]:
+    window = await stage.open_window()
+    painter = Painter(xserver.display, window.xid)
+    painter.fill(colour)
+    await window.first_pixel(pictures=no_pictures)
+    await window.show()
+    return window, painter
+
+
+async def test_a_new_window_is_not_seen(stage: X11Stage, window: X11Window, xserver: XServer) -> None:
+    """While a window is hidden, the screen stays black."""
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        painter.fill("white")
+        assert await seen(window)
+        assert screen.grab().getcolors() == [(640 * 360, (0, 0, 0))]
+
+
+@pytest.mark.parametrize("pictures", [no_pictures, one_picture])
+async def test_untouched_is_never_a_first_pixel(window: X11Window, pictures: Callable[[], int]) -> None:
+    """A window into which nobody has drawn has no first pixel, whatever the player counts."""
+    assert not await seen(window, pictures=pictures, within_s=UNMOVED_S)
+
+
+@pytest.mark.parametrize("colour", [name for name in PALETTE if name != "black"])
+async def test_any_colour_is_a_first_pixel(window: X11Window, xserver: XServer, colour: str) -> None:
+    """No solid colour equals the sentinel, so each is noticed without the player's help."""
+    with Painter(xserver.display, window.xid) as painter:
+        painter.fill(colour)
+        assert await seen(window)
+
+
+async def test_a_colour_of_the_sentinel_itself_is_a_first_pixel(
+    stage: X11Stage, window: X11Window, xserver: XServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Media in the very colour of a stripe is noticed by the other stripes."""
+    stripe = window._sentinel.pixels[3]
+    monkeypatch.setitem(PALETTE, "stripe", (stripe >> 16 & 255, stripe >> 8 & 255, stripe & 255))
+    with Painter(xserver.display, window.xid) as painter:
+        painter.fill("stripe")
+        assert await seen(window)
+
+
+async def test_black_counts_with_pictures_only(window: X11Window, xserver: XServer) -> None:
+    """A window that turned black waits until the player has displayed a picture."""
+    pictures = 0
+    with Painter(xserver.display, window.xid) as painter:
+        painter.fill("black")
+        assert not await seen(window, within_s=UNMOVED_S)
+        pixel = asyncio.create_task(window.first_pixel(pictures=lambda: pictures))
+        await asyncio.sleep(0.05)
+        assert not pixel.done()
+        pictures = 1
+        await asyncio.wait_for(pixel, SOON_S)
+
+
+async def test_black_in_a_part_of_the_window_counts_with_pictures_only(window: X11Window, xserver: XServer) -> None:
+    """A narrow black player window inside the sentinel is black, not a picture."""
+    with Painter(xserver.display, window.xid) as painter:
+        painter.child(200, 0, 240, 360)
+        painter.fill("black")
+        assert not await seen(window, within_s=UNMOVED_S)
+        assert await seen(window, pictures=one_picture)
+
+
+async def test_a_switch_shows_the_old_or_the_new(stage: X11Stage, xserver: XServer) -> None:
+    """While one window takes the screen from another, no sample of the screen is black."""
+    old, old_painter = await shown(stage, xserver, "red")
+    samples: list[str] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        with Screen(xserver.display, guarded=False) as screen:
+            while not over.is_set():
+                samples.extend(name_of(rgb) for rgb in screen.pixels([(3, 3), (320, 180), (636, 356)]))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for colour in ("green", "blue", "yellow") * 3:
+            await eventually(lambda: bool(samples))
+            new, new_painter = await shown(stage, xserver, colour)
+            old_painter.kill()
+            await old.close()
+            old, old_painter = new, new_painter
+    finally:
+        over.set()
+        watcher.join()
+        old_painter.kill()
+    assert set(samples) <= {"red", "green", "blue", "yellow"}
+    assert samples[-1] == "yellow"
+
+
+async def test_closing_the_top_shows_what_is_underneath(stage: X11Stage, xserver: XServer) -> None:
+    """A window that is closed uncovers the one below, and the last one uncovers black."""
+    below, painter_below = await shown(stage, xserver, "red")
+    top, painter_top = await shown(stage, xserver, "green")
+    with painter_below, painter_top, Screen(xserver.display) as screen:
+        assert screen.colour_at_centre() == "green"
+        await top.close()
+        assert screen.colour_at_centre() == "red"
+        await below.close()
+        await below.close()
+        assert screen.colour_at_centre() == "black"
+
+
+@pytest.mark.parametrize("box", [(0, 40, 640, 280), (80, 0, 480, 360), (0, 0, 640, 360)])
+async def test_what_the_player_leaves_free_is_black(
+    stage: X11Stage, window: X11Window, xserver: XServer, box: tuple[int, int, int, int]
+) -> None:
+    """Around a player's own window there are black bars, not the sentinel."""
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        painter.child(*box)
+        painter.fill("cyan")
+        await window.first_pixel(pictures=no_pictures)
+        await window.show()
+        inside = box[2] * box[3]
+        colours = {name_of(rgb): count for count, rgb in screen.grab().getcolors() or []}
+        assert colours == {"cyan": inside} | ({"black": 640 * 360 - inside} if inside < 640 * 360 else {})
+
+
+async def test_the_bars_follow_the_player(stage: X11Stage, window: X11Window, xserver: XServer) -> None:
+    """When the player makes its own window smaller, what it leaves is painted black."""
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        painter.child(0, 0, 640, 360)
+        painter.fill("cyan")
+        await window.first_pixel(pictures=no_pictures)
+        await window.show()
+        painter.child(0, 60, 640, 240)
+        painter.fill("cyan")
+        await eventually(lambda: screen.pixels([(5, 5), (320, 180), (5, 355)]) == [(0,) * 3, (0, 255, 255), (0,) * 3])
+
+
+@pytest.mark.parametrize("box", [None, (0, 40, 640, 280)])
+async def test_the_last_picture_outlives_a_killed_player(
+    stage: X11Stage, window: X11Window, xserver: XServer, box: tuple[int, int, int, int] | None
+) -> None:
+    """After SIGKILL of its player, a window shows exactly what it showed before."""
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        if box is not None:
+            painter.child(*box)
+        painter.fill("orange")
+        painter.fill("blue", rows=(0, 150))
+        await window.first_pixel(pictures=no_pictures)
+        await window.show()
+        before = screen.grab()
+        painter.kill()
+        assert await stage.snapshot()  # the stage has heard of the death by now
+        assert screen.grab().tobytes() == before.tobytes()
+
+
+async def test_a_window_without_a_picture_is_shown_black(stage: X11Stage, window: X11Window, xserver: XServer) -> None:
+    """The sentinel itself never reaches the screen."""
+    await window.show()
+    with Screen(xserver.display) as screen:
+        assert screen.grab().getcolors() == [(640 * 360, (0, 0, 0))]
+
+
+@pytest.mark.parametrize("image_format", ["png", "jpeg"])
+async def test_a_snapshot_is_what_the_screen_shows(stage: X11Stage, xserver: XServer, image_format: str) -> None:
+    """A snapshot has the size and the colours of the screen, in the format that was asked for."""
+    window, painter = await shown(stage, xserver, "green")
+    with painter:
+        data = await stage.snapshot("png" if image_format == "png" else "jpeg")
+    image = Image.open(io.BytesIO(data))
+    assert image.format == image_format.upper()
+    assert image.size == (640, 360)
+    rgb = image.convert("RGB").getpixel((320, 180))
+    assert isinstance(rgb, tuple)
+    assert name_of((int(rgb[0]), int(rgb[1]), int(rgb[2]))) == "green"
+    await window.close()
+
+
+async def test_the_monitor_is_followed(stage: X11Stage, xserver: XServer) -> None:
+    """After a change of resolution, curtain and windows fill the new screen, and hidden ones still work."""
+    window, painter = await shown(stage, xserver, "red")
+    hidden = await stage.open_window()
+    try:
+        with painter, Screen(xserver.display) as screen, Painter(xserver.display, hidden.xid) as other:
+            for size in ((1280, 720), (800, 600), (640, 360)):
+                xserver.resize(*size)
+                await eventually(lambda size=size: (stage.health.width, stage.health.height) == size)  # type: ignore[misc]
+                assert not await seen(hidden, pictures=one_picture, within_s=0.05)
+                painter.fill("red")  # as a player does when its parent's size changes
+                assert screen.grab().getcolors() == [(size[0] * size[1], (255, 0, 0))]
+            other.fill("green")
+            assert await seen(hidden)
+            await hidden.show()
+            assert screen.grab().getcolors() == [(640 * 360, (0, 255, 0))]
+            await hidden.close()
+            await window.close()
+            assert screen.grab().getcolors() == [(640 * 360, (0, 0, 0))]
+    finally:
+        xserver.resize(640, 360)
+
+
+async def test_a_closed_window_says_so(stage: X11Stage, window: X11Window) -> None:
+    """Whoever waits for a window that is closed meanwhile is told, and does not wait for ever."""
+    waiting = asyncio.create_task(window.first_pixel(pictures=no_pictures))
+    await asyncio.sleep(0.05)
+    await window.close()
+    with pytest.raises(PlayerUnavailableError):
+        await asyncio.wait_for(waiting, SOON_S)
+    with pytest.raises(PlayerUnavailableError):
+        await window.show()
+
+
+async def test_a_given_up_open_leaves_no_window(stage: X11Stage, xserver: XServer) -> None:
+    """When the caller of open_window is cancelled, the window that was being made is taken away."""
+    await (await stage.open_window()).close()
+    before = resources(xserver)
+    for _ in range(10):
+        opening = asyncio.create_task(stage.open_window())
+        await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+    await stage.snapshot()
+    assert resources(xserver) == before
+
+
+async def test_a_hundred_windows_leave_nothing(stage: X11Stage, xserver: XServer) -> None:
+    """Opened, drawn into, shown and closed windows leave no X resources, descriptors or threads behind."""
+
+    async def cycle() -> None:
+        window = await stage.open_window()
+        await window.show()
+        await window.close()
+
+    await cycle()
+    before = resources(xserver), len(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(100):
+        await cycle()
+    assert (resources(xserver), len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+
+
+async def test_idle_desktop_leaves_the_desktop_alone(xserver: XServer) -> None:
+    """With idle = "desktop" only what is shown is seen, and hidden windows are not."""
+    stage = X11Stage(xserver.display, "desktop")
+    with Screen(xserver.display) as screen, Painter(xserver.display, screen._root) as desktop:
+        desktop.fill("grey")
+        await stage.start()
+        window = await stage.open_window()
+        with Painter(xserver.display, window.xid) as painter:
+            painter.fill("red")
+            assert await seen(window)
+            # Xvfb's own pointer leaves a black square on a bare root window.
+            assert {rgb for _, rgb in screen.grab().getcolors() or []} <= {(128, 128, 128), (0, 0, 0)}
+            assert screen.pixels([(1, 1), (638, 358)]) == [(128, 128, 128)] * 2
+            await window.show()
+            assert screen.grab().getcolors() == [(640 * 360, (255, 0, 0))]
+        await stage.stop()
+
+
+def resources(xserver: XServer) -> list[tuple[int, int]]:
+    """How many X resources of which kind each client but this one has."""
+    connection = xcffib.connect(xserver.display)  # type: ignore[no-untyped-call]
+    try:
+        res = connection(xcffib.res.key)
+        clients = [client.resource_base for client in res.QueryClients().reply().clients]
+        ours = connection.get_setup().resource_id_base
+        return sorted(
+            (entry.resource_type, entry.count)
+            for client in clients
+            if client != ours
+            for entry in res.QueryClientResources(client).reply().types
+        )
+    finally:
+        connection.disconnect()

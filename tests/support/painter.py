@@ -1,0 +1,94 @@
+"""A player as the stage sees one: another process that draws into a window, and that can be killed.
+
+Run as a program it takes one JSON command a line and answers each with a line when the X server has done it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import TracebackType
+from typing import Any
+
+from tests.support.colours import PALETTE
+from tests.support.tools import end
+
+LARGEST = 8192
+"""Wider than any screen here. Not 65535: Xvfb computes in 16 bits with a sign what it has to bring to the screen."""
+
+
+class Painter:
+    """Draws into window `xid`. `child` makes a window of its own inside (as libVLC's X11 output and mpv do);
+    without one it draws into the window itself (as libVLC's GL output does)."""
+
+    def __init__(self, display: str, xid: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.painter", display, str(xid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Painter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def child(self, x: int, y: int, width: int, height: int) -> None:
+        """Make the own window, or move and resize it."""
+        self._do("child", [x, y, width, height])
+
+    def fill(self, colour: str, *, rows: tuple[int, int] | None = None) -> None:
+        """Paint all of the window (or `rows`, from and to) in a palette colour."""
+        red, green, blue = PALETTE[colour]
+        self._do("fill", [red << 16 | green << 8 | blue, *(rows or (0, LARGEST))])
+
+    def kill(self) -> None:
+        """SIGKILL. Idempotent; returns when the process is gone."""
+        if self._process.poll() is None:
+            self._process.kill()
+        end(self._process)
+
+    def _do(self, command: str, arguments: list[int]) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([command, arguments]).encode() + b"\n")
+        self._process.stdin.flush()
+        if not self._process.stdout.readline():
+            raise RuntimeError("The painter died")
+
+
+def main() -> None:
+    import xcffib
+    from xcffib import xproto
+
+    connect: Any = xcffib.connect
+    connection = connect(sys.argv[1])
+    core, root = connection.core, connection.get_setup().roots[0]
+    window, child = int(sys.argv[2]), 0
+    gc = connection.generate_id()
+    core.CreateGC(gc, root.root, 0, [])
+    for line in sys.stdin:
+        command, arguments = json.loads(line)
+        if command == "child" and not child:
+            child = connection.generate_id()
+            core.CreateWindow(
+                root.root_depth, child, window, *arguments, 0, 1, root.root_visual, xproto.CW.BackPixmap, [0]
+            )
+            core.MapWindow(child)
+        elif command == "child":
+            core.ConfigureWindow(child, 15, list(arguments))
+        else:
+            pixel, top, bottom = arguments
+            core.ChangeGC(gc, xproto.GC.Foreground, [pixel])
+            area = xproto.RECTANGLE.synthetic(0, top, LARGEST, bottom - top)
+            core.PolyFillRectangle(child or window, gc, 1, [area])
+        core.GetInputFocus().reply()
+        print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
