@@ -189,4 +189,5 @@ def _invalid(errors: list[FieldError]) -> InvalidRequestError:
     shown = tuple(errors[:_ERRORS_SHOWN])
     sentence = "; ".join(f"{error.field} {error.message}" for error in shown[:3])
     more = "; and more, see errors" if len(errors) > 3 else ""
-    return InvalidRequestError(f"{sentence}{more}.", shown)
+    text = sentence + more
+    return InvalidRequestError(text if text.endswith("?") else f"{text}.", shown)
