@@ -23,7 +23,13 @@ FLOORS: list[set[str]] = [
 ]
 """From the ground up: a room may import from floors below its own, and from itself."""
 
-INSIDE_THE_GROUND_FLOORS = {("errors", "types"), ("log", "urls"), ("log", "config"), ("config", "urls"), ("identity", "log")}
+INSIDE_THE_GROUND_FLOORS = {
+    ("errors", "types"),
+    ("log", "urls"),
+    ("log", "config"),
+    ("config", "urls"),
+    ("identity", "log"),
+}
 """Neighbours that may know each other, and only in this direction."""
 
 ONLY_IN = {

@@ -25,7 +25,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     if m := _HTTP_STATUS.search(text):
         return _http(int(next(g for g in m.groups() if g)), where)
     if m := _RESOLVE.search(text):
-        return Failure(
+        return _failure(
             ErrorCode.MEDIA_NETWORK,
             f"The name {m[1]!r} cannot be resolved: check how it is spelled, and the DNS server of this box.",
         )
@@ -37,52 +37,52 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
         ("Connection reset", "{} closed the connection."),
     ):
         if needle in text:
-            return Failure(ErrorCode.MEDIA_NETWORK, sentence.format(where))
+            return _failure(ErrorCode.MEDIA_NETWORK, sentence.format(where))
     if re.search(r"[Cc]ertificate|TLS (session )?handshake", text):
-        return Failure(
+        return _failure(
             ErrorCode.MEDIA_NETWORK,
             f"No secure connection to {where}: its certificate is not trusted or it does not speak TLS there. "
             "Check the certificate, or use the plain scheme.",
         )
     if m := _NO_SUCH_FILE.search(text):
-        return Failure(ErrorCode.MEDIA_NOT_FOUND, f"The file cannot be opened: {m[1]}.")
+        return _failure(ErrorCode.MEDIA_NOT_FOUND, f"The file cannot be opened: {m[1]}.")
     if "only real/helix rtsp servers supported" in text or "Failed to setup RTSP session" in text:
-        return Failure(
+        return _failure(
             ErrorCode.MEDIA_UNSUPPORTED,
             "This libVLC was built without RTSP (Debian's and Raspberry Pi OS's are): "
             "use an HLS or HTTP address of the camera.",
         )
     if m := _CODEC.search(text):
         name = next(g for g in (m[2], m[1], m[3]) if g)
-        return Failure(ErrorCode.MEDIA_DECODE, f"This libVLC has no decoder for {name.strip()}.")
+        return _failure(ErrorCode.MEDIA_DECODE, f"This libVLC has no decoder for {name.strip()}.")
     if "no more data" in text or "cannot peek" in text:
-        return Failure(ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent an empty answer: there is nothing to play.")
+        return _failure(ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent an empty answer: there is nothing to play.")
     if "Failed to create demuxer" in text:
-        return Failure(
+        return _failure(
             ErrorCode.MEDIA_NOT_FOUND,
             f"The playlist of {where} can be read, but its segments cannot: they are missing or no media.",
         )
     if "unable to open the MRL" in text or "Your input can't be opened" in text:
-        return Failure(ErrorCode.MEDIA_UNSUPPORTED, f"libVLC cannot open this kind of address ({_scheme(url)}).")
+        return _failure(ErrorCode.MEDIA_UNSUPPORTED, f"libVLC cannot open this kind of address ({_scheme(url)}).")
     return None
 
 
 def nothing_shown(url: str, *, is_playlist: bool) -> Failure:
     """It "played" to its end and there was nothing to see or hear."""
     if is_playlist:
-        return Failure(
+        return _failure(
             ErrorCode.MEDIA_UNSUPPORTED,
             "This is a playlist: ask for the address of one of its entries instead.",
         )
-    return Failure(
+    return _failure(
         ErrorCode.MEDIA_UNSUPPORTED,
-        f"What {_where(url)} sent is no video, audio or picture that libVLC can read (a web page, perhaps?).",
+        f"{_where(url)} sent something that is no video, audio or picture (a web page, perhaps?).",
     )
 
 
 def broke_off(url: str, *, position: float, duration: float) -> Failure:
     """It ended well before its end."""
-    return Failure(
+    return _failure(
         ErrorCode.MEDIA_NETWORK,
         f"{_where(url)} broke off the stream at {position:.0f} s of {duration:.0f} s.",
     )
@@ -91,21 +91,27 @@ def broke_off(url: str, *, position: float, duration: float) -> Failure:
 def _http(status: int, where: str) -> Failure:
     match status:
         case 401 | 407:
-            return Failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered {status}: check user name and password.")
+            return _failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered {status}: check user name and password.")
         case 403:
-            return Failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered 403: it does not allow this box to watch.")
+            return _failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered 403: it does not allow this box to watch.")
         case 404 | 410:
-            return Failure(
+            return _failure(
                 ErrorCode.MEDIA_NOT_FOUND,
                 f"{where} answered {status}: there is nothing at this address; check the path.",
             )
         case _ if status >= 500:
-            return Failure(
+            return _failure(
                 ErrorCode.MEDIA_NETWORK,
                 f"{where} answered {status}: it has a problem of its own; try again later.",
             )
         case _:
-            return Failure(ErrorCode.MEDIA_NETWORK, f"{where} answered {status} instead of sending the stream.")
+            return _failure(ErrorCode.MEDIA_NETWORK, f"{where} answered {status} instead of sending the stream.")
+
+
+def _failure(code: ErrorCode, sentence: str) -> Failure:
+    if sentence.startswith("the "):  # a host name stays as it is
+        sentence = "T" + sentence[1:]
+    return Failure(code, sentence)
 
 
 def _where(url: str) -> str:
@@ -113,9 +119,9 @@ def _where(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return "The server"
+        return "the server"
     if not host:
-        return "The source"
+        return "the source"
     return f"{host}:{port}" if port else host
 
 

@@ -1,0 +1,71 @@
+"""The one-way life of a session."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from agent.errors import InvalidTransitionError
+from agent.player.base import Opened
+from agent.session import MOVES, Session
+from agent.types import EndReason, ErrorCode, Failure, MediaType, PlayerState, SessionState, StartRequest
+
+
+def session(**fields: object) -> Session:
+    return Session(StartRequest(url="http://user:pw@cam/x", **fields), shown_url="http://***@cam/x")  # type: ignore[arg-type]
+
+
+async def test_a_life(caplog: pytest.LogCaptureFixture) -> None:
+    """Accepted, prepared, shown, stopped, ended; each with its record."""
+    one = session(duration=30.0, title="Door")
+    assert one.snapshot().session_state is SessionState.PENDING
+    assert one.snapshot().state is PlayerState.IDLE
+    one.move(SessionState.STARTING)
+    one.opened(Opened(MediaType.VIDEO, True))
+    one.first_frame()
+    shown = one.snapshot()
+    assert shown.session_state is SessionState.ACTIVE
+    assert shown.time_to_first_frame is not None
+    assert shown.first_frame_at is not None
+    assert shown.expires_at is not None
+    assert (shown.expires_at - shown.first_frame_at).total_seconds() == 30.0
+    assert one.has_first_frame.is_set()
+    assert one.conclude(EndReason.STOPPED)
+    one.move(SessionState.STOPPING)
+    one.move(SessionState.ENDED)
+    ended = one.snapshot()
+    assert (ended.reason, ended.error, ended.state) == (EndReason.STOPPED, None, PlayerState.IDLE)
+    assert ended.url == "http://***@cam/x"
+
+
+async def test_the_first_reason_holds() -> None:
+    """A session ends for one reason: the first that was said."""
+    one = session()
+    failure = Failure(ErrorCode.MEDIA_NETWORK, "gone")
+    assert one.conclude(EndReason.FAILED, failure)
+    assert not one.conclude(EndReason.STOPPED)
+    assert one.end is not None
+    assert one.end.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b, a) for b, a in itertools.product(SessionState, SessionState) if a not in MOVES[b]],
+    ids=str,
+)
+async def test_other_moves_are_refused(before: SessionState, after: SessionState) -> None:
+    """A move that is not in the table raises."""
+    one = session()
+    one._state = before
+    with pytest.raises(InvalidTransitionError):
+        one.move(after)
+
+
+def test_every_state_but_the_last_can_end() -> None:
+    """From every state that is in use there is a way to `ended`, and none leads out of it."""
+    reach = {SessionState.ENDED}
+    for _ in SessionState:
+        reach |= {state for state, moves in MOVES.items() if moves & reach}
+    assert reach >= set(SessionState) - {SessionState.WAITING}
+    assert MOVES[SessionState.ENDED] == frozenset()

@@ -1,0 +1,56 @@
+"""libVLC's log lines, as libVLC 3.0.24 wrote them, and what a person is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.player.vlc.reasons import broke_off, explain, nothing_shown
+from agent.types import ErrorCode
+
+GIVEN_UP = ["Your input can't be opened", "VLC is unable to open the MRL 'http://x/'. Check the log for details."]
+
+CASES = [
+    (["HTTP 401 error"], ErrorCode.MEDIA_UNAUTHORIZED, "check user name and password"),
+    (["HTTP 403 error", "error: HTTP/1.1 403 Forbidden"], ErrorCode.MEDIA_UNAUTHORIZED, "does not allow"),
+    (["HTTP 404 error", "error: HTTP/1.1 404 Not Found"], ErrorCode.MEDIA_NOT_FOUND, "check the path"),
+    (["error: HTTP/1.1 410 Gone"], ErrorCode.MEDIA_NOT_FOUND, "410"),
+    (["HTTP 500 error"], ErrorCode.MEDIA_NETWORK, "problem of its own"),
+    (["HTTP 418 error"], ErrorCode.MEDIA_NETWORK, "418"),
+    (["cannot resolve cam.local: Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.local'"),
+    (["cannot resolve cam.local port 80 : Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.local'"),
+    (["HTTP connection failure", "connection failed: Connection refused"], ErrorCode.MEDIA_NETWORK, "refused"),
+    (["connection failed: No route to host"], ErrorCode.MEDIA_NETWORK, "switched on"),
+    (["TLS session handshake error", "connection error: Resource temporarily unavailable"], None, "certificate"),
+    (["cannot open file /srv/x.mp4 (No such file or directory)"], ErrorCode.MEDIA_NOT_FOUND, "No such file"),
+    (["Failed to setup RTSP session", "only real/helix rtsp servers supported for now"], None, "without RTSP"),
+    (["no more data", "cannot peek"], ErrorCode.MEDIA_UNSUPPORTED, "empty answer"),
+    (["Failed to create demuxer (nil) Unknown"], ErrorCode.MEDIA_NOT_FOUND, "segments"),
+    ([], ErrorCode.MEDIA_UNSUPPORTED, "cannot open"),
+]
+
+
+@pytest.mark.parametrize(("lines", "code", "words"), CASES, ids=[" ".join(c[0])[:40] or "nothing else" for c in CASES])
+def test_each_reason_has_its_code_and_sentence(lines: list[str], code: ErrorCode | None, words: str) -> None:
+    """The most telling line decides, whatever libVLC says after it."""
+    failure = explain([*lines, *GIVEN_UP], "http://user:secret@cam.local:8080/live")
+    assert failure is not None
+    assert code in (None, failure.code)
+    assert words in failure.message
+    assert "secret" not in failure.message
+    assert "unknown" not in failure.message.lower()
+
+
+def test_no_reason_is_none() -> None:
+    """Lines that explain nothing are not made into a reason."""
+    assert explain(["elst box found", "STTS table of 1 entries"], "http://cam/x") is None
+
+
+def test_nothing_shown_names_a_playlist() -> None:
+    """A playlist is told apart from garbage."""
+    assert "playlist" in nothing_shown("http://x/list.m3u", is_playlist=True).message
+    assert nothing_shown("udp://@:1234", is_playlist=False).message.startswith("The source sent")
+
+
+def test_broken_off_says_where() -> None:
+    """A film that broke off says at what second."""
+    assert "12 s of 90 s" in broke_off("http://nas/film.mp4", position=12.2, duration=90.0).message
