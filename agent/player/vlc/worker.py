@@ -342,12 +342,19 @@ class VlcWorker:
 
     def _subscribe_log(self) -> Any:
         vsnprintf = ctypes.CDLL(None).vsnprintf
+        get_object = self._vlc.dll.libvlc_log_get_object
+        get_object.argtypes = [ctypes.c_void_p] * 4
+        get_object.restype = None
         inbox = self._inbox
 
         @self._vlc.CallbackDecorators.LogCb  # type: ignore[untyped-decorator]
-        def on_log(_data: Any, level: int, _context: Any, text: bytes, arguments: Any) -> None:
+        def on_log(_data: Any, level: int, context: Any, text: bytes, arguments: Any) -> None:
             if level < _LOG_NOTICE and not text.startswith(_DEBUG_LINES_WORTH_READING):
                 return  # they come by the thousand
+            kind = ctypes.c_char_p()
+            get_object(ctypes.cast(context, ctypes.c_void_p), ctypes.byref(kind), None, None)
+            if kind.value == b"audio output":
+                return  # a sound server that refuses is no reason why the media cannot be played
             buffer = ctypes.create_string_buffer(1024)
             vsnprintf(buffer, len(buffer), ctypes.c_char_p(text), ctypes.cast(arguments, ctypes.c_void_p))
             inbox.put(LogLine(level, buffer.value.decode(errors="replace")))
