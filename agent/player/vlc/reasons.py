@@ -38,6 +38,10 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     ):
         if needle in text:
             return _failure(ErrorCode.MEDIA_NETWORK, sentence.format(where))
+    if "redirection loop" in text:
+        return _failure(
+            ErrorCode.MEDIA_NETWORK, f"{where} redirects in a circle: ask for the address that it should lead to."
+        )
     if re.search(r"[Cc]ertificate|TLS (session )?handshake", text):
         return _failure(
             ErrorCode.MEDIA_NETWORK,
@@ -53,7 +57,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
             "use an HLS or HTTP address of the camera.",
         )
     if m := _CODEC.search(text):
-        name = next(g for g in (m[2], m[1], m[3]) if g)
+        name = next(g for g in (m[2], m[1], m[3]) if g and not g.startswith("No description"))
         return _failure(ErrorCode.MEDIA_DECODE, f"This libVLC has no decoder for {name.strip()}.")
     if "no more data" in text or "cannot peek" in text:
         return _failure(ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent an empty answer: there is nothing to play.")
