@@ -36,6 +36,10 @@ class Picture:
     data: bytes
 
 
+def black_picture(area: Area, pixel_format: PixelFormat) -> Picture:
+    return Picture(area.width, area.height, pixel_format, bytes(_stride(area.width, pixel_format) * area.height))
+
+
 def read_picture(xcb: Xcb, drawable: int, area: Area, pixel_format: PixelFormat) -> Picture:
     """The pixels of an area of a drawable, in one reply: 1080p takes 5-10 ms here, and tearing is the server's only.
 
@@ -59,14 +63,17 @@ def encode(picture: Picture, image_format: ImageFormat) -> bytes:
             f"A screen with {layout.depth} bits per pixel cannot be photographed: configure a depth of 24."
         )
     size = (picture.width, picture.height)
-    stride = -(-picture.width * layout.bits // 32) * 4
-    image = Image.frombuffer("RGB", size, picture.data, "raw", mode, stride, 1)
+    image = Image.frombuffer("RGB", size, picture.data, "raw", mode, _stride(picture.width, layout), 1)
     out = io.BytesIO()
     if image_format == "png":
         image.save(out, "png", compress_level=1)  # a third of the default level's time, for a slightly larger file
     else:
         image.save(out, "jpeg", quality=85)
     return out.getvalue()
+
+
+def _stride(width: int, pixel_format: PixelFormat) -> int:
+    return -(-width * pixel_format.bits // 32) * 4
 
 
 def _images(xcb: Xcb, drawable: int, areas: Sequence[Area]) -> list[bytes]:

@@ -1,17 +1,21 @@
 """What the stage asks of an X server. Each function is one piece of work for the connection's thread.
 
-Two things make the rest work, both measured with libVLC (GL and X11 output) and mpv:
+Three things make the rest work, all measured with libVLC (GL and X11 output) and mpv, on Xvfb bare and under openbox
+and on XWayland 22.1 under sway 1.7 and cage 0.1.4:
 
-A hidden window is *mapped, beyond the left edge of the root window*. Backing store makes Xorg keep its pixels aside
-(composite, 1.15 and newer), so that a player draws into it and GetImage reads it as if it were on the screen: Xvfb
-bare and under openbox, and XWayland 22.1 under sway. Lowest in the stack would do where something opaque lies above
-it, but there is nothing on a bare root window, and sway does not honour the stacking order.
+A hidden window is *mapped, beyond the left edge* of its parent. Backing store makes Xorg keep its pixels aside
+(composite), so that a player draws into it and GetImage reads it as if it were on the screen.
+
+Its parent is the *curtain*, so that moving and raising it is the X server's affair alone: sway does not honour the
+order of windows of the root, and cage not even their moves. With the desktop to be seen there is no curtain; then the
+parent is the root window, which is good on X and under sway, and shows nothing under cage.
 
 A window has *no background* (None), so that what was drawn last stays when the player's own window dies with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,18 +47,23 @@ def make_tools(xcb: Xcb, screen: Screen) -> Tools:
 
 
 def make_curtain(xcb: Xcb, screen: Screen, tools: Tools, place: Area) -> int:
-    """A black window over everything that is there now."""
+    """A black window over everything that is there now, for the others to live in."""
     window = xcb.generate_id()
-    mask, values = xproto.CW.BackPixel, [screen.format.pixel(0, 0, 0)]
-    _create(xcb, screen, tools, window, place, mask, values)
+    background = {xproto.CW.BackPixel: screen.format.pixel(0, 0, 0)}
+    _create(xcb, screen, window, screen.root, place, {**background, **_attributes(tools)})
     xcb.core.MapWindow(window, is_checked=True).check()
     return int(window)
 
 
-def make_window(xcb: Xcb, screen: Screen, tools: Tools, place: Area, sentinel: Sentinel) -> int:
-    """A hidden window that shows its sentinel."""
+def make_window(xcb: Xcb, screen: Screen, tools: Tools, parent: int, place: Area, sentinel: Sentinel) -> int:
+    """A hidden window that shows its sentinel; `place` is where it belongs in its parent."""
     window = xcb.generate_id()
-    _create(xcb, screen, tools, window, hidden(place), xproto.CW.BackPixmap, [0])
+    keep = {
+        xproto.CW.BackPixmap: 0,
+        xproto.CW.BitGravity: xproto.Gravity.NorthWest,  # a window that is resized keeps what it shows
+        xproto.CW.BackingStore: xproto.BackingStore.Always,
+    }
+    _create(xcb, screen, window, parent, hidden(place), {**keep, **_attributes(tools)})
     xcb.core.MapWindow(window)
     paint_sentinel(xcb, tools, window, sentinel, place)
     _round_trip(xcb)
@@ -105,10 +114,15 @@ def place_window(xcb: Xcb, window: int, place: Area) -> None:
 
 
 def raise_window(xcb: Xcb, window: int, place: Area) -> None:
-    """Onto the screen and above all else, in one request. Raises xcffib's WindowError."""
+    """Into its place and above all its siblings, in one request. Raises xcffib's WindowError."""
     field = xproto.ConfigWindow
     values = [place.x, place.y, xproto.StackMode.Above]
     xcb.core.ConfigureWindow(window, field.X | field.Y | field.StackMode, values, is_checked=True).check()
+
+
+def raise_curtain(xcb: Xcb, curtain: int) -> None:
+    """Above whatever other programs have put on the screen since."""
+    xcb.core.ConfigureWindow(curtain, xproto.ConfigWindow.StackMode, [xproto.StackMode.Above])
 
 
 def destroy_window(xcb: Xcb, window: int) -> None:
@@ -131,24 +145,19 @@ def keep_lit(xcb: Xcb, screen: Screen, on: bool) -> None:
         xcb(screensaver.key).Suspend(int(on))
 
 
-def _create(
-    xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area, background: int, values: list[int]
-) -> None:
-    cw = xproto.CW
-    # The values are in the order of the mask's bits: xcffib does not sort them.
-    mask = background | cw.BitGravity | cw.BackingStore | cw.OverrideRedirect | cw.EventMask | cw.Cursor
-    values = [
-        *values,
-        xproto.Gravity.NorthWest,  # a window that is resized keeps what it shows
-        xproto.BackingStore.Always,
-        1,
-        xproto.EventMask.SubstructureNotify,
-        tools.no_cursor,
-    ]
+def _attributes(tools: Tools) -> dict[int, int]:
+    return {
+        xproto.CW.OverrideRedirect: 1,  # no window manager shall frame, move or lower it
+        xproto.CW.EventMask: xproto.EventMask.SubstructureNotify,
+        xproto.CW.Cursor: tools.no_cursor,
+    }
+
+
+def _create(xcb: Xcb, screen: Screen, window: int, parent: int, place: Area, attributes: Mapping[int, int]) -> None:
     xcb.core.CreateWindow(
         screen.format.depth,
         window,
-        screen.root,
+        parent,
         place.x,
         place.y,
         place.width,
@@ -156,8 +165,8 @@ def _create(
         0,
         xproto.WindowClass.InputOutput,
         screen.visual,
-        mask,
-        values,
+        sum(attributes),
+        [attributes[bit] for bit in sorted(attributes)],  # in the order of the mask's bits; xcffib does not sort
         is_checked=True,
     ).check()
 

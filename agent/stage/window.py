@@ -11,7 +11,7 @@ from typing import TypeVar
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
 from agent.stage.connection import Connection
-from agent.stage.pixels import Picture, read_picture, read_rows
+from agent.stage.pixels import read_rows
 from agent.stage.requests import Tools
 from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel, Verdict
@@ -36,6 +36,16 @@ class Floor:
     connection: Connection
     screen: Screen
     tools: Tools
+    curtain: int
+    """The window id of the black curtain that they are in; 0 when the desktop is to be seen."""
+
+    @property
+    def parent(self) -> int:
+        return self.curtain or self.screen.root
+
+    def within(self, monitor: Area) -> Area:
+        """Where in their parent the windows of that monitor belong."""
+        return Area(0, 0, monitor.width, monitor.height) if self.curtain else monitor
 
 
 class X11Window:
@@ -44,13 +54,13 @@ class X11Window:
     def __init__(
         self,
         floor: Floor,
-        place: Area,
+        monitor: Area,
         *,
         on_shown: Callable[[X11Window], None],
         on_closed: Callable[[X11Window], None],
     ) -> None:
         self._floor = floor
-        self._place = place
+        self._place = floor.within(monitor)
         self._on_shown = on_shown
         self._on_closed = on_closed
         self._sentinel = Sentinel(floor.screen.format)
@@ -65,10 +75,10 @@ class X11Window:
 
     async def open(self) -> None:
         """Make the window. Called once. Raises PlayerUnavailableError; nothing is left of it then."""
-        screen, tools, place = self._floor.screen, self._floor.tools, self._place
+        floor, place = self._floor, self._place
 
         def make(xcb: Xcb) -> None:
-            self._xid = requests.make_window(xcb, screen, tools, place, self._sentinel)
+            self._xid = requests.make_window(xcb, floor.screen, floor.tools, floor.parent, place, self._sentinel)
 
         try:
             await self._call(make)
@@ -92,6 +102,7 @@ class X11Window:
     async def show(self) -> None:
         untouched = not self._touched and await self._look() is Verdict.UNTOUCHED
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
+        curtain = self._floor.curtain
         self._touched = self._shown = True
 
         def raise_it(xcb: Xcb) -> None:
@@ -99,6 +110,8 @@ class X11Window:
             if untouched and not covered:
                 requests.black_out(xcb, screen, tools, self._xid, place)  # a sentinel is nothing to look at
             requests.raise_window(xcb, self._xid, place)
+            if curtain:
+                requests.raise_curtain(xcb, curtain)
 
         await self._call(raise_it)
         self._on_shown(self)
@@ -115,14 +128,10 @@ class X11Window:
     async def lost(self) -> None:
         await self._floor.connection.lost()
 
-    async def picture(self) -> Picture:
-        """What the window shows. Raises PlayerUnavailableError."""
-        whole = Area(0, 0, self._place.width, self._place.height)
-        return await self._call(lambda xcb: read_picture(xcb, self._xid, whole, self._floor.screen.format))
-
-    def move(self, place: Area) -> None:
-        """Fill `place` from now on; what is shown stays as it is until the player has followed."""
-        screen, tools, before, self._place = self._floor.screen, self._floor.tools, self._place, place
+    def move(self, monitor: Area) -> None:
+        """Fill that monitor from now on; what is shown stays as it is until the player has followed."""
+        screen, tools, before = self._floor.screen, self._floor.tools, self._place
+        self._place = place = self._floor.within(monitor)
         shown, touched = self._shown, self._touched
 
         def follow(xcb: Xcb) -> None:

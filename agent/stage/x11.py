@@ -17,7 +17,7 @@ from agent.stage import requests
 from agent.stage.base import ImageFormat
 from agent.stage.connection import Connection
 from agent.stage.displays import SOCKETS, addresses
-from agent.stage.pixels import Picture, encode, read_picture
+from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
@@ -39,9 +39,7 @@ class _Hold:
 
     floor: Floor
     name: str
-    place: Area
-    curtain: int
-    """The window id of the black curtain; 0 when the desktop is to be seen."""
+    monitor: Area
     windows: dict[int, X11Window]
     """By window id; the order is that of being shown, the topmost last."""
     shown: set[int]
@@ -93,12 +91,12 @@ class X11Stage:
 
     async def open_window(self) -> X11Window:
         hold = self._held()
-        window = X11Window(hold.floor, hold.place, on_shown=self._shown, on_closed=self._closed)
-        place = hold.place
+        monitor = hold.monitor
+        window = X11Window(hold.floor, monitor, on_shown=self._shown, on_closed=self._closed)
         await window.open()
         hold.windows[window.xid] = window
-        if hold.place != place:
-            window.move(hold.place)
+        if hold.monitor != monitor:  # it changed in between
+            window.move(hold.monitor)
         return window
 
     async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
@@ -111,18 +109,17 @@ class X11Stage:
         return self._hold
 
     async def _photograph(self, hold: _Hold) -> Picture:
-        floor, place = hold.floor, hold.place
-        if floor.screen.rootless:  # the compositor alone knows the whole screen: what is ours and on top must do
-            if hold.shown:
-                top = next(xid for xid in reversed(hold.windows) if xid in hold.shown)
-                return await hold.windows[top].picture()
-            return Picture(place.width, place.height, floor.screen.format, bytes(place.width * place.height * 4))
+        floor, monitor = hold.floor, hold.monitor
+        drawable, area = floor.screen.root, monitor
+        if floor.screen.rootless:  # the compositor alone knows the whole screen: what is ours must do
+            area = Area(0, 0, monitor.width, monitor.height)
+            drawable = floor.curtain or next((xid for xid in reversed(hold.windows) if xid in hold.shown), 0)
+        if not drawable:
+            return black_picture(area, floor.screen.format)
         try:
-            return await floor.connection.call(
-                lambda xcb: read_picture(xcb, floor.screen.root, place, floor.screen.format)
-            )
+            return await floor.connection.call(lambda xcb: read_picture(xcb, drawable, area, floor.screen.format))
         except xcffib.Error as error:
-            raise PlayerUnavailableError("The screen changed its size just now: ask again.") from error
+            raise PlayerUnavailableError("The screen changed just now: ask again.") from error
 
     async def _keep(self) -> None:
         while True:
@@ -154,22 +151,18 @@ class X11Stage:
         found = addresses(self._display, self._environ, self._sockets)
         address = await connection.open(found, self._environ)
 
-        def prepare(xcb: Xcb) -> tuple[Floor, Area, int]:
+        def prepare(xcb: Xcb) -> tuple[Floor, Area]:
             screen = read_screen(xcb, address.screen)
-            place, tools = read_monitor(xcb, screen), requests.make_tools(xcb, screen)
-            curtain = requests.make_curtain(xcb, screen, tools, place) if self._idle == "black" else 0
-            return Floor(connection, screen, tools), place, curtain
+            monitor, tools = read_monitor(xcb, screen), requests.make_tools(xcb, screen)
+            curtain = requests.make_curtain(xcb, screen, tools, monitor) if self._idle == "black" else 0
+            return Floor(connection, screen, tools, curtain), monitor
 
-        floor, place, curtain = await connection.call(prepare)
-        self._hold = _Hold(floor, address.name, place, curtain, {}, set())
-        _log.info(
-            "display_found",
-            display=address.name,
-            width=place.width,
-            height=place.height,
-            xwayland=floor.screen.rootless,
-        )
-        self._set_health(DisplayHealth(True, address.name, place.width, place.height))
+        floor, monitor = await connection.call(prepare)
+        self._hold = _Hold(floor, address.name, monitor, {}, set())
+        health = DisplayHealth(True, address.name, monitor.width, monitor.height)
+        wayland = floor.screen.rootless
+        _log.info("display_found", display=health.display, width=health.width, height=health.height, xwayland=wayland)
+        self._set_health(health)
         self._tried.set()
 
     async def _serve(self, connection: Connection) -> None:
@@ -184,16 +177,16 @@ class X11Stage:
         """See where the monitor is now, and bring everything there. It is the sign of life as well."""
         hold = self._held()
         floor = hold.floor
-        place = await floor.connection.call(lambda xcb: read_monitor(xcb, floor.screen))
-        if place == hold.place:
+        monitor = await floor.connection.call(lambda xcb: read_monitor(xcb, floor.screen))
+        if monitor == hold.monitor:
             return
-        _log.info("display_resized", display=hold.name, width=place.width, height=place.height)
-        hold.place = place
-        if hold.curtain:
-            floor.connection.post(lambda xcb: requests.place_window(xcb, hold.curtain, place))
+        hold.monitor = monitor
+        if floor.curtain:
+            floor.connection.post(lambda xcb: requests.place_window(xcb, floor.curtain, monitor))
         for window in hold.windows.values():
-            window.move(place)
-        self._set_health(replace(self._health, width=place.width, height=place.height))
+            window.move(monitor)
+        _log.info("display_resized", display=hold.name, width=monitor.width, height=monitor.height)
+        self._set_health(replace(self._health, width=monitor.width, height=monitor.height))
 
     def _heard(self, event: Any) -> None:
         hold = self._hold
