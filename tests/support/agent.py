@@ -90,6 +90,11 @@ class Agent:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def pids(self) -> set[int]:
+        """For a leak check; empty when it does not run."""
+        return set() if self.process is None else {self.process.pid}
+
     def run(self, *, until_spare: bool = True) -> None:
         """Start the process; return when it answers, and has its spare player if it can have one."""
         with (self.folder / "log").open("ab") as log:
@@ -157,6 +162,12 @@ class Agent:
         """The player that plays: the one that is not the spare."""
         opened = self.log("stream_opened")
         return int(opened[-1]["pid"])
+
+    def spare_pid(self) -> int:
+        """The warm spare; waits for it. Only when nothing is on or being prepared."""
+        self.wait_for_spare()
+        self.wait_until(lambda: len(self.children()) == 1, 5, "the spare is the only player")
+        return self.children()[0]
 
     def wait_for_spare(self) -> None:
         self.wait_until(lambda: self.health()["checks"]["player"]["spare_ready"], 10, "a spare player is ready")

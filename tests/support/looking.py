@@ -1,0 +1,54 @@
+"""Waiting for what a person in front of the screen would see."""
+
+from __future__ import annotations
+
+import time
+
+from tests.support.clips import BOX_ROW
+from tests.support.screen import Screen
+from tests.support.tools import wait_until
+
+MOVES_WITHIN_S = 2.0
+"""The clips have 25 pictures a second; the rest is for a busy machine."""
+
+
+def wait_colour(screen: Screen, colour: str, *, timeout_s: float = 5.0) -> None:
+    """Return when the centre of the screen has this colour. Raises TimeoutError that says what was seen instead."""
+    seen = ""
+
+    def has_it() -> bool:
+        nonlocal seen
+        seen = screen.colour_at_centre()
+        return seen == colour
+
+    try:
+        wait_until(has_it, timeout_s=timeout_s, what=colour)
+    except TimeoutError:
+        raise TimeoutError(f"The screen was not {colour} within {timeout_s} s but {seen}") from None
+
+
+def wait_moves(screen: Screen, colour: str, *, timeout_s: float = MOVES_WITHIN_S) -> None:
+    """Return when the picture has moved on and its centre still has this colour. Raises TimeoutError."""
+    before = _row(screen)
+    wait_until(lambda: _row(screen) != before, timeout_s=timeout_s, what=f"{colour} to move")
+    wait_colour(screen, colour, timeout_s=0.0)
+
+
+def last_movement(screen: Screen, *, still_for_s: float, timeout_s: float) -> float:
+    """The monotonic time at which the picture moved last, once it has stood still for so long. Raises TimeoutError."""
+    row, at = _row(screen), time.monotonic()
+    deadline = at + timeout_s
+    while time.monotonic() - at < still_for_s:
+        now = _row(screen)
+        if now != row:
+            row, at = now, time.monotonic()
+        if at > deadline:
+            raise TimeoutError(f"The picture still moved after {timeout_s} s")
+        time.sleep(0.005)
+    return at
+
+
+def _row(screen: Screen) -> bytes:
+    width, height = screen.size()
+    [row] = screen.areas([(0, int(height * BOX_ROW), width, 1)])
+    return row
