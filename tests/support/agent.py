@@ -102,8 +102,8 @@ class Agent:
                 [sys.executable, "-m", "agent.cli", *self._arguments], env=self.env, stdout=log, stderr=log
             )
         self.wait_until(self._alive, READY_S, "the agent answers")
-        if until_spare and self.health()["status"] == "healthy":
-            self.wait_for_spare()
+        if until_spare:
+            self.wait_until(self._has_settled, 10, "a spare player is ready, or is known to be impossible")
 
     def terminate(self, *, timeout_s: float = 10.0) -> int:
         """SIGTERM; its exit code. Kills, and fails, when it does not end in time."""
@@ -197,6 +197,10 @@ class Agent:
             return self.call("GET", "/health/live").status == 200
         except OSError:
             return False
+
+    def _has_settled(self) -> bool:
+        health = self.health()
+        return health["status"] == "degraded" or health["checks"]["player"]["spare_ready"]
 
     def _log_text(self) -> str:
         file = self.folder / "log"
