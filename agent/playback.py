@@ -13,7 +13,7 @@ from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnava
 from agent.player.base import Media, Opened, Player, PlayerSource
 from agent.session import Session
 from agent.stage.base import Stage, Window
-from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState
+from agent.types import ErrorCode, MediaType
 
 WATCH_INTERVAL_S = 0.5
 """How often a playing stream is looked at: a freeze is noticed at most this much after `stall_timeout`."""
@@ -36,7 +36,11 @@ class Limits:
 
 
 class Playback:
-    """Plays one session, once. `switch` is the tracker's: it makes this playback the one that is seen and heard."""
+    """One attempt at playing a session: one player process and one window.
+
+    `switch` is the tracker's: it makes this playback the one that is seen and heard. `release` takes over the window
+    at the end, with its last picture in it, and closes it when something else is shown.
+    """
 
     def __init__(
         self,
@@ -46,42 +50,47 @@ class Playback:
         stage: Stage,
         limits: Limits,
         switch: Callable[[Playback], Awaitable[None]],
+        release: Callable[[Playback, Window], Awaitable[None]],
     ) -> None:
         self.session = session
         self._players = players
         self._stage = stage
         self._limits = limits
         self._switch = switch
+        self._release = release
         self._player: Player | None = None
         self._window: Window | None = None
+        self._shown_at: float | None = None
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the process is gone and the window released."""
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)
 
-    async def run(self) -> None:
-        """Play to the end. However it ends, the session is concluded, its process gone and its window closed."""
-        session = self.session
-        session.move(SessionState.STARTING)
+    async def perform(self) -> None:
+        """Play to the end of the media. However it ends, the process is gone then and the window released.
+
+        Raises MediaError, PlayerTimeoutError and PlayerUnavailableError when it cannot be played or breaks.
+        """
         try:
             await self._prepare()
             await self._switch(self)
-            reason = await self._watch()
-            session.conclude(reason)
-        except AgentError as e:
-            session.conclude(EndReason.FAILED, e.failure)
-        except asyncio.CancelledError:
-            session.conclude(EndReason.SHUTDOWN)
-            raise
-        except Exception:
-            self._log.exception("playback_broken")
-            session.conclude(
-                EndReason.FAILED,
-                Failure(ErrorCode.INTERNAL, "The agent made a mistake; its log has the details. Please report it."),
-            )
+            self._shown_at = asyncio.get_running_loop().time()
+            await self._watch()
         finally:
-            session.move(SessionState.STOPPING)
+            self.session.lets_go()
             try:
                 await self._clean_up()
             finally:
-                session.move(SessionState.ENDED)
+                self.over.set_result(None)
+
+    @property
+    def player(self) -> Player | None:
+        """The process that plays, once there is one."""
+        return self._player
+
+    @property
+    def played_s(self) -> float:
+        """Seconds since it was shown; 0 before."""
+        return 0.0 if self._shown_at is None else asyncio.get_running_loop().time() - self._shown_at
 
     async def show(self) -> None:
         """Put the picture on top. Audio has none: what is underneath stays."""
@@ -116,18 +125,20 @@ class Playback:
         return self._player
 
     async def _prepare(self) -> None:
-        timeout_s = self._limits.start_timeout
-        request = self.session.request
+        session, request, timeout_s = self.session, self.session.request, self._limits.start_timeout
+        left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.accepted_for)
         opened: Opened | None = None
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(left_s):
                 self._player = player = await self._players.take()
-                self.session.plays_on(player)
+                session.plays_on(player)
                 self._window = window = await self._stage.open_window()
-                media = Media(request.url, request.quality, request.volume, request.muted)
+                media = Media(
+                    request.url, request.quality, session.volume, session.muted, position=session.resume_position
+                )
                 await player.load(media, window.xid)
                 opened = await player.opened()
-                self.session.opened(opened)
+                session.opened(opened)
                 self._log.debug("stream_opened", media_type=opened.media_type, pid=player.pid)
                 if opened.media_type is MediaType.AUDIO:
                     self._window = None
@@ -170,18 +181,11 @@ class Playback:
             f"The stream opened, but no picture of it was drawn within {timeout_s:g} s.",
         )
 
-    async def _watch(self) -> EndReason:
+    async def _watch(self) -> None:
         watchers = [self._playing.finished(), self._notice_stall()]
         if self._window is not None:
             watchers.append(self._notice_lost_display(self._window))
-        try:
-            async with asyncio.timeout(self.session.request.duration) as duration:
-                await first_of(*watchers)
-        except TimeoutError:
-            if not duration.expired():
-                raise
-            return EndReason.EXPIRED
-        return EndReason.FINISHED
+        await first_of(*watchers)
 
     async def _notice_stall(self) -> None:
         moving = False
@@ -208,7 +212,7 @@ class Playback:
         if self._player is not None:
             await self._player.kill()
         if self._window is not None:
-            await self._window.close()
+            await self._release(self, self._window)
 
 
 async def first_of(*awaitables: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:

@@ -1,36 +1,39 @@
-"""One session: what was asked for, where it is in its one-way life, and how it ended."""
+"""One session: what was asked for, where it is in its life, how far its media is, and how it ended."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from agent.errors import InvalidTransitionError
 from agent.motion import Motion
 from agent.player.base import Opened, Player
 from agent.types import (
+    Capability,
     EndReason,
     Failure,
     MediaType,
     PlayerState,
+    SessionChange,
     SessionId,
     SessionSnapshot,
     SessionState,
     StartRequest,
+    StreamType,
 )
 
 MOVES: Mapping[SessionState, frozenset[SessionState]] = {
-    SessionState.PENDING: frozenset({SessionState.STARTING, SessionState.STOPPING}),
-    SessionState.STARTING: frozenset({SessionState.ACTIVE, SessionState.STOPPING}),
-    SessionState.ACTIVE: frozenset({SessionState.STOPPING}),
-    SessionState.WAITING: frozenset(),
+    SessionState.PENDING: frozenset({SessionState.STARTING, SessionState.WAITING, SessionState.STOPPING}),
+    SessionState.STARTING: frozenset({SessionState.ACTIVE, SessionState.WAITING, SessionState.STOPPING}),
+    SessionState.ACTIVE: frozenset({SessionState.WAITING, SessionState.STOPPING}),
+    SessionState.WAITING: frozenset({SessionState.STARTING, SessionState.STOPPING}),
     SessionState.STOPPING: frozenset({SessionState.ENDED}),
     SessionState.ENDED: frozenset(),
 }
-"""Every move there is; anything else raises."""
+"""Every move there is; anything else raises. A session that is taken up again after a failure stays `active`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,26 @@ class End:
 class Session:
     """One-shot: playing something again is a new session. `shown_url` is the url without its credentials."""
 
-    def __init__(self, request: StartRequest, *, shown_url: str) -> None:
+    def __init__(
+        self, request: StartRequest, *, shown_url: str, volume: float, muted: bool, session_id: SessionId | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
-        self.id = SessionId(str(uuid.uuid4()))
+        self.id = session_id or SessionId(str(uuid.uuid4()))
         self.request = request
         self.has_first_frame = asyncio.Event()
         self.has_ended = asyncio.Event()
+        self.attempt = 1
+        self.volume = volume
+        self.muted = muted
+        self.paused = False
+        self.deadline: float | None = None
+        """Monotonic; when it ends by itself."""
         self._now = loop.time
         self._shown_url = shown_url
         self._state = SessionState.PENDING
         self._end: End | None = None
+        self._trouble: Failure | None = None
+        self._retry_at: float | None = None
         self._accepted_at = loop.time()
         self._accepted_utc = datetime.now(UTC)
         self._ended_utc: datetime | None = None
@@ -61,6 +74,7 @@ class Session:
         self._player: Player | None = None
         self._opened: Opened | None = None
         self._motion: Motion | None = None
+        self._position = request.position
 
     @property
     def state(self) -> SessionState:
@@ -74,6 +88,31 @@ class Session:
     @property
     def media_type(self) -> MediaType | None:
         return self._opened.media_type if self._opened else None
+
+    @property
+    def stream_type(self) -> StreamType | None:
+        return self._player.progress.stream_type if self._player else None
+
+    @property
+    def has_played(self) -> bool:
+        """Whether it ever had a first frame, also before a restart of the agent."""
+        return self._first_frame_at is not None
+
+    @property
+    def accepted_for(self) -> float:
+        """Seconds since it was accepted."""
+        return self._now() - self._accepted_at
+
+    @property
+    def resume_position(self) -> float:
+        """Seconds into the media at which to go on; 0 for a live stream."""
+        self._keep_position()
+        return self._position
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds of its duration that are left; None when it has none, or the first frame has not come."""
+        return None if self.deadline is None else max(0.0, self.deadline - self._now())
 
     def move(self, state: SessionState) -> None:
         """Raises InvalidTransitionError for a move that is not in MOVES."""
@@ -92,20 +131,72 @@ class Session:
         self._end = End(reason, failure)
         return True
 
+    def change(self, change: SessionChange) -> None:
+        """Take over title, volume and mute, and count a new duration from now."""
+        given = {"title": change.title, "duration": change.duration}
+        self.request = replace(self.request, **{k: v for k, v in given.items() if v is not None})
+        self.volume = self.volume if change.volume is None else change.volume
+        self.muted = self.muted if change.muted is None else change.muted
+        if change.duration is not None and self.has_played:
+            self.deadline = self._now() + change.duration
+
+    def was_playing(self, *, position: float) -> None:
+        """It is taken up after a restart of the agent: it has played before."""
+        self._first_frame_at = self._accepted_at
+        self._position = position
+        self.has_first_frame.set()
+
+    # --- its player ---
+
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
         self._player = player
+        self._opened = self._motion = None
 
     def opened(self, opened: Opened) -> None:
         self._opened = opened
 
     def first_frame(self) -> None:
-        """The first picture is on the screen, or the first sound has been heard."""
+        """Its picture is on the screen, or its sound has been heard; for the first time, or again."""
         assert self._opened is not None
-        self._first_frame_at = self._now()
-        self._motion = Motion(self._opened.media_type, began_at=self._first_frame_at)
-        self.move(SessionState.ACTIVE)
+        now = self._now()
+        self._motion = Motion(self._opened.media_type, began_at=now)
+        self.attempt, self._trouble, self._retry_at, self.paused = 1, None, None, False
+        if self._state is not SessionState.ACTIVE:
+            self.move(SessionState.ACTIVE)
+        if self._first_frame_at is None:
+            self._first_frame_at = now
+            if self.request.duration is not None and self.deadline is None:
+                self.deadline = now + self.request.duration
         self.has_first_frame.set()
+
+    def lets_go(self) -> None:
+        """Its player is about to be ended: remember where it was."""
+        self._keep_position()
+        self._player = self._motion = None
+
+    def failed_for_now(self, trouble: Failure, *, retry_in_s: float) -> None:
+        """It will be tried again."""
+        self.attempt += 1
+        self._trouble = trouble
+        self._retry_at = self._now() + retry_in_s
+
+    def tries_again(self) -> None:
+        self._retry_at = None
+
+    def begins_again(self) -> None:
+        """The next attempt is from the beginning."""
+        self.lets_go()
+        self._position = 0.0
+
+    def pause(self, paused: bool) -> None:
+        self.paused = paused
+        if self._motion is not None:
+            self._motion.pause(paused, at=self._now())
+
+    def jump(self) -> None:
+        if self._motion is not None:
+            self._motion.jump(at=self._now())
 
     def observe(self) -> float:
         """Take in the player's latest report; seconds since something last advanced."""
@@ -114,44 +205,65 @@ class Session:
         self._motion.observe(self._player.progress)
         return self._motion.still_for(self._now())
 
+    # --- what others see ---
+
     def snapshot(self) -> SessionSnapshot:
         self.observe()
-        request, player, first = self.request, self._player, self._first_frame_at
+        player, first = self._player, self._first_frame_at
         progress = player.progress if player else None
-        first_utc = None if first is None else self._utc(first)
-        known_position = progress is not None and progress.position is not None and first is not None
+        position = progress.position if progress and self._motion else self._position or None
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,
-            title=request.title,
-            quality=request.quality,
+            title=self.request.title,
+            quality=self.request.quality,
             session_state=self._state,
             state=self._player_state(),
             started_at=self._accepted_utc,
-            volume_level=request.volume,
-            muted=request.muted,
-            first_frame_at=first_utc,
+            volume_level=self.volume,
+            muted=self.muted,
+            first_frame_at=None if first is None else self._utc(first),
             time_to_first_frame=None if first is None else first - self._accepted_at,
-            position=progress.position if progress and known_position else None,
-            position_updated_at=self._utc(progress.at) if progress and known_position else None,
+            position=position,
+            position_updated_at=None if position is None else self._utc(progress.at if progress else self._now()),
             duration=progress.duration if progress else None,
-            expires_at=first_utc + timedelta(seconds=request.duration) if first_utc and request.duration else None,
+            expires_at=None if self.deadline is None else self._utc(self.deadline),
             frames_displayed=progress.pictures if progress else 0,
             media_type=self.media_type,
             stream_type=progress.stream_type if progress else None,
             engine=player.engine if player else None,
             hardware_decoding=progress.hardware_decoding if progress else None,
+            attempt=self.attempt,
+            retry_at=None if self._retry_at is None else self._utc(self._retry_at),
             ended_at=self._ended_utc,
             reason=self._end.reason if self._end else None,
-            error=self._end.failure if self._end else None,
+            error=self._end.failure if self._end else self._trouble,
+            capabilities=self._capabilities(),
         )
 
+    def _capabilities(self) -> dict[str, Capability]:
+        now = Capability.AVAILABLE if self._motion else Capability.UNAVAILABLE
+        still = self.media_type is MediaType.IMAGE
+        seekable = Capability.UNSUPPORTED if still or self.stream_type is StreamType.LIVE else now
+        return {
+            "pause": Capability.UNSUPPORTED if still else now,
+            "seek": seekable,
+            "volume_set": now,
+            "snapshot": now,
+        }
+
     def _player_state(self) -> PlayerState:
-        if self._state in (SessionState.STOPPING, SessionState.ENDED):
+        if self._state in (SessionState.STOPPING, SessionState.ENDED, SessionState.WAITING):
             return PlayerState.IDLE
-        if self._motion is None:
-            return PlayerState.IDLE if self._player is None else PlayerState.LOADING
-        return self._motion.state(self._now())
+        if self._motion is not None:
+            return self._motion.state(self._now())
+        if self._state is SessionState.ACTIVE:
+            return PlayerState.BUFFERING  # it has played, and is taken up again
+        return PlayerState.IDLE if self._player is None else PlayerState.LOADING
+
+    def _keep_position(self) -> None:
+        if self._player is not None and self._motion is not None:
+            self._position = self._player.progress.position or 0.0
 
     def _utc(self, monotonic: float) -> datetime:
         return datetime.now(UTC) - timedelta(seconds=self._now() - monotonic)

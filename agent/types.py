@@ -81,6 +81,16 @@ class StreamType(StrEnum):
     BUFFERED = "buffered"
 
 
+class Capability(StrEnum):
+    """Whether something can be done with a session."""
+
+    AVAILABLE = "available"
+    UNAVAILABLE = "unavailable"
+    """Not now."""
+    UNSUPPORTED = "unsupported"
+    """Never with this stream."""
+
+
 class ErrorCode(StrEnum):
     """Stable, machine-readable; the sentence beside it may change, the code does not."""
 
@@ -130,9 +140,29 @@ class StartRequest:
     duration: float | None = None
     """Seconds > 0, counted from the first frame; None plays until it ends or is stopped."""
     title: str | None = None
-    volume: float = 1.0
-    """0.0-1.0."""
-    muted: bool = False
+    volume: float | None = None
+    """0.0-1.0; None takes the volume of the device."""
+    muted: bool | None = None
+    """None takes the mute of the device."""
+    interrupt: bool = False
+    """Go on top; what was on comes back afterwards."""
+    position: float = 0.0
+    """Seconds into the media at which to begin; without effect on a live stream."""
+    loop: bool = False
+    """Begin again at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What a start with the id of a running session changes; None leaves it as it is."""
+
+    url: str | None = None
+    """Only to be checked: another url is refused."""
+    duration: float | None = None
+    """Seconds > 0, counted anew from now."""
+    title: str | None = None
+    volume: float | None = None
+    muted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +197,14 @@ class SessionSnapshot:
     hardware_decoding: str | None = None
     """Name of the hardware decoder in use; None when the CPU decodes or nothing is decoded yet."""
     attempt: int = 1
+    """Which try this is since it last played; 1 when all is well."""
+    retry_at: datetime | None = None
+    """When the next try begins; None while one is under way or none is needed."""
     ended_at: datetime | None = None
     reason: EndReason | None = None
     error: Failure | None = None
+    """Why it ended, or what failed last while it is tried again."""
+    capabilities: dict[str, Capability] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +216,7 @@ class TrackerSnapshot:
     on_screen: SessionSnapshot | None = None
     """The session that has the screen and the sound."""
     interrupted: tuple[SessionSnapshot, ...] = ()
+    """What waits underneath, the next to come back first."""
     last: SessionSnapshot | None = None
     """The session that ended last."""
 

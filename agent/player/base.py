@@ -17,6 +17,8 @@ class Media:
     volume: float
     """0.0-1.0; heard from the moment that the player is given the sound."""
     muted: bool
+    position: float = 0.0
+    """Seconds into the media at which to begin; without effect on a live stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,12 @@ class Player(Protocol):
 
     async def set_volume(self, volume: float, muted: bool) -> None:
         """Change volume (0.0-1.0) and mute. Raises PlayerTimeoutError."""
+
+    async def pause(self, on: bool) -> None:
+        """Stand still, or go on. Raises PlayerTimeoutError."""
+
+    async def seek(self, position: float) -> None:
+        """Go on at `position` seconds into the media. Raises PlayerTimeoutError."""
 
     async def finished(self) -> None:
         """Return when the media has come to its end. Raises as `opened` does when it broke instead."""

@@ -1,0 +1,177 @@
+"""A session and the task that keeps it going: attempts, pauses between them, interruptions, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from agent.errors import AgentError, MediaError
+from agent.playback import Playback, first_of
+from agent.session import Session
+from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
+
+RETRY_CAP_S = 2.0
+"""So that a source that is back is on the screen again within 2 s, as a rule."""
+
+PATIENT_AFTER_S = 120.0
+"""An outage this long is no blip: from then on the tries are PATIENT_CAP_S apart at most, because each costs a
+player process (0.3 s of processor time)."""
+
+PATIENT_CAP_S = 15.0
+
+RETRY_BASE_S = 0.25
+
+MESSAGE_AT_MOST_S = 60.0
+"""A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
+
+_PASSING = {
+    ErrorCode.MEDIA_NETWORK,
+    ErrorCode.MEDIA_STALLED,
+    ErrorCode.PLAYER_TIMEOUT,
+    ErrorCode.PLAYER_UNAVAILABLE,
+}
+_PASSING_ONCE_PLAYED = {*_PASSING, ErrorCode.MEDIA_NOT_FOUND, ErrorCode.MEDIA_DECODE, ErrorCode.MEDIA_UNSUPPORTED}
+"""What a camera answers while it starts: 404, half a stream, a page that asks for patience."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a stream that failed is taken up again."""
+
+    enabled: bool
+    start_timeout: float
+    """Seconds from acceptance in which one that has not played yet is tried again."""
+    random: random.Random
+
+    def delay(self, attempt: int, *, outage_s: float) -> float:
+        """Seconds before the next try: full jitter under a doubling cap."""
+        cap = PATIENT_CAP_S if outage_s > PATIENT_AFTER_S else RETRY_CAP_S
+        return self.random.uniform(0.0, min(cap, RETRY_BASE_S * 2 ** min(attempt, 16)))
+
+
+class Cast:
+    """Runs one session until it ends. The tracker suspends, resumes and ends it."""
+
+    def __init__(self, session: Session, *, make_playback: Callable[[Session], Playback], retry: Retry) -> None:
+        self.session = session
+        self.playback: Playback | None = None
+        self._make_playback = make_playback
+        self._retry = retry
+        self._suspended = asyncio.Event()
+        self._resumed = asyncio.Event()
+        self._broke_at: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        assert self._task is not None, "it has begun"
+        return self._task
+
+    def begin(self, *, waiting: bool = False) -> asyncio.Task[None]:
+        """Start its task; `waiting` begins underneath, to be resumed."""
+        if waiting:
+            self.suspend()
+        self._task = asyncio.create_task(self._run(), name=f"session-{self.session.id}")
+        return self._task
+
+    def suspend(self) -> None:
+        """It is interrupted: its player ends, and it waits until it is resumed or ended."""
+        self.session.move(SessionState.WAITING)
+        self._resumed.clear()
+        self._suspended.set()
+
+    def resume(self) -> None:
+        """Take it up again where it was."""
+        self.session.move(SessionState.STARTING)
+        self._suspended.clear()
+        self._resumed.set()
+
+    async def _run(self) -> None:
+        session = self.session
+        try:
+            await self._keep_going()
+            session.conclude(EndReason.FINISHED)
+        except AgentError as e:
+            session.conclude(EndReason.FAILED, e.failure)
+        except asyncio.CancelledError:
+            session.conclude(EndReason.SHUTDOWN)
+            raise
+        except Exception:
+            log.exception("cast_broken", session_id=session.id)
+            session.conclude(
+                EndReason.FAILED,
+                Failure(ErrorCode.INTERNAL, "The agent made a mistake; its log has the details. Please report it."),
+            )
+        finally:
+            session.move(SessionState.STOPPING)
+            session.move(SessionState.ENDED)
+
+    async def _keep_going(self) -> None:
+        session = self.session
+        if session.state is SessionState.PENDING:
+            session.move(SessionState.STARTING)
+        while True:
+            if self._suspended.is_set():
+                await self._resumed.wait()
+            self.playback = playback = self._make_playback(session)
+            try:
+                await first_of(playback.perform(), self._wait_suspended())
+                if not self._suspended.is_set() and self._has_finished(playback):
+                    if not session.request.loop:
+                        return
+                    session.begins_again()
+            except AgentError as e:
+                if not self._suspended.is_set():
+                    await self._pause_before_retry(e)
+            finally:
+                self.playback = None
+
+    async def _wait_suspended(self) -> None:
+        await self._suspended.wait()
+
+    def _has_finished(self, playback: Playback) -> bool:
+        """Whether the end of the media is its end: what is live does not end, it breaks off. Raises MediaError."""
+        player = playback.player
+        if player is None or player.progress.stream_type is not StreamType.LIVE:
+            return True
+        if self.session.media_type is MediaType.AUDIO and playback.played_s <= MESSAGE_AT_MOST_S:
+            return True
+        raise MediaError(
+            ErrorCode.MEDIA_NETWORK, "The live stream ended: its source stopped, or closed the connection."
+        )
+
+    async def _pause_before_retry(self, error: AgentError) -> None:
+        """Wait before the next attempt. Raises the error when there shall be none."""
+        session, now = self.session, asyncio.get_running_loop().time()
+        code = error.failure.code
+        if session.has_played:
+            if not self._retry.enabled or code not in _PASSING_ONCE_PLAYED:
+                raise error
+            if self._broke_at is None or session.attempt == 1:
+                self._broke_at = now
+            outage_s = now - self._broke_at
+        else:
+            outage_s = session.accepted_for
+            if code is not ErrorCode.MEDIA_NETWORK or outage_s >= self._retry.start_timeout:
+                raise error
+        delay = self._retry.delay(session.attempt, outage_s=outage_s)
+        if not session.has_played and outage_s + delay >= self._retry.start_timeout:
+            raise error
+        session.failed_for_now(error.failure, retry_in_s=delay)
+        level = log.warning if session.attempt == 2 else log.debug
+        level(
+            "stream_retried",
+            session_id=session.id,
+            attempt=session.attempt,
+            in_s=round(delay, 2),
+            code=code,
+            message=str(error),
+        )
+        await first_of(asyncio.sleep(delay), self._wait_suspended())
+        session.tries_again()
