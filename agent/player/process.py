@@ -238,7 +238,9 @@ class ProcessPlayer:
         await asyncio.sleep(0)  # what it said last may still be in the pipe
         if self._ending is None:
             why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            words = next((line for line in reversed(self._last_words) if line.strip()), "")
+            # Who is killed says no last words; what stands there then is an older line about something else.
+            spoke = code >= 0 or code == -signal.SIGABRT
+            words = next((line for line in reversed(self._last_words) if line.strip() and spoke), "")
             log.warning("player_died", pid=self.pid, why=why, last_words=list(self._last_words))
             self._is_gone(
                 PlayerUnavailableError(f"The player process died ({why}). {words}".rstrip()),

@@ -22,7 +22,7 @@ from agent.stage.xcb import Xcb, xcffib
 T = TypeVar("T")
 
 CALL_LIMIT_S = 2.0
-"""The slowest call, the pixels of a 4K screen, needs some 50 ms: a server that takes longer than this hangs."""
+"""The slowest call, the pixels of a 4K screen, takes 33 ms here: a server that needs longer than this hangs."""
 OPEN_LIMIT_S = 2.5
 """All displays that are tried at one attempt, together; each has a second of its own."""
 CLOSE_LIMIT_S = 1.5

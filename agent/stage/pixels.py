@@ -41,7 +41,7 @@ def black_picture(area: Area, pixel_format: PixelFormat) -> Picture:
 
 
 def read_picture(xcb: Xcb, drawable: int, area: Area, pixel_format: PixelFormat) -> Picture:
-    """The pixels of an area of a drawable, in one reply: 1080p takes 5-10 ms here, and tearing is the server's only.
+    """The pixels of an area of a drawable, in one reply, so nothing changes in between: 6 ms for 1080p, 33 ms for 4K.
 
     Raises xcffib's MatchError when the area is not wholly inside.
     """
@@ -55,7 +55,7 @@ def read_rows(xcb: Xcb, window: int, rows: Sequence[int], width: int) -> list[by
 
 
 def encode(picture: Picture, image_format: ImageFormat) -> bytes:
-    """The picture as a file. Takes some 50 ms for 1080p: for a thread. Raises PlayerUnavailableError."""
+    """The picture as a file. Takes 20-65 ms from 1080p to 4K: for a thread. Raises PlayerUnavailableError."""
     layout = picture.format
     mode = _RAW_MODES.get((layout.bits, layout.byte_order, layout.red, layout.blue))
     if mode is None:

@@ -1,7 +1,7 @@
 """What the stage asks of an X server. Each function is one piece of work for the connection's thread.
 
-Three things make the rest work, all measured with libVLC (GL and X11 output) and mpv, on Xvfb bare and under openbox
-and on XWayland 22.1 under sway 1.7 and cage 0.1.4:
+Three things make the rest work, measured on Xvfb, bare and under openbox, with libVLC (GL and X11 output) and mpv, and
+on XWayland 22.1 under sway 1.7 and cage 0.1.4 with libVLC (GL); GL in software everywhere:
 
 A hidden window is *mapped, beyond the left edge* of its parent. Backing store makes Xorg keep its pixels aside
 (composite), so that a player draws into it and GetImage reads it as if it were on the screen.

@@ -25,7 +25,9 @@ CASES = [
     (["Failed to setup RTSP session", "only real/helix rtsp servers supported for now"], None, "without RTSP"),
     (["no more data", "cannot peek"], ErrorCode.MEDIA_UNSUPPORTED, "empty answer"),
     (["Failed to create demuxer (nil) Unknown"], ErrorCode.MEDIA_NOT_FOUND, "segments"),
-    ([], ErrorCode.MEDIA_UNSUPPORTED, "cannot open"),
+    ([], ErrorCode.MEDIA_UNSUPPORTED, "sent nothing that libVLC can read"),
+    (["redirection loop"], ErrorCode.MEDIA_NETWORK, "in a circle"),
+    (["Codec `zz99' (No description for this codec) is not supported."], ErrorCode.MEDIA_DECODE, "for zz99"),
 ]
 
 
@@ -38,6 +40,13 @@ def test_each_reason_has_its_code_and_sentence(lines: list[str], code: ErrorCode
     assert words in failure.message
     assert "secret" not in failure.message
     assert "unknown" not in failure.message.lower()
+
+
+def test_a_kind_of_address_that_libvlc_does_not_know() -> None:
+    """What is not HTTP fails so when the plug-in for it is missing."""
+    failure = explain(GIVEN_UP, "srt://cam.local:9000")
+    assert failure is not None
+    assert "cannot open this kind of address (srt)" in failure.message
 
 
 def test_no_reason_is_none() -> None:

@@ -66,6 +66,10 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
             ErrorCode.MEDIA_NOT_FOUND,
             f"The playlist of {where} can be read, but its segments cannot: they are missing or no media.",
         )
+    if "unable to open the MRL" in text and _scheme(url) in ("http", "https"):  # this kind it can open
+        return _failure(
+            ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent nothing that libVLC can read: an empty answer, perhaps."
+        )
     if "unable to open the MRL" in text or "Your input can't be opened" in text:
         return _failure(ErrorCode.MEDIA_UNSUPPORTED, f"libVLC cannot open this kind of address ({_scheme(url)}).")
     return None

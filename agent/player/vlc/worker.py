@@ -184,11 +184,16 @@ class VlcWorker:
             tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
             if tracks:
                 self._player.audio_set_track(tracks[0])
-            if audio_only:
                 if not self._heard_before and self._player.is_seekable():
-                    self._player.set_time(0)
+                    self._read_again(from_the_start=audio_only)
+            if audio_only:
                 self._player.set_pause(0)
         self._heard_before = True
+
+    def _read_again(self, *, from_the_start: bool) -> None:
+        # What was buffered (1-2 s of it) was read without its sound. Without this the sound sets in that much later,
+        # and breaks off again for 0.2 s; with it the first picture stands for some 0.1 s, and then both go on.
+        self._player.set_time(0 if from_the_start else max(0, self._player.get_time()))
 
     def _set_volume(self, level: float, muted: bool) -> None:
         # Always both, also the defaults: sound servers remember the last volume and mute of an application, and

@@ -1,0 +1,84 @@
+"""How long it takes from the command to the first picture on the screen, player beside player."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bench.agent import Agent
+from bench.lab import Lab
+from bench.media import Stream
+from bench.numbers import Series
+from bench.players import BareProcess, Contender, IdleMpv, WarmAgent, cold_mpv, fresh_vlc
+from bench.report import Bar, Point, Table
+
+SEEN_S = 15.0
+"""The agent's own patience with a stream; the slowest here takes 1.5 s."""
+
+REST_S = 0.3
+"""Between being ready and being told, so that what came before is over."""
+
+WARM_RATIO, FRESH_RATIO = 1.2, 0.5
+
+
+def measure(lab: Lab) -> Point:
+    """Raises TimeoutError when a player shows nothing."""
+    eye = lab.other_eye
+    kinds = {"MP4": lab.media.mp4, "HLS": lab.media.hls, "live TS": lab.media.ts}
+    with Agent(lab.agent_eye.display, lab.env) as agent:
+        warm = BareProcess(eye, lab.env)
+        rolled = BareProcess(eye, lab.env, preroll=True)
+        vlc = fresh_vlc(eye, lab.env)
+        us = WarmAgent(agent, lab.agent_eye)
+        all_: list[Contender] = [us, warm, rolled, vlc, cold_mpv(eye, lab.env), IdleMpv(eye, lab.env)]
+        times = {kind: _rounds(lab, all_, kind, stream) for kind, stream in kinds.items()}
+    rows = []
+    for kind, seconds in times.items():
+        mine = seconds[us.name]
+        for name, theirs in seconds.items():
+            ratio = "" if name == us.name else mine.over(theirs).text(2)
+            rows.append((f"{kind}: {name}", Series.of([s * 1000 for s in theirs.values]).text(), ratio))
+    bars = []
+    for kind in ("MP4", "HLS"):
+        mine = times[kind][us.name]
+        for other, limit in ((warm, WARM_RATIO), (vlc, FRESH_RATIO)):
+            ratio_ = mine.over(times[kind][other.name])
+            promise = f"first pixel of {kind} at most {limit} x {other.name}"
+            bars.append(Bar(promise, ratio_.median <= limit, f"{ratio_.median:.2f}"))
+    return Point(
+        name="first-pixel",
+        title="1. From the command to the first picture on the screen, ms",
+        table=Table(("player", "ms: median [quartiles] range", "agent / player"), tuple(rows)),
+        bars=tuple(bars),
+        notes=(
+            f"{lab.scale.pixel_rounds} rounds in turn; ratios are taken within a round. No player opens sound.",
+            "agent: POST /start on a new connection, spare ready. libVLC draws with GL everywhere here;",
+            "mpv with --vo=x11, because its --vo=gpu shows nothing in an embedded window under GL in software.",
+        ),
+        raw={
+            "first_pixel_s": {kind: {name: s.values for name, s in seconds.items()} for kind, seconds in times.items()}
+        },
+    )
+
+
+def _rounds(lab: Lab, contenders: Sequence[Contender], kind: str, stream: Stream) -> dict[str, Series]:
+    times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for number in range(lab.scale.pixel_rounds):
+        lab.say(f"first pixel of {kind}, round {number + 1} of {lab.scale.pixel_rounds}")
+        for contender in contenders:
+            times[contender.name].append(_once(contender, stream))
+    return {name: Series.of(seconds) for name, seconds in times.items()}
+
+
+def _once(contender: Contender, stream: Stream) -> float:
+    try:
+        contender.prepare()
+        time.sleep(REST_S)
+        began = time.perf_counter()
+        contender.go(stream.url)
+        try:
+            return contender.eye.first_seen(stream.colour, timeout_s=SEEN_S) - began
+        except TimeoutError as error:
+            raise TimeoutError(f"{contender.name}: {error}") from error
+    finally:
+        contender.finish()
