@@ -78,7 +78,7 @@ class Playback:
         finally:
             self.session.lets_go()
             try:
-                await self._clean_up()
+                await to_the_end(self._clean_up())
             finally:
                 self.over.set_result(None)
 
@@ -213,6 +213,19 @@ class Playback:
             await self._player.kill()
         if self._window is not None:
             await self._release(self, self._window)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do bounded work to its end however often the caller is cancelled meanwhile; then the cancellation is raised."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 async def first_of(*awaitables: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:

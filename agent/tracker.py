@@ -432,6 +432,8 @@ class StreamTracker:
             self._end(cast, reason)
         if casts:
             await asyncio.wait({cast.task for cast in casts}, timeout=ENDING_TIMEOUT_S)
+        if self._closing:  # the last picture of one that was between two attempts
+            await asyncio.wait(self._closing, timeout=ENDING_TIMEOUT_S)
         return tuple(cast.session.snapshot() for cast in casts)
 
     def _ended(self, cast: Cast) -> None:

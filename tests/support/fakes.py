@@ -123,6 +123,12 @@ class FakePlayer:
     async def set_volume(self, volume: float, muted: bool) -> None:
         await asyncio.sleep(0.01)
 
+    async def pause(self, on: bool) -> None:
+        await asyncio.sleep(0.01)
+
+    async def seek(self, position: float) -> None:
+        await asyncio.sleep(0.01)
+
     async def kill(self) -> None:
         self.kills += 1
         self.alive = self.sound = False

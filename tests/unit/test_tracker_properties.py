@@ -10,11 +10,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from agent.errors import PlayerUnavailableError
+from agent.errors import MediaError, PlayerUnavailableError
 from agent.playback import Limits
 from agent.session import MOVES, Session
 from agent.tracker import StreamTracker
-from agent.types import EndReason, MediaType, SessionId, SessionState, StartRequest
+from agent.types import (
+    EndReason,
+    ErrorCode,
+    MediaType,
+    PlayerState,
+    SessionChange,
+    SessionId,
+    SessionState,
+    StartRequest,
+)
 from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -42,6 +51,7 @@ class TrackerMachine(RuleBasedStateMachine):
                 stage=self.stage,
                 limits=Limits(start_timeout=15.0, stall_timeout=5.0),
                 redact=lambda url: url,
+                seed=7,
             )
 
         self.run(make())
@@ -65,13 +75,23 @@ class TrackerMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.run(asyncio.sleep(SETTLED_S))
 
-    @rule(target=sessions, script=st.sampled_from(sorted(SCRIPTS)), duration=st.sampled_from([None, None, 0.5, 20.0]))
-    def start(self, script: str, duration: float | None) -> SessionId | None:
+    @rule(
+        target=sessions,
+        script=st.sampled_from(sorted(SCRIPTS)),
+        duration=st.sampled_from([None, None, 0.5, 20.0]),
+        interrupt=st.booleans(),
+        loop=st.sampled_from([False, False, True]),
+    )
+    def start(
+        self, script: str, duration: float | None = None, interrupt: bool = False, loop: bool = False
+    ) -> SessionId | None:
         """Any start, at any moment."""
 
         async def call() -> SessionId | None:
             try:
-                return self.tracker.start(StartRequest(url=f"http://{script}/", duration=duration))
+                return self.tracker.start(
+                    StartRequest(url=f"http://{script}/", duration=duration, interrupt=interrupt, loop=loop)
+                )
             except PlayerUnavailableError:
                 assert not self.stage.available
                 return None
@@ -93,7 +113,7 @@ class TrackerMachine(RuleBasedStateMachine):
         """After a stop nothing is on, and nothing comes by itself."""
 
         async def call() -> None:
-            await asyncio.gather(*(self.tracker.stop() for _ in range(2 if both else 1)))
+            await asyncio.gather(*(self.tracker.stop(everything=True) for _ in range(2 if both else 1)))
 
         self.run(call())
         snapshot = self.tracker_snapshot()
@@ -109,7 +129,7 @@ class TrackerMachine(RuleBasedStateMachine):
         """Stopping one session ends that one, and no other."""
         if session is None:
             return
-        before = {s.session_id for s in self.alive()}
+        before = {s.session_id for s in self.alive() if s.reason is None}
         ended = self.run(self.tracker.stop(session))
         assert {s.session_id for s in ended} == before & {session}
         self.run(asyncio.sleep(0.1))  # one that was superseded a moment ago may still be ending
@@ -148,20 +168,20 @@ class TrackerMachine(RuleBasedStateMachine):
         """Of starts that can all be shown, at once or one by one, the last accepted is what is on."""
         self.heal()
         for script in scripts:
-            last = self.start(script, None)
+            last = self.start(script)
         self.settle()
         on_screen = self.tracker_snapshot().on_screen
         assert on_screen is not None
         assert on_screen.session_id == last
         assert on_screen.session_state is SessionState.ACTIVE
 
-    @rule(script=st.sampled_from(["broken", "late-broken", "never", "blank", "mute-radio"]))
-    def failed_start_leaves_the_old_one(self, script: str) -> None:
+    @rule(script=st.sampled_from(["broken", "late-broken", "never", "blank", "mute-radio"]), interrupt=st.booleans())
+    def failed_start_leaves_the_old_one(self, script: str, interrupt: bool) -> None:
         """A start that cannot be shown leaves what was on as it was, sound included."""
         self.heal()
-        old = self.start("film", None)
+        old = self.start("film")
         self.settle()
-        failed = self.start(script, None)
+        failed = self.start(script, interrupt=interrupt)
         self.settle()
         snapshot = self.tracker_snapshot()
         assert snapshot.on_screen is not None
@@ -172,6 +192,53 @@ class TrackerMachine(RuleBasedStateMachine):
         assert snapshot.last.reason is EndReason.FAILED
         assert snapshot.last.error is not None
         assert [p.sound for p in self.players.alive] == [True]
+
+    @rule(tops=st.lists(st.sampled_from(["short", "film", "radio", "breaks"]), min_size=1, max_size=4))
+    def what_was_interrupted_comes_back(self, tops: list[str]) -> None:
+        """Whatever goes on top and ends, in the end the film at the bottom is on again."""
+        self.heal()
+        self.run(self.tracker.stop(everything=True))
+        film = self.start("film")
+        self.settle()
+        for top in tops:
+            self.start(top, duration=8.0, interrupt=True)
+            self.run(asyncio.sleep(2.0))
+        self.settle()
+        snapshot = self.tracker_snapshot()
+        assert snapshot.on_screen is not None
+        assert snapshot.on_screen.session_id == film
+        assert not snapshot.interrupted
+        assert [p.sound for p in self.players.alive] == [True]
+
+    @rule(duration=st.sampled_from([1.0, 30.0]))
+    def extend(self, duration: float) -> None:
+        """A session that is on or waits can be given a new duration, counted from now."""
+        for session in self.alive():
+            if session.reason is None:
+                self.run(self.changed(session.session_id, duration))
+
+    async def changed(self, session_id: SessionId, duration: float) -> None:
+        now = self.loop.time()
+        self.tracker.change(session_id, SessionChange(duration=duration, title="new"))
+        cast = next(c for c in self.tracker._casts if c.session.id == session_id)
+        assert not cast.session.has_played or cast.session.deadline == now + duration
+
+    @rule()
+    def taken_up_again(self) -> None:
+        """A stream that breaks after it has played is on again by itself, under the same id."""
+        self.heal()
+        self.run(self.tracker.stop(everything=True))
+        film = self.start("film")
+        self.settle()
+        for player in self.players.alive:
+            player.fail(MediaError(ErrorCode.MEDIA_NETWORK, "scripted"))
+        self.run(asyncio.sleep(0.001))
+        assert self.stage.stack, "its last picture stays"
+        self.settle()
+        on_screen = self.tracker_snapshot().on_screen
+        assert on_screen is not None
+        assert (on_screen.session_id, on_screen.state) == (film, PlayerState.PLAYING)
+        assert len(self.stage.stack) == 1
 
     @invariant()
     def one_picture_and_one_sound(self) -> None:
@@ -224,7 +291,8 @@ class TrackerMachine(RuleBasedStateMachine):
 
     def alive(self) -> list[Any]:
         snapshot = self.tracker_snapshot()
-        return list({s.session_id: s for s in (snapshot.stream, snapshot.on_screen) if s is not None}.values())
+        seen = (snapshot.stream, snapshot.on_screen, *snapshot.interrupted)
+        return list({s.session_id: s for s in seen if s is not None}.values())
 
 
 TestTracker = TrackerMachine.TestCase
