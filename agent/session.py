@@ -133,8 +133,11 @@ class Session:
 
     def change(self, change: SessionChange) -> None:
         """Take over title, volume and mute, and count a new duration from now."""
-        given = {"title": change.title, "duration": change.duration}
-        self.request = replace(self.request, **{k: v for k, v in given.items() if v is not None})
+        self.request = replace(
+            self.request,
+            title=self.request.title if change.title is None else change.title,
+            duration=self.request.duration if change.duration is None else change.duration,
+        )
         self.volume = self.volume if change.volume is None else change.volume
         self.muted = self.muted if change.muted is None else change.muted
         if change.duration is not None and self.has_played:

@@ -38,6 +38,21 @@ class Load:
     quality: str
     volume: float
     muted: bool
+    position: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stand still, or go on."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Go on at `position` seconds."""
+
+    position: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +95,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A `Sound` or `Volume` was carried out."""
+    """A command that changes what plays was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +131,10 @@ class Failed:
     message: str
 
 
-Command = Ping | Warm | Load | Sound | Volume
+Command = Ping | Warm | Load | Pause | Seek | Sound | Volume
 Report = Hello | Warmed | Pong | Done | OpenedReport | ProgressReport | Finished | Failed
 
-_COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (Ping, Warm, Load, Sound, Volume)}
+_COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (Ping, Warm, Load, Pause, Seek, Sound, Volume)}
 _REPORTS: dict[str, type[Report]] = {
     r.__name__: r for r in (Hello, Warmed, Pong, Done, OpenedReport, ProgressReport, Finished, Failed)
 }

@@ -124,7 +124,16 @@ class ProcessPlayer:
         return (await self._ask(ipc.Warm(xid), ipc.Warmed, timeout_s)).ok
 
     async def load(self, media: Media, xid: int) -> None:
-        self._send(ipc.Load(url=media.url, xid=xid, quality=media.quality, volume=media.volume, muted=media.muted))
+        self._send(
+            ipc.Load(
+                url=media.url,
+                xid=xid,
+                quality=media.quality,
+                volume=media.volume,
+                muted=media.muted,
+                position=media.position,
+            )
+        )
 
     async def opened(self) -> Opened:
         return await self._unless_gone(self._opened)
@@ -137,6 +146,12 @@ class ProcessPlayer:
 
     async def set_volume(self, volume: float, muted: bool) -> None:
         await self._ask(ipc.Volume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
+
+    async def pause(self, on: bool) -> None:
+        await self._ask(ipc.Pause(on), ipc.Done, DONE_TIMEOUT_S)
+
+    async def seek(self, position: float) -> None:
+        await self._ask(ipc.Seek(position), ipc.Done, DONE_TIMEOUT_S)
 
     async def gone(self) -> AgentError:
         """Wait until the process hangs or is dead; tells why."""

@@ -44,9 +44,14 @@ def has_gpu(dev: Path = Path("/dev")) -> bool:
     return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
 
 
-def media_options(quality: Quality) -> list[str]:
+def start_options(position: float) -> list[str]:
+    """Where to begin, in seconds."""
+    return [f":start-time={position:.3f}"] if position > 0 else []
+
+
+def media_options(quality: Quality, *, position: float = 0.0) -> list[str]:
     """Options of one media. It starts without sound: the audio device is opened when the stream is shown."""
-    options = [":no-audio"]
+    options = [":no-audio", *start_options(position)]
     match quality:
         case Quality.FULL_HD:
             options += _at_most(1080)

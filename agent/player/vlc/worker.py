@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
-from agent.player.vlc.options import instance_arguments, media_options
+from agent.player.vlc.options import instance_arguments, media_options, start_options
 from agent.player.vlc.reasons import broke_off, explain, nothing_shown
 from agent.types import ErrorCode, Failure, MediaType, Quality, StreamType
 
@@ -79,6 +79,7 @@ class VlcWorker:
         self._media: Any = None
         self._stats = vlc.MediaStats()
         self._url = ""
+        self._begin_at = 0.0
         self._loaded_at = 0.0
         self._vout = self._buffered_at = 0.0
         self._opened: MediaType | None = None
@@ -120,6 +121,12 @@ class VlcWorker:
                 self._channel.send(ipc.Warmed(self._preroll(xid)))
             case ipc.Load():
                 self._load(item)
+            case ipc.Pause(on=on):
+                self._player.set_pause(int(on))
+                self._channel.send(ipc.Done())
+            case ipc.Seek(position=position):
+                self._player.set_time(round(position * 1000))
+                self._channel.send(ipc.Done())
             case ipc.Sound(on=on):
                 self._set_sound(on)
                 self._channel.send(ipc.Done())
@@ -159,7 +166,8 @@ class VlcWorker:
         self._url = load.url
         self._set_volume(load.volume, load.muted)
         self._player.set_xwindow(load.xid)
-        self._play(media_options(Quality(load.quality)))
+        self._begin_at = load.position
+        self._play(media_options(Quality(load.quality), position=load.position))
 
     def _play(self, options: list[str]) -> None:
         self._media = self._instance.media_new_location(self._url)
@@ -179,7 +187,9 @@ class VlcWorker:
             self._player.audio_set_track(-1)  # closes the device
             return
         if audio_only and self._ended and not self._heard_before:
-            self._play([])  # shorter than what was buffered in silence: it is over before it began
+            self._play(
+                start_options(self._begin_at)
+            )  # shorter than what was buffered in silence: it is over before it began
         else:
             tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
             if tracks:
@@ -193,7 +203,8 @@ class VlcWorker:
     def _read_again(self, *, from_the_start: bool) -> None:
         # What was buffered (1-2 s of it) was read without its sound. Without this the sound sets in that much later,
         # and breaks off again for 0.2 s; with it the first picture stands for some 0.1 s, and then both go on.
-        self._player.set_time(0 if from_the_start else max(0, self._player.get_time()))
+        begin_ms = round(self._begin_at * 1000)
+        self._player.set_time(begin_ms if from_the_start else max(begin_ms, self._player.get_time()))
 
     def _set_volume(self, level: float, muted: bool) -> None:
         # Always both, also the defaults: sound servers remember the last volume and mute of an application, and
