@@ -122,6 +122,13 @@ class PlayerSettings(_Section):
     )
 
 
+class StreamSettings(_Section):
+    """`[stream]`: what comes back by itself."""
+
+    restore: bool = Field(default=True, description="true or false")
+    retry: bool = Field(default=True, description="true or false")
+
+
 class StateSettings(_Section):
     """What is kept across restarts."""
 
@@ -164,6 +171,7 @@ class Settings(BaseSettings):
     display: DisplaySettings = Field(default_factory=DisplaySettings)
     audio: AudioSettings = Field(default_factory=AudioSettings)
     player: PlayerSettings = Field(default_factory=PlayerSettings)
+    stream: StreamSettings = Field(default_factory=StreamSettings)
     state: StateSettings = Field(default_factory=StateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -16,6 +16,7 @@ from agent.api.app import create_app
 from agent.api.server import ApiRunner
 from agent.config import Settings
 from agent.errors import ConfigError
+from agent.keeper import Keeper
 from agent.playback import Limits
 from agent.player.pool import PlayerPool
 from agent.player.process import vlc_command
@@ -66,14 +67,18 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
         stage=stage,
         limits=Limits(settings.player.start_timeout, settings.player.stall_timeout),
         redact=redact,
+        retry=settings.stream.retry,
     )
+    policy = MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders)
+    keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, check=policy.check)
+    tracker.changed = keeper.changed
     app = create_app(
         settings=settings.api,
         device=device,
         tracker=tracker,
         stage=stage,
         players=players,
-        policy=MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders),
+        policy=policy,
         default_quality=settings.player.quality,
     )
 
@@ -85,7 +90,9 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     running.push_async_callback(players.stop)
     running.push_async_callback(renewals.stop)
     port = await _listen(app, settings, running)
-    running.push_async_callback(tracker.close)  # first of all: it answers whoever waits for a first frame
+    running.push_async_callback(tracker.close)  # before the server: it answers whoever waits for a first frame
+    running.push_async_callback(keeper.stop)  # before the tracker ends everything: what is on now is what is wanted
+    await keeper.start()
     return port
 
 

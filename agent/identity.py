@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import uuid
 from pathlib import Path
 
 import structlog
 
 from agent.errors import ConfigError
+from agent.files import write_whole
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -33,7 +32,7 @@ def device_id(state_dir: Path) -> str:
             return kept
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = str(uuid.uuid4())
-        _write(file, f"{made}\n")
+        write_whole(file, f"{made}\n")
     except OSError as error:
         raise ConfigError(
             f"The state directory {state_dir} cannot be used ({error.strerror}). Let the user who runs cast-agent "
@@ -60,23 +59,3 @@ def _read(file: Path) -> str | None:
     file.replace(aside)
     _log.warning("device_id_bad", file=str(file), set_aside_as=str(aside))
     return None
-
-
-def _write(file: Path, text: str) -> None:
-    """Write the file as a whole or not at all, also when the power fails in between. Its mode is 0600."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{_FILE}-", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    # The rename itself survives a power cut only once the directory is on the disk.
-    directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

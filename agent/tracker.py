@@ -94,7 +94,8 @@ class StreamTracker:
         self._limits = limits
         self._redact = redact
         self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=random.Random(seed))  # noqa: S311
-        self._changed = changed
+        self.changed = changed
+        """Called after every change; set before anything is started."""
         self._volume = Volume()
         self._starting: Cast | None = None
         self._stack: list[Cast] = []
@@ -129,7 +130,7 @@ class StreamTracker:
         self._begin(cast)
         shown = cast.session.snapshot()
         log.info("start_accepted", session_id=shown.session_id, url=shown.url, quality=shown.quality)
-        self._changed()
+        self.changed()
         return cast.session.id
 
     def change(self, session_id: SessionId, change: SessionChange) -> SessionSnapshot:
@@ -148,7 +149,7 @@ class StreamTracker:
         cast.session.change(change)
         self._arm(cast)
         self._apply_volume(cast)
-        self._changed()
+        self.changed()
         return cast.session.snapshot()
 
     async def first_frame(self, session_id: SessionId, timeout_s: float) -> SessionSnapshot | None:
@@ -191,7 +192,7 @@ class StreamTracker:
         cast, player = self._playing("pause" if on else "resume", "pause")
         await player.pause(on)
         cast.session.pause(on)
-        self._changed()
+        self.changed()
         return cast.session.snapshot()
 
     async def seek(self, position: float) -> SessionSnapshot:
@@ -199,7 +200,7 @@ class StreamTracker:
         cast, player = self._playing("seek", "seek")
         await player.seek(position)
         cast.session.jump()
-        self._changed()
+        self.changed()
         return cast.session.snapshot()
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
@@ -212,7 +213,7 @@ class StreamTracker:
             player = cast.playback.player if cast.playback else None
             if player is not None:
                 await player.set_volume(cast.session.volume, cast.session.muted)
-        self._changed()
+        self.changed()
         return self._volume
 
     async def close(self) -> None:
@@ -273,6 +274,13 @@ class StreamTracker:
             self._begin(cast, waiting=saved is not sessions[-1])
             self._arm(cast)
             log.info("session_restored", session_id=session.id, url=self._redact(saved.request.url))
+
+    def expire_in(self, session_id: SessionId, seconds: float) -> None:
+        """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
+        cast = next((c for c in self._casts if c.session.id == session_id), None)
+        if cast is not None and cast.session.end is None:
+            cast.session.deadline = asyncio.get_running_loop().time() + max(0.0, seconds)
+            self._arm(cast)
 
     # --- the switch ---
 
@@ -340,7 +348,7 @@ class StreamTracker:
         )
         self._leave(None)
         await _gone(gone)
-        self._changed()
+        self.changed()
 
     def _enter(self, playback: Playback) -> tuple[Cast, list[asyncio.Future[None]]]:
         """Put it on top of the stack; with what has to be gone before it is given the sound."""
@@ -350,10 +358,10 @@ class StreamTracker:
         if starting is None or starting.playback is not playback:
             raise ReplacedError("Something newer took its place just before its first frame.")
         self._starting = None
-        leaving = []
+        leaving: list[asyncio.Future[None]] = []
         if not starting.session.request.interrupt:
             for old in self._stack:
-                leaving.append(_task_end(old))
+                leaving.append(old.task)
                 self._end(old, EndReason.REPLACED)
             self._stack = []
         elif top is not None:
@@ -461,7 +469,7 @@ class StreamTracker:
         )
         if was_top:
             self._come_back()
-        self._changed()
+        self.changed()
 
     def _come_back(self) -> None:
         """What is on top of the stack now was interrupted: open it again."""
@@ -516,10 +524,6 @@ class StreamTracker:
             raise PlayerUnavailableError(display.message)
         if not player.available:
             raise PlayerUnavailableError(player.message)
-
-
-def _task_end(cast: Cast) -> asyncio.Future[None]:
-    return cast.task
 
 
 async def _gone(leaving: list[asyncio.Future[None]]) -> None:
