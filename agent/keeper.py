@@ -132,7 +132,7 @@ class Keeper:
             await asyncio.to_thread(self._put, kept.model_copy(update={"restores": self._restores}))
             self._tasks.append(asyncio.create_task(self._become_stable(), name="keeper-stable"))
             if any(s.expires_at is not None for s in kept.sessions):
-                self._tasks.append(asyncio.create_task(self._watch_clock(kept), name="keeper-clock"))
+                self._tasks.append(asyncio.create_task(self._watch_clock(kept, _clock_offset()), name="keeper-clock"))
         self._tracker.restore(wanted, volume)
 
     def _still_wanted(self, kept: _Kept) -> list[Saved]:
@@ -172,13 +172,12 @@ class Keeper:
         self._restores = 0
         self._dirty.set()
 
-    async def _watch_clock(self, kept: _Kept) -> None:
+    async def _watch_clock(self, kept: _Kept, offset: float) -> None:
         """A box without a clock of its own starts in the past, and is set right by the network some time later. Then
         the moment at which a session expires counts, not how long it had left when the power went."""
-        offset = time.time() - time.monotonic()
         while True:
             await asyncio.sleep(CLOCK_LOOK_S)
-            now_offset = time.time() - time.monotonic()
+            now_offset = _clock_offset()
             if abs(now_offset - offset) < CLOCK_JUMP_S:
                 continue
             log.warning("clock_jumped", by_s=round(now_offset - offset, 1))
@@ -258,6 +257,10 @@ class Keeper:
             except OSError as error:
                 log.warning("wanted_not_set_aside", reason=error.strerror)
             return None
+
+
+def _clock_offset() -> float:
+    return time.time() - time.monotonic()
 
 
 def _volume(volume: Volume) -> _KeptVolume:

@@ -1,0 +1,234 @@
+"""What is wanted, over restarts: real files, scripted players."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent import keeper as keeper_module
+from agent.errors import InvalidRequestError
+from agent.keeper import FILE, SET_ASIDE, Keeper
+from agent.playback import Limits
+from agent.tracker import StreamTracker
+from agent.types import SessionId, StartRequest
+from tests.support.fakes import FakePlayers, FakeStage
+
+
+@dataclass
+class Box:
+    """One life of an agent, as far as the keeper sees it."""
+
+    tracker: StreamTracker
+    keeper: Keeper
+    players: FakePlayers
+
+    def on(self) -> str | None:
+        stream = self.tracker.snapshot().stream
+        return None if stream is None else stream.url
+
+    async def until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come about"
+            await asyncio.sleep(0.01)
+
+    async def play(self, url: str, **fields: object) -> SessionId:
+        session_id = self.tracker.start(StartRequest(url=url, **fields))  # type: ignore[arg-type]
+        assert await self.tracker.first_frame(session_id, 5.0) is not None
+        return session_id
+
+
+def allow(url: str) -> str:
+    return url
+
+
+@asynccontextmanager
+async def life(folder: Path, *, crash: bool = True, check: Callable[[str], str] = allow) -> AsyncIterator[Box]:
+    """From the start of an agent to its end, which is a crash unless it is said otherwise."""
+    players = FakePlayers()
+    tracker = StreamTracker(
+        players=players, stage=FakeStage(players), limits=Limits(15.0, 5.0), redact=lambda url: url, seed=1
+    )
+    keeper = Keeper(tracker, folder=folder, restore=True, check=check)
+    tracker.changed = keeper.changed
+    await keeper.start()
+    try:
+        yield Box(tracker, keeper, players)
+    finally:
+        kept = (folder / FILE).read_bytes() if crash and (folder / FILE).exists() else None
+        await keeper.stop()
+        await tracker.close()
+        if kept is not None:
+            (folder / FILE).write_bytes(kept)  # a crash leaves what was written before it
+
+
+def written(folder: Path) -> dict[str, object]:
+    file = folder / FILE
+    return json.loads(file.read_text()) if file.exists() else {"sessions": []}  # type: ignore[no-any-return]
+
+
+def sessions(folder: Path) -> list[dict[str, object]]:
+    return written(folder)["sessions"]  # type: ignore[return-value]
+
+
+async def test_the_film_comes_back(tmp_path: Path) -> None:
+    """After a crash the same session is on again, at its position, with what was left of its duration."""
+    async with life(tmp_path) as box:
+        session_id = await box.play("http://film/?secret", duration=100.0, title="Film", volume=0.4)
+        await box.until(lambda: [s["remaining"] for s in sessions(tmp_path)] != [None])
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["remaining"])
+        assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600, "it holds the URL with its credentials"
+    async with life(tmp_path) as box:
+        stream = box.tracker.snapshot().stream
+        assert stream is not None
+        assert (stream.session_id, stream.title, stream.volume_level) == (session_id, "Film", 0.4)
+        await box.until(lambda: box.tracker.snapshot().on_screen)
+        cast = next(iter(box.tracker._casts))
+        assert cast.session.remaining is not None
+        assert 90 < cast.session.remaining < 100
+
+
+async def test_what_waits_comes_back_too(tmp_path: Path) -> None:
+    """The stack is restored as it was: the top is on, and when it ends the film below is."""
+    async with life(tmp_path) as box:
+        film = await box.play("http://film/")
+        bell = await box.play("http://radio/", interrupt=True)
+        await box.until(lambda: len(sessions(tmp_path)) == 2)
+    async with life(tmp_path) as box:
+        await box.until(lambda: box.tracker.snapshot().on_screen)
+        snapshot = box.tracker.snapshot()
+        assert snapshot.on_screen is not None
+        assert snapshot.on_screen.session_id == bell
+        assert [s.session_id for s in snapshot.interrupted] == [film]
+        await box.tracker.stop()
+        await box.until(lambda: (s := box.tracker.snapshot().on_screen) and s.session_id == film)
+
+
+async def test_a_stop_is_not_undone(tmp_path: Path) -> None:
+    """What was stopped, or had ended, stays away after a restart."""
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+        await box.tracker.stop()
+        await box.until(lambda: not sessions(tmp_path))
+    async with life(tmp_path) as box:
+        assert box.on() is None
+
+
+async def test_a_restart_of_the_service_keeps_what_is_on(tmp_path: Path) -> None:
+    """An orderly end of the agent is no stop: the film comes back."""
+    async with life(tmp_path, crash=False) as box:
+        await box.play("http://film/")
+    async with life(tmp_path) as box:
+        assert box.on() == "http://film/"
+
+
+async def test_the_volume_is_kept(tmp_path: Path) -> None:
+    """The volume of the device outlives a restart, also when nothing is on."""
+    async with life(tmp_path) as box:
+        await box.tracker.set_volume(0.3, True)
+        await box.until(lambda: (tmp_path / FILE).exists())
+    async with life(tmp_path) as box:
+        assert (box.tracker.volume.level, box.tracker.volume.muted) == (0.3, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"version": 99}', b"x" * 300_000])
+async def test_a_torn_or_foreign_file_is_set_aside(tmp_path: Path, content: bytes) -> None:
+    """Nothing that is on the disk keeps the agent from starting, and it is kept for whoever wants to see it."""
+    (tmp_path / FILE).write_bytes(content)
+    async with life(tmp_path) as box:
+        assert box.on() is None
+        assert (tmp_path / SET_ASIDE).read_bytes() == content
+
+
+async def test_a_poisonous_stream_is_given_up(tmp_path: Path) -> None:
+    """After three restores in a row that did not get far, the fourth start leaves it alone."""
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+    for tries in (1, 2, 3):
+        async with life(tmp_path) as box:
+            assert box.on() == "http://film/"
+            assert written(tmp_path)["restores"] == tries
+    async with life(tmp_path) as box:
+        assert box.on() is None
+
+
+async def test_a_restore_that_got_far_is_forgiven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three power cuts in a month do not give up the film."""
+    monkeypatch.setattr(keeper_module, "STABLE_AFTER_S", 0.05)
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+    for _ in range(5):
+        async with life(tmp_path) as box:
+            assert box.on() == "http://film/"
+            await box.until(lambda: written(tmp_path)["restores"] == 0)
+
+
+async def test_one_that_expired_meanwhile_stays_away(tmp_path: Path) -> None:
+    """A duration goes on while the box is off."""
+    async with life(tmp_path) as box:
+        await box.play("http://film/", duration=30.0)
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
+    change(tmp_path, expires_at=time.time() - 1, written_at=time.time() - 60)
+    async with life(tmp_path) as box:
+        assert box.on() is None
+
+
+async def test_a_clock_that_is_set_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box that wakes in the past plays what was left; once its clock is set the true end counts."""
+    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    async with life(tmp_path) as box:
+        await box.play("http://film/", duration=30.0)
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
+    change(tmp_path, expires_at=time.time() + 1000.0, written_at=time.time() + 990.0)
+    async with life(tmp_path) as box:
+        assert box.on() == "http://film/", "29 s were left, and the clock is known to be wrong"
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 2000.0)
+        await box.until(lambda: box.on() is None)
+
+
+async def test_a_url_that_is_not_allowed_any_more(tmp_path: Path) -> None:
+    """What may be played is asked again: the configuration may have become stricter."""
+
+    def refuse(url: str) -> str:
+        raise InvalidRequestError("not any more")
+
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+    async with life(tmp_path, check=refuse) as box:
+        assert box.on() is None
+
+
+async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playing goes on when nothing can be written, and is kept once it can."""
+
+    def full(file: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with life(tmp_path) as box:
+        with monkeypatch.context() as disk:
+            disk.setattr(keeper_module, "write_whole", full)
+            await box.play("http://film/")
+            await asyncio.sleep(0.4)
+            assert box.on() == "http://film/"
+            assert not sessions(tmp_path)
+        await box.play("http://radio/")
+        await box.until(lambda: [s["url"] for s in sessions(tmp_path)] == ["http://radio/"])
+
+
+def change(folder: Path, *, expires_at: float, written_at: float) -> None:
+    content = json.loads((folder / FILE).read_text())
+    content["written_at"] = written_at
+    content["sessions"][0]["expires_at"] = expires_at
+    (folder / FILE).write_text(json.dumps(content))
