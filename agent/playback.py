@@ -73,7 +73,6 @@ class Playback:
         try:
             await self._prepare()
             await self._switch(self)
-            self._shown_at = asyncio.get_running_loop().time()
             await self._watch()
         finally:
             self.session.lets_go()
@@ -88,9 +87,17 @@ class Playback:
         return self._player
 
     @property
+    def was_shown(self) -> bool:
+        return self._shown_at is not None
+
+    @property
     def played_s(self) -> float:
         """Seconds since it was shown; 0 before."""
         return 0.0 if self._shown_at is None else asyncio.get_running_loop().time() - self._shown_at
+
+    def is_on(self) -> None:
+        """From now on it is seen and heard."""
+        self._shown_at = asyncio.get_running_loop().time()
 
     async def show(self) -> None:
         """Put the picture on top. Audio has none: what is underneath stays."""

@@ -154,7 +154,7 @@ class Session:
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
         self._player = player
-        self._opened = self._motion = None
+        self._motion = None
 
     def opened(self, opened: Opened) -> None:
         self._opened = opened

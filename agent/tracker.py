@@ -336,6 +336,7 @@ class StreamTracker:
     async def _now_on_screen(self, playback: Playback) -> None:
         cast, gone = self._enter(playback)
         returned = cast.session.has_played
+        playback.is_on()
         cast.session.first_frame()
         self._arm(cast)
         shown = cast.session.snapshot()
@@ -377,8 +378,8 @@ class StreamTracker:
     async def _release(self, playback: Playback, window: Window) -> None:
         """The window of a playback that is over. It stays while something is to take its place."""
         top = self._stack[-1] if self._stack else None
-        if top is None or top.playback is not playback:
-            await window.close()  # never shown, or something is over it
+        if top is None or top.playback is not playback or not playback.was_shown:
+            await window.close()  # nobody has seen it, or something is over it
         elif top.session.end is None:
             self._leave(window, for_s=None)  # it is taken up again
         elif len(self._stack) > 1 and self._stack[-2].session.end is None and not self._closed:

@@ -118,6 +118,13 @@ class Agent:
             process.wait()
             raise AssertionError(f"the agent did not end within {timeout_s} s") from None
 
+    def kill(self) -> None:
+        """SIGKILL, as a crash; the state directory stays for the next `run()`."""
+        assert self.process is not None
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+
     def call(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """`body` is sent as JSON, bytes as they are."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
