@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from agent.api.parts import Volume
 from agent.types import (
+    Capability,
     DeviceInfo,
     DisplayHealth,
     EndReason,
@@ -53,6 +55,33 @@ class Stopped(_Answer):
     message: str
 
 
+class Controlled(_Answer):
+    """The answer of `POST /pause`, `/resume` and `/seek`."""
+
+    status: Literal["success"] = "success"
+    session_id: str
+    state: PlayerState
+    position: Seconds | None
+    """Into the media; null when live or unknown."""
+
+
+class VolumeAnswer(_Answer):
+    """The volume of the device: what a start gets that names none."""
+
+    volume_level: Seconds
+    muted: bool
+
+    @classmethod
+    def of(cls, volume: Volume) -> Self:
+        return cls(volume_level=volume.level, muted=volume.muted)
+
+
+class VolumeSet(VolumeAnswer):
+    """The answer of `POST /volume`."""
+
+    status: Literal["success"] = "success"
+
+
 class Alive(_Answer):
     """The answer of `GET /health/live`."""
 
@@ -60,10 +89,19 @@ class Alive(_Answer):
 
 
 class FailureAnswer(_Answer):
-    """Why a session failed."""
+    """Why a session failed, or what failed last while it is tried again."""
 
     code: ErrorCode
     message: str
+
+
+class Capabilities(_Answer):
+    """What can be done with a session."""
+
+    pause: Capability
+    seek: Capability
+    volume_set: Capability
+    snapshot: Capability
 
 
 class StreamAnswer(_Answer):
@@ -88,6 +126,12 @@ class StreamAnswer(_Answer):
     """When the cast ends by itself."""
     frames_displayed: int
     attempt: int
+    """Which try this is since it last played; 1 when all is well."""
+    retry_at: Moment | None
+    """When the next try begins; null while one is under way or none is needed."""
+    error: FailureAnswer | None
+    """What failed last, while it is tried again; in `last` why it ended."""
+    capabilities: Capabilities
     volume_level: Seconds
     muted: bool
     media_type: MediaType | None
@@ -101,7 +145,6 @@ class EndedAnswer(StreamAnswer):
 
     ended_at: Moment | None
     reason: EndReason | None
-    error: FailureAnswer | None
 
 
 class DeviceAnswer(_Answer):
@@ -121,11 +164,13 @@ class StatusAnswer(_Answer):
     on_screen: str | None
     """Id of the session whose picture is on the screen: another one than `stream` while that is being prepared."""
     interrupted: tuple[StreamAnswer, ...]
+    """What waits underneath, the next to come back first."""
     last: EndedAnswer | None
+    volume: VolumeAnswer
     device: DeviceAnswer
 
     @classmethod
-    def of(cls, snapshot: TrackerSnapshot, device: DeviceInfo) -> Self:
+    def of(cls, snapshot: TrackerSnapshot, device: DeviceInfo, volume: Volume) -> Self:
         stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
         return cls(
             status="idle" if stream is None else "casting",
@@ -133,6 +178,7 @@ class StatusAnswer(_Answer):
             on_screen=None if on_screen is None else on_screen.session_id,
             interrupted=tuple(StreamAnswer.model_validate(waiting) for waiting in snapshot.interrupted),
             last=None if last is None else EndedAnswer.model_validate(last),
+            volume=VolumeAnswer.of(volume),
             device=DeviceAnswer.model_validate(device),
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import HttpVersion11, web
 
-from agent.api import parts, system, webhooks
+from agent.api import controls, parts, system, webhooks
 from agent.api.body import BODY_LIMIT
 from agent.api.guard import guard
 from agent.api.middleware import around_request
@@ -39,6 +39,10 @@ def create_app(
         [
             web.post("/start", webhooks.start, **post),
             web.post("/stop", webhooks.stop, **post),
+            web.post("/pause", controls.pause, **post),
+            web.post("/resume", controls.resume, **post),
+            web.post("/seek", controls.seek, **post),
+            web.post("/volume", controls.volume, **post),
             web.get("/status", system.status),
             web.get("/health", system.health),
             web.get("/health/live", system.live),

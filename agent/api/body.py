@@ -17,14 +17,12 @@ BODY_LIMIT: Final = 64 * 1024
 READ_TIMEOUT_S: Final = 10.0
 """64 KiB in 10 s is 52 kbit/s: slower than any network that can carry a stream, so it is an attack or a dead client."""
 
-EXAMPLE: Final = '{"url": "http://example.org/film.mp4"}'
 
-
-async def read_object(request: web.Request) -> dict[str, Any] | None:
+async def read_object(request: web.Request, *, example: str) -> dict[str, Any] | None:
     """The JSON object in the body, whatever its Content-Type; None when the body is empty.
 
-    Raises InvalidRequestError when it is anything else, and aiohttp's HTTP errors when it is too large (413), too
-    slow (408) or broken on the way (400).
+    `example` is a good body, to show to who sends another. Raises InvalidRequestError when it is anything else, and
+    aiohttp's HTTP errors when it is too large (413), too slow (408) or broken on the way (400).
     """
     body = await _read(request)
     try:
@@ -37,13 +35,13 @@ async def read_object(request: web.Request) -> dict[str, Any] | None:
         value = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _bad_body(f"The body is not JSON ({where}: {error.msg}). Send for example {EXAMPLE}.") from error
+        raise _bad_body(f"The body is not JSON ({where}: {error.msg}). Send for example {example}.") from error
     except RecursionError as error:
         raise _bad_body("The body is nested too deeply.") from error
     except ValueError as error:  # an integer of thousands of digits, or NaN
         raise _bad_body("The body holds a number that cannot be used.") from error
     if not isinstance(value, dict):
-        raise _bad_body(f"The body must be a JSON object, for example {EXAMPLE}.")
+        raise _bad_body(f"The body must be a JSON object, for example {example}.")
     return value
 
 

@@ -1,48 +1,36 @@
-"""What a caller may send: the bodies of the calls, forgiving in form (templates make strings of everything) and strict
-in meaning."""
+"""What a caller may send: the bodies of the calls, and the query parameter `wait`."""
 
 from __future__ import annotations
 
 import difflib
-import math
-import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
 
-from agent.api.body import EXAMPLE
+from agent.api.fields import (
+    SESSION_ID_LIMIT,
+    TEN_YEARS_S,
+    TITLE_LIMIT,
+    as_duration,
+    as_position,
+    as_quality,
+    as_session_id,
+    as_string,
+    as_switch,
+    as_text,
+    as_title,
+    as_volume,
+    parse_number,
+)
 from agent.errors import FieldError, InvalidRequestError
 from agent.types import Quality
 
-TEN_YEARS_S: Final = 3650 * 86400
-TITLE_LIMIT: Final = 200
 WAIT_LIMIT_S: Final = 60.0
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_TRUE: Final = frozenset({"true", "on", "yes", "1"})
-_FALSE: Final = frozenset({"false", "off", "no", "0"})
 _ERRORS_SHOWN: Final = 20
 _NAME_SHOWN: Final = 64
-
-
-def parse_number(value: object) -> float:
-    """A finite number from a JSON number or a string that holds one. Raises ValueError with what it must be."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        number = float(value)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-    else:
-        raise ValueError("must be a number")
-    if not math.isfinite(number):
-        raise ValueError("must be a number that is not so large")
-    return number
 
 
 def parse_wait(value: str) -> float:
@@ -57,69 +45,11 @@ def parse_wait(value: str) -> float:
     return wait_s
 
 
-def _number(value: object) -> float:
-    try:
-        return parse_number(value)
-    except ValueError as error:
-        raise _wrong(str(error)) from error
-
-
-def _duration(value: object) -> float:
-    number = _number(value)
-    if not 0 < number <= TEN_YEARS_S:
-        raise _wrong(f"must be more than 0 and at most {TEN_YEARS_S} seconds (ten years)")
-    return number
-
-
-def _volume(value: object) -> float:
-    number = _number(value)
-    if not 0.0 <= number <= 1.0:
-        raise _wrong("must be from 0.0 to 1.0; 0.5 is half")
-    return number
-
-
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, (int, str)):
-        word = str(value).strip().lower() if isinstance(value, str) or value in (0, 1) else ""
-        if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
-    raise _wrong("must be true or false")
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise _wrong("must be a string")
-    return value
-
-
-def _text(value: object) -> str:
-    text = _string(value).strip()
-    # Cs are halves of surrogate pairs: JSON can carry them, and no answer could be encoded with them.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        raise _wrong("must not contain control characters or line breaks")
-    return text
-
-
-def _title(value: object) -> str:
-    text = _text(value)
-    if len(text) > TITLE_LIMIT:
-        raise _wrong(f"must be at most {TITLE_LIMIT} characters")
-    return text
-
-
-def _quality(value: object) -> Quality:
-    try:
-        return Quality(_text(value).lower())
-    except ValueError as error:
-        raise _wrong(f"must be one of {', '.join(quality.value for quality in Quality)}") from error
-
-
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    EXAMPLE: ClassVar[str]
+    """A good body, for who sent another."""
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
@@ -131,7 +61,7 @@ class _Body(BaseModel):
         known = {name: value for name, value in given.items() if name in cls.model_fields}
         # Also an empty field is refused when it is unknown: it is a mistake in either case.
         unknown = (name for name in body if name not in cls.model_fields)
-        errors = [cls._unknown(name) for name in islice(unknown, _ERRORS_SHOWN)]
+        errors = cls._wrong_together(known) + [cls._unknown(name) for name in islice(unknown, _ERRORS_SHOWN)]
         try:
             parsed = cls.model_validate(known)
         except ValidationError as error:
@@ -142,47 +72,109 @@ class _Body(BaseModel):
         return parsed
 
     @classmethod
+    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
+        """What is wrong with the fields that were given as a whole."""
+        return []
+
+    @classmethod
     def _unknown(cls, name: str) -> FieldError:
         shown = name[:_NAME_SHOWN]
         close = difflib.get_close_matches(shown.lower(), cls.model_fields, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(cls.model_fields)}"
+        if close:
+            hint = f"did you mean {close[0]}?"
+        elif cls.model_fields:
+            hint = f"the fields are {', '.join(cls.model_fields)}"
+        else:
+            hint = "this call takes none"
         return FieldError(shown, f"is not a known field; {hint}")
 
     @classmethod
     def _wrong_field(cls, location: tuple[int | str, ...], kind: str, message: str) -> FieldError:
         field = str(location[0]) if location else ""
-        return FieldError(field, f"is required, for example {EXAMPLE}" if kind == "missing" else message)
+        return cls._missing(field) if kind == "missing" else FieldError(field, message)
+
+    @classmethod
+    def _missing(cls, field: str) -> FieldError:
+        return FieldError(field, f"is required, for example {cls.EXAMPLE}")
 
 
 class StartBody(_Body):
-    """The body of `POST /start`."""
+    """The body of `POST /start`: with `url` alone a new session, with `session_id` a change of that one."""
 
-    url: Annotated[str, BeforeValidator(_string)]
-    """What to play; whether it may be played is for the media policy to say."""
-    quality: Annotated[Quality | None, BeforeValidator(_quality)] = None
+    EXAMPLE = '{"url": "http://example.org/film.mp4"}'
+    FIXED: ClassVar = ("quality", "position", "loop", "interrupt")
+    """What a session keeps for its life."""
+
+    url: Annotated[str | None, BeforeValidator(as_string)] = None
+    """What to play; whether it may be played is for the media policy to say. None only with `session_id`."""
+    quality: Annotated[Quality | None, BeforeValidator(as_quality)] = None
     """None: as configured."""
-    duration: Annotated[float | None, BeforeValidator(_duration), Field(gt=0, le=TEN_YEARS_S)] = None
-    """Seconds from the first frame until it ends by itself; None: until it ends or is stopped."""
-    title: Annotated[str | None, BeforeValidator(_title), Field(max_length=TITLE_LIMIT)] = None
-    volume: Annotated[float, BeforeValidator(_volume), Field(ge=0, le=1)] = 1.0
-    muted: Annotated[bool, BeforeValidator(_switch)] = False
+    duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
+    """Seconds from the first frame (in a change: from now) until it ends by itself; None: until it ends or is
+    stopped (in a change: as it was)."""
+    title: Annotated[str | None, BeforeValidator(as_title), Field(max_length=TITLE_LIMIT)] = None
+    volume: Annotated[float | None, BeforeValidator(as_volume), Field(ge=0, le=1)] = None
+    """None: the volume of the device (in a change: as it was)."""
+    muted: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    """None: the mute of the device (in a change: as it was)."""
+    position: Annotated[float, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)] = 0.0
+    """Seconds into the media at which to begin."""
+    loop: Annotated[bool, BeforeValidator(as_switch)] = False
+    interrupt: Annotated[bool, BeforeValidator(as_switch)] = False
+    session_id: Annotated[str | None, BeforeValidator(as_session_id), Field(max_length=SESSION_ID_LIMIT)] = None
+    """The session to change; None: a new one."""
+
+    @classmethod
+    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
+        if "session_id" in given:
+            message = "cannot be changed: leave it out, or leave out session_id to start anew"
+            return [FieldError(name, message) for name in cls.FIXED if name in given]
+        return [] if "url" in given else [cls._missing("url")]
 
 
 class StopBody(_Body):
     """The body of `POST /stop`; no body at all is the same as an empty one."""
 
-    session_id: Annotated[str | None, BeforeValidator(_text)] = None
+    EXAMPLE = '{"all": true}'
+
+    session_id: Annotated[str | None, BeforeValidator(as_text)] = None
     """Which one to end; None: what is on."""
-    all: Annotated[bool, BeforeValidator(_switch)] = False
+    all: Annotated[bool, BeforeValidator(as_switch)] = False
+    """Also everything that waits."""
+
+
+class NoBody(_Body):
+    """The body of `POST /pause` and `POST /resume`: none, or an empty object."""
+
+    EXAMPLE = "{}"
+
+
+class SeekBody(_Body):
+    """The body of `POST /seek`."""
+
+    EXAMPLE = '{"position": 90}'
+
+    position: Annotated[float, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)]
+    """Seconds into the media."""
+
+
+class VolumeBody(_Body):
+    """The body of `POST /volume`: at least one of its fields."""
+
+    EXAMPLE = '{"volume_level": 0.5}'
+
+    volume_level: Annotated[float | None, BeforeValidator(as_volume), Field(ge=0, le=1)] = None
+    """None: as it was."""
+    muted: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    """None: as it was."""
+
+    @classmethod
+    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
+        return [] if given else [FieldError("volume_level", f"or muted is required, for example {cls.EXAMPLE}")]
 
 
 def _left_out(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _wrong(message: str) -> PydanticCustomError:
-    # The message holds no braces: pydantic would take them for a template.
-    return PydanticCustomError("wrong_value", message)
 
 
 def _invalid(errors: list[FieldError]) -> InvalidRequestError:

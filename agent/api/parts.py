@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import DeviceInfo, Quality, SessionId, SessionSnapshot, StartRequest, TrackerSnapshot
+from agent.types import DeviceInfo, Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, TrackerSnapshot
 
 
 class Settings(Protocol):
@@ -24,21 +24,55 @@ class Settings(Protocol):
         """Names beside the box's own that a `Host` header may carry."""
 
 
+class Volume(Protocol):
+    """How loud the device is."""
+
+    @property
+    def level(self) -> float:
+        """0.0-1.0."""
+
+    @property
+    def muted(self) -> bool: ...
+
+
 class Tracker(Protocol):
     """Who owns what is on."""
 
     def start(self, request: StartRequest) -> SessionId:
         """Accept a start, at once. Raises PlayerUnavailableError."""
 
+    def change(self, session_id: SessionId, change: SessionChange) -> SessionSnapshot:
+        """Change a session without touching its picture.
+
+        Raises SessionNotFoundError, and InvalidTransitionError for another url.
+        """
+
     async def first_frame(self, session_id: SessionId, timeout_s: float) -> SessionSnapshot | None:
         """The session at its first frame; None when the time is over.
 
         Raises MediaError, PlayerTimeoutError or PlayerUnavailableError when it failed, ReplacedError when a newer
-        start took its place, InvalidTransitionError when it was stopped before.
+        start took its place, InvalidTransitionError when it was stopped before, SessionNotFoundError.
         """
 
-    async def stop(self, session_id: SessionId | None = None) -> tuple[SessionSnapshot, ...]:
-        """End one session, or what is on; answers with what it ended."""
+    async def stop(
+        self, session_id: SessionId | None = None, *, everything: bool = False
+    ) -> tuple[SessionSnapshot, ...]:
+        """End one session, or what is on, or everything; answers with what it ended."""
+
+    async def pause(self, on: bool) -> SessionSnapshot:
+        """Pause what is on, or let it go on.
+
+        Raises InvalidTransitionError, PlayerTimeoutError, PlayerUnavailableError.
+        """
+
+    async def seek(self, position: float) -> SessionSnapshot:
+        """Go on at `position` seconds; its snapshot may still tell the position before. Raises as `pause` does."""
+
+    async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
+        """Set the volume of the device; None leaves it as it is. Raises PlayerTimeoutError, PlayerUnavailableError."""
+
+    @property
+    def volume(self) -> Volume: ...
 
     def snapshot(self) -> TrackerSnapshot: ...
 
@@ -61,4 +95,4 @@ DEFAULT_QUALITY: Final = web.AppKey[Quality]("default_quality")
 REQUEST_ID: Final = web.RequestKey[str]("request_id")
 """The id of a request, ours or the caller's."""
 SESSION_ID: Final = web.RequestKey[SessionId]("session_id")
-"""The session that it started; its problems and its log line name it."""
+"""The session that it started or is about; its problems and its log line name it."""

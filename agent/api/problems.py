@@ -58,7 +58,7 @@ def problem(
 ) -> web.Response:
     """An error answer. `status` is given only where HTTP itself has a finer word than the code's own status.
 
-    It names the session when the request has started one, so a caller who waits knows which start failed.
+    It names the session that the request has started or changed, so a caller who waits knows which start failed.
     """
     status = HTTP_STATUS[code] if status is None else status
     body: dict[str, Any] = {

@@ -19,7 +19,8 @@ SNAPSHOT_TIMEOUT_S: Final = 10.0
 
 async def status(request: web.Request) -> web.Response:
     """`GET /status`: what is on."""
-    answer = StatusAnswer.of(request.app[TRACKER].snapshot(), request.app[DEVICE])
+    tracker = request.app[TRACKER]
+    answer = StatusAnswer.of(tracker.snapshot(), request.app[DEVICE], tracker.volume)
     return json_answer(answer.model_dump_json())
 
 

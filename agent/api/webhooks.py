@@ -1,4 +1,4 @@
-"""The calls that home automation makes: start a stream, stop it."""
+"""The calls that home automation makes: start a stream, change it, stop it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from typing import Final
 from aiohttp import web
 
 from agent.api.answers import Started, Stopped
-from agent.api.body import EXAMPLE, read_object, single_parameters
+from agent.api.body import read_object, single_parameters
 from agent.api.models import StartBody, StopBody, parse_wait
 from agent.api.negotiate import json_answer
 from agent.api.parts import DEFAULT_QUALITY, POLICY, SESSION_ID, TRACKER, Policy
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import SessionId, StartRequest
+from agent.types import Quality, SessionChange, SessionId, StartRequest
 
 FILE_CHECK_TIMEOUT_S: Final = 5.0
 """A disk that sleeps spins up within this time; a network share that is gone never answers."""
 
 
 async def start(request: web.Request) -> web.Response:
-    """`POST /start`: answers when the start is accepted, or with `?wait=<seconds>` at its first frame.
+    """`POST /start`: answers when the start or the change is accepted, or with `?wait=<seconds>` at the first frame.
 
     A caller that waits and hangs up changes nothing: the session belongs to the tracker.
     """
     parameters = single_parameters(request, known=("wait",))
     wait_s = parse_wait(parameters["wait"]) if "wait" in parameters else None
-    wish = await _start_request(request)
+    wish = await _start_body(request)
+    url = None if wish.url is None else await _checked(wish.url, request.app[POLICY])
     tracker = request.app[TRACKER]
-    session_id = request[SESSION_ID] = tracker.start(wish)
+    if wish.session_id is not None:
+        session_id = tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
+    else:
+        assert url is not None, "a body without session_id has a url"
+        session_id = tracker.start(_start(wish, url, default_quality=request.app[DEFAULT_QUALITY]))
+    request[SESSION_ID] = session_id
     if wait_s is None:
         return _started(Started(status="success", session_id=session_id))
     snapshot = await tracker.first_frame(session_id, wait_s)
@@ -41,13 +47,12 @@ async def stop(request: web.Request) -> web.Response:
     """`POST /stop`: 200 also when nothing was on, because what the caller wants is so."""
     # `POST /stop?session_id=...` would otherwise end another session than the one that is meant.
     single_parameters(request, known=())
-    wish = StopBody.parse(await read_object(request) or {})
+    wish = StopBody.parse(await read_object(request, example=StopBody.EXAMPLE) or {})
     if wish.session_id is not None and wish.all:
         message = "cannot be given together with all"
         raise InvalidRequestError(f"session_id {message}.", (FieldError("session_id", message),))
-    # As long as nothing can be interrupted, everything is what is on and what is being prepared.
     session_id = None if wish.session_id is None else SessionId(wish.session_id)
-    ended = await request.app[TRACKER].stop(session_id)
+    ended = await request.app[TRACKER].stop(session_id, everything=wish.all)
     if ended:
         message = "Stream stopped"
     elif session_id is None:
@@ -57,20 +62,31 @@ async def stop(request: web.Request) -> web.Response:
     return json_answer(Stopped(message=message).model_dump_json())
 
 
-async def _start_request(request: web.Request) -> StartRequest:
-    body = await read_object(request)
+async def _start_body(request: web.Request) -> StartBody:
+    example = StartBody.EXAMPLE
+    body = await read_object(request, example=example)
     if body is None:
-        message = f"The body is empty. Send what to play, for example {EXAMPLE}."
-        raise InvalidRequestError(message, (FieldError("url", f"is required, for example {EXAMPLE}"),))
-    wish = StartBody.parse(body)
+        message = f"The body is empty. Send what to play, for example {example}."
+        raise InvalidRequestError(message, (FieldError("url", f"is required, for example {example}"),))
+    return StartBody.parse(body)
+
+
+def _start(wish: StartBody, url: str, *, default_quality: Quality) -> StartRequest:
     return StartRequest(
-        url=await _checked(wish.url, request.app[POLICY]),
-        quality=request.app[DEFAULT_QUALITY] if wish.quality is None else wish.quality,
+        url=url,
+        quality=default_quality if wish.quality is None else wish.quality,
         duration=wish.duration,
         title=wish.title,
         volume=wish.volume,
         muted=wish.muted,
+        interrupt=wish.interrupt,
+        position=wish.position,
+        loop=wish.loop,
     )
+
+
+def _change(wish: StartBody, url: str | None) -> SessionChange:
+    return SessionChange(url=url, duration=wish.duration, title=wish.title, volume=wish.volume, muted=wish.muted)
 
 
 async def _checked(url: str, policy: Policy) -> str:

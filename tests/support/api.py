@@ -1,4 +1,4 @@
-"""A served API with scripted rooms behind it: a tracker, a stage and a player source that can be told to fail."""
+"""A served API: with scripted rooms behind it that can be told to fail, or with the real tracker."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from uuid import uuid4
 from aiohttp import ClientSession, web
 
 from agent.api.app import create_app
+from agent.api.parts import Tracker
 from agent.api.server import ApiRunner
 from agent.config import ApiSettings
 from agent.errors import PlayerUnavailableError
-from agent.player.base import Player
-from agent.stage.base import ImageFormat, Window
+from agent.playback import Limits
+from agent.player.base import Player, PlayerSource
+from agent.stage.base import ImageFormat, Stage, Window
+from agent.tracker import StreamTracker, Volume
 from agent.types import (
+    Capability,
     DeviceInfo,
     DisplayHealth,
     PlayerHealth,
     PlayerState,
     Quality,
+    SessionChange,
     SessionId,
     SessionSnapshot,
     SessionState,
     StartRequest,
     TrackerSnapshot,
 )
-from agent.urls import MediaPolicy
+from agent.urls import MediaPolicy, redact
+from tests.support.fakes import FakePlayers, FakeStage
 
 
 @dataclass
@@ -37,10 +43,16 @@ class ScriptedTracker:
     """Accepts starts and remembers them; the test decides when a first frame comes and what `state` is."""
 
     refusal: Exception | None = None
-    """Raised by `start`."""
+    """Raised by everything that asks it to do something."""
     state: TrackerSnapshot = field(default_factory=TrackerSnapshot)
     requests: list[StartRequest] = field(default_factory=list)
+    changes: list[tuple[SessionId, SessionChange]] = field(default_factory=list)
     stops: list[SessionId | None] = field(default_factory=list)
+    """One for each stop; see `everything`."""
+    everything: list[bool] = field(default_factory=list)
+    controls: list[tuple[object, ...]] = field(default_factory=list)
+    """Name and arguments of each pause, seek and set_volume."""
+    volume: Volume = field(default_factory=Volume)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody waits for a first frame."""
     waited: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +67,12 @@ class ScriptedTracker:
         self.state = TrackerSnapshot(stream=session, on_screen=self.state.on_screen, last=self.state.last)
         return session.session_id
 
+    def change(self, session_id: SessionId, change: SessionChange) -> SessionSnapshot:
+        if self.refusal is not None:
+            raise self.refusal
+        self.changes.append((session_id, change))
+        return session_snapshot(session_id=session_id)
+
     async def first_frame(self, session_id: SessionId, timeout_s: float) -> SessionSnapshot | None:
         self.waiting.set()
         try:
@@ -65,13 +83,35 @@ class ScriptedTracker:
         self.waited.set()
         return snapshot
 
-    async def stop(self, session_id: SessionId | None = None) -> tuple[SessionSnapshot, ...]:
+    async def stop(
+        self, session_id: SessionId | None = None, *, everything: bool = False
+    ) -> tuple[SessionSnapshot, ...]:
         self.stops.append(session_id)
+        self.everything.append(everything)
         stream = self.state.stream
         if stream is None or session_id not in (None, stream.session_id):
             return ()
         self.state = TrackerSnapshot(last=stream)
         return (stream,)
+
+    async def pause(self, on: bool) -> SessionSnapshot:
+        return self._controlled("pause", on)
+
+    async def seek(self, position: float) -> SessionSnapshot:
+        return self._controlled("seek", position)
+
+    async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
+        if self.refusal is not None:
+            raise self.refusal
+        self.controls.append(("set_volume", level, muted))
+        return self.volume
+
+    def _controlled(self, *control: object) -> SessionSnapshot:
+        if self.refusal is not None:
+            raise self.refusal
+        self.controls.append(control)
+        assert self.state.stream is not None, "the test puts something on"
+        return self.state.stream
 
     def snapshot(self) -> TrackerSnapshot:
         return self.state
@@ -109,15 +149,12 @@ class ScriptedPlayers:
 
 
 @dataclass
-class Served:
-    """The API on a real socket, a client for it, and what is behind it."""
+class Client:
+    """The API on a real socket, and a client for it."""
 
     client: ClientSession
     host: str
     port: int
-    tracker: ScriptedTracker
-    stage: ScriptedStage
-    players: ScriptedPlayers
 
     async def raw(self, data: bytes, *, finish: bool = False) -> bytes:
         """Send bytes as they are and give back all that comes until the server closes, 5 s at most."""
@@ -132,10 +169,60 @@ class Served:
             writer.close()
 
 
+@dataclass
+class Served(Client):
+    """Behind it are scripted rooms."""
+
+    tracker: ScriptedTracker
+    stage: ScriptedStage
+    players: ScriptedPlayers
+
+
+@dataclass
+class Tracked(Client):
+    """Behind it is the real tracker, with players and a stage that obey at once: the host of a URL says what its
+    stream does, see `tests.support.fakes`."""
+
+    tracker: StreamTracker
+    stage: FakeStage
+    players: FakePlayers
+
+
 @asynccontextmanager
 async def served(*, host: str = "127.0.0.1", settings: ApiSettings | None = None) -> AsyncIterator[Served]:
-    """Serve the API on a free port of `host`; its client calls it there."""
+    """Serve the API with scripted rooms on a free port of `host`; its client calls it there."""
     tracker, stage, players = ScriptedTracker(), ScriptedStage(), ScriptedPlayers()
+    try:
+        async with _client(tracker, stage, players, host=host, settings=settings) as (client, port):
+            yield Served(client, host, port, tracker, stage, players)
+    finally:
+        tracker.outcome.cancel()
+
+
+@asynccontextmanager
+async def tracked() -> AsyncIterator[Tracked]:
+    """Serve the API with the real tracker; at the end everything is stopped."""
+    players = FakePlayers()
+    stage = FakeStage(players)
+    tracker = StreamTracker(
+        players=players, stage=stage, limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact, seed=7
+    )
+    try:
+        async with _client(tracker, stage, players) as (client, port):
+            yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
+    finally:
+        await tracker.close()
+
+
+@asynccontextmanager
+async def _client(
+    tracker: Tracker,
+    stage: Stage,
+    players: PlayerSource,
+    *,
+    host: str = "127.0.0.1",
+    settings: ApiSettings | None = None,
+) -> AsyncIterator[tuple[ClientSession, int]]:
     app = create_app(
         settings=settings or ApiSettings(),
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
@@ -151,9 +238,8 @@ async def served(*, host: str = "127.0.0.1", settings: ApiSettings | None = None
         await web.TCPSite(runner, host, 0).start()
         port = runner.addresses[0][1]
         async with ClientSession(f"http://{host}:{port}") as client:
-            yield Served(client, host, port, tracker, stage, players)
+            yield client, port
     finally:
-        tracker.outcome.cancel()
         await runner.cleanup()
 
 
@@ -169,5 +255,6 @@ def session_snapshot(**changes: object) -> SessionSnapshot:
         started_at=datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC),
         volume_level=1.0,
         muted=False,
+        capabilities=dict.fromkeys(("pause", "seek", "volume_set", "snapshot"), Capability.UNAVAILABLE),
     )
     return replace(session, **changes)  # type: ignore[arg-type]

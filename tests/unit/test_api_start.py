@@ -20,7 +20,7 @@ from agent.errors import (
     PlayerUnavailableError,
     ReplacedError,
 )
-from agent.types import ErrorCode, Quality, StartRequest
+from agent.types import ErrorCode, Quality, StartRequest, TrackerSnapshot
 from agent.urls import MediaPolicy
 from tests.support.api import Served, served, session_snapshot
 
@@ -42,11 +42,12 @@ async def start(api: Served, body: object, *, query: str = "", status: int = 200
 
 
 async def test_answers_as_soon_as_it_is_accepted(api: Served) -> None:
-    """A start answers with a new session id without waiting for media, and plays with the configured defaults."""
+    """A start answers with a new session id without waiting for media, and plays with the configured defaults; the
+    volume and mute that it does not name are left to the device."""
     answer = await start(api, {"url": URL})
     assert answer == {"status": "success", "session_id": answer["session_id"]}
     assert UUID(str(answer["session_id"]))
-    assert api.tracker.requests == [StartRequest(url=URL, quality=Quality.HD)]
+    assert api.tracker.requests == [StartRequest(url=URL, quality=Quality.HD, volume=None, muted=None)]
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", "text/plain", "image/png; charset=utf-16", ""])
@@ -60,24 +61,39 @@ async def test_content_type_does_not_matter(api: Served, content_type: str) -> N
 async def test_takes_every_field(api: Served) -> None:
     """All fields reach the tracker."""
     body = {"url": URL, "quality": "1080p", "duration": 30, "title": "Door", "volume": 0.5, "muted": True}
-    await start(api, body)
+    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True})
     assert api.tracker.requests == [
-        StartRequest(url=URL, quality=Quality.FULL_HD, duration=30.0, title="Door", volume=0.5, muted=True)
+        StartRequest(
+            url=URL,
+            quality=Quality.FULL_HD,
+            duration=30.0,
+            title="Door",
+            volume=0.5,
+            muted=True,
+            interrupt=True,
+            position=90.5,
+            loop=True,
+        )
     ]
 
 
 async def test_takes_what_templates_make(api: Served) -> None:
     """Numbers and switches that arrive as strings are understood."""
-    await start(api, {"url": URL, "quality": " Low-Latency ", "duration": "5", "volume": " 0.5 ", "muted": "on"})
+    body = {"url": URL, "quality": " Low-Latency ", "duration": "5", "volume": " 0.5 ", "muted": "on"}
+    await start(api, body | {"interrupt": "True", "position": "-0", "loop": "off"})
     assert api.tracker.requests == [
-        StartRequest(url=URL, quality=Quality.LOW_LATENCY, duration=5.0, volume=0.5, muted=True)
+        StartRequest(
+            url=URL, quality=Quality.LOW_LATENCY, duration=5.0, volume=0.5, muted=True, interrupt=True, loop=False
+        )
     ]
+    assert str(api.tracker.requests[0].position) == "0.0"
 
 
 @pytest.mark.parametrize("empty", ["", "  ", None])
 async def test_an_empty_field_counts_as_left_out(api: Served, empty: object) -> None:
     """Optional fields that are an empty string or null are the same as absent."""
-    await start(api, {"url": URL, "quality": empty, "duration": empty, "title": empty, "volume": empty, "muted": empty})
+    optional = ("quality", "duration", "title", "volume", "muted", "interrupt", "position", "loop", "session_id")
+    await start(api, {"url": URL} | dict.fromkeys(optional, empty))
     assert api.tracker.requests == [StartRequest(url=URL, quality=Quality.HD)]
 
 
@@ -121,10 +137,13 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": URL, "volume": -0.1}, "volume"),
         ({"url": URL, "muted": "maybe"}, "muted"),
         ({"url": URL, "muted": 2}, "muted"),
-        ({"url": URL, "interrupt": True}, "interrupt"),
-        ({"url": URL, "position": 5}, "position"),
-        ({"url": URL, "loop": True}, "loop"),
-        ({"url": URL, "session_id": ""}, "session_id"),
+        ({"url": URL, "interrupt": "perhaps"}, "interrupt"),
+        ({"url": URL, "interrupt": 5}, "interrupt"),
+        ({"url": URL, "position": -0.5}, "position"),
+        ({"url": URL, "position": "1:30"}, "position"),
+        ({"url": URL, "position": 3651 * 86400}, "position"),
+        ({"url": URL, "position": False}, "position"),
+        ({"url": URL, "loop": []}, "loop"),
         ({"url": URL, "\ud800": 1}, "\ud800"),
         (b'{"url": "http://nas/x", "volume": NaN}', ""),
         (b'{"url": "http://nas/x", "volume": 1e999}', "volume"),
@@ -282,7 +301,23 @@ json_values = st.recursive(
     ),
     max_leaves=8,
 )
-names = st.sampled_from(["url", "quality", "duration", "title", "volume", "muted", "session_id", "all", "URL"])
+names = st.sampled_from(
+    [
+        "url",
+        "quality",
+        "duration",
+        "title",
+        "volume",
+        "muted",
+        "interrupt",
+        "position",
+        "loop",
+        "session_id",
+        "all",
+        "volume_level",
+        "URL",
+    ]
+)
 urls = st.sampled_from([URL, "rtsp://u:p@cam/1", "file:///x", "http://[::1", "http://\ud800/", "udp://@:99999"])
 bodies = st.one_of(
     st.binary(max_size=200),
@@ -293,10 +328,11 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(body=bodies, path=st.sampled_from(["/start", "/stop"]))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=bodies, path=st.sampled_from(["/start", "/stop", "/pause", "/resume", "/seek", "/volume"]))
 async def test_no_body_is_ever_our_mistake(api: Served, body: bytes, path: str) -> None:
-    """Whatever is sent to /start and /stop, the answer is JSON and says success or names the caller's mistake."""
+    """Whatever is sent to any call, the answer is JSON and says success or names the caller's mistake."""
+    api.tracker.state = TrackerSnapshot(stream=session_snapshot())
     async with api.client.post(path, data=body) as answer:
         text = await answer.text()
         assert answer.status in (200, 422), (body, text)

@@ -27,7 +27,7 @@ async def test_stops_what_is_on(api: Served, body: bytes) -> None:
     """Without an id, and without any body, it ends what is on."""
     api.tracker.state = TrackerSnapshot(stream=session_snapshot())
     assert await stop(api, body) == {"status": "success", "message": "Stream stopped"}
-    assert api.tracker.stops == [None]
+    assert (api.tracker.stops, api.tracker.everything) == ([None], [False])
 
 
 async def test_nothing_on_is_a_success(api: Served) -> None:
@@ -37,16 +37,17 @@ async def test_nothing_on_is_a_success(api: Served) -> None:
 
 @pytest.mark.parametrize("everything", [b"true", b'"yes"', b"1"])
 async def test_all_ends_everything(api: Served, everything: bytes) -> None:
-    """`all` ends everything, also when a template made a string of it."""
+    """`all` ends everything, what waits included, also when a template made a string of it."""
     api.tracker.state = TrackerSnapshot(stream=session_snapshot())
     assert (await stop(api, b'{"all": ' + everything + b"}"))["message"] == "Stream stopped"
+    assert (api.tracker.stops, api.tracker.everything) == ([None], [True])
 
 
 async def test_stops_one_by_its_id(api: Served) -> None:
     """With an id it ends that one; an id that is not there is a success that says so and ends nothing."""
     session = session_snapshot()
     api.tracker.state = TrackerSnapshot(stream=session)
-    other = await stop(api, b'{"session_id": "another"}')
+    other = await stop(api, b'{"session_id": "another", "all": false}')
     assert other["status"] == "success"
     assert "session_id" in str(other["message"])
     assert api.tracker.state.stream is session

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agent.stage.base import ImageFormat
+from agent.tracker import Volume
 from agent.types import (
+    Capability,
     DisplayHealth,
     EndReason,
     ErrorCode,
@@ -46,6 +48,7 @@ async def test_status_when_idle(api: Served) -> None:
         "on_screen": None,
         "interrupted": [],
         "last": None,
+        "volume": {"volume_level": 1.0, "muted": False},
         "device": {"id": "4f0c", "name": "Living Room", "version": "0.1.0"},
     }
 
@@ -69,6 +72,12 @@ async def test_status_of_a_film(api: Served) -> None:
         engine="vlc",
         hardware_decoding="vaapi",
         volume_level=0.5,
+        capabilities={
+            "pause": Capability.AVAILABLE,
+            "seek": Capability.UNSUPPORTED,
+            "volume_set": Capability.AVAILABLE,
+            "snapshot": Capability.UNAVAILABLE,
+        },
     )
     api.tracker.state = TrackerSnapshot(stream=film, on_screen=film)
     answer = await get(api, "/status")
@@ -90,6 +99,14 @@ async def test_status_of_a_film(api: Served) -> None:
         "expires_at": "2026-01-02T03:04:06.000Z",
         "frames_displayed": 250,
         "attempt": 1,
+        "retry_at": None,
+        "error": None,
+        "capabilities": {
+            "pause": "available",
+            "seek": "unsupported",
+            "volume_set": "available",
+            "snapshot": "unavailable",
+        },
         "volume_level": 0.5,
         "muted": False,
         "media_type": "video",
@@ -108,6 +125,37 @@ async def test_status_while_a_switch_is_prepared(api: Served) -> None:
     assert answer["on_screen"] == old.session_id
     assert [waiting["session_id"] for waiting in answer["interrupted"]] == [old.session_id]  # type: ignore[attr-defined]
     assert (await get(api, "/health"))["active_streams"] == 2
+
+
+async def test_status_of_a_stream_that_is_tried_again(api: Served) -> None:
+    """While a stream is taken up again, the status tells which try it is, what failed last and when the next begins."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    error = Failure(ErrorCode.MEDIA_NETWORK, "cam.local does not answer.")
+    camera = session_snapshot(state=PlayerState.BUFFERING, attempt=3, retry_at=moment, error=error)
+    api.tracker.state = TrackerSnapshot(stream=camera, on_screen=camera)
+    stream = (await get(api, "/status"))["stream"]
+    assert isinstance(stream, dict)
+    assert (stream["state"], stream["attempt"], stream["retry_at"]) == ("buffering", 3, "2026-01-02T00:00:00.000Z")
+    assert stream["error"] == {"code": "media_network", "message": "cam.local does not answer."}
+
+
+async def test_status_lists_what_waits(api: Served) -> None:
+    """What was interrupted is told as fully as what is on, the next to come back first."""
+    bell, film, radio = session_snapshot(), session_snapshot(position=61.5), session_snapshot()
+    api.tracker.state = TrackerSnapshot(stream=bell, on_screen=bell, interrupted=(film, radio))
+    answer = await get(api, "/status")
+    waiting, stream = answer["interrupted"], answer["stream"]
+    assert isinstance(waiting, list)
+    assert isinstance(stream, dict)
+    assert [one["session_id"] for one in waiting] == [film.session_id, radio.session_id]
+    assert waiting[0]["position"] == 61.5
+    assert waiting[0].keys() == stream.keys()
+
+
+async def test_status_tells_the_volume_of_the_device(api: Served) -> None:
+    """The volume of the device is told also when nothing is on."""
+    api.tracker.volume = Volume(0.3333333, muted=True)
+    assert (await get(api, "/status"))["volume"] == {"volume_level": 0.333, "muted": True}
 
 
 async def test_status_tells_how_the_last_one_ended(api: Served) -> None:

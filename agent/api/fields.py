@@ -1,0 +1,127 @@
+"""How one value of a body is read: forgiving in form, because templates make strings of everything, and strict in
+meaning. Each `as_` raises PydanticCustomError with what the value must be, and never repeats the value."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from typing import Final
+
+from pydantic_core import PydanticCustomError
+
+from agent.types import Quality
+
+TEN_YEARS_S: Final = 3650 * 86400
+TITLE_LIMIT: Final = 200
+SESSION_ID_LIMIT: Final = 64
+"""Characters. Ours have 36; what is longer is something else, and is not to be repeated in an answer."""
+
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TRUE: Final = frozenset({"true", "on", "yes", "1"})
+_FALSE: Final = frozenset({"false", "off", "no", "0"})
+
+
+def parse_number(value: object) -> float:
+    """A finite number from a JSON number or a string that holds one. Raises ValueError with what it must be."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        number = float(value)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    else:
+        raise ValueError("must be a number")
+    if not math.isfinite(number):
+        raise ValueError("must be a number that is not so large")
+    return number
+
+
+def as_duration(value: object) -> float:
+    """Seconds: more than 0, at most ten years."""
+    seconds = _number(value)
+    if not 0 < seconds <= TEN_YEARS_S:
+        raise _wrong(f"must be more than 0 and at most {TEN_YEARS_S} seconds (ten years)")
+    return seconds
+
+
+def as_position(value: object) -> float:
+    """Seconds into the media: from 0 to ten years."""
+    seconds = _number(value)
+    if not 0 <= seconds <= TEN_YEARS_S:
+        raise _wrong(f"must be from 0 to {TEN_YEARS_S} seconds (ten years)")
+    return abs(seconds)  # there is a -0.0
+
+
+def as_volume(value: object) -> float:
+    """0.0-1.0."""
+    level = _number(value)
+    if not 0.0 <= level <= 1.0:
+        raise _wrong("must be from 0.0 to 1.0; 0.5 is half")
+    return abs(level)  # there is a -0.0
+
+
+def as_switch(value: object) -> bool:
+    """True or false, or the words and numbers that templates make of them."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, str)):
+        word = str(value).strip().lower() if isinstance(value, str) or value in (0, 1) else ""
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+    raise _wrong("must be true or false")
+
+
+def as_string(value: object) -> str:
+    """A string as it is."""
+    if not isinstance(value, str):
+        raise _wrong("must be a string")
+    return value
+
+
+def as_text(value: object) -> str:
+    """A string of one line, without blanks around it."""
+    text = as_string(value).strip()
+    # Cs are halves of surrogate pairs: JSON can carry them, and no answer could be encoded with them.
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise _wrong("must not contain control characters or line breaks")
+    return text
+
+
+def as_title(value: object) -> str:
+    """A text of at most TITLE_LIMIT characters."""
+    text = as_text(value)
+    if len(text) > TITLE_LIMIT:
+        raise _wrong(f"must be at most {TITLE_LIMIT} characters")
+    return text
+
+
+def as_session_id(value: object) -> str:
+    """A text that may be the id of a session; whether there is one is for the tracker to say."""
+    text = as_text(value)
+    if len(text) > SESSION_ID_LIMIT:
+        raise _wrong("must be a session_id as /start and /status tell it; this is too long for one")
+    return text
+
+
+def as_quality(value: object) -> Quality:
+    """One of the qualities, in upper or lower case."""
+    try:
+        return Quality(as_text(value).lower())
+    except ValueError as error:
+        raise _wrong(f"must be one of {', '.join(quality.value for quality in Quality)}") from error
+
+
+def _number(value: object) -> float:
+    try:
+        return parse_number(value)
+    except ValueError as error:
+        raise _wrong(str(error)) from error
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    # The message holds no braces: pydantic would take them for a template.
+    return PydanticCustomError("wrong_value", message)
