@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.errors import InvalidTransitionError
 from agent.motion import Motion
-from agent.player.base import Opened, Player
+from agent.player.base import Opened, Player, Progress
 from agent.types import (
     Capability,
     EndReason,
@@ -72,6 +72,10 @@ class Session:
         self._ended_utc: datetime | None = None
         self._first_frame_at: float | None = None
         self._player: Player | None = None
+        self._engine: str | None = None
+        self._progress = Progress()
+        """The last report of the player before this one."""
+        self._pictures_before = 0
         self._opened: Opened | None = None
         self._motion: Motion | None = None
         self._position = request.position
@@ -91,7 +95,7 @@ class Session:
 
     @property
     def stream_type(self) -> StreamType | None:
-        return self._player.progress.stream_type if self._player else None
+        return (self._player.progress if self._player else self._progress).stream_type
 
     @property
     def has_played(self) -> bool:
@@ -153,7 +157,7 @@ class Session:
 
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
-        self._player = player
+        self._player, self._engine = player, player.engine
         self._motion = None
 
     def opened(self, opened: Opened) -> None:
@@ -176,6 +180,9 @@ class Session:
     def lets_go(self) -> None:
         """Its player is about to be ended: remember where it was."""
         self._keep_position()
+        if self._player is not None:
+            self._progress = self._player.progress
+            self._pictures_before += self._progress.pictures
         self._player = self._motion = None
 
     def failed_for_now(self, trouble: Failure, *, retry_in_s: float) -> None:
@@ -213,8 +220,8 @@ class Session:
     def snapshot(self) -> SessionSnapshot:
         self.observe()
         player, first = self._player, self._first_frame_at
-        progress = player.progress if player else None
-        position = progress.position if progress and self._motion else self._position or None
+        progress = player.progress if player else self._progress
+        position = progress.position if self._motion else self._position or None
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,
@@ -228,14 +235,14 @@ class Session:
             first_frame_at=None if first is None else self._utc(first),
             time_to_first_frame=None if first is None else first - self._accepted_at,
             position=position,
-            position_updated_at=None if position is None else self._utc(progress.at if progress else self._now()),
-            duration=progress.duration if progress else None,
+            position_updated_at=None if position is None else self._utc(progress.at if self._motion else self._now()),
+            duration=progress.duration,
             expires_at=None if self.deadline is None else self._utc(self.deadline),
-            frames_displayed=progress.pictures if progress else 0,
+            frames_displayed=self._pictures_before + (progress.pictures if player else 0),
             media_type=self.media_type,
-            stream_type=progress.stream_type if progress else None,
-            engine=player.engine if player else None,
-            hardware_decoding=progress.hardware_decoding if progress else None,
+            stream_type=progress.stream_type,
+            engine=self._engine,
+            hardware_decoding=progress.hardware_decoding,
             attempt=self.attempt,
             retry_at=None if self._retry_at is None else self._utc(self._retry_at),
             ended_at=self._ended_utc,

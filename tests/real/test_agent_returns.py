@@ -94,7 +94,7 @@ def test_a_film_that_breaks_off_resumes_at_its_position(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:
     """A server that goes away in the middle of a film: it is taken up again at its position, and plays to its end."""
-    session = agent.start(media_server.url("/film/red.mp4?rate=150000"))["session_id"]
+    session = agent.start(media_server.url("/film/red.mp4?rate=15000"))["session_id"]
     agent.wait_until(lambda: (agent.status()["stream"]["position"] or 0) > 2, 10, "it is 2 s in")
     media_server.behave("/film", Behaviour(then=Then.RESET, after_bytes=0))
     agent.wait_until(lambda: (agent.status()["stream"] or {"attempt": 9})["attempt"] > 1, 20, "it broke")
