@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from agent.errors import AgentError, MediaError
+from agent.errors import AgentError, MediaError, PlaylistError
 from agent.playback import Playback, first_of
 from agent.session import Session
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
@@ -27,6 +27,9 @@ RETRY_BASE_S = 0.25
 
 MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
+
+CHECK_TIMEOUT_S = 5.0
+"""For one entry of a playlist; a disk that sleeps spins up within this time."""
 
 _PASSING = {
     ErrorCode.MEDIA_NETWORK,
@@ -56,13 +59,22 @@ class Retry:
 
 
 class Cast:
-    """Runs one session until it ends. The tracker suspends, resumes and ends it."""
+    """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
+    pass; each entry of a playlist must, too."""
 
-    def __init__(self, session: Session, *, make_playback: Callable[[Session], Playback], retry: Retry) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        make_playback: Callable[[Session], Playback],
+        retry: Retry,
+        check: Callable[[str], str],
+    ) -> None:
         self.session = session
         self.playback: Playback | None = None
         self._make_playback = make_playback
         self._retry = retry
+        self._check = check
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
@@ -122,15 +134,33 @@ class Cast:
             self.playback = playback = self._make_playback(session)
             try:
                 await first_of(playback.perform(), self._wait_suspended())
-                if not self._suspended.is_set() and self._has_finished(playback):
-                    if not session.request.loop:
-                        return
-                    session.begins_again()
+                if not self._suspended.is_set() and self._has_finished(playback) and not session.goes_on():
+                    return
+            except PlaylistError as e:
+                await self._read_playlist(e)
             except AgentError as e:
                 if not self._suspended.is_set():
                     await self._pause_before_retry(e)
             finally:
                 self.playback = None
+
+    async def _read_playlist(self, error: PlaylistError) -> None:
+        """Play what the list holds, as far as each entry may be played. Raises MediaError when none may."""
+        allowed, refusal = [], ""
+        for entry in error.entries:
+            try:
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    allowed.append(await asyncio.to_thread(self._check, entry))  # files are looked at
+            except AgentError as e:
+                refusal = refusal or str(e)
+                log.warning("entry_refused", session_id=self.session.id, url=entry, reason=str(e))
+            except TimeoutError:
+                refusal = refusal or "The disk did not answer."
+        if not allowed:
+            raise MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
+        if not self.session.takes_entries(allowed):
+            raise MediaError(ErrorCode.MEDIA_UNSUPPORTED, "A playlist inside a playlist is not followed.")
+        log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
 
     async def _wait_suspended(self) -> None:
         await self._suspended.wait()

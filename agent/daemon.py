@@ -62,14 +62,15 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
         display=lambda: stage.health.display if stage.health.available else None,
         open_window=stage.open_window,
     )
+    policy = MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders)
     tracker = StreamTracker(
         players=players,
         stage=stage,
         limits=Limits(settings.player.start_timeout, settings.player.stall_timeout),
         redact=redact,
+        check=policy.check,
         retry=settings.stream.retry,
     )
-    policy = MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders)
     keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, check=policy.check)
     tracker.changed = keeper.changed
     app = create_app(

@@ -80,3 +80,13 @@ class MediaError(AgentError):
     @property
     def failure(self) -> Failure:
         return Failure(self._code, str(self))
+
+
+class PlaylistError(AgentError):
+    """What was to be played is a list of addresses; `entries` are these, in order and unchecked."""
+
+    code = ErrorCode.MEDIA_UNSUPPORTED
+
+    def __init__(self, entries: tuple[str, ...]) -> None:
+        super().__init__("This is a playlist: ask for the address of one of its entries instead.")
+        self.entries = entries

@@ -132,7 +132,7 @@ class Playback:
         return self._player
 
     async def _prepare(self) -> None:
-        session, request, timeout_s = self.session, self.session.request, self._limits.start_timeout
+        session, timeout_s = self.session, self._limits.start_timeout
         left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.accepted_for)
         opened: Opened | None = None
         try:
@@ -141,7 +141,11 @@ class Playback:
                 session.plays_on(player)
                 self._window = window = await self._stage.open_window()
                 media = Media(
-                    request.url, request.quality, session.volume, session.muted, position=session.resume_position
+                    session.url,
+                    session.request.quality,
+                    session.volume,
+                    session.muted,
+                    position=session.resume_position,
                 )
                 await player.load(media, window.xid)
                 opened = await player.opened()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -79,6 +79,13 @@ class Session:
         self._opened: Opened | None = None
         self._motion: Motion | None = None
         self._position = request.position
+        self._entries = [request.url]
+        self._entry = 0
+
+    @property
+    def url(self) -> str:
+        """What is to be played now: the url of the request, or an entry of the playlist that it led to."""
+        return self._entries[self._entry]
 
     @property
     def state(self) -> SessionState:
@@ -194,10 +201,25 @@ class Session:
     def tries_again(self) -> None:
         self._retry_at = None
 
-    def begins_again(self) -> None:
-        """The next attempt is from the beginning."""
+    def takes_entries(self, entries: Sequence[str]) -> bool:
+        """Play these in its stead, in order; False when it is a list already, because lists of lists are refused."""
+        if len(self._entries) > 1 or self._entries[0] != self.request.url:
+            return False
+        self._entries = list(entries)
+        return True
+
+    def goes_on(self) -> bool:
+        """What it played has come to its end: the next attempt plays the next entry, or begins again. False when
+        there is neither."""
         self.lets_go()
         self._position = 0.0
+        if self._entry + 1 < len(self._entries):
+            self._entry += 1
+        elif self.request.loop:
+            self._entry = 0
+        else:
+            return False
+        return True
 
     def pause(self, paused: bool) -> None:
         self.paused = paused

@@ -75,7 +75,8 @@ class Saved:
 
 class StreamTracker:
     """A stack of sessions: the top is on the screen, what is below was interrupted and waits. Beside it at most one
-    start is being prepared; of several the last accepted wins. `redact` takes the credentials out of a URL; `changed`
+    start is being prepared; of several the last accepted wins. `redact` takes the credentials out of a URL, `check`
+    raises for one that may not be played; `changed`
     is called after every change of what is on, waits or ended."""
 
     def __init__(
@@ -85,6 +86,7 @@ class StreamTracker:
         stage: Stage,
         limits: Limits,
         redact: Callable[[str], str],
+        check: Callable[[str], str] = lambda url: url,
         retry: bool = True,
         changed: Callable[[], None] = lambda: None,
         seed: int | None = None,
@@ -93,6 +95,7 @@ class StreamTracker:
         self._stage = stage
         self._limits = limits
         self._redact = redact
+        self._check = check
         self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=random.Random(seed))  # noqa: S311
         self.changed = changed
         """Called after every change; set before anything is started."""
@@ -413,7 +416,7 @@ class StreamTracker:
                 release=self._release,
             )
 
-        return Cast(session, make_playback=playback, retry=self._retry)
+        return Cast(session, make_playback=playback, retry=self._retry, check=self._check)
 
     def _begin(self, cast: Cast, *, waiting: bool = False) -> None:
         self._casts.add(cast)

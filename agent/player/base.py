@@ -66,7 +66,7 @@ class Player(Protocol):
     async def opened(self) -> Opened:
         """Return when a picture is about to be drawn, or when audio without video is ready to be heard.
 
-        Waits without limit: the caller bounds it. Raises MediaError, PlayerTimeoutError when the process
+        Waits without limit: the caller bounds it. Raises MediaError, PlaylistError, PlayerTimeoutError when the process
         hangs, PlayerUnavailableError when it died.
         """
 

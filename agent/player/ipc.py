@@ -119,6 +119,13 @@ class ProgressReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Playlist:
+    """The media is a list of addresses, in order; nothing of it was followed."""
+
+    entries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The media came to its end."""
 
@@ -132,11 +139,11 @@ class Failed:
 
 
 Command = Ping | Warm | Load | Pause | Seek | Sound | Volume
-Report = Hello | Warmed | Pong | Done | OpenedReport | ProgressReport | Finished | Failed
+Report = Hello | Warmed | Pong | Done | OpenedReport | ProgressReport | Playlist | Finished | Failed
 
 _COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (Ping, Warm, Load, Pause, Seek, Sound, Volume)}
 _REPORTS: dict[str, type[Report]] = {
-    r.__name__: r for r in (Hello, Warmed, Pong, Done, OpenedReport, ProgressReport, Finished, Failed)
+    r.__name__: r for r in (Hello, Warmed, Pong, Done, OpenedReport, ProgressReport, Playlist, Finished, Failed)
 }
 
 

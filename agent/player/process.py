@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
 import structlog
 
-from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.player import ipc
 from agent.player.base import Media, Opened, Progress
 from agent.types import ErrorCode, MediaType, StreamType
@@ -41,8 +42,8 @@ R = TypeVar("R", bound=ipc.Report)
 T = TypeVar("T")
 
 
-class ProcessPlayer:
-    """A player in a process of its own; see `agent.player.base.Player` for the contract."""
+class ChildPlayer(ABC):
+    """What player processes of every engine have in common: how they are spawned, heard, missed and killed."""
 
     def __init__(
         self,
@@ -53,29 +54,28 @@ class ProcessPlayer:
         self._process = process
         self._reader = reader
         self._writer = writer
-        self._hello: ipc.Hello | None = None
         self._progress = Progress()
+        self._greeted: asyncio.Future[None] = _future()
         self._opened: asyncio.Future[Opened] = _future()
         self._finished: asyncio.Future[None] = _future()
         self._gone: asyncio.Future[AgentError] = _future()
-        self._answer: asyncio.Future[ipc.Report] | None = None
         self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
         self._ending: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str]) -> ProcessPlayer:
-        """Start `command` with `--fd N --parent PID` appended and wait for its hello.
+    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str]) -> Self:
+        """Start `command`, told of its end of the socket pair.
 
-        Raises PlayerUnavailableError when it cannot be started or says nothing within HELLO_TIMEOUT_S.
+        Raises PlayerUnavailableError when it cannot be started.
         """
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=ours, limit=ipc.MAX_LINE_BYTES)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                *("--fd", str(theirs.fileno()), "--parent", str(os.getpid())),
+                *cls._attach(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -93,23 +93,18 @@ class ProcessPlayer:
             theirs.close()
         player = cls(process, reader, writer)
         try:
+            for name, coroutine in (
+                ("reports", player._read_lines()),
+                ("stderr", player._read_stderr()),
+                ("death", player._watch_death()),
+                ("silence", player._watch_silence()),
+            ):
+                player._keep(coroutine, name)
             await player._begin()
         except BaseException:
             await player.kill()
             raise
         return player
-
-    @property
-    def engine(self) -> str:
-        return self._said_hello.engine
-
-    @property
-    def version(self) -> str:
-        return self._said_hello.version
-
-    @property
-    def features(self) -> Mapping[str, bool | str]:
-        return self._said_hello.features
 
     @property
     def pid(self) -> int:
@@ -119,39 +114,11 @@ class ProcessPlayer:
     def progress(self) -> Progress:
         return self._progress
 
-    async def warm(self, xid: int, *, timeout_s: float) -> bool:
-        """Play the pre-roll into window `xid`; tells whether it was shown. Raises PlayerTimeoutError."""
-        return (await self._ask(ipc.Warm(xid), ipc.Warmed, timeout_s)).ok
-
-    async def load(self, media: Media, xid: int) -> None:
-        self._send(
-            ipc.Load(
-                url=media.url,
-                xid=xid,
-                quality=media.quality,
-                volume=media.volume,
-                muted=media.muted,
-                position=media.position,
-            )
-        )
-
     async def opened(self) -> Opened:
         return await self._unless_gone(self._opened)
 
     async def finished(self) -> None:
         await self._unless_gone(self._finished)
-
-    async def set_sound(self, on: bool) -> None:
-        await self._ask(ipc.Sound(on), ipc.Done, DONE_TIMEOUT_S)
-
-    async def set_volume(self, volume: float, muted: bool) -> None:
-        await self._ask(ipc.Volume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
-
-    async def pause(self, on: bool) -> None:
-        await self._ask(ipc.Pause(on), ipc.Done, DONE_TIMEOUT_S)
-
-    async def seek(self, position: float) -> None:
-        await self._ask(ipc.Seek(position), ipc.Done, DONE_TIMEOUT_S)
 
     async def gone(self) -> AgentError:
         """Wait until the process hangs or is dead; tells why."""
@@ -161,6 +128,30 @@ class ProcessPlayer:
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(), name=f"player-{self.pid}-end")
         await asyncio.shield(self._ending)  # it goes on, whoever is cancelled while waiting for it
+
+    # --- what an engine adds ---
+
+    @staticmethod
+    @abstractmethod
+    def _attach(fd: int) -> list[str]:
+        """The arguments that tell the process which descriptor is its end of the socket pair."""
+
+    @abstractmethod
+    async def _begin(self) -> None:
+        """The first exchange. Raises PlayerUnavailableError when the process is not fit for use."""
+
+    @abstractmethod
+    def _hear(self, line: bytes) -> None:
+        """Take in one line. Raises ValueError for one that makes no sense."""
+
+    @abstractmethod
+    def _ping(self) -> None:
+        """Ask for any answer, from the thread that hangs when the engine hangs."""
+
+    # --- hearing it ---
+
+    def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(coroutine, name=f"player-{self.pid}-{name}"))
 
     async def _end(self) -> None:
         self._is_gone(PlayerUnavailableError("The player process was ended."))
@@ -175,73 +166,22 @@ class ProcessPlayer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await _close(self._writer)
-        _retrieve(self._opened)
-        _retrieve(self._finished)
+        for future in (self._greeted, self._opened, self._finished):
+            _retrieve(future)
 
-    # --- hearing it ---
-
-    @property
-    def _said_hello(self) -> ipc.Hello:
-        if self._hello is None:
-            raise PlayerUnavailableError("The player process has not said hello yet.")
-        return self._hello
-
-    async def _begin(self) -> None:
-        self._answer = hello = asyncio.get_running_loop().create_future()
-        for name, coroutine in (
-            ("reports", self._read_reports()),
-            ("stderr", self._read_stderr()),
-            ("death", self._watch_death()),
-            ("silence", self._watch_silence()),
-        ):
-            self._tasks.append(asyncio.create_task(coroutine, name=f"player-{self.pid}-{name}"))
-        gone = asyncio.ensure_future(self.gone())
-        try:
-            done, _ = await asyncio.wait({hello, gone}, timeout=HELLO_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            self._answer = None
-        if hello not in done:
-            why = str(gone.result()) if gone in done else f"It said nothing for {HELLO_TIMEOUT_S:.0f} s."
-            raise PlayerUnavailableError(f"The player process did not start. {why}")
-
-    async def _read_reports(self) -> None:
+    async def _read_lines(self) -> None:
         try:
             while line := await self._reader.readline():
                 self._heard.set()
-                self._hear(ipc.decode_report(line))
+                self._hear(line)
         except ConnectionError:
             return  # it died: its death is watched
         except ValueError as e:
             self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {e}."))
 
-    def _hear(self, report: ipc.Report) -> None:
-        match report:
-            case ipc.Hello():
-                self._hello = report
-                self._reply(report)
-            case ipc.Warmed() | ipc.Done():
-                self._reply(report)
-            case ipc.ProgressReport():
-                self._progress = Progress(
-                    pictures=report.pictures,
-                    audio_buffers=report.audio_buffers,
-                    position=report.position,
-                    duration=report.duration,
-                    stream_type=StreamType(report.stream_type) if report.stream_type else None,
-                    hardware_decoding=report.hardware_decoding,
-                    at=asyncio.get_running_loop().time(),
-                )
-            case ipc.OpenedReport():
-                _resolve(self._opened, Opened(MediaType(report.media_type), report.has_audio))
-            case ipc.Finished():
-                _resolve(self._finished, None)
-            case ipc.Failed():
-                error = MediaError(ErrorCode(report.code), report.message)
-                _reject(self._opened, error)
-                _reject(self._finished, error)
-            case ipc.Pong():
-                pass  # heard, that is all that counts
+    def _failed(self, error: MediaError) -> None:
+        _reject(self._opened, error)
+        _reject(self._finished, error)
 
     async def _read_stderr(self) -> None:
         assert self._process.stderr is not None
@@ -262,12 +202,17 @@ class ProcessPlayer:
             )
 
     async def _watch_silence(self) -> None:
-        ping_id = 0
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                await self._unless_gone(self._greeted)
+        except TimeoutError:
+            self._is_gone(PlayerUnavailableError(f"It said nothing for {HELLO_TIMEOUT_S:.0f} s."))
+        except AgentError:
+            return  # gone
         while not self._gone.done():
             if await self._hears_something(PING_AFTER_S):
                 continue
-            ping_id += 1
-            self._send(ipc.Ping(ping_id))
+            self._ping()
             if not await self._hears_something(PONG_TIMEOUT_S):
                 log.warning("player_hangs", pid=self.pid)
                 self._is_gone(
@@ -283,12 +228,129 @@ class ProcessPlayer:
             return False
         return True
 
-    # --- asking it ---
+    # --- speaking ---
 
-    def _send(self, command: ipc.Command) -> None:
+    def _write(self, line: bytes) -> None:
         if self._gone.done():
             raise self._gone.result()
-        self._writer.write(ipc.encode(command))  # a few short lines in the life of a player: no need to drain
+        self._writer.write(line)  # a few short lines in the life of a player: no need to drain
+
+    async def _unless_gone(self, future: asyncio.Future[T]) -> T:
+        if not future.done():
+            either: set[asyncio.Future[Any]] = {future, self._gone}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if future.done():
+            return future.result()
+        raise self._gone.result()
+
+    def _is_gone(self, error: AgentError) -> None:
+        _resolve(self._gone, error)
+
+
+class ProcessPlayer(ChildPlayer):
+    """A player that speaks `agent.player.ipc`; see `agent.player.base.Player` for the contract."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        super().__init__(process, reader, writer)
+        self._hello: ipc.Hello | None = None
+        self._answer: asyncio.Future[ipc.Report] | None = None
+        self._pings = 0
+
+    @property
+    def engine(self) -> str:
+        return self._said_hello.engine
+
+    @property
+    def version(self) -> str:
+        return self._said_hello.version
+
+    @property
+    def features(self) -> Mapping[str, bool | str]:
+        return self._said_hello.features
+
+    async def warm(self, xid: int, *, timeout_s: float) -> bool:
+        """Play the pre-roll into window `xid`; tells whether it was shown. Raises PlayerTimeoutError."""
+        return (await self._ask(ipc.Warm(xid), ipc.Warmed, timeout_s)).ok
+
+    async def load(self, media: Media, xid: int) -> None:
+        self._send(
+            ipc.Load(
+                url=media.url,
+                xid=xid,
+                quality=media.quality,
+                volume=media.volume,
+                muted=media.muted,
+                position=media.position,
+            )
+        )
+
+    async def set_sound(self, on: bool) -> None:
+        await self._ask(ipc.Sound(on), ipc.Done, DONE_TIMEOUT_S)
+
+    async def set_volume(self, volume: float, muted: bool) -> None:
+        await self._ask(ipc.Volume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
+
+    async def pause(self, on: bool) -> None:
+        await self._ask(ipc.Pause(on), ipc.Done, DONE_TIMEOUT_S)
+
+    async def seek(self, position: float) -> None:
+        await self._ask(ipc.Seek(position), ipc.Done, DONE_TIMEOUT_S)
+
+    @property
+    def _said_hello(self) -> ipc.Hello:
+        if self._hello is None:
+            raise PlayerUnavailableError("The player process has not said hello yet.")
+        return self._hello
+
+    @staticmethod
+    def _attach(fd: int) -> list[str]:
+        return ["--fd", str(fd), "--parent", str(os.getpid())]
+
+    async def _begin(self) -> None:
+        try:
+            await self._unless_gone(self._greeted)
+        except AgentError as e:
+            raise PlayerUnavailableError(f"The player process did not start. {e}") from e
+
+    def _ping(self) -> None:
+        self._pings += 1
+        self._send(ipc.Ping(self._pings))
+
+    def _hear(self, line: bytes) -> None:
+        match report := ipc.decode_report(line):
+            case ipc.Hello():
+                self._hello = report
+                _resolve(self._greeted, None)
+            case ipc.Warmed() | ipc.Done():
+                self._reply(report)
+            case ipc.ProgressReport():
+                self._progress = Progress(
+                    pictures=report.pictures,
+                    audio_buffers=report.audio_buffers,
+                    position=report.position,
+                    duration=report.duration,
+                    stream_type=StreamType(report.stream_type) if report.stream_type else None,
+                    hardware_decoding=report.hardware_decoding,
+                    at=asyncio.get_running_loop().time(),
+                )
+            case ipc.OpenedReport():
+                _resolve(self._opened, Opened(MediaType(report.media_type), report.has_audio))
+            case ipc.Playlist():
+                _reject(self._opened, PlaylistError(tuple(report.entries)))
+            case ipc.Finished():
+                _resolve(self._finished, None)
+            case ipc.Failed():
+                self._failed(MediaError(ErrorCode(report.code), report.message))
+            case ipc.Pong():
+                pass  # heard, that is all that counts
+
+    def _send(self, command: ipc.Command) -> None:
+        self._write(ipc.encode(command))
 
     async def _ask(self, command: ipc.Command, answer_type: type[R], timeout_s: float) -> R:
         while self._answer is not None:  # one question at a time
@@ -311,17 +373,6 @@ class ProcessPlayer:
     def _reply(self, report: ipc.Report) -> None:
         if self._answer is not None:
             _resolve(self._answer, report)
-
-    async def _unless_gone(self, future: asyncio.Future[T]) -> T:
-        if not future.done():
-            either: set[asyncio.Future[Any]] = {future, self._gone}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if future.done():
-            return future.result()
-        raise self._gone.result()
-
-    def _is_gone(self, error: AgentError) -> None:
-        _resolve(self._gone, error)
 
 
 def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, str]:

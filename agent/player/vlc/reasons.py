@@ -75,13 +75,8 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     return None
 
 
-def nothing_shown(url: str, *, is_playlist: bool) -> Failure:
+def nothing_shown(url: str) -> Failure:
     """It "played" to its end and there was nothing to see or hear."""
-    if is_playlist:
-        return _failure(
-            ErrorCode.MEDIA_UNSUPPORTED,
-            "This is a playlist: ask for the address of one of its entries instead.",
-        )
     return _failure(
         ErrorCode.MEDIA_UNSUPPORTED,
         f"{_where(url)} sent something that is no video, audio or picture (a web page, perhaps?).",

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
+from agent.player.confine import NONE, Confinement, confine
 from agent.player.vlc.options import instance_arguments, media_options, start_options
 from agent.player.vlc.reasons import broke_off, explain, nothing_shown
 from agent.types import ErrorCode, Failure, MediaType, Quality, StreamType
@@ -37,6 +38,10 @@ LATE_VIDEO_GRACE_S = 0.4
 
 EARLY_END_S = 3.0
 """A film that ends this much before its length broke off; less is the rounding of containers."""
+
+ENTRIES_AT_MOST = 100
+ENTRY_LENGTH_AT_MOST = 500
+"""Characters. All of a playlist goes through one line of the socket pair, which is 64 KiB at most."""
 
 _PREROLL = Path(__file__).parents[1] / "preroll.mp4"
 _LATE_VIDEO_DEMUXERS = {"adaptive", "ts"}
@@ -63,9 +68,13 @@ class LogLine(NamedTuple):
 class VlcWorker:
     """libVLC and what it has said so far."""
 
-    def __init__(self, *, channel_fd: int, audio_output: str, audio_device: str | None) -> None:
+    def __init__(
+        self, *, channel_fd: int, audio_output: str, audio_device: str | None, confinement: Confinement | None
+    ) -> None:
         import vlc  # only here: 31 ms and every wrapper of libVLC
 
+        # Before libVLC has threads: those would stay free.
+        self._confined = confine(confinement, libraries=_plugin_folders()) if confinement else NONE
         self._vlc = vlc
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._log: deque[tuple[float, str]] = deque(maxlen=_LOG_LINES_KEPT)
@@ -94,7 +103,7 @@ class VlcWorker:
             ipc.Hello(
                 engine="vlc",
                 version=self._vlc.libvlc_get_version().decode(errors="replace"),
-                features={"rtsp": _has_plugin("liblive555_plugin.so")},
+                features={"rtsp": _has_plugin("liblive555_plugin.so"), "confinement": self._confined},
             )
         )
         next_report = 0.0
@@ -225,7 +234,7 @@ class VlcWorker:
                 self._look_for_audio_only(self._buffered_at)
             case "EncounteredError":
                 self._read_pending_log()
-                self._fail(self._reason() or nothing_shown(self._url, is_playlist=False))
+                self._fail(self._reason() or nothing_shown(self._url))
             case "EndReached":
                 self._on_end()
 
@@ -257,9 +266,11 @@ class VlcWorker:
         if self._opened is MediaType.AUDIO and not self._sound:
             return  # a short sound, all of it buffered: it will be heard once it is given the sound
         if self._opened is None or (not self._vout and self._stats.played_abuffers == 0):
-            subitems = self._media.subitems()
-            is_playlist = subitems is not None and subitems.count() > 0
-            self._fail((None if is_playlist else self._reason()) or nothing_shown(self._url, is_playlist=is_playlist))
+            if entries := self._entries():
+                self._over = True
+                self._channel.send(ipc.Playlist(entries))
+            else:
+                self._fail(self._reason() or nothing_shown(self._url))
             return
         position, duration = self._position(), self._duration()
         if position is not None and duration is not None and duration - position > EARLY_END_S:
@@ -269,6 +280,14 @@ class VlcWorker:
         elif not self._over:
             self._over = True
             self._channel.send(ipc.Finished())
+
+    def _entries(self) -> list[str]:
+        """The addresses in the playlist that the media turned out to be; what is too long for one is left out."""
+        items = self._media.subitems()
+        if items is None:
+            return []
+        addresses = [items.item_at_index(i).get_mrl() or "" for i in range(min(items.count(), ENTRIES_AT_MOST))]
+        return [a for a in addresses if a and len(a) <= ENTRY_LENGTH_AT_MOST]
 
     def _reason(self) -> Failure | None:
         since = time.monotonic() - _LOG_MEMORY_S
@@ -386,10 +405,14 @@ def _mapped_files() -> Iterator[Iterator[str]]:
 
 
 def _has_plugin(file_name: str) -> bool:
+    return any(next(Path(folder).rglob(file_name), None) for folder in _plugin_folders())
+
+
+def _plugin_folders() -> list[str]:
     folders = [Path(p) for p in os.environ.get("VLC_PLUGIN_PATH", "").split(os.pathsep) if p]
     with _mapped_files() as files:
         folders += {Path("/" + f).parent / "vlc" / "plugins" for f in files if "libvlccore.so" in f}
-    return any(next(folder.rglob(file_name), None) for folder in folders)
+    return [str(folder) for folder in folders]
 
 
 def main() -> None:
@@ -398,9 +421,15 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--audio-output", default="auto")
     parser.add_argument("--audio-device")
+    parser.add_argument("--confine", type=Confinement.from_json, help="what it may reach, as JSON")
     options = parser.parse_args()
     die_with_parent(options.parent)
-    VlcWorker(channel_fd=options.fd, audio_output=options.audio_output, audio_device=options.audio_device).run()
+    VlcWorker(
+        channel_fd=options.fd,
+        audio_output=options.audio_output,
+        audio_device=options.audio_device,
+        confinement=options.confine,
+    ).run()
 
 
 if __name__ == "__main__":
