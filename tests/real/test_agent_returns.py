@@ -228,3 +228,27 @@ def test_pause_seek_and_loop(agent: Agent, screen: Screen, media_server: MediaSe
     agent.wait_until(lambda: 0 < (agent.status()["stream"]["position"] or 0) < 3, 15, "it begins again")
     assert agent.status()["stream"]["session_id"] == session
     assert screen.colour_at_centre() == "red"
+
+
+def test_a_playlist_is_played_in_order(
+    agent: Agent, xserver: XServer, screen: Screen, media_server: MediaServer
+) -> None:
+    """The entries of an m3u are played one after the other, in one session, without black in between."""
+    clips = media_server.clips
+    entries = [media_server.file_url(clips.film_mp4(colour, 4.0, None)) for colour in ("red", "blue")]
+    url = media_server.url("/list.m3u?" + "&".join(f"entry={entry}" for entry in entries))
+    session = agent.start(url)["session_id"]
+    with ScreenRecorder(xserver.display) as recorder:
+        wait_back(screen, "blue", timeout_s=10)
+        recording = recorder.stop()
+    assert recording.colours() == ["red", "blue"]
+    assert agent.wait_ended(session)["reason"] == "finished"
+
+
+def test_a_playlist_may_not_lead_to_files(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """An entry that could not be submitted is refused with the reason, and what is on stays on."""
+    agent.start(media_server.url("/film/red.mp4"))
+    answer = agent.start(media_server.url("/list.m3u?entry=file:///etc/passwd"), expect=502)
+    assert answer["code"] == "media_forbidden"
+    assert "media_folders" in answer["detail"]
+    assert screen.colour_at_centre() == "red"
