@@ -1,0 +1,129 @@
+"""Confinement of a player process: it reaches the files that playing needs, and the media folders, and nothing else.
+
+A stream may redirect to `file:///etc/passwd`, and hostile media may take the decoder over; neither may get at more
+than a player needs. Both means bind only the thread that asks for them and what that starts, so `confine` is called
+while the process has one thread: in a `vlc` player before libVLC's instance is made, in an exec'd player before exec.
+
+The network stays open, because streams come from there. So do Unix sockets that can be reached by path under
+Landlock (its ABI cannot limit `connect` before version 9), such as D-Bus: a URL cannot name them, native code could.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.player.confine import landlock, namespace, privileges
+from agent.player.confine.reach import Reach, readable
+
+NONE = "none"
+"""What `confine` answers where nothing keeps the process from other files."""
+
+_WITHOUT = "CONFINE_WITHOUT"
+"""For tests only: means that are treated as missing, with commas, in the environment: `landlock,namespace`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What the daemon decides about a player's reach. Everything else follows from the machine."""
+
+    folder: str
+    """The players' own folder, absolute; made when missing. Only its `cache` can be written to."""
+    media_folders: tuple[str, ...] = ()
+    """Absolute; read only."""
+    programs: tuple[str, ...] = ()
+    """Absolute; what it may run. A `vlc` player runs nothing."""
+
+    def arguments(self) -> list[str]:
+        """For the command line of a player process."""
+        return ["--confine", json.dumps(dataclasses.asdict(self))]
+
+    @classmethod
+    def from_json(cls, text: str) -> Confinement:
+        """What `arguments` wrote. Raises ValueError or TypeError for anything else."""
+        fields = json.loads(text)
+        return cls(
+            folder=fields["folder"],
+            media_folders=tuple(fields["media_folders"]),
+            programs=tuple(fields["programs"]),
+        )
+
+
+def confine(plan: Confinement, *, libraries: Iterable[str] = ()) -> str:
+    """Give up all that playing does not need, for good. Sets XDG_CACHE_HOME to where shaders may be kept.
+
+    `libraries` are folders with plug-ins beside the usual ones. Tells what keeps the process in, for a person:
+    `landlock (abi 7)`, `mount namespace` or `none`. What fails is said on stderr and never keeps a player from playing.
+    Raises RuntimeError in a process that has more than one thread: the others would stay free.
+    """
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("confine() comes too late: there are other threads already")
+    missing = os.environ.get(_WITHOUT, "").split(",")
+    cache = _own_folder(Path(plan.folder))
+    reach = readable(
+        environ=os.environ, media_folders=plan.media_folders, programs=plan.programs, libraries=libraries, cache=cache
+    )
+    privileges.limit_resources()
+    privileges.no_new_privileges()
+    inside = NONE
+    if "landlock" not in missing:
+        inside = _by_landlock(reach) or inside
+    if inside == NONE and "namespace" not in missing:
+        inside = _by_namespace(reach, Path(plan.folder) / "root") or inside
+    keep = {privileges.DAC_READ_SEARCH} if _needs_files_of_others(plan) else set()
+    privileges.drop_capabilities(keep=keep)
+    return inside
+
+
+def _by_landlock(reach: Reach) -> str | None:
+    abi = landlock.abi()
+    if abi < 1:
+        return None
+    try:
+        landlock.restrict(reach, abi)
+    except OSError as e:
+        print(f"Landlock is there but cannot be used: {e}", file=sys.stderr)
+        return None
+    return f"landlock (abi {abi})"
+
+
+def _by_namespace(reach: Reach, root: Path) -> str | None:
+    try:
+        namespace.enter(reach, root)
+    except OSError as e:
+        print(f"A mount namespace of its own is not to be had: {e}", file=sys.stderr)
+        return None
+    return "mount namespace"
+
+
+def _own_folder(folder: Path) -> str | None:
+    cache = folder / "cache"
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        print(f"The players have no folder of their own: {e}", file=sys.stderr)
+        return None
+    os.environ["XDG_CACHE_HOME"] = str(cache)  # where Mesa and mpv keep shaders; native code sees it too
+    return str(cache)
+
+
+def _needs_files_of_others(plan: Confinement) -> bool:
+    """Whether root, without its power to read everything, would miss what the configuration names."""
+    if os.geteuid() != 0:
+        return False
+    if plan.media_folders:
+        return True  # may be anybody's, and are not looked at here: a dead network disk would hold us up
+    named = (os.environ.get(name) for name in ("XAUTHORITY", "XDG_RUNTIME_DIR"))
+    return any(_owner(path) != 0 for path in named if path)
+
+
+def _owner(path: str) -> int:
+    try:
+        return os.stat(path).st_uid
+    except OSError:
+        return 0

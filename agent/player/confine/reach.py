@@ -1,0 +1,171 @@
+"""Which files playing needs, on the distributions that we know. What is not there is left out by who applies it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MEDIA_FOLDER_ANSWER_S = 0.5
+"""A local disk answers in microseconds, one that spins up is known to the kernel all the same; a network disk whose
+server is gone never answers, and must not keep a camera off the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Absolute paths; a folder stands for all that is in it."""
+
+    read: tuple[str, ...]
+    use: tuple[str, ...]
+    """Devices: to read, write and control."""
+    run: tuple[str, ...]
+    own: tuple[str, ...]
+    """Folders in which files may be made and deleted."""
+    look: tuple[str, ...] = ("/dev",)
+    """Folders whose names may be read, to find a graphics device for example."""
+
+
+def readable(
+    *,
+    environ: Mapping[str, str],
+    media_folders: Sequence[str],
+    programs: Sequence[str],
+    libraries: Iterable[str],
+    cache: str | None,
+) -> Reach:
+    """All that a player may reach. Blocks at most MEDIA_FOLDER_ANSWER_S for media folders; those that do not
+    answer by then are left out."""
+    read = [*_SYSTEM, *_PROCESS, *_ours(), *libraries, *_home(environ), *_named_by(environ)]
+    read += ["/etc/resolv.conf", os.path.realpath("/etc/resolv.conf")]
+    read += answering(media_folders)
+    loaders = glob.glob("/lib*/ld-*.so*") + glob.glob("/lib/*/ld-*.so*") if programs else []
+    return Reach(
+        read=_proper(read),
+        use=_proper([path for pattern in _DEVICES for path in glob.glob(pattern)] + _decoders()),
+        run=_proper([*programs, *loaders]),
+        own=_proper([cache] if cache else []),
+    )
+
+
+def answering(folders: Sequence[str], *, within_s: float = MEDIA_FOLDER_ANSWER_S) -> list[str]:
+    """The folders that can be opened in that time, all together. To be called in a process with one thread."""
+    if not folders:
+        return []
+    import select  # rarely needed: it stays out of the start of other players
+    import time
+
+    reading, writing = os.pipe()
+    child = os.fork()  # a thread that hangs would stay, and be free
+    if child == 0:
+        for number, folder in enumerate(folders):
+            try:
+                os.close(os.open(folder, os.O_PATH))
+                os.write(writing, bytes([number]))
+            except OSError:
+                continue
+        os._exit(0)
+    os.close(writing)
+    answered: list[str] = []
+    deadline = time.monotonic() + within_s
+    while select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not (numbers := os.read(reading, 256)):
+            break
+        answered += [folders[number] for number in numbers]
+    os.close(reading)
+    os.kill(child, 9)
+    os.waitpid(child, os.WNOHANG)  # one that hangs in the kernel cannot be waited for
+    return answered
+
+
+# fmt: off
+_SYSTEM = (
+    # libraries, plug-ins and their data
+    "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib32", "/lib64", "/usr/share",
+    "/opt/vc/lib", "/nix/store", "/run/opengl-driver", "/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.preload",
+    "/etc/localtime", "/etc/locale.alias",
+    # fonts
+    "/etc/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig",
+    # graphics drivers, and what they ask about the machine
+    "/etc/drirc", "/etc/glvnd", "/etc/vulkan", "/etc/vdpau_wrapper.cfg", "/etc/libva.conf", "/etc/nvidia",
+    "/sys/dev", "/sys/class", "/sys/bus", "/sys/devices", "/sys/module", "/sys/firmware/devicetree",
+    # sound
+    "/etc/asound.conf", "/etc/alsa", "/etc/pulse", "/etc/machine-id", "/var/lib/dbus/machine-id", "/run/pulse",
+    # names of hosts; folders where a service puts a new file in place of the old one
+    "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols",
+    "/run/systemd/resolve", "/run/resolvconf", "/run/connman", "/run/netconfig", "/run/avahi-daemon", "/run/nscd",
+    "/run/NetworkManager/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf",
+    # certificates, never keys
+    "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/crypto-policies", "/etc/gnutls", "/etc/pkcs11",
+    "/usr/local/share/ca-certificates",
+    # the X server
+    "/tmp/.X11-unix",  # noqa: S108 - the place is X's
+)
+_PROCESS = (
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
+    "/proc/modules", "/proc/devices", "/proc/driver", "/proc/asound", "/proc/device-tree", "/proc/mounts",
+    "/proc/sys/kernel/osrelease", "/proc/sys/vm/overcommit_memory",
+)
+_DEVICES = (
+    "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+    "/dev/dri", "/dev/nvidia*", "/dev/mali*", "/dev/udmabuf", "/dev/dma_heap",
+    # to play, never to record: no pcm*c
+    "/dev/snd/controlC*", "/dev/snd/pcm*p", "/dev/snd/timer",
+    # decoders of Raspberry Pi and Rockchip beside those of V4L2
+    "/dev/vchiq", "/dev/vcsm-cma", "/dev/rpivid*", "/dev/mpp_service", "/dev/rga",
+)
+_HOME = (
+    ".Xauthority", ".asoundrc", ".config/pulse", ".pulse-cookie", ".drirc", ".fonts", ".fonts.conf",
+    ".config/fontconfig", ".local/share/fonts",
+)
+# fmt: on
+
+_DECODER = re.compile(r"codec|dec|vpu|rpivid|cedrus|venus|iris")
+"""Names of V4L2 devices that decode, such as `bcm2835-codec-decode`, `rpi-hevc-dec`, `hantro-vpu-dec`."""
+
+
+def _decoders() -> list[str]:
+    """V4L2 devices that decode, and never a camera."""
+    found = []
+    for name in glob.glob("/sys/class/video4linux/video*/name"):
+        try:
+            title = Path(name).read_text()
+        except OSError:
+            continue
+        if _DECODER.search(title):
+            found.append("/dev/" + name.split("/")[-2])
+    return [*found, *glob.glob("/dev/media*")] if found else []
+
+
+def _ours() -> list[str]:
+    """The standard library, which imports late at times, and the players' own folder with the pre-roll.
+
+    Not `sys.path`: the working directory is in it.
+    """
+    return [os.path.dirname(os.__file__), str(Path(__file__).parents[1])]
+
+
+def _home(environ: Mapping[str, str]) -> list[str]:
+    home = environ.get("HOME", "")
+    return [os.path.join(home, name) for name in _HOME] if os.path.isabs(home) else []
+
+
+def _named_by(environ: Mapping[str, str]) -> list[str]:
+    """What the environment names: the X server's cookie, the sound server, folders of libraries."""
+    files = [environ.get(name, "") for name in ("XAUTHORITY", "PULSE_COOKIE", "PULSE_CLIENTCONFIG", "ALSA_CONFIG_PATH")]
+    if runtime := environ.get("XDG_RUNTIME_DIR"):
+        files += [os.path.join(runtime, name) for name in ("pulse", "pipewire-0")]
+    files += [environ.get("PULSE_RUNTIME_PATH", "")]
+    files += [server.partition("unix:")[2] or server for server in environ.get("PULSE_SERVER", "").split()]
+    for name in ("VLC_PLUGIN_PATH", "LD_LIBRARY_PATH", "LIBGL_DRIVERS_PATH", "LIBVA_DRIVERS_PATH"):
+        files += environ.get(name, "").split(os.pathsep)
+    return files
+
+
+def _proper(paths: Iterable[str]) -> tuple[str, ...]:
+    """Each once; nothing relative, and never everything."""
+    clean = (os.path.normpath(path) for path in paths if os.path.isabs(path))
+    return tuple(dict.fromkeys(path for path in clean if path.strip("/")))
