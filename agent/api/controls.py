@@ -27,8 +27,9 @@ async def seek(request: web.Request) -> web.Response:
     single_parameters(request, known=())
     wish = SeekBody.parse(await read_object(request, example=SeekBody.EXAMPLE) or {})
     session = await request.app[TRACKER].seek(wish.position)
-    # The player's last report is from before.
-    return _controlled(request, session, position=wish.position)
+    # Not the session's position: the player's last report is from before. Beyond its end a film is over.
+    length = wish.position if session.duration is None else session.duration
+    return _controlled(request, session, position=min(wish.position, length))
 
 
 async def volume(request: web.Request) -> web.Response:

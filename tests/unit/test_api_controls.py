@@ -66,6 +66,13 @@ async def test_seek_takes_seconds(api: Served, position: object, seconds: float)
     assert api.tracker.controls == [("seek", seconds)]
 
 
+async def test_seek_tells_no_position_beyond_the_end(api: Served) -> None:
+    """Where the length is known, the answer says the end for a position behind it; the player is asked all the same."""
+    api.tracker.state = TrackerSnapshot(stream=session_snapshot(state=PlayerState.PLAYING, duration=60.0))
+    assert (await post(api, "/seek", {"position": 90}))["position"] == 60.0
+    assert api.tracker.controls == [("seek", 90.0)]
+
+
 @pytest.mark.parametrize(
     ("body", "level", "muted"),
     [
