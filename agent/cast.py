@@ -95,6 +95,8 @@ class Cast:
     def suspend(self) -> None:
         """It is interrupted: its player ends, and it waits until it is resumed or ended."""
         self.session.move(SessionState.WAITING)
+        if self.playback is not None:
+            self.playback.interrupted = True
         self._resumed.clear()
         self._suspended.set()
 
@@ -134,12 +136,12 @@ class Cast:
             self.playback = playback = self._make_playback(session)
             try:
                 await first_of(playback.perform(), self._wait_suspended())
-                if not self._suspended.is_set() and self._has_finished(playback) and not session.goes_on():
+                if not playback.interrupted and self._has_finished(playback) and not session.goes_on():
                     return
             except PlaylistError as e:
                 await self._read_playlist(e)
             except AgentError as e:
-                if not self._suspended.is_set():
+                if not playback.interrupted:
                     await self._pause_before_retry(e)
             finally:
                 self.playback = None

@@ -61,6 +61,8 @@ class Playback:
         self._player: Player | None = None
         self._window: Window | None = None
         self._shown_at: float | None = None
+        self.interrupted = False
+        """Ended to be taken up again later; kept here, because that may be before this one is over."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the process is gone and the window released."""
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)
@@ -137,7 +139,7 @@ class Playback:
         opened: Opened | None = None
         try:
             async with asyncio.timeout(left_s):
-                self._player = player = await self._players.take()
+                self._player = player = await self._players.take(session.url)
                 session.plays_on(player)
                 self._window = window = await self._stage.open_window()
                 media = Media(

@@ -276,7 +276,9 @@ class Session:
     def _capabilities(self) -> dict[str, Capability]:
         now = Capability.AVAILABLE if self._motion else Capability.UNAVAILABLE
         still = self.media_type is MediaType.IMAGE
-        seekable = Capability.UNSUPPORTED if still or self.stream_type is StreamType.LIVE else now
+        unseekable = still or self.stream_type is StreamType.LIVE
+        known = now if self.stream_type is not None else Capability.UNAVAILABLE
+        seekable = Capability.UNSUPPORTED if unseekable else known
         return {
             "pause": Capability.UNSUPPORTED if still else now,
             "seek": seekable,

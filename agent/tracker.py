@@ -122,7 +122,7 @@ class StreamTracker:
         `request.interrupt` it waits. A start that is still being prepared ends `replaced` at once.
         Raises PlayerUnavailableError when nothing could be shown.
         """
-        self._check_available()
+        self._check_available(request.url)
         if self._starting is not None:
             self._end(self._starting, EndReason.REPLACED)
         volume = self._volume.level if request.volume is None else request.volume
@@ -142,7 +142,7 @@ class StreamTracker:
         Raises SessionNotFoundError, and InvalidTransitionError for another url.
         """
         cast = next((c for c in (*self._stack, self._starting) if c and c.session.id == session_id), None)
-        if cast is None:
+        if cast is None or cast.session.end is not None:
             raise SessionNotFoundError(f"There is no session {session_id} that is on or waits.")
         if change.url is not None and change.url != cast.session.request.url:
             raise InvalidTransitionError(
@@ -210,13 +210,13 @@ class StreamTracker:
         """Set the volume of the device, now and for what comes. Raises PlayerTimeoutError."""
         before = self._volume
         self._volume = Volume(before.level if level is None else level, before.muted if muted is None else muted)
-        if self._stack:
-            cast = self._stack[-1]
-            cast.session.change(SessionChange(volume=level, muted=muted))
-            player = cast.playback.player if cast.playback else None
-            if player is not None:
-                await player.set_volume(cast.session.volume, cast.session.muted)
         self.changed()
+        casts = [*self._stack, *([self._starting] if self._starting else [])]
+        for cast in casts:
+            cast.session.change(SessionChange(volume=level, muted=muted))
+        for cast in casts:
+            if (player := cast.playback.player if cast.playback else None) is not None:
+                await player.set_volume(cast.session.volume, cast.session.muted)
         return self._volume
 
     async def close(self) -> None:
@@ -316,7 +316,9 @@ class StreamTracker:
 
     def _heard_now(self, playback: Playback) -> Cast | None:
         top = self._stack[-1] if self._stack else None
-        return top if top and top.playback not in (None, playback) else None
+        if top is None or top.session.state is not SessionState.ACTIVE or top.playback in (None, playback):
+            return None
+        return top
 
     async def _lend_sound(self, cast: Cast) -> bool:
         """Silence it. One that cannot be silenced is broken, and its process is what holds the device: it ends."""
@@ -520,14 +522,12 @@ class StreamTracker:
         except (PlayerTimeoutError, PlayerUnavailableError) as e:
             log.warning("volume_not_set", session_id=session.id, reason=str(e))
 
-    def _check_available(self) -> None:
+    def _check_available(self, url: str) -> None:
         if self._closed:
             raise PlayerUnavailableError("The agent is stopping.")
-        display, player = self._stage.health, self._players.health
-        if not display.available:
+        if not (display := self._stage.health).available:
             raise PlayerUnavailableError(display.message)
-        if not player.available:
-            raise PlayerUnavailableError(player.message)
+        self._players.check(url)
 
 
 async def _gone(leaving: list[asyncio.Future[None]]) -> None:

@@ -30,6 +30,8 @@ class Script:
     media_type: MediaType = MediaType.VIDEO
     silent: bool = False
     """It opens as audio, and nothing is ever heard."""
+    kill_s: float = 0.02
+    """How long its process takes to be gone."""
     deaf: bool = False
     """Commands for sound are never answered: the process hangs."""
 
@@ -48,6 +50,7 @@ SCRIPTS = {
     "radio": Script(media_type=MediaType.AUDIO),
     "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),
     "deaf": Script(deaf=True),
+    "tough": Script(kill_s=0.5),
 }
 
 
@@ -134,7 +137,7 @@ class FakePlayer:
         self.alive = self.sound = False
         for timer in self._timers:
             timer.cancel()
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(self.script.kill_s)
         for future in (self._opened, self._finished):
             if future.done() and not future.cancelled():
                 future.exception()
@@ -176,7 +179,11 @@ class FakePlayers:
     def drawing_into(self, xid: int) -> FakePlayer | None:
         return next((p for p in self.players if p.xid == xid), None)
 
-    async def take(self) -> FakePlayer:
+    def check(self, url: str) -> None:
+        if not self.health.available:
+            raise PlayerUnavailableError(self.health.message)
+
+    async def take(self, url: str) -> FakePlayer:
         await asyncio.sleep(self.take_s)
         if self.broken:
             raise PlayerUnavailableError("scripted: no player can be started")

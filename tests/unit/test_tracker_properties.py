@@ -27,7 +27,7 @@ from agent.types import (
 from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage
 from tests.support.virtual_time import VirtualTimeLoop
 
-ENDLESS = ["film", "slow", "radio"]
+ENDLESS = ["film", "slow", "radio", "tough"]
 SHOWS = [*ENDLESS, "short", "stalls", "breaks", "deaf"]
 SETTLED_S = 60.0
 
@@ -193,16 +193,25 @@ class TrackerMachine(RuleBasedStateMachine):
         assert snapshot.last.error is not None
         assert [p.sound for p in self.players.alive] == [True]
 
-    @rule(tops=st.lists(st.sampled_from(["short", "film", "radio", "breaks"]), min_size=1, max_size=4))
-    def what_was_interrupted_comes_back(self, tops: list[str]) -> None:
+    @rule(
+        bottom=st.sampled_from(["film", "tough"]),
+        tops=st.lists(st.sampled_from(["short", "film", "radio", "breaks"]), min_size=1, max_size=4),
+        pause=st.sampled_from([0.05, 0.15, 2.0]),
+        stopped=st.booleans(),
+    )
+    def what_was_interrupted_comes_back(self, bottom: str, tops: list[str], pause: float, stopped: bool) -> None:
         """Whatever goes on top and ends, in the end the film at the bottom is on again."""
         self.heal()
         self.run(self.tracker.stop(everything=True))
-        film = self.start("film")
+        film = self.start(bottom)
         self.settle()
         for top in tops:
             self.start(top, duration=8.0, interrupt=True)
-            self.run(asyncio.sleep(2.0))
+            self.run(asyncio.sleep(pause))
+            if stopped:
+                shown = self.tracker_snapshot().on_screen
+                if shown is not None and shown.session_id != film:
+                    self.run(self.tracker.stop(shown.session_id))
         self.settle()
         snapshot = self.tracker_snapshot()
         assert snapshot.on_screen is not None
