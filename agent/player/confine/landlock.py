@@ -12,6 +12,9 @@ import stat
 
 from agent.player.confine.reach import Reach
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.syscall.restype = ctypes.c_long
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 """The same numbers on every architecture."""
 
@@ -44,7 +47,7 @@ class _PathBeneath(ctypes.Structure):
 
 def abi() -> int:
     """The version of Landlock in this kernel; 0 where there is none or it is switched off."""
-    version: int = _libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
+    version: int = _LIBC.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
     return max(0, version)
 
 
@@ -69,7 +72,7 @@ def restrict(reach: Reach, abi: int) -> None:
         os.close(descriptor)
 
 
-def _grants(reach: Reach) -> list[tuple[int, tuple[str, ...]]]:
+def _grants(reach: Reach) -> list[tuple[int, list[str]]]:
     return [
         (_READ, reach.read),
         (_USE, reach.use),
@@ -99,14 +102,8 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 
 def _call(number: int, *arguments: object) -> int:
-    result: int = _libc().syscall(number, *arguments)
+    result: int = _LIBC.syscall(number, *arguments)
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), f"system call {number}")
     return result
-
-
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    return libc

@@ -6,14 +6,13 @@ namespace, where the system allows those. Sources: mount_namespaces(7), user_nam
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import stat
-from pathlib import Path
 
 from agent.player.confine.reach import Reach
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MS_BIND, _MS_REC, _MS_SLAVE = 4096, 16384, 1 << 19
@@ -25,30 +24,29 @@ _LINKS_FOLLOWED = 40
 """As many as the kernel follows."""
 
 
-def enter(reach: Reach, root: Path) -> None:
+def enter(reach: Reach, root: str) -> None:
     """From now on this process finds only what is in `reach`. `root` is where it is put together; made when missing.
 
     Raises OSError, and then the process still has all its files. The working directory becomes `/`.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.makedirs(root, mode=0o700, exist_ok=True)
     _unshare()
     # Slave, not private: disks that are mounted or taken out later come and go here too.
     _mount("none", "/", None, _MS_REC | _MS_SLAVE)
-    _mount("tmpfs", str(root), "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
+    _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
     try:
         tree = _Tree(root)
         for path in sorted({*reach.read, *reach.use, *reach.run}):
             tree.add(path)
         for path in reach.own:
             tree.add(path, again=True)
-        _protect(str(root), _ATTR_RDONLY | _ATTR_NOSUID)
+        _protect(root, _ATTR_RDONLY | _ATTR_NOSUID)
         for path in reach.own:
             tree.open_again(path)
         os.chdir(root)
         _pivot_here()
     except BaseException:
-        with contextlib.suppress(OSError):
-            _unmount(str(root))
+        _LIBC.umount2(os.fsencode(root), _MNT_DETACH)
         raise
     os.chdir("/")
 
@@ -56,8 +54,8 @@ def enter(reach: Reach, root: Path) -> None:
 class _Tree:
     """The new file system while it is put together."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = str(root)
+    def __init__(self, root: str) -> None:
+        self._root = root
         self._bound: list[str] = []
 
     def add(self, path: str, *, again: bool = False) -> None:
@@ -83,8 +81,9 @@ class _Tree:
 
     def open_again(self, path: str) -> None:
         """Take the write protection off a folder that was added."""
-        with contextlib.suppress(FileNotFoundError):
-            _protect(self._root + os.path.realpath(path), clear=_ATTR_RDONLY, recursive=False)
+        place = self._root + os.path.realpath(path)
+        if os.path.isdir(place):
+            _protect(place, clear=_ATTR_RDONLY, recursive=False)
 
     def _has(self, path: str) -> bool:
         return any(path == bound or path.startswith(bound + "/") for bound in self._bound)
@@ -99,7 +98,7 @@ class _Tree:
             if not self._has(link):
                 place = self._root + link
                 os.makedirs(os.path.dirname(place), exist_ok=True)
-                with contextlib.suppress(FileExistsError):
+                if not os.path.lexists(place):
                     os.symlink(target, place)
             rest = path[len(link) :]
             path = os.path.normpath(os.path.join(os.path.dirname(link), target) + rest)
@@ -118,22 +117,22 @@ def _first_link(path: str) -> str | None:
 def _unshare() -> None:
     if os.geteuid() == 0:
         try:
-            _check(_libc().unshare(_CLONE_NEWNS), "unshare")
+            _check(_LIBC.unshare(_CLONE_NEWNS), "unshare")
         except PermissionError:
             pass  # root without power, as in a container: as anybody else then
         else:
             return
     uid, gid = os.geteuid(), os.getegid()
-    _check(_libc().unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
+    _check(_LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
     # The same numbers as outside: the X server and the sound server look at them.
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _pivot_here() -> None:
     # Both at the same place: the old one ends on top of the new one and is taken off. See pivot_root(2), notes.
-    _check(_libc().syscall(_PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
+    _check(_LIBC.syscall(_PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
     _unmount(".")
 
 
@@ -142,12 +141,12 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "armv6l": 218, "armv7l": 218, "i686
 
 def _mount(source: str, place: str, kind: str | None, flags: int, data: str | None = None) -> None:
     encoded = (None if text is None else os.fsencode(text) for text in (source, place, kind))
-    result = _libc().mount(*encoded, ctypes.c_ulong(flags), None if data is None else data.encode())
+    result = _LIBC.mount(*encoded, ctypes.c_ulong(flags), None if data is None else data.encode())
     _check(result, f"mount {source}")
 
 
 def _unmount(place: str) -> None:
-    _check(_libc().umount2(os.fsencode(place), _MNT_DETACH), f"umount {place}")
+    _check(_LIBC.umount2(os.fsencode(place), _MNT_DETACH), f"umount {place}")
 
 
 class _MountAttributes(ctypes.Structure):
@@ -156,7 +155,7 @@ class _MountAttributes(ctypes.Structure):
 
 def _protect(place: str, attributes: int = 0, *, clear: int = 0, recursive: bool = True) -> None:
     change = _MountAttributes(set=attributes, clear=clear)
-    result = _libc().syscall(
+    result = _LIBC.syscall(
         _MOUNT_SETATTR,
         ctypes.c_int(_AT_FDCWD),
         os.fsencode(place),
@@ -171,7 +170,3 @@ def _check(result: int, what: str) -> None:
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error), what)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)

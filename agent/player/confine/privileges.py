@@ -6,7 +6,6 @@ import ctypes
 import os
 import resource
 import sys
-from collections.abc import Collection
 
 DAC_READ_SEARCH = 2
 """CAP_DAC_READ_SEARCH: read whatever the permissions of a file say."""
@@ -40,7 +39,7 @@ def no_new_privileges() -> None:
         raise OSError(error, os.strerror(error), "PR_SET_NO_NEW_PRIVS")
 
 
-def drop_capabilities(*, keep: Collection[int] = ()) -> None:
+def drop_capabilities(*, keep: set[int]) -> None:
     """Give up every capability but those of `keep` that are held. Says on stderr when that fails; never raises."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)

@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 MEDIA_FOLDER_ANSWER_S = 0.5
 """A local disk answers in microseconds, one that spins up is known to the kernel all the same; a network disk whose
 server is gone never answers, and must not keep a camera off the screen."""
 
 
-@dataclass(frozen=True, slots=True)
 class Reach:
     """Absolute paths; a folder stands for all that is in it."""
 
-    read: tuple[str, ...]
-    use: tuple[str, ...]
-    """Devices: to read, write and control."""
-    run: tuple[str, ...]
-    own: tuple[str, ...]
-    """Folders in which files may be made and deleted."""
-    look: tuple[str, ...] = ("/dev",)
-    """Folders whose names may be read, to find a graphics device for example."""
+    __slots__ = ("look", "own", "read", "run", "use")
+
+    def __init__(self, *, read: list[str], use: list[str], run: list[str], own: list[str]) -> None:
+        """`use`: devices, to read, write and control. `own`: folders in which files may be made and deleted."""
+        self.read, self.use, self.run, self.own = (_proper(paths) for paths in (read, use, run, own))
+        self.look = ["/dev"]
+        """Folders whose names may be read, to find a graphics device for example."""
 
 
 def readable(
     *,
-    environ: Mapping[str, str],
-    media_folders: Sequence[str],
-    programs: Sequence[str],
-    libraries: Iterable[str],
+    environ: dict[str, str],
+    media_folders: tuple[str, ...],
+    programs: tuple[str, ...],
+    libraries: list[str],
     cache: str | None,
 ) -> Reach:
     """All that a player may reach. Blocks at most MEDIA_FOLDER_ANSWER_S for media folders; those that do not
     answer by then are left out."""
     read = [*_SYSTEM, *_PROCESS, *_ours(), *libraries, *_home(environ), *_named_by(environ)]
     read += ["/etc/resolv.conf", os.path.realpath("/etc/resolv.conf")]
-    read += answering(media_folders)
-    loaders = glob.glob("/lib*/ld-*.so*") + glob.glob("/lib/*/ld-*.so*") if programs else []
+    read += answering(list(media_folders))
+    devices = [path for pattern in _DEVICES for path in _matching(pattern)]
+    loaders = [path for pattern in _LOADERS for path in _matching(pattern)]
     return Reach(
-        read=_proper(read),
-        use=_proper([path for pattern in _DEVICES for path in glob.glob(pattern)] + _decoders()),
-        run=_proper([*programs, *loaders]),
-        own=_proper([cache] if cache else []),
+        read=read,
+        use=devices + _decoders(),
+        run=[*programs, *loaders] if programs else [],
+        own=[cache] if cache else [],
     )
 
 
-def answering(folders: Sequence[str], *, within_s: float = MEDIA_FOLDER_ANSWER_S) -> list[str]:
+def answering(folders: list[str], *, within_s: float = MEDIA_FOLDER_ANSWER_S) -> list[str]:
     """The folders that can be opened in that time, all together. To be called in a process with one thread."""
     if not folders:
         return []
@@ -121,23 +115,38 @@ _HOME = (
     ".Xauthority", ".asoundrc", ".config/pulse", ".pulse-cookie", ".drirc", ".fonts", ".fonts.conf",
     ".config/fontconfig", ".local/share/fonts",
 )
+_LOADERS = ("/lib/ld-*", "/lib64/ld-*")
 # fmt: on
 
-_DECODER = re.compile(r"codec|dec|vpu|rpivid|cedrus|venus|iris")
-"""Names of V4L2 devices that decode, such as `bcm2835-codec-decode`, `rpi-hevc-dec`, `hantro-vpu-dec`."""
+_DECODER_NAMES = ("codec", "dec", "vpu", "rpivid", "cedrus", "venus", "iris")
+"""In names of V4L2 devices that decode, such as `bcm2835-codec-decode`, `rpi-hevc-dec`, `hantro-vpu-dec`."""
 
 
 def _decoders() -> list[str]:
     """V4L2 devices that decode, and never a camera."""
     found = []
-    for name in glob.glob("/sys/class/video4linux/video*/name"):
+    for device in _matching("/sys/class/video4linux/video*"):
         try:
-            title = Path(name).read_text()
+            with open(f"{device}/name", encoding="utf-8", errors="replace") as file:
+                title = file.read()
         except OSError:
             continue
-        if _DECODER.search(title):
-            found.append("/dev/" + name.split("/")[-2])
-    return [*found, *glob.glob("/dev/media*")] if found else []
+        if any(name in title for name in _DECODER_NAMES):
+            found.append("/dev/" + os.path.basename(device))
+    return [*found, *_matching("/dev/media*")] if found else []
+
+
+def _matching(pattern: str) -> list[str]:
+    """The paths that begin and end like this pattern; a star may stand in the last part, for anything."""
+    folder, name = os.path.split(pattern)
+    start, star, end = name.partition("*")
+    if not star:
+        return [pattern]
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names if name.startswith(start) and name.endswith(end)]
 
 
 def _ours() -> list[str]:
@@ -145,15 +154,15 @@ def _ours() -> list[str]:
 
     Not `sys.path`: the working directory is in it.
     """
-    return [os.path.dirname(os.__file__), str(Path(__file__).parents[1])]
+    return [os.path.dirname(os.__file__), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 
-def _home(environ: Mapping[str, str]) -> list[str]:
+def _home(environ: dict[str, str]) -> list[str]:
     home = environ.get("HOME", "")
     return [os.path.join(home, name) for name in _HOME] if os.path.isabs(home) else []
 
 
-def _named_by(environ: Mapping[str, str]) -> list[str]:
+def _named_by(environ: dict[str, str]) -> list[str]:
     """What the environment names: the X server's cookie, the sound server, folders of libraries."""
     files = [environ.get(name, "") for name in ("XAUTHORITY", "PULSE_COOKIE", "PULSE_CLIENTCONFIG", "ALSA_CONFIG_PATH")]
     if runtime := environ.get("XDG_RUNTIME_DIR"):
@@ -165,7 +174,7 @@ def _named_by(environ: Mapping[str, str]) -> list[str]:
     return files
 
 
-def _proper(paths: Iterable[str]) -> tuple[str, ...]:
+def _proper(paths: list[str]) -> list[str]:
     """Each once; nothing relative, and never everything."""
     clean = (os.path.normpath(path) for path in paths if os.path.isabs(path))
-    return tuple(dict.fromkeys(path for path in clean if path.strip("/")))
+    return list(dict.fromkeys(path for path in clean if path.strip("/")))

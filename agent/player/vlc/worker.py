@@ -421,14 +421,14 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--audio-output", default="auto")
     parser.add_argument("--audio-device")
-    parser.add_argument("--confine", type=Confinement.from_json, help="what it may reach, as JSON")
+    parser.add_argument("--confine", nargs="+", help="what it may reach")
     options = parser.parse_args()
     die_with_parent(options.parent)
     VlcWorker(
         channel_fd=options.fd,
         audio_output=options.audio_output,
         audio_device=options.audio_device,
-        confinement=options.confine,
+        confinement=Confinement.from_words(options.confine) if options.confine else None,
     ).run()
 
 

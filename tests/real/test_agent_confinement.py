@@ -1,0 +1,244 @@
+"""Players reach what playing needs and nothing else, whatever a stream sends them to; on the real libVLC."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import http.server
+import os
+import shutil
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from agent.player.confine import landlock
+from tests.support.agent import Agent
+from tests.support.clips import Clips
+from tests.support.looking import wait_colour, wait_moves
+from tests.support.media_server import MediaServer
+from tests.support.screen import Screen
+from tests.support.sound import PulseServer
+from tests.support.tools import need, run
+from tests.support.xserver import XServer
+
+LANDLOCK, NAMESPACE, NOTHING = "landlock", "mount namespace", "none"
+WITHOUT = {LANDLOCK: "", NAMESPACE: "landlock", NOTHING: "landlock,namespace"}
+_IN_OPEN = 0x20
+
+
+@pytest.fixture(params=[LANDLOCK, NAMESPACE])
+def means(request: pytest.FixtureRequest) -> str:
+    """Each means by itself; skipped where the machine does not have it."""
+    if request.param == LANDLOCK and not landlock.abi():
+        pytest.skip("this kernel has no Landlock")
+    if request.param == NAMESPACE and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        pytest.skip("mount namespaces cannot be made here")
+    return str(request.param)
+
+
+@pytest.fixture
+def secret(clips: Clips, tmp_path: Path) -> Path:
+    """A blue film that is in no media folder."""
+    return Path(shutil.copy(clips.film_mp4("blue", 10, None), tmp_path / "secret.mp4"))
+
+
+@pytest.fixture
+def screen(xserver: XServer) -> Iterator[Screen]:
+    with Screen(xserver.display) as screen:
+        yield screen
+
+
+class Opened:
+    """Which files of a folder anybody opens, while in a `with`; by inotify."""
+
+    def __init__(self, folder: Path) -> None:
+        libc = ctypes.CDLL(None)
+        self._descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        libc.inotify_add_watch(self._descriptor, os.fsencode(folder), _IN_OPEN)
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def names(self) -> set[str]:
+        try:
+            data = os.read(self._descriptor, 65536)
+        except BlockingIOError:
+            return set()
+        found = set()
+        while data:
+            length = struct.unpack_from("iIII", data)[3]
+            found.add(data[16 : 16 + length].rstrip(b"\0").decode() or ".")
+            data = data[16 + length :]
+        return found
+
+
+def agent_confined_by(means: str, xserver: XServer, pulse: PulseServer, clips: Clips) -> Agent:
+    return Agent(
+        xserver.display,
+        env={**pulse.env, "CONFINE_WITHOUT": WITHOUT[means]},
+        player__media_folders=[str(clips.folder)],
+        player__start_timeout=3,
+    )
+
+
+def confinement_of(agent: Agent) -> str:
+    return str(agent.health()["checks"]["player"]["features"]["confinement"])
+
+
+def places(secret: Path) -> list[str]:
+    """What a stream may send a player to."""
+    return [
+        secret.as_uri(),
+        str(secret),
+        secret.parent.as_uri() + "/",
+        f"stream://{secret}",
+        f"avio://{secret}",
+        f"concat:{secret}",
+        f"concat://{secret}",
+        f"dvd://{secret}",
+        f"bluray://{secret}",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "v4l2:///dev/video0",
+        "screen://",
+    ]
+
+
+@pytest.mark.parametrize("way", ["redirect?to", "list.m3u?entry"], ids=["redirect", "playlist"])
+def test_a_stream_leads_nowhere(
+    means: str,
+    way: str,
+    xserver: XServer,
+    pulse: PulseServer,
+    clips: Clips,
+    media_server: MediaServer,
+    screen: Screen,
+    secret: Path,
+) -> None:
+    """A redirect or a playlist to a file, a device or the screen fails: nothing is shown, and no file is opened."""
+    with agent_confined_by(means, xserver, pulse, clips) as agent, Opened(secret.parent) as opened:
+        assert confinement_of(agent).startswith(means)
+        for place in places(secret):
+            answer = agent.call("POST", "/start?wait=8", {"url": media_server.url(f"/{way}={quote(place, safe='')}")})
+            assert answer.status == 502, (place, answer.content)
+            assert screen.colour_at_centre() == "black", place
+            # The folder itself may be opened where names are all that is left of it; a file may not.
+            assert secret.name not in opened.names(), place
+            agent.stop(all=True)
+
+
+def test_unconfined_it_would_lead_there(
+    xserver: XServer, pulse: PulseServer, clips: Clips, media_server: MediaServer, screen: Screen, secret: Path
+) -> None:
+    """Without any means the same redirect shows the film, and /health says that there is none: the test above can
+    fail."""
+    with agent_confined_by(NOTHING, xserver, pulse, clips) as agent, Opened(secret.parent) as opened:
+        assert confinement_of(agent) == NOTHING
+        agent.start(media_server.url(f"/redirect?to={quote(secret.as_uri(), safe='')}"))
+        wait_colour(screen, "blue")
+        assert secret.name in opened.names()
+
+
+def test_playing_goes_on_as_ever(
+    means: str, xserver: XServer, pulse: PulseServer, clips: Clips, media_server: MediaServer, screen: Screen
+) -> None:
+    """Confined, a host's name resolves, the graphics driver draws, sound is heard, and media folders play."""
+    with agent_confined_by(means, xserver, pulse, clips) as agent:
+        agent.start(media_server.url("/live/green.ts").replace("127.0.0.1", "localhost"))
+        wait_moves(screen, "green", timeout_s=5)
+        assert 880 in pulse.record(1.5).heard()
+        mapped = Path(f"/proc/{agent.player_pid()}/maps").read_text()
+        assert "libGL" in mapped
+        agent.start(clips.film_mp4("red").as_uri())
+        wait_moves(screen, "red")
+        assert 440 in pulse.record(1.5).heard()
+        assert {line["preroll_shown"] for line in agent.log("spare_ready")} == {True}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a certificate before the others")
+def test_certificates_are_checked(
+    means: str,
+    xserver: XServer,
+    pulse: PulseServer,
+    clips: Clips,
+    screen: Screen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server whose certificate the system knows plays over TLS; one that it does not know is refused."""
+    certificate, key = make_certificate(tmp_path)
+    with TlsServer(clips.folder, certificate, key) as port:
+        url = f"https://localhost:{port}/{clips.film_mp4('green', 10, 880).name}"
+        with agent_confined_by(means, xserver, pulse, clips) as agent:
+            answer = agent.call("POST", "/start?wait=8", {"url": url})
+            assert answer.status == 502, answer.content
+            assert screen.colour_at_centre() == "black"
+        monkeypatch.setattr(sys, "executable", knowing(certificate, tmp_path))
+        with agent_confined_by(means, xserver, pulse, clips) as agent:
+            assert confinement_of(agent).startswith(means)
+            agent.start(url)
+            wait_moves(screen, "green")
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    what = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    ways = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate)]
+    run(["openssl", "req", "-x509", *ways, *what], timeout_s=20)
+    return certificate, key
+
+
+def knowing(certificate: Path, folder: Path) -> str:
+    """A Python under which the system's bundle of certificates is this one: in a mount namespace of its own."""
+    program = folder / "python"
+    bind = f"mount --bind {certificate} /etc/ssl/certs/ca-certificates.crt"
+    program.write_text(
+        f'#!/bin/sh\nexec {need("unshare")} --mount sh -c \'{bind} && exec {sys.executable} "$@"\' - "$@"\n'
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+class TlsServer:
+    """Serves a folder over TLS; gives its port."""
+
+    def __init__(self, folder: Path, certificate: Path, key: Path) -> None:
+        handler = functools.partial(_Quiet, directory=str(folder))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        # Shaken hands in the connection's own thread, not in the one that accepts.
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="tls-server")
+
+    def __enter__(self) -> int:
+        self._thread.start()
+        return int(self._server.server_address[1])
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:
+            pass  # the player hung up, or refused the certificate
+        finally:
+            self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        pass
