@@ -54,6 +54,17 @@ def _network_scheme(scheme: str) -> str:
     return scheme
 
 
+def _engine_scheme(scheme: str) -> str:
+    return "file" if scheme.lower() == "file" else _network_scheme(scheme)
+
+
+def _with_defaults(engines: Mapping[str, Engine]) -> Mapping[str, Engine]:
+    # libVLC plays no RTSP as Debian builds it (#981439); everything else is its own.
+    return {"rtsp": "mpv", "rtsps": "mpv", **engines}
+
+
+Engine = Literal["vlc", "mpv"]
+EngineScheme = Annotated[str, AfterValidator(_engine_scheme)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -119,6 +130,9 @@ class PlayerSettings(_Section):
     media_folders: tuple[AbsolutePath, ...] = Field(default=(), description="a list of absolute paths")
     allowed_schemes: tuple[Annotated[str, AfterValidator(_network_scheme)], ...] = Field(
         default=NETWORK_SCHEMES, description="a list of some of " + ", ".join(NETWORK_SCHEMES)
+    )
+    engines: Annotated[Mapping[EngineScheme, Engine], AfterValidator(_with_defaults)] = Field(
+        default_factory=lambda: _with_defaults({}), description='a table of schemes, each with "vlc" or "mpv"'
     )
 
 
@@ -219,7 +233,7 @@ class _Environment(PydanticBaseSettingsSource):
         values: dict[str, Any] = {}
         for variable, (section, key) in _VARIABLES.items():
             if section == field_name and (text := os.environ.get(variable)):
-                values[key] = _from_json(text) if _takes_list(section, key) else text
+                values[key] = _from_json(text) if _json_example(section, key) else text
         return values, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -246,8 +260,12 @@ def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
     return ours - _VARIABLES.keys()
 
 
-def _takes_list(section: str, key: str) -> bool:
-    return isinstance(_keys(section)[key].get_default(call_default_factory=True, validated_data={}), tuple)
+def _json_example(section: str, key: str) -> str:
+    """How a list or a table is written in the environment; empty for all else."""
+    default = _keys(section)[key].get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, tuple):
+        return '["one", "two"]'
+    return json.dumps(dict(default)) if isinstance(default, Mapping) else ""
 
 
 def _from_json(text: str) -> object:
@@ -309,14 +327,16 @@ def _describe(detail: Any, file: Path | None) -> str:
     variable = f"{ENV_PREFIX}{section}__{key}".upper()
     from_environment = bool(os.environ.get(variable))
     allowed = _keys(section)[key].description
-    if from_environment and _takes_list(section, key):
-        allowed = f'{allowed}, written as JSON like ["one", "two"]'
+    if from_environment and (example := _json_example(section, key)):
+        allowed = f"{allowed}, written as JSON like {example}"
     if detail["type"] in ("literal_error", "enum"):
         wrong = "not a word that is known here"
     elif detail["type"] == "tuple_type":
         wrong = "should be a list"
+    elif detail["type"] in ("dict_type", "mapping_type"):
+        wrong = "should be a table"
     else:
         wrong = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     place = f"environment: {variable}" if from_environment else f"{file}: {section}.{key}"
-    number = f" (entry {entry[0] + 1})" if entry else ""
-    return f"{place}{number}: {wrong}; allowed: {allowed}."
+    entry_ = "" if not entry else f" (entry {entry[0] + 1})" if isinstance(entry[0], int) else f" ({entry[0]})"
+    return f"{place}{entry_}: {wrong}; allowed: {allowed}."

@@ -18,6 +18,9 @@ from agent.config import Settings
 from agent.errors import ConfigError
 from agent.keeper import Keeper
 from agent.playback import Limits
+from agent.player.engines import Engines
+from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
+from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
 from agent.player.process import vlc_command
 from agent.stage.x11 import X11Stage
@@ -56,12 +59,27 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     log.info("starting", device_id=device.id, name=device.name, version=device.version)
 
     stage = X11Stage(display=settings.display.display, idle=settings.display.idle)
-    players = PlayerPool(
+
+    def display() -> str | None:
+        return stage.health.display if stage.health.available else None
+
+    vlc = PlayerPool(
         engine="vlc",
         command=vlc_command(audio_output=settings.audio.output, audio_device=settings.audio.device),
-        display=lambda: stage.health.display if stage.health.available else None,
+        display=display,
         open_window=stage.open_window,
     )
+    mpv = PlayerPool(
+        engine="mpv",
+        kind=MpvPlayer,
+        command=mpv_command(audio_output=settings.audio.output, audio_device=settings.audio.device),
+        display=display,
+        open_window=stage.open_window,
+        on_demand=True,  # 35 MB that a box without cameras need not spend
+        missing=mpv_missing,
+        advice=MPV_ADVICE,
+    )
+    players = Engines({"vlc": vlc, "mpv": mpv}, table=settings.player.engines)
     policy = MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders)
     tracker = StreamTracker(
         players=players,
@@ -115,7 +133,7 @@ async def _listen(app: web.Application, settings: Settings, running: AsyncExitSt
 class _Renewals:
     """Makes the spare player anew when the display comes or goes: it was made for the one before."""
 
-    def __init__(self, players: PlayerPool) -> None:
+    def __init__(self, players: Engines) -> None:
         self._players = players
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -12,6 +12,7 @@ packages=(
   libvlc5                  # the media library
   vlc-plugin-base          # demuxers, decoders, HTTP, HLS, PulseAudio and ALSA
   vlc-plugin-video-output  # X11 and OpenGL
+  mpv                      # RTSP cameras, which Debian's VLC cannot play
   libxcb1                  # the X connection of the stage
   fonts-dejavu-core        # text in subtitles
   ca-certificates          # https
@@ -23,7 +24,12 @@ if [ "$purpose" = test ]; then
     pulseaudio             # a sound server of the tests' own
     pulseaudio-utils       # pactl and parec
     x11-xserver-utils      # xrandr
-    vlc-bin mpv            # what `make bench` compares with
+    vlc-bin                # what `make bench` compares with, beside mpv
+    python3-gi             # the RTSP cameras of the tests, with the four below
+    gir1.2-gst-rtsp-server-1.0
+    gstreamer1.0-plugins-base
+    gstreamer1.0-plugins-good
+    gstreamer1.0-plugins-bad
   )
 fi
 

@@ -99,8 +99,11 @@ class PlayerSource(Protocol):
     @property
     def health(self) -> PlayerHealth: ...
 
-    async def take(self) -> Player:
-        """A player that is ready: the warm spare, or a new one when there is none.
+    def check(self, url: str) -> None:
+        """Raises PlayerUnavailableError, which says what to do, when a start of this address would get no player."""
+
+    async def take(self, url: str) -> Player:
+        """A player for this address, ready: the warm spare, or a new one when there is none.
 
         Raises PlayerUnavailableError when players cannot be started.
         """

@@ -1,4 +1,4 @@
-"""Where players come from: one warm spare, made anew in the background, within a budget."""
+"""Where the players of one engine come from: a warm spare, made anew in the background, within a budget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from agent.errors import AgentError, PlayerUnavailableError
-from agent.player.process import ProcessPlayer, worker_environment
+from agent.player.process import ChildPlayer, ProcessPlayer, worker_environment
 from agent.types import PlayerHealth
 
 REFILL_DELAY_S = 1.0
@@ -31,6 +31,8 @@ BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 HEALTHY_AFTER_S = 30.0
 """A spare that lived this long makes earlier failures forgotten."""
 
+LIBVLC_ADVICE = "Check that libVLC is installed (Debian: apt install libvlc5 vlc-plugin-base vlc-plugin-video-output)."
+
 log = structlog.get_logger(__name__)
 
 
@@ -44,8 +46,10 @@ class HiddenWindow(Protocol):
 
 
 class PlayerPool:
-    """Keeps one spare player warm. `display` tells the X display to draw on, None when there is none;
-    `open_window` makes the hidden window for the pre-roll."""
+    """Keeps one spare player warm, from the first player that was wanted on when it is `on_demand`. `display` tells
+    the X display to draw on, None when there is none; `open_window` makes the hidden window for the pre-roll.
+    `missing` says, in a sentence, what has to be installed first; `advice` what to look at when players do not start.
+    """
 
     def __init__(
         self,
@@ -54,17 +58,25 @@ class PlayerPool:
         command: Callable[[], list[str]],
         display: Callable[[], str | None],
         open_window: Callable[[], Awaitable[HiddenWindow]],
+        kind: type[ChildPlayer] = ProcessPlayer,
+        on_demand: bool = False,
+        missing: Callable[[], str] = lambda: "",
+        advice: str = LIBVLC_ADVICE,
     ) -> None:
         self._engine = engine
+        self._kind = kind
+        self._keeps_spare = not on_demand
+        self._missing = missing
+        self._advice = advice
         self._command = command
         self._display = display
         self._open_window = open_window
-        self._spare: ProcessPlayer | None = None
-        self._ours: set[ProcessPlayer] = set()
+        self._spare: ChildPlayer | None = None
+        self._ours: set[ChildPlayer] = set()
         """Made here and not handed out; some may still be dying."""
         self._version = ""
         self._features: dict[str, bool | str] = {}
-        self._waiters: deque[asyncio.Future[ProcessPlayer]] = deque()
+        self._waiters: deque[asyncio.Future[ChildPlayer]] = deque()
         self._failures = 0
         self._problem = ""
         self._not_before = 0.0
@@ -76,7 +88,7 @@ class PlayerPool:
     @property
     def health(self) -> PlayerHealth:
         can_be_made = self._spare is not None or self._failures < FAILURES_ALLOWED
-        available = can_be_made and self._display() is not None
+        available = can_be_made and self._display() is not None and not self._missing()
         return PlayerHealth(
             available=available,
             spare_ready=self._spare is not None,
@@ -113,20 +125,21 @@ class PlayerPool:
             self._refuse_waiters(PlayerUnavailableError(self._message(False)))
         self._changed.set()
 
-    async def take(self) -> ProcessPlayer:
+    async def take(self) -> ChildPlayer:
         """The spare, or a new player as soon as there is one. Waits without limit while one is being made.
 
         Raises PlayerUnavailableError when there is no display or players keep failing.
         """
         if not self.health.available or not self._tasks:
             raise PlayerUnavailableError(self._message(False))
+        self._keeps_spare = True
         self._changed.set()
         spare, self._spare = self._spare, None
         if spare is not None:
             self._ours.discard(spare)
             self._not_before = asyncio.get_running_loop().time() + REFILL_DELAY_S
             return spare
-        waiter: asyncio.Future[ProcessPlayer] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[ChildPlayer] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
             return await waiter
@@ -142,7 +155,7 @@ class PlayerPool:
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
-            wanted = self._spare is None and self._display() is not None
+            wanted = self._keeps_spare and self._spare is None and self._display() is not None
             if wanted and (self._waiters or loop.time() >= self._not_before):
                 await self._add_player()
                 continue
@@ -158,7 +171,7 @@ class PlayerPool:
         except AgentError as e:
             self._failed(e)
             return
-        self._version, self._features = player.version, dict(player.features)
+        self._version, self._features = player.version or self._version, dict(player.features)
         self._settled.set()
         while self._waiters:
             waiter = self._waiters.popleft()
@@ -171,7 +184,7 @@ class PlayerPool:
         self._spare = player
         self._run(self._guard(player), f"spare-{player.pid}")
 
-    async def _guard(self, player: ProcessPlayer) -> None:
+    async def _guard(self, player: ChildPlayer) -> None:
         """Notice the death of the spare, and count it: only one that lived is forgiven."""
         try:
             async with asyncio.timeout(HEALTHY_AFTER_S):
@@ -188,16 +201,16 @@ class PlayerPool:
         if spare is not None:
             await self._discard(spare)
 
-    async def _discard(self, player: ProcessPlayer) -> None:
+    async def _discard(self, player: ChildPlayer) -> None:
         await player.kill()
         self._ours.discard(player)
 
-    async def _make(self) -> ProcessPlayer:
+    async def _make(self) -> ChildPlayer:
         display = self._display()
         if display is None:
             raise PlayerUnavailableError("There is no display to play on.")
         environment = worker_environment(display, base=os.environ)
-        player = await ProcessPlayer.spawn(self._command(), environment=environment)
+        player = await self._kind.spawn(self._command(), environment=environment)
         self._ours.add(player)
         if self._waiters:
             return player  # somebody waits: cold now is sooner than warm later
@@ -238,12 +251,9 @@ class PlayerPool:
 
     def _message(self, available: bool) -> str:
         if self._display() is None:
-            return "There is no display to play on: see the display check."
+            return self._missing() or "There is no display to play on: see the display check."
         if not available:
-            return (
-                f"The {self._engine} player cannot be started: {self._problem} "
-                "Check that libVLC is installed (Debian: apt install libvlc5 vlc-plugin-base vlc-plugin-video-output)."
-            )
+            return self._missing() or f"The {self._engine} player cannot be started: {self._problem} {self._advice}"
         if self._problem and self._failures:
             return f"The last spare player failed, another is being made: {self._problem}"
         return ""

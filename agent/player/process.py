@@ -131,6 +131,40 @@ class ChildPlayer(ABC):
 
     # --- what an engine adds ---
 
+    @property
+    @abstractmethod
+    def engine(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def version(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def features(self) -> Mapping[str, bool | str]: ...
+
+    @abstractmethod
+    async def warm(self, xid: int, *, timeout_s: float) -> bool:
+        """Get ready to play, with the help of window `xid`; tells whether something was shown in it.
+
+        Raises PlayerTimeoutError, PlayerUnavailableError.
+        """
+
+    @abstractmethod
+    async def load(self, media: Media, xid: int) -> None: ...
+
+    @abstractmethod
+    async def set_sound(self, on: bool) -> None: ...
+
+    @abstractmethod
+    async def set_volume(self, volume: float, muted: bool) -> None: ...
+
+    @abstractmethod
+    async def pause(self, on: bool) -> None: ...
+
+    @abstractmethod
+    async def seek(self, position: float) -> None: ...
+
     @staticmethod
     @abstractmethod
     def _attach(fd: int) -> list[str]:
@@ -376,8 +410,9 @@ class ProcessPlayer(ChildPlayer):
 
 
 def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, str]:
-    """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets."""
-    environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_")}
+    """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets,
+    and Wayland: an engine that sees it would rather draw there than into a window of the stage."""
+    environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
     return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
 
 

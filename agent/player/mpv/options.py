@@ -1,0 +1,84 @@
+"""What mpv is told on its command line. Nothing of a caller's text goes in here: an address comes over IPC, where it
+cannot become an option."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.player.vlc.options import has_gpu
+
+PROGRAM = "mpv"
+
+MPV_ADVICE = "Check that mpv works (Debian: apt install --reinstall mpv)."
+
+NETWORK_TIMEOUT_S = 130
+"""Longer than any start_timeout or stall_timeout: these decide, with a sentence of their own."""
+
+_LAUNCHER = Path(__file__).parents[1] / "launch.py"
+
+_PROTOCOLS = "rtp,srtp,udp,tcp,tls,rtsp,rtsps,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,srt,mmsh,mmst"
+"""What FFmpeg may follow from inside a stream; `file`, `concat`, `subfile` and `pipe` are not among it."""
+
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def mpv_missing() -> str:
+    """What to do where mpv is not installed; empty where it is."""
+    if shutil.which(PROGRAM):
+        return ""
+    return "RTSP cameras cannot be played, because mpv is not installed (Debian: apt install mpv)."
+
+
+def mpv_command(*, audio_output: str, audio_device: str | None) -> Callable[[], list[str]]:
+    """How to start mpv, idle; its end of the socket pair is appended."""
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent"]
+    arguments = mpv_arguments(audio_output=audio_output, audio_device=audio_device)
+    return lambda: [*launcher, str(os.getpid()), "--", PROGRAM, *arguments]
+
+
+def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Path("/dev")) -> list[str]:
+    """mpv 0.35 and newer know all of these; an unknown one ends it with a line on stderr."""
+    gpu = has_gpu(dev)
+    arguments = [
+        "--no-config",
+        "--idle=yes",
+        "--no-terminal",
+        "--no-input-default-bindings",
+        "--input-vo-keyboard=no",
+        "--input-cursor=no",
+        "--no-osc",
+        "--no-osd-bar",
+        "--osd-level=0",
+        "--load-scripts=no",
+        "--ytdl=no",
+        "--no-resume-playback",
+        "--keep-open=no",
+        "--stop-screensaver=no",
+        "--image-display-duration=inf",
+        "--audio-display=no",  # the cover of a song is no video
+        "--audio-file-auto=no",
+        "--sub-auto=no",
+        "--access-references=no",
+        "--load-unsafe-playlists=no",
+        "--demuxer=lavf",  # mpv's own demuxers know playlists, edit lists and other files that name files
+        f"--demuxer-lavf-o-append=protocol_whitelist={_PROTOCOLS}",
+        f"--network-timeout={NETWORK_TIMEOUT_S}",
+        "--rtsp-transport=tcp",
+        "--tls-verify=yes",
+        f"--tls-ca-file={_CERTIFICATES}",
+        "--aid=no",  # no audio device before it is given the sound
+        # Where nothing can decode or draw in hardware, looking for it costs 10-60 ms of the first picture.
+        "--hwdec=auto-safe" if gpu else "--hwdec=no",
+        "--vo=gpu,x11" if gpu else "--vo=x11",
+        f"--ao={_AUDIO_OUTPUTS[audio_output]}",
+    ]
+    if audio_device and audio_output in ("pulse", "alsa"):
+        arguments.append(f"--audio-device={audio_output}/{audio_device}")
+    return arguments
+
+
+_AUDIO_OUTPUTS = {"auto": "pulse,pipewire,alsa", "pulse": "pulse", "alsa": "alsa", "none": "null"}

@@ -1,0 +1,70 @@
+"""Why mpv could not play something: its log lines, made into a code and a sentence for a person.
+
+The wordings are those of FFmpeg 5 (libavformat rtsp.c, tcp.c, http.c) and mpv 0.35 (player/loadfile.c, video/decode).
+They are said again in the words of libVLC, so that people read the same sentences whatever the engine is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from agent.player.vlc import reasons as shared
+from agent.types import ErrorCode, Failure
+
+_ANSWER = re.compile(r"method \w+ failed: (\d{3})|HTTP error (\d{3})|Server returned (\d{3})")
+_RESOLVE = re.compile(r"Failed to resolve hostname (\S+): ")
+_TLS = re.compile(r"^tls: ", re.MULTILINE)
+_TRANSPORT = re.compile(r"failed: 461|Nonmatching transport|Protocol not supported")
+_DECODER = re.compile(r"Failed to initialize a (?:video|audio) decoder for codec '(\w+)'")
+
+
+def explain(lines: Iterable[str], url: str) -> Failure | None:
+    """The most telling reason in these log lines (oldest first), or None when they hold none."""
+    text = "\n".join(lines)
+    if transport_refused([text]):
+        return Failure(
+            ErrorCode.MEDIA_UNSUPPORTED,
+            "The camera sends over none of the ways that were tried (TCP, then UDP): check its RTSP settings.",
+        )
+    if m := _ANSWER.search(text):
+        return shared.explain([f"HTTP {next(g for g in m.groups() if g)} error"], url)
+    if m := _RESOLVE.search(text):
+        return shared.explain([f"cannot resolve {m[1]} : "], url)
+    if m := _DECODER.search(text):
+        return Failure(ErrorCode.MEDIA_DECODE, f"This mpv has no decoder for {m[1]}.")
+    if _TLS.search(text):
+        return shared.explain(["TLS handshake"], url)
+    return shared.explain([text], url)
+
+
+def transport_refused(lines: Iterable[str]) -> bool:
+    """Whether an RTSP server does not send in the way that it was asked for."""
+    return any(_TRANSPORT.search(line) for line in lines)
+
+
+def not_opened(url: str) -> Failure:
+    """It could not be opened, and the log does not say why."""
+    if url.startswith("rtsp"):
+        silence = shared.explain(["Connection timed out"], url)
+        assert silence is not None, "libVLC's reasons know it"
+        return silence
+    return shared.nothing_shown(url)
+
+
+def nothing_to_play(url: str) -> Failure:
+    """It was opened, and holds neither pictures nor sound that can be decoded."""
+    return Failure(
+        ErrorCode.MEDIA_UNSUPPORTED,
+        "The stream holds no video or sound in a format that mpv knows: choose H.264 or H.265 in the camera.",
+    )
+
+
+def nothing_shown(url: str) -> Failure:
+    """It "played" to its end and there was nothing to see or hear."""
+    return shared.nothing_shown(url)
+
+
+def broke_off(url: str, *, position: float, duration: float) -> Failure:
+    """It ended well before its end."""
+    return shared.broke_off(url, position=position, duration=duration)
