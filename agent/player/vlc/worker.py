@@ -36,6 +36,9 @@ PREROLL_TIMEOUT_S = 3.0
 LATE_VIDEO_GRACE_S = 0.4
 """Adaptive and transport streams may announce their video after their audio, within a segment's first packets."""
 
+CLOCK_STUCK_S = 0.6
+"""libVLC's clock moves every 0.3 s."""
+
 EARLY_END_S = 3.0
 """A film that ends this much before its length broke off; less is the rounding of containers."""
 
@@ -65,6 +68,14 @@ class LogLine(NamedTuple):
     text: str
 
 
+class Clock(NamedTuple):
+    """What libVLC's clock showed, since when, and how many pictures had been displayed by then."""
+
+    ms: int
+    since: float
+    pictures: int
+
+
 class VlcWorker:
     """libVLC and what it has said so far."""
 
@@ -89,6 +100,7 @@ class VlcWorker:
         self._stats = vlc.MediaStats()
         self._url = ""
         self._begin_at = 0.0
+        self._clock = Clock(-1, 0.0, 0)
         self._loaded_at = 0.0
         self._vout = self._buffered_at = 0.0
         self._opened: MediaType | None = None
@@ -346,8 +358,18 @@ class VlcWorker:
         return StreamType.LIVE
 
     def _position(self) -> float | None:
-        ms = self._player.get_time()
-        return None if ms < 0 or self._duration() is None else ms / 1000
+        """Where it is. libVLC's clock stands still once it has read a short file to its end, long before that is
+        shown: then the pictures that were displayed since tell."""
+        ms, duration = self._player.get_time(), self._duration()
+        if ms < 0 or duration is None:
+            return None
+        now, pictures = time.monotonic(), self._stats.displayed_pictures
+        if ms != self._clock.ms:
+            self._clock = Clock(ms, now, pictures)
+        position, fps = ms / 1000, self._player.get_fps()
+        if fps > 0 and now - self._clock.since > CLOCK_STUCK_S:
+            position += (pictures - self._clock.pictures) / fps
+        return min(position, duration)
 
     def _duration(self) -> float | None:
         ms = self._player.get_length()
