@@ -1,0 +1,324 @@
+"""Cameras: a real RTSP server (GStreamer's) in a process of its own, and two that misbehave.
+
+GStreamer's bindings belong to the system's Python (Debian: python3-gi, gir1.2-gst-rtsp-server-1.0), so this file runs
+as its program too. What it sends was encoded before and begins with a key frame for every client.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from array import array
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+if __name__ != "__main__":
+    from tests.support.clips import Clips
+    from tests.support.tools import end, last_words
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+START_S = 15.0
+"""GStreamer scans its plug-ins at the very first start, which takes some seconds."""
+
+RATE_HZ = 25
+SOUND_HZ = 8000
+TONE_HZ = 440
+
+USER, PASSWORD = "viewer", "s3cret"
+
+COLOURS = ("red", "green", "blue")
+
+MOUNTS = {
+    "": {},
+    "/sound": {"sound": True},
+    "/h265": {"codec": "h265"},
+    "/private": {"private": True},
+    "/udp": {"transport": "udp"},
+    "/tcp": {"transport": "tcp"},
+    "/unknown": {"codec": "unknown"},
+}
+"""What there is below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP."""
+
+
+class RtspServer:
+    """`with RtspServer(clips) as cameras: cameras.url("/red/sound")`. Paths are a colour and one of MOUNTS."""
+
+    def __init__(self, clips: Clips) -> None:
+        self._clips = clips
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="rtsp-")
+        self.port = 0
+
+    def __enter__(self) -> RtspServer:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pids(self) -> set[int]:
+        return set() if self._process is None else {self._process.pid}
+
+    def start(self, *, port: int = 0) -> None:
+        """Serve on a free port, or on `port`. Raises RuntimeError with what the program said last."""
+        files = {f"{colour}.{codec}": str(self._elementary(colour, codec)) for colour, codec in _WANTED}
+        log = Path(self._folder.name) / "log"
+        with log.open("wb") as out:
+            self._process = subprocess.Popen(
+                [SYSTEM_PYTHON, __file__, json.dumps({"port": port, "files": files})],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=out,
+            )
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], START_S)
+        line = self._process.stdout.readline() if ready else b""
+        if not line.strip().isdigit():
+            raise RuntimeError(f"The RTSP server did not start: {last_words(log)}")
+        self.port = int(line)
+
+    def stop(self) -> None:
+        """End it. Idempotent."""
+        self.kill()
+        self._folder.cleanup()
+
+    def kill(self) -> None:
+        """All cameras lose their power; `start(port=...)` gives it back."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            end(process)
+
+    def url(self, path: str, *, userinfo: str = "") -> str:
+        at = f"{userinfo}@" if userinfo else ""
+        return f"rtsp://{at}127.0.0.1:{self.port}{path}"
+
+    def silence(self, path: str, silent: bool = True) -> None:
+        """The camera of this path stops sending, or goes on; its connections stay."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"path": path, "silent": silent}).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def reset(self) -> None:
+        """Every camera sends."""
+        for colour in COLOURS:
+            for mount in MOUNTS:
+                self.silence(f"/{colour}{mount}", False)
+
+    def _elementary(self, colour: str, codec: str) -> Path:
+        """Pictures with an access unit delimiter before each, which is how the program tells them apart."""
+        source = ["-i", str(self._clips.live_ts(colour)), "-an"]
+        if codec == "h264":
+            making = ["-c:v", "copy", "-bsf:v", "h264_metadata=aud=insert", "-f", "h264"]
+        else:
+            tuned = ["-preset", "ultrafast", "-tune", "zerolatency"]
+            making = ["-c:v", "libx265", *tuned, "-x265-params", "keyint=25:aud=1:repeat-headers=1:log-level=none"]
+            making += ["-f", "hevc"]
+        return self._clips._ffmpeg(f"camera-{colour}.{codec}", [*source, *making])
+
+
+class BrokenCamera:
+    """Takes connections on a free port. It never answers; or, with `answers`, it agrees to play and sends nothing."""
+
+    def __init__(self, *, answers: bool) -> None:
+        self._answers = answers
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._held: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept, name="broken-camera", daemon=True)
+
+    def __enter__(self) -> BrokenCamera:
+        self._accepting.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join(2)
+        for connection in self._held:
+            connection.close()
+        for thread in self._threads:
+            thread.join(2)
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/camera"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._held.append(connection)
+            if self._answers:
+                thread = threading.Thread(target=self._talk, args=(connection,), name="broken-talk", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        text = b""
+        while True:
+            try:
+                piece = connection.recv(4096)
+            except OSError:
+                return
+            if not piece:
+                return
+            text += piece
+            while b"\r\n\r\n" in text:
+                request, _, text = text.partition(b"\r\n\r\n")
+                connection.sendall(_answer(request.decode()))
+
+
+_SDP = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
+    "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track0\r\n"
+)
+
+
+def _answer(request: str) -> bytes:
+    method = request.split(" ", 1)[0]
+    number = next(line for line in request.splitlines() if line.lower().startswith("cseq"))
+    head, body = f"RTSP/1.0 200 OK\r\n{number}\r\nSession: 1\r\n", ""
+    match method:
+        case "OPTIONS":
+            head += "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
+        case "DESCRIBE":
+            body = _SDP
+            head += f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+        case "SETUP":
+            head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+    return f"{head}\r\n{body}".encode()
+
+
+_WANTED = [*((colour, "h264") for colour in COLOURS), ("red", "h265")]
+
+
+# --- the program, under the system's Python ---
+
+
+def serve(port: int, files: dict[str, str]) -> None:
+    """Print the port, then serve until it is killed or its standard input is closed."""
+    import gi
+
+    for name in ("Gst", "GstRtsp", "GstRtspServer"):
+        gi.require_version(name, "1.0")
+    from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
+
+    Gst.init(None)
+    silent: set[str] = set()
+    pictures = {name: _split(Path(file).read_bytes(), name) for name, file in files.items()}
+    server = GstRtspServer.RTSPServer.new()
+    server.set_address("127.0.0.1")
+    server.set_service(str(port))
+    auth = GstRtspServer.RTSPAuth.new()
+    watching, nobody = GstRtspServer.RTSPToken.new(), GstRtspServer.RTSPToken.new()
+    for token, role in ((watching, "viewer"), (nobody, "nobody")):
+        token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, role)
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+    auth.add_digest(USER, PASSWORD, watching)
+    auth.set_default_token(nobody)
+    server.set_auth(auth)
+    mounts = server.get_mount_points()
+    for colour in COLOURS:
+        for suffix, kind in MOUNTS.items():
+            codec = str(kind.get("codec", "h264"))
+            encoded = pictures.get(f"{colour}.{codec}", pictures[f"{colour}.h264"])
+            factory = GstRtspServer.RTSPMediaFactory.new()
+            factory.set_launch(_pipeline(codec, sound=bool(kind.get("sound"))))
+            factory.set_latency(0)
+            match kind.get("transport"):
+                case "tcp":
+                    factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
+                case "udp":
+                    factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
+            for role in ("viewer", "nobody"):
+                allowed = str(role == "viewer" or not kind.get("private")).lower()
+                rights = f"{role}, media.factory.access=(boolean)true, media.factory.construct=(boolean){allowed}"
+                factory.add_role_from_structure(Gst.Structure.new_from_string(rights))
+            path = f"/{colour}{suffix}"
+            factory.connect("media-configure", _feed, encoded, path, silent, Gst)
+            mounts.add_factory(path, factory)
+    server.attach(None)
+    print(server.get_bound_port(), flush=True)
+    loop = GLib.MainLoop()
+    threading.Thread(target=_obey, args=(silent, loop), daemon=True).start()
+    loop.run()
+
+
+def _pipeline(codec: str, *, sound: bool) -> str:
+    caps = {"h264": "video/x-h264", "h265": "video/x-h265", "unknown": "video/x-h264"}[codec]
+    pay = {"h264": "h264parse ! rtph264pay config-interval=-1", "h265": "h265parse ! rtph265pay config-interval=-1"}
+    video = (
+        f"appsrc name=pictures is-live=true format=time do-timestamp=true caps={caps},stream-format=byte-stream,"
+        f"alignment=au,framerate={RATE_HZ}/1 ! {pay.get(codec, 'rtpgstpay')} name=pay0 pt=96"
+    )
+    sound_ = (
+        "appsrc name=sound is-live=true format=time do-timestamp=true caps=audio/x-raw,format=S16LE,layout=interleaved"
+    )
+    tone = f"{sound_},rate={SOUND_HZ},channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8"
+    return f"( {video} {tone if sound else ''} )"
+
+
+def _split(data: bytes, name: str) -> list[bytes]:
+    mark = b"\x00\x00\x00\x01\x46\x01" if name.endswith("h265") else b"\x00\x00\x00\x01\x09"
+    return [mark + picture for picture in data.split(mark)[1:]]
+
+
+def _feed(_factory: Any, media: Any, encoded: list[bytes], path: str, silent: set[str], gst: Any) -> None:
+    pictures, sound = (media.get_element().get_child_by_name(name) for name in ("pictures", "sound"))
+    count = SOUND_HZ // RATE_HZ
+
+    def send() -> None:
+        began, number = time.monotonic(), 0
+        while True:
+            if path not in silent:
+                flow = pictures.emit("push-buffer", gst.Buffer.new_wrapped(encoded[number % len(encoded)]))
+                if flow != gst.FlowReturn.OK and number > RATE_HZ:
+                    return  # nobody watches any more
+                if sound is not None:
+                    sound.emit("push-buffer", gst.Buffer.new_wrapped(_tone(number * count, count)))
+            number += 1
+            time.sleep(max(0.0, began + number / RATE_HZ - time.monotonic()))
+
+    threading.Thread(target=send, daemon=True).start()
+
+
+def _tone(first: int, count: int) -> bytes:
+    samples = (math.sin(math.tau * TONE_HZ * n / SOUND_HZ) for n in range(first, first + count))
+    return array("h", [round(16000 * sample) for sample in samples]).tobytes()
+
+
+def _obey(silent: set[str], loop: Any) -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        (silent.add if order["silent"] else silent.discard)(order["path"])
+    loop.quit()
+
+
+if __name__ == "__main__":
+    options = json.loads(sys.argv[1])
+    serve(options["port"], options["files"])
