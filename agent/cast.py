@@ -78,6 +78,8 @@ class Cast:
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
+        self._before: AgentError | None = None
+        """Why it failed before it had played, the last time that there was time enough."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -190,8 +192,11 @@ class Cast:
             outage_s = now - self._broke_at
         else:
             outage_s = session.accepted_for
-            if code is not ErrorCode.MEDIA_NETWORK or outage_s >= self._retry.start_timeout:
+            if outage_s >= self._retry.start_timeout:
+                raise self._before or error  # the last try was cut short; the one before it knows why
+            if code is not ErrorCode.MEDIA_NETWORK:
                 raise error
+            self._before = error
         delay = self._retry.delay(session.attempt, outage_s=outage_s)
         if not session.has_played and outage_s + delay >= self._retry.start_timeout:
             raise error
