@@ -158,7 +158,7 @@ def test_a_film_that_opens_in_black(agent: Agent, screen: Screen, media_server: 
     answer = agent.start(film)
     assert answer["time_to_first_frame"] < 1.5
     wait_colour(screen, "black", timeout_s=1)
-    assert agent.status()["last"]["session_id"] == old
+    assert agent.wait_ended(old)["reason"] == "replaced"
     wait_colour(screen, "yellow", timeout_s=4)
     agent.wait_state("playing")
 

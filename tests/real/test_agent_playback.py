@@ -83,8 +83,7 @@ def test_the_old_picture_stays_until_the_new_first_frame(
     red = recording.runs()[0]
     assert red.seconds > 1.2
     assert [still for still in recording.stills(0.5) if still.colour == "red"] == []
-    last = agent.status()["last"]
-    assert (last["session_id"], last["reason"]) == (old, "replaced")
+    assert agent.wait_ended(old)["reason"] == "replaced"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +95,7 @@ def test_a_start_that_fails_leaves_the_old_one_on(
 ) -> None:
     """The film goes on without a flicker, and the failure is told to the caller and kept in `last`."""
     old = agent.start(media_server.url("/film/red.mp4"))["session_id"]
+    agent.wait_state("playing")
     wait_moves(screen, "red")
     with ScreenRecorder(xserver.display) as recorder:
         problem = agent.start(media_server.url(path), expect=502)
