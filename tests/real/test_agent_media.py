@@ -165,7 +165,7 @@ def test_a_film_that_opens_in_black(agent: Agent, screen: Screen, media_server: 
 
 def test_a_film_that_is_all_black(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """It is started, playing and finished like any other."""
-    session_id = agent.start(media_server.file_url(media_server.clips.black_mp4(3)))["session_id"]
+    session_id = agent.start(media_server.file_url(media_server.clips.black_mp4(2)))["session_id"]
     agent.wait_state("playing")
     last = agent.wait_ended(session_id, 8)
     assert (last["reason"], last["error"]) == ("finished", None)

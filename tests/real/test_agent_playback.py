@@ -27,7 +27,7 @@ TOLERANCE_S = 0.5
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
-    with Agent(xserver.display, audio__output="none", player__start_timeout=3, player__stall_timeout=4) as agent:
+    with Agent(xserver.display, audio__output="none", player__start_timeout=2, player__stall_timeout=4) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
 
@@ -239,13 +239,13 @@ def test_a_new_start_or_a_stop_cancels_the_duration(
     agent: Agent, screen: Screen, media_server: MediaServer, by_stop: bool
 ) -> None:
     """What comes next is not cut short by the time of what was before it."""
-    agent.start(media_server.url("/film/red.mp4"), duration=1)
+    agent.start(media_server.url("/film/red.mp4"), duration=0.7)
     if by_stop:
         agent.stop()
-    following = agent.start(media_server.url("/film/green.mp4"), duration=2)["session_id"]
+    following = agent.start(media_server.url("/film/green.mp4"), duration=1.4)["session_id"]
     last = agent.wait_ended(following)
     assert last["reason"] == "expired"
-    assert _seconds(last, "first_frame_at", "ended_at") == pytest.approx(2, abs=TOLERANCE_S)
+    assert _seconds(last, "first_frame_at", "ended_at") == pytest.approx(1.4, abs=TOLERANCE_S)
     assert screen.colour_at_centre() == "black"
 
 
