@@ -42,6 +42,8 @@ class Switch:
     until: float
     latency_s: float
     hung: bool = False
+    broke: str = ""
+    """What the agent says when the new stream ended by itself while it was watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Outcome:
     looks_per_s: float
     longest_pause_s: float
     """Between two looks while the picture changed: nothing shorter is certain to be seen."""
+    broke: str
+    instead: tuple[tuple[float, tuple[str, ...]], ...]
+    """What was seen while it was black: seconds after the command, and the colour of each point."""
 
 
 def measure(lab: Lab) -> Point:
@@ -78,6 +83,7 @@ def measure(lab: Lab) -> Point:
     rate = Series.of([one.looks_per_s for one in ours])
     pause = Series.of([one.longest_pause_s * 1000 for one in ours])
     hung = sum(one.hung for one in (*lent, *own))
+    broken = [f"{one.kind}: the new stream ended by itself while watched ({one.broke})" for one in ours if one.broke]
     return Point(
         name="black",
         title="2. A switch: black time and standstill, ms",
@@ -99,6 +105,7 @@ def measure(lab: Lab) -> Point:
             f"Of {len(lent) + len(own)} such switches {hung} hung in stop() for over {HANG_S:g} s: they count "
             f"{HANG_S * 1000:.0f} ms.",
             f"{rate.median:.0f} looks a second; longest pause between two looks around a switch: {pause.brief()} ms.",
+            *broken,
         ),
         raw={name: [astuple(one) for one in all_] for name, all_ in (("agent", ours), ("lent", lent), ("own", own))}
         | {"columns": list(Outcome.__slots__)},
@@ -110,11 +117,15 @@ def seen_of(recording: Recording, switch: Switch) -> Outcome:
     how long the row in which the clips move did not change."""
     samples = recording.between(switch.commanded_at, switch.until).samples
     black = still = 0.0
+    instead: list[tuple[float, tuple[str, ...]]] = []
     arrived, moved_at = False, samples[0].at
     for sample, following in pairwise(samples):
-        seen = set(map(_colour, sample.colours))
+        colours = tuple(map(_colour, sample.colours))
+        seen = set(colours)
         if not seen <= ({switch.new} if arrived else {switch.old, switch.new}):
             black += following.at - sample.at
+            if not instead or instead[-1][1] != colours:
+                instead.append((sample.at - switch.commanded_at, colours))
         arrived = arrived or seen == {switch.new}
         still = max(still, following.at - moved_at)
         if following.row != sample.row:
@@ -123,7 +134,17 @@ def seen_of(recording: Recording, switch: Switch) -> Outcome:
     around = recording.between(picture_at - AROUND_S, picture_at + AROUND_S)
     if switch.hung:
         black = still = HANG_S
-    return Outcome(switch.kind, switch.latency_s, switch.hung, black, still, recording.rate_hz, around.longest_gap_s)
+    return Outcome(
+        kind=switch.kind,
+        latency_s=switch.latency_s,
+        hung=switch.hung,
+        black_s=black,
+        still_s=still,
+        looks_per_s=recording.rate_hz,
+        longest_pause_s=around.longest_gap_s,
+        broke=switch.broke,
+        instead=tuple(instead),
+    )
 
 
 def _watched(eye: Eye, round_: Callable[[], list[Switch]]) -> list[Outcome]:
@@ -150,7 +171,14 @@ def _agent_round(lab: Lab, agent: Agent) -> list[Switch]:
         lab.agent_eye.first_seen(stream.colour, timeout_s=SEEN_S)
         return False
 
-    return _round(lab, ready=agent.wait_spare, go=go)
+    def broke() -> str:
+        status = agent.call("GET", "/status").body
+        if status["status"] == "casting":
+            return ""
+        last = status["last"] or {}
+        return f"{last.get('reason')}, {(last.get('error') or {}).get('message', 'without an error')}"
+
+    return _round(lab, ready=agent.wait_spare, go=go, broke=broke)
 
 
 def _bare_round(lab: Lab, bare: BareProcess) -> list[Switch]:
@@ -170,13 +198,18 @@ def _bare_round(lab: Lab, bare: BareProcess) -> list[Switch]:
 
     try:
         bare.prepare()
-        return _round(lab, ready=lambda: None, go=go)
+        return _round(lab, ready=lambda: None, go=go, broke=str)
     finally:
         bare.finish()
 
 
-def _round(lab: Lab, *, ready: Callable[[], None], go: Callable[[Stream], bool]) -> list[Switch]:
-    """`go` commands a stream and returns when it is seen, or True when that hangs: then the round is over."""
+def _round(
+    lab: Lab, *, ready: Callable[[], None], go: Callable[[Stream], bool], broke: Callable[[], str]
+) -> list[Switch]:
+    """`go` commands a stream and returns when it is seen, or True when that hangs: then the round is over.
+
+    `broke` says why what was shown is on no more; nothing when it is on.
+    """
     switches: list[Switch] = []
     old = lab.media.mp4
     ready()
@@ -188,7 +221,8 @@ def _round(lab: Lab, *, ready: Callable[[], None], go: Callable[[Stream], bool])
         hung = go(new)
         latency_s = time.monotonic() - commanded_at
         time.sleep(SHOWN_S)
-        switches.append(Switch(kind, old.colour, new.colour, commanded_at, time.monotonic(), latency_s, hung))
+        until = time.monotonic()
+        switches.append(Switch(kind, old.colour, new.colour, commanded_at, until, latency_s, hung, broke()))
         if hung:
             break
         old = new

@@ -90,7 +90,8 @@ def _point(looks: list[Look], left_behind: list[int], seconds: float) -> Point:
     warm = [look for look in looks if look.cycle >= WARM_UP]
     first, last = warm[0], warm[-1]
     cycles = last.cycle - first.cycle
-    trend = slope([(look.cycle, look.pss_mib) for look in warm])
+    # RSS, because PSS changes with whatever else on the machine maps the same libraries.
+    trend = slope([(look.cycle, look.rss_mib) for look in warm])
     counted = ("processes", "zombies", "descriptors", "threads", "x_clients", "x_resources")
     before, after = asdict(first), asdict(last)
     grown = [f"{name} {before[name]} -> {after[name]}" for name in counted if after[name] > before[name]]
@@ -109,13 +110,14 @@ def _point(looks: list[Look], left_behind: list[int], seconds: float) -> Point:
             Bar(
                 f"no growth of the daemon's memory (trend over {cycles} cycles at most {GROWTH_MIB:g} MiB)",
                 trend * cycles <= GROWTH_MIB,
-                f"{trend * cycles:+.2f} MiB PSS, {trend * 1024:+.2f} KiB a cycle",
+                f"{trend * cycles:+.2f} MiB RSS, {trend * 1024:+.2f} KiB a cycle",
             ),
             Bar("no process left behind when the agent has ended", not left_behind, str(left_behind or "none")),
         ),
         notes=(
             f"{last.cycle / seconds:.2f} cycles a second, in turn MP4 and HLS, each stopped at its first picture.",
-            f"Up to {GROWTH_MIB:g} MiB is not growth: CPython takes memory in arenas of 1 MiB.",
+            f"Up to {GROWTH_MIB:g} MiB is not growth: CPython takes memory in arenas of 1 MiB. Garbage in cycles it",
+            "frees in full collections only; when memory grows, a run with more --cycles tells whether that ends.",
         ),
         raw={"looks": [asdict(look) for look in looks], "left_behind": left_behind},
     )

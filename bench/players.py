@@ -205,11 +205,11 @@ class IdleMpv:
     def __init__(self, eye: Eye, env: Mapping[str, str]) -> None:
         self.eye = eye
         self._env = env
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-mpv-")
         self._program: FreshProgram | None = None
         self._socket: socket.socket | None = None
 
     def prepare(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-mpv-")
         address = f"{self._folder.name}/socket"
         command = [*MPV, "--no-audio", "--wid=%XID", f"--input-ipc-server={address}"]
         self._program = FreshProgram(self.name, command, self.eye, self._env)
@@ -231,7 +231,6 @@ class IdleMpv:
             program.finish()
         if self._socket is not None:
             self._socket.close()
-            self._folder.cleanup()
 
     def _connects(self, address: str) -> bool:
         assert self._socket is not None

@@ -110,6 +110,16 @@ def test_a_failure_has_its_code_and_its_sentence(
     assert screen.colour_at_centre() == "black"
 
 
+def test_a_start_that_never_comes_leaves_the_film_on(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """While a server does not answer, and after the wait for it is over, the film goes on."""
+    film = agent.start(media_server.url("/film/red.mp4"))["session_id"]
+    never = agent.start(media_server.url("/never"), wait=None)["session_id"]
+    wait_moves(screen, "red")
+    assert agent.wait_ended(never, TIMEOUT_S)["error"]["code"] == "media_network"
+    wait_moves(screen, "red")
+    assert agent.status()["on_screen"] == film
+
+
 def test_a_stream_that_stands_still_is_buffering_and_then_stalled(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:

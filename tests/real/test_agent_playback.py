@@ -27,7 +27,7 @@ TOLERANCE_S = 0.5
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
-    with Agent(xserver.display, audio__output="none", player__start_timeout=3, player__stall_timeout=4) as agent:
+    with Agent(xserver.display, audio__output="none", player__start_timeout=8, player__stall_timeout=4) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
 
@@ -72,7 +72,7 @@ def test_the_old_picture_stays_until_the_new_first_frame(
     old = agent.start(media_server.url("/film/red.mp4"))["session_id"]
     wait_moves(screen, "red")
     with ScreenRecorder(xserver.display) as recorder:
-        new = agent.start(media_server.url("/film/green.mp4?delay=1.2"), wait=None)["session_id"]
+        new = agent.start(media_server.url("/film/green.mp4?delay=0.8"), wait=None)["session_id"]
         status = agent.status()
         assert (status["stream"]["session_id"], status["on_screen"]) == (new, old)
         agent.wait_until(lambda: agent.status()["on_screen"] == new, 10, "the new film is on the screen")
@@ -81,21 +81,21 @@ def test_the_old_picture_stays_until_the_new_first_frame(
     assert recording.colours() == ["red", "green"]
     assert recording.seconds_of("black") == 0
     red = recording.runs()[0]
-    assert red.seconds > 1.2
+    assert red.seconds > 0.8
     assert [still for still in recording.stills(0.5) if still.colour == "red"] == []
-    last = agent.status()["last"]
-    assert (last["session_id"], last["reason"]) == (old, "replaced")
+    assert agent.wait_ended(old)["reason"] == "replaced"
 
 
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("/status/404", "media_not_found"), ("/garbage", "media_unsupported"), ("/never", "media_network")],
+    [("/status/404", "media_not_found"), ("/garbage", "media_unsupported")],
 )
 def test_a_start_that_fails_leaves_the_old_one_on(
     agent: Agent, screen: Screen, xserver: XServer, media_server: MediaServer, path: str, code: str
 ) -> None:
     """The film goes on without a flicker, and the failure is told to the caller and kept in `last`."""
     old = agent.start(media_server.url("/film/red.mp4"))["session_id"]
+    agent.wait_state("playing")
     wait_moves(screen, "red")
     with ScreenRecorder(xserver.display) as recorder:
         problem = agent.start(media_server.url(path), expect=502)
@@ -126,7 +126,7 @@ def test_who_waits_too_short_is_told_that_it_is_pending(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:
     """The start goes on behind a `pending` answer."""
-    answer = agent.start(media_server.url("/film/green.mp4?delay=1"), wait=0.3)
+    answer = agent.start(media_server.url("/film/green.mp4?delay=0.6"), wait=0.3)
     assert answer["status"] == "pending"
     assert screen.colour_at_centre() == "black"
     wait_colour(screen, "green")
@@ -212,7 +212,7 @@ def test_stopping_by_id_ends_that_one_only(agent: Agent, screen: Screen, media_s
 def test_stopping_the_film_lets_the_next_one_come(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """The id of what is on the screen ends that one, and a start being prepared still gets the screen."""
     film = agent.start(media_server.url("/film/red.mp4"))["session_id"]
-    following = agent.start(media_server.url("/film/green.mp4?delay=1"), wait=None)["session_id"]
+    following = agent.start(media_server.url("/film/green.mp4?delay=0.6"), wait=None)["session_id"]
     agent.stop(session_id=film)
     assert screen.colour_at_centre() == "black"
     wait_colour(screen, "green")
@@ -223,7 +223,7 @@ def test_a_duration_ends_it_counted_from_the_first_frame(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:
     """However long the source took to open, it is seen for as long as was asked for."""
-    session_id = agent.start(media_server.url("/film/green.mp4?delay=1"), duration=1.5)["session_id"]
+    session_id = agent.start(media_server.url("/film/green.mp4?delay=0.6"), duration=1.5)["session_id"]
     first_frame = time.monotonic()
     stream = agent.status()["stream"]
     assert _seconds(stream, "first_frame_at", "expires_at") == pytest.approx(1.5, abs=0.01)
@@ -239,13 +239,13 @@ def test_a_new_start_or_a_stop_cancels_the_duration(
     agent: Agent, screen: Screen, media_server: MediaServer, by_stop: bool
 ) -> None:
     """What comes next is not cut short by the time of what was before it."""
-    agent.start(media_server.url("/film/red.mp4"), duration=1)
+    agent.start(media_server.url("/film/red.mp4"), duration=0.7)
     if by_stop:
         agent.stop()
-    following = agent.start(media_server.url("/film/green.mp4"), duration=2)["session_id"]
+    following = agent.start(media_server.url("/film/green.mp4"), duration=1.4)["session_id"]
     last = agent.wait_ended(following)
     assert last["reason"] == "expired"
-    assert _seconds(last, "first_frame_at", "ended_at") == pytest.approx(2, abs=TOLERANCE_S)
+    assert _seconds(last, "first_frame_at", "ended_at") == pytest.approx(1.4, abs=TOLERANCE_S)
     assert screen.colour_at_centre() == "black"
 
 

@@ -1,0 +1,194 @@
+"""What plays, and when it is truly `playing`: video, sound alone, still pictures, films that open in black."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.agent import Agent
+from tests.support.leaks import LeakCheck
+from tests.support.looking import wait_colour, wait_moves
+from tests.support.media_server import MediaServer
+from tests.support.pitch import WINDOW_S
+from tests.support.screen import Screen
+from tests.support.sound import PulseServer
+from tests.support.tools import need
+from tests.support.xserver import XServer
+
+STILL_S = 12.0
+"""libVLC ends a picture by itself after 10 s unless it is told not to."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A media folder."""
+    return tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture(scope="module")
+def shared(xserver: XServer, pulse: PulseServer, folder: Path, leaks: LeakCheck) -> Iterator[Agent]:
+    with Agent(
+        xserver.display,
+        env=pulse.env,
+        audio__output="pulse",
+        player__stall_timeout=2,
+        player__media_folders=[str(folder)],
+    ) as agent:
+        leaks.own_pids(lambda: agent.pids)
+        yield agent
+
+
+@pytest.fixture
+def agent(shared: Agent) -> Iterator[Agent]:
+    yield shared
+    shared.stop(all=True)
+
+
+@pytest.fixture
+def screen(xserver: XServer) -> Iterator[Screen]:
+    with Screen(xserver.display) as screen:
+        yield screen
+
+
+def test_a_live_stream_shows_its_first_frame_long_before_it_plays(
+    agent: Agent, screen: Screen, media_server: MediaServer
+) -> None:
+    """The camera is seen within a second; it is `buffering` until the picture moves, and only then `playing`."""
+    agent.wait_for_spare()
+    answer = agent.start(media_server.url("/live/green.ts"))
+    shown = time.monotonic()
+    assert answer["time_to_first_frame"] < 1.0
+    assert screen.colour_at_centre() == "green"
+    stream = agent.status()["stream"]
+    assert (stream["state"], stream["session_state"]) == ("buffering", "active")
+    stream = agent.wait_state("playing")
+    assert time.monotonic() - shown > 0.4
+    wait_moves(screen, "green")
+    assert (stream["media_type"], stream["stream_type"]) == ("video", "live")
+    assert (stream["position"], stream["duration"]) == (None, None)
+
+
+def test_a_film_tells_how_far_it_is(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """Position and displayed frames grow; the length is the film's."""
+    agent.start(media_server.url("/film/red.mp4"))
+    first = agent.wait_state("playing")
+    agent.wait_until(
+        lambda: agent.status()["stream"]["position"] >= first["position"] + 0.5, 5, "the position has grown"
+    )
+    later = agent.status()["stream"]
+    assert later["frames_displayed"] > first["frames_displayed"]
+    assert (later["media_type"], later["stream_type"]) == ("video", "buffered")
+    assert later["duration"] == pytest.approx(10, abs=0.2)
+    wait_moves(screen, "red")
+
+
+@pytest.mark.parametrize(("path", "hz"), [("/tone.mp3", 440), ("/tone.ogg", 660), ("/radio.mp3", 440)])
+def test_sound_alone_plays_over_a_black_screen(
+    agent: Agent, screen: Screen, media_server: MediaServer, pulse: PulseServer, path: str, hz: int
+) -> None:
+    """It is heard, the audio buffers that were played make it `playing`, and the screen stays black."""
+    with pulse.listen() as listener:
+        agent.start(media_server.url(path))
+        stream = agent.wait_state("playing")
+        # What libVLC counts as played may still be in the buffers of the sound server.
+        agent.wait_until(lambda: listener.heard().heard() == {hz}, 2, "it is heard")
+    assert stream["media_type"] == "audio"
+    assert screen.colour_at_centre() == "black"
+    if path == "/radio.mp3":
+        assert (stream["stream_type"], stream["position"]) == ("live", None)
+    else:
+        assert stream["stream_type"] == "buffered"
+        agent.wait_until(lambda: agent.status()["stream"]["position"] > stream["position"], 3, "the position has grown")
+
+
+def test_sound_with_a_cover_picture_plays(agent: Agent, media_server: MediaServer, pulse: PulseServer) -> None:
+    """The picture inside an MP3 does not keep it from being heard and being `playing`, past a stall_timeout."""
+    agent.start(media_server.url("/covered.mp3"))
+    agent.wait_state("playing")
+    assert 880 in pulse.record(2.5).windows()[-2].heard
+    assert agent.status()["stream"]["state"] == "playing"
+
+
+def test_a_short_spoken_message_is_heard_whole(agent: Agent, media_server: MediaServer, pulse: PulseServer) -> None:
+    """Half a second of sound, all buffered before any of it may be heard, loses neither beginning nor end."""
+    message = media_server.file_url(media_server.clips.audio_mp3(880, 0.5))
+    with pulse.listen() as listener:
+        session_id = agent.start(message)["session_id"]
+        last = agent.wait_ended(session_id, 5)
+        quiet_at = listener.heard().seconds + 0.4
+        agent.wait_until(lambda: listener.heard().seconds > quiet_at, 5, "the last buffers have been heard")
+        windows = listener.heard().windows()
+    heard = [window for window in windows if 880 in window.heard]
+    assert len(heard) * WINDOW_S >= 0.45
+    assert heard[-1].at - heard[0].at <= 0.65, "it broke off in between, or was heard twice"
+    assert last["reason"] == "finished"
+    assert last["media_type"] == "audio"
+
+
+def test_still_pictures_stay_on(media_server: MediaServer, leaks: LeakCheck) -> None:
+    """PNG and JPEG are on the screen and `playing` for longer than libVLC's own limit and than any stall_timeout."""
+    with ExitStack() as running:
+        pairs = []
+        for kind in ("png", "jpeg"):
+            xserver = running.enter_context(XServer())
+            agent = running.enter_context(Agent(xserver.display, audio__output="none", player__stall_timeout=2))
+            screen = running.enter_context(Screen(xserver.display))
+            agent.start(media_server.url(f"/image.{kind}"))
+            pairs.append((agent, screen))
+        until = time.monotonic() + STILL_S
+        while time.monotonic() < until:
+            for agent, screen in pairs:
+                assert screen.colour_at_centre() == "orange"
+                stream = agent.status()["stream"]
+                assert (stream["media_type"], stream["state"]) == ("image", "playing")
+            time.sleep(0.5)
+
+
+def test_a_film_that_opens_in_black(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """Its first frame, though black, comes in time and takes the screen from what was there; then colour follows."""
+    old = agent.start(media_server.url("/film/red.mp4"))["session_id"]
+    film = media_server.file_url(media_server.clips.black_start_mp4())
+    answer = agent.start(film)
+    assert answer["time_to_first_frame"] < 1.5
+    wait_colour(screen, "black", timeout_s=1)
+    assert agent.wait_ended(old)["reason"] == "replaced"
+    wait_colour(screen, "yellow", timeout_s=4)
+    agent.wait_state("playing")
+
+
+def test_a_film_that_is_all_black(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """It is started, playing and finished like any other."""
+    session_id = agent.start(media_server.file_url(media_server.clips.black_mp4(2)))["session_id"]
+    agent.wait_state("playing")
+    last = agent.wait_ended(session_id, 8)
+    assert (last["reason"], last["error"]) == ("finished", None)
+    assert last["time_to_first_frame"] < 1.5
+
+
+def test_a_film_of_stripes_is_not_taken_for_an_empty_window(agent: Agent, screen: Screen, folder: Path) -> None:
+    """Random stripes are what an untouched window is painted with; a film of such stripes still gets the screen."""
+    film = _stripes(folder)
+    answer = agent.start(film.as_uri())
+    assert answer["time_to_first_frame"] < 1.5
+    agent.wait_state("playing")
+    assert len({screen.pixel(x, 180) for x in range(20, 640, 40)}) > 8
+
+
+def _stripes(folder: Path) -> Path:
+    chance = random.Random(11)
+    picture = Image.new("RGB", (640, 360))
+    for left in range(0, 640, 40):
+        colour = (chance.randint(64, 255), chance.randint(64, 255), chance.randint(64, 255))
+        picture.paste(colour, (left, 0, left + 40, 360))
+    still, film = folder / "stripes.png", folder / "stripes.mp4"
+    picture.save(still)
+    command = [need("ffmpeg"), "-nostdin", "-v", "error", "-loop", "1", "-i", str(still), "-t", "4", "-r", "25"]
+    subprocess.run([*command, "-c:v", "libx264", "-pix_fmt", "yuv420p", str(film)], check=True, timeout=30)
+    return film

@@ -1,0 +1,88 @@
+"""Quality, by what was fetched and by what is seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.behaviour import Behaviour, Then
+from tests.support.leaks import LeakCheck
+from tests.support.looking import last_movement, wait_colour, wait_moves
+from tests.support.media_server import MediaServer
+from tests.support.screen import Screen
+from tests.support.xserver import XServer
+
+COLOUR_OF = {360: "red", 720: "green", 1080: "blue"}
+"""Of each rendition of the HLS clip."""
+
+
+@pytest.fixture(scope="module")
+def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
+    with Agent(xserver.display, audio__output="none", player__stall_timeout=10) as agent:
+        leaks.own_pids(lambda: agent.pids)
+        yield agent
+
+
+@pytest.fixture
+def agent(shared: Agent) -> Iterator[Agent]:
+    yield shared
+    shared.stop(all=True)
+
+
+@pytest.fixture
+def screen(xserver: XServer) -> Iterator[Screen]:
+    with Screen(xserver.display) as screen:
+        yield screen
+
+
+@pytest.mark.parametrize(("quality", "height"), [("720p", 720), ("1080p", 1080)])
+def test_a_quality_is_fetched_from_the_first_segment_on(
+    agent: Agent, screen: Screen, media_server: MediaServer, quality: str, height: int
+) -> None:
+    """Only segments of that rendition are fetched, and it is what is on the screen."""
+    agent.start(media_server.file_url(media_server.clips.hls_variants()), quality=quality)
+    wait_colour(screen, COLOUR_OF[height])
+    media_server.wait_request("/media/hls-variants", timeout_s=5, count=4)  # two playlists and two segments
+    agent.wait_state("playing")
+    assert _heights(media_server)
+    assert set(_heights(media_server)) == {height}
+    assert agent.status()["stream"]["quality"] == quality
+
+
+def test_auto_begins_low_and_goes_up(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """The first segment is the lowest rendition's; on a network as fast as this one a higher one follows."""
+    agent.start(media_server.file_url(media_server.clips.hls_variants()))
+    assert screen.colour_at_centre() == "red"
+    agent.wait_until(lambda: len(set(_heights(media_server))) > 1, 8, "another rendition is fetched")
+    heights = _heights(media_server)
+    assert heights[0] == 360
+    assert max(heights) > 360
+
+
+def test_low_latency_is_nearer_to_live(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """When the source falls silent, a picture that is nearer to live has less left to show: less than half a second
+    with `low-latency`, where `auto` keeps a second of it, and it plays that much sooner."""
+    behind, until_playing = {}, {}
+    for quality in ("auto", "low-latency"):
+        media_server.reset()
+        agent.wait_for_spare()
+        began = time.monotonic()
+        agent.start(media_server.url("/live/green.ts"), quality=quality)
+        wait_moves(screen, "green", timeout_s=4)
+        until_playing[quality] = time.monotonic() - began
+        agent.wait_state("playing")
+        media_server.behave("/live/green.ts", Behaviour(then=Then.HOLD))
+        silent_since = time.monotonic()
+        behind[quality] = last_movement(screen, still_for_s=0.7, timeout_s=6) - silent_since
+        agent.stop()
+    assert behind["low-latency"] < 0.5 < 0.8 < behind["auto"]
+    assert until_playing["low-latency"] < until_playing["auto"] - 0.3
+
+
+def _heights(media_server: MediaServer) -> list[int]:
+    """Of the segments fetched so far, in their order."""
+    paths = [request.path for request in media_server.requests("/media/hls-variants") if request.path.endswith(".ts")]
+    return [int(path.split("/")[-2].removesuffix("p")) for path in paths]
