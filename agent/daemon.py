@@ -18,6 +18,7 @@ from agent.config import Settings
 from agent.errors import ConfigError
 from agent.keeper import Keeper
 from agent.playback import Limits
+from agent.player.confine import Confinement
 from agent.player.engines import Engines
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
@@ -65,7 +66,14 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
 
     vlc = PlayerPool(
         engine="vlc",
-        command=vlc_command(audio_output=settings.audio.output, audio_device=settings.audio.device),
+        command=vlc_command(
+            audio_output=settings.audio.output,
+            audio_device=settings.audio.device,
+            confinement=Confinement(
+                folder=str(settings.state.directory() / "players"),
+                media_folders=tuple(map(str, settings.player.media_folders)),
+            ),
+        ),
         display=display,
         open_window=stage.open_window,
     )

@@ -18,6 +18,7 @@ import structlog
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.player import ipc
 from agent.player.base import Media, Opened, Progress
+from agent.player.confine import Confinement
 from agent.types import ErrorCode, MediaType, StreamType
 
 PING_AFTER_S = 2.0
@@ -416,11 +417,15 @@ def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, st
     return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
 
 
-def vlc_command(*, audio_output: str, audio_device: str | None) -> Callable[[], list[str]]:
-    """How to start a `vlc` player process."""
+def vlc_command(
+    *, audio_output: str, audio_device: str | None, confinement: Confinement | None = None
+) -> Callable[[], list[str]]:
+    """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches."""
     command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
     if audio_device:
         command += ["--audio-device", audio_device]
+    if confinement:
+        command += confinement.arguments()
     return lambda: command
 
 
