@@ -64,15 +64,16 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     def display() -> str | None:
         return stage.health.display if stage.health.available else None
 
+    confinement = Confinement(
+        folder=str(settings.state.directory() / "players"),
+        media_folders=tuple(map(str, settings.player.media_folders)),
+    )
     vlc = PlayerPool(
         engine="vlc",
         command=vlc_command(
             audio_output=settings.audio.output,
             audio_device=settings.audio.device,
-            confinement=Confinement(
-                folder=str(settings.state.directory() / "players"),
-                media_folders=tuple(map(str, settings.player.media_folders)),
-            ),
+            confinement=confinement,
         ),
         display=display,
         open_window=stage.open_window,
@@ -80,7 +81,9 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     mpv = PlayerPool(
         engine="mpv",
         kind=MpvPlayer,
-        command=mpv_command(audio_output=settings.audio.output, audio_device=settings.audio.device),
+        command=mpv_command(
+            audio_output=settings.audio.output, audio_device=settings.audio.device, confinement=confinement
+        ),
         display=display,
         open_window=stage.open_window,
         on_demand=True,  # 35 MB that a box without cameras need not spend

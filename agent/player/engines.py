@@ -24,16 +24,17 @@ class Engines:
 
     @property
     def health(self) -> PlayerHealth:
-        """That of vlc, which plays most. `features` has each engine with its version (True before it has said it,
-        False where it cannot play), and each scheme that is another engine's with that engine, or False."""
+        """That of vlc, which plays most. `features` has what the engines say of themselves, each engine with its
+        version (True before it has said it, False where it cannot play), and each scheme that is another engine's
+        with that engine, or False."""
         healths = {name: pool.health for name, pool in self._pools.items()}
         engines: dict[str, bool | str] = {name: h.available and (h.version or True) for name, h in healths.items()}
         others = {scheme: name for scheme, name in self._table.items() if name != DEFAULT}
         schemes = {scheme: healths[name].available and name for scheme, name in others.items()}
         used = {DEFAULT, *self._table.values()}
         messages = dict.fromkeys(h.message for name, h in healths.items() if name in used and h.message)
-        default = healths[DEFAULT]
-        return replace(default, features={**default.features, **engines, **schemes}, message=" ".join(messages))
+        said = {key: value for health in healths.values() for key, value in health.features.items()}
+        return replace(healths[DEFAULT], features={**said, **engines, **schemes}, message=" ".join(messages))
 
     async def start(self) -> None:
         """Begin to keep spares; see PlayerPool."""

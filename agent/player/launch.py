@@ -1,10 +1,14 @@
-"""Starts a player program that is not ours, bound to the daemon: `python -I -S launch.py --parent PID -- PROGRAM ...`
+"""Starts a player program that is not ours, bound to the daemon and confined:
 
-It becomes that program (exec), so there is one process, of one id. Every start of such a player waits for this file:
-it imports next to nothing (25 ms, of which 11 are Python's own), and nothing of cast-agent, which `-I -S` hides.
+    python -I -S launch.py --parent PID --fd FD [--confine WORD ...] -- PROGRAM [ARGUMENT ...]
+
+It becomes that program (exec), so there is one process, of one id; the program inherits FD, a socket, on which this
+file says one line before. Every start of such a player waits for it, so it imports next to nothing (10-15 ms, most of
+them Python's own); `-I -S` keep site-packages, the environment and the working directory out.
 """
 
 import ctypes
+import json
 import os
 import sys
 
@@ -13,13 +17,16 @@ _PR_SET_PDEATHSIG, _SIGKILL = 1, 9
 
 
 def main(arguments: list[str]) -> None:
-    """Only returns by exception: OSError when the program cannot be executed."""
-    name, parent, rule, *command = arguments
-    if name != "--parent" or rule != "--" or not command:
-        sys.exit("usage: launch.py --parent PID -- PROGRAM [ARGUMENT ...]")
-    _die_with(int(parent))
-    # What a player shall give up for good (files, privileges) is given up here: it stays so over exec.
-    os.execvp(command[0], command)  # noqa: S606 - that is what this file is for
+    """Returns by exception only: ValueError for other arguments, OSError when the program cannot be executed."""
+    rule = arguments.index("--")
+    options, command = arguments[:rule], arguments[rule + 1 :]
+    if options[:4:2] != ["--parent", "--fd"] or not command:
+        raise ValueError("usage: launch.py --parent PID --fd FD [--confine WORD ...] -- PROGRAM [ARGUMENT ...]")
+    _die_with(int(options[1]))
+    if options[4:]:
+        by = _confine(options[5:])
+        os.write(int(options[3]), json.dumps({"event": "confined", "by": by}).encode() + b"\n")
+    os.execv(command[0], command)  # noqa: S606 - that is what this file is for
 
 
 def _die_with(parent: int) -> None:
@@ -27,6 +34,14 @@ def _die_with(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)
+
+
+def _confine(words: list[str]) -> str:
+    """What is given up here stays given up over exec. Tells what keeps the program in."""
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from agent.player.confine import Confinement, confine
+
+    return confine(Confinement.from_words(words))
 
 
 if __name__ == "__main__":

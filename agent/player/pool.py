@@ -171,7 +171,7 @@ class PlayerPool:
         except AgentError as e:
             self._failed(e)
             return
-        self._version, self._features = player.version or self._version, dict(player.features)
+        self._version, self._features = player.version or self._version, dict(player.features or self._features)
         self._settled.set()
         while self._waiters:
             waiter = self._waiters.popleft()

@@ -75,8 +75,7 @@ class ChildPlayer(ABC):
         reader, writer = await asyncio.open_connection(sock=ours, limit=ipc.MAX_LINE_BYTES)
         try:
             process = await asyncio.create_subprocess_exec(
-                *command,
-                *cls._attach(theirs.fileno()),
+                *cls._complete(command, theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -168,8 +167,8 @@ class ChildPlayer(ABC):
 
     @staticmethod
     @abstractmethod
-    def _attach(fd: int) -> list[str]:
-        """The arguments that tell the process which descriptor is its end of the socket pair."""
+    def _complete(command: Sequence[str], fd: int) -> list[str]:
+        """The command with the descriptor that is its end of the socket pair."""
 
     @abstractmethod
     async def _begin(self) -> None:
@@ -343,8 +342,8 @@ class ProcessPlayer(ChildPlayer):
         return self._hello
 
     @staticmethod
-    def _attach(fd: int) -> list[str]:
-        return ["--fd", str(fd), "--parent", str(os.getpid())]
+    def _complete(command: Sequence[str], fd: int) -> list[str]:
+        return [*command, "--fd", str(fd), "--parent", str(os.getpid())]
 
     async def _begin(self) -> None:
         try:

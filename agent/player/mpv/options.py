@@ -9,9 +9,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.player.confine import Confinement
 from agent.player.vlc.options import has_gpu
 
 PROGRAM = "mpv"
+
+FD = "%FD"
+"""In a command: the descriptor of mpv's end of the socket pair."""
 
 MPV_ADVICE = "Check that mpv works (Debian: apt install --reinstall mpv)."
 
@@ -33,11 +37,24 @@ def mpv_missing() -> str:
     return "RTSP cameras cannot be played, because mpv is not installed (Debian: apt install mpv)."
 
 
-def mpv_command(*, audio_output: str, audio_device: str | None) -> Callable[[], list[str]]:
-    """How to start mpv, idle; its end of the socket pair is appended."""
-    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent"]
+def mpv_command(
+    *, audio_output: str, audio_device: str | None, confinement: Confinement | None = None
+) -> Callable[[], list[str]]:
+    """How to start mpv, idle; FD stands where the descriptor of its end of the socket pair belongs. Without a
+    confinement it reaches what the daemon reaches."""
     arguments = mpv_arguments(audio_output=audio_output, audio_device=audio_device)
-    return lambda: [*launcher, str(os.getpid()), "--", PROGRAM, *arguments]
+
+    def command() -> list[str]:
+        program = os.path.realpath(shutil.which(PROGRAM) or PROGRAM)
+        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent", str(os.getpid()), "--fd", FD]
+        if confinement is not None:
+            may_run = Confinement(
+                folder=confinement.folder, media_folders=confinement.media_folders, programs=(program,)
+            )
+            launcher += may_run.arguments()
+        return [*launcher, "--", program, *arguments, f"--input-ipc-client=fd://{FD}"]
+
+    return command
 
 
 def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Path("/dev")) -> list[str]:

@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened, Progress
+from agent.player.mpv.options import FD
 from agent.player.mpv.reasons import broke_off, explain, not_opened, nothing_shown, nothing_to_play, transport_refused
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
 from agent.types import Failure, MediaType, Quality, StreamType
@@ -48,6 +49,7 @@ class MpvPlayer(ChildPlayer):
     """A player that is mpv; see `agent.player.base.Player` for the contract."""
 
     _version = ""
+    _confinement = ""
     _requests = 0
     _url = ""
     _begin_at = 0.0
@@ -75,8 +77,8 @@ class MpvPlayer(ChildPlayer):
         return "mpv"
 
     @property
-    def features(self) -> dict[str, bool | str]:
-        return {}
+    def features(self) -> Mapping[str, bool | str]:
+        return {"mpv_confinement": self._confinement} if self._confinement else {}
 
     @property
     def version(self) -> str:
@@ -129,8 +131,8 @@ class MpvPlayer(ChildPlayer):
     # --- what every player process has ---
 
     @staticmethod
-    def _attach(fd: int) -> list[str]:
-        return [f"--input-ipc-client=fd://{fd}"]
+    def _complete(command: Sequence[str], fd: int) -> list[str]:
+        return [part.replace(FD, str(fd)) for part in command]
 
     async def _begin(self) -> None:
         # Not waited for: what is said meanwhile waits in the socket, and mpv's start is most of the time there is.
@@ -214,12 +216,20 @@ class MpvPlayer(ChildPlayer):
             case "playback-restart":
                 if self._restarted_at is None:
                     self._restarted_at = self._now()
+                    self._learn("seekable")
+                    self._learn("partially-seekable")
+                    self._say("get_property", "duration", then=self._on_duration)
                     self._say("get_property", "track-list", then=self._on_tracks)
+            case "confined":  # the launcher's only word, said before it became mpv
+                self._confinement = str(message.get("by", ""))
             case "log-message":
                 self._log.append((self._now(), f"{message.get('text', '')}".strip()))
             case "end-file":
                 # Its last log lines may come behind this event, but never behind the answer to a later question.
                 self._say("get_property", "pid", then=lambda _: self._on_end(message.get("reason", "")))
+
+    def _learn(self, name: str) -> None:
+        self._say("get_property", name, then=lambda data: self._on_property(name, data))
 
     def _on_property(self, name: str, data: Any) -> None:
         self._properties[name] = data
@@ -245,6 +255,7 @@ class MpvPlayer(ChildPlayer):
 
     def _open(self, kind: MediaType, has_audio: bool) -> None:
         self._kind = kind
+        self._renew_progress()
         if not self._opened.done():
             self._opened.set_result(Opened(kind, has_audio))
 
