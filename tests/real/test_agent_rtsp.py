@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -249,6 +251,32 @@ def test_a_warm_start_takes_the_spare(agent: Agent, screen: Screen, cameras: Rts
     answer = agent.start(cameras.url("/green"))
     assert agent.player_pid() in spares
     assert answer["time_to_first_frame"] < AT_ONCE_S
+
+
+def test_what_the_table_names_is_played_by_mpv(
+    xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips, tmp_path: Path
+) -> None:
+    """Films have position, end and seek there too, sound alone is heard from its beginning, and a redirect to a file
+    shows nothing of it."""
+    secret = shutil.copy(clips.film_mp4("blue", 10, None), tmp_path / "secret.mp4")
+    with (
+        Agent(xserver.display, env=pulse.env, audio__output="pulse", player__engines='{"http": "mpv"}') as agent,
+        Screen(xserver.display) as screen,
+    ):
+        film = agent.start(media_server.url("/film/red.mp4"), position=4)["session_id"]
+        stream = agent.wait_state("playing")
+        assert (stream["engine"], stream["stream_type"], round(stream["duration"])) == ("mpv", "buffered", 10)
+        assert stream["position"] >= 4
+        agent.call("POST", "/seek", {"position": 8.5})
+        assert agent.wait_ended(film, 5)["reason"] == "finished"
+        sound = agent.start(media_server.file_url(clips.audio_ogg(660, 3)))["session_id"]
+        assert agent.status()["stream"]["media_type"] == "audio"
+        assert 660 in pulse.record(1.0).heard()
+        assert agent.wait_ended(sound, 6)["reason"] == "finished"
+        problem = agent.start(media_server.url(f"/redirect?to={quote(f'file://{secret}')}"), expect=502)
+        assert problem["code"].startswith("media_")
+        assert screen.colour_at_centre() == "black"
+        assert agent.health()["checks"]["player"]["features"]["mpv_confinement"] != ""
 
 
 def test_credentials_stay_out_of_the_log(agent: Agent, cameras: RtspServer) -> None:

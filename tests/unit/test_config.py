@@ -188,6 +188,9 @@ def test_unknown_keys_are_refused_with_a_hint(file: Path, text: str, hint: str) 
         ("player", "stall_timeout = 0.5"),
         ("player", "allowed_schemes = ['ftp']"),
         ("player", "allowed_schemes = ['file']"),
+        ("player", "engines = { rtsp = 'chromium' }"),
+        ("player", "engines = { gopher = 'mpv' }"),
+        ("player", "engines = 'mpv'"),
         ("state", "dir = 'state'"),
         ("log", "format = 'xml'"),
         ("log", "level = 'loud'"),
@@ -215,6 +218,17 @@ def test_list_in_the_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch
     text = refusal()
     assert "CAST_AGENT_PLAYER__MEDIA_FOLDERS: should be a list" in text
     assert 'allowed: a list of absolute paths, written as JSON like ["one", "two"].' in text
+
+
+def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the table does not name keeps its engine, in the file and in the environment."""
+    assert load_settings(None).player.engines == {"rtsp": "mpv", "rtsps": "mpv"}
+    file.write_text('[player]\nengines = { rtsp = "vlc", http = "mpv" }\n')
+    assert load_settings(file).player.engines == {"rtsp": "vlc", "rtsps": "mpv", "http": "mpv"}
+    monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"file": "mpv"}')
+    assert load_settings(file).player.engines == {"rtsp": "vlc", "rtsps": "mpv", "http": "mpv", "file": "mpv"}
+    monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"rtsp": "xine"}')
+    assert "(rtsp): not a word that is known here; allowed: a table of schemes" in refusal()
 
 
 def test_broken_toml_names_the_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""What mpv is told on its command line."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.player.confine import Confinement
+from agent.player.mpv.options import FD, mpv_arguments, mpv_command
+
+
+@pytest.mark.parametrize("output", ["auto", "pulse", "alsa", "none"])
+def test_mpv_knows_every_option(output: str) -> None:
+    """The installed mpv takes all of them, for each sound output."""
+    arguments = mpv_arguments(audio_output=output, audio_device="hdmi, left", dev=Path("/dev"))
+    mpv = subprocess.run(["mpv", *arguments, "--version"], capture_output=True, text=True, timeout=10)
+    assert (mpv.returncode, mpv.stderr) == (0, "")
+    assert ("--audio-device=pulse/hdmi, left" in arguments) == (output == "pulse")
+
+
+def test_hardware_is_looked_for_only_where_it_is(tmp_path: Path) -> None:
+    """Without a device that could decode or draw, the time to look for it is saved."""
+    assert "--vo=x11" in mpv_arguments(audio_output="none", audio_device=None, dev=tmp_path)
+    (tmp_path / "dri").mkdir()
+    (tmp_path / "dri" / "renderD128").touch()
+    arguments = mpv_arguments(audio_output="none", audio_device=None, dev=tmp_path)
+    assert {"--vo=gpu,x11", "--hwdec=auto-safe"} <= set(arguments)
+
+
+def test_the_command_has_no_address_and_may_run_mpv_only() -> None:
+    """Addresses come over the socket; the confinement names mpv as the one program."""
+    plan = Confinement(folder="/var/lib/cast-agent/players", media_folders=("/srv/media",))
+    command = mpv_command(audio_output="none", audio_device=None, confinement=plan)()
+    assert not any("://" in part for part in command if part != f"--input-ipc-client=fd://{FD}")
+    assert [part for part in command if part.startswith("run=")] == [f"run={command[command.index('--') + 1]}"]
+    assert "media=/srv/media" in command
