@@ -184,8 +184,10 @@ class Cast:
         """Wait before the next attempt. Raises the error when there shall be none."""
         session, now = self.session, asyncio.get_running_loop().time()
         code = error.failure.code
+        if not self._retry.enabled:
+            raise error
         if session.has_played:
-            if not self._retry.enabled or code not in _PASSING_ONCE_PLAYED:
+            if code not in _PASSING_ONCE_PLAYED:
                 raise error
             if self._broke_at is None or session.attempt == 1:
                 self._broke_at = now
@@ -194,7 +196,8 @@ class Cast:
             outage_s = session.accepted_for
             if outage_s >= self._retry.start_timeout:
                 raise self._before or error  # the last try was cut short; the one before it knows why
-            if code is not ErrorCode.MEDIA_NETWORK:
+            died = code is ErrorCode.PLAYER_UNAVAILABLE and session.attempt == 1  # a spare that was dead already
+            if code is not ErrorCode.MEDIA_NETWORK and not died:
                 raise error
             self._before = error
         delay = self._retry.delay(session.attempt, outage_s=outage_s)

@@ -31,6 +31,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
         audio__output="none",
         player__start_timeout=START_TIMEOUT_S,
         player__stall_timeout=STALL_TIMEOUT_S,
+        stream__retry=False,
     ) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
@@ -82,7 +83,7 @@ CASES = [
     Case("/undecodable.mp4", "media_decode", "no decoder for zz99"),
     Case("/image.webp", "media_decode", "no decoder for WebP"),
     Case("/hls-missing/index.m3u8", "media_not_found", "answered 404"),
-    Case("/list.m3u", "media_unsupported", "This is a playlist"),
+    Case("/list.m3u?entry=file:///etc/passwd", "media_forbidden", "media_folders"),
     Case("/never", "media_network", "is the source switched on and sending?", at_most_s=TIMEOUT_S),
     Case("udp://127.0.0.1:{silent_port}", "media_network", "is the source switched on", at_most_s=TIMEOUT_S),
 ]

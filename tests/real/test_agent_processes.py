@@ -24,7 +24,7 @@ AT_ONCE_S = 1.0
 
 @pytest.fixture
 def agent(xserver: XServer) -> Iterator[Agent]:
-    with Agent(xserver.display, audio__output="none", player__stall_timeout=30) as agent:
+    with Agent(xserver.display, audio__output="none", player__stall_timeout=30, stream__retry=False) as agent:
         yield agent
         if agent.process is not None and agent.process.poll() is None:
             assert [pid for pid in agent.children() if _state(pid) == "Z"] == []
@@ -56,7 +56,7 @@ def test_a_killed_player_is_a_failure_with_its_signal(agent: Agent, screen: Scre
 def test_a_frozen_player_is_noticed_and_ended(xserver: XServer, screen: Screen, media_server: MediaServer) -> None:
     """A process that is stopped is found out within 6 s, named and killed. It is not taken for a stream that stalls,
     also where that would be noticed sooner: nobody is sent to look at the source."""
-    with Agent(xserver.display, audio__output="none", player__stall_timeout=2) as agent:
+    with Agent(xserver.display, audio__output="none", player__stall_timeout=2, stream__retry=False) as agent:
         session_id = agent.start(media_server.url("/film/red.mp4"))["session_id"]
         player = agent.player_pid()
         agent.wait_state("playing")

@@ -252,3 +252,14 @@ def test_a_playlist_may_not_lead_to_files(agent: Agent, screen: Screen, media_se
     assert answer["code"] == "media_forbidden"
     assert "media_folders" in answer["detail"]
     assert screen.colour_at_centre() == "red"
+
+
+def test_a_camera_that_is_not_there_yet(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """A start whose source answers 503 at first is tried again, and succeeds once the source is there."""
+    media_server.behave("/live", Behaviour(status=503))
+    session = agent.start(media_server.url("/live/green.ts"), wait=None)["session_id"]
+    agent.wait_until(lambda: agent.status()["stream"]["attempt"] > 1, 10, "it is tried again")
+    assert agent.status()["stream"]["session_state"] == "starting"
+    media_server.reset()
+    wait_back(screen, "green")
+    assert agent.status()["stream"]["session_id"] == session
