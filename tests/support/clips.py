@@ -209,6 +209,21 @@ class Clips:
         patch = film.read_bytes().replace(b"avc1\x00", b"zz99\x00")
         return self._once("undecodable.mp4", film.name, lambda to: _write(to, patch))
 
+    def silent_m4a(self) -> Path:
+        """It opens as AAC sound like any other, and every packet of it is broken: nothing can ever be heard."""
+
+        def make(to: Path) -> None:
+            self._run([*_tone(440, 3), *_AAC, *_FASTSTART, str(to)])
+            whole = to.read_bytes()
+            packets = whole.index(b"mdat") + 4
+            to.write_bytes(whole[:packets] + b"\xff" * (len(whole) - packets))  # "end of frame", and nothing before it
+
+        return self._once("silent.m4a", str(_tone(440, 3)), make)
+
+    def noise_mp3(self) -> Path:
+        """Garbage that only its name calls an MP3."""
+        return self._once("noise.mp3", "1", lambda to: _write(to, self.garbage(60_000)))
+
     def garbage(self, size: int = 300_000) -> bytes:
         """Bytes that are no medium; the same at every call."""
         return random.Random(7).randbytes(size)

@@ -71,10 +71,11 @@ class Heard:
 
 
 class Listener:
-    """Records the loudspeaker while in a `with`; `heard()` is what came out of it until now."""
+    """Records a sink while in a `with`; `heard()` is what came out of it until now."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], sink: str = SINK) -> None:
         self._env = env
+        self._sink = sink
         self._data = bytearray()
         self._began = 0.0
         self._hears = threading.Event()
@@ -84,7 +85,7 @@ class Listener:
     def __enter__(self) -> Listener:
         form = ["--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20"]
         self._process = subprocess.Popen(
-            [need("parec"), f"--device={SINK}.monitor", *form],
+            [need("parec"), f"--device={self._sink}.monitor", *form],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -215,10 +216,9 @@ class PulseServer:
 
     def start(self) -> None:
         """Start it. Returns when it takes clients. What stream-restore learnt is kept over a stop and a start."""
-        # Without norewinds the sink renders 2 s ahead while nobody listens, and a new listener waits that long.
         modules = [
             f"module-native-protocol-unix socket={self._folder.name}/native auth-anonymous=1",
-            f"module-null-sink sink_name={SINK} rate=48000 channels=2 norewinds=1",
+            _null_sink(SINK),
             "module-stream-restore",
         ]
         options = ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--high-priority=no"]
@@ -248,9 +248,13 @@ class PulseServer:
         self.terminate()
         self._folder.cleanup()
 
-    def listen(self) -> Listener:
+    def listen(self, sink: str = SINK) -> Listener:
         """`with pulse.listen() as listener: ...; listener.heard().heard() == {440}`."""
-        return Listener(self.env)
+        return Listener(self.env, sink)
+
+    def add_sink(self, name: str) -> None:
+        """One more loudspeaker, which nobody uses who does not ask for it; gone with `terminate`."""
+        self._pactl("load-module", *_null_sink(name).split())
 
     def record(self, seconds: float) -> Heard:
         """What comes out of the loudspeaker for so long. Blocks: not for an event loop."""
@@ -295,3 +299,8 @@ class PulseServer:
 
     def _pactl(self, *arguments: str) -> str:
         return run(["pactl", *arguments], timeout_s=PACTL_S, env={**os.environ, **self.env, "LC_ALL": "C"})
+
+
+def _null_sink(name: str) -> str:
+    # Without norewinds the sink renders 2 s ahead while nobody listens, and a new listener waits that long.
+    return f"module-null-sink sink_name={name} rate=48000 channels=2 norewinds=1"

@@ -10,6 +10,9 @@ from agent.types import Quality
 LIVE_CACHING_MS = 100
 """For `low-latency`: 207 ms behind live against 1,078 ms with libVLC's own 1,000 ms; 0 breaks playback."""
 
+SHORT_CACHING_MS = 100
+"""Shorter than any word, and not 0."""
+
 _GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
 """Render nodes of Mesa and NVIDIA; the stateful codecs and VideoCore of a Raspberry Pi."""
 
@@ -62,6 +65,15 @@ def media_options(quality: Quality, *, position: float = 0.0) -> list[str]:
         case Quality.AUTO:
             pass
     return options
+
+
+def short_sound_options() -> list[str]:
+    """Options of a sound that was read once already and is played at once.
+
+    A sound that is over before its buffer is full loses a part or all of it in one of six cases (a plain libVLC on
+    PulseAudio too), so the buffer must be shorter than the sound.
+    """
+    return [f":network-caching={SHORT_CACHING_MS}", f":file-caching={SHORT_CACHING_MS}"]
 
 
 def _at_most(height: int) -> list[str]:

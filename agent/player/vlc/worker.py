@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import math
 import os
 import queue
 import re
@@ -23,8 +22,9 @@ from typing import Any, NamedTuple
 from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
 from agent.player.confine import NONE, Confinement, confine
-from agent.player.vlc.options import instance_arguments, media_options, start_options
+from agent.player.vlc.options import instance_arguments, media_options, short_sound_options, start_options
 from agent.player.vlc.reasons import broke_off, explain, nothing_shown
+from agent.player.vlc.sound import SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, Quality, StreamType
 
 REPORT_INTERVAL_S = 0.25
@@ -39,6 +39,9 @@ LATE_VIDEO_GRACE_S = 0.4
 CLOCK_STUCK_S = 0.6
 """libVLC's clock moves every 0.3 s."""
 
+SHORT_S = 2.5
+"""Sounds shorter than this may be buffered whole in silence: libVLC reads 1 s ahead over HTTP, 1.5 s at most."""
+
 EARLY_END_S = 3.0
 """A film that ends this much before its length broke off; less is the rounding of containers."""
 
@@ -51,9 +54,15 @@ _LATE_VIDEO_DEMUXERS = {"adaptive", "ts"}
 _HARDWARE = re.compile(r"Using (.+) for hardware decoding")
 _DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
 _LOG_NOTICE, _LOG_WARNING = 2, 3
+_AUDIO, _VIDEO = 0.0, 1.0
+"""Kinds of track, as libvlc_track_type_t has them."""
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
 _DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response")
+_SOUND_OPENED = b"%s '%4.4s' %d Hz"
+"""Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
+played buffers is up to 1 s late, and for a short sound it never comes."""
 _LOG_LINES_KEPT = 200
+_NOT_HEARD = 'This is sound without a picture, and the sound of this box is switched off ([audio] output = "none").'
 _LOG_MEMORY_S = 30.0
 """A reason older than this is not why it fails now; libVLC gives up on a live playlist after about 14 s."""
 
@@ -95,7 +104,8 @@ class VlcWorker:
         if self._instance is None:
             sys.exit("libVLC refused its arguments or found no plug-ins")
         self._keep = self._subscribe_log()
-        self._player = self._new_player(audio_device)
+        self._player = self._new_player()
+        self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
         self._media: Any = None
         self._stats = vlc.MediaStats()
         self._url = ""
@@ -106,7 +116,9 @@ class VlcWorker:
         self._opened: MediaType | None = None
         self._ended = self._over = False
         self._sound = False
-        self._heard_before = False
+        self._added: set[float] = set()
+        self._track_chosen = False
+        self._heard_before = self._begun_again = self._sounded = False
         self._channel = Channel(channel_fd, self._inbox)
 
     def run(self) -> None:
@@ -148,11 +160,13 @@ class VlcWorker:
             case ipc.Seek(position=position):
                 self._player.set_time(round(position * 1000))
                 self._channel.send(ipc.Done())
-            case ipc.Sound(on=on):
-                self._set_sound(on)
+            case ipc.Sound(on=True):
+                self._take_sound()
                 self._channel.send(ipc.Done())
+            case ipc.Sound(on=False):
+                self._leave_sound()
             case ipc.Volume(level=level, muted=muted):
-                self._set_volume(level, muted)
+                self._output.set_volume(level, muted)
                 self._channel.send(ipc.Done())
             case LogLine():
                 self._read_log(item)
@@ -177,15 +191,22 @@ class VlcWorker:
             elif item is not None and not isinstance(item, LogLine):
                 self._handle(item)  # a ping, which must not wait
         self._player.stop()
-        while not self._inbox.empty():  # what the pre-roll has said is not about the stream
+        self._forget_events()
+        return shown
+
+    def _forget_events(self) -> None:
+        """What was played before has ended, and what it said is not about what comes now."""
+        kept = []
+        while not self._inbox.empty():
             item = self._inbox.get()
             if not isinstance(item, PlayerEvent | LogLine):
-                self._handle(item)
-        return shown
+                kept.append(item)
+        for item in kept:
+            self._inbox.put(item)
 
     def _load(self, load: ipc.Load) -> None:
         self._url = load.url
-        self._set_volume(load.volume, load.muted)
+        self._output.set_volume(load.volume, load.muted)
         self._player.set_xwindow(load.xid)
         self._begin_at = load.position
         self._play(media_options(Quality(load.quality), position=load.position))
@@ -195,43 +216,52 @@ class VlcWorker:
         for option in options:
             self._media.add_option(option)
         self._player.set_media(self._media)
+        self._forget_events()
         self._loaded_at = time.monotonic()
         self._ended = False
         self._player.play()
 
-    def _set_sound(self, on: bool) -> None:
+    def _leave_sound(self) -> None:
+        self._sound = False
+        if self._opened is MediaType.AUDIO:
+            self._player.set_pause(1)
+        if self._track_chosen:
+            self._player.audio_set_track(-1)  # the device is closed once libVLC says so, and only then it is done
+        else:
+            self._channel.send(ipc.Done())
+
+    def _take_sound(self) -> None:
         audio_only = self._opened is MediaType.AUDIO
-        self._sound = on
-        if not on:
+        self._sound = True
+        if not self._output.wanted:
             if audio_only:
-                self._player.set_pause(1)
-            self._player.audio_set_track(-1)  # closes the device
+                self._fail(Failure(ErrorCode.MEDIA_UNSUPPORTED, _NOT_HEARD))
             return
-        if audio_only and self._ended and not self._heard_before:
-            self._play(
-                start_options(self._begin_at)
-            )  # shorter than what was buffered in silence: it is over before it began
+        self._output.make()
+        if audio_only and not self._heard_before and (self._ended or (self._duration() or SHORT_S) < SHORT_S):
+            self._begin_again()
         else:
             tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
             if tracks:
                 self._player.audio_set_track(tracks[0])
+                self._track_chosen = True
                 if not self._heard_before and self._player.is_seekable():
                     self._read_again(from_the_start=audio_only)
             if audio_only:
                 self._player.set_pause(0)
         self._heard_before = True
 
+    def _begin_again(self) -> None:
+        """For a sound that is shorter than what was buffered in silence: it is over, or about to be, before it was
+        heard, and going back then loses a part of it."""
+        self._begun_again = self._track_chosen = True
+        self._play([*short_sound_options(), *start_options(self._begin_at)])
+
     def _read_again(self, *, from_the_start: bool) -> None:
         # What was buffered (1-2 s of it) was read without its sound. Without this the sound sets in that much later,
         # and breaks off again for 0.2 s; with it the first picture stands for some 0.1 s, and then both go on.
         begin_ms = round(self._begin_at * 1000)
         self._player.set_time(begin_ms if from_the_start else max(begin_ms, self._player.get_time()))
-
-    def _set_volume(self, level: float, muted: bool) -> None:
-        # Always both, also the defaults: sound servers remember the last volume and mute of an application, and
-        # what is set before the device opens is what it opens with.
-        self._player.audio_set_volume(round(level * 100))
-        self._player.audio_set_mute(muted)
 
     # --- what libVLC says ---
 
@@ -244,6 +274,14 @@ class VlcWorker:
             case "Buffering" if event.value >= 100 and not self._buffered_at:
                 self._buffered_at = time.monotonic()
                 self._look_for_audio_only(self._buffered_at)
+            case "SoundOpened":
+                self._sounded = True
+                self._report_progress()
+            case "ESAdded":
+                self._added.add(event.value)
+            case "ESSelected" if event.value == _AUDIO and self._track_chosen and not self._sound:
+                self._track_chosen = False
+                self._channel.send(ipc.Done())
             case "EncounteredError":
                 self._read_pending_log()
                 self._fail(self._reason() or nothing_shown(self._url))
@@ -251,22 +289,26 @@ class VlcWorker:
                 self._on_end()
 
     def _look_for_audio_only(self, now: float) -> None:
-        if self._opened is not None or self._vout or not self._buffered_at:
+        if self._opened is not None or self._vout:
+            return
+        if self._ended:  # its tracks are gone already
+            if _AUDIO in self._added and _VIDEO not in self._added:
+                self._report_opened(MediaType.AUDIO)
             return
         late = LATE_VIDEO_GRACE_S if self._demuxer in _LATE_VIDEO_DEMUXERS else 0.0
         if (
-            now - self._buffered_at >= late
+            self._buffered_at
+            and now - self._buffered_at >= late
             and self._player.audio_get_track_count() > 0
             and self._player.video_get_track_count() <= 0
         ):
-            if not self._ended:
-                self._player.set_pause(1)  # nothing of it may pass before it can be heard
+            self._player.set_pause(1)  # nothing of it may pass before it can be heard
             self._report_opened(MediaType.AUDIO)
 
     def _report_opened(self, kind: MediaType) -> None:
         if self._opened is None:
             self._opened = kind
-            self._channel.send(ipc.OpenedReport(kind, self._player.audio_get_track_count() > 0))
+            self._channel.send(ipc.OpenedReport(kind, _AUDIO in self._added))
 
     def _on_end(self) -> None:
         if self._ended:
@@ -274,10 +316,13 @@ class VlcWorker:
         self._ended = True
         self._read_pending_log()
         self._report_progress()
-        self._look_for_audio_only(math.inf)
+        self._look_for_audio_only(time.monotonic())
         if self._opened is MediaType.AUDIO and not self._sound:
             return  # a short sound, all of it buffered: it will be heard once it is given the sound
-        if self._opened is None or (not self._vout and self._stats.played_abuffers == 0):
+        if self._opened is MediaType.AUDIO and not self._sounded and not self._begun_again:
+            self._begin_again()
+            return
+        if self._opened is None or (not self._vout and not self._sounded):
             if entries := self._entries():
                 self._over = True
                 self._channel.send(ipc.Playlist(entries))
@@ -342,7 +387,7 @@ class VlcWorker:
         self._channel.send(
             ipc.ProgressReport(
                 pictures=self._stats.displayed_pictures,
-                audio_buffers=self._stats.played_abuffers,
+                audio_buffers=max(self._stats.played_abuffers, int(self._sounded)),
                 position=self._position(),
                 duration=self._duration(),
                 stream_type=self._stream_type(),
@@ -377,10 +422,8 @@ class VlcWorker:
 
     # --- subscriptions ---
 
-    def _new_player(self, audio_device: str | None) -> Any:
+    def _new_player(self) -> Any:
         player = self._instance.media_player_new()
-        if audio_device:
-            player.audio_output_device_set(None, audio_device)
         events = player.event_manager()
         kinds = self._vlc.EventType
         for kind, read in (
@@ -388,6 +431,9 @@ class VlcWorker:
             (kinds.MediaPlayerEndReached, None),
             (kinds.MediaPlayerBuffering, lambda e: float(e.u.new_cache)),
             (kinds.MediaPlayerVout, lambda e: float(e.u.new_count)),
+            # The first field of these two is the kind of track.
+            (kinds.MediaPlayerESAdded, lambda e: float(e.u.new_status)),
+            (kinds.MediaPlayerESSelected, lambda e: float(e.u.new_status)),
         ):
             events.event_attach(kind, self._enqueue, str(kind).rpartition("MediaPlayer")[2], read)
         return player
@@ -406,11 +452,13 @@ class VlcWorker:
 
         @self._vlc.CallbackDecorators.LogCb  # type: ignore[untyped-decorator]
         def on_log(_data: Any, level: int, context: Any, text: bytes, arguments: Any) -> None:
-            if level < _LOG_NOTICE and not text.startswith(_DEBUG_LINES_WORTH_READING):
+            if level < _LOG_NOTICE and not text.startswith((*_DEBUG_LINES_WORTH_READING, _SOUND_OPENED)):
                 return  # they come by the thousand
             kind = ctypes.c_char_p()
             get_object(ctypes.cast(context, ctypes.c_void_p), ctypes.byref(kind), None, None)
             if kind.value == b"audio output":
+                if text.startswith(_SOUND_OPENED):
+                    inbox.put(PlayerEvent("SoundOpened"))
                 return  # a sound server that refuses is no reason why the media cannot be played
             buffer = ctypes.create_string_buffer(1024)
             vsnprintf(buffer, len(buffer), ctypes.c_char_p(text), ctypes.cast(arguments, ctypes.c_void_p))
