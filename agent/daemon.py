@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -43,12 +44,23 @@ async def run(settings: Settings, *, on_ready: Callable[[int], None] | None = No
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as running:
         port = await _start(settings, running)
+        _settle_memory()
         log.info("ready", port=port)
         if on_ready is not None:
             on_ready(port)
         await stopped.wait()
         log.info("stopping")
     log.info("stopped")
+
+
+def _settle_memory() -> None:
+    """Have the garbage of each stream collected soon: some 20 KiB of reference cycles (asyncio's transports) that
+    Python otherwise keeps for about 550 streams. What is there for good is set aside, so that a full collection takes
+    1 ms; without that it would take 30.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 3, 3)
 
 
 async def _start(settings: Settings, running: AsyncExitStack) -> int:

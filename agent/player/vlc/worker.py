@@ -411,10 +411,10 @@ class VlcWorker:
         now, pictures = time.monotonic(), self._stats.displayed_pictures
         if ms != self._clock.ms:
             self._clock = Clock(ms, now, pictures)
-        position, fps = ms / 1000, self._player.get_fps()
+        position, fps = ms / 1000, float(self._player.get_fps())
         if fps > 0 and now - self._clock.since > CLOCK_STUCK_S:
             position += (pictures - self._clock.pictures) / fps
-        return min(position, duration)
+        return float(min(position, duration))
 
     def _duration(self) -> float | None:
         ms = self._player.get_length()
