@@ -292,7 +292,8 @@ class VlcWorker:
         if self._opened is not None or self._vout:
             return
         if self._ended:  # its tracks are gone already
-            if _AUDIO in self._added and _VIDEO not in self._added:
+            # Garbage may be taken for sound, too, but nothing of that is ever enough to begin with.
+            if self._buffered_at and _AUDIO in self._added and _VIDEO not in self._added:
                 self._report_opened(MediaType.AUDIO)
             return
         late = LATE_VIDEO_GRACE_S if self._demuxer in _LATE_VIDEO_DEMUXERS else 0.0
