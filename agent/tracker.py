@@ -207,8 +207,10 @@ class StreamTracker:
         casts = list(casts)
         for cast in casts:
             self._end(cast, reason)
-        if casts:
-            await asyncio.wait({cast.task for cast in casts}, timeout=ENDING_TIMEOUT_S)
+        # Also what was replaced a moment ago: its window would be seen again when the one above it is closed.
+        ending = {cast.task for cast in self._casts if cast.session.end is not None} - {asyncio.current_task()}
+        if ending:
+            await asyncio.wait(ending, timeout=ENDING_TIMEOUT_S)
         return tuple(cast.session.snapshot() for cast in casts)
 
     def _ended(self, cast: _Cast) -> None:
