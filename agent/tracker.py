@@ -444,8 +444,10 @@ class StreamTracker:
         casts = list(casts)
         for cast in casts:
             self._end(cast, reason)
-        if casts:
-            await asyncio.wait({cast.task for cast in casts}, timeout=ENDING_TIMEOUT_S)
+        # Also what was replaced a moment ago: its window would be seen again when the one above it is closed.
+        ending: set[asyncio.Task[None] | None] = {c.task for c in self._casts if c.session.end is not None}
+        if waited_for := [task for task in ending - {asyncio.current_task()} if task is not None]:
+            await asyncio.wait(waited_for, timeout=ENDING_TIMEOUT_S)
         if self._closing:  # the last picture of one that was between two attempts
             await asyncio.wait(self._closing, timeout=ENDING_TIMEOUT_S)
         return tuple(cast.session.snapshot() for cast in casts)

@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"cast"},
     {"tracker"},
     {"keeper", "api"},
-    {"daemon"},
+    {"daemon", "doctor"},
     {"cli"},
 ]
 """From the ground up: a room may import from floors below its own, and from itself."""

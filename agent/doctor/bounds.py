@@ -1,0 +1,45 @@
+"""Waits that end: whatever hangs, the doctor has said all it knows within 10 s."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from agent.doctor.findings import Finding, Level
+
+CHECK_TIMEOUT_S = 7.0
+"""All checks run at once. Ending a player or a display afterwards takes 2 s at most, so that all is said in 10 s.
+A player needs 0.1 s for its first word, and some seconds only from a cold SD card."""
+
+ANSWER_TIMEOUT_S = 2.0
+"""For a sound server or an agent on this machine, which answer in milliseconds."""
+
+T = TypeVar("T")
+
+
+async def bounded(name: str, look: Coroutine[Any, Any, Finding]) -> list[Finding]:
+    """A finding of its own where there is no answer in time."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return [await look]
+    except TimeoutError:
+        advice = "Something that it needs hangs: a disk, the display or the network's names."
+        return [Finding(Level.FAIL, name, f"No answer within {CHECK_TIMEOUT_S:.0f} s.", advice)]
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """As asyncio.to_thread, whose threads are waited for at exit: a dead network disk never lets go of them."""
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # who waits may leave; the thread goes on undisturbed
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as e:
+            done.set_exception(e)
+
+    threading.Thread(target=run, name="doctor", daemon=True).start()
+    return await asyncio.wrap_future(done)

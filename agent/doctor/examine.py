@@ -1,0 +1,48 @@
+"""All that the doctor looks at. It needs no running agent, leaves nothing behind and draws nothing, so it may be run
+while a film is on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from agent.config import SYSTEM_CONFIG, load_settings
+from agent.doctor.bounds import bounded, in_thread
+from agent.doctor.engines import players
+from agent.doctor.findings import Finding, Level
+from agent.doctor.machine import display, hardware, sound, state
+from agent.doctor.port import listening
+from agent.errors import ConfigError
+
+
+async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> list[Finding]:
+    """Look at everything that playing needs, as the user who calls this. Takes 10 s at most."""
+    try:
+        settings = load_settings(config)
+    except ConfigError as e:
+        problems = [line.removeprefix("  - ") for line in str(e).splitlines()[1:]] or [str(e)]
+        advice = "Mend it and run the doctor again: the rest is looked at then."
+        return [Finding(Level.FAIL, "configuration", problem, advice) for problem in problems]
+    looks = (
+        bounded("state folder", state(settings)),
+        bounded("display", display(settings)),
+        players(settings),
+        bounded("hardware", in_thread(lambda: hardware(dev))),
+        bounded("sound", sound(settings, dev)),
+        bounded("port", listening(settings)),
+    )
+    found = await asyncio.gather(*looks)
+    return [_configuration(config), *(finding for findings in found for finding in findings)]
+
+
+def _configuration(config: Path | None) -> Finding:
+    if config is not None:
+        return Finding(Level.OK, "configuration", f"{config} is good.")
+    if os.environ.get("INVOCATION_ID"):
+        return Finding(Level.OK, "configuration", "It is good.")
+    found = "No file was named: the defaults and the environment hold."
+    if SYSTEM_CONFIG.exists():
+        advice = f"The service reads {SYSTEM_CONFIG}: look at that one with --config {SYSTEM_CONFIG}."
+        return Finding(Level.WARN, "configuration", found, advice)
+    return Finding(Level.OK, "configuration", found)

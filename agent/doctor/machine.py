@@ -1,0 +1,141 @@
+"""What there is beside the players: a folder for state, a screen, hardware that decodes, sound."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import pwd
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.config import Settings
+from agent.doctor.bounds import ANSWER_TIMEOUT_S, in_thread
+from agent.doctor.findings import Finding, Level
+from agent.errors import ConfigError
+from agent.player.vlc.options import has_gpu
+from agent.stage.x11 import X11Stage
+
+
+async def state(settings: Settings) -> Finding:
+    """Whether what must outlive a restart can be kept."""
+    try:
+        folder = settings.state.directory()
+    except ConfigError as e:
+        return Finding(Level.FAIL, "state folder", str(e))
+    return await in_thread(lambda: _try_folder(folder))
+
+
+def _try_folder(folder: Path) -> Finding:
+    name = "state folder"
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        if place != folder and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            raise PermissionError(errno.EACCES, f"{place} may not be written to")
+        if place == folder:
+            with tempfile.TemporaryFile(dir=folder) as file:  # it never has a name, so nothing is left of it
+                file.write(bytes(64 * 1024))  # a full disk takes empty files
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as e:
+        return Finding(
+            Level.FAIL,
+            name,
+            f"{folder} cannot be used by {user_name(os.geteuid())} ({e.strerror}).",
+            "Let the user who runs cast-agent write to it, free some space if the disk is full, or set [state] dir.",
+        )
+    if place != folder:
+        return Finding(Level.OK, name, f"{folder} is not there yet; it is made at the first start.")
+    if (owner := folder.stat().st_uid) != os.geteuid():
+        found = f"{folder} belongs to {user_name(owner)}, and you are {user_name(os.geteuid())}."
+        advice = f"Run the doctor as the user who runs cast-agent (sudo -u {user_name(owner)}): each sees other things."
+        return Finding(Level.WARN, name, found, advice)
+    return Finding(Level.OK, name, f"{folder} can be written to.")
+
+
+def user_name(uid: int) -> str:
+    """For a person."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+async def display(settings: Settings) -> Finding:
+    """Whether there is a screen."""
+    stage = X11Stage(settings.display.display, "desktop")  # nothing is drawn then
+    try:
+        await stage.start()
+        health = stage.health
+    finally:
+        await stage.stop()
+    if health.available:
+        return Finding(Level.OK, "display", f"{health.display} answers, {health.width}x{health.height}.")
+    return Finding(Level.FAIL, "display", health.message)
+
+
+def hardware(dev: Path) -> Finding:
+    """Whether video can be decoded without the processor. Blocks for the file system."""
+    nodes = sorted(str(node) for node in dev.glob("dri/renderD*"))
+    closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
+    if closed:
+        advice = "Add that user to the groups video and render, and log in again."
+        found = f"{user_name(os.geteuid())} may not use {', '.join(closed)}, so the processor decodes everything."
+        return Finding(Level.WARN, "hardware", found, advice)
+    if has_gpu(dev):
+        found = ", ".join(nodes) or "a decoder"
+        return Finding(Level.OK, "hardware", f"There is {found}: video may be decoded in hardware.")
+    found = "There is no device that decodes video: the processor does it all."
+    return Finding(Level.OK, "hardware", found, 'If pictures stutter, start with "quality": "720p".')
+
+
+async def sound(settings: Settings, dev: Path) -> Finding:
+    """Whether something would be heard."""
+    wish = settings.audio.output
+    if wish == "none":
+        return Finding(Level.OK, "sound", 'It is switched off ([audio] output = "none").')
+    if wish != "alsa":
+        for path in _sound_servers(os.environ):
+            if not path.startswith("/"):
+                return Finding(Level.OK, "sound", f"The sound server is {path}; it was not asked.")
+            if await _answers(path):
+                return Finding(Level.OK, "sound", f"The sound server answers ({path}).")
+    if wish != "pulse" and (card := _sound_card(dev)) is not None:
+        return card
+    missing = {"pulse": "no sound server answers", "alsa": "there is no sound card"}
+    what = missing.get(wish, "no sound server answers, and there is no sound card")
+    advice = (
+        "Run the doctor as the user whose session has the sound (PulseAudio and PipeWire are per user), with its "
+        'XDG_RUNTIME_DIR; without a loudspeaker say [audio] output = "none".'
+    )
+    return Finding(Level.WARN, "sound", f"Pictures come without sound: {what}.", advice)
+
+
+def _sound_card(dev: Path) -> Finding | None:
+    cards = sorted(dev.glob("snd/pcm*p"))
+    usable = [card for card in cards if os.access(card, os.R_OK | os.W_OK)]
+    if usable:
+        return Finding(Level.OK, "sound", f"ALSA has {len(usable)} outputs.")
+    if cards:
+        found = f"There is a sound card, but {user_name(os.geteuid())} may not use it."
+        return Finding(Level.WARN, "sound", found, "Add that user to the group audio, and log in again.")
+    return None
+
+
+def _sound_servers(environ: Mapping[str, str]) -> list[str]:
+    """Where PulseAudio's clients look (pulse-client.conf(5)); what is no path is on another machine."""
+    if named := environ.get("PULSE_SERVER", "").split():
+        return [server.rpartition("}")[2].removeprefix("unix:") for server in named]
+    folders = (environ.get("PULSE_RUNTIME_PATH"), f"{environ.get('XDG_RUNTIME_DIR', '')}/pulse", "/run/pulse")
+    return [f"{folder}/native" for folder in folders if folder and folder.startswith("/")]
+
+
+async def _answers(path: str) -> bool:
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,70 @@
+"""Whether the agent could listen, or does already."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from agent.config import Settings
+from agent.doctor.bounds import ANSWER_TIMEOUT_S, in_thread
+from agent.doctor.findings import Finding, Level
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer of the agent; /health has about one thousand."""
+
+
+async def listening(settings: Settings) -> Finding:
+    """Whether the port is free, or an agent answers on it."""
+    host, port = settings.api.host, settings.api.port
+    problem = await in_thread(lambda: _bind(host, port))
+    if problem is None:
+        return Finding(Level.OK, "port", f"{port} on {host} is free: no agent runs." if port else "Any free port.")
+    if problem.errno != errno.EADDRINUSE:
+        found = f"Port {port} on {host} cannot be had ({problem.strerror})."
+        return Finding(Level.FAIL, "port", found, "Change [api] host or port; ports below 1024 are root's.")
+    answer = await _ask_agent({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
+    if answer is None:
+        found = f"{port} on {host} is taken by another program."
+        return Finding(Level.FAIL, "port", found, f"See which (ss -ltnp 'sport = :{port}'), or change [api] port.")
+    if answer.get("status") == "degraded":
+        checks = answer.get("checks", {})
+        messages = " ".join(str(checks[name]["message"]) for name in ("display", "player") if name in checks)
+        return Finding(Level.WARN, "port", f"An agent runs on {port}, but a start would not work now.", messages)
+    return Finding(Level.OK, "port", f"An agent answers on {port}.")
+
+
+def _bind(host: str, port: int) -> OSError | None:
+    """Why it cannot be listened on there, or None. May block for the resolver."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as ours:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the agent does
+            ours.bind(address)
+            ours.listen()
+    except OSError as e:
+        return e
+    return None
+
+
+async def _ask_agent(host: str, port: int) -> Mapping[str, Any] | None:
+    """What a cast-agent says there of its health; empty when it does not tell us, None when it is something else."""
+    name = f"[{host}]" if ":" in host else host
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port, limit=ANSWER_LIMIT)
+            try:
+                writer.write(f"GET /health HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n".encode())
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.read(ANSWER_LIMIT)
+            finally:
+                writer.close()
+        answer = json.loads(body)
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return None
+    if b"x-request-id" not in head.lower() or not isinstance(answer, dict):
+        return None
+    return answer if "checks" in answer else {}
