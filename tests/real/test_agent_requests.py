@@ -126,8 +126,9 @@ def test_credentials_are_shown_nowhere(agent: Agent, screen: Screen, media_serve
     wait_moves(screen, "red")
     assert media_server.requests("/basic-auth")[-1].headers["authorization"].startswith("Basic ")
     assert media_server.requests("/basic-auth")[-1].query == f"token={TOKEN}"
-    for path in ("/basic-auth/film.mp4", "/status/404", "/status/500", "/garbage", "/page.html", "/list.m3u"):
+    for path in ("/basic-auth/film.mp4", "/status/404", "/status/500", "/garbage", "/page.html"):
         start(f"{path}?token={TOKEN}", expect=502)
+    start(f"/list.m3u?entry=file://admin:{PASSWORD}@nas/film.mp4&token={TOKEN}", expect=502)
     start(f"/status/401?access_token={TOKEN}&password={PASSWORD}", expect=502)
     inner = media_server.url("/status/403", userinfo=f"admin:{PASSWORD}")
     start(f"/redirect?to={inner}&token={TOKEN}", expect=502)
