@@ -445,9 +445,9 @@ class StreamTracker:
         for cast in casts:
             self._end(cast, reason)
         # Also what was replaced a moment ago: its window would be seen again when the one above it is closed.
-        ending: set[asyncio.Task[None] | None] = {c.task for c in self._casts if c.session.end is not None}
-        if waited_for := [task for task in ending - {asyncio.current_task()} if task is not None]:
-            await asyncio.wait(waited_for, timeout=ENDING_TIMEOUT_S)
+        us = asyncio.current_task()
+        if ending := [c.task for c in self._casts if c.session.end is not None and c.task is not us]:
+            await asyncio.wait(ending, timeout=ENDING_TIMEOUT_S)
         if self._closing:  # the last picture of one that was between two attempts
             await asyncio.wait(self._closing, timeout=ENDING_TIMEOUT_S)
         return tuple(cast.session.snapshot() for cast in casts)
