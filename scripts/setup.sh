@@ -31,7 +31,6 @@ if [ "$purpose" = test ]; then
     gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad
     sway cage xwayland grim  # Wayland sessions, and pictures of them from outside
-    openbox                # a window manager
   )
 fi
 
