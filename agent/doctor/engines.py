@@ -76,7 +76,7 @@ async def _meet_mpv(command: list[str]) -> _Engine:
 
 def _vlc(vlc: _Engine) -> Finding:
     if vlc.problem:
-        return Finding(Level.FAIL, "vlc", vlc.problem, LIBVLC_ADVICE)
+        return Finding(Level.FAIL, "vlc", f"{vlc.problem.rstrip('.')}.", LIBVLC_ADVICE)
     return Finding(Level.OK, "vlc", f"libVLC {vlc.version} starts.")
 
 
@@ -87,7 +87,7 @@ def _mpv(mpv: _Engine, table: Mapping[str, str]) -> Finding:
     if not schemes:
         return Finding(Level.OK, "mpv", f"{mpv.problem} Nothing in [player] engines needs it.")
     advice = "Debian: apt install mpv." if mpv.problem == _NOT_INSTALLED else MPV_ADVICE
-    return Finding(Level.WARN, "mpv", f"{mpv.problem} It is to play {', '.join(schemes)}.", advice)
+    return Finding(Level.WARN, "mpv", f"{mpv.problem.rstrip('.')}. It is to play {', '.join(schemes)}.", advice)
 
 
 def _rtsp(vlc: _Engine, mpv: _Engine, table: Mapping[str, str]) -> Finding:
