@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CYCLES ?= 300
+MINUTES ?= 15
+SEED ?=
 
-.PHONY: help run test check lint bench clean setup setup-test
+.PHONY: help run test check lint bench soak clean setup setup-test
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +32,9 @@ check: lint test ## all that CI runs: lint, types, layers, tests
 
 bench: setup-test ## speed, memory and black time beside vlc and mpv, as ratios (about 12 minutes)
 	$(BIN)/python -m bench --cycles $(CYCLES)
+
+soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a look at the screen after each; SEED=N
+	$(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,127 @@
+"""Steps that the world takes: servers, players, the daemon and the X server fail, and come back."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+from soak.box import STALL_TIMEOUT_S, Box
+from soak.model import BLACK
+from soak.streams import StepError
+from tests.support.behaviour import Behaviour, Then
+
+FAULTS: dict[str, Behaviour] = {
+    "close": Behaviour(then=Then.CLOSE),
+    "reset": Behaviour(then=Then.RESET),
+    "hold": Behaviour(then=Then.HOLD),
+    "trickle": Behaviour(then=Then.TRICKLE),
+    "404": Behaviour(status=404, then=Then.CLOSE),
+    "503": Behaviour(status=503, then=Then.CLOSE),
+}
+NOTICED_S = STALL_TIMEOUT_S + 1.0
+"""A freeze is to be noticed by then."""
+DIES_WITH_PARENT_S = 2.0
+
+
+def break_server(box: Box, dice: random.Random) -> str:
+    wanted = dice.choice([wanted for wanted in box.model.stack if not wanted.broken and wanted.source.moves])
+    name = dice.choice(list(FAULTS))
+    on_top = wanted is box.model.top
+    box.watch.allow({box.model.colour})
+    if on_top and wanted.paused:
+        wanted.paused = False  # whether it is still paused when it comes back is nobody's promise
+        _ok_if_answered(box)
+    wanted.broken = True
+    box.server.behave(wanted.source.path, FAULTS[name])
+    if on_top and wanted.source.is_live:
+        time.sleep(NOTICED_S)
+    return f"{wanted.source} ({'on top' if on_top else 'waiting'}): {name}"
+
+
+def heal_servers(box: Box, dice: random.Random) -> str:
+    broken = [wanted for wanted in box.model.stack if wanted.broken]
+    top = box.model.top
+    colours = {box.model.colour} | ({top.source.colour} if top else set())
+    box.watch.allow(colours)
+    box.mend(*broken)
+    healed = time.monotonic()
+    if top in broken and top is not None and top.source.is_live:
+        box.agent.wait_until(
+            lambda: box.watch.seen.moves and box.watch.seen.colour == top.source.colour, 20, "it moves"
+        )
+        if (back_s := box.watch.seen.moving_since - healed) > 0:
+            box.note("server back to moving pictures", back_s)
+    return ", ".join(str(wanted.source) for wanted in broken)
+
+
+def kill_player(box: Box, dice: random.Random) -> str:
+    return _signal_player(box, signal.SIGKILL)
+
+
+def freeze_player(box: Box, dice: random.Random) -> str:
+    return _signal_player(box, signal.SIGSTOP)
+
+
+def kill_spare(box: Box, dice: random.Random) -> str:
+    box.watch.allow({box.model.colour})
+    if box.model.top is not None and box.model.top.broken:
+        return "(not while a stream is being taken up: which one is the spare changes)"
+    os.kill(box.spare(), signal.SIGKILL)
+    return ""
+
+
+def kill_daemon(box: Box, dice: random.Random) -> str:
+    """SIGKILL; started again, all that was wanted is wanted still."""
+    box.watch.allow({box.model.colour, BLACK})
+    time.sleep(0.6)  # what is wanted is on the disk 0.2 s after a change, and the disk may be busy
+    players = box.agent.children()
+    box.agent.kill()
+    killed = time.monotonic()
+    while left := [pid for pid in players if pid in box.processes()]:
+        if time.monotonic() - killed > DIES_WITH_PARENT_S:
+            raise StepError(f"these players outlived the daemon: {left}")
+        time.sleep(0.02)
+    box.model.players_die()
+    began = time.monotonic()
+    box.agent.run(until_spare=False)
+    box.lives += 1
+    top = box.model.top
+    if top is not None and not top.broken and top.source.colour != BLACK:
+        box.agent.wait_until(lambda: box.watch.seen.colour == top.source.colour, 15, f"{top.source} is back")
+        box.note("daemon started to picture back", time.monotonic() - began)
+    return f"{len(box.model.stack)} sessions to restore"
+
+
+def restart_x(box: Box, dice: random.Random) -> str:
+    box.watch.allow({box.model.colour, BLACK})
+    box.x.kill()
+    time.sleep(dice.uniform(0.0, 2.0))
+    box.x.start()
+    began = time.monotonic()
+    box.model.players_die()
+    top = box.model.top
+    if top is not None and not top.broken and top.source.colour != BLACK:
+        box.agent.wait_until(lambda: box.watch.seen.colour == top.source.colour, 30, f"{top.source} is back")
+        box.note("X server back to picture back", time.monotonic() - began)
+    else:
+        box.agent.wait_until(lambda: box.agent.health()["display"] == "available", 30, "the display is seen again")
+    return f"with {top.source if top else 'nothing'} on it"
+
+
+def _signal_player(box: Box, number: int) -> str:
+    """What is on is taken up again, without another picture in between."""
+    top = box.model.top
+    assert top is not None, "the plan sees to it"
+    box.watch.allow({box.model.colour})
+    pid = box.player(top)
+    if pid is None:
+        raise StepError(f"{top.source} has no player")
+    os.kill(pid, number)
+    box.agent.wait_until(lambda: pid not in box.agent.children(), 12, f"the player {pid} is gone")
+    return f"of {top.source}, pid {pid}"
+
+
+def _ok_if_answered(box: Box) -> None:
+    box.agent.call("POST", "/resume")
