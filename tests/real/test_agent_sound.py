@@ -97,13 +97,16 @@ def test_a_start_that_fails_is_not_heard(
     """What is on is heard without a break while other starts fail."""
     agent.start(long_green)
     with pulse.listen() as listener:
-        hear(listener, GREEN, for_s=0.2)
+        hear(listener, GREEN, for_s=0.8)
         began = time.monotonic()
         agent.start(media_server.url("/status/404"), expect=502)
         agent.start(media_server.url("/garbage"), expect=502)
+        wait_until(lambda: time.monotonic() > began + 0.8, timeout_s=SOON_S, what="some more of the film")
         hear(listener, GREEN, for_s=0.3)
         windows = [w for w in listener.heard().windows() if w.at >= began]
-    assert all(w.heard == {GREEN} for w in windows), [w for w in windows if w.heard != {GREEN}]
+    # An underrun of some ms, as a busy machine has it, is not the point.
+    assert all(w.levels[GREEN] > FULL / 2 for w in windows), [w for w in windows if w.levels[GREEN] <= FULL / 2]
+    assert listener.heard().heard() == {GREEN}
 
 
 def test_audio_takes_the_place_of_a_film(

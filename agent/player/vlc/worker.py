@@ -289,8 +289,8 @@ class VlcWorker:
                 self._on_end()
 
     def _look_for_audio_only(self, now: float) -> None:
-        if self._opened is not None or self._vout:
-            return
+        if self._opened is not None or self._vout or not self._buffered_at:
+            return  # garbage may look like sound to a demuxer, but it never fills a buffer
         if self._ended:  # its tracks are gone already
             # Garbage may be taken for sound, too, but nothing of that is ever enough to begin with.
             if self._buffered_at and _AUDIO in self._added and _VIDEO not in self._added:
@@ -298,8 +298,7 @@ class VlcWorker:
             return
         late = LATE_VIDEO_GRACE_S if self._demuxer in _LATE_VIDEO_DEMUXERS else 0.0
         if (
-            self._buffered_at
-            and now - self._buffered_at >= late
+            now - self._buffered_at >= late
             and self._player.audio_get_track_count() > 0
             and self._player.video_get_track_count() <= 0
         ):
