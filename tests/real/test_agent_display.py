@@ -39,7 +39,7 @@ def mortal() -> Iterator[XServer]:
 
 def test_a_screen_that_dies_and_comes_back(mortal: XServer, media_server: MediaServer) -> None:
     """A film on a screen that dies ends failed, the agent says what is the matter, and plays when it is back."""
-    with Agent(mortal.display) as agent:
+    with Agent(mortal.display, stream__retry=False) as agent:
         session = agent.start(media_server.url("/live/green.ts"))["session_id"]
         mortal.kill()
         last = agent.wait_ended(session, NOTICED_S)
@@ -52,7 +52,7 @@ def test_a_screen_that_dies_and_comes_back(mortal: XServer, media_server: MediaS
 
 def test_a_screen_that_freezes_and_thaws(mortal: XServer, media_server: MediaServer) -> None:
     """A frozen X server is noticed, does not stop the agent from answering, and is used again once it answers."""
-    with Agent(mortal.display) as agent:
+    with Agent(mortal.display, stream__retry=False) as agent:
         session = agent.start(media_server.url("/live/green.ts"))["session_id"]
         mortal.pause()
         try:
@@ -128,7 +128,7 @@ def test_a_snapshot_is_what_the_screen_shows(
 
 def test_a_killed_player_leaves_its_last_picture(xserver: XServer, media_server: MediaServer) -> None:
     """From the death of its player until the screen is cleared, the last picture of a film stays, and nothing else."""
-    with Agent(xserver.display) as agent:
+    with Agent(xserver.display, stream__retry=False) as agent:
         session = agent.start(media_server.url("/film/green.mp4"))["session_id"]
         agent.wait_state("playing")
         with ScreenRecorder(xserver.display) as recorder:

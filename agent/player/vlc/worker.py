@@ -292,8 +292,7 @@ class VlcWorker:
         if self._opened is not None or self._vout or not self._buffered_at:
             return  # garbage may look like sound to a demuxer, but it never fills a buffer
         if self._ended:  # its tracks are gone already
-            # Garbage may be taken for sound, too, but nothing of that is ever enough to begin with.
-            if self._buffered_at and _AUDIO in self._added and _VIDEO not in self._added:
+            if _AUDIO in self._added and _VIDEO not in self._added:
                 self._report_opened(MediaType.AUDIO)
             return
         late = LATE_VIDEO_GRACE_S if self._demuxer in _LATE_VIDEO_DEMUXERS else 0.0
