@@ -71,12 +71,13 @@ def test_a_good_machine_is_good(env: dict[str, str], xserver: XServer, pulse: Pu
 def test_it_does_not_disturb_a_film(xserver: XServer, media_server: MediaServer) -> None:
     """The doctor may be run while a film is on: it stays on, and the doctor finds the agent."""
     with Agent(xserver.display) as agent, Screen(xserver.display) as screen:
-        agent.start(media_server.url("/film/green.mp4"))
+        session_id = agent.start(media_server.url("/film/green.mp4"), loop=True)["session_id"]
         wait_colour(screen, "green")
         found = findings(agent.env)
         wait_moves(screen, "green")
         assert found["port"]["found"] == f"An agent answers on {agent.port}."
-        assert agent.status()["stream"]["state"] == "playing"
+        stream = agent.wait_state("playing")
+        assert (stream["session_id"], stream["attempt"]) == (session_id, 1)
 
 
 def test_without_a_display_it_says_what_to_do(env: dict[str, str], xserver: XServer) -> None:
