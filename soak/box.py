@@ -88,6 +88,14 @@ class Box:
     def status(self) -> Any:
         return self.agent.status()
 
+    def kept(self) -> list[str]:
+        """The sessions that are on the disk, the bottom first; what a daemon that is killed now would restore."""
+        try:
+            kept = json.loads((self.agent.folder / "state" / "wanted.json").read_text())
+        except FileNotFoundError:
+            return []
+        return [session["session_id"] for session in kept["sessions"]]
+
     def processes(self) -> list[int]:
         """All that the daemon, or one before it, has started and that still runs; the daemon included."""
         return processes_with(MARK, self.mark)
@@ -133,6 +141,10 @@ class Box:
             return f"(no picture: {error})"
 
 
+DISPLAYS = range(2000, 60_000)
+"""Xvfb itself takes the lowest free number, and would give ours to somebody else while our X server is dead."""
+
+
 @contextlib.contextmanager
 def open_box(pictures: Path) -> Iterator[Box]:
     """Start everything; all of it ends with the block. Raises what went wrong."""
@@ -141,7 +153,7 @@ def open_box(pictures: Path) -> Iterator[Box]:
         server = running.enter_context(MediaServer(Clips()))
         shelf = Shelf(server)
         shelf.make_all()
-        x = running.enter_context(XServer())
+        x = running.enter_context(_on_a_number_of_its_own())
         pulse = running.enter_context(PulseServer())  # without a sound device a radio is refused
         agent = running.enter_context(
             Agent(
@@ -154,3 +166,10 @@ def open_box(pictures: Path) -> Iterator[Box]:
         )
         watch = running.enter_context(Watch(x.display, agent.status))
         yield Box(x, server, shelf, agent, watch, LogTail(agent.folder / "log"), mark, pictures)
+
+
+def _on_a_number_of_its_own() -> XServer:
+    """An X server, not started, on a number that no other program takes by itself."""
+    x = XServer()
+    x.display = f":{DISPLAYS[os.getpid() % len(DISPLAYS)]}"
+    return x

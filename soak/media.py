@@ -20,12 +20,17 @@ FILM_S = 400.0
 HLS_S = 240.0
 """Longer than anything stays: the screen is emptied after every round."""
 SHORT_S = 3.0
+SLOW_S = 200.0
+SLOW_RATE = 80_000
+"""Bytes a second: its index of 150 kB takes 2 s, and then it comes eight times as fast as it plays."""
 
 
 class Kind(StrEnum):
     """What a source is."""
 
     FILM = "mp4"
+    SLOW = "slow mp4"
+    """A film that comes at SLOW_RATE, so that for half a minute it is not there as a whole and can be broken off."""
     HLS = "hls"
     LIVE = "ts"
     LIVE_HLS = "live-hls"
@@ -33,7 +38,7 @@ class Kind(StrEnum):
     RADIO = "radio"
 
 
-WEIGHTS = {Kind.FILM: 6, Kind.HLS: 2, Kind.LIVE: 6, Kind.LIVE_HLS: 2, Kind.IMAGE: 2, Kind.RADIO: 1}
+WEIGHTS = {Kind.FILM: 4, Kind.SLOW: 3, Kind.HLS: 2, Kind.LIVE: 6, Kind.LIVE_HLS: 2, Kind.IMAGE: 2, Kind.RADIO: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Source:
 
     @property
     def has_position(self) -> bool:
-        return self.kind in (Kind.FILM, Kind.HLS)
+        return self.kind in (Kind.FILM, Kind.SLOW, Kind.HLS)
 
     @property
     def is_live(self) -> bool:
@@ -74,6 +79,7 @@ class Shelf:
         """Encode what is missing, so that no step waits for it."""
         for colour in COLOURS:
             self._clips.film_mp4(colour, FILM_S)
+            self._clips.film_mp4(colour, SLOW_S)
             self._clips.film_mp4(colour, SHORT_S)
             self._clips.image("png", colour)
             self._server.routes.stream(colour)
@@ -101,6 +107,8 @@ class Shelf:
         match kind:
             case Kind.FILM:
                 return self._file(kind, colour, str(self._clips.film_mp4(colour, FILM_S)))
+            case Kind.SLOW:
+                return self._file(kind, colour, str(self._clips.film_mp4(colour, SLOW_S)), f"?rate={SLOW_RATE}")
             case Kind.HLS:
                 return self._file(kind, colour, str(self._clips.hls(colour, HLS_S)))
             case Kind.IMAGE:
@@ -114,9 +122,9 @@ class Shelf:
                 path = "/radio.mp3"
         return Source(kind, colour, self._server.url(path), path)
 
-    def _file(self, kind: Kind, colour: str, file: str) -> Source:
+    def _file(self, kind: Kind, colour: str, file: str, query: str = "") -> Source:
         path = "/media/" + file.removeprefix(f"{self._clips.folder}/")
-        return Source(kind, colour, self._server.url(path), path.removesuffix("/index.m3u8"))
+        return Source(kind, colour, self._server.url(path + query), path.removesuffix("/index.m3u8"))
 
 
 def _colours(kind: Kind) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from tests.support.behaviour import GOOD, Behaviour
 EXPIRES_S = 1.5
 LONG_S = 600.0
 """A duration that never runs out here."""
+POSITIONS_S = 60
+"""Seeks and starts at a position go up to this, far from the end of the shortest film."""
 END_S = 6.0
 """From the time at which something is to end by itself to its being gone, on a busy machine."""
 CALL_S = 5.0
@@ -107,10 +109,18 @@ def resume(box: Box, dice: random.Random) -> str:
     return _paused(box, False)
 
 
+def let_time_pass(box: Box, dice: random.Random) -> str:
+    """Nothing may change by itself."""
+    seconds = dice.uniform(1.0, 6.0)
+    _allow(box)
+    time.sleep(seconds)
+    return f"{seconds:.1f} s"
+
+
 def seek(box: Box, dice: random.Random) -> str:
     top = box.model.top
     assert top is not None, "the plan sees to it"
-    position = float(dice.randrange(1, 120))
+    position = float(dice.randrange(1, POSITIONS_S))
     _allow(box)
     _ok(box.agent.call("POST", "/seek", {"position": position}))
     return f"{top.source} to {position:g} s"
@@ -175,7 +185,7 @@ def _fields(box: Box, dice: random.Random, source: Source) -> dict[str, object]:
     if dice.random() < 0.3:
         fields["duration"] = LONG_S
     if source.has_position and dice.random() < 0.3:
-        fields["position"] = float(dice.randrange(1, 100))
+        fields["position"] = float(dice.randrange(1, POSITIONS_S))
     if dice.random() < 0.2:
         fields["volume"] = 0.5
     if source.kind is Kind.FILM and dice.random() < 0.2:
