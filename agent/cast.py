@@ -25,6 +25,9 @@ PATIENT_CAP_S = 15.0
 
 RETRY_BASE_S = 0.25
 
+STEADY_S = 10.0
+"""One that shows a picture and breaks again at once is still the same outage."""
+
 MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
 
@@ -78,6 +81,8 @@ class Cast:
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
+        self._failures = 0
+        """In a row, without ever having played STEADY_S."""
         self._before: AgentError | None = None
         """Why it failed before it had played, the last time that there was time enough."""
         self._task: asyncio.Task[None] | None = None
@@ -143,8 +148,8 @@ class Cast:
             except PlaylistError as e:
                 await self._read_playlist(e)
             except AgentError as e:
-                if not playback.interrupted:
-                    await self._pause_before_retry(e)
+                if not playback.interrupted and not self._skip_entry(e):
+                    await self._pause_before_retry(e, played_s=playback.played_s)
             finally:
                 self.playback = None
 
@@ -174,13 +179,20 @@ class Cast:
         player = playback.player
         if player is None or player.progress.stream_type is not StreamType.LIVE:
             return True
-        if self.session.media_type is MediaType.AUDIO and playback.played_s <= MESSAGE_AT_MOST_S:
+        if self.session.media_type is MediaType.AUDIO and self.session.on_for <= MESSAGE_AT_MOST_S:
             return True
         raise MediaError(
             ErrorCode.MEDIA_NETWORK, "The live stream ended: its source stopped, or closed the connection."
         )
 
-    async def _pause_before_retry(self, error: AgentError) -> None:
+    def _skip_entry(self, error: AgentError) -> bool:
+        """Go on with the next entry of a playlist when this one cannot be played; what may pass is waited for."""
+        if error.failure.code in _PASSING or not self.session.skips_entry():
+            return False
+        log.warning("entry_skipped", session_id=self.session.id, code=error.failure.code, reason=str(error))
+        return True
+
+    async def _pause_before_retry(self, error: AgentError, *, played_s: float) -> None:
         """Wait before the next attempt. Raises the error when there shall be none."""
         session, now = self.session, asyncio.get_running_loop().time()
         code = error.failure.code
@@ -189,8 +201,8 @@ class Cast:
         if session.has_played:
             if code not in _PASSING_ONCE_PLAYED:
                 raise error
-            if self._broke_at is None or session.attempt == 1:
-                self._broke_at = now
+            if self._broke_at is None or played_s >= STEADY_S:
+                self._broke_at, self._failures = now, 0
             outage_s = now - self._broke_at
         else:
             outage_s = session.accepted_for
@@ -200,7 +212,8 @@ class Cast:
             if code is not ErrorCode.MEDIA_NETWORK and not died:
                 raise error
             self._before = error
-        delay = self._retry.delay(session.attempt, outage_s=outage_s)
+        self._failures += 1
+        delay = self._retry.delay(self._failures, outage_s=outage_s)
         if not session.has_played and outage_s + delay >= self._retry.start_timeout:
             raise error
         session.failed_for_now(error.failure, retry_in_s=delay)

@@ -131,11 +131,16 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     await players.start()
     running.push_async_callback(players.stop)
     running.push_async_callback(renewals.stop)
-    port = await _listen(app, settings, running)
-    running.push_async_callback(tracker.close)  # before the server: it answers whoever waits for a first frame
-    running.push_async_callback(keeper.stop)  # before the tracker ends everything: what is on now is what is wanted
-    await keeper.start()
-    return port
+    running.push_async_callback(tracker.close)
+    running.push_async_callback(keeper.stop)
+    await keeper.start()  # before the first request: what comes back must not meet what is new
+
+    async def end_casting(_app: web.Application) -> None:
+        await keeper.stop()  # before the tracker ends everything: what is on now is what is wanted
+        await tracker.close()  # answers whoever waits for a first frame
+
+    app.on_shutdown.append(end_casting)
+    return await _listen(app, settings, running)
 
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> int:

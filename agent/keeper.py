@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -34,6 +35,9 @@ RESTORES_ALLOWED = 3
 READ_LIMIT = 256 * 1024
 """Bytes. Nine sessions with the longest URLs and titles need under 100 KiB; whatever is longer is not ours."""
 
+CHECK_TIMEOUT_S = 2.0
+"""For one file whose disk sleeps or whose share is gone; what was on is to be back within 5 s."""
+
 CLOCK_LOOK_S = 2.0
 CLOCK_JUMP_S = 5.0
 """A step of the wall clock against the monotonic one; what NTP slews stays far below."""
@@ -52,13 +56,17 @@ class _KeptSession(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session_id: str = Field(pattern=r"^[0-9a-f-]{36}$")
-    url: str = Field(max_length=4096)
+    url: str = Field(max_length=16_384)
     quality: Quality
     duration: float | None = Field(gt=0)
     title: str | None
     loop: bool
     interrupt: bool
     position: float = Field(ge=0)
+    entry: int = Field(default=0, ge=0)
+    """Of a playlist, counted from 0."""
+    played: bool = True
+    """Whether it had a first frame."""
     remaining: float | None = Field(ge=0)
     """Seconds of its duration that were left when this was written."""
     expires_at: float | None
@@ -93,6 +101,8 @@ class Keeper:
         self._tasks: list[asyncio.Task[None]] = []
         self._failed = False
         self._written = ""
+        self._puts = self._put_last = 0
+        self._putting = threading.Lock()
 
     async def start(self) -> None:
         """Take up what was on, then keep what will be on. Never raises for what is on the disk."""
@@ -117,7 +127,7 @@ class Keeper:
 
     async def _take_up(self, kept: _Kept) -> None:
         volume = Volume(kept.volume.level, kept.volume.muted)
-        wanted = [] if not self._restore else self._still_wanted(kept)
+        wanted = [] if not self._restore else await self._still_wanted(kept)
         if wanted and kept.restores >= RESTORES_ALLOWED:
             log.error(
                 "restore_given_up",
@@ -129,13 +139,13 @@ class Keeper:
         if wanted:
             self._restores = kept.restores + 1
             # Before it is tried: what takes the agent down must be counted.
-            await asyncio.to_thread(self._put, kept.model_copy(update={"restores": self._restores}))
+            await self._try_put(kept.model_copy(update={"restores": self._restores}))
             self._tasks.append(asyncio.create_task(self._become_stable(), name="keeper-stable"))
             if any(s.expires_at is not None for s in kept.sessions):
                 self._tasks.append(asyncio.create_task(self._watch_clock(kept, _clock_offset()), name="keeper-clock"))
         self._tracker.restore(wanted, volume)
 
-    def _still_wanted(self, kept: _Kept) -> list[Saved]:
+    async def _still_wanted(self, kept: _Kept) -> list[Saved]:
         wanted = []
         for session in kept.sessions:
             remaining = _remaining(session, written_at=kept.written_at)
@@ -143,8 +153,9 @@ class Keeper:
                 log.info("session_expired_meanwhile", session_id=session.session_id)
                 continue
             try:
-                url = self._check(session.url)
-            except Exception as e:  # the policy may have become stricter, or a file may be gone
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    url = await asyncio.to_thread(self._check, session.url)
+            except Exception as e:  # the policy may have become stricter, or a file or its disk may be gone
                 log.warning("session_not_restored", session_id=session.session_id, reason=str(e))
                 continue
             wanted.append(
@@ -161,6 +172,8 @@ class Keeper:
                         loop=session.loop,
                     ),
                     position=session.position,
+                    entry=session.entry,
+                    played=session.played,
                     remaining=remaining,
                     volume=Volume(session.volume.level, session.volume.muted),
                 )
@@ -203,16 +216,22 @@ class Keeper:
         state = kept.model_copy(update={"written_at": 0.0}).model_dump_json()
         if state == self._written:
             return  # nothing plays on, nothing has changed: spare the card
+        if await self._try_put(kept):
+            self._written = state
+
+    async def _try_put(self, kept: _Kept) -> bool:
+        self._puts += 1
         try:
-            await asyncio.to_thread(self._put, kept)
+            await asyncio.to_thread(self._put, kept, self._puts)
         except OSError as e:
             if not self._failed:
                 log.warning("wanted_not_kept", file=str(self._file), reason=e.strerror)
             self._failed = True
-        else:
-            if self._failed:
-                log.info("wanted_kept_again", file=str(self._file))
-            self._failed, self._written = False, state
+            return False
+        if self._failed:
+            log.info("wanted_kept_again", file=str(self._file))
+        self._failed = False
+        return True
 
     def _now(self) -> _Kept:
         now = datetime.now(UTC).timestamp()
@@ -230,6 +249,8 @@ class Keeper:
                     loop=saved.request.loop,
                     interrupt=saved.request.interrupt,
                     position=saved.position,
+                    entry=saved.entry,
+                    played=saved.played,
                     remaining=saved.remaining,
                     expires_at=None if saved.remaining is None else now + saved.remaining,
                     volume=_volume(saved.volume),
@@ -238,9 +259,13 @@ class Keeper:
             ),
         )
 
-    def _put(self, kept: _Kept) -> None:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(self._file, kept.model_dump_json() + "\n")
+    def _put(self, kept: _Kept, number: int) -> None:
+        with self._putting:  # a thread that nobody waits for any more must not undo a later write
+            if number < self._put_last:
+                return
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(self._file, kept.model_dump_json() + "\n")
+            self._put_last = number
 
     def _read(self) -> _Kept | None:
         try:

@@ -79,8 +79,12 @@ class Session:
         self._opened: Opened | None = None
         self._motion: Motion | None = None
         self._position = request.position
+        self.was_extended = False
+        """Somebody gave it another duration while it was on."""
         self._entries = [request.url]
         self._entry = 0
+        self._entry_wanted = 0
+        self._has_list = False
 
     @property
     def url(self) -> str:
@@ -113,6 +117,16 @@ class Session:
     def accepted_for(self) -> float:
         """Seconds since it was accepted."""
         return self._now() - self._accepted_at
+
+    @property
+    def entry(self) -> int:
+        """Of the playlist that it plays, counted from 0; 0 for anything else."""
+        return self._entry
+
+    @property
+    def on_for(self) -> float:
+        """Seconds since its first frame, whatever happened since; 0 before."""
+        return 0.0 if self._first_frame_at is None else self._now() - self._first_frame_at
 
     @property
     def resume_position(self) -> float:
@@ -153,11 +167,13 @@ class Session:
         self.muted = self.muted if change.muted is None else change.muted
         if change.duration is not None and self.has_played:
             self.deadline = self._now() + change.duration
+            self.was_extended = True
 
-    def was_playing(self, *, position: float) -> None:
+    def was_playing(self, *, position: float, entry: int = 0) -> None:
         """It is taken up after a restart of the agent: it has played before."""
         self._first_frame_at = self._accepted_at
         self._position = position
+        self._entry_wanted = entry
         self.has_first_frame.set()
 
     # --- its player ---
@@ -175,7 +191,8 @@ class Session:
         assert self._opened is not None
         now = self._now()
         self._motion = Motion(self._opened.media_type, began_at=now)
-        self.attempt, self._trouble, self._retry_at, self.paused = 1, None, None, False
+        self._motion.pause(self.paused, at=now)
+        self.attempt, self._trouble, self._retry_at = 1, None, None
         if self._state is not SessionState.ACTIVE:
             self.move(SessionState.ACTIVE)
         if self._first_frame_at is None:
@@ -203,9 +220,19 @@ class Session:
 
     def takes_entries(self, entries: Sequence[str]) -> bool:
         """Play these in its stead, in order; False when it is a list already, because lists of lists are refused."""
-        if len(self._entries) > 1 or self._entries[0] != self.request.url:
+        if self._has_list:
             return False
+        self._has_list = True
         self._entries = list(entries)
+        self._entry = min(self._entry_wanted, len(entries) - 1)
+        return True
+
+    def skips_entry(self) -> bool:
+        """Leave out the entry of the playlist that cannot be played; False when there is no next one."""
+        if self._entry + 1 >= len(self._entries):
+            return False
+        self._entry += 1
+        self._position = 0.0
         return True
 
     def goes_on(self) -> bool:
@@ -243,7 +270,10 @@ class Session:
         self.observe()
         player, first = self._player, self._first_frame_at
         progress = player.progress if player else self._progress
-        position = progress.position if self._motion else self._position or None
+        if self._motion is not None:
+            position = progress.position
+        else:  # between two players: where the next one goes on, if that is known
+            position = self._position if progress.position is not None or self._position > 0 else None
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,

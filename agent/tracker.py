@@ -71,6 +71,10 @@ class Saved:
     remaining: float | None
     """Seconds of its duration that are left."""
     volume: Volume
+    entry: int = 0
+    """Of the playlist that it plays, counted from 0; the position is inside it."""
+    played: bool = True
+    """Whether it had a first frame; if not it is a start still, above what is on."""
 
 
 class StreamTracker:
@@ -207,16 +211,15 @@ class StreamTracker:
         return cast.session.snapshot()
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
-        """Set the volume of the device, now and for what comes. Raises PlayerTimeoutError."""
+        """Set the volume of the device, now and for what comes. A player that hangs is seen to by its own watch."""
         before = self._volume
         self._volume = Volume(before.level if level is None else level, before.muted if muted is None else muted)
         self.changed()
         casts = [*self._stack, *([self._starting] if self._starting else [])]
         for cast in casts:
             cast.session.change(SessionChange(volume=level, muted=muted))
-        for cast in casts:
-            if (player := cast.playback.player if cast.playback else None) is not None:
-                await player.set_volume(cast.session.volume, cast.session.muted)
+        players = [(cast.playback.player, cast.session) for cast in casts if cast.playback]
+        await asyncio.gather(*(self._set_volume_of(player, session) for player, session in players if player))
         return self._volume
 
     async def close(self) -> None:
@@ -244,7 +247,6 @@ class StreamTracker:
     def saved(self) -> tuple[Saved, ...]:
         """What is wanted on the screen, the bottom first; a start that has not been shown yet belongs to it."""
         starting = [] if self._starting is None else [self._starting]
-        below = self._stack if not starting or starting[0].session.request.interrupt else []
         return tuple(
             Saved(
                 session_id=cast.session.id,
@@ -252,8 +254,10 @@ class StreamTracker:
                 position=cast.session.resume_position,
                 remaining=cast.session.remaining,
                 volume=Volume(cast.session.volume, cast.session.muted),
+                entry=cast.session.entry,
+                played=cast.session.has_played,
             )
-            for cast in (*below, *starting)
+            for cast in (*self._stack, *starting)
             if cast.session.end is None
         )
 
@@ -261,6 +265,7 @@ class StreamTracker:
         """Take up what was on before a restart, under the same ids; the last of them is the top."""
         self._volume = volume
         loop = asyncio.get_running_loop()
+        top = next((saved for saved in reversed(sessions) if saved.played), None)
         for saved in sessions:
             session = Session(
                 saved.request,
@@ -269,19 +274,22 @@ class StreamTracker:
                 muted=saved.volume.muted,
                 session_id=saved.session_id,
             )
-            session.was_playing(position=saved.position)
-            if saved.remaining is not None:
-                session.deadline = loop.time() + saved.remaining
             cast = self._new_cast(session)
-            self._stack.append(cast)
-            self._begin(cast, waiting=saved is not sessions[-1])
+            if saved.played:
+                session.was_playing(position=saved.position, entry=saved.entry)
+                if saved.remaining is not None:
+                    session.deadline = loop.time() + saved.remaining
+                self._stack.append(cast)
+            else:
+                self._starting = cast
+            self._begin(cast, waiting=saved.played and saved is not top)
             self._arm(cast)
             log.info("session_restored", session_id=session.id, url=self._redact(saved.request.url))
 
     def expire_in(self, session_id: SessionId, seconds: float) -> None:
         """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
         cast = next((c for c in self._casts if c.session.id == session_id), None)
-        if cast is not None and cast.session.end is None:
+        if cast is not None and cast.session.end is None and not cast.session.was_extended:
             cast.session.deadline = asyncio.get_running_loop().time() + max(0.0, seconds)
             self._arm(cast)
 
@@ -298,6 +306,8 @@ class StreamTracker:
                 await playback.show()
                 await self._now_on_screen(playback)
                 await playback.set_sound(True)
+            if playback.session.paused and playback.player is not None:  # it was, before it was taken up again
+                await playback.player.pause(True)
 
     async def _switch_to_audio(self, playback: Playback) -> None:
         """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends

@@ -171,6 +171,9 @@ class PlayerPool:
         except AgentError as e:
             self._failed(e)
             return
+        except OSError as e:  # out of descriptors or processes: that passes
+            self._failed(PlayerUnavailableError(f"The player process cannot be started: {e.strerror}."))
+            return
         self._version, self._features = player.version or self._version, dict(player.features or self._features)
         self._settled.set()
         while self._waiters:

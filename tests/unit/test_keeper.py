@@ -17,7 +17,7 @@ from agent.errors import InvalidRequestError
 from agent.keeper import FILE, SET_ASIDE, Keeper
 from agent.playback import Limits
 from agent.tracker import StreamTracker
-from agent.types import SessionId, StartRequest
+from agent.types import SessionChange, SessionId, StartRequest
 from tests.support.fakes import FakePlayers, FakeStage
 
 
@@ -232,3 +232,63 @@ def change(folder: Path, *, expires_at: float, written_at: float) -> None:
     content["written_at"] = written_at
     content["sessions"][0]["expires_at"] = expires_at
     (folder / FILE).write_text(json.dumps(content))
+
+
+async def test_a_disk_that_cannot_be_written_does_not_keep_it_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card that became read-only while the box was off: the agent starts, and the film is on again."""
+
+    def read_only(file: Path, text: str) -> None:
+        raise OSError(30, "Read-only file system")
+
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+    with monkeypatch.context() as disk:
+        disk.setattr(keeper_module, "write_whole", read_only)
+        async with life(tmp_path) as box:
+            assert box.on() == "http://film/"
+
+
+async def test_a_start_that_was_not_shown_yet_is_a_start_again(tmp_path: Path) -> None:
+    """The film that was on comes back, and the start over it is tried as any start: with its duration, and not for
+    ever."""
+    async with life(tmp_path) as box:
+        film = await box.play("http://film/")
+        started = box.tracker.start(StartRequest(url="http://slow/", duration=50.0))
+        await box.until(lambda: len(sessions(tmp_path)) == 2)
+    async with life(tmp_path) as box:
+        stream = box.tracker.snapshot().stream
+        assert stream is not None
+        assert (stream.session_id, stream.session_state) == (started, "pending")
+        await box.until(lambda: (s := box.tracker.snapshot().on_screen) and s.session_id == film)
+        shown = await box.tracker.first_frame(started, 8.0)
+        assert shown is not None
+        assert shown.expires_at is not None
+
+
+async def test_a_long_url_is_kept(tmp_path: Path) -> None:
+    """The longest URL there is, percent-encoded, does not end the keeping."""
+    async with life(tmp_path) as box:
+        await box.play("http://film/?" + "%E4" * 2000)
+        await box.until(lambda: sessions(tmp_path))
+        await box.play("http://radio/")
+        await box.until(lambda: [s["url"] for s in sessions(tmp_path)] == ["http://radio/"])
+
+
+async def test_a_new_duration_outlives_a_jump_of_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody has set since the restart counts, not what was kept before it."""
+    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    async with life(tmp_path) as box:
+        await box.play("http://film/", duration=30.0)
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
+    async with life(tmp_path) as box:
+        await box.until(lambda: box.tracker.snapshot().on_screen)
+        session = next(iter(box.tracker._casts)).session
+        box.tracker.change(session.id, SessionChange(duration=7200.0))
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 3600.0)
+        await asyncio.sleep(0.2)
+        assert session.remaining is not None
+        assert session.remaining > 7000

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from agent.player import ipc
 
 
-@given(st.builds(ipc.Load, url=st.text(max_size=200), quality=st.text(max_size=10)))
+@given(
+    st.builds(
+        ipc.Load,
+        url=st.text(max_size=200),
+        quality=st.text(max_size=10),
+        volume=st.floats(0, 1),
+        position=st.floats(0, 1e6),
+    )
+)
 def test_a_command_survives(command: ipc.Load) -> None:
     """Whatever is in a URL, it arrives as it was sent, on one line."""
     line = ipc.encode(command)
