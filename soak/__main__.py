@@ -1,6 +1,6 @@
 """`python -m soak --minutes 15 --seed 7`: takes random steps against the real thing and looks at what becomes of them.
 
-Exit code 0 when everything was right, 1 when anything was wrong, 2 when it could not be run.
+Exit code 0 when everything was right, 1 when anything was wrong, 2 when it could not be begun.
 """
 
 from __future__ import annotations
@@ -39,9 +39,14 @@ def main() -> int:
         left = box.processes()
     except (MissingToolError, *NOT_RUN) as error:
         print(f"soak: {error}", file=sys.stderr)
-        return 2
+        if run is None:
+            return 2
+        run.summary(left_behind=[])
+        return 1
     except KeyboardInterrupt:
         print("soak: interrupted", file=sys.stderr)
+        if run is not None:
+            run.summary(left_behind=[])
         return 130
     return 1 if run.summary(left_behind=left) else 0
 

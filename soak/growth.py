@@ -13,11 +13,12 @@ RSS_ARENAS_MIB = 2.0
 RSS_TOLERANCE_MIB = 0.5
 """More in a hundred steps, over a life. A leak of one picture of this screen (0.9 MiB) in a hundred is above it."""
 
-THREADS_TOLERANCE = 2
-"""asyncio's pool makes a thread when all others are busy at the moment, up to its limit of processors and four."""
+COUNTED = {"processes": 0, "descriptors": 0, "threads": 2}
+"""How many more are no growth: asyncio's pool makes a thread whenever all others are busy, up to its limit."""
 
 LOOKS_NEEDED = 3
-"""In one life; the first comes after a whole round, when libraries are loaded and caches filled."""
+WARM_UP = 60
+"""Steps of a life after which libraries are loaded and caches filled: the daemon remembers its last 64 sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +53,34 @@ class Growth:
         return look
 
     def verdict(self) -> tuple[list[str], list[str]]:
-        """What grew, and what was found, as texts."""
-        grown, found = [], []
+        """What grew, and all that was compared, as texts."""
+        grown, compared = [], []
         for life in sorted({look.life for look in self.looks}):
             looks = [look for look in self.looks if look.life == life]
-            first, last = looks[0], looks[-1]
+            looks = [look for look in looks if look.step - looks[0].step >= WARM_UP] or looks[-1:]
             if len(looks) < LOOKS_NEEDED:
                 continue
-            steps = last.step - first.step
-            rss = slope([(look.step, look.rss_mib) for look in looks])
-            counts = f"processes {first.processes} -> {last.processes}, descriptors {first.descriptors} -> "
-            counts += f"{last.descriptors}, threads {first.threads} -> {last.threads}"
-            sizes = f"RSS {first.rss_mib:.1f} -> {last.rss_mib:.1f} MiB ({rss * 100:+.2f} in 100 steps)"
-            found.append(f"life {life}, {len(looks)} looks over {steps} steps: {counts}, {sizes}")
-            grew = last.processes > first.processes or last.descriptors > first.descriptors
-            grew = (
-                grew
-                or last.threads > first.threads + THREADS_TOLERANCE
-                or (rss * steps > RSS_ARENAS_MIB + RSS_TOLERANCE_MIB * steps / 100)
+            steps = looks[-1].step - looks[0].step
+            rss = slope([(look.step, look.rss_mib) for look in looks]) * steps
+            allowed = RSS_ARENAS_MIB + RSS_TOLERANCE_MIB * steps / 100
+            compared.append(
+                f"life {life}, {len(looks)} looks over {steps} steps: {_range(looks, 'processes')}, "
+                f"{_range(looks, 'descriptors')}, {_range(looks, 'threads')}, "
+                f"RSS {looks[0].rss_mib:.1f} -> {looks[-1].rss_mib:.1f} MiB, trend {rss:+.2f} of {allowed:.1f} allowed"
             )
-            if grew:
-                grown.append(found[-1])
-        return grown, found
+            if rss > allowed or any(_counts_more(looks, name, by) for name, by in COUNTED.items()):
+                grown.append(compared[-1])
+        return grown, compared
+
+
+def _counts_more(looks: list[Look], name: str, by: int) -> bool:
+    """Whether there are more in every look of the second half than in any of the first: a connection that is being
+    answered at the moment is no growth."""
+    counts = [getattr(look, name) for look in looks]
+    half = len(counts) // 2
+    return bool(min(counts[half:]) > max(counts[:half]) + by)
+
+
+def _range(looks: list[Look], name: str) -> str:
+    counts = [getattr(look, name) for look in looks]
+    return f"{name} {counts[0]} -> {counts[-1]} (at most {max(counts)})"
