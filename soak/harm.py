@@ -33,8 +33,8 @@ def break_server(box: Box, dice: random.Random) -> str:
     on_top = wanted is box.model.top
     box.watch.allow({box.model.colour})
     if on_top and wanted.paused:
-        wanted.paused = False  # whether it is still paused when it comes back is nobody's promise
-        _ok_if_answered(box)
+        box.agent.call("POST", "/resume")  # what is paused may not notice that its server is gone
+        wanted.paused = False
     wanted.broken = True
     box.server.behave(wanted.source.path, FAULTS[name])
     if on_top and wanted.source.is_live:
@@ -91,7 +91,7 @@ def kill_daemon(box: Box, dice: random.Random) -> str:
         if time.monotonic() - killed > DIES_WITH_PARENT_S:
             raise StepError(f"these players outlived the daemon: {left}")
         time.sleep(0.02)
-    box.model.players_die()
+    box.model.daemon_dies()
     began = time.monotonic()
     box.agent.run(until_spare=False)
     box.lives += 1
@@ -108,7 +108,7 @@ def restart_x(box: Box, dice: random.Random) -> str:
     time.sleep(dice.uniform(0.0, 2.0))
     box.x.start()
     began = time.monotonic()
-    box.model.players_die()
+    box.model.screen_dies()
     top = box.model.top
     if top is not None and not top.broken and top.source.colour != BLACK:
         box.agent.wait_until(lambda: box.watch.seen.colour == top.source.colour, 30, f"{top.source} is back")
@@ -129,7 +129,3 @@ def _signal_player(box: Box, number: int) -> str:
     os.kill(pid, number)
     box.agent.wait_until(lambda: pid not in box.agent.children(), 12, f"the player {pid} is gone")
     return f"of {top.source}, pid {pid}"
-
-
-def _ok_if_answered(box: Box) -> None:
-    box.agent.call("POST", "/resume")

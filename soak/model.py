@@ -69,12 +69,17 @@ class Model:
         self.stack = [wanted for wanted in self.stack if wanted.id not in ids]
         return gone
 
-    def players_die(self) -> None:
-        """All pictures are gone from the screen, and players begin anew."""
+    def screen_dies(self) -> None:
+        """All pictures are gone, and players begin anew."""
         for wanted in self.stack:
-            wanted.shown = wanted.paused = False
-            wanted.left_at = None  # a position is on the disk up to 30 s late
+            wanted.shown = False
+
+    def daemon_dies(self) -> None:
+        """What is kept on the disk is all that is known: not a pause, and a position up to 30 s late."""
+        self.screen_dies()
+        for wanted in self.stack:
+            wanted.paused, wanted.left_at = False, None
 
     def _covers(self, top: Wanted) -> None:
-        top.shown = top.paused = False
+        top.shown = False
         top.left_when = time.monotonic()

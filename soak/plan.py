@@ -13,7 +13,7 @@ from soak.model import Model
 
 ROUND = 20
 """Steps after which the screen is emptied and the daemon's growth looked at."""
-LIFE = 8
+LIFE = 16
 """Rounds; the daemon is killed in the first of them only, so that it lives long enough to be seen growing."""
 DEEPEST = 4
 KILLED_AT = (4, 15)
@@ -39,12 +39,12 @@ def _well(model: Model) -> bool:
     return model.top is not None and not model.top.broken
 
 
-def _runs(model: Model) -> bool:
-    return _well(model) and model.top is not None and not model.top.paused and model.top.source.moves
+def _plays(model: Model) -> bool:
+    return _well(model) and model.top is not None and model.top.source.moves
 
 
 def _seekable(model: Model) -> bool:
-    return _runs(model) and model.top is not None and model.top.source.has_position
+    return _plays(model) and model.top is not None and not model.top.paused and model.top.source.has_position
 
 
 def _paused(model: Model) -> bool:
@@ -57,7 +57,7 @@ def _room(model: Model) -> bool:
 
 def _calm(model: Model) -> bool:
     """What is covered for a moment comes back as it was."""
-    return _room(model) and (model.top is None or not (model.top.broken or model.top.paused))
+    return _room(model) and (model.top is None or not model.top.broken)
 
 
 def _waits(model: Model) -> bool:
@@ -93,8 +93,8 @@ CHOICES = (
     Choice("start and think again", 2, _calm),
     Choice("break server", 12, _whole),
     Choice("heal servers", 8, _broken),
-    Choice("kill player", 4, _runs),
-    Choice("freeze player", 2, _runs),
+    Choice("kill player", 4, _plays),
+    Choice("freeze player", 2, _plays),
     Choice("kill spare", 1.5, _always),
     Choice("restart X", 1.2, _always),
 )
