@@ -82,6 +82,8 @@ class Box:
     """What was measured on the way, in seconds."""
     lives: int = 1
     """How often the daemon was started."""
+    gone: list[Wanted] = field(default_factory=list)
+    """What has ended in this step; healed after it, because until its successor is seen it may come back."""
     doing: str = ""
     """What the step that is under way plays, for the case that it fails."""
 

@@ -54,6 +54,8 @@ class Run:
         except FAILURES as error:
             did = did or box.doing
             wrong.append(Wrong(Fault.STEP, f"{type(error).__name__}: {str(error)[:600]}"))
+        box.mend(*box.gone)
+        box.gone.clear()
         wrong += [Wrong(Fault.PICTURE, text) for text in box.watch.take_strays()]
         wrong += [Wrong(Fault.STATUS, text) for text in box.watch.take_lies()]
         self._tell(number, name, did, took_s, wrong)

@@ -77,7 +77,7 @@ def stop_all(box: Box, dice: random.Random) -> str:
     _allow(box, BLACK)
     count = len(box.model.stack)
     _ok(box.agent.call("POST", "/stop", {"all": True}))
-    box.mend(*box.model.drop(*(wanted.id for wanted in box.model.stack)))
+    box.gone.extend(box.model.drop(*(wanted.id for wanted in box.model.stack)))
     return f"all {count}"
 
 
@@ -147,7 +147,7 @@ def start_that_is_late(box: Box, dice: random.Random) -> str:
         time.sleep(late_s)
     finally:
         box.server.behave(source.path, GOOD)
-    box.mend(*box.model.put(Wanted(session_id, source), interrupt=False))
+    box.gone.extend(box.model.put(Wanted(session_id, source), interrupt=False))
     return f"{source}, whose server answers 503 for {late_s:.1f} s"
 
 
@@ -165,7 +165,7 @@ def burst(box: Box, dice: random.Random) -> str:
     for source in sources:
         session_id = _accepted(box, {"url": source.url})
         time.sleep(dice.uniform(0.0, 0.3))
-    box.mend(*box.model.put(Wanted(session_id, sources[-1]), interrupt=False))
+    box.gone.extend(box.model.put(Wanted(session_id, sources[-1]), interrupt=False))
     return ", ".join(map(str, sources))
 
 
@@ -211,7 +211,7 @@ def _put(box: Box, source: Source, *, interrupt: bool, **fields: object) -> Want
     if interrupt:
         _left(box)
     wanted = Wanted(said["session_id"], source)
-    box.mend(*box.model.put(wanted, interrupt=interrupt))
+    box.gone.extend(box.model.put(wanted, interrupt=interrupt))
     return wanted
 
 
@@ -229,7 +229,7 @@ def _stop(box: Box, wanted: Wanted, *, by_id: bool) -> str:
     comes_back = following is not None and following is not box.model.stack[-1]
     _allow(box, BLACK if following is None or (comes_back and following.broken) else following.source.colour)
     _ok(box.agent.call("POST", "/stop", {"session_id": wanted.id} if by_id else None))
-    box.mend(*box.model.drop(wanted.id))
+    box.gone.extend(box.model.drop(wanted.id))
     return f"{wanted.source}, back comes {following.source}" if following else f"{wanted.source}, nothing is left"
 
 
@@ -250,7 +250,7 @@ def _underneath(box: Box) -> str:
 
 def _ends(box: Box, wanted: Wanted, reason: str, *, within_s: float) -> None:
     last = box.agent.wait_ended(wanted.id, within_s)
-    box.mend(*box.model.drop(wanted.id))
+    box.gone.extend(box.model.drop(wanted.id))
     if last["reason"] != reason:
         raise StepError(f"{wanted.source} ended {last['reason']}, not {reason}: {last['error']}")
 
