@@ -58,8 +58,8 @@ def restrict(reach: Reach, abi: int) -> None:
     started after that can read it. Folders are granted with what comes to be in them.
     """
     handled = _rights(abi)
-    # Signals to others are cut off. Abstract Unix sockets are not: libxcb asks for the X server's first, and takes
-    # the refusal for the answer. Measured with Debian's libxcb 1.15: no display.
+    # Signals to others are cut off. Abstract Unix sockets are not: libxcb asks for the X server's first (traced), and
+    # by its source takes a refusal for the answer, which would leave no display; that was read, not tried.
     ruleset = _Ruleset(fs=handled, net=0, scoped=_SCOPE_SIGNAL if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     descriptor = _call(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))
