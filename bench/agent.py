@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -106,7 +105,6 @@ class Agent:
         try:
             return self.call("GET", "/health/live").status == 200
         except OSError:
-            time.sleep(0.05)
             return False
 
     def _end(self) -> None:

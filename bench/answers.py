@@ -20,6 +20,12 @@ PAUSE_S = 0.01
 """Between two questions: a busy caller, but not a flood."""
 BETWEEN_STARTS_S = 0.2
 """Each start ends a player and takes a new one; five in a second is more than any home automation sends."""
+ASK_EVERY_S = 0.05
+"""Between two questions while a stream hangs."""
+ASKED_S = 1.0
+"""After which a player has asked its server, and hangs: opening takes 0.1 s."""
+STUCK_S = 2.6
+"""The 2 s of pictures of the stuck stream are over then."""
 OTHER_AFTER_S = 0.04
 """A second start comes so long after the first: its player has its command and has shown nothing yet."""
 
@@ -63,7 +69,7 @@ def measure(lab: Lab) -> Point:
     promise = f"/start answered within {LIMIT_S * 1000:.0f} ms at the 99th percentile while another stream hangs"
     return Point(
         name="answers",
-        title="3. Answer times, ms",
+        title="Answer times, ms",
         table=Table(("call", "times", "p50", "p99", "longest"), tuple(rows)),
         bars=(Bar(promise, hanging.percentile(99) <= LIMIT_S, figures),),
         notes=(
@@ -122,10 +128,10 @@ def _hanging(lab: Lab, agent: Agent, times: Times, situation: str, url: str) -> 
     agent.wait_spare()
     if situation == STUCK:
         _show(lab, agent, lab.media.stuck_hls)
-        time.sleep(2.6)  # its 2 s of pictures are over
+        time.sleep(STUCK_S)
     else:
         agent.start(url)
-        time.sleep(1.0)  # its player has asked by then
+        time.sleep(ASKED_S)
     for number in range(lab.scale.starts):
         if number % 20 == 0:
             lab.say(f"answers {situation}, {number} of {lab.scale.starts}")
@@ -133,7 +139,7 @@ def _hanging(lab: Lab, agent: Agent, times: Times, situation: str, url: str) -> 
         until = time.perf_counter() + BETWEEN_STARTS_S
         while time.perf_counter() < until:
             times.take(situation, "/status", agent.call("GET", "/status"))
-            time.sleep(0.05)
+            time.sleep(ASK_EVERY_S)
     agent.stop()
 
 

@@ -86,7 +86,7 @@ def measure(lab: Lab) -> Point:
     broken = [f"{one.kind}: the new stream ended by itself while watched ({one.broke})" for one in ours if one.broke]
     return Point(
         name="black",
-        title="2. A switch: black time and standstill, ms",
+        title="A switch: black time and standstill, ms",
         table=Table(
             ("switch", "agent: black", "still", "to picture", "one player: black", "still", "own window: black"),
             tuple(_rows(ours, lent, own)),

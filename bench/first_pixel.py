@@ -47,7 +47,7 @@ def measure(lab: Lab) -> Point:
             bars.append(Bar(promise, ratio_.median <= limit, f"{ratio_.median:.2f}"))
     return Point(
         name="first-pixel",
-        title="1. From the command to the first picture on the screen, ms",
+        title="From the command to the first picture on the screen, ms",
         table=Table(("player", "ms: median [quartiles] range", "agent / player"), tuple(rows)),
         bars=tuple(bars),
         notes=(

@@ -99,7 +99,7 @@ def _point(looks: list[Look], left_behind: list[int], seconds: float) -> Point:
     rows = [_row(look, counted) for look in looks if look in (looks[0], first, last) or look.cycle % 100 == 0]
     return Point(
         name="growth",
-        title=f"5. Growth over {last.cycle} starts and stops",
+        title=f"Growth over {last.cycle} starts and stops",
         table=Table(tuple(column.replace("_", " ") for column in columns), tuple(rows)),
         bars=(
             Bar(

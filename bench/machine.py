@@ -7,15 +7,16 @@ import os
 import platform
 import re
 import subprocess
-import time
 from pathlib import Path
 
 from bench.lab import Lab
 from bench.players import VLC, FreshProgram
-from tests.support.tools import run
+from tests.support.tools import run, wait_until
 
 SAYS_OUTPUT_S = 10.0
 VERSION_S = 10.0
+LOG_S = 1.0
+"""vlc writes it in a thread of its own."""
 
 _OUTPUT = re.compile(r'using vout display module "(\w+)"')
 
@@ -71,10 +72,13 @@ def _vlc_output(lab: Lab) -> str:
     try:
         program.go(lab.media.mp4.url)
         lab.other_eye.first_seen(lab.media.mp4.colour, timeout_s=SAYS_OUTPUT_S)
-        time.sleep(0.2)  # the log is written by a thread of its own
-        found = _OUTPUT.findall((program.home / "log").read_text(errors="replace"))
-        return str(found[-1]) if found else "an output that it does not name"
+        wait_until(lambda: bool(_outputs(program.home)), timeout_s=LOG_S, what="the log that names the output")
+        return _outputs(program.home)[-1]
     except (OSError, TimeoutError):
         return "an unknown output"
     finally:
         program.finish()
+
+
+def _outputs(home: Path) -> list[str]:
+    return _OUTPUT.findall((home / "log").read_text(errors="replace"))

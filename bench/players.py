@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -237,7 +236,6 @@ class IdleMpv:
         try:
             self._socket.connect(address)
         except OSError:
-            time.sleep(0.01)
             return False
         return True
 

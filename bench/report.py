@@ -40,8 +40,9 @@ def text_of(points: Sequence[Point], *, machine: Sequence[tuple[str, str]], seco
     """The whole report."""
     lines = ["cast-agent bench", "================", ""]
     lines += _aligned([(f"{name}:", value) for name, value in machine], right=False)
-    for point in points:
-        lines += ["", "", point.title, "-" * len(point.title)]
+    for number, point in enumerate(points, 1):
+        title = f"{number}. {point.title}"
+        lines += ["", "", title, "-" * len(title)]
         lines += _aligned([point.table.columns, *point.table.rows], right=True)
         lines += [f"  {note}" for note in point.notes]
         lines += [f"  {_verdict(bar)}" for bar in point.bars]

@@ -20,6 +20,7 @@ IDLE_PSS_MIB = 180.0
 REST_S = 3.0
 """After which start-up, or the making of a spare, is over."""
 PLAYS_S = 3.0
+"""From the command on; after it, opening and filling buffers are over, and the next spare is made."""
 SEEN_S = 15.0
 
 
@@ -56,7 +57,7 @@ def measure(lab: Lab) -> Point:
         used.append(_bare(lab, program))
     return Point(
         name="usage",
-        title="4. Memory and processor time",
+        title="Memory and processor time",
         table=Table(
             ("what", "processes", "RSS MiB", "PSS MiB", "CPU % of a core"),
             tuple(
@@ -120,6 +121,5 @@ def _cpu(lab: Lab, pids: Sequence[int]) -> list[float]:
 
 
 def _plays(agent: Agent) -> bool:
-    time.sleep(0.05)
     stream = agent.call("GET", "/status").body["stream"]
     return stream is not None and stream["state"] == "playing"

@@ -207,7 +207,7 @@ class Agent:
 
     def _has_settled(self) -> bool:
         health = self.health()
-        return health["status"] == "degraded" or health["checks"]["player"]["spare_ready"]
+        return health["status"] == "degraded" or bool(health["checks"]["player"]["spare_ready"])
 
     def _log_text(self) -> str:
         file = self.folder / "log"

@@ -37,7 +37,7 @@ USER, PASSWORD = "viewer", "s3cret"
 
 COLOURS = ("red", "green", "blue")
 
-MOUNTS = {
+MOUNTS: dict[str, dict[str, object]] = {
     "": {},
     "/sound": {"sound": True},
     "/h265": {"codec": "h265"},
