@@ -5,6 +5,7 @@ BIN := .venv/bin
 CYCLES ?= 300
 MINUTES ?= 15
 SEED ?=
+TEST_WORKERS ?= 3
 
 .PHONY: help run test check lint bench soak clean setup setup-test
 
@@ -21,7 +22,7 @@ run: setup ## install what is missing, start the agent and show a first picture
 	@$(BIN)/python scripts/demo.py
 
 test: setup-test ## install what is missing and run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 lint: setup-test ## ruff and mypy --strict
 	$(BIN)/ruff check .
