@@ -24,7 +24,7 @@ from agent.player.engines import Engines
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
-from agent.player.process import vlc_command
+from agent.player.spawn import vlc_command
 from agent.stage.x11 import X11Stage
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, DisplayHealth

@@ -19,7 +19,8 @@ from agent.player.engines import DEFAULT
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import LIBVLC_ADVICE
-from agent.player.process import ProcessPlayer, vlc_command, worker_environment
+from agent.player.spawn import vlc_command, worker_environment
+from agent.player.worker import WorkerPlayer
 
 _NOT_INSTALLED = "It is not installed."
 
@@ -56,7 +57,7 @@ async def _ask_engine(meeting: Coroutine[Any, Any, _Engine]) -> _Engine:
 
 
 async def _meet_vlc(command: list[str]) -> _Engine:
-    player = await ProcessPlayer.spawn(command, environment=worker_environment("", base=os.environ))
+    player = await WorkerPlayer.spawn(command, environment=worker_environment("", base=os.environ))
     try:
         return _Engine(player.version, dict(player.features))
     finally:

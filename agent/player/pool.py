@@ -12,7 +12,9 @@ from typing import Any, Protocol
 import structlog
 
 from agent.errors import AgentError, PlayerUnavailableError
-from agent.player.process import ChildPlayer, ProcessPlayer, worker_environment
+from agent.player.process import ChildPlayer
+from agent.player.spawn import worker_environment
+from agent.player.worker import WorkerPlayer
 from agent.types import PlayerHealth
 
 REFILL_DELAY_S = 1.0
@@ -58,7 +60,7 @@ class PlayerPool:
         command: Callable[[], list[str]],
         display: Callable[[], str | None],
         open_window: Callable[[], Awaitable[HiddenWindow]],
-        kind: type[ChildPlayer] = ProcessPlayer,
+        kind: type[ChildPlayer] = WorkerPlayer,
         on_demand: bool = False,
         missing: Callable[[], str] = lambda: "",
         advice: str = LIBVLC_ADVICE,

@@ -1,25 +1,19 @@
-"""The daemon's end of one player process: spawning it, hearing it, noticing that it hangs or died, killing it."""
+"""The daemon's end of one player process: hearing it, noticing that it hangs or died, killing it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
-import socket
-import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import structlog
 
-from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
-from agent.player import ipc
+from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import Media, Opened, Progress
-from agent.player.confine import Confinement
-from agent.types import ErrorCode, MediaType, StreamType
+from agent.player.spawn import Child, spawn
 
 PING_AFTER_S = 2.0
 """Silence after which a player is asked whether it is there. One that plays reports four times a second."""
@@ -33,28 +27,17 @@ DONE_TIMEOUT_S = 2.0
 HELLO_TIMEOUT_S = 10.0
 """Python and libVLC from a cold SD card; 0.1 s warm."""
 
-REAP_TIMEOUT_S = 2.0
-"""SIGKILL needs 15-19 ms; a process inside a stuck driver cannot be reaped and is left to the kernel."""
-
 _STDERR_LINES = 12
 
 log = structlog.get_logger(__name__)
-R = TypeVar("R", bound=ipc.Report)
 T = TypeVar("T")
 
 
 class ChildPlayer(ABC):
     """What player processes of every engine have in common: how they are spawned, heard, missed and killed."""
 
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, child: Child) -> None:
+        self._child = child
         self._progress = Progress()
         self._greeted: asyncio.Future[None] = _future()
         self._opened: asyncio.Future[Opened] = _future()
@@ -71,27 +54,7 @@ class ChildPlayer(ABC):
 
         Raises PlayerUnavailableError when it cannot be started.
         """
-        ours, theirs = socket.socketpair()
-        reader, writer = await asyncio.open_connection(sock=ours, limit=ipc.MAX_LINE_BYTES)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *cls._complete(command, theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                env=dict(environment),
-                start_new_session=True,  # a group of its own: killed with whatever it starts
-            )
-        except OSError as e:
-            await _close(writer)
-            raise PlayerUnavailableError(f"The player process cannot be started: {e}.") from e
-        except BaseException:
-            await _close(writer)
-            raise
-        finally:
-            theirs.close()
-        player = cls(process, reader, writer)
+        player = cls(await spawn(lambda fd: cls._complete(command, fd), environment=environment))
         try:
             for name, coroutine in (
                 ("reports", player._read_lines()),
@@ -108,7 +71,7 @@ class ChildPlayer(ABC):
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.process.pid
 
     @property
     def progress(self) -> Progress:
@@ -189,23 +152,17 @@ class ChildPlayer(ABC):
 
     async def _end(self) -> None:
         self._is_gone(PlayerUnavailableError("The player process was ended."))
-        if self._process.returncode is None:
-            _kill_group(self._process.pid)
-        try:
-            async with asyncio.timeout(REAP_TIMEOUT_S):
-                await self._process.wait()
-        except TimeoutError:
-            log.error("player_unkillable", pid=self._process.pid)
+        await self._child.kill()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await _close(self._writer)
+        await self._child.close()
         for future in (self._greeted, self._opened, self._finished):
             _retrieve(future)
 
     async def _read_lines(self) -> None:
         try:
-            while line := await self._reader.readline():
+            while line := await self._child.reader.readline():
                 self._heard.set()
                 self._hear(line)
         except ConnectionError:
@@ -214,16 +171,17 @@ class ChildPlayer(ABC):
             self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {e}."))
 
     def _failed(self, error: MediaError) -> None:
-        _reject(self._opened, error)
-        _reject(self._finished, error)
+        reject(self._opened, error)
+        reject(self._finished, error)
 
     async def _read_stderr(self) -> None:
-        assert self._process.stderr is not None
-        while line := await self._process.stderr.readline():
+        stderr = self._child.process.stderr
+        assert stderr is not None
+        while line := await stderr.readline():
             self._last_words.append(line.decode(errors="replace").rstrip())
 
     async def _watch_death(self) -> None:
-        code = await self._process.wait()
+        code = await self._child.process.wait()
         await asyncio.sleep(0)  # what it said last may still be in the pipe
         if self._ending is None:
             why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -267,7 +225,7 @@ class ChildPlayer(ABC):
     def _write(self, line: bytes) -> None:
         if self._gone.done():
             raise self._gone.result()
-        self._writer.write(line)  # a few short lines in the life of a player: no need to drain
+        self._child.writer.write(line)  # a few short lines in the life of a player: no need to drain
 
     async def _unless_gone(self, future: asyncio.Future[T]) -> T:
         if not future.done():
@@ -278,177 +236,19 @@ class ChildPlayer(ABC):
         raise self._gone.result()
 
     def _is_gone(self, error: AgentError) -> None:
-        _resolve(self._gone, error)
-
-
-class ProcessPlayer(ChildPlayer):
-    """A player that speaks `agent.player.ipc`; see `agent.player.base.Player` for the contract."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        super().__init__(process, reader, writer)
-        self._hello: ipc.Hello | None = None
-        self._answer: asyncio.Future[ipc.Report] | None = None
-        self._pings = 0
-
-    @property
-    def engine(self) -> str:
-        return self._said_hello.engine
-
-    @property
-    def version(self) -> str:
-        return self._said_hello.version
-
-    @property
-    def features(self) -> Mapping[str, bool | str]:
-        return self._said_hello.features
-
-    async def warm(self, xid: int, *, timeout_s: float) -> bool:
-        """Play the pre-roll into window `xid`; tells whether it was shown. Raises PlayerTimeoutError."""
-        return (await self._ask(ipc.Warm(xid), ipc.Warmed, timeout_s)).ok
-
-    async def load(self, media: Media, xid: int) -> None:
-        self._send(
-            ipc.Load(
-                url=media.url,
-                xid=xid,
-                quality=media.quality,
-                volume=media.volume,
-                muted=media.muted,
-                position=media.position,
-            )
-        )
-
-    async def set_sound(self, on: bool) -> None:
-        await self._ask(ipc.Sound(on), ipc.Done, DONE_TIMEOUT_S)
-
-    async def set_volume(self, volume: float, muted: bool) -> None:
-        await self._ask(ipc.Volume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
-
-    async def pause(self, on: bool) -> None:
-        await self._ask(ipc.Pause(on), ipc.Done, DONE_TIMEOUT_S)
-
-    async def seek(self, position: float) -> None:
-        await self._ask(ipc.Seek(position), ipc.Done, DONE_TIMEOUT_S)
-
-    @property
-    def _said_hello(self) -> ipc.Hello:
-        if self._hello is None:
-            raise PlayerUnavailableError("The player process has not said hello yet.")
-        return self._hello
-
-    @staticmethod
-    def _complete(command: Sequence[str], fd: int) -> list[str]:
-        return [*command, "--fd", str(fd), "--parent", str(os.getpid())]
-
-    async def _begin(self) -> None:
-        try:
-            await self._unless_gone(self._greeted)
-        except AgentError as e:
-            raise PlayerUnavailableError(f"The player process did not start. {e}") from e
-
-    def _ping(self) -> None:
-        self._pings += 1
-        self._send(ipc.Ping(self._pings))
-
-    def _hear(self, line: bytes) -> None:
-        match report := ipc.decode_report(line):
-            case ipc.Hello():
-                self._hello = report
-                _resolve(self._greeted, None)
-            case ipc.Warmed() | ipc.Done():
-                self._reply(report)
-            case ipc.ProgressReport():
-                self._progress = Progress(
-                    pictures=report.pictures,
-                    audio_buffers=report.audio_buffers,
-                    position=report.position,
-                    duration=report.duration,
-                    stream_type=StreamType(report.stream_type) if report.stream_type else None,
-                    hardware_decoding=report.hardware_decoding,
-                    at=asyncio.get_running_loop().time(),
-                )
-            case ipc.OpenedReport():
-                _resolve(self._opened, Opened(MediaType(report.media_type), report.has_audio))
-            case ipc.Playlist():
-                _reject(self._opened, PlaylistError(tuple(report.entries)))
-            case ipc.Finished():
-                _resolve(self._finished, None)
-            case ipc.Failed():
-                self._failed(MediaError(ErrorCode(report.code), report.message))
-            case ipc.Pong():
-                pass  # heard, that is all that counts
-
-    def _send(self, command: ipc.Command) -> None:
-        self._write(ipc.encode(command))
-
-    async def _ask(self, command: ipc.Command, answer_type: type[R], timeout_s: float) -> R:
-        while self._answer is not None:  # one question at a time
-            await asyncio.wait({self._answer})
-        self._answer = answer = asyncio.get_running_loop().create_future()
-        try:
-            self._send(command)
-            async with asyncio.timeout(timeout_s):  # wait_for of Python 3.11 may swallow a cancellation
-                report = await self._unless_gone(answer)
-        except TimeoutError as e:
-            raise PlayerTimeoutError(
-                f"The player process did not answer within {timeout_s:.0f} s ({type(command).__name__})."
-            ) from e
-        finally:
-            answer.cancel()
-            self._answer = None
-        assert isinstance(report, answer_type)
-        return report
-
-    def _reply(self, report: ipc.Report) -> None:
-        if self._answer is not None:
-            _resolve(self._answer, report)
-
-
-def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, str]:
-    """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets,
-    and Wayland: an engine that sees it would rather draw there than into a window of the stage."""
-    environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
-    return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
-
-
-def vlc_command(
-    *, audio_output: str, audio_device: str | None, confinement: Confinement | None = None
-) -> Callable[[], list[str]]:
-    """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches."""
-    command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
-    if audio_device:
-        command += ["--audio-device", audio_device]
-    if confinement:
-        command += confinement.arguments()
-    return lambda: command
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(ConnectionError):
-        await writer.wait_closed()
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+        resolve(self._gone, error)
 
 
 def _future() -> asyncio.Future[T]:
     return asyncio.get_running_loop().create_future()
 
 
-def _resolve(future: asyncio.Future[T], value: T) -> None:
+def resolve(future: asyncio.Future[T], value: T) -> None:
     if not future.done():
         future.set_result(value)
 
 
-def _reject(future: asyncio.Future[T], error: Exception) -> None:
+def reject(future: asyncio.Future[T], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
 

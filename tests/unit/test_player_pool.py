@@ -16,7 +16,7 @@ import pytest
 from agent.errors import PlayerUnavailableError
 from agent.player import pool as pool_module
 from agent.player.pool import PlayerPool
-from agent.player.process import ProcessPlayer
+from agent.player.worker import WorkerPlayer
 
 
 class Window:
@@ -160,7 +160,7 @@ async def test_a_take_that_is_given_up_leaks_no_player() -> None:
         await asyncio.sleep(0.05)  # on a fast machine one of them has its player by now
         for take in takes:
             take.cancel()
-        got = [t for t in await asyncio.gather(*takes, return_exceptions=True) if isinstance(t, ProcessPlayer)]
+        got = [t for t in await asyncio.gather(*takes, return_exceptions=True) if isinstance(t, WorkerPlayer)]
         await until(lambda: pool.health.spare_ready)
         await asyncio.gather(*(player.kill() for player in (spare, *got)))
 

@@ -14,7 +14,8 @@ import pytest
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
 from agent.player import process
 from agent.player.base import Media
-from agent.player.process import ProcessPlayer, worker_environment
+from agent.player.spawn import worker_environment
+from agent.player.worker import WorkerPlayer
 from agent.types import MediaType, Quality
 
 MEDIA = Media("http://127.0.0.1/film.mp4", Quality.AUTO, 1.0, False)
@@ -38,14 +39,14 @@ def is_reaped(pid: int) -> bool:
 
 
 @pytest.fixture
-async def player() -> AsyncIterator[ProcessPlayer]:
-    player = await ProcessPlayer.spawn(command("behaves"), environment=os.environ)
+async def player() -> AsyncIterator[WorkerPlayer]:
+    player = await WorkerPlayer.spawn(command("behaves"), environment=os.environ)
     yield player
     await player.kill()
     assert is_reaped(player.pid)
 
 
-async def test_it_says_hello_and_opens(player: ProcessPlayer) -> None:
+async def test_it_says_hello_and_opens(player: WorkerPlayer) -> None:
     """A player that behaves says who it is, opens what it is given, and takes the sound."""
     assert (player.engine, player.version, player.features) == ("scripted", "1.0", {"rtsp": False})
     await player.load(MEDIA, 1)
@@ -54,7 +55,7 @@ async def test_it_says_hello_and_opens(player: ProcessPlayer) -> None:
     await player.set_volume(0.5, False)
 
 
-async def test_a_killed_process_ends_every_wait(player: ProcessPlayer) -> None:
+async def test_a_killed_process_ends_every_wait(player: WorkerPlayer) -> None:
     """Whoever waits for a player that is killed from outside is told which signal it was."""
     waiting = asyncio.create_task(player.finished())
     await asyncio.sleep(0)
@@ -65,7 +66,7 @@ async def test_a_killed_process_ends_every_wait(player: ProcessPlayer) -> None:
         await player.set_sound(True)
 
 
-async def test_a_hang_is_noticed(player: ProcessPlayer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hang_is_noticed(player: WorkerPlayer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped process does not answer pings, and whoever waits is told that it hangs."""
     monkeypatch.setattr(process, "PING_AFTER_S", 0.2)
     monkeypatch.setattr(process, "PONG_TIMEOUT_S", 0.3)
@@ -74,7 +75,7 @@ async def test_a_hang_is_noticed(player: ProcessPlayer, monkeypatch: pytest.Monk
         await asyncio.wait_for(player.opened(), 5)
 
 
-async def test_pings_keep_a_silent_player(player: ProcessPlayer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pings_keep_a_silent_player(player: WorkerPlayer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A player that has nothing to report is asked, answers, and lives."""
     monkeypatch.setattr(process, "PING_AFTER_S", 0.05)
     monkeypatch.setattr(process, "PONG_TIMEOUT_S", 1.0)
@@ -85,7 +86,7 @@ async def test_pings_keep_a_silent_player(player: ProcessPlayer, monkeypatch: py
 
 async def test_nonsense_ends_it() -> None:
     """A process that speaks another language is as good as gone."""
-    player = await ProcessPlayer.spawn(command("talks-nonsense"), environment=os.environ)
+    player = await WorkerPlayer.spawn(command("talks-nonsense"), environment=os.environ)
     try:
         await player.load(MEDIA, 1)
         with pytest.raises(PlayerUnavailableError, match="nonsense"):
@@ -97,16 +98,16 @@ async def test_nonsense_ends_it() -> None:
 async def test_it_does_not_start() -> None:
     """What the process said last is the reason that a person is told."""
     with pytest.raises(PlayerUnavailableError, match="no libVLC here"):
-        await ProcessPlayer.spawn(command("exits"), environment=os.environ)
+        await WorkerPlayer.spawn(command("exits"), environment=os.environ)
     with pytest.raises(PlayerUnavailableError, match="cannot be started"):
-        await ProcessPlayer.spawn(["/nonexistent/player"], environment=os.environ)
+        await WorkerPlayer.spawn(["/nonexistent/player"], environment=os.environ)
 
 
 async def test_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process without a hello is ended after a while."""
     monkeypatch.setattr(process, "HELLO_TIMEOUT_S", 0.5)
     with pytest.raises(PlayerUnavailableError, match="said nothing"):
-        await ProcessPlayer.spawn(command("never-says-hello"), environment=os.environ)
+        await WorkerPlayer.spawn(command("never-says-hello"), environment=os.environ)
 
 
 async def test_no_orphan_after_the_daemon_was_killed() -> None:
@@ -117,9 +118,9 @@ async def test_no_orphan_after_the_daemon_was_killed() -> None:
         textwrap.dedent(
             f"""
             import asyncio, os
-            from agent.player.process import ProcessPlayer
+            from agent.player.worker import WorkerPlayer
             async def main():
-                player = await ProcessPlayer.spawn({command("behaves")!r}, environment=os.environ)
+                player = await WorkerPlayer.spawn({command("behaves")!r}, environment=os.environ)
                 print(player.pid, flush=True)
                 await asyncio.sleep(60)
             asyncio.run(main())

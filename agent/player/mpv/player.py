@@ -20,6 +20,7 @@ from agent.player.base import Media, Opened, Progress
 from agent.player.mpv.options import FD
 from agent.player.mpv.reasons import broke_off, explain, not_opened, nothing_shown, nothing_to_play, transport_refused
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
+from agent.player.spawn import Child
 from agent.types import Failure, MediaType, Quality, StreamType
 
 REPORT_INTERVAL_S = 0.25
@@ -64,8 +65,8 @@ class MpvPlayer(ChildPlayer):
     _audio_buffers = 0
     _duration: float | None = None
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, child: Child) -> None:
+        super().__init__(child)
         self._waiting: dict[int, Then] = {}
         self._properties: dict[str, Any] = {}
         self._log: deque[tuple[float, str]] = deque(maxlen=_LOG_LINES_KEPT)

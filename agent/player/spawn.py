@@ -1,0 +1,100 @@
+"""A player process and the line to it: started bound to a socket pair, in a group of its own, and ended for certain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from agent.errors import PlayerUnavailableError
+from agent.player import ipc
+from agent.player.confine import Confinement
+
+REAP_TIMEOUT_S = 2.0
+"""SIGKILL needs 15-19 ms; a process inside a stuck driver cannot be reaped and is left to the kernel."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process, and the daemon's end of its socket pair."""
+
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def kill(self) -> None:
+        """SIGKILL to it and whatever it started; reap it. Bounded; idempotent."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        try:
+            async with asyncio.timeout(REAP_TIMEOUT_S):
+                await self.process.wait()
+        except TimeoutError:
+            log.error("player_unkillable", pid=self.process.pid)
+
+    async def close(self) -> None:
+        """Close the line to it. Idempotent."""
+        await _close(self.writer)
+
+
+async def spawn(complete: Callable[[int], Sequence[str]], *, environment: Mapping[str, str]) -> Child:
+    """Start the command that `complete` makes of the descriptor of its end of the socket pair.
+
+    Raises PlayerUnavailableError when it cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours, limit=ipc.MAX_LINE_BYTES)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *complete(theirs.fileno()),
+            pass_fds=(theirs.fileno(),),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,  # a group of its own: killed with whatever it starts
+        )
+    except OSError as e:
+        await _close(writer)
+        raise PlayerUnavailableError(f"The player process cannot be started: {e}.") from e
+    except BaseException:
+        await _close(writer)
+        raise
+    finally:
+        theirs.close()
+    return Child(process, reader, writer)
+
+
+def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, str]:
+    """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets,
+    and Wayland: an engine that sees it would rather draw there than into a window of the stage."""
+    environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
+    return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
+
+
+def vlc_command(
+    *, audio_output: str, audio_device: str | None, confinement: Confinement | None = None
+) -> Callable[[], list[str]]:
+    """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches."""
+    command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
+    if audio_device:
+        command += ["--audio-device", audio_device]
+    if confinement:
+        command += confinement.arguments()
+    return lambda: command
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
