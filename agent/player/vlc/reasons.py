@@ -75,6 +75,14 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     return None
 
 
+def no_decoder(line: str) -> Failure | None:
+    """That a picture track cannot be decoded, when this log line says so; such a medium plays on, unseen."""
+    if "is not supported" not in line or "audio" in line:
+        return None
+    failure = explain([line], "")
+    return failure if failure and failure.code is ErrorCode.MEDIA_DECODE else None
+
+
 def nothing_shown(url: str) -> Failure:
     """It "played" to its end and there was nothing to see or hear."""
     return _failure(

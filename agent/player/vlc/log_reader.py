@@ -1,0 +1,86 @@
+"""libVLC's log, as far as it tells something that libVLC tells nowhere else: what it chose, and why it failed."""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import re
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+from agent.player.vlc.events import PlayerEvent
+from agent.player.vlc.reasons import explain
+from agent.types import Failure
+
+_HARDWARE = re.compile(r"Using (.+) for hardware decoding")
+_DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
+_HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
+_LOG_NOTICE, _LOG_WARNING = 2, 3
+_DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response")
+_SOUND_OPENED = b"%s '%4.4s' %d Hz"
+"""Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
+played buffers is up to 1 s late, and for a short sound it never comes."""
+_LINES_KEPT = 200
+_MEMORY_S = 30.0
+"""A reason older than this is not why it fails now; libVLC gives up on a live playlist after about 14 s."""
+
+
+class LogLine(NamedTuple):
+    level: int
+    text: str
+
+
+class LogReader:
+    """What libVLC's log has told so far."""
+
+    def __init__(self) -> None:
+        self.demuxer = ""
+        """Name of the module that takes the media apart."""
+        self.hardware: str | None = None
+        """Name of the hardware decoder in use."""
+        self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
+
+    def read(self, line: LogLine) -> None:
+        if m := _DEMUXER.search(line.text):
+            self.demuxer = self.demuxer or m[1]
+        elif m := _HARDWARE.search(line.text):
+            self.hardware = m[1]
+        elif m := _HTTP_ANSWER.match(line.text):
+            if int(m[1]) >= 400:
+                self._keep(f"HTTP {m[1]} error")
+        elif line.level >= _LOG_WARNING:
+            self._keep(line.text)
+
+    def reason(self, url: str) -> Failure | None:
+        """The most telling reason for a failure that happens now, or None."""
+        since = time.monotonic() - _MEMORY_S
+        return explain([text for at, text in self._lines if at >= since], url)
+
+    def _keep(self, text: str) -> None:
+        self._lines.append((time.monotonic(), text))
+
+
+def subscribe(vlc: Any, instance: Any, inbox: queue.SimpleQueue[Any]) -> Any:
+    """Have the lines that are worth reading put into `inbox`. What it returns must be kept for as long."""
+    vsnprintf = ctypes.CDLL(None).vsnprintf
+    get_object = vlc.dll.libvlc_log_get_object
+    get_object.argtypes = [ctypes.c_void_p] * 4
+    get_object.restype = None
+
+    @vlc.CallbackDecorators.LogCb  # type: ignore[untyped-decorator]
+    def on_log(_data: Any, level: int, context: Any, text: bytes, arguments: Any) -> None:
+        if level < _LOG_NOTICE and not text.startswith((*_DEBUG_LINES_WORTH_READING, _SOUND_OPENED)):
+            return  # they come by the thousand
+        kind = ctypes.c_char_p()
+        get_object(ctypes.cast(context, ctypes.c_void_p), ctypes.byref(kind), None, None)
+        if kind.value == b"audio output":
+            if text.startswith(_SOUND_OPENED):
+                inbox.put(PlayerEvent("SoundOpened"))
+            return  # a sound server that refuses is no reason why the media cannot be played
+        buffer = ctypes.create_string_buffer(1024)
+        vsnprintf(buffer, len(buffer), ctypes.c_char_p(text), ctypes.cast(arguments, ctypes.c_void_p))
+        inbox.put(LogLine(level, buffer.value.decode(errors="replace")))
+
+    instance.log_set(on_log, None)
+    return on_log  # ctypes keeps no reference of its own

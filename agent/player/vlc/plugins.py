@@ -1,0 +1,20 @@
+"""Where libVLC's plug-ins are, and whether one is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def has_plugin(file_name: str) -> bool:
+    """Whether the libVLC that is loaded has this plug-in."""
+    return any(next(Path(folder).rglob(file_name), None) for folder in plugin_folders())
+
+
+def plugin_folders() -> list[str]:
+    """Of the libVLC that is loaded."""
+    folders = [Path(p) for p in os.environ.get("VLC_PLUGIN_PATH", "").split(os.pathsep) if p]
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        files = {line.rstrip("\n").partition("/")[2] for line in maps}
+    folders += {Path("/" + f).parent / "vlc" / "plugins" for f in files if "libvlccore.so" in f}
+    return [str(folder) for folder in folders]
