@@ -1,0 +1,45 @@
+"""The last picture of what has gone: it stays on the screen until something takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.stage.base import Window
+
+CLOSE_TIMEOUT_S = 4.0
+"""How long anybody waits for a window to be gone: a frame is usual, seconds when the display hangs."""
+
+
+class LastPicture:
+    """At most one window, without a player, over all that is older."""
+
+    def __init__(self) -> None:
+        self._window: Window | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def keep(self, window: Window) -> None:
+        """Leave this window on the screen instead of the one before, for as long as nothing else is said."""
+        self.close()
+        self._window = window
+
+    def close_in(self, seconds: float) -> None:
+        """It stays no longer than this from now."""
+        if self._window is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.close)
+
+    def close(self) -> None:
+        """Something took its place, or nothing shall be seen."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._window is not None:
+            task = asyncio.create_task(self._window.close(), name="window-close")
+            self._window = None
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def gone(self) -> None:
+        """Return when what was closed is off the screen; CLOSE_TIMEOUT_S at most."""
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=CLOSE_TIMEOUT_S)

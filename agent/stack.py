@@ -1,0 +1,165 @@
+"""The sessions that there are: which is on top, which wait underneath, which is being prepared, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from agent.cast import Cast
+from agent.errors import ReplacedError
+from agent.playback import Playback
+from agent.types import EndReason, SessionId, SessionState
+
+ENDING_TIMEOUT_S = 4.0
+"""How long a stop waits for players to be gone: 20 ms is usual; 2 s when a process cannot be reaped, and as much
+again for a display that hangs. The session's own task goes on with it."""
+
+WAITING_LIMIT = 8
+"""Interrupted sessions. A doorbell that rings once more takes the place of the second oldest, never of the film at
+the bottom and never of what was on a moment ago."""
+
+
+class Stack:
+    """The top is on the screen, what is below was interrupted. Beside it at most one start is being prepared.
+
+    `ended` is called with each cast whose task is over, and whether it was the top until then.
+    """
+
+    def __init__(self, *, ended: Callable[[Cast, bool], None]) -> None:
+        self._starting: Cast | None = None
+        self._stack: list[Cast] = []
+        self._running: set[Cast] = set()
+        """Also those whose players are still being ended."""
+        self._timers: dict[Cast, asyncio.TimerHandle] = {}
+        self._ended = ended
+
+    # --- what there is ---
+
+    @property
+    def starting(self) -> Cast | None:
+        """What is being prepared."""
+        return self._starting
+
+    @property
+    def top(self) -> Cast | None:
+        return self._stack[-1] if self._stack else None
+
+    @property
+    def below(self) -> Cast | None:
+        """What comes back when the top ends."""
+        return self._stack[-2] if len(self._stack) > 1 else None
+
+    @property
+    def casts(self) -> tuple[Cast, ...]:
+        """What was shown, the bottom first."""
+        return tuple(self._stack)
+
+    @property
+    def wanted(self) -> tuple[Cast, ...]:
+        """What was shown, the bottom first, and then what is being prepared."""
+        return tuple(self._stack) if self._starting is None else (*self._stack, self._starting)
+
+    def find(self, session_id: SessionId) -> Cast | None:
+        """On top, being prepared or waiting; None for one that ends or has ended."""
+        return next((c for c in self.wanted if c.session.id == session_id and c.session.end is None), None)
+
+    # --- beginnings ---
+
+    def prepare(self, cast: Cast) -> None:
+        """Begin it beside what is on; what was being prepared ends `replaced`."""
+        if self._starting is not None:
+            self.end(self._starting, EndReason.REPLACED)
+        self._starting = cast
+        self._begin(cast)
+
+    def put_back(self, cast: Cast, *, waiting: bool) -> None:
+        """Put on top one that was there before a restart; `waiting` until what comes above it has ended."""
+        self._stack.append(cast)
+        self._begin(cast, waiting=waiting)
+
+    def enter(self, playback: Playback) -> tuple[Cast, list[asyncio.Future[None]]]:
+        """What it plays is on top now; with what has to be gone before that is given the sound.
+
+        What was on ends `replaced`, or waits. Raises ReplacedError for one that something newer took the place of.
+        """
+        starting, top = self._starting, self.top
+        if top is not None and top.playback is playback:  # it comes back after a failure or an interruption
+            return top, []
+        if starting is None or starting.playback is not playback:
+            raise ReplacedError("Something newer took its place just before its first frame.")
+        self._starting = None
+        leaving: list[asyncio.Future[None]] = []
+        if not starting.session.request.interrupt:
+            for old in self._stack:
+                leaving.append(old.task)
+                self.end(old, EndReason.REPLACED)
+            self._stack = []
+        elif top is not None:
+            if top.playback is not None:
+                leaving.append(top.playback.over)
+            if top.session.end is None:
+                top.suspend()
+            if len(self._stack) > WAITING_LIMIT:
+                self.end(self._stack.pop(1), EndReason.REPLACED)
+        self._stack.append(starting)
+        return starting, leaving
+
+    def arm(self, cast: Cast) -> None:
+        """Have it end when its duration is over, also while it waits."""
+        self._disarm(cast)
+        if cast.session.deadline is not None and cast.session.end is None:
+            loop = asyncio.get_running_loop()
+            self._timers[cast] = loop.call_at(cast.session.deadline, self.end, cast, EndReason.EXPIRED)
+
+    # --- ends ---
+
+    def end(self, cast: Cast, reason: EndReason) -> None:
+        """Tell it to end; the first reason counts."""
+        if cast.session.conclude(reason):
+            cast.task.cancel()
+        if self._starting is cast:
+            self._starting = None
+
+    async def end_all(self, casts: Iterable[Cast], reason: EndReason) -> None:
+        """End these; their players, and those of what ended a moment ago, are gone when this returns."""
+        for cast in casts:
+            self.end(cast, reason)
+        # Also what was replaced a moment ago: its window would be seen again when the one above it is closed.
+        us = asyncio.current_task()
+        if ending := [c.task for c in self._running if c.session.end is not None and c.task is not us]:
+            await asyncio.wait(ending, timeout=ENDING_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """End everything."""
+        await self.end_all(list(self._running), EndReason.SHUTDOWN)
+
+    def drop_ended(self) -> None:
+        """Take off the top what ended in the same moment as what was above it; its own task sees to the rest."""
+        while self._stack and self._stack[-1].session.end is not None:
+            self._stack.pop()
+
+    # --- helpers ---
+
+    def _begin(self, cast: Cast, *, waiting: bool = False) -> None:
+        self._running.add(cast)
+        cast.begin(waiting=waiting).add_done_callback(lambda _: self._over(cast))
+        self.arm(cast)
+
+    def _over(self, cast: Cast) -> None:
+        self._running.discard(cast)
+        self._disarm(cast)
+        session = cast.session
+        if session.state in (SessionState.PENDING, SessionState.WAITING):  # ended before its task had begun
+            session.conclude(EndReason.SHUTDOWN)
+            session.move(SessionState.STOPPING)
+            session.move(SessionState.ENDED)
+        if self._starting is cast:
+            self._starting = None
+        was_top = self.top is cast
+        if cast in self._stack:
+            self._stack.remove(cast)
+        self._ended(cast, was_top)
+
+    def _disarm(self, cast: Cast) -> None:
+        if (timer := self._timers.pop(cast, None)) is not None:
+            timer.cancel()

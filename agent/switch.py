@@ -1,0 +1,133 @@
+"""The switch: one playback becomes what is seen and heard, without black in between and without doubled sound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from agent.cast import Cast
+from agent.errors import PlayerTimeoutError, PlayerUnavailableError
+from agent.last_picture import LastPicture
+from agent.playback import Playback
+from agent.stack import ENDING_TIMEOUT_S, Stack
+from agent.stage.base import Window
+from agent.types import EndReason, MediaType, SessionState
+
+RETURN_TIMEOUT_S = 5.0
+"""How long the last picture of what has ended stays, while what it interrupted is opened again."""
+
+log = structlog.get_logger(__name__)
+
+
+class Switch:
+    """Makes what the stack says seen and heard, one switch at a time; `switched` is called after each."""
+
+    def __init__(self, stack: Stack, *, switched: Callable[[], None]) -> None:
+        self._stack = stack
+        self._switched = switched
+        self._switching = asyncio.Lock()
+        self._last_picture = LastPicture()
+
+    async def take_screen(self, playback: Playback) -> None:
+        """Called by a playback whose first frame is ready. Without a gap: the new one is raised over the old one,
+        then the old one goes, then the new one is given the sound, so that a device that cannot be shared is free.
+        """
+        async with self._switching:
+            if playback.session.media_type is MediaType.AUDIO:
+                await self._switch_to_audio(playback)
+            else:
+                await playback.show()
+                await self._now_on_screen(playback)
+                await playback.set_sound(True)
+            if playback.session.paused and playback.player is not None:  # it was, before it was taken up again
+                await playback.player.pause(True)
+
+    async def release(self, playback: Playback, window: Window) -> None:
+        """The window of a playback that is over. It stays while something is to take its place."""
+        top, below = self._stack.top, self._stack.below
+        if top is None or top.playback is not playback or not playback.was_shown:
+            await window.close()  # nobody has seen it, or something is over it
+        elif top.session.end is None or (below is not None and below.session.end is None):
+            self._last_picture.keep(window)  # it is taken up again, or what it interrupted is
+        else:
+            await window.close()
+
+    def come_back(self) -> None:
+        """The top has ended: what is on top now was interrupted, and is opened again."""
+        self._stack.drop_ended()
+        top = self._stack.top
+        if top is None:
+            self._last_picture.close()
+        elif top.session.state is SessionState.WAITING:
+            top.resume()
+            self._last_picture.close_in(RETURN_TIMEOUT_S)
+
+    async def settled(self) -> None:
+        """Return when the last picture of what has gone is off the screen, if it is to go."""
+        await self._last_picture.gone()
+
+    async def close(self) -> None:
+        """Everything has ended."""
+        self._last_picture.close()
+        await self._last_picture.gone()
+
+    async def _switch_to_audio(self, playback: Playback) -> None:
+        """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends
+        the sound, and gets it back when nothing is heard of the new one."""
+        old = self._heard_now(playback)
+        if old is not None and not await self._lend_sound(old):
+            old = None
+        try:
+            await playback.set_sound(True)
+            await playback.first_sound()
+        except BaseException:
+            if old is not None and old.playback is not None and old is self._stack.top:
+                await asyncio.shield(_give_back_sound(old))
+            raise
+        await self._now_on_screen(playback)
+
+    def _heard_now(self, playback: Playback) -> Cast | None:
+        top = self._stack.top
+        if top is None or top.session.state is not SessionState.ACTIVE or top.playback in (None, playback):
+            return None
+        return top
+
+    async def _lend_sound(self, cast: Cast) -> bool:
+        """Silence it. One that cannot be silenced is broken, and its process is what holds the device: it ends."""
+        try:
+            if cast.playback is not None:
+                await cast.playback.set_sound(False)
+        except (PlayerTimeoutError, PlayerUnavailableError) as e:
+            log.warning("sound_not_lent", session_id=cast.session.id, reason=str(e))
+            await self._stack.end_all([cast], EndReason.REPLACED)
+            return False
+        return True
+
+    async def _now_on_screen(self, playback: Playback) -> None:
+        cast, leaving = self._stack.enter(playback)
+        returned = cast.session.has_played
+        playback.is_on()
+        cast.session.first_frame()
+        self._stack.arm(cast)
+        shown = cast.session.snapshot()
+        log.info(
+            "first_frame",
+            session_id=shown.session_id,
+            seconds=None if returned else round(shown.time_to_first_frame or 0.0, 3),
+            media_type=shown.media_type,
+            again=returned,
+        )
+        self._last_picture.close()
+        if leaving:
+            await asyncio.wait(leaving, timeout=ENDING_TIMEOUT_S)
+        self._switched()
+
+
+async def _give_back_sound(cast: Cast) -> None:
+    try:
+        if cast.playback is not None:
+            await cast.playback.set_sound(True)
+    except (PlayerTimeoutError, PlayerUnavailableError) as e:  # it hangs or died: its own task sees to it
+        log.warning("sound_not_returned", session_id=cast.session.id, reason=str(e))
