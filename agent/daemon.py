@@ -26,6 +26,7 @@ from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
 from agent.player.spawn import vlc_command
 from agent.stage.x11 import X11Stage
+from agent.systemd import Notifier
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, DisplayHealth
 from agent.urls import MediaPolicy, redact
@@ -43,13 +44,18 @@ async def run(settings: Settings, *, on_ready: Callable[[int], None] | None = No
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as running:
-        port = await _start(settings, running)
+        systemd = Notifier()
+        systemd.start()
+        running.callback(systemd.close)
+        port = await _start(settings, running, systemd)
         _settle_memory()
         log.info("ready", port=port)
+        systemd.ready()
         if on_ready is not None:
             on_ready(port)
         await stopped.wait()
         log.info("stopping")
+        systemd.stopping()
     log.info("stopped")
 
 
@@ -63,7 +69,7 @@ def _settle_memory() -> None:
     gc.set_threshold(700, 3, 3)
 
 
-async def _start(settings: Settings, running: AsyncExitStack) -> int:
+async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier) -> int:
     device = DeviceInfo(
         id=settings.device.id or identity.device_id(settings.state.directory()),
         name=settings.device.name,
@@ -113,7 +119,12 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
         retry=settings.stream.retry,
     )
     keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, check=policy.check)
-    tracker.changed = keeper.changed
+
+    def changed() -> None:
+        keeper.changed()
+        systemd.show(tracker.snapshot())
+
+    tracker.changed = changed
     app = create_app(
         settings=settings.api,
         device=device,
@@ -133,6 +144,7 @@ async def _start(settings: Settings, running: AsyncExitStack) -> int:
     running.push_async_callback(renewals.stop)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
+    systemd.show(tracker.snapshot())
     await keeper.start()  # before the first request: what comes back must not meet what is new
 
     async def end_casting(_app: web.Application) -> None:

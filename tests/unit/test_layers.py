@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"stack"},
     {"switch"},
     {"tracker"},
-    {"keeper", "api"},
+    {"keeper", "api", "systemd"},
     {"daemon", "doctor"},
     {"cli"},
 ]
