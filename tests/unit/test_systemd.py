@@ -31,7 +31,7 @@ class Manager:
         return self.socket.recv(4096).decode()
 
     def drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError, TimeoutError):
             while True:
                 self.socket.recv(4096, socket.MSG_DONTWAIT)
 
