@@ -306,9 +306,11 @@ class Session:
     def _capabilities(self) -> dict[str, Capability]:
         now = Capability.AVAILABLE if self._motion else Capability.UNAVAILABLE
         still = self.media_type is MediaType.IMAGE
-        unseekable = still or self.stream_type is StreamType.LIVE
-        known = now if self.stream_type is not None else Capability.UNAVAILABLE
-        seekable = Capability.UNSUPPORTED if unseekable else known
+        progress = self._player.progress if self._player else self._progress
+        if still or progress.stream_type is StreamType.LIVE:
+            seekable = Capability.UNSUPPORTED
+        else:  # players find a position by the length of the media
+            seekable = Capability.UNAVAILABLE if progress.duration is None else now
         return {
             "pause": Capability.UNSUPPORTED if still else now,
             "seek": seekable,

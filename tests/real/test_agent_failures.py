@@ -161,13 +161,23 @@ def test_a_film_that_breaks_off_says_where(agent: Agent, screen: Screen, media_s
     assert "of 10 s" in last["error"]["message"]
 
 
+def test_a_live_hls_that_can_be_read_no_more_broke_off(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
+    """Nothing live finishes without its end mark: a server that takes its playlist away has broken it off."""
+    session_id = agent.start(media_server.url("/live-hls/index.m3u8"))["session_id"]
+    wait_moves(screen, "red", timeout_s=5)
+    media_server.behave("/live-hls/index", Behaviour(status=503))
+    last = agent.wait_ended(session_id, 20)
+    assert (last["reason"], last["error"]["code"]) == ("failed", "media_network")
+    assert "answered 503" in last["error"]["message"]
+
+
 def test_a_live_hls_that_ends_is_over(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """When its playlist gets the end mark, the stream ends by itself, whether or not it is seen to its last second."""
     session_id = agent.start(media_server.url("/live-hls/index.m3u8"))["session_id"]
     wait_moves(screen, "red", timeout_s=5)
     media_server.routes.end_live_hls()
     last = agent.wait_ended(session_id, 25)
-    assert last["reason"] == "finished"
+    assert (last["reason"], last["error"]) == ("finished", None)
 
 
 def _seconds(session: Any) -> float:

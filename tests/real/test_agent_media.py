@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.support.agent import Agent
+from tests.support.clips import Clips
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
@@ -87,6 +88,25 @@ def test_a_film_tells_how_far_it_is(agent: Agent, screen: Screen, media_server: 
     assert (later["media_type"], later["stream_type"]) == ("video", "buffered")
     assert later["duration"] == pytest.approx(10, abs=0.2)
     wait_moves(screen, "red")
+
+
+def test_a_live_playlist_is_live_and_a_recorded_one_is_not(
+    agent: Agent, screen: Screen, media_server: MediaServer, clips: Clips
+) -> None:
+    """libVLC gives both a length and says that it could seek in both; only the recording may be sought in."""
+    agent.start(media_server.url("/live-hls/index.m3u8"))
+    assert agent.status()["stream"]["stream_type"] == "live"
+    agent.wait_until(lambda: agent.status()["stream"]["frames_displayed"] > 50, 8, "libVLC has told a length")
+    stream = agent.status()["stream"]
+    assert (stream["stream_type"], stream["position"], stream["duration"]) == ("live", None, None)
+    assert stream["capabilities"]["seek"] == "unsupported"
+    wait_moves(screen, "red")
+    agent.start(media_server.file_url(clips.hls()))
+    assert agent.status()["stream"]["stream_type"] == "buffered"
+    agent.wait_until(lambda: agent.status()["stream"]["duration"], 3, "its length is known")
+    stream = agent.status()["stream"]
+    assert stream["duration"] == pytest.approx(10, abs=0.2)
+    assert stream["capabilities"]["seek"] == "available"
 
 
 @pytest.mark.parametrize(("path", "hz"), [("/tone.mp3", 440), ("/tone.ogg", 660), ("/radio.mp3", 440)])

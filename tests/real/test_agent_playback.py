@@ -270,5 +270,18 @@ def test_a_film_that_is_over_is_finished(agent: Agent, screen: Screen, media_ser
     agent.spare_pid()
 
 
+def test_a_recording_of_unknown_length_is_finished_as_well(agent: Agent, media_server: MediaServer) -> None:
+    """Of a transport stream on a web server libVLC knows no length; it is no live stream for that."""
+    session_id = agent.start(media_server.file_url(media_server.clips.film_ts("blue", 2)))["session_id"]
+    stream = agent.status()["stream"]
+    assert (stream["stream_type"], stream["duration"], stream["capabilities"]["seek"]) == (
+        "buffered",
+        None,
+        "unavailable",
+    )
+    last = agent.wait_ended(session_id)
+    assert (last["reason"], last["error"]) == ("finished", None)
+
+
 def _seconds(session: Any, start: str, end: str) -> float:
     return (datetime.fromisoformat(session[end]) - datetime.fromisoformat(session[start])).total_seconds()

@@ -98,6 +98,11 @@ class Clips:
             return self._ffmpeg(name, repeat)
         return self._ffmpeg(name, [*_source(colour, seconds, audio_hz), *_VERYFAST, *_AAC, *_FASTSTART])
 
+    def film_ts(self, colour: str = "red", seconds: float = 10) -> Path:
+        """The same film as a transport stream, which says nothing about its length."""
+        film = self.film_mp4(colour, seconds, None)
+        return self._ffmpeg(f"film-{colour}-{seconds:g}s.ts", ["-i", str(film), "-c", "copy"])
+
     def black_start_mp4(self, colour: str = "yellow", seconds: float = 8) -> Path:
         """A film whose first 2 s are wholly black, box included."""
         hide = ["-vf", "drawbox=t=fill:color=black:enable='lt(t,2)',format=yuv420p"]

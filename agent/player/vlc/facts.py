@@ -6,6 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 from agent.player import ipc
+from agent.player.vlc.log_reader import LogReader
 from agent.types import MediaType, StreamType
 
 _CLOCK_STUCK_S = 0.6
@@ -23,12 +24,14 @@ class _Clock(NamedTuple):
 class Facts:
     """Of what one media player of libVLC plays."""
 
-    def __init__(self, vlc: Any, player: Any) -> None:
+    def __init__(self, vlc: Any, player: Any, log: LogReader) -> None:
         self._player = player
+        self._log = log
         self._stats = vlc.MediaStats()
         self._clock = _Clock(-1, 0.0, 0)
+        self._complete = False
 
-    def report(self, media: Any, kind: MediaType | None, *, sounded: bool, hardware: str | None) -> ipc.ProgressReport:
+    def report(self, media: Any, kind: MediaType | None, *, sounded: bool) -> ipc.ProgressReport:
         """How it is now. `sounded`: its audio device was opened, which libVLC does not count."""
         media.get_stats(self._stats)
         return ipc.ProgressReport(
@@ -37,8 +40,12 @@ class Facts:
             position=self.position(),
             duration=self.duration(),
             stream_type=self._stream_type(kind),
-            hardware_decoding=hardware,
+            hardware_decoding=self._log.hardware,
         )
+
+    def complete(self) -> None:
+        """All of it was played, and what was live has got its end."""
+        self._complete = True
 
     def position(self) -> float | None:
         """Seconds; None when live or unknown. libVLC's clock stands still once it has read a short file to its end,
@@ -56,11 +63,15 @@ class Facts:
 
     def duration(self) -> float | None:
         """Seconds; None when live or unknown."""
-        ms = self._player.get_length()
+        ms = 0 if self._log.live else self._player.get_length()
         return ms / 1000 if ms > 0 else None
 
     def _stream_type(self, kind: MediaType | None) -> StreamType | None:
         if kind is None:
             return None
-        finite = kind is MediaType.IMAGE or self.duration() is not None
+        if self._log.demuxer == "adaptive":  # it has no length yet when its first picture is there
+            finite = self._complete or not self._log.live
+        else:
+            # Of a recorded transport stream on a web server libVLC knows no length, but it can go back in it.
+            finite = kind is MediaType.IMAGE or self.duration() is not None or bool(self._player.is_seekable())
         return StreamType.BUFFERED if finite else StreamType.LIVE

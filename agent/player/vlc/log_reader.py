@@ -17,7 +17,12 @@ _HARDWARE = re.compile(r"Using (.+) for hardware decoding")
 _DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
 _LOG_NOTICE, _LOG_WARNING = 2, 3
-_DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response")
+_STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
+"""Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
+that is to be read again, the first time before any of its media; of a recording never. Everything else that libVLC
+tells is alike for both: it gives a live playlist a length, and says that it can be sought in."""
+_GAVE_UP = "Could not update"
+_DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response", *(line.encode() for line in _STAYS_LIVE))
 _SOUND_OPENED = b"%s '%4.4s' %d Hz"
 """Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
 played buffers is up to 1 s late, and for a short sound it never comes."""
@@ -39,6 +44,8 @@ class LogReader:
         """Name of the module that takes the media apart."""
         self.hardware: str | None = None
         """Name of the hardware decoder in use."""
+        self.live = False
+        """Whether it plays a playlist that goes on while it is played."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
 
     def read(self, line: LogLine) -> None:
@@ -49,6 +56,8 @@ class LogReader:
         elif m := _HTTP_ANSWER.match(line.text):
             if int(m[1]) >= 400:
                 self._keep(f"HTTP {m[1]} error")
+        elif line.text.startswith(_STAYS_LIVE):
+            self.live = True
         elif line.level >= _LOG_WARNING:
             self._keep(line.text)
 
@@ -56,6 +65,11 @@ class LogReader:
         """The most telling reason for a failure that happens now, or None."""
         since = time.monotonic() - _MEMORY_S
         return explain([text for at, text in self._lines if at >= since], url)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether a playlist that went on could be read no more."""
+        return any(text.startswith(_GAVE_UP) for _, text in self._lines)
 
     def _keep(self, text: str) -> None:
         self._lines.append((time.monotonic(), text))

@@ -71,7 +71,7 @@ class VlcWorker:
         events.subscribe(vlc, self._player, self._inbox)
         self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
         self._media: Any = None
-        self._facts = Facts(vlc, self._player)
+        self._facts = Facts(vlc, self._player, self._log)
         self._url = ""
         self._begin_at = 0.0
         self._vout = self._buffered_at = 0.0
@@ -206,7 +206,7 @@ class VlcWorker:
             if tracks:
                 self._player.audio_set_track(tracks[0])
                 self._track_chosen = True
-                if not self._heard_before and self._player.is_seekable():
+                if not self._heard_before and self._player.is_seekable() and not self._log.live:
                     self._read_again(from_the_start=audio_only)
             if audio_only:
                 self._player.set_pause(0)
@@ -268,6 +268,7 @@ class VlcWorker:
     def _report_opened(self, kind: MediaType) -> None:
         if self._opened is None:
             self._opened = kind
+            self._report_progress()
             self._channel.send(ipc.OpenedReport(kind, events.AUDIO in self._added))
 
     def _on_end(self) -> None:
@@ -290,13 +291,14 @@ class VlcWorker:
                 self._fail(self._log.reason(self._url) or nothing_shown(self._url))
             return
         position, duration = self._facts.position(), self._facts.duration()
-        if position is not None and duration is not None and duration - position > EARLY_END_S:
+        if self._log.live and not self._log.gave_up:  # its playlist has got its end
+            self._finish()
+        elif position is not None and duration is not None and duration - position > EARLY_END_S:
             self._fail(broke_off(self._url, position=position, duration=duration))
         elif duration is None and (reason := self._log.reason(self._url)):
             self._fail(reason)  # live does not finish: it was cut off, and the log knows why
-        elif not self._over:
-            self._over = True
-            self._channel.send(ipc.Finished())
+        else:
+            self._finish()
 
     def _entries(self) -> list[str]:
         """The addresses in the playlist that the media turned out to be; what is too long for one is left out."""
@@ -305,6 +307,14 @@ class VlcWorker:
             return []
         addresses = [items.item_at_index(i).get_mrl() or "" for i in range(min(items.count(), ENTRIES_AT_MOST))]
         return [a for a in addresses if a and len(a) <= ENTRY_LENGTH_AT_MOST]
+
+    def _finish(self) -> None:
+        if not self._over:
+            self._over = True
+            if self._log.live:
+                self._facts.complete()
+                self._report_progress()
+            self._channel.send(ipc.Finished())
 
     def _fail(self, failure: Failure) -> None:
         if not self._over:
@@ -328,9 +338,7 @@ class VlcWorker:
             self._inbox.put(item)
 
     def _report_progress(self) -> None:
-        self._channel.send(
-            self._facts.report(self._media, self._opened, sounded=self._sounded, hardware=self._log.hardware)
-        )
+        self._channel.send(self._facts.report(self._media, self._opened, sounded=self._sounded))
 
 
 def main() -> None:

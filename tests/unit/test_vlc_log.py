@@ -1,0 +1,59 @@
+"""What libVLC's log tells that libVLC tells nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.player.vlc.log_reader import LogLine, LogReader
+from agent.types import ErrorCode
+
+DEBUG, NOTICE, WARNING, ERROR = 0, 2, 3, 4
+URL = "http://user:secret@nas.local/live/index.m3u8"
+
+
+def reader(*lines: tuple[int, str]) -> LogReader:
+    log = LogReader()
+    for level, text in lines:
+        log.read(LogLine(level, text))
+    return log
+
+
+@pytest.mark.parametrize(
+    ("line", "live"),
+    [
+        ("Updated playlist ID http://nas.local/live/index.m3u8, after 0s", True),
+        ("Updated MPD, next update in 5s", True),
+        ('using demux module "adaptive"', False),
+    ],
+)
+def test_a_playlist_that_is_read_again_is_live(line: str, live: bool) -> None:
+    """libVLC schedules the next reading of a live playlist only."""
+    assert reader((DEBUG, line)).live is live
+
+
+def test_the_first_demuxer_is_that_of_the_media() -> None:
+    """The ones inside an adaptive stream come later."""
+    log = reader((DEBUG, 'using demux module "adaptive"'), (DEBUG, 'using demux module "ts"'))
+    assert log.demuxer == "adaptive"
+
+
+def test_a_live_playlist_that_libvlc_gave_up() -> None:
+    """Only giving it up counts, not one reading that failed; and it is a reason, in which no credentials are."""
+    failed = (WARNING, "Failed to update 0/3 playlist ID http://nas.local/live/index.m3u8")
+    assert not reader(failed).gave_up
+    log = reader(failed, (ERROR, "Could not update  anymore, disabling"))
+    assert log.gave_up
+    reason = log.reason(URL)
+    assert reason is not None
+    assert (reason.code, reason.message) == (
+        ErrorCode.MEDIA_NETWORK,
+        "nas.local no longer sends the playlist of the live stream.",
+    )
+
+
+def test_an_http_answer_that_is_an_error_is_a_reason() -> None:
+    """libVLC logs the answers to its adaptive streams at the debug level only."""
+    log = reader((DEBUG, "incoming response:\nHTTP/1.1 404 Not Found\r\n"), (DEBUG, "incoming response:\nHTTP/1.1 200"))
+    reason = log.reason(URL)
+    assert reason is not None
+    assert reason.code is ErrorCode.MEDIA_NOT_FOUND
