@@ -69,6 +69,7 @@ Seconds = Annotated[float, BeforeValidator(_no_bool), Field(ge=1, le=120, allow_
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
+InterfaceName = Annotated[str, Field(pattern=r"^[^/\s\x00]{1,15}$")]  # as the kernel has it (IFNAMSIZ)
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -143,6 +144,13 @@ class StreamSettings(_Section):
     retry: bool = Field(default=True, description="true or false")
 
 
+class DiscoverySettings(_Section):
+    """How the box is found on the LAN."""
+
+    enabled: bool = Field(default=True, description="true or false")
+    interfaces: tuple[InterfaceName, ...] = Field(default=(), description='a list of interfaces, such as ["eth0"]')
+
+
 class StateSettings(_Section):
     """What is kept across restarts."""
 
@@ -186,6 +194,7 @@ class Settings(BaseSettings):
     audio: AudioSettings = Field(default_factory=AudioSettings)
     player: PlayerSettings = Field(default_factory=PlayerSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
+    discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)
     state: StateSettings = Field(default_factory=StateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

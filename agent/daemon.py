@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -16,6 +17,7 @@ from agent import __version__, identity
 from agent.api.app import create_app
 from agent.api.server import ApiRunner
 from agent.config import Settings
+from agent.discovery.advertiser import Advertiser
 from agent.errors import ConfigError
 from agent.keeper import Keeper
 from agent.playback import Limits
@@ -28,7 +30,7 @@ from agent.player.spawn import vlc_command
 from agent.stage.x11 import X11Stage
 from agent.systemd import Notifier
 from agent.tracker import StreamTracker
-from agent.types import DeviceInfo, DisplayHealth
+from agent.types import Auth, DeviceInfo, DisplayHealth
 from agent.urls import MediaPolicy, redact
 
 log = structlog.get_logger(__name__)
@@ -138,6 +140,12 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         default_quality=settings.player.quality,
     )
 
+    def auth() -> Auth:
+        return Auth.NONE if settings.api.auth == "none" else Auth.CLOSED
+
+    advertiser = Advertiser(device=device, settings=settings.discovery, auth=auth)
+    running.push_async_callback(advertiser.stop)
+
     renewals = _Renewals(players)
     stage.on_change = renewals.display_changed
     await stage.start()
@@ -155,22 +163,29 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         await tracker.close()  # answers whoever waits for a first frame
 
     app.on_shutdown.append(end_casting)
-    return await _listen(app, settings, running)
+    listening = await _listen(app, settings, running)
+    advertiser.start(listening)
+    running.callback(advertiser.withdraw)  # the goodbye begins first, and is said while all else ends
+    return int(listening[0][1])
 
 
-async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> int:
+async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> list[Any]:
+    """The addresses of the sockets."""
     runner = ApiRunner(app)
     await runner.setup()
     running.push_async_callback(runner.cleanup)
     host, port = settings.api.host, settings.api.port
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except (OSError, socket.gaierror) as e:
-        raise ConfigError(
-            f"Cannot listen on {host} port {port}: {e.strerror or e}. "
-            "Is another cast-agent running? Otherwise change [api] host or port."
-        ) from e
-    return int(runner.addresses[0][1])
+    # asyncio makes sockets of "::" that IPv4 does not reach; who writes "::" wants all of the network.
+    for each in ("0.0.0.0", "::") if host == "::" else (host,):
+        try:
+            await web.TCPSite(runner, each, port).start()
+        except (OSError, socket.gaierror) as e:
+            raise ConfigError(
+                f"Cannot listen on {each} port {port}: {e.strerror or e}. "
+                "Is another cast-agent running? Otherwise change [api] host or port."
+            ) from e
+        port = int(runner.addresses[0][1])
+    return runner.addresses
 
 
 class _Renewals:

@@ -1,7 +1,8 @@
-"""Who this box is: an id that is made once and kept in the state directory."""
+"""Who this box is: an id that is made once and kept in the state directory, and a host name made of it."""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from pathlib import Path
 
@@ -40,6 +41,11 @@ def device_id(state_dir: Path) -> str:
         ) from error
     _log.info("device_id_made", device_id=made, file=str(file))
     return made
+
+
+def host_name(device_id: str) -> str:
+    """The name of this box on the LAN, in `.local`: nobody else's, the same after a rename, and for any id valid."""
+    return f"cast-agent-{hashlib.sha256(device_id.encode()).hexdigest()[:12]}.local"
 
 
 def _read(file: Path) -> str | None:

@@ -56,6 +56,16 @@ class EndReason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+class Auth(StrEnum):
+    """What a caller from the network needs to be let in."""
+
+    NONE = "none"
+    """Nothing: everybody is."""
+    KEY = "key"
+    CLOSED = "closed"
+    """Protected mode: nobody is."""
+
+
 class Quality(StrEnum):
     """Which rendition to choose and how far behind live to stay."""
 

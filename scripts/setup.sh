@@ -24,6 +24,8 @@ if [ "$purpose" = test ]; then
     pulseaudio             # a sound server of the tests' own
     pulseaudio-utils       # pactl and parec
     x11-xserver-utils      # xrandr
+    iproute2               # networks of the tests' own, to be found in
+    dbus avahi-daemon avahi-utils  # another mDNS than ours, to be found by
     vlc-bin                # what `make bench` compares with, beside mpv
     python3-gi             # the RTSP cameras of the tests, with the four below
     gir1.2-gst-rtsp-server-1.0

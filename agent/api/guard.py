@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from agent.api.parts import DEVICE, SETTINGS, Settings
 from agent.errors import AgentError
+from agent.identity import host_name
 from agent.types import DeviceInfo, ErrorCode, Failure
 
 OPEN_PATH: Final = "/health/live"
@@ -91,12 +92,12 @@ def check_origin(origins: list[str], hosts: list[str]) -> None:
 
 
 def own_names(device: DeviceInfo, settings: Settings) -> frozenset[str]:
-    """The names that this box is known by, in lower case: its host name now, the device's name, `.local` of both
-    and what the configuration allows."""
+    """The names that this box is known by, in lower case: its host name now, the device's name, `.local` of both,
+    the one that mDNS announces, and what the configuration allows."""
     host = socket.gethostname().lower().rstrip(".")
     short = host.partition(".")[0]
     slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
-    names = {"localhost", host, short, f"{short}.local"}
+    names = {"localhost", host, short, f"{short}.local", host_name(device.id)}
     if slug:
         names.add(f"{slug}.local")
     for allowed in settings.allowed_hosts:

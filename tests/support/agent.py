@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -48,8 +48,11 @@ class Agent:
         *,
         env: Mapping[str, str] | None = None,
         config: str | None = None,
+        prefix: Sequence[str] = (),
         **settings: object,
     ) -> None:
+        """`prefix` is a command that becomes the agent, such as one that enters a network first."""
+        self._prefix = tuple(prefix)
         self._folder = tempfile.TemporaryDirectory(prefix="agent-")
         self.folder = Path(self._folder.name)
         self.port = _free_port()
@@ -97,13 +100,23 @@ class Agent:
 
     def run(self, *, until_spare: bool = True) -> None:
         """Start the process; return when it answers, and has its spare player if it can have one."""
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "agent.cli", *self._arguments], env=self.env, stdout=log, stderr=log
-            )
-        self.wait_until(self._alive, READY_S, "the agent answers")
+        self.launch()
+        self.wait_alive()
         if until_spare:
             self.wait_until(self._has_settled, 10, "a spare player is ready, or is known to be impossible")
+
+    def launch(self) -> None:
+        """Start the process."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._prefix, sys.executable, "-m", "agent.cli", *self._arguments],
+                env=self.env,
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait_alive(self) -> None:
+        self.wait_until(self._alive, READY_S, "the agent answers")
 
     def terminate(self, *, timeout_s: float = 10.0) -> int:
         """SIGTERM; its exit code. Kills, and fails, when it does not end in time."""

@@ -19,6 +19,9 @@ APT_PACKAGES = {
     "pactl": "pulseaudio-utils",
     "parec": "pulseaudio-utils",
     "pacat": "pulseaudio-utils",
+    "ip": "iproute2",
+    "dbus-daemon": "dbus",
+    "avahi-browse": "avahi-utils",
 }
 
 END_S = 3.0

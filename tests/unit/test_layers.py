@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"stack"},
     {"switch"},
     {"tracker"},
-    {"keeper", "api", "systemd"},
+    {"keeper", "api", "discovery", "systemd"},
     {"daemon", "doctor"},
     {"cli"},
 ]
@@ -41,6 +41,8 @@ ONLY_IN = {
     "xcffib": {"stage/"},
     "PIL": {"stage/"},
     "aiohttp": {"api/", "daemon.py"},
+    "zeroconf": {"discovery/"},
+    "ifaddr": {"discovery/"},
     "pydantic": {"config.py", "api/", "keeper.py"},
     "pydantic_settings": {"config.py"},
 }

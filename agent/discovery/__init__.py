@@ -1,0 +1,1 @@
+"""Being found on the LAN, and finding others there: mDNS and DNS-SD (RFC 6762, RFC 6763)."""

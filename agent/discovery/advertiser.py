@@ -1,0 +1,171 @@
+"""Tells the LAN that this box is here, for as long as it runs and wherever its network goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final, Protocol
+
+import structlog
+import zeroconf
+
+from agent.discovery.announcement import Announcement
+from agent.discovery.interfaces import Address, Interface, lan_interfaces
+from agent.discovery.netlink import AddressWatch
+from agent.discovery.records import model
+from agent.types import Auth, DeviceInfo
+
+log = structlog.get_logger(__name__)
+
+SETTLE_S: Final = 0.2
+"""An address that changes makes several messages, within some milliseconds."""
+
+LOOK_AGAIN_S: Final = 5.0
+"""How often it is looked whether all is as announced, without a word from the kernel: what `auth` says has no event,
+and a port that was taken may be free again. A look takes 1 ms."""
+
+CHANGE_TIMEOUT_S: Final = 10.0
+"""An announcement takes 2 s: probing for the name, then three times the same words."""
+
+GOODBYE_TIMEOUT_S: Final = 1.0
+"""A goodbye is said three times within 0.25 s."""
+
+
+class Settings(Protocol):
+    """The [discovery] section."""
+
+    @property
+    def enabled(self) -> bool: ...
+
+    @property
+    def interfaces(self) -> Collection[str]:
+        """Names; none means every interface to the LAN."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What there is to tell."""
+
+    interfaces: tuple[Interface, ...]
+    auth: Auth
+
+
+class Advertiser:
+    """Owns the announcement of this box. Nothing here is ever fatal, and nothing waits for it."""
+
+    def __init__(self, *, device: DeviceInfo, settings: Settings, auth: Callable[[], Auth]) -> None:
+        self._device = device
+        self._settings = settings
+        self._auth = auth
+        self._listening: frozenset[Address] = frozenset()
+        self._port = 0
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._announcement: Announcement | None = None
+        self._shown: _View | None = None
+        self._problem: str | None = None
+
+    def start(self, listening: Collection[tuple[Any, ...]]) -> None:
+        """Begin to announce the sockets of the API, given by their addresses as `getsockname()` tells them."""
+        self._listening = frozenset(ip_address(name[0]) for name in listening)
+        self._port = int(next(iter(listening))[1])
+        if not self._settings.enabled:
+            log.info("not_announced", reason="[discovery] enabled = false")
+        elif all(address.is_loopback for address in self._listening):
+            log.info("not_announced", reason="[api] host is this machine only")
+        else:
+            self._task = asyncio.create_task(self._run(), name="advertiser")
+
+    def withdraw(self) -> None:
+        """Begin to say goodbye; `stop` waits for its end. Idempotent."""
+        if self._task is not None and not self._task.cancelling():
+            self._task.cancel()
+
+    async def stop(self) -> None:
+        """Say goodbye, within GOODBYE_TIMEOUT_S. Idempotent."""
+        self.withdraw()
+        if self._task is not None:
+            _, late = await asyncio.wait((self._task,), timeout=GOODBYE_TIMEOUT_S)
+            for task in late:
+                task.cancel()
+
+    async def _run(self) -> None:
+        # What goes wrong is told by `_failed`, once; the library repeats itself.
+        logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
+        watch = AddressWatch(self._changed.set)
+        try:
+            while True:
+                self._changed.clear()
+                try:
+                    watch.open()
+                    async with asyncio.timeout(CHANGE_TIMEOUT_S):
+                        await self._look()
+                    self._problem = None
+                except Exception as error:
+                    self._failed(error)
+                    await self._close()
+                await self._wait()
+        finally:
+            watch.close()
+            await self._close()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(SETTLE_S)
+
+    async def _look(self) -> None:
+        """Make what is announced what there is."""
+        found = await asyncio.to_thread(lan_interfaces, self._settings.interfaces)
+        view = _View(tuple(filter(None, map(self._reachable, found))), self._auth())
+        if self._announcement is not None and not await self._announcement.keeps_name():
+            await self._close()
+        if view == self._shown:
+            return
+        if not view.interfaces:
+            await self._close()
+            log.info("no_network_to_announce_in")
+        elif self._announcement is None:
+            await self._announce(view)
+        else:
+            await self._announcement.update(view.interfaces, view.auth)
+        self._shown = view
+
+    def _reachable(self, interface: Interface) -> Interface | None:
+        """The interface with only those of its addresses that the API listens on."""
+        everywhere = {address.version for address in self._listening if address.is_unspecified}
+        kept = tuple(a for a in interface.addresses if a.version in everywhere or a in self._listening)
+        return Interface(interface.name, kept) if kept else None
+
+    async def _announce(self, view: _View) -> None:
+        self._announcement = Announcement(
+            self._device,
+            port=self._port,
+            model=await asyncio.to_thread(model),
+            interfaces=view.interfaces,
+            contested=self._changed.set,
+        )
+        await self._announcement.begin(view.interfaces, view.auth)
+
+    async def _close(self) -> None:
+        announcement, self._announcement, self._shown = self._announcement, None, None
+        if announcement is None:
+            return
+        try:
+            async with asyncio.timeout(CHANGE_TIMEOUT_S):
+                await announcement.end()
+        except Exception as error:
+            log.warning("announcement_not_ended", reason=f"{type(error).__name__}: {error}", exc_info=error)
+
+    def _failed(self, error: Exception) -> None:
+        expected = isinstance(error, OSError | TimeoutError | zeroconf.Error)
+        problem = f"{type(error).__name__}: {error}"
+        write = log.debug if problem == self._problem else log.warning
+        write("not_announced", reason=problem, retry_s=LOOK_AGAIN_S, exc_info=None if expected else error)
+        self._problem = problem

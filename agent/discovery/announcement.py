@@ -1,0 +1,178 @@
+"""One announcement of this box, from its first word in a network to its goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+import structlog
+from zeroconf import DNSOutgoing, DNSService, IPVersion, RecordUpdate, RecordUpdateListener, ServiceInfo, Zeroconf  # type: ignore[attr-defined]  # public, but not in its __all__
+from zeroconf.asyncio import AsyncZeroconf
+
+from agent.discovery.interfaces import Address, Interface
+from agent.discovery.records import AGENT_TYPE, services, wanted_names
+from agent.types import Auth, DeviceInfo
+
+log = structlog.get_logger(__name__)
+
+DEFEND_EVERY_S: Final = 10.0
+"""Two who both insist on a name would otherwise fill the network with it."""
+
+_RESPONSE: Final = 0x8400
+"""Flags of a DNS message: an authoritative response (RFC 6762, 18)."""
+
+
+class Announcement:
+    """Made, begun, updated and ended once. Making it raises OSError when port 5353 cannot be shared."""
+
+    def __init__(
+        self,
+        device: DeviceInfo,
+        *,
+        port: int,
+        model: str,
+        interfaces: Collection[Interface],
+        contested: Callable[[], None],
+    ) -> None:
+        """`contested` is called when `keeps_name` has something to settle."""
+        self._device = device
+        self._port = port
+        self._model = model
+        self._names = wanted_names(device)
+        self._services: tuple[ServiceInfo, ...] = ()
+        self._defended_at = -DEFEND_EVERY_S
+        senders = _senders(interfaces)
+        self._mdns = AsyncZeroconf(senders, ip_version=_versions(senders))
+        self._registry = self._mdns.zeroconf.registry
+        self._rivals = _Rivals(contested)
+
+    async def begin(self, interfaces: Collection[Interface], auth: Auth) -> None:
+        """Take a name that is free, and announce it. Raises zeroconf.Error."""
+        self._services = self._made_for(interfaces, auth)
+        said = await asyncio.gather(
+            *(self._mdns.async_register_service(service, allow_name_change=True) for service in self._services)
+        )
+        self._mdns.zeroconf.async_add_listener(self._rivals, None)
+        wanted, self._names = self._names, (self._services[0].name, self._services[1].name)
+        if wanted[0] != self._names[0]:
+            log.warning("name_taken", wanted=_instance(wanted[0]), announced_as=_instance(self._names[0]))
+        self._log("announced", interfaces, auth)
+        await asyncio.gather(*said)
+
+    async def update(self, interfaces: Collection[Interface], auth: Auth) -> None:
+        """Announce what has changed, with a goodbye for the addresses that are gone."""
+        before, self._services = self._services, self._made_for(interfaces, auth)
+        # In this order: what a new socket says first comes from the registry, and must not be the old addresses.
+        # Clients that keep an address until its goodbye hear that before the last word.
+        for service in self._services:
+            self._registry.async_update(service)
+        senders = _senders(interfaces)
+        await self._mdns.async_update_interfaces(senders, _versions(senders))
+        self._say_goodbye(before[0], self._services[0])
+        self._log("announcement_changed", interfaces, auth)
+        await self._say_again()
+
+    async def end(self) -> None:
+        """Say goodbye and close the sockets."""
+        await self._mdns.async_close()
+
+    async def keeps_name(self) -> bool:
+        """Settle with others who announce the same name: insist on it, or give it up without a word.
+
+        Two boxes of one name that come up at the same moment do not see each other's probes. Then the lesser host
+        name keeps it. Of what was given up there is no goodbye: the other's name would be gone, too.
+        """
+        rivals = self._rivals.take()
+        if not rivals:
+            return True
+        if min(rivals) < str(self._services[0].server_key):
+            self._registry.async_remove(self._registry.async_get_service_infos())
+            return False
+        if time.monotonic() - self._defended_at >= DEFEND_EVERY_S:
+            self._defended_at = time.monotonic()
+            await self._say_again()
+        return True
+
+    async def _say_again(self) -> None:
+        said = [await self._mdns.async_update_service(service) for service in self._services]
+        await asyncio.gather(*said)
+
+    def _say_goodbye(self, before: ServiceInfo, now: ServiceInfo) -> None:
+        kept = now.addresses_by_version(IPVersion.All)
+        gone = [address for address in before.addresses_by_version(IPVersion.All) if address not in kept]
+        if not gone:
+            return
+        message = DNSOutgoing(_RESPONSE)
+        of_old = ServiceInfo(AGENT_TYPE, now.name, server=now.server, addresses=gone)
+        for record in of_old.dns_addresses(override_ttl=0):
+            message.add_answer_at_time(record, 0)
+        self._mdns.zeroconf.async_send(message)
+
+    def _made_for(self, interfaces: Iterable[Interface], auth: Auth) -> tuple[ServiceInfo, ServiceInfo]:
+        return services(
+            self._device,
+            names=self._names,
+            port=self._port,
+            addresses=_announced(interfaces),
+            auth=auth,
+            model=self._model,
+        )
+
+    def _log(self, event: str, interfaces: Iterable[Interface], auth: Auth) -> None:
+        log.info(
+            event,
+            name=_instance(self._names[0]),
+            host=self._services[0].server,
+            addresses=[str(address) for address in _announced(interfaces)],
+            auth=auth.value,
+        )
+
+
+class _Rivals(RecordUpdateListener):
+    """Notes who else announces a service under a name of ours."""
+
+    def __init__(self, contested: Callable[[], None]) -> None:
+        self._contested = contested
+        self._seen: set[str] = set()
+
+    def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
+        """Called by zeroconf with whatever comes from the network, our own words too."""
+        for update in records:
+            record = update.new
+            if not isinstance(record, DNSService) or record.is_expired(now):
+                continue
+            ours = zc.registry.async_get_info_name(record.key)
+            if ours is not None and ours.server_key != record.server_key:
+                self._seen.add(record.server_key)
+                self._contested()
+
+    def take(self) -> set[str]:
+        """The host names of those seen since the last call."""
+        seen, self._seen = self._seen, set()
+        return seen
+
+
+def _announced(interfaces: Iterable[Interface]) -> tuple[Address, ...]:
+    return tuple(dict.fromkeys(address for interface in interfaces for address in interface.announced))
+
+
+def _senders(interfaces: Iterable[Interface]) -> list[str]:
+    """What to speak from: an IPv4 and an IPv6 address of each interface, the link-local one if it can be
+    (RFC 6762, 11). Linux lets a socket into a group once for each interface, whatever its addresses."""
+    senders: list[str] = []
+    for interface in interfaces:
+        v4 = [address for address in interface.announced if address.version == 4]
+        v6 = [address for address in interface.addresses if address.version == 6]
+        senders += [str(address) for address in v4[:1]]
+        senders += [str(address) for address in sorted(v6, key=lambda address: not address.is_link_local)[:1]]
+    return list(dict.fromkeys(senders))
+
+
+def _versions(senders: Iterable[str]) -> IPVersion:
+    return IPVersion.All if any(":" in sender for sender in senders) else IPVersion.V4Only
+
+
+def _instance(full_name: str) -> str:
+    return full_name.partition("._")[0]
