@@ -59,8 +59,8 @@ def _engine_scheme(scheme: str) -> str:
 
 
 def _with_defaults(engines: Mapping[str, Engine]) -> Mapping[str, Engine]:
-    # libVLC plays no RTSP as Debian builds it (#981439); everything else is its own.
-    return {"rtsp": "mpv", "rtsps": "mpv", **engines}
+    # libVLC plays no RTSP as Debian builds it (#981439), and does not say what is wrong with a certificate of rtmps.
+    return {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv", **engines}
 
 
 Engine = Literal["vlc", "mpv"]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import functools
-import http.server
 import os
 import shutil
-import ssl
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -25,7 +21,7 @@ from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
 from tests.support.sound import PulseServer
-from tests.support.tools import need, run
+from tests.support.tls import TlsFront, make_certificate, python_that_trusts
 from tests.support.xserver import XServer
 
 LANDLOCK, NAMESPACE, NOTHING = "landlock", "mount namespace", "none"
@@ -171,74 +167,20 @@ def test_certificates_are_checked(
     xserver: XServer,
     pulse: PulseServer,
     clips: Clips,
+    media_server: MediaServer,
     screen: Screen,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server whose certificate the system knows plays over TLS; one that it does not know is refused."""
-    certificate, key = make_certificate(tmp_path)
-    with TlsServer(clips.folder, certificate, key) as port:
-        url = f"https://localhost:{port}/{clips.film_mp4('green', 10, 880).name}"
+    certificate = make_certificate(tmp_path)
+    with TlsFront(certificate, before=media_server.port) as front:
+        url = f"https://localhost:{front.port}/film/green.mp4"
         with agent_confined_by(means, xserver, pulse, clips) as agent:
-            answer = agent.call("POST", "/start?wait=8", {"url": url})
-            assert answer.status == 502, answer.content
+            agent.start(url, expect=502)
             assert screen.colour_at_centre() == "black"
-        monkeypatch.setattr(sys, "executable", knowing(certificate, tmp_path))
+        monkeypatch.setattr(sys, "executable", python_that_trusts(certificate, tmp_path))
         with agent_confined_by(means, xserver, pulse, clips) as agent:
             assert confinement_of(agent).startswith(means)
             agent.start(url)
             wait_moves(screen, "green")
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    what = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-    ways = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate)]
-    run(["openssl", "req", "-x509", *ways, *what], timeout_s=20)
-    return certificate, key
-
-
-def knowing(certificate: Path, folder: Path) -> str:
-    """A Python under which the system's bundle of certificates is this one: in a mount namespace of its own."""
-    program = folder / "python"
-    bind = f"mount --bind {certificate} /etc/ssl/certs/ca-certificates.crt"
-    program.write_text(
-        f'#!/bin/sh\nexec {need("unshare")} --mount sh -c \'{bind} && exec {sys.executable} "$@"\' - "$@"\n'
-    )
-    program.chmod(0o755)
-    return str(program)
-
-
-class TlsServer:
-    """Serves a folder over TLS; gives its port."""
-
-    def __init__(self, folder: Path, certificate: Path, key: Path) -> None:
-        handler = functools.partial(_Quiet, directory=str(folder))
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        # Shaken hands in the connection's own thread, not in the one that accepts.
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="tls-server")
-
-    def __enter__(self) -> int:
-        self._thread.start()
-        return int(self._server.server_address[1])
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except OSError:
-            pass  # the player hung up, or refused the certificate
-        finally:
-            self.close_connection = True
-
-    def log_message(self, *args: object) -> None:
-        pass

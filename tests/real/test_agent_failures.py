@@ -75,7 +75,7 @@ CASES = [
     Case("http://127.0.0.1:1/film.mp4", "media_network", "refused the connection"),
     Case("rtsp://127.0.0.1:1/camera", "media_network", "refused the connection"),
     Case("http://no-such-host.invalid/film.mp4", "media_network", "cannot be resolved"),
-    Case("https://127.0.0.1:{port}/film.mp4", "media_network", "certificate", at_most_s=2),
+    Case("https://127.0.0.1:{port}/film.mp4", "media_network", "does not speak TLS", at_most_s=2),
     Case("/garbage", "media_unsupported", "no video, audio or picture"),
     Case("/page.html", "media_unsupported", "no video, audio or picture"),
     Case("/truncated.mp4", "media_unsupported", "no video, audio or picture"),

@@ -138,10 +138,12 @@ class RtspServer:
 
 
 class BrokenCamera:
-    """Takes connections on a free port. It never answers; or, with `answers`, it agrees to play and sends nothing."""
+    """Takes connections on a free port. It never answers; or, with `answers`, it agrees to play and sends nothing; or
+    it redirects every request to the address `leads_to`."""
 
-    def __init__(self, *, answers: bool) -> None:
-        self._answers = answers
+    def __init__(self, *, answers: bool = False, leads_to: str = "") -> None:
+        self._answers = answers or bool(leads_to)
+        self._leads_to = leads_to
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._held: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -190,7 +192,7 @@ class BrokenCamera:
             text += piece
             while b"\r\n\r\n" in text:
                 request, _, text = text.partition(b"\r\n\r\n")
-                connection.sendall(_answer(request.decode()))
+                connection.sendall(_answer(request.decode(), self._leads_to))
 
 
 _SDP = (
@@ -199,9 +201,11 @@ _SDP = (
 )
 
 
-def _answer(request: str) -> bytes:
+def _answer(request: str, leads_to: str) -> bytes:
     method = request.split(" ", 1)[0]
     number = next(line for line in request.splitlines() if line.lower().startswith("cseq"))
+    if leads_to:
+        return f"RTSP/1.0 302 Moved\r\n{number}\r\nLocation: {leads_to}\r\n\r\n".encode()
     head, body = f"RTSP/1.0 200 OK\r\n{number}\r\nSession: 1\r\n", ""
     match method:
         case "OPTIONS":

@@ -222,11 +222,12 @@ def test_list_in_the_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch
 
 def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the table does not name keeps its engine, in the file and in the environment."""
-    assert load_settings(None).player.engines == {"rtsp": "mpv", "rtsps": "mpv"}
+    assert load_settings(None).player.engines == {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv"}
     file.write_text('[player]\nengines = { rtsp = "vlc", http = "mpv" }\n')
-    assert load_settings(file).player.engines == {"rtsp": "vlc", "rtsps": "mpv", "http": "mpv"}
+    named = {"rtsp": "vlc", "rtsps": "mpv", "rtmps": "mpv", "http": "mpv"}
+    assert load_settings(file).player.engines == named
     monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"file": "mpv"}')
-    assert load_settings(file).player.engines == {"rtsp": "vlc", "rtsps": "mpv", "http": "mpv", "file": "mpv"}
+    assert load_settings(file).player.engines == {**named, "file": "mpv"}
     monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"rtsp": "xine"}')
     assert "(rtsp): not a word that is known here; allowed: a table of schemes" in refusal()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+
 import pytest
 
-from agent.player.mpv.reasons import explain, not_opened, nothing_to_play, transport_refused
+from agent.player.mpv.reasons import explain, no_connection, not_opened, nothing_to_play, transport_refused
 from agent.types import ErrorCode
 
 URL = "rtsp://user:secret@cam.local:8554/live"
@@ -22,7 +25,10 @@ CASES = [
     ("rtsp: method PLAY failed: 503 Service Unavailable", "media_network", "problem of its own"),
     ("rtsp: method SETUP failed: 461 Unsupported transport", "media_unsupported", "TCP, then UDP"),
     ("https: HTTP error 404 Not Found", "media_not_found", "404"),
-    ("tls: An unexpected TLS packet was received.", "media_network", "certificate"),
+    ("tls: Protocol 'tls' not on whitelist 'rtsp,tcp'!", "media_forbidden", "leads to another kind of address (tls)"),
+    ("tls: An unexpected TLS packet was received.", "media_network", "does not speak TLS"),
+    ("tls: Peer certificate failed verification", "media_network", "update-ca-certificates"),
+    ("tls: The certificate's owner does not match hostname cam.local", "media_forbidden", "another name"),
     ("Failed to initialize a video decoder for codec 'prores'.", "media_decode", "no decoder for prores"),
 ]
 
@@ -32,6 +38,36 @@ def test_each_reason_has_its_code_and_sentence(line: str, code: str, words: str)
     """The telling line decides, whatever mpv says after it; credentials are not repeated."""
     failure = explain([line, *GIVEN_UP], URL)
     assert failure is not None
+    assert failure.code == code
+    assert words in failure.message
+    assert "secret" not in failure.message
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (
+            ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate"),
+            "media_forbidden",
+            "run up",
+        ),
+        (
+            ssl.SSLCertVerificationError(1, "Hostname mismatch, certificate is not valid"),
+            "media_forbidden",
+            "another name",
+        ),
+        (ssl.SSLCertVerificationError(1, "certificate is not yet valid"), "media_network", "clock"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), "media_network", "speak TLS"),
+        (socket.gaierror(-2, "Name or service not known"), "media_network", "'cam.local' cannot be resolved"),
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 322)"), "media_network", "refused the conn"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed"), "media_network", "switched on"),
+        (TimeoutError(), "media_network", "switched on"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_each_error_of_a_connection_of_ours_has_them_too(error: Exception, code: str, words: str) -> None:
+    """Whatever Python says when a secure connection to a camera cannot be made."""
+    failure = no_connection(error, URL.replace("rtsp:", "rtsps:"))
     assert failure.code == code
     assert words in failure.message
     assert "secret" not in failure.message

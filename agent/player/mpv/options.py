@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.player.confine import Confinement
-from agent.player.vlc.options import has_gpu
+from agent.player.vlc.options import authorities, has_gpu
 
 PROGRAM = "mpv"
 
@@ -27,14 +27,15 @@ _LAUNCHER = Path(__file__).parents[1] / "launch.py"
 _PROTOCOLS = "rtp,srtp,udp,tcp,tls,rtsp,rtsps,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,srt,mmsh,mmst"
 """What FFmpeg may follow from inside a stream; `file`, `concat`, `subfile` and `pipe` are not among it."""
 
-_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+RTSP_PROTOCOLS = "rtsp,tcp,udp,rtp,srtp"
+"""The same while RTSP is played. TLS is not among it, because FFmpeg would not check certificates there."""
 
 
 def mpv_missing() -> str:
     """What to do where mpv is not installed; empty where it is."""
     if shutil.which(PROGRAM):
         return ""
-    return "RTSP cameras cannot be played, because mpv is not installed (Debian: apt install mpv)."
+    return "mpv is not installed, which plays cameras (RTSP) and rtmps (Debian: apt install mpv)."
 
 
 def mpv_command(
@@ -86,7 +87,7 @@ def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Pa
         f"--network-timeout={NETWORK_TIMEOUT_S}",
         "--rtsp-transport=tcp",
         "--tls-verify=yes",
-        f"--tls-ca-file={_CERTIFICATES}",
+        f"--tls-ca-file={authorities()}",
         "--aid=no",  # no audio device before it is given the sound
         # Where nothing can decode or draw in hardware, looking for it costs 10-60 ms of the first picture.
         "--hwdec=auto-safe" if gpu else "--hwdec=no",

@@ -17,8 +17,9 @@ import structlog
 
 from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened, Progress
-from agent.player.mpv.options import FD
+from agent.player.mpv.options import FD, RTSP_PROTOCOLS
 from agent.player.mpv.reasons import broke_off, explain, not_opened, nothing_shown, nothing_to_play, transport_refused
+from agent.player.mpv.tls import TlsRelay
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.spawn import Child
 from agent.types import Failure, MediaType, Quality, StreamType
@@ -53,6 +54,7 @@ class MpvPlayer(ChildPlayer):
     _confinement = ""
     _requests = 0
     _url = ""
+    _source = ""
     _begin_at = 0.0
     _over = False
     _probing = False
@@ -88,6 +90,7 @@ class MpvPlayer(ChildPlayer):
 
     async def load(self, media: Media, xid: int) -> None:
         self._url, self._begin_at = media.url, media.position
+        self._source = await self._way_to(media.url)
         self._set("wid", xid)
         self._set_volume(media.volume, media.muted)
         if media.url.startswith("rtsp") or media.quality is Quality.LOW_LATENCY:
@@ -96,6 +99,18 @@ class MpvPlayer(ChildPlayer):
             self._say("observe_property", number, name)
         self._play(media.position)
         self._keep(self._report(), "report")
+
+    async def _way_to(self, url: str) -> str:
+        """What mpv is to open for this address."""
+        if url.startswith("rtsp"):
+            self._set("demuxer-lavf-o", {"protocol_whitelist": RTSP_PROTOCOLS})
+        if not url.startswith("rtsps:"):
+            return url
+        relay = TlsRelay(url, failed=self._fail)
+        way = await relay.open()
+        self._keep(relay.serve(), "tls")
+        self._properties["transport"] = "tls"
+        return way
 
     async def set_sound(self, on: bool) -> None:
         self._sound = on
@@ -190,7 +205,7 @@ class MpvPlayer(ChildPlayer):
 
     def _play(self, position: float) -> None:
         self._set("start", f"{position:.3f}" if position > 0 else "none")
-        self._say("loadfile", self._url)
+        self._say("loadfile", self._source)
 
     def _set_volume(self, volume: float, muted: bool) -> None:
         self._set("volume", round(volume * 100))
@@ -280,7 +295,7 @@ class MpvPlayer(ChildPlayer):
 
     def _tries_again(self, lines: list[str]) -> bool:
         """Whether there is another way to open it; that is under way then."""
-        if transport_refused(lines) and self._properties.get("transport") != "udp":
+        if transport_refused(lines) and "transport" not in self._properties:
             self._properties["transport"] = "udp"
             self._log.clear()
             self._set("rtsp-transport", "udp")

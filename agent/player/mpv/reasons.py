@@ -6,8 +6,12 @@ They are said again in the words of libVLC, so that people read the same sentenc
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import ssl
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from agent.player.vlc import reasons as shared
 from agent.types import ErrorCode, Failure
@@ -16,6 +20,7 @@ _ANSWER = re.compile(r"method \w+ failed: (\d{3})|HTTP error (\d{3})|Server retu
 _RESOLVE = re.compile(r"Failed to resolve hostname (\S+): ")
 _TLS = re.compile(r"^tls: ", re.MULTILINE)
 _TRANSPORT = re.compile(r"failed: 461|Nonmatching transport|Protocol not supported")
+_NOT_FOLLOWED = re.compile(r"Protocol '(\w+)' not on whitelist")
 _DECODER = re.compile(r"Failed to initialize a (?:video|audio) decoder for codec '(\w+)'")
 
 
@@ -27,6 +32,12 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
             ErrorCode.MEDIA_UNSUPPORTED,
             "The camera sends over none of the ways that were tried (TCP, then UDP): check its RTSP settings.",
         )
+    if m := _NOT_FOLLOWED.search(text):
+        return Failure(
+            ErrorCode.MEDIA_FORBIDDEN,
+            f"The stream leads to another kind of address ({m[1]}), which is not followed from here: "
+            "use the address that it leads to.",
+        )
     if m := _ANSWER.search(text):
         return shared.explain([f"HTTP {next(g for g in m.groups() if g)} error"], url)
     if m := _RESOLVE.search(text):
@@ -34,8 +45,20 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     if m := _DECODER.search(text):
         return Failure(ErrorCode.MEDIA_DECODE, f"This mpv has no decoder for {m[1]}.")
     if _TLS.search(text):
-        return shared.explain(["TLS handshake"], url)
+        return shared.explain(["TLS handshake", text], url)
     return shared.explain([text], url)
+
+
+def no_connection(error: Exception, url: str) -> Failure:
+    """Why a connection that we made ourselves came to nothing; `error` is an OSError (those of TLS are, too)."""
+    lines = [str(error)]
+    if isinstance(error, ssl.SSLError):
+        lines.append("TLS handshake")
+    elif isinstance(error, socket.gaierror):
+        lines.append(f"cannot resolve {urlsplit(url).hostname} : ")
+    elif isinstance(error, OSError) and error.errno:
+        lines.append(os.strerror(error.errno))
+    return shared.explain(lines, url) or not_opened(url)
 
 
 def transport_refused(lines: Iterable[str]) -> bool:

@@ -13,6 +13,13 @@ LIVE_CACHING_MS = 100
 SHORT_CACHING_MS = 100
 """Shorter than any word, and not 0."""
 
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian and most others
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine
+)
+
 _GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
 """Render nodes of Mesa and NVIDIA; the stateful codecs and VideoCore of a Raspberry Pi."""
 
@@ -47,6 +54,11 @@ def has_gpu(dev: Path = Path("/dev")) -> bool:
     return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
 
 
+def authorities() -> str:
+    """The file with the certificates that this system trusts, for FFmpeg, which may not know it."""
+    return next((file for file in _AUTHORITIES if Path(file).exists()), _AUTHORITIES[0])
+
+
 def start_options(position: float) -> list[str]:
     """Where to begin, in seconds."""
     return [f":start-time={position:.3f}"] if position > 0 else []
@@ -55,6 +67,8 @@ def start_options(position: float) -> list[str]:
 def media_options(quality: Quality, *, position: float = 0.0) -> list[str]:
     """Options of one media. It starts without sound: the audio device is opened when the stream is shown."""
     options = [":no-audio", *start_options(position)]
+    # For rtmps, which libVLC leaves to FFmpeg, and that checks no certificate unless it is told to.
+    options.append(f":avio-options={{tls_verify=1,ca_file={authorities()}}}")
     match quality:
         case Quality.FULL_HD:
             options += _at_most(1080)

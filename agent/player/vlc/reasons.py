@@ -42,11 +42,13 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
         return _failure(
             ErrorCode.MEDIA_NETWORK, f"{where} redirects in a circle: ask for the address that it should lead to."
         )
-    if re.search(r"[Cc]ertificate|TLS (session )?handshake", text):
+    if "ertificate" in text:
+        return _certificate(text, where)
+    if re.search(r"TLS (session )?handshake|Failed to open rtmps:", text):
         return _failure(
             ErrorCode.MEDIA_NETWORK,
-            f"No secure connection to {where}: its certificate is not trusted or it does not speak TLS there. "
-            "Check the certificate, or use the plain scheme.",
+            f"No secure connection to {where}: it does not speak TLS there, or only a kind that is out of date, or its "
+            "certificate is not trusted. Check the port and the certificate, or use the plain scheme.",
         )
     if m := _NO_SUCH_FILE.search(text):
         return _failure(ErrorCode.MEDIA_NOT_FOUND, f"The file cannot be opened: {m[1]}.")
@@ -98,6 +100,26 @@ def broke_off(url: str, *, position: float, duration: float) -> Failure:
     return _failure(
         ErrorCode.MEDIA_NETWORK,
         f"{_where(url)} broke off the stream at {position:.0f} s of {duration:.0f} s.",
+    )
+
+
+def _certificate(text: str, where: str) -> Failure:
+    """Of GnuTLS (libVLC, Debian's FFmpeg) and OpenSSL."""
+    if re.search(r"does not match|mismatch", text):
+        return _failure(
+            ErrorCode.MEDIA_FORBIDDEN,
+            f"The certificate of {where} is for another name: use the name that it was made for, or the plain scheme.",
+        )
+    if re.search(r"expired|not yet (valid|activated)", text) and "issuer is unknown" not in text:
+        return _failure(  # it passes once the clock of a box without a battery is set
+            ErrorCode.MEDIA_NETWORK,
+            f"The certificate of {where} is not valid today: check the clock of this box, or renew the certificate.",
+        )
+    return _failure(
+        # FFmpeg says no more than this, also when it is only the clock.
+        ErrorCode.MEDIA_NETWORK if "failed verification" in text else ErrorCode.MEDIA_FORBIDDEN,
+        f"The certificate of {where} is not trusted: if it is your own, put it into /usr/local/share/ca-certificates "
+        "as a .crt file and run update-ca-certificates on this box, or use the plain scheme.",
     )
 
 
