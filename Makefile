@@ -7,7 +7,7 @@ MINUTES ?= 15
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run test check lint bench soak clean setup setup-test
+.PHONY: help run test check lint bench soak clean setup setup-test install rollback uninstall
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,15 @@ bench: setup-test ## speed, memory and black time beside vlc and mpv, as ratios 
 
 soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a look at the screen after each; SEED=N
 	$(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+install: ## (sudo) install or upgrade for good: user, /opt/cast-agent, systemd units; INSTALL_ARGS='--desktop USER'
+	@scripts/install.sh install $(INSTALL_ARGS)
+
+rollback: ## (sudo) go back to the version before the last upgrade
+	@scripts/install.sh rollback
+
+uninstall: ## (sudo) remove what install made, but for the configuration; INSTALL_ARGS=--purge for that too
+	@scripts/install.sh uninstall $(INSTALL_ARGS)
 
 clean: ## remove what was made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
