@@ -7,7 +7,7 @@ MINUTES ?= 15
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run test check lint bench soak clean setup setup-test install rollback uninstall
+.PHONY: help run test check lint bench soak clean setup setup-test install test-install rollback uninstall
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ run: setup ## install what is missing, start the agent and show a first picture
 
 test: setup-test ## install what is missing and run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+test-install: setup-test ## (root) install, upgrade, rollback and uninstall in a Debian 12 of its own (about 4 minutes)
+	$(BIN)/python -m pytest tests/installed --timeout 900
 
 lint: setup-test ## ruff and mypy --strict
 	$(BIN)/ruff check .

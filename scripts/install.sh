@@ -52,7 +52,7 @@ install_release() {
   trap 'rm -rf "$release"' EXIT # half a release is none
   "${PYTHON:-python3}" -m venv "$release"
   "$release/bin/pip" install --quiet --disable-pip-version-check "$source"
-  install -m 644 "$source/README.md" "$source/config.example.toml" "$release/"
+  cp -r "$source/README.md" "$source/config.example.toml" "$source/systemd" "$release/"
   "$release/bin/cast-agent" --version >/dev/null
   trap - EXIT
   install -m 755 "$source/scripts/install.sh" $opt/install.sh
@@ -66,8 +66,7 @@ write_configuration() {
   sed "s|^# dir = .*|dir = \"$state\"|" "$source/config.example.toml" | install -m 640 -g $user /dev/stdin $etc/config.toml
 }
 
-install_units() {
-  install -m 644 "$source/systemd/cast-agent.service" "$source/systemd/cast-agent-display.service" $units/
+install_screen() { # the choice is kept in the first line of the drop-in
   mkdir -p "$(dirname $drop_in)"
   case $screen in
     console) install -m 644 "$source/systemd/console.conf" $drop_in ;;
@@ -79,14 +78,15 @@ install_units() {
         "$source/systemd/desktop.conf" >$drop_in
       chown -f "root:$(id -gn "$desktop_user")" $etc/config.toml
       ;;
-    none) rm -f $drop_in ;;
+    none) echo '# screen: none' >$drop_in ;;
   esac
 }
 
-switch_to() { # the directory of a release; `previous` becomes what ran
+switch_to() { # the directory of a release, with its units; `previous` becomes what ran
   [ "$(readlink $opt/current || true)" = "$1" ] && return
   [ ! -e $opt/current ] || point previous "$(readlink $opt/current)"
   point current "$1"
+  install -m 644 "$1"/systemd/*.service $units/
   ln -sfn $opt/current/bin/cast-agent $command
 }
 
@@ -142,7 +142,7 @@ do_install() {
   make_user
   install_release
   write_configuration
-  install_units
+  install_screen
   local first=yes
   [ ! -e $opt/current ] || first=no
   switch_to "$release"
@@ -164,12 +164,13 @@ do_install() {
 }
 
 do_rollback() {
+  choose_screen
   [ -e $opt/previous ] || fail "there is no version before this one"
   local to
   to=$(readlink $opt/previous)
   say "Going back to $to"
   switch_to "$to"
-  ! has_systemd || systemctl restart cast-agent.service
+  start_units
 }
 
 do_uninstall() {
@@ -181,7 +182,7 @@ do_uninstall() {
   rm -rf $units/cast-agent.service $units/cast-agent-display.service "$(dirname $drop_in)" $opt $state
   [ "$(readlink $command || true)" != $opt/current/bin/cast-agent ] || rm -f $command
   ! has_systemd || systemctl daemon-reload
-  ! getent passwd $user >/dev/null || userdel $user
+  ! getent passwd $user >/dev/null || userdel $user || say "The user $user stays, because something still runs as it"
   if [ "$purge" = yes ]; then
     rm -rf $etc
     say "cast-agent is removed, and its configuration"
