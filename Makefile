@@ -7,7 +7,8 @@ MINUTES ?= 15
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run test check lint bench soak clean setup setup-test install test-install rollback uninstall
+.PHONY: help run run-central test check lint bench soak clean setup setup-central setup-test
+.PHONY: install test-install rollback uninstall
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,11 +16,17 @@ help: ## what there is
 setup:
 	@PYTHON=$(PYTHON) scripts/setup.sh run
 
+setup-central:
+	@PYTHON=$(PYTHON) scripts/setup.sh central
+
 setup-test:
 	@PYTHON=$(PYTHON) scripts/setup.sh test
 
 run: setup ## install what is missing, start the agent and show a first picture
 	@$(BIN)/python scripts/demo.py
+
+run-central: setup-central ## install what is missing and start the central API
+	@$(BIN)/cast-central run
 
 test: setup-test ## install what is missing and run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile

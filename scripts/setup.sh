@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # Installs what is missing: Debian packages (through apt, with sudo where needed) and the virtual environment.
-# usage: scripts/setup.sh run|test      quick when there is nothing to do
+# usage: scripts/setup.sh run|central|test      quick when there is nothing to do
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-purpose=${1:?usage: scripts/setup.sh run|test}
+purpose=${1:?usage: scripts/setup.sh run|central|test}
 python=${PYTHON:-python3}
 
 packages=(
   python3-venv             # the virtual environment
+  ca-certificates          # https
+)
+[ "$purpose" = central ] || packages+=(
   libvlc5                  # the media library
   vlc-plugin-base          # demuxers, decoders, HTTP, HLS, PulseAudio and ALSA
   vlc-plugin-video-output  # X11 and OpenGL
   mpv                      # RTSP cameras, which Debian's VLC cannot play
   libxcb1                  # the X connection of the stage
   fonts-dejavu-core        # text in subtitles
-  ca-certificates          # https
   xvfb                     # a virtual screen, where there is no real one
 )
 if [ "$purpose" = test ]; then
@@ -26,6 +28,7 @@ if [ "$purpose" = test ]; then
     x11-xserver-utils      # xrandr
     iproute2               # networks of the tests' own, to be found in
     dbus avahi-daemon avahi-utils  # another mDNS than ours, to be found by
+    postgresql             # the other database of the central API
     vlc-bin                # what `make bench` compares with, beside mpv
     python3-gi             # the RTSP cameras of the tests, with the four below
     gir1.2-gst-rtsp-server-1.0
@@ -64,8 +67,9 @@ if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
   fi
   echo "==> Installing cast-agent and its libraries into .venv"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-  group=()
-  [ "$purpose" = test ] && group=(--group dev)
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable . "${group[@]}"
+  what=(--editable .)
+  [ "$purpose" = run ] || what=(--editable '.[central]')
+  [ "$purpose" = test ] && what+=(--group dev)
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "${what[@]}"
   touch "$stamp"
 fi

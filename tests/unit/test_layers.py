@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"stack"},
     {"switch"},
     {"tracker"},
-    {"keeper", "api", "discovery", "systemd"},
+    {"keeper", "api", "discovery", "reporting", "systemd"},
     {"daemon", "doctor"},
     {"cli"},
 ]
@@ -43,7 +43,7 @@ ONLY_IN = {
     "aiohttp": {"api/", "daemon.py"},
     "zeroconf": {"discovery/"},
     "ifaddr": {"discovery/"},
-    "pydantic": {"config.py", "api/", "keeper.py"},
+    "pydantic": {"config.py", "api/", "keeper.py", "reporting/"},
     "pydantic_settings": {"config.py"},
 }
 

@@ -1,0 +1,1 @@
+"""The central stream API: what boxes report to, and what publishers are checked against."""

@@ -1,0 +1,130 @@
+"""Reading what a caller sends, and saying in its own words what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from central.errors import FieldError, InvalidRequestError
+
+BODY_LIMIT: Final = 512 * 1024
+"""Bytes, after decompression. The largest is a batch of 50 events with 4 KiB of data each."""
+
+READ_TIMEOUT_S: Final = 15.0
+"""A batch on a line of 300 kbit/s; what is slower is an attack or a dead client."""
+
+_ERRORS_SHOWN: Final = 20
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_json(request: web.Request) -> Any:
+    """The JSON in the body, whatever its Content-Type; None when the body is empty.
+
+    Raises InvalidRequestError, and aiohttp's HTTP errors when it is too large, too slow or broken on the way.
+    """
+    return _parse(await _read(request))
+
+
+async def read_form(request: web.Request) -> Any:
+    """Like `read_json`, but what does not begin as JSON is taken for a form, as `curl --data-urlencode` sends it."""
+    body = await _read(request)
+    if body.lstrip()[:1] in (b"{", b"[", b'"', b""):
+        return _parse(body)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50, errors="strict")
+    except ValueError as error:
+        raise _bad_body("The body is neither JSON nor a form.") from error
+    return _storable(dict(pairs))
+
+
+def validated(model: type[Model], given: Any, *, what: str = "body") -> Model:
+    """The model. Raises InvalidRequestError that names every wrong field, and never repeats a value."""
+    if not isinstance(given, Mapping):
+        raise _bad_body(f"The {what} must be a JSON object.")
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        errors = tuple(_field_error(model, detail) for detail in details[:_ERRORS_SHOWN])
+        sentence = "; ".join(f"{e.field} {e.message}".strip() for e in errors[:3])
+        more = "; and more, see errors" if len(errors) > 3 else ""
+        raise InvalidRequestError(f"{sentence}{more}.", errors) from error
+
+
+def query_of(request: web.Request) -> dict[str, str]:
+    """The query parameters. Raises InvalidRequestError for one that is there twice."""
+    for name in request.query:
+        if len(request.query.getall(name)) > 1:
+            raise InvalidRequestError.of(name[:64], "is there more than once")
+    query: dict[str, str] = _storable(dict(request.query))
+    return query
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(text=f"The body did not arrive within {READ_TIMEOUT_S:g} s.") from error
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise web.HTTPBadRequest(text="The body was cut off, or its encoding is broken.") from error
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_no_constant) if text.strip() else None
+    except UnicodeDecodeError as error:
+        raise _bad_body("The body is not UTF-8 text.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _bad_body(f"The body is not JSON ({where}: {error.msg}).") from error
+    except RecursionError as error:
+        raise _bad_body("The body is nested too deeply.") from error
+    except ValueError as error:  # an integer of thousands of digits, or NaN
+        raise _bad_body("The body holds a number that cannot be used.") from error
+    return _storable(value) if "\\u" in text else value
+
+
+def _storable(value: Any) -> Any:
+    """The value. Raises InvalidRequestError when a text in it can be kept by no database, or be sent by no answer."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise _bad_body("There is a text with a character in it that cannot be kept (NUL, or half of a pair).")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _storable(key)
+            _storable(item)
+    elif isinstance(value, list):
+        for item in value:
+            _storable(item)
+    return value
+
+
+def _field_error(model: type[BaseModel], detail: Any) -> FieldError:
+    location = detail["loc"]
+    field = ".".join(str(part) for part in location)[:100]
+    if detail["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(location[-1])[:64], model.model_fields, n=1)
+        known = ", ".join(model.model_fields) or "none"
+        return FieldError(field, f"is not known here; did you mean {close[0]}?" if close else f"is not one of: {known}")
+    if detail["type"] == "missing":
+        return FieldError(field, "is required")
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    return FieldError(field, message[:1].lower() + message[1:])
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _bad_body(message: str) -> InvalidRequestError:
+    return InvalidRequestError(message, (FieldError("", message),))

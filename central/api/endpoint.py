@@ -1,0 +1,93 @@
+"""One call from the socket to the service and back: who is it, what does it want, and the answer as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from central.api.body import query_of, read_form, read_json, validated
+from central.api.guard import Guard
+from central.api.middleware import CALLER, OPERATION
+from central.api.operations import Call, Operation, Reply
+from central.batch import Batcher
+from central.ids import ID_PATTERN
+from central.services.all import Services
+from central.types import Role
+
+Answered = tuple[int, str, str, dict[str, str]]
+"""Status, text, content type, headers."""
+Question = tuple[object, Callable[[], Awaitable[Answered]]]
+"""What makes two questions the same, and how to answer."""
+
+_ID = re.compile(ID_PATTERN)
+
+
+class Shared:
+    """Answers the same question of many at once with one look, which begins after each of them asked."""
+
+    def __init__(self) -> None:
+        self._batcher: Batcher[Question, Answered] = Batcher("shared", self._answer)
+
+    async def ask(self, key: object, answer: Callable[[], Awaitable[Answered]]) -> Answered:
+        return await self._batcher.submit((key, answer))
+
+    async def _answer(self, questions: Sequence[Question]) -> Sequence[Answered | BaseException]:
+        once = dict(questions)
+        answers = await asyncio.gather(*(answer() for answer in once.values()), return_exceptions=True)
+        by_key = dict(zip(once, answers, strict=True))
+        return [by_key[key] for key, _ in questions]
+
+
+class Endpoint:
+    """Serves one operation."""
+
+    def __init__(self, operation: Operation, services: Services, guard: Guard, shared: Shared) -> None:
+        self._operation = operation
+        self._services = services
+        self._guard = guard
+        self._shared = shared
+
+    async def serve(self, request: web.Request) -> web.Response:
+        operation = self._operation
+        request[OPERATION] = operation.name
+        caller = await self._guard.admit(request, operation.access)
+        request[CALLER] = f"{caller.role} {caller.name or caller.id}".strip()
+        if "id" in request.match_info and not _ID.fullmatch(request.match_info["id"]):
+            raise web.HTTPNotFound
+        given = query_of(request)
+        query = validated(operation.query, given, what="query")
+        call = Call(
+            services=self._services,
+            caller=caller,
+            address=self._guard.address(request),
+            path=request.match_info,
+            body=await self._body(request),
+            query=query,
+        )
+
+        async def answer() -> Answered:
+            return _rendered(await operation.handler(call))
+
+        if operation.shared:
+            whose = caller.id if caller.role is Role.DEVICE else ""
+            key = (operation.name, tuple(request.match_info.values()), query, caller.role, whose)
+            status, text, content_type, headers = await self._shared.ask(key, answer)
+        else:
+            status, text, content_type, headers = await answer()
+        return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)
+
+    async def _body(self, request: web.Request) -> object:
+        operation = self._operation
+        if operation.body is None:
+            return None
+        given = await (read_form if operation.form else read_json)(request)
+        return given if operation.raw else validated(operation.body, given)
+
+
+def _rendered(reply: Reply) -> Answered:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
+    text = reply.text if reply.model is None else reply.model.model_dump_json()
+    return reply.status, text, reply.content_type, headers

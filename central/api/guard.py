@@ -1,0 +1,126 @@
+"""Who gets in: tokens, addresses that are trusted, and the secret that is shared with MediaMTX."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from central.api.operations import Access
+from central.config import ApiSettings, MediaMtxSettings
+from central.errors import ForbiddenError, UnauthorizedError
+from central.secrets import same
+from central.services.access import Access as Identities
+from central.types import Caller, Role
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+
+_ROLES: Final = {
+    Access.LOCAL: (Role.ADMIN,),
+    Access.ADMIN: (Role.ADMIN,),
+    Access.DEVICE: (Role.ADMIN, Role.DEVICE),
+    Access.ENROL: (Role.ADMIN, Role.ENROLMENT),
+}
+_NEEDS: Final = {
+    Access.LOCAL: "an admin key, when it does not come from this machine",
+    Access.ADMIN: "an admin key",
+    Access.DEVICE: "an admin key or a device token",
+    Access.ENROL: "an enrolment token or an admin key",
+}
+
+
+class Guard:
+    """Stands at the door of every call."""
+
+    def __init__(self, identities: Identities, api: ApiSettings, mediamtx: MediaMtxSettings) -> None:
+        self._identities = identities
+        self._proxies = [ipaddress.ip_network(text) for text in api.trusted_proxies]
+        self._mediamtx = [*_LOOPBACK, *(ipaddress.ip_network(text) for text in mediamtx.addresses)]
+        self._secret = mediamtx.secret
+
+    async def admit(self, request: web.Request, access: Access) -> Caller:
+        """Who calls. Raises UnauthorizedError or ForbiddenError."""
+        if access is Access.OPEN:
+            return Caller(Role.ANYBODY)
+        if access is Access.MEDIAMTX:
+            return self._media_server(request)
+        if access is Access.LOCAL and self._comes_from(request, _LOOPBACK):
+            return Caller(Role.ANYBODY)
+        token = _token(request)
+        if token is None:
+            raise UnauthorizedError(f"This call needs {_NEEDS[access]}: send it as Authorization: Bearer.")
+        caller = await self._identities.identify(token)
+        if caller.role not in _ROLES[access]:
+            raise ForbiddenError(f"This call needs {_NEEDS[access]}.")
+        return caller
+
+    def address(self, request: web.Request) -> str:
+        """Of the client: what the nearest proxy that is not trusted (or the client itself) came from."""
+        address = request.remote or ""
+        # Each proxy appends whom it heard, so from the right on it is true as far as the proxies are ours.
+        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+            if not _is_in(_parse(address), self._proxies) or _parse(hop) is None:
+                break
+            address = hop.strip()
+        return address
+
+    def is_shared_secret(self, given: str) -> bool:
+        return self._secret is not None and same(given, self._secret)
+
+    def _media_server(self, request: web.Request) -> Caller:
+        given = _password(request)
+        if given is not None and self.is_shared_secret(given):
+            return Caller(Role.MEDIAMTX)
+        # A page in a browser of this machine could call too, but cannot help saying where it is from.
+        if given is None and "Origin" not in request.headers and self._comes_from(request, self._mediamtx):
+            return Caller(Role.MEDIAMTX)
+        raise UnauthorizedError(
+            "This call is for MediaMTX. Put the address that it comes from into mediamtx.addresses, or set "
+            "mediamtx.secret and have it sent: http://mediamtx:SECRET@..."
+        )
+
+    def _comes_from(self, request: web.Request, networks: Sequence[Network]) -> bool:
+        """Also behind a proxy: then it is not the proxy's address that counts."""
+        address = self.address(request)
+        if address == request.remote and any(name in request.headers for name in _FORWARDED):
+            return False  # a proxy that is not trusted stands between, so this says nothing about the caller
+        return _is_in(_parse(address), networks)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _is_in(address: Address | None, networks: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in networks)
+
+
+def _token(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("X-API-Key") or None
+
+
+def _password(request: web.Request) -> str | None:
+    """As MediaMTX and curl send what stands in the address before an @."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return _token(request)
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""

@@ -1,0 +1,87 @@
+"""One table of all calls: what each takes, answers and lets in. The router and the OpenAPI document are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from central.api.models import NoQuery
+from central.services.all import Services
+from central.types import Caller
+
+BodyT = TypeVar("BodyT")
+QueryT = TypeVar("QueryT")
+
+
+class Access(StrEnum):
+    """Who may make a call."""
+
+    OPEN = "open"
+    """Anybody."""
+    LOCAL = "local"
+    """This machine itself, and admins."""
+    MEDIAMTX = "mediamtx"
+    """This machine, the configured addresses of MediaMTX, and whoever has the shared secret."""
+    ENROL = "enrol"
+    """Enrolment tokens and admins."""
+    DEVICE = "device"
+    """Boxes and admins; how far a box reaches is for the service to say."""
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[BodyT, QueryT]):
+    """One call, read and checked."""
+
+    services: Services
+    caller: Caller
+    address: str
+    """Of the client, as far as it is known."""
+    path: Mapping[str, str]
+    body: BodyT
+    query: QueryT
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: a model, text of another type, or nothing (204)."""
+
+    model: BaseModel | None = None
+    status: int = 200
+    text: str = ""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    summary: str
+    answers: Mapping[int, type[BaseModel] | None]
+    """For each good status the model; None where there is no body, or one that is not JSON."""
+    errors: tuple[int, ...] = ()
+    """Beside those that follow from the rest."""
+    body: type[BaseModel] | None = None
+    form: bool = False
+    """The body may also be a form."""
+    raw: bool = False
+    """The handler gets the JSON as it came, because it answers for each of its parts; `body` is for the document."""
+    query: type[BaseModel] = NoQuery
+    shared: bool = False
+    """Callers who ask the same while it is being looked up get the same answer of the next look."""
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__

@@ -1,0 +1,72 @@
+"""Calls about streams."""
+
+from __future__ import annotations
+
+from central.api import models
+from central.api.models import AllStreamsQuery, NoQuery, StreamBody, StreamPatch, StreamsQuery
+from central.api.operations import Call, Reply
+from central.db.tables import Stream
+from central.services.pages import Page
+from central.types import StreamStatus
+from central.urls import PlayUrls
+
+
+async def start_stream(call: Call[StreamBody, NoQuery]) -> Reply:
+    body = call.body
+    values = {"url": body.url, "title": body.title, "quality": body.quality, "meta": body.metadata}
+    stream, is_new = await call.services.streams.start(call.caller, body.device_id, values)
+    headers = {"Location": f"/api/v1/streams/{stream.id}"}
+    return Reply(answer_of(call.services.urls, stream), status=201 if is_new else 200, headers=headers)
+
+
+async def list_all_streams(call: Call[None, AllStreamsQuery]) -> Reply:
+    return _answer_of_page(call.services.urls, await _page(call, call.query.status))
+
+
+async def list_streams(call: Call[None, StreamsQuery]) -> Reply:
+    return _answer_of_page(call.services.urls, await _page(call, StreamStatus.ACTIVE))
+
+
+async def get_stream(call: Call[None, NoQuery]) -> Reply:
+    stream = await call.services.streams.find(call.caller, call.path["reference"], address=call.address)
+    return Reply(answer_of(call.services.urls, stream))
+
+
+async def get_live_stream(call: Call[None, NoQuery]) -> Reply:
+    return await get_stream(call)
+
+
+async def change_stream(call: Call[StreamPatch, NoQuery]) -> Reply:
+    stream = await call.services.streams.change(call.caller, call.path["id"], call.body.given())
+    return Reply(answer_of(call.services.urls, stream))
+
+
+async def stop_stream(call: Call[None, NoQuery]) -> Reply:
+    return Reply(answer_of(call.services.urls, await call.services.streams.stop(call.caller, call.path["id"])))
+
+
+def answer_of(urls: PlayUrls, stream: Stream) -> models.Stream:
+    """A stream as callers see it; its addresses are there while it is on."""
+    plain = {name: getattr(stream, name) for name in models.Stream.model_fields if name not in ("urls", "metadata")}
+    on_air = stream.path is not None and stream.status == StreamStatus.ACTIVE
+    found = urls.of(stream.path) if on_air and stream.path else {}
+    return models.Stream(**plain, urls=models.Urls(**found) if found else None, metadata=stream.meta)
+
+
+async def _page(
+    call: Call[None, AllStreamsQuery] | Call[None, StreamsQuery], status: StreamStatus | None
+) -> Page[Stream]:
+    query = call.query
+    return await call.services.streams.page(
+        call.caller,
+        status=status,
+        source=query.source,
+        device_id=query.device_id,
+        cursor=query.cursor,
+        limit=query.limit,
+    )
+
+
+def _answer_of_page(urls: PlayUrls, page: Page[Stream]) -> Reply:
+    items = [answer_of(urls, stream) for stream in page.items]
+    return Reply(models.Streams(items=items, next_cursor=page.next_cursor))

@@ -1,0 +1,157 @@
+"""The command line: `cast-central run`, `key add|list|revoke`, `enrol`, `openapi`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+from central import log
+from central.api.openapi import as_text
+from central.api.routes import OPERATIONS
+from central.config import LogSettings, load_settings
+from central.daemon import run
+from central.db.engine import Database
+from central.db.migrate import migrate
+from central.errors import CentralError, ConfigError
+from central.services.access import Access
+
+T = TypeVar("T")
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h: systemd and people can tell a wrong configuration from a crash."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the `cast-central` command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ConfigError as error:
+        print(f"cast-central: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except CentralError as error:
+        print(f"cast-central: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config)
+    log.configure(settings.log)
+    asyncio.run(run(settings))
+    return 0
+
+
+def _key_add(options: argparse.Namespace) -> int:
+    key = _with_access(options, lambda access: access.add_key(options.name))
+    print(key)
+    print(f"This key of {options.name!r} opens everything, and is shown this once.", file=sys.stderr)
+    return 0
+
+
+def _key_list(options: argparse.Namespace) -> int:
+    for key in _with_access(options, lambda access: access.keys()):
+        state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "active"
+        print(f"{key.name}\t{state}\tmade {key.created_at:%Y-%m-%d}")
+    return 0
+
+
+def _key_revoke(options: argparse.Namespace) -> int:
+    if _with_access(options, lambda access: access.revoke_key(options.name)):
+        print(f"The key {options.name!r} opens nothing any more.")
+        return 0
+    print(f"There is no active key {options.name!r}; `cast-central key list` shows them.", file=sys.stderr)
+    return 1
+
+
+def _enrol(options: argparse.Namespace) -> int:
+    valid_for = timedelta(hours=options.hours)
+    token = _with_access(options, lambda access: access.add_enrolment(uses=options.uses, valid_for=valid_for))
+    print(token)
+    boxes = "one box" if options.uses == 1 else f"{options.uses} boxes"
+    print(f"This token is for {boxes}, and for {options.hours:g} h. It is shown this once.", file=sys.stderr)
+    return 0
+
+
+def _openapi(_options: argparse.Namespace) -> int:
+    print(as_text(OPERATIONS), end="")
+    return 0
+
+
+def _with_access(options: argparse.Namespace, do: Callable[[Access], Awaitable[T]]) -> T:
+    """On the database itself: it works whether or not the service runs."""
+    settings = load_settings(options.config)
+    log.configure(LogSettings(level="error"))
+
+    async def done() -> T:
+        database = Database(settings.database_url())
+        try:
+            await migrate(database)
+            return await do(Access(database))
+        finally:
+            await database.close()
+
+    return asyncio.run(done())
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= 200 or not text.isprintable():
+        raise argparse.ArgumentTypeError("a name is 1 to 200 printable characters")
+    return text
+
+
+def _uses(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError("a whole number from 1 to 10000")
+    return int(text)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours <= 24 * 365:
+        raise argparse.ArgumentTypeError("a number of hours, more than 0 and at most 8760")
+    return hours
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    config_help = "configuration in TOML; without one the defaults hold"
+    common.add_argument("--config", type=Path, metavar="FILE", help=config_help)
+    parser = argparse.ArgumentParser(
+        prog="cast-central", description="What boxes report to, and what publishers are checked against."
+    )
+    parser.add_argument("--version", action="version", version=f"cast-central {version('cast-agent')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(
+        among: argparse._SubParsersAction[argparse.ArgumentParser],
+        name: str,
+        do: Callable[[argparse.Namespace], int],
+        text: str,
+    ) -> argparse.ArgumentParser:
+        made = among.add_parser(name, help=text, parents=[common])
+        made.set_defaults(command=do)
+        return made
+
+    command(commands, "run", _run, "serve until it is told to stop (Ctrl-C, SIGTERM)")
+    keys = commands.add_parser("key", help="admin keys").add_subparsers(required=True, metavar="COMMAND")
+    command(keys, "add", _key_add, "make one and print it").add_argument("name", type=_name, metavar="NAME")
+    command(keys, "list", _key_list, "names and states")
+    command(keys, "revoke", _key_revoke, "it opens nothing any more").add_argument("name", type=_name, metavar="NAME")
+    enrol = command(commands, "enrol", _enrol, "make a token with which boxes register, and print it")
+    enrol.add_argument("--uses", type=_uses, default=1, metavar="N", help="for how many boxes (1)")
+    enrol.add_argument("--hours", type=_hours, default=24.0, metavar="H", help="for how long (24)")
+    command(commands, "openapi", _openapi, "print the OpenAPI document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The database: connections, units of work, and what it means when it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import event, text
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from central.db.tables import Base
+from central.errors import DatabaseUnavailableError
+
+log = structlog.stdlib.get_logger(__name__)
+
+CONNECT_TIMEOUT_S: Final = 5.0
+"""A server that is there answers in milliseconds, also from afar."""
+
+STATEMENT_TIMEOUT_S: Final = 10.0
+"""Every statement of ours reads or writes a page at most: one that takes longer waits for something that is wrong."""
+
+BUSY_TIMEOUT_S: Final = 5.0
+"""How long SQLite waits for another process that writes, such as `cast-central key add`."""
+
+_ALREADY = "Try again in some seconds; it is looked for by itself."
+
+
+class Database:
+    """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
+
+    def __init__(self, url: str, *, pool: int = 5) -> None:
+        """Connects to nothing yet. `pool` bounds the connections."""
+        self.url: URL = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+        else:
+            # A ping costs one round trip, and spares each caller after a restart of the server an error.
+            options |= {"pool_pre_ping": True, "connect_args": _postgres_arguments()}
+        self.engine = create_async_engine(self.url, **options)
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = self._reading
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine.sync_engine)
+            # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
+            immediate = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+            self._writing = async_sessionmaker(immediate, expire_on_commit=False)
+        # SQLite has one writer at a time: those of this process stand in line here instead of polling there.
+        self._turn: contextlib.AbstractAsyncContextManager[Any] = (
+            asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
+        )
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A unit of work that changes nothing."""
+        with _telling_that_it_is_gone():
+            async with self._reading() as session:
+                yield session
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A unit of work that is all there when this ends, or not at all. An IntegrityError comes through."""
+        with _telling_that_it_is_gone():
+            async with self._turn, self._writing.begin() as session:
+                yield session
+
+    async def check(self) -> None:
+        """Raises DatabaseUnavailableError when the database does not answer."""
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
+    """An INSERT that can say what happens ON CONFLICT, in the dialect of the session's database."""
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    return postgres_insert(table) if is_postgres else sqlite_insert(table)
+
+
+def make_directory(url: URL) -> None:
+    """The folder of an SQLite file, for its user alone. Raises OSError."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _telling_that_it_is_gone() -> Any:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError) as error:
+        log.warning("database_unavailable", error=type(error).__name__, message=str(getattr(error, "orig", error)))
+        raise DatabaseUnavailableError(f"The database does not answer. {_ALREADY}") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated and not _is_going_away(error):
+            raise
+        log.warning("database_unavailable", error=type(error.orig).__name__, message=str(error.orig))
+        raise DatabaseUnavailableError(f"The database went away. {_ALREADY}") from error
+
+
+def _is_going_away(error: DBAPIError) -> bool:
+    """PostgreSQL's classes 08 (connection), 40 (deadlock), 53 (resources), 57 (shutdown, timeout), and 25006 (read
+    only): the same may work later."""
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    return state[:2] in ("08", "40", "53", "57") or state == "25006"
+
+
+def _postgres_arguments() -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": STATEMENT_TIMEOUT_S,
+        "server_settings": {"application_name": "cast-central", "timezone": "UTC"},
+    }
+
+
+def _prepare_sqlite(engine: Any) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # Transactions are ours to begin (below): the driver's own way would begin them too late, and not immediately.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # FULL: what was answered with 2xx is there after a power cut too.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begins(connection: Any) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

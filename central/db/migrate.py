@@ -1,0 +1,103 @@
+"""Brings the tables up to date at start, one instance at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from central.db.engine import Database, make_directory
+from central.errors import ConfigError
+
+log = structlog.stdlib.get_logger(__name__)
+
+LOCK_TIMEOUT_S: Final = 60.0
+"""How long to wait for another instance that migrates."""
+
+_LOCK_NUMBER: Final = 0x63617374  # "cast": the key of the advisory lock
+_LOOK_AGAIN_S: Final = 0.05
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Upgrade to `revision`; safe for several instances at once. Raises DatabaseUnavailableError, or ConfigError when
+    the database was made by a newer version, or its folder cannot be used."""
+    try:
+        make_directory(database.url)
+        with _file_lock(database):
+            async with database.write() as session:
+                connection = await session.connection()
+                if not database.is_sqlite:
+                    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S:g}s'"))
+                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
+                await connection.run_sync(_to_revision, revision)
+    except OSError as error:
+        raise ConfigError(
+            f"The folder of the database {database.url.database} cannot be used ({error.strerror}). Let the user who "
+            "runs cast-central write to it, or set dir in the section [state] of the configuration to another one."
+        ) from error
+
+
+def configuration() -> Config:
+    """Alembic's, without a file of its own."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _to_revision(connection: Connection, revision: str) -> None:
+    config = configuration()
+    scripts = ScriptDirectory.from_config(config)
+    now = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if now is not None and now not in known:
+        raise ConfigError(
+            "The database was made by a newer version of cast-central than this one. Install that version again, or "
+            "name another database in the section [database] of the configuration."
+        )
+    target = scripts.get_current_head() if revision == "head" else revision
+    if now == target:
+        return
+    config.attributes["connection"] = connection
+    if target in known and (now is None or _is_older(scripts, now, target)):
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+    log.info("database_migrated", before=now, after=target)
+
+
+def _is_older(scripts: ScriptDirectory, one: str, other: str | None) -> bool:
+    return other is not None and one in {script.revision for script in scripts.iterate_revisions(other, "base")}
+
+
+@contextlib.contextmanager
+def _file_lock(database: Database) -> Iterator[None]:
+    """For SQLite: a file beside the database, so that also its first making is one instance's alone."""
+    if not database.is_sqlite:
+        yield
+        return
+    descriptor = os.open(f"{database.url.database}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)  # before anything is served: nobody waits for this loop
+        yield
+    finally:
+        os.close(descriptor)

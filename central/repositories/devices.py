@@ -1,0 +1,122 @@
+"""SQL for boxes and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.db.engine import insert_into
+from central.db.tables import Device, DeviceBoot, DeviceState, Stream
+from central.types import StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """A box, the latest that it said, and its stream that is on."""
+
+    device: Device
+    state: DeviceState | None
+    stream_id: str | None
+    stream_code: str | None
+
+
+async def records(
+    session: AsyncSession,
+    *,
+    ids: Collection[str] | None = None,
+    online_at: datetime | None = None,
+    online: bool = True,
+    after: str | None = None,
+    limit: int,
+) -> Sequence[DeviceRecord]:
+    """Boxes that are not revoked, the newest first. With `online_at` those that are (or are not) online then."""
+    query = (
+        select(Device, DeviceState, Stream.id, Stream.code)
+        .outerjoin(DeviceState, DeviceState.device_id == Device.id)
+        .outerjoin(Stream, and_(Stream.device_id == Device.id, Stream.status == StreamStatus.ACTIVE))
+        .where(Device.revoked_at.is_(None))
+        .order_by(Device.id.desc())
+        .limit(limit)
+    )
+    if ids is not None:
+        query = query.where(Device.id.in_(ids))
+    if online_at is not None:
+        is_online = Device.online_until > online_at
+        query = query.where(is_online if online else or_(~is_online, Device.online_until.is_(None)))
+    if after is not None:
+        query = query.where(Device.id < after)
+    return [DeviceRecord(*row) for row in await session.execute(query)]
+
+
+async def change(session: AsyncSession, device_id: str, values: dict[str, Any]) -> bool:
+    """Whether there is such a box that is not revoked."""
+    statement = update(Device).where(Device.id == device_id, Device.revoked_at.is_(None)).values(values)
+    return (await session.execute(statement.returning(Device.id))).first() is not None
+
+
+async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> None:
+    """These boxes have been heard of."""
+    values = {"last_seen": now, "online_until": online_until}
+    await session.execute(update(Device).where(Device.id.in_(ids)).values(values))
+
+
+async def boot_number(session: AsyncSession, device_id: str, boot_id: str, *, now: datetime) -> int:
+    """The place of this run among the runs of the box; the greatest when it is heard of for the first time."""
+    known = select(DeviceBoot.number).where(DeviceBoot.device_id == device_id, DeviceBoot.boot_id == boot_id)
+    number = await session.scalar(known)
+    if number is None:
+        values = {"device_id": device_id, "boot_id": boot_id, "first_seen": now}
+        await session.execute(insert_into(session, DeviceBoot).values(values).on_conflict_do_nothing())
+        number = await session.scalar(known)
+    assert number is not None
+    return number
+
+
+async def put_state(
+    session: AsyncSession, device_id: str, *, boot: int, seq: int, state: dict[str, Any], now: datetime
+) -> bool:
+    """Keep the state unless a later one is kept already; whether it was kept."""
+    statement = insert_into(session, DeviceState).values(
+        device_id=device_id, boot_number=boot, seq=seq, state=state, received_at=now
+    )
+    given = statement.excluded
+    later = or_(
+        given.boot_number > DeviceState.boot_number,
+        and_(given.boot_number == DeviceState.boot_number, given.seq > DeviceState.seq),
+    )
+    kept = await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["device_id"],
+            set_={name: given[name] for name in ("boot_number", "seq", "state", "received_at")},
+            where=later,
+        ).returning(DeviceState.device_id)
+    )
+    return kept.first() is not None
+
+
+async def lost(session: AsyncSession, *, before: datetime) -> Sequence[str]:
+    """Boxes with a stream that is on, that were online for the last time before that moment."""
+    query = (
+        select(Device.id)
+        .join(Stream, and_(Stream.device_id == Device.id, Stream.status == StreamStatus.ACTIVE))
+        .where(or_(Device.online_until < before, and_(Device.online_until.is_(None), Device.created_at < before)))
+        .limit(1000)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def count_online(session: AsyncSession, *, now: datetime) -> int:
+    query = select(func.count()).select_from(Device).where(Device.revoked_at.is_(None), Device.online_until > now)
+    return await session.scalar(query) or 0
+
+
+async def forget_boots(session: AsyncSession, *, before: datetime) -> None:
+    """Runs that were first heard of before that moment, but for the current one of each box."""
+    current = select(DeviceState.boot_number)
+    old = delete(DeviceBoot).where(DeviceBoot.first_seen < before, DeviceBoot.number.not_in(current))
+    await session.execute(old.execution_options(synchronize_session=False))

@@ -1,0 +1,139 @@
+"""SQL for broadcasters, their stream keys, and which connection holds a key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, delete, null, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.db.engine import insert_into
+from central.db.tables import Broadcaster, Claim, Stream, StreamKey
+from central.types import StreamStatus
+
+
+async def broadcasters(session: AsyncSession, *, after: str | None, limit: int) -> Sequence[Broadcaster]:
+    """The newest first."""
+    query = select(Broadcaster).order_by(Broadcaster.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(Broadcaster.id < after)
+    return (await session.scalars(query)).all()
+
+
+async def change_broadcaster(session: AsyncSession, broadcaster_id: str, values: dict[str, Any]) -> Broadcaster | None:
+    """Raises IntegrityError when another has the name."""
+    statement = update(Broadcaster).where(Broadcaster.id == broadcaster_id).values(values)
+    return (await session.scalars(statement.returning(Broadcaster))).one_or_none()
+
+
+async def delete_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool:
+    """With its stream keys and what holds them; whether there was one."""
+    statement = delete(Broadcaster).where(Broadcaster.id == broadcaster_id).returning(Broadcaster.id)
+    return (await session.execute(statement)).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A stream key, its broadcaster, who holds it, and its stream that is on."""
+
+    key: StreamKey
+    broadcaster_name: str
+    claim: Claim | None
+    stream_id: str | None
+
+
+async def key_records(
+    session: AsyncSession,
+    *,
+    ids: Collection[str] | None = None,
+    hashes: Collection[str] | None = None,
+    broadcaster_id: str | None = None,
+    after: str | None = None,
+    limit: int,
+    lock: bool = False,
+) -> Sequence[KeyRecord]:
+    """The newest first. With `lock` nobody else can revoke them until the end of the unit of work."""
+    query = (
+        select(StreamKey, Broadcaster.name, Claim, Stream.id)
+        .join(Broadcaster, Broadcaster.id == StreamKey.broadcaster_id)
+        .outerjoin(Claim, Claim.stream_key_id == StreamKey.id)
+        .outerjoin(Stream, and_(Stream.stream_key_id == StreamKey.id, Stream.status == StreamStatus.ACTIVE))
+        .order_by(StreamKey.id.desc())
+        .limit(limit)
+    )
+    if ids is not None:
+        query = query.where(StreamKey.id.in_(ids))
+    if hashes is not None:
+        query = query.where(StreamKey.key_hash.in_(hashes))
+    if broadcaster_id is not None:
+        query = query.where(StreamKey.broadcaster_id == broadcaster_id)
+    if after is not None:
+        query = query.where(StreamKey.id < after)
+    if lock:
+        query = query.with_for_update(of=StreamKey)
+    return [KeyRecord(*row) for row in await session.execute(query)]
+
+
+async def revoke_keys(session: AsyncSession, *, now: datetime, **which: str) -> Sequence[str]:
+    """Revoke the keys of which the column of the given name has that value; the ids of those that were not yet."""
+    statement = update(StreamKey).where(StreamKey.revoked_at.is_(None)).values(revoked_at=now)
+    for name, wanted in which.items():
+        statement = statement.where(getattr(StreamKey, name) == wanted)
+    return (await session.scalars(statement.returning(StreamKey.id))).all()
+
+
+async def used(session: AsyncSession, key_ids: Collection[str], *, now: datetime) -> None:
+    """These keys have let somebody in."""
+    statement = update(StreamKey).where(StreamKey.id.in_(key_ids)).values(last_used=now)
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
+async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: datetime) -> set[str]:
+    """Give each key to its connection, unless another holds it; the ids of the keys that were given.
+
+    No two rows may be of one key. Raises IntegrityError when a path is another key's.
+    """
+    statement = insert_into(session, Claim).values(rows)
+    given = statement.excluded
+    same = and_(Claim.connection_id == given.connection_id, Claim.path == given.path)
+    values: dict[str, Any] = {name: given[name] for name in ("connection_id", "path", "protocol", "claimed_at")}
+    # Whose stream is on, and asks again, goes on holding the key without a lease.
+    values["leased_until"] = case((and_(same, Claim.leased_until.is_(None)), null()), else_=given.leased_until)
+    upsert = statement.on_conflict_do_update(
+        index_elements=["stream_key_id"], set_=values, where=or_(Claim.leased_until < now, same)
+    )
+    mine = await session.execute(upsert.returning(Claim.stream_key_id))
+    return {row.stream_key_id for row in mine}
+
+
+async def claims_of_paths(session: AsyncSession, paths: Collection[str]) -> Sequence[Claim]:
+    return (await session.scalars(select(Claim).where(Claim.path.in_(paths)))).all()
+
+
+async def claims(session: AsyncSession) -> Sequence[Claim]:
+    return (await session.scalars(select(Claim))).all()
+
+
+async def drop_lapsed(session: AsyncSession, paths: Collection[str], *, now: datetime) -> None:
+    """Claims of these paths whose lease is over: others may have the path."""
+    await session.execute(delete(Claim).where(Claim.path.in_(paths), Claim.leased_until < now))
+
+
+async def hold(session: AsyncSession, path: str, *, connection_id: str | None) -> Claim | None:
+    """The claim of that path (and connection, when it is known), from now on without a lease; None without one."""
+    statement = update(Claim).where(Claim.path == path).values(leased_until=None)
+    if connection_id is not None:
+        statement = statement.where(Claim.connection_id == connection_id)
+    return (await session.scalars(statement.returning(Claim))).one_or_none()
+
+
+async def drop_claims(session: AsyncSession, **which: str | Collection[str]) -> Sequence[Claim]:
+    """Delete the claims of which the column of each given name has that value (or one of them)."""
+    statement = delete(Claim)
+    for name, wanted in which.items():
+        column = getattr(Claim, name)
+        statement = statement.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
+    return (await session.scalars(statement.returning(Claim))).all()

@@ -1,0 +1,106 @@
+"""SQL for streams. That there is one active one at most for a code, a box, a stream key and a path is the database's
+to guarantee, with partial unique indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.db.engine import insert_into
+from central.db.tables import Stream
+from central.types import StreamEnd, StreamSource, StreamStatus
+
+
+async def add(session: AsyncSession, values: dict[str, Any]) -> Stream | None:
+    """Insert an active stream; None when an active one has its code, box, key or path."""
+    statement = insert_into(session, Stream).values(status=StreamStatus.ACTIVE, **values).on_conflict_do_nothing()
+    return (await session.scalars(statement.returning(Stream))).one_or_none()
+
+
+async def active_of_device(session: AsyncSession, device_id: str) -> Stream | None:
+    query = select(Stream).where(Stream.device_id == device_id, Stream.status == StreamStatus.ACTIVE)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def active_of_path(session: AsyncSession, path: str) -> Stream | None:
+    query = select(Stream).where(Stream.path == path, Stream.status == StreamStatus.ACTIVE)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def active_of_code(session: AsyncSession, code: str) -> Stream | None:
+    query = select(Stream).where(Stream.code == code, Stream.status == StreamStatus.ACTIVE)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def by_id(session: AsyncSession, stream_id: str) -> Stream | None:
+    return await session.get(Stream, stream_id)
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    status: StreamStatus | None,
+    source: StreamSource | None,
+    device_id: str | None,
+    after: str | None,
+    limit: int,
+) -> Sequence[Stream]:
+    """The newest first."""
+    query = select(Stream).order_by(Stream.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(Stream.status == status)
+    if source is not None:
+        query = query.where(Stream.source == source)
+    if device_id is not None:
+        query = query.where(Stream.device_id == device_id)
+    if after is not None:
+        query = query.where(Stream.id < after)
+    return (await session.scalars(query)).all()
+
+
+async def change(session: AsyncSession, stream_id: str, values: dict[str, Any]) -> Stream | None:
+    """Change an active stream; None when there is none of that id."""
+    statement = update(Stream).where(Stream.id == stream_id, Stream.status == StreamStatus.ACTIVE).values(values)
+    return (await session.scalars(statement.returning(Stream))).one_or_none()
+
+
+async def end(
+    session: AsyncSession, *, reason: StreamEnd, now: datetime, **which: str | Collection[str]
+) -> Sequence[Stream]:
+    """End the active streams of which the column of each given name has that value (or one of them)."""
+    statement = (
+        update(Stream)
+        .where(Stream.status == StreamStatus.ACTIVE)
+        .values(status=StreamStatus.ENDED, ended_at=now, end_reason=reason)
+    )
+    for name, wanted in which.items():
+        column = getattr(Stream, name)
+        statement = statement.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
+    return (await session.scalars(statement.returning(Stream))).all()
+
+
+async def published(session: AsyncSession) -> Sequence[Stream]:
+    """The active ones that publishers made."""
+    query = select(Stream).where(Stream.status == StreamStatus.ACTIVE, Stream.source == StreamSource.PUBLISHER)
+    return (await session.scalars(query)).all()
+
+
+async def count_active(session: AsyncSession) -> dict[str, int]:
+    """By source."""
+    query = (
+        select(Stream.source, func.count().label("number"))
+        .where(Stream.status == StreamStatus.ACTIVE)
+        .group_by(Stream.source)
+    )
+    return {row.source: row.number for row in await session.execute(query)}
+
+
+async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Delete what ended before that moment, at most `limit`; how many there were."""
+    old = select(Stream.id).where(Stream.ended_at < before).limit(limit)
+    statement = delete(Stream).where(Stream.id.in_(old)).returning(Stream.id)
+    return len((await session.execute(statement.execution_options(synchronize_session=False))).all())

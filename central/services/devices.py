@@ -1,0 +1,261 @@
+"""The boxes: how they come in, what they say, and whether they are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from agent.reporting import wire
+from central.batch import Batcher
+from central.config import DeviceSettings
+from central.db.engine import Database
+from central.db.tables import Device, Event
+from central.errors import DeviceNotFoundError, ForbiddenError, InvalidRequestError, UnauthorizedError
+from central.ids import bad_cursor, from_cursor, new_id
+from central.repositories import access, devices, events, streams
+from central.repositories.devices import DeviceRecord
+from central.secrets import TokenKind, digest, new_token
+from central.services.pages import Clock, Page, id_behind, page_of, utc_now
+from central.types import Caller, Role, StreamEnd
+
+MISSED_HEARTBEATS: Final = 3
+JITTER: Final = 1.1
+"""A box spreads its heartbeats by 10 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A box, and the events of one of its batches."""
+
+    device_id: str
+    events: tuple[wire.Event, ...]
+
+
+class Devices:
+    """The boxes. Methods with a `caller` raise ForbiddenError when it may not do that."""
+
+    def __init__(self, database: Database, settings: DeviceSettings, *, now: Clock = utc_now) -> None:
+        self._database = database
+        self._settings = settings
+        self._now = now
+        self._heard: Batcher[Heard, list[wire.EventResult]] = Batcher("events", self._keep)
+
+    @property
+    def heartbeat_s(self) -> float:
+        return self._settings.heartbeat
+
+    async def enrol(self, caller: Caller, enrolment: wire.Enrolment) -> tuple[Device, str]:
+        """A new box and its token. Raises UnauthorizedError when the enrolment token was used up just now."""
+        token, now = new_token(TokenKind.DEVICE), self._now()
+        device = Device(
+            id=new_id(),
+            name=enrolment.name,
+            token_hash=digest(token),
+            created_at=now,
+            revoked_at=None,
+            last_seen=None,
+            online_until=None,
+            agent_version=enrolment.agent_version,
+            meta=dict(enrolment.metadata),
+        )
+        async with self._database.write() as session:
+            if caller.role is Role.ENROLMENT and not await access.use_enrolment(session, caller.id, now=now):
+                raise UnauthorizedError("This enrolment token has been used up. Make another: cast-central enrol.")
+            session.add(device)
+        return device, token
+
+    async def page(self, *, online: bool | None, cursor: str | None, limit: int) -> Page[DeviceRecord]:
+        """The newest first; with `online` only those that are (or are not)."""
+        async with self._database.read() as session:
+            found = await devices.records(
+                session,
+                online_at=None if online is None else self._now(),
+                online=bool(online),
+                after=id_behind(cursor),
+                limit=limit + 1,
+            )
+        return page_of(found, limit, lambda record: record.device.id)
+
+    async def get(self, caller: Caller, device_id: str) -> DeviceRecord:
+        """Raises DeviceNotFoundError."""
+        reach(caller, device_id)
+        async with self._database.read() as session:
+            found = await devices.records(session, ids=[device_id], limit=1)
+        if not found:
+            raise _missing(device_id)
+        return found[0]
+
+    async def change(self, caller: Caller, device_id: str, values: dict[str, Any]) -> DeviceRecord:
+        """Raises DeviceNotFoundError."""
+        reach(caller, device_id)
+        if values:
+            async with self._database.write() as session:
+                if not await devices.change(session, device_id, values):
+                    raise _missing(device_id)
+        return await self.get(caller, device_id)
+
+    async def revoke(self, device_id: str) -> None:
+        """Its token opens nothing any more, and its stream ends. Raises DeviceNotFoundError."""
+        now = self._now()
+        async with self._database.write() as session:
+            if not await devices.change(session, device_id, {"revoked_at": now, "online_until": now}):
+                raise _missing(device_id)
+            await streams.end(session, reason=StreamEnd.DEVICE_REVOKED, now=now, device_id=device_id)
+
+    async def put_state(self, caller: Caller, device_id: str, state: wire.State) -> wire.StateAnswer:
+        """Keep what the box says about itself, unless a later state has come before."""
+        reach(caller, device_id)
+        _is_its_own(device_id, state)
+        now = self._now()
+        plain = state.model_dump(mode="json")
+        if _size(plain) > wire.STATE_LIMIT:
+            raise InvalidRequestError(f"The state is too large: at most {wire.STATE_LIMIT // 1024} KiB are kept.")
+        async with self._database.write() as session:
+            seen: dict[str, Any] = {"last_seen": now, "online_until": self._online_until(now)}
+            if not await devices.change(session, device_id, seen):
+                raise _missing(device_id)
+            boot = await devices.boot_number(session, device_id, state.boot_id, now=now)
+            kept = await devices.put_state(session, device_id, boot=boot, seq=state.seq, state=plain, now=now)
+            if kept:
+                said: dict[str, Any] = {"agent_version": state.agent_version}
+                if state.stopping:
+                    said["online_until"] = now
+                await devices.change(session, device_id, said)
+        return wire.StateAnswer(accepted=kept, next_interval_s=self.heartbeat_s, server_time=now)
+
+    async def add_events(self, caller: Caller, device_id: str, items: Sequence[Any]) -> wire.EventsAnswer:
+        """Keep the events, each once, whatever they look like: there is an answer for each item."""
+        reach(caller, device_id)
+        read = [_read(item, device_id) for item in items]
+        good = tuple(event for event in read if isinstance(event, wire.Event))
+        kept = iter(await self._heard.submit(Heard(device_id, good)))
+        results = tuple(next(kept) if isinstance(event, wire.Event) else event for event in read)
+        return wire.EventsAnswer(results=results, next_interval_s=self.heartbeat_s)
+
+    async def events(
+        self,
+        caller: Caller,
+        device_id: str,
+        *,
+        kind: str | None,
+        session_id: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page[Event]:
+        """In the order in which they came. Raises DeviceNotFoundError."""
+        reach(caller, device_id)
+        position = from_cursor(cursor) or "0"
+        if not (position.isdecimal() and len(position) < 19):
+            raise bad_cursor()
+        async with self._database.read() as session:
+            if not await devices.records(session, ids=[device_id], limit=1):
+                raise _missing(device_id)
+            found = await events.page(
+                session, device_id, kind=kind, session_id=session_id, after=int(position), limit=limit + 1
+            )
+        return page_of(found, limit, lambda event: str(event.number))
+
+    async def count_online(self) -> int:
+        async with self._database.read() as session:
+            return await devices.count_online(session, now=self._now())
+
+    def is_online(self, device: Device) -> bool:
+        return device.online_until is not None and device.online_until > self._now()
+
+    def _online_until(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=MISSED_HEARTBEATS * JITTER * self.heartbeat_s)
+
+    async def _keep(self, heard: Sequence[Heard]) -> Sequence[list[wire.EventResult] | BaseException]:
+        now = self._now()
+        rows = [_row(item.device_id, event, now) for item in heard for event in item.events]
+        async with self._database.write() as session:
+            new = await events.add(session, rows)
+            boxes = sorted({item.device_id for item in heard})
+            await devices.touch(session, boxes, now=now, online_until=self._online_until(now))
+        results: list[list[wire.EventResult] | BaseException] = []
+        for item in heard:
+            answers = []
+            for event in item.events:
+                key = (item.device_id, event.event_id)
+                status = wire.EventStatus.ACCEPTED if key in new else wire.EventStatus.DUPLICATE
+                new.discard(key)  # the same once more in this round is a duplicate
+                answers.append(wire.EventResult(event_id=event.event_id, status=status))
+            results.append(answers)
+        return results
+
+
+def reach(caller: Caller, device_id: str | None) -> None:
+    """Raises ForbiddenError unless the caller may reach this box: an admin any, a box itself."""
+    if not caller.is_admin and (caller.role is not Role.DEVICE or caller.id != device_id):
+        raise ForbiddenError("A device token reaches its own device only. This needs an admin key.")
+
+
+def _missing(device_id: str) -> DeviceNotFoundError:
+    return DeviceNotFoundError(f"There is no device {device_id}, or it has been revoked.")
+
+
+def _is_its_own(device_id: str, envelope: wire.Envelope) -> None:
+    if envelope.device_id != device_id:
+        raise InvalidRequestError.of("device_id", "must be the id of the device that the address names")
+
+
+def _size(plain: object) -> int:
+    return len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _read(item: Any, device_id: str) -> wire.Event | wire.EventResult:
+    """The event, or the answer that says what is wrong with it."""
+    event_id = item.get("event_id") if isinstance(item, dict) else None
+    try:
+        event = wire.Event.model_validate(item)
+        _is_its_own(device_id, event)
+        if (model := wire.EVENT_DATA.get(event.kind)) is not None:
+            _check(model, event.data)
+        if event.kind in wire.SESSION_KINDS and event.session_id is None:
+            raise InvalidRequestError.of("session_id", f"is required for {event.kind}")
+        if _size(event.data) > wire.EVENT_DATA_LIMIT:
+            raise InvalidRequestError.of("data", f"must be at most {wire.EVENT_DATA_LIMIT} bytes of JSON")
+    except ValidationError as error:
+        message = _first_of(error)
+    except InvalidRequestError as error:
+        message = str(error)
+    else:
+        return event
+    known = event_id if isinstance(event_id, str) and len(event_id) <= 64 else None
+    error_info = wire.ErrorInfo(code="invalid_event", message=message[:500])
+    return wire.EventResult(event_id=known, status=wire.EventStatus.REJECTED, error=error_info)
+
+
+def _check(model: type[BaseModel], data: dict[str, Any]) -> None:
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidRequestError(f"data.{_first_of(error)}") from error
+
+
+def _first_of(error: ValidationError) -> str:
+    detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
+
+
+def _row(device_id: str, event: wire.Event, now: datetime) -> dict[str, Any]:
+    return {
+        "device_id": device_id,
+        "event_id": event.event_id,
+        "kind": event.kind,
+        "session_id": event.session_id,
+        "boot_id": event.boot_id,
+        "seq": event.seq,
+        "occurred_at": event.occurred_at.astimezone(UTC),
+        "received_at": now,
+        "uptime": event.uptime,
+        "clock_synced": event.clock_synced,
+        "agent_version": event.agent_version,
+        "data": event.data,
+    }

@@ -1,0 +1,232 @@
+"""Who may publish, and what is published: the answers to MediaMTX."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.batch import Batcher
+from central.config import MediaMtxSettings
+from central.db.engine import Database
+from central.db.tables import Stream
+from central.errors import DatabaseUnavailableError, NotClaimedError, PublishRefusedError
+from central.repositories import publishers, streams
+from central.repositories.publishers import KeyRecord
+from central.secrets import digest
+from central.services.media import MediaServer, Publisher, kick_all
+from central.services.pages import Clock, utc_now
+from central.services.streams import new_stream
+from central.types import ErrorCode, StreamEnd, StreamSource, StreamStatus
+
+log = structlog.stdlib.get_logger(__name__)
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """Somebody wants to publish to a path, and shows a key."""
+
+    key: str
+    path: str
+    connection_id: str | None
+    """None: it is only asked whether the key is good, as WebRTC does before there is a session."""
+    protocol: str
+
+
+class Publishing:
+    """Lets publishers in, one for each key and for each path, and opens and ends their streams."""
+
+    def __init__(
+        self, database: Database, settings: MediaMtxSettings, server: MediaServer, *, now: Clock = utc_now
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._server = server
+        self._now = now
+        self._asked: Batcher[PublishRequest, None] = Batcher("claims", self._admit)
+        self.doubtful = asyncio.Event()
+        """Set when somebody was refused because of another who may be gone: a look at the media server tells."""
+
+    @property
+    def key_in_path(self) -> bool:
+        """Whether the last part of a path may be the key."""
+        return self._settings.key_in_path
+
+    async def admit(self, request: PublishRequest) -> None:
+        """Let the publisher in: the key and the path are its connection's, for the time of the lease until its stream
+        is ready. Raises PublishRefusedError."""
+        try:
+            await self._asked.submit(request)
+        except PublishRefusedError as error:
+            if error.reason in (ErrorCode.KEY_IN_USE, ErrorCode.PATH_IN_USE):
+                self.doubtful.set()
+            raise
+
+    async def ready(self, path: str, *, connection_type: str, connection_id: str | None) -> Stream:
+        """The path can be viewed: its stream is on from now. The same once more changes nothing.
+
+        Raises NotClaimedError when it is somebody's who was not let in.
+        """
+        publisher = Publisher(path, connection_id or "", connection_type)
+        async with self._database.write() as session:
+            stream = await self.open(session, publisher)
+        if stream is None:
+            if self._settings.unclaimed == "kick" and publisher.connection_id:
+                await kick_all(self._server, [publisher])
+            raise NotClaimedError("Whoever publishes to this path was not let in here, or took longer than the lease.")
+        return stream
+
+    async def not_ready(self, path: str, *, connection_id: str | None) -> bool:
+        """The path cannot be viewed any more: its stream ends, and its key is free. False when it was so already, or
+        when it is another's by now, which a late call must not end."""
+        mine = {"path": path} | ({"connection_id": connection_id} if connection_id else {})
+        async with self._database.write() as session:
+            ended = await streams.end(session, reason=StreamEnd.UNPUBLISHED, now=self._now(), **mine)
+            await publishers.drop_claims(session, **mine)
+        for stream in ended:
+            log.info("stream_ended", stream_id=stream.id, path=stream.path, reason=StreamEnd.UNPUBLISHED)
+        return bool(ended)
+
+    async def open(self, session: AsyncSession, publisher: Publisher) -> Stream | None:
+        """The stream of the publisher, opened if need be; None when it was not let in."""
+        now, path = self._now(), publisher.path
+        key: KeyRecord | None = None
+        if publisher.connection_id or not is_pulled(publisher.connection_type):
+            claim = await publishers.hold(session, path, connection_id=publisher.connection_id or None)
+            if claim is None:
+                return None
+            key = (await publishers.key_records(session, ids=[claim.stream_key_id], limit=1))[0]
+            publisher = Publisher(path, claim.connection_id, publisher.connection_type)
+        if (there := await streams.active_of_path(session, path)) is not None:
+            if there.connection_id == (publisher.connection_id or None):
+                return there
+            # Its end was lost: the media server has one publisher for a path, and that is another one now.
+            await streams.end(session, reason=StreamEnd.LOST, now=now, id=there.id)
+        values: dict[str, Any] = {
+            "path": path,
+            "connection_id": publisher.connection_id or None,
+            "connection_type": publisher.connection_type,
+            "stream_key_id": key.key.id if key else None,
+            "title": key.broadcaster_name if key else path[:200],
+        }
+        for _ in range(_TRIES):
+            made = await streams.add(session, new_stream(StreamSource.PUBLISHER, now, **values))
+            if made is not None:
+                log.info("stream_started", stream_id=made.id, path=path, key_id=made.stream_key_id)
+                return made
+            if key is not None:  # of this key a stream on another path, whose end was lost
+                await streams.end(session, reason=StreamEnd.LOST, now=now, stream_key_id=key.key.id)
+        raise DatabaseUnavailableError("No free join code was found. Try again.")
+
+    async def may_read(self, path: str, code: str) -> bool:
+        """Whether this is the join code of what is on at the path."""
+        async with self._database.read() as session:
+            stream = await streams.active_of_code(session, code)
+        return stream is not None and stream.path == path and stream.status == StreamStatus.ACTIVE
+
+    async def _admit(self, requests: Sequence[PublishRequest]) -> Sequence[BaseException | None]:
+        try:
+            return await self._admit_all(requests)
+        except IntegrityError:
+            # Another instance took one of the paths between our look and our claim. One by one only that one fails.
+            return [await self._admit_one(request) for request in requests]
+
+    async def _admit_one(self, request: PublishRequest) -> BaseException | None:
+        try:
+            return (await self._admit_all([request]))[0]
+        except IntegrityError:
+            return _path_in_use()
+        except DatabaseUnavailableError as error:
+            return error
+
+    async def _admit_all(self, requests: Sequence[PublishRequest]) -> list[BaseException | None]:
+        """One unit of work for all: what stands against each is looked up, and what nothing stands against is claimed
+        by a conditional upsert, so that between the look and the claim nothing can come."""
+        now = self._now()
+        wanted = [digest(request.key) for request in requests]
+        async with self._database.write() as session:
+            found = await publishers.key_records(session, hashes=set(wanted), limit=len(requests), lock=True)
+            keys = {record.key.key_hash: record for record in found}
+            paths = {request.path for request in requests}
+            holders = {claim.path: claim for claim in await publishers.claims_of_paths(session, paths)}
+            answers: list[BaseException | None] = []
+            claims: dict[str, tuple[int, dict[str, Any]]] = {}
+            taken: set[str] = set()
+            for number, (request, key_hash) in enumerate(zip(requests, wanted, strict=True)):
+                record = keys.get(key_hash)
+                against = _against(record, request, now)
+                if against is None and record is not None and request.connection_id is not None:
+                    holder = holders.get(request.path)
+                    if holder is not None and holder.stream_key_id != record.key.id and not _is_over(holder, now):
+                        against = _path_in_use()
+                    elif record.key.id in claims:
+                        against = None if _same(claims[record.key.id][1], request) else _key_in_use()
+                    elif request.path in taken:
+                        against = _path_in_use()
+                    else:
+                        claims[record.key.id] = (number, self._claim(record, request, now))
+                        taken.add(request.path)
+                answers.append(against)
+            if claims:
+                await publishers.drop_lapsed(session, taken, now=now)
+                got = await publishers.claim(session, [row for _, row in claims.values()], now=now)
+                await publishers.used(session, got, now=now)
+                for key_id in claims.keys() - got:
+                    answers[claims[key_id][0]] = _key_in_use()
+        return answers
+
+    def _claim(self, record: KeyRecord, request: PublishRequest, now: datetime) -> dict[str, Any]:
+        return {
+            "stream_key_id": record.key.id,
+            "connection_id": request.connection_id,
+            "path": request.path,
+            "protocol": request.protocol,
+            "claimed_at": now,
+            "leased_until": now + timedelta(seconds=self._settings.lease),
+        }
+
+
+def is_pulled(connection_type: str) -> bool:
+    """Whether MediaMTX gets this by itself (`rtspSource`, `redirect`), so that nobody had to be let in."""
+    return bool(connection_type) and not connection_type.endswith(("Session", "Conn"))
+
+
+def _against(record: KeyRecord | None, request: PublishRequest, now: datetime) -> PublishRefusedError | None:
+    """What stands against this request, as far as one look tells."""
+    if record is None:
+        return PublishRefusedError(ErrorCode.KEY_UNKNOWN, "This stream key is not known.")
+    key, claim = record.key, record.claim
+    if key.revoked_at is not None:
+        return PublishRefusedError(ErrorCode.KEY_REVOKED, "This stream key has been revoked.")
+    if key.expires_at is not None and key.expires_at <= now:
+        return PublishRefusedError(ErrorCode.KEY_EXPIRED, "This stream key has run out.")
+    if key.path is not None and key.path != request.path:
+        return PublishRefusedError(ErrorCode.PATH_NOT_ALLOWED, f"This stream key is for the path {key.path} only.")
+    if claim is None or _is_over(claim, now) or request.connection_id is None:
+        return None
+    mine = claim.connection_id == request.connection_id and claim.path == request.path
+    return None if mine else _key_in_use()
+
+
+def _is_over(claim: Any, now: datetime) -> bool:
+    return claim.leased_until is not None and claim.leased_until < now
+
+
+def _same(row: dict[str, Any], request: PublishRequest) -> bool:
+    return bool(row["connection_id"] == request.connection_id and row["path"] == request.path)
+
+
+def _key_in_use() -> PublishRefusedError:
+    return PublishRefusedError(ErrorCode.KEY_IN_USE, "Somebody publishes with this stream key already.")
+
+
+def _path_in_use() -> PublishRefusedError:
+    return PublishRefusedError(ErrorCode.PATH_IN_USE, "Somebody publishes to this path already.")

@@ -1,0 +1,131 @@
+"""Brings what is stored in line with what MediaMTX really has on: calls of it that were lost are made good."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from central.config import MediaMtxSettings
+from central.db.engine import Database
+from central.errors import DatabaseUnavailableError
+from central.repositories import publishers, streams
+from central.services.media import MediaServer, MediaServerError, Publisher, kick_all
+from central.services.pages import Clock, utc_now
+from central.services.publishing import Publishing
+from central.types import StreamEnd
+
+log = structlog.stdlib.get_logger(__name__)
+
+YOUNG_S: Final = 3.0
+"""A stream that is younger than that may have begun after MediaMTX gave its list."""
+
+SOONER_S: Final = 1.0
+"""The least time between two looks, however much is in doubt."""
+
+
+class Reconciliation:
+    """Looks at the media server at intervals, and at once when there is doubt."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: MediaMtxSettings,
+        server: MediaServer,
+        publishing: Publishing,
+        *,
+        now: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._server = server
+        self._publishing = publishing
+        self._now = now
+        self.reachable: bool | None = None
+        """Whether the media server answered last time; None before the first."""
+
+    @property
+    def is_configured(self) -> bool:
+        return self._settings.api_url is not None
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            with contextlib.suppress(DatabaseUnavailableError):  # logged where it was noticed; the next look comes soon
+                await self.once()
+            await asyncio.sleep(SOONER_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._settings.reconcile - SOONER_S)):
+                    await self._publishing.doubtful.wait()
+            self._publishing.doubtful.clear()
+
+    async def once(self) -> None:
+        """One look. A media server that does not answer changes nothing: what was on may well be on still."""
+        began = self._now()
+        try:
+            there = {publisher.path: publisher for publisher in await self._server.publishers()}
+        except MediaServerError as error:
+            write = log.warning if self.reachable is not False else log.debug
+            write("mediamtx_unreachable", message=str(error))
+            self.reachable = False
+            return
+        if self.reachable is False:
+            log.info("mediamtx_reachable")
+        self.reachable = True
+        await self._end_what_is_gone(there, before=began - timedelta(seconds=YOUNG_S))
+        await self._open_what_is_on(there)
+
+    async def _end_what_is_gone(self, there: dict[str, Publisher], *, before: datetime) -> None:
+        async with self._database.read() as session:
+            on = await streams.published(session)
+            claims = await publishers.claims(session)
+        gone = [
+            stream
+            for stream in on
+            if stream.started_at < before and not _is_there(there, stream.path, stream.connection_id)
+        ]
+        held = {stream.connection_id for stream in on} - {stream.connection_id for stream in gone}
+        stale = [
+            claim
+            for claim in claims
+            if (claim.leased_until or claim.claimed_at) < before
+            and claim.connection_id not in held
+            and not _is_there(there, claim.path, claim.connection_id)
+        ]
+        if not gone and not stale:
+            return
+        async with self._database.write() as session:
+            for stream in gone:
+                if await streams.end(session, reason=StreamEnd.LOST, now=self._now(), id=stream.id):
+                    log.info("stream_ended", stream_id=stream.id, path=stream.path, reason=StreamEnd.LOST)
+                if stream.path and stream.connection_id:
+                    await publishers.drop_claims(session, path=stream.path, connection_id=stream.connection_id)
+            for claim in stale:
+                # By its connection: another may have taken the key since the look.
+                await publishers.drop_claims(
+                    session, stream_key_id=claim.stream_key_id, connection_id=claim.connection_id
+                )
+
+    async def _open_what_is_on(self, there: dict[str, Publisher]) -> None:
+        async with self._database.read() as session:
+            known = {(stream.path, stream.connection_id or "") for stream in await streams.published(session)}
+        unclaimed = []
+        for publisher in there.values():
+            if (publisher.path, publisher.connection_id) in known:
+                continue
+            async with self._database.write() as session:
+                stream = await self._publishing.open(session, publisher)
+            if stream is None:
+                unclaimed.append(publisher)
+        if self._settings.unclaimed == "kick":
+            await kick_all(self._server, unclaimed)
+        elif unclaimed:
+            log.info("publishers_unclaimed", paths=[publisher.path for publisher in unclaimed])
+
+
+def _is_there(there: dict[str, Publisher], path: str | None, connection_id: str | None) -> bool:
+    publisher = there.get(path or "")
+    return publisher is not None and publisher.connection_id == (connection_id or "")

@@ -1,0 +1,146 @@
+"""What is on: streams of boxes, with codes to join them by, and those of publishers as viewers see them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from central.db.engine import Database
+from central.db.tables import Stream
+from central.errors import (
+    DatabaseUnavailableError,
+    DeviceNotFoundError,
+    StreamEndedError,
+    StreamNotFoundError,
+)
+from central.ids import is_id, new_id
+from central.repositories import devices, publishers, streams
+from central.secrets import as_code, new_code
+from central.services.devices import reach
+from central.services.limits import MissLimit
+from central.services.media import MediaServer, kick_all, publishers_of
+from central.services.pages import Clock, Page, id_behind, page_of, utc_now
+from central.types import Caller, Role, StreamEnd, StreamSource, StreamStatus
+
+TRIES: Final = 5
+"""Of a new code, or of finding what was in the way: with 10,000 active codes one try in 48,000 hits one of them."""
+
+
+class Streams:
+    """The streams. Methods with a `caller` raise ForbiddenError when it may not do that."""
+
+    def __init__(self, database: Database, server: MediaServer, *, now: Clock = utc_now) -> None:
+        self._database = database
+        self._server = server
+        self._now = now
+        self._misses = MissLimit()
+
+    async def start(self, caller: Caller, device_id: str, values: dict[str, Any]) -> tuple[Stream, bool]:
+        """A new stream of the box and True, or the one that it has already, as it is, and False.
+
+        Raises DeviceNotFoundError. Two at once give one stream: the database lets only one of them in.
+        """
+        reach(caller, device_id)
+        async with self._database.write() as session:
+            if not await devices.records(session, ids=[device_id], limit=1):
+                raise DeviceNotFoundError(f"There is no device {device_id}, or it has been revoked.")
+            for _ in range(TRIES):
+                made = await streams.add(session, self._values(StreamSource.DEVICE, device_id=device_id, **values))
+                if made is not None:
+                    return made, True
+                if (there := await streams.active_of_device(session, device_id)) is not None:
+                    return there, False
+                # It was the code, or what was in the way has just ended.
+        raise DatabaseUnavailableError("No free join code was found. Try again.")
+
+    async def page(
+        self,
+        caller: Caller,
+        *,
+        status: StreamStatus | None,
+        source: StreamSource | None,
+        device_id: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page[Stream]:
+        """The newest first. A box sees its own."""
+        if not caller.is_admin:
+            device_id = caller.id if device_id is None else device_id
+            reach(caller, device_id)
+        async with self._database.read() as session:
+            found = await streams.page(
+                session,
+                status=status,
+                source=source,
+                device_id=device_id,
+                after=id_behind(cursor),
+                limit=limit + 1,
+            )
+        return page_of(found, limit, lambda stream: stream.id)
+
+    async def find(self, caller: Caller, reference: str, *, address: str) -> Stream:
+        """By id, or by the join code of one that is on. Raises StreamNotFoundError, or TooManyRequestsError when this
+        address has guessed wrong too often. A box finds its own streams, and any other that is on."""
+        if is_id(reference.lower()):
+            async with self._database.read() as session:
+                stream = await streams.by_id(session, reference.lower())
+            if stream is not None and (caller.is_admin or _is_for(caller, stream)):
+                return stream
+        elif (code := as_code(reference)) is not None:
+            self._misses.check(address)
+            async with self._database.read() as session:
+                stream = await streams.active_of_code(session, code)
+            if stream is not None:
+                return stream
+            self._misses.missed(address)
+            raise StreamNotFoundError("No stream with this code is on. Check the code; it may also have ended.")
+        raise StreamNotFoundError("There is no stream of this id.")
+
+    async def change(self, caller: Caller, stream_id: str, values: dict[str, Any]) -> Stream:
+        """Title, url and the like of a stream that is on. Raises StreamNotFoundError or StreamEndedError."""
+        async with self._database.write() as session:
+            stream = await self._of(session, caller, stream_id)
+            changed = await streams.change(session, stream_id, values) if values else stream
+        if changed is None or changed.status == StreamStatus.ENDED:
+            raise StreamEndedError("This stream has ended, so nothing of it can be changed. Start a new one.")
+        return changed
+
+    async def stop(self, caller: Caller, stream_id: str) -> Stream:
+        """End it, and kick its publisher if it has one; one that has ended already stays as it is.
+
+        Raises StreamNotFoundError.
+        """
+        async with self._database.write() as session:
+            stream = await self._of(session, caller, stream_id)
+            ended = await streams.end(session, reason=StreamEnd.STOPPED, now=self._now(), id=stream_id)
+            kicked = publishers_of(ended)
+            for publisher in kicked:
+                await publishers.drop_claims(session, path=publisher.path, connection_id=publisher.connection_id)
+        await kick_all(self._server, kicked)
+        return ended[0] if ended else stream
+
+    async def count_active(self) -> dict[str, int]:
+        """By source."""
+        async with self._database.read() as session:
+            return await streams.count_active(session)
+
+    async def _of(self, session: Any, caller: Caller, stream_id: str) -> Stream:
+        stream = await streams.by_id(session, stream_id)
+        if stream is None:
+            raise StreamNotFoundError("There is no stream of this id.")
+        if not caller.is_admin:
+            reach(caller, stream.device_id)
+        return stream
+
+    def _values(self, source: StreamSource, **given: Any) -> dict[str, Any]:
+        return new_stream(source, self._now(), **given)
+
+
+def new_stream(source: StreamSource, now: Any, **given: Any) -> dict[str, Any]:
+    """The columns of a stream that begins now, with a new id and code."""
+    return {"id": new_id(), "code": new_code(), "source": source, "started_at": now, "meta": {}, **given}
+
+
+def _is_for(caller: Caller, stream: Stream) -> bool:
+    if caller.role is not Role.DEVICE:
+        return False
+    return stream.device_id == caller.id or stream.status == StreamStatus.ACTIVE

@@ -1,0 +1,100 @@
+"""The words of the central API: enums for what is stored and answered, and who a caller is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable, machine-readable; the sentence beside it may change, the code does not."""
+
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    INTERNAL = "internal"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    OVERLOADED = "overloaded"
+
+    DEVICE_NOT_FOUND = "device_not_found"
+    STREAM_NOT_FOUND = "stream_not_found"
+    BROADCASTER_NOT_FOUND = "broadcaster_not_found"
+    STREAM_KEY_NOT_FOUND = "stream_key_not_found"
+
+    NAME_IN_USE = "name_in_use"
+    STREAM_ENDED = "stream_ended"
+    NOT_CLAIMED = "not_claimed"
+    """A path is on air whose publisher was not let in here."""
+
+    KEY_UNKNOWN = "key_unknown"
+    KEY_REVOKED = "key_revoked"
+    KEY_EXPIRED = "key_expired"
+    KEY_IN_USE = "key_in_use"
+    PATH_IN_USE = "path_in_use"
+    PATH_NOT_ALLOWED = "path_not_allowed"
+
+
+class StreamSource(StrEnum):
+    """Where a stream comes from."""
+
+    DEVICE = "device"
+    """A box shows it."""
+    PUBLISHER = "publisher"
+    """Somebody publishes it through MediaMTX."""
+
+
+class StreamStatus(StrEnum):
+    """A stream is on, or it is over for ever."""
+
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class StreamEnd(StrEnum):
+    """Why a stream ended."""
+
+    STOPPED = "stopped"
+    """Somebody asked for it."""
+    UNPUBLISHED = "unpublished"
+    """MediaMTX said that the publisher is gone."""
+    LOST = "lost"
+    """It was not there any more when MediaMTX was asked."""
+    KEY_REVOKED = "key_revoked"
+    DEVICE_REVOKED = "device_revoked"
+    DEVICE_LOST = "device_lost"
+    """Its box has not been heard of for too long."""
+
+
+class KeyStatus(StrEnum):
+    """Whether a stream key lets somebody in."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class Role(StrEnum):
+    """What kind of caller this is."""
+
+    ANYBODY = "anybody"
+    MEDIAMTX = "mediamtx"
+    ENROLMENT = "enrolment"
+    DEVICE = "device"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a call: the role, and the id and name of what was shown to prove it."""
+
+    role: Role
+    id: str = ""
+    name: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN

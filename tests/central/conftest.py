@@ -1,0 +1,83 @@
+"""Every test that asks for `central` or `database_url` runs twice: on SQLite, and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from central.config import LogSettings
+from central.db.engine import Database
+from central.db.migrate import migrate
+from central.db.tables import Base
+from central.log import configure
+from tests.central.support.postgres import PostgresServer
+from tests.central.support.service import Central, served
+from tests.support.leaks import LeakCheck
+
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres(leaks: LeakCheck) -> Iterator[PostgresServer]:
+    """One server for the run, with a database `central` that is up to date."""
+    server = PostgresServer()
+    try:
+        server.start()
+        leaks.own_pids(lambda: server.pids)
+        server.sql("CREATE DATABASE central")
+        asyncio.run(_migrated(server.url("central")))
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that is up to date, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "central.db"
+    asyncio.run(_migrated(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database that is up to date."""
+    if request.param == "sqlite":
+        return sqlite_url(request, tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    tables = ", ".join(Base.metadata.tables)
+    server.sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", database="central")
+    return server.url("central")
+
+
+def sqlite_url(request: pytest.FixtureRequest, folder: Path) -> str:
+    """Of an empty SQLite database that is up to date."""
+    file = folder / "central.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+async def central(database_url: str) -> AsyncIterator[Central]:
+    """The service on that database."""
+    async with served(database_url) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    configure(LogSettings(level="error"))
+
+
+async def _migrated(url: str) -> None:
+    from central.config import DatabaseSettings
+
+    database = Database(str(DatabaseSettings(url=url).url))
+    try:
+        await migrate(database)
+    finally:
+        await database.close()

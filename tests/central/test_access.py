@@ -1,0 +1,227 @@
+"""Who gets in, and what nobody gets to see."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from aiohttp import ClientSession
+
+from central.api.guard import Guard
+from central.config import ApiSettings, LogSettings, MediaMtxSettings
+from central.log import configure
+from tests.central.support.service import Central, Client, served
+
+SECRET = "a-secret-of-the-tests"
+
+
+async def test_every_call_but_health_and_the_description_needs_a_key(central: Central) -> None:
+    """401 with how to send it; an unknown key is as good as none."""
+    assert (await central.anybody("GET", "/health")).status == 200
+    assert (await central.anybody("GET", "/openapi.json")).status == 200
+    document = (await central.anybody("GET", "/openapi.json")).body
+    stranger = Client(central.session, "ak_" + "x" * 43)
+    tried = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if operation["security"] != [{"key": []}]:
+                continue
+            target = path.replace("{id}", "0" * 8 + "-0000-4000-8000-" + "0" * 12).replace("{reference}", "x")
+            for caller in (central.anybody, stranger, Client(central.session, "nonsense")):
+                answer = await caller(method.upper(), target)
+                assert (answer.status, answer["code"]) == (401, "unauthorized"), (method, path)
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+            tried += 1
+    assert tried > 20
+
+
+async def test_a_revoked_admin_key_opens_nothing(central: Central) -> None:
+    """From the next request on; its name can be used again."""
+    key = await central.services.access.add_key("laptop")
+    laptop = Client(central.session, None, {"X-API-Key": key})
+    assert (await laptop("GET", "/streams")).status == 200
+    assert await central.services.access.revoke_key("laptop")
+    assert (await laptop("GET", "/streams")).status == 401
+    await central.services.access.add_key("laptop")
+
+
+async def test_an_enrolment_token_enrols_and_nothing_else(central: Central) -> None:
+    """403 for what it is not for."""
+    token = await central.services.access.add_enrolment(uses=3, valid_for=timedelta(hours=1))
+    assert (await Client(central.session, token)("GET", "/streams"))["code"] == "forbidden"
+    box = await central.box()
+    assert (await box("POST", "/api/v1/devices", {"name": "x"}))["code"] == "forbidden"
+
+
+async def test_errors_are_problems_of_rfc_9457(central: Central) -> None:
+    """With a code, the fields and the request id; as problem+json for those who ask for it."""
+    answer = await central.admin(
+        "POST", "/broadcasters", {"nam": "x", "metadata": 3}, headers={"X-Request-ID": "abc.1"}
+    )
+    assert answer.status == 422
+    assert {error["field"] for error in answer["errors"]} == {"nam", "name", "metadata"}
+    assert "did you mean name?" in str(answer["errors"])
+    assert (answer["request_id"], answer.headers["X-Request-ID"]) == ("abc.1", "abc.1")
+    assert (answer["title"], answer["instance"]) == ("Unprocessable Entity", "/broadcasters")
+    assert answer.headers["Content-Type"].startswith("application/json")
+    missing = await central.anybody("GET", "/nothing", headers={"Accept": "application/problem+json"})
+    assert (missing.status, missing["code"]) == (404, "not_found")
+    assert missing.headers["Content-Type"].startswith("application/problem+json")
+    wrong = await central.admin("PUT", "/broadcasters")
+    assert (wrong.status, wrong["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "GET, HEAD, POST")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[1]",
+        b"\xff",
+        b'{"name": NaN}',
+        b'{"name": "a\\u0000b"}',
+        b'{"name": "\\ud800"}',
+        b"[" * 100_000,
+        b"",
+        b"null",
+    ],
+)
+async def test_bad_bodies_are_refused(central: Central, body: bytes) -> None:
+    """As 422, whatever they are."""
+    answer = await central.admin("POST", "/broadcasters", data=body)
+    assert (answer.status, answer["code"]) == (422, "invalid_request")
+
+
+async def test_a_body_that_is_too_large_is_refused(central: Central) -> None:
+    """413, before it is read whole."""
+    answer = await central.admin("POST", "/broadcasters", data=b'{"name": "' + b"x" * 600_000 + b'"}')
+    assert (answer.status, answer["code"]) == (413, "payload_too_large")
+
+
+async def test_media_calls_from_elsewhere_need_the_secret(database_url: str) -> None:
+    """What comes through an unknown proxy is from elsewhere; so is a page in a browser of this machine."""
+    async with served(database_url, mediamtx={"secret": SECRET}) as central:
+        path, body = "/webhook/not-ready", {"path": "live/one"}
+        assert (await central.anybody("POST", path, body)).status == 200
+        for headers in (
+            {"X-Forwarded-For": "127.0.0.1"},
+            {"X-Forwarded-For": "203.0.113.9"},
+            {"Forwarded": "for=127.0.0.1"},
+            {"Origin": "http://evil.example"},
+        ):
+            assert (await central.anybody("POST", path, body, headers=headers)).status == 401, headers
+            for good in (_basic(SECRET), f"Bearer {SECRET}"):
+                with_secret = headers | {"Authorization": good}
+                assert (await central.anybody("POST", path, body, headers=with_secret)).status == 200
+            assert (
+                await central.anybody("POST", path, body, headers=headers | {"Authorization": _basic("no")})
+            ).status == 401
+        assert (await central.anybody("POST", path, body, headers={"Authorization": _basic("wrong")})).status == 401
+
+
+async def test_trusted_proxies_tell_who_calls(database_url: str) -> None:
+    """The nearest hop that is not theirs counts, and what is before it may be invented."""
+    async with served(
+        database_url,
+        api={"host": "127.0.0.1", "port": 0, "trusted_proxies": ["127.0.0.1", "10.0.0.0/8"]},
+        mediamtx={"addresses": ["192.0.2.0/24"]},
+    ) as central:
+        for hops, status in (
+            ("192.0.2.7", 200),
+            ("203.0.113.9, 192.0.2.7", 200),
+            ("192.0.2.7, 203.0.113.9", 401),
+            ("192.0.2.7, 10.1.2.3", 200),
+            ("203.0.113.9", 401),
+            ("nonsense", 401),
+        ):
+            answer = await central.anybody(
+                "POST", "/webhook/not-ready", {"path": "x"}, headers={"X-Forwarded-For": hops}
+            )
+            assert answer.status == status, hops
+
+
+async def test_metrics_are_for_this_machine_and_admins(central: Central) -> None:
+    """They count what was answered."""
+    text = (await central.anybody("GET", "/metrics")).body
+    assert "cast_central_devices_online 0.0" in text
+    await central.admin("GET", "/streams")
+    text = (await central.anybody("GET", "/metrics")).body
+    assert 'cast_central_requests_total{operation="list_streams",status="200"} 1.0' in text
+    away = {"X-Forwarded-For": "203.0.113.9"}
+    assert (await central.anybody("GET", "/metrics", headers=away)).status == 401
+    assert (await central.admin("GET", "/metrics", headers=away)).status == 200
+
+
+async def test_reads_are_checked_if_wanted(database_url: str) -> None:
+    """Then the join code, a device token or an admin key opens them; guessing codes is slow."""
+    async with served(database_url, mediamtx={"reads": "checked", "secret": SECRET}) as central:
+        key = (await central.key())["key"]
+        await central.auth(key)
+        code = (await central.ready())["code"]
+        box = await central.box()
+        assert box.token is not None
+        assert central.admin.token is not None
+        for action in ("read", "playback"):
+            assert (await central.auth("", action=action)).status == 401
+            assert (await central.auth(key, action=action)).status == 401
+            for shown in (code, code.lower(), box.token, central.admin.token):
+                assert (await central.auth(shown, action=action)).status == 200
+            assert (await central.auth("", action=action, query=f"code={code}")).status == 200
+            assert (await central.auth(code, "live/other", action=action)).status == 401
+        for _ in range(20):
+            await central.auth("BBBBBB", action="read", ip="203.0.113.4")
+        assert (await central.auth("BBBBBB", action="read", ip="203.0.113.4")).status == 429
+        assert (await central.auth(code, action="read")).status == 200
+        assert (await central.auth(SECRET, action="api")).status == 200
+        assert (await central.auth(central.admin.token, action="metrics")).status == 200
+        assert (await central.auth(code, action="api")).status == 401
+
+
+async def test_a_key_in_the_path_is_taken_if_wanted(database_url: str) -> None:
+    """By default it is not."""
+    async with served(database_url, mediamtx={"key_in_path": True}) as central:
+        key = (await central.key())["key"]
+        assert (await central.auth("", f"live/{key}")).status == 200
+    async with served(database_url) as central:
+        key = (await central.key())["key"]
+        assert (await central.auth("", f"live/{key}")).status == 401
+
+
+async def test_no_token_gets_into_the_log(database_url: str) -> None:
+    """Not from headers, bodies, queries, paths or request ids; each request has one line with duration and status."""
+    stream = io.StringIO()
+    configure(LogSettings(format="json", level="debug"), stream=stream)
+    async with served(database_url, mediamtx={"secret": SECRET}) as central:
+        key = (await central.key())["key"]
+        box = await central.box()
+        tokens = [key, box.token, central.admin.token]
+        for token in tokens:
+            assert token is not None
+            await central.auth(token, query=f"key={token}", headers={"X-Request-ID": token})
+            await central.anybody("GET", f"/streams?key={token}", headers={"Authorization": f"Bearer {token}"})
+            await central.admin("GET", f"/streams/{token}")
+        secret = {"Authorization": _basic(SECRET), "Origin": "http://elsewhere.example"}
+        assert (await central.anybody("POST", "/webhook/not-ready", {"path": "x"}, headers=secret)).status == 200
+        async with ClientSession() as session, session.get(f"{central.url}/http://user:secret@camera/") as answer:
+            assert answer.status == 404
+    text = stream.getvalue()
+    lines = [json.loads(line) for line in text.splitlines()]
+    requests = [line for line in lines if line["event"] == "request"]
+    assert all({"status", "duration_ms", "request_id", "method", "path"} <= line.keys() for line in requests)
+    assert [line for line in requests if line["path"] == "/auth"]
+    for token in [*tokens, SECRET, _basic(SECRET), "secret@"]:
+        assert token is not None
+        assert token not in text
+
+
+def test_a_guard_without_a_secret_knows_none() -> None:
+    """An empty password is not the secret that was never set."""
+    guard = Guard(None, ApiSettings(), MediaMtxSettings())  # type: ignore[arg-type]
+    assert not guard.is_shared_secret("")
+    assert not guard.is_shared_secret("None")
+
+
+def _basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"mediamtx:{password}".encode()).decode()

@@ -1,0 +1,94 @@
+"""Settings: file, environment, the usual names, and what is wrong said in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from central.config import load_settings
+from central.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "central" / "config.example.toml"
+
+
+def test_defaults_need_nothing(tmp_path: Path) -> None:
+    """SQLite in the state directory."""
+    settings = load_settings(environ={})
+    assert settings.api.port == 8080
+    assert settings.state.directory({"XDG_STATE_HOME": str(tmp_path)}) == tmp_path / "cast-central"
+    assert settings.state.directory({"STATE_DIRECTORY": "/var/lib/cast-central"}) == Path("/var/lib/cast-central")
+
+
+def test_the_usual_names_are_taken_and_ours_win(tmp_path: Path) -> None:
+    """Ours, then the usual ones, then the file."""
+    file = tmp_path / "config.toml"
+    file.write_text('[api]\nport = 1\nhost = "127.0.0.1"\n[mediamtx]\npublic_url = "http://file"')
+    environ = {
+        "DATABASE_URL": "postgres://user:pw@db/central",
+        "API_SECRET": "a secret of 16 or more".replace(" ", "-"),
+        "API_PORT": "2",
+        "CAST_CENTRAL_API__PORT": "3",
+        "MEDIAMTX_API_URL": "http://media:9997/",
+        "MEDIAMTX_PUBLIC_URL": "http://media.example",
+        "CAST_CENTRAL_MEDIAMTX__ADDRESSES": '["10.0.0.0/8"]',
+    }
+    settings = load_settings(file, environ=environ)
+    assert (settings.api.host, settings.api.port) == ("127.0.0.1", 3)
+    assert settings.database_url() == "postgresql+asyncpg://user:pw@db/central"
+    assert settings.mediamtx.secret == "a-secret-of-16-or-more"
+    assert (settings.mediamtx.api_url, settings.mediamtx.public_url) == ("http://media:9997", "http://media.example")
+    assert settings.mediamtx.addresses == ("10.0.0.0/8",)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        (
+            {"CAST_CENTRAL_API__PROT": "1"},
+            "CAST_CENTRAL_API__PROT: there is no such setting; did you mean CAST_CENTRAL_API__PORT?",
+        ),
+        ({"CAST_CENTRAL_API__PORT": "many"}, "environment: CAST_CENTRAL_API__PORT: "),
+        ({"API_PORT": "70000"}, "environment: API_PORT: "),
+        ({"DATABASE_URL": "mysql://x/y"}, "should begin with postgresql:// or sqlite:///"),
+        ({"DATABASE_URL": "sqlite://"}, "should name a file"),
+        ({"API_SECRET": "short"}, "allowed: 16 to 200 characters"),
+        ({"MEDIAMTX_API_URL": "media:9997"}, "should be an address such as http://127.0.0.1:9997"),
+        ({"MEDIAMTX_PUBLIC_URL": "http://user:pw@media"}, "should hold no user name and no password"),
+        ({"CAST_CENTRAL_MEDIAMTX__ADDRESSES": "10.0.0.1"}, "allowed: a list of IP addresses or networks"),
+        ({"CAST_CENTRAL_RETENTION__EVENTS": "3"}, "allowed: days, from 8 to 3650"),
+    ],
+)
+def test_mistakes_in_the_environment_are_told(environ: dict[str, str], said: str) -> None:
+    """With the variable, and what is allowed."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environ=environ)
+    assert said in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_mistakes_in_the_file_are_told_all_at_once(tmp_path: Path) -> None:
+    """Each with its place, and what may have been meant."""
+    file = tmp_path / "config.toml"
+    file.write_text('[api]\nprot = 1\nport = "x"\n[apy]\nhost = ""\n')
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file, environ={})
+    text = str(caught.value)
+    for said in (
+        "api.prot: there is no such setting; did you mean api.port?",
+        "apy: ",
+        "did you mean api?",
+        "api.port: ",
+    ):
+        assert said in text
+
+
+def test_the_example_holds_every_key_with_its_default() -> None:
+    """Whoever uncomments everything gets what is there without a file."""
+    assert load_settings(EXAMPLE, environ={}) == load_settings(environ={})
+    text = EXAMPLE.read_text()
+    settings = load_settings(environ={})
+    for section in type(settings).model_fields:
+        assert f"[{section}]" in text
+        for key in type(getattr(settings, section)).model_fields:
+            assert f"\n{key} = " in text or f"\n# {key} = " in text, f"{section}.{key}"

@@ -1,0 +1,79 @@
+"""The rooms of central: imports point downward only, and of the agent it knows the wire alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_layers import ROOT, imports_of
+
+FLOORS: list[set[str]] = [
+    {"types"},
+    {"errors", "secrets"},
+    {"config", "ids", "batch", "urls"},
+    {"log"},
+    {"db"},
+    {"repositories"},
+    {"services"},
+    {"mediamtx"},
+    {"api"},
+    {"daemon"},
+    {"cli"},
+]
+"""From the ground up: a room may import from floors below its own, and from itself."""
+
+ONLY_IN = {
+    "aiohttp": {"api/", "mediamtx.py", "daemon.py"},
+    "sqlalchemy": {"db/", "repositories/", "services/"},
+    "alembic": {"db/"},
+    "pydantic": {"config.py", "api/", "services/devices.py"},
+    "prometheus_client": {"api/"},
+}
+SQL_IN_SERVICES = {"sqlalchemy.exc.IntegrityError", "sqlalchemy.exc", "sqlalchemy.ext.asyncio"}
+"""A service knows that a constraint was hurt, and hands sessions on; it says no SQL."""
+
+MODULES = sorted(path for path in (ROOT / "central").rglob("*.py") if "versions" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "central").parts[0].removesuffix(".py")
+
+
+def floor_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_downward(path: Path) -> None:
+    """A room imports only what is below it, and nothing of the agent but the models that both sides speak."""
+    room = room_of(path)
+    if room == "__init__":
+        return
+    for name in imports_of(path):
+        if name.startswith("agent"):
+            assert name.startswith("agent.reporting.wire"), f"{path} imports {name}"
+        if name.startswith("central.") and (other := name.split(".")[1]) != room:
+            assert floor_of(other) < floor_of(room), f"{room} may not import {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_libraries_stay_in_their_room(path: Path) -> None:
+    """Services know no HTTP, routes no SQL."""
+    inside = str(path.relative_to(ROOT / "central"))
+    for name in imports_of(path):
+        places = ONLY_IN.get(name.split(".")[0])
+        assert places is None or any(inside.startswith(place) for place in places), f"{inside} imports {name}"
+        if inside.startswith("services/") and name.startswith("sqlalchemy"):
+            assert name in SQL_IN_SERVICES, f"{inside} imports {name}"
+
+
+def test_the_wire_is_light() -> None:
+    """Whoever imports it gets pydantic and nothing else of weight: the agent does not load a database for it."""
+    code = "import sys, agent.reporting.wire; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    names = set(loaded.split())
+    assert not names & {"aiohttp", "sqlalchemy", "central", "structlog", "vlc", "agent.daemon"}
+    assert (ROOT / "agent" / "reporting" / "__init__.py").read_text() == ""
