@@ -21,8 +21,8 @@ REFILL_DELAY_S = 1.0
 """The stream that took the spare gets the processor to itself until its first frame (0.1-0.5 s); nobody waits for
 the next spare in that second, and who does gets a player at once."""
 
-WARM_TIMEOUT_S = 5.0
-"""The pre-roll takes 0.2 s, and gives up by itself after 3 s."""
+WARM_TIMEOUT_S = 15.0
+"""The pre-roll takes 0.2 s, and gives up by itself after 3 s; the rest is for plug-ins from a slow card."""
 
 FAILURES_ALLOWED = 3
 """After so many failed players in a row a start is refused with the reason, instead of failing later."""

@@ -24,8 +24,8 @@ PONG_TIMEOUT_S = 3.0
 DONE_TIMEOUT_S = 2.0
 """For opening or closing an audio device: 150 ms is usual, a sound server that wakes up needs up to 1 s."""
 
-HELLO_TIMEOUT_S = 10.0
-"""Python and libVLC from a cold SD card; 0.1 s warm."""
+HELLO_TIMEOUT_S = 20.0
+"""Python and libVLC from a cold SD card, while everything else starts too; 0.1 s warm."""
 
 _STDERR_LINES = 12
 
