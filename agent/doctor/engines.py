@@ -115,7 +115,8 @@ def _confinement(engines: Mapping[str, _Engine]) -> Finding:
             name,
             f"None for {' and '.join(free)}: a hostile stream could read whatever {user_name(os.geteuid())} may read.",
             "Use a kernel with Landlock switched on (see /sys/kernel/security/lsm), or allow user namespaces "
-            "(sysctl user.max_user_namespaces; on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0).",
+            "(sysctl user.max_user_namespaces; on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0; in a systemd "
+            "unit RestrictNamespaces=user mnt, and @mount in its SystemCallFilter).",
         )
     by = ", ".join(dict.fromkeys(means.values()))
     return Finding(Level.OK, name, f"{by}: players reach what playing needs and the media folders, no other files.")

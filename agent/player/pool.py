@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from agent.errors import AgentError, PlayerUnavailableError
+from agent.player.confine import NONE
 from agent.player.process import ChildPlayer
 from agent.player.spawn import worker_environment
 from agent.player.worker import WorkerPlayer
@@ -261,4 +262,6 @@ class PlayerPool:
             return self._missing() or f"The {self._engine} player cannot be started: {self._problem} {self._advice}"
         if self._problem and self._failures:
             return f"The last spare player failed, another is being made: {self._problem}"
+        if NONE in (self._features.get(name) for name in ("confinement", "mpv_confinement")):
+            return "Nothing keeps players from reading other files: `cast-agent doctor` says what can be done."
         return ""

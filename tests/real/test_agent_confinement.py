@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import struct
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from agent.player.confine import landlock
+from tests.support import without_namespaces
 from tests.support.agent import Agent
 from tests.support.clips import Clips
 from tests.support.looking import wait_colour, wait_moves
@@ -143,6 +145,27 @@ def test_unconfined_it_would_lead_there(
         agent.start(media_server.url(f"/redirect?to={quote(secret.as_uri(), safe='')}"))
         wait_colour(screen, "blue")
         assert secret.name in opened.names()
+
+
+def test_where_there_is_none_it_says_so(
+    xserver: XServer, media_server: MediaServer, screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No Landlock, and a unit that forbids namespaces: films play all the same, /health says `none` and what to do,
+    and the doctor names the line of the unit."""
+    environment = {"CONFINE_WITHOUT": "landlock"}
+    monkeypatch.setattr(sys, "executable", without_namespaces.wrapper(tmp_path))
+    with Agent(xserver.display, audio__output="none", env=environment) as agent:
+        agent.start(media_server.url("/film/red.mp4"))
+        wait_moves(screen, "red")
+        check = agent.health()["checks"]["player"]
+        assert (check["status"], check["features"]["confinement"]) == ("ok", NOTHING)
+        assert "cast-agent doctor" in check["message"]
+        found = subprocess.run(
+            [sys.executable, "-m", "agent.cli", "doctor", "--json"], env=agent.env, capture_output=True, timeout=20
+        )
+    [finding] = [finding for finding in json.loads(found.stdout) if finding["name"] == "confinement"]
+    assert finding["level"] == "warn"
+    assert "RestrictNamespaces=user mnt" in finding["advice"]
 
 
 def test_playing_goes_on_as_ever(
