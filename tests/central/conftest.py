@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from central.config import LogSettings
+from central.config import DatabaseSettings, LogSettings
 from central.db.engine import Database
 from central.db.migrate import migrate
 from central.db.tables import Base
@@ -44,20 +44,22 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """Of an empty database that is up to date."""
     if request.param == "sqlite":
-        return sqlite_url(request, tmp_path)
+        url: str = request.getfixturevalue("sqlite_url")
+        return url
     server: PostgresServer = request.getfixturevalue("postgres")
     tables = ", ".join(Base.metadata.tables)
     server.sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", database="central")
     return server.url("central")
 
 
-def sqlite_url(request: pytest.FixtureRequest, folder: Path) -> str:
-    """Of an empty SQLite database that is up to date."""
-    file = folder / "central.db"
-    shutil.copy(request.getfixturevalue("sqlite_template"), file)
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Of an empty SQLite database that is up to date, for what is the same on both."""
+    file = tmp_path / "central.db"
+    shutil.copy(sqlite_template, file)
     return f"sqlite:///{file}"
 
 
@@ -74,8 +76,6 @@ def _quiet() -> None:
 
 
 async def _migrated(url: str) -> None:
-    from central.config import DatabaseSettings
-
     database = Database(str(DatabaseSettings(url=url).url))
     try:
         await migrate(database)

@@ -1,0 +1,145 @@
+"""MediaMTX for the tests: its control API with the real paths and bodies, and the real program where there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiohttp import ClientError, ClientSession, web
+
+_KINDS = {
+    "rtspSession": "rtspsessions",
+    "rtspsSession": "rtspssessions",
+    "rtmpConn": "rtmpconns",
+    "rtmpsConn": "rtmpsconns",
+    "srtConn": "srtconns",
+    "webRTCSession": "webrtcsessions",
+}
+
+
+@dataclass
+class FakeControlApi:
+    """Holds paths that the test puts on, and takes kicks; it can be told to fail.
+
+    Bodies and statuses are those of MediaMTX 1.20 (api/openapi.yaml of its repository).
+    """
+
+    paths: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kicked: list[str] = field(default_factory=list)
+    """As `rtspsessions/ID`."""
+    failing: bool = False
+    """Answers 500 to everything."""
+    lists: int = 0
+    """How often the paths were listed."""
+    url: str = ""
+
+    def put_on(self, path: str, connection: str, kind: str = "rtspSession", *, ready: bool = True) -> None:
+        self.paths[path] = {"name": path, "ready": ready, "source": {"type": kind, "id": connection}, "readers": []}
+
+    async def _list(self, request: web.Request) -> web.Response:
+        self.lists += 1
+        if self.failing:
+            return web.json_response({"status": "error", "error": "scripted"}, status=500)
+        size, page = int(request.query["itemsPerPage"]), int(request.query["page"])
+        items = list(self.paths.values())
+        count = -(-len(items) // size)
+        body = {"itemCount": len(items), "pageCount": count, "items": items[page * size : (page + 1) * size]}
+        return web.json_response(body)
+
+    async def _kick(self, request: web.Request) -> web.Response:
+        if self.failing:
+            return web.json_response({"status": "error", "error": "scripted"}, status=500)
+        kind, connection = request.match_info["kind"], request.match_info["id"]
+        for path, item in list(self.paths.items()):
+            if item["source"]["id"] == connection and _KINDS.get(item["source"]["type"]) == kind:
+                del self.paths[path]
+                self.kicked.append(f"{kind}/{connection}")
+                return web.json_response({"status": "ok"})
+        return web.json_response({"status": "error", "error": "session not found"}, status=404)
+
+
+@contextlib.asynccontextmanager
+async def fake_control_api() -> AsyncIterator[FakeControlApi]:
+    """Serve it on a free port."""
+    fake = FakeControlApi()
+    app = web.Application()
+    app.router.add_get("/v3/paths/list", fake._list)
+    app.router.add_post("/v3/{kind}/kick/{id}", fake._kick)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield fake
+    finally:
+        await runner.cleanup()
+
+
+def program() -> str | None:
+    """The real MediaMTX: the one named in MEDIAMTX, or the one on the PATH."""
+    return os.environ.get("MEDIAMTX") or shutil.which("mediamtx")
+
+
+@dataclass
+class MediaMtxProcess:
+    """The real one, on ports of its own."""
+
+    api: str
+    rtsp: int
+    rtmp: int
+    log: Path
+
+
+@contextlib.asynccontextmanager
+async def real_mediamtx(binary: str, *, api_port: int, central_url: str) -> AsyncIterator[MediaMtxProcess]:
+    """Run it with `central/mediamtx.example.yml`, its addresses replaced by ours."""
+    example = (Path(__file__).parents[3] / "central" / "mediamtx.example.yml").read_text()
+    settings = yaml.safe_load(example.replace("http://127.0.0.1:8080", central_url))
+    rtsp, rtmp = free_port(), free_port()
+    settings |= {
+        "logLevel": "info",
+        "apiAddress": f"127.0.0.1:{api_port}",
+        "rtspAddress": f"127.0.0.1:{rtsp}",
+        "rtspTransports": ["tcp"],
+        "rtmpAddress": f"127.0.0.1:{rtmp}",
+        "hls": False,
+        "webrtc": False,
+        "srt": False,
+        "moq": False,
+    }
+    folder = Path(tempfile.mkdtemp(prefix="central-mediamtx-"))
+    file, log = folder / "mediamtx.yml", folder / "log"
+    file.write_text(yaml.safe_dump(settings))
+    api = f"http://127.0.0.1:{api_port}"
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(binary, str(file), stdout=out, stderr=out, cwd=folder)
+    try:
+        async with ClientSession() as session, asyncio.timeout(15):
+            while True:
+                with contextlib.suppress(ClientError):
+                    async with session.get(f"{api}/v3/paths/list") as answer:
+                        assert answer.status == 200, await answer.text()
+                        break
+                assert process.returncode is None, log.read_text()
+                await asyncio.sleep(0.05)
+        yield MediaMtxProcess(api, rtsp, rtmp, log)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -1,0 +1,211 @@
+"""What MediaMTX really has on, and what is stored: lost calls are made good, and an absent MediaMTX ends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.central.support.mediamtx import FakeControlApi, fake_control_api
+from tests.central.support.service import Central, served
+
+
+@dataclass
+class Pair:
+    central: Central
+    media: FakeControlApi
+
+    async def look(self) -> None:
+        await self.central.services.reconciliation.once()
+
+    async def on(self) -> list[str]:
+        """The paths that are on, as callers see it."""
+        listed = await self.central.admin("GET", "/streams?source=publisher")
+        return sorted(stream["path"] for stream in listed["items"])
+
+    async def publish(self, path: str, connection: str, kind: str = "rtspSession") -> str:
+        """A publisher who is let in, and who is on in MediaMTX; no hook has told yet. Its key's id."""
+        key = await self.central.key()
+        assert (await self.central.auth(key["key"], path, connection, protocol=kind[:4].lower())).status == 200
+        self.media.put_on(path, connection, kind)
+        return str(key["id"])
+
+
+@pytest.fixture
+async def pair(database_url: str) -> AsyncIterator[Pair]:
+    """Looks only when the test says so: the first one, at start, has been waited for."""
+    async with fake_control_api() as media:
+        settings = {"api_url": media.url, "public_url": "https://media.example.org", "reconcile": 3600}
+        async with served(database_url, mediamtx=settings) as central:
+            async with asyncio.timeout(5):
+                while central.services.reconciliation.reachable is None:
+                    await asyncio.sleep(0.01)
+            yield Pair(central, media)
+
+
+async def test_a_lost_ready_is_made_good(pair: Pair) -> None:
+    """Also when the lease is over by now, as long as nobody else has the key."""
+    await pair.publish("live/one", "c1")
+    pair.central.clock.forward(60)
+    await pair.look()
+    assert await pair.on() == ["live/one"]
+
+
+async def test_a_lost_not_ready_is_made_good(pair: Pair) -> None:
+    """The stream ends, and its key is free; but nothing that began while MediaMTX was asked."""
+    key_id = await pair.publish("live/one", "c1")
+    assert (await pair.central.ready()).status == 200
+    pair.media.paths.clear()
+    await pair.look()
+    assert await pair.on() == ["live/one"]
+    pair.central.clock.forward(4)
+    await pair.look()
+    assert await pair.on() == []
+    (ended,) = (await pair.central.admin("GET", "/api/v1/streams"))["items"]
+    assert ended["end_reason"] == "lost"
+    assert (await pair.central.admin("GET", f"/stream-keys/{key_id}"))["in_use"] is False
+
+
+async def test_another_publisher_on_the_path_is_another_stream(pair: Pair) -> None:
+    """Both calls in between were lost."""
+    first = await pair.publish("live/one", "c1")
+    await pair.central.ready()
+    pair.central.clock.forward(60)
+    await pair.central.admin("DELETE", f"/stream-keys/{first}")
+    await pair.publish("live/one", "c2", "rtmpConn")
+    await pair.look()
+    streams = (await pair.central.admin("GET", "/api/v1/streams"))["items"]
+    assert [stream["status"] for stream in streams] == ["active", "ended"]
+
+
+async def test_a_mediamtx_that_is_away_ends_nothing(pair: Pair) -> None:
+    """Health says so; publishing goes on; when it is back everything is looked at again."""
+    await pair.publish("live/one", "c1")
+    await pair.central.ready()
+    pair.central.clock.forward(60)
+    pair.media.failing = True
+    await pair.look()
+    health = await pair.central.anybody("GET", "/health")
+    assert (health.status, health["status"], health["mediamtx"]["status"]) == (200, "degraded", "unavailable")
+    assert await pair.on() == ["live/one"]
+    await pair.publish("live/two", "c2")
+    assert (await pair.central.ready("live/two", "c2")).status == 200
+    pair.media.failing = False
+    await pair.look()
+    assert (await pair.central.anybody("GET", "/health"))["status"] == "healthy"
+    assert await pair.on() == ["live/one", "live/two"]
+
+
+async def test_a_claim_of_somebody_who_never_came_is_dropped(pair: Pair) -> None:
+    """After its lease, so that lists say the truth."""
+    key = await pair.central.key()
+    await pair.central.auth(key["key"])
+    pair.central.clock.forward(14)
+    await pair.look()
+    assert (await pair.central.admin("GET", f"/stream-keys/{key['id']}"))["in_use"] is False
+    assert (await pair.central.ready()).status == 409
+
+
+async def test_revoking_a_key_kicks_its_publisher(pair: Pair) -> None:
+    """In the place where MediaMTX keeps connections of that kind; also one whose stream is not ready yet."""
+    for number, (kind, place) in enumerate(
+        {
+            "rtspSession": "rtspsessions",
+            "rtmpConn": "rtmpconns",
+            "srtConn": "srtconns",
+            "webRTCSession": "webrtcsessions",
+        }.items()
+    ):
+        key_id = await pair.publish(f"live/{number}", f"c{number}", kind)
+        await pair.central.ready(f"live/{number}", f"c{number}", kind)
+        await pair.central.admin("DELETE", f"/stream-keys/{key_id}")
+        assert pair.media.kicked[-1] == f"{place}/c{number}"
+    early = await pair.publish("live/early", "early", "rtspsSession")
+    await pair.central.admin("DELETE", f"/stream-keys/{early}")
+    assert pair.media.kicked[-1] == "rtspssessions/early"
+    assert pair.media.paths == {}
+
+
+async def test_who_could_not_be_kicked_at_once_is_kicked_later(pair: Pair) -> None:
+    """The revocation holds although MediaMTX was away."""
+    key_id = await pair.publish("live/one", "c1")
+    await pair.central.ready()
+    pair.media.failing = True
+    assert (await pair.central.admin("DELETE", f"/stream-keys/{key_id}")).status == 200
+    assert await pair.on() == []
+    pair.media.failing = False
+    await pair.look()
+    assert pair.media.kicked == ["rtspsessions/c1"]
+
+
+async def test_stopping_a_published_stream_kicks_its_publisher(pair: Pair) -> None:
+    """Its key stays good."""
+    await pair.publish("live/one", "c1")
+    stream = await pair.central.ready()
+    stopped = await pair.central.admin("POST", f"/api/v1/streams/{stream['stream_id']}/stop")
+    assert (stopped["status"], stopped["end_reason"]) == ("ended", "stopped")
+    assert pair.media.kicked == ["rtspsessions/c1"]
+
+
+async def test_what_mediamtx_pulls_itself_needs_no_key(pair: Pair) -> None:
+    """It is on while it is there, and nobody is kicked for it."""
+    pair.media.put_on("camera", "", "rtspSource")
+    await pair.look()
+    assert await pair.on() == ["camera"]
+    pair.central.clock.forward(10)
+    pair.media.paths.clear()
+    await pair.look()
+    assert await pair.on() == []
+    assert pair.media.kicked == []
+
+
+async def test_doubt_brings_the_next_look_forward(pair: Pair) -> None:
+    """Who is refused because of a publisher that is gone is let in at the next try, not at the next interval."""
+    key_id = await pair.publish("live/one", "c1")
+    key = (await pair.central.key())["key"]
+    await pair.central.ready()
+    pair.media.paths.clear()
+    pair.central.clock.forward(10)
+    before = pair.media.lists
+    assert (await pair.central.auth(key, "live/one", "c2"))["code"] == "path_in_use"
+    async with asyncio.timeout(10):
+        while pair.media.lists == before:
+            await asyncio.sleep(0.05)
+        while (await pair.central.auth(key, "live/one", "c2")).status != 200:
+            await asyncio.sleep(0.05)
+    assert (await pair.central.admin("GET", f"/stream-keys/{key_id}"))["in_use"] is False
+
+
+async def test_addresses_are_built_from_the_public_one(pair: Pair) -> None:
+    """HLS, WHEP and RTSP, at MediaMTX's usual ports."""
+    await pair.publish("live/one", "c1")
+    await pair.central.ready()
+    (stream,) = (await pair.central.admin("GET", "/streams"))["items"]
+    assert stream["urls"] == {
+        "hls": "https://media.example.org:8888/live/one/index.m3u8",
+        "webrtc": "https://media.example.org:8889/live/one/whep",
+        "rtsp": "rtsp://media.example.org:8554/live/one",
+    }
+
+
+async def test_hundreds_of_paths_come_in_pages(pair: Pair) -> None:
+    """All are looked at."""
+    for number in range(510):
+        pair.media.put_on(f"camera/{number}", "", "rtspSource")
+    lists = pair.media.lists
+    await pair.look()
+    assert pair.media.lists == lists + 2
+    assert (await pair.central.services.streams.count_active()) == {"publisher": 510}
+
+
+async def test_others_are_left_alone_if_wanted(database_url: str) -> None:
+    """`unclaimed = "leave"` kicks nobody whom central did not let in."""
+    async with fake_control_api() as media:
+        settings = {"api_url": media.url, "unclaimed": "leave", "reconcile": 3600}
+        async with served(database_url, mediamtx=settings) as central:
+            media.put_on("theirs", "c9")
+            await central.services.reconciliation.once()
+            assert (await central.ready("theirs", "c9")).status == 409
+            assert media.kicked == []
