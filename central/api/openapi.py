@@ -29,7 +29,12 @@ _SECURITY: Final[dict[Access, list[dict[str, list[str]]]]] = {
 
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "id": {"type": "string", "pattern": ID_PATTERN},
-    "reference": {"type": "string", "minLength": 1, "maxLength": 100},
+    "stream": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "description": "Its id; to read it while it is on, its join code does as well.",
+    },
 }
 
 
@@ -39,6 +44,9 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+    problems = sorted(
+        {status for operation in operations for status in _statuses(operation) if status not in operation.answers}
+    )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,6 +57,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": definitions,
+            "responses": {_problem_name(status): _problem(status, schemas) for status in problems},
             "securitySchemes": {
                 "key": {
                     "type": "http",
@@ -129,12 +138,24 @@ def _statuses(operation: Operation) -> list[int]:
 
 
 def _answer(operation: Operation, status: int, schemas: Schemas) -> dict[str, Any]:
+    if status not in operation.answers:
+        return {"$ref": f"#/components/responses/{_problem_name(status)}"}
     made: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    model = operation.answers.get(status) if status in operation.answers else Problem
-    if model is not None:
+    if (model := operation.answers[status]) is not None:
         made["content"] = {"application/json": {"schema": schemas[model, "serialization"]}}
-        if model is Problem:
-            made["content"]["application/problem+json"] = made["content"]["application/json"]
+    return made
+
+
+def _problem(status: int, schemas: Schemas) -> dict[str, Any]:
+    content = {"schema": schemas[Problem, "serialization"]}
+    made: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/json": content, "application/problem+json": content},
+    }
     if status in (429, 503):
         made["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return made
+
+
+def _problem_name(status: int) -> str:
+    return f"problem_{status}"

@@ -60,17 +60,17 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         {200: models.Streams}, query=models.AllStreamsQuery, shared=True,
     ),
     Operation(
-        "GET", "/api/v1/streams/{reference}", streams.get_stream, Access.DEVICE,
+        "GET", "/api/v1/streams/{stream}", streams.get_stream, Access.DEVICE,
         "One stream, by its id or, while it is on, by its join code.",
         {200: models.Stream}, (404, 429),
     ),
     Operation(
-        "PATCH", "/api/v1/streams/{id}", streams.change_stream, Access.DEVICE,
+        "PATCH", "/api/v1/streams/{stream}", streams.change_stream, Access.DEVICE,
         "Change title, url, quality or metadata of a stream that is on.",
         {200: models.Stream}, (404, 409), body=models.StreamPatch,
     ),
     Operation(
-        "POST", "/api/v1/streams/{id}/stop", streams.stop_stream, Access.DEVICE,
+        "POST", "/api/v1/streams/{stream}/stop", streams.stop_stream, Access.DEVICE,
         "End a stream; one that has ended stays as it is.",
         {200: models.Stream}, (404,),
     ),
@@ -80,7 +80,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         {200: models.Streams}, query=models.StreamsQuery, shared=True,
     ),
     Operation(
-        "GET", "/streams/{reference}", streams.get_live_stream, Access.DEVICE,
+        "GET", "/streams/{stream}", streams.get_live_stream, Access.DEVICE,
         "One stream, by its id or, while it is on, by its join code.",
         {200: models.Stream}, (404, 429),
     ),

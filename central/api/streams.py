@@ -28,7 +28,7 @@ async def list_streams(call: Call[None, StreamsQuery]) -> Reply:
 
 
 async def get_stream(call: Call[None, NoQuery]) -> Reply:
-    stream = await call.services.streams.find(call.caller, call.path["reference"], address=call.address)
+    stream = await call.services.streams.find(call.caller, call.path["stream"], address=call.address)
     return Reply(answer_of(call.services.urls, stream))
 
 
@@ -37,12 +37,12 @@ async def get_live_stream(call: Call[None, NoQuery]) -> Reply:
 
 
 async def change_stream(call: Call[StreamPatch, NoQuery]) -> Reply:
-    stream = await call.services.streams.change(call.caller, call.path["id"], call.body.given())
+    stream = await call.services.streams.change(call.caller, call.path["stream"], call.body.given())
     return Reply(answer_of(call.services.urls, stream))
 
 
 async def stop_stream(call: Call[None, NoQuery]) -> Reply:
-    return Reply(answer_of(call.services.urls, await call.services.streams.stop(call.caller, call.path["id"])))
+    return Reply(answer_of(call.services.urls, await call.services.streams.stop(call.caller, call.path["stream"])))
 
 
 def answer_of(urls: PlayUrls, stream: Stream) -> models.Stream:

@@ -59,10 +59,11 @@ async def change(session: AsyncSession, device_id: str, values: dict[str, Any]) 
     return (await session.execute(statement.returning(Device.id))).first() is not None
 
 
-async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> None:
-    """These boxes have been heard of."""
-    values = {"last_seen": now, "online_until": online_until}
-    await session.execute(update(Device).where(Device.id.in_(ids)).values(values))
+async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> set[str]:
+    """These boxes have been heard of; the ids of those that there are."""
+    statement = update(Device).where(Device.id.in_(ids), Device.revoked_at.is_(None))
+    touched = statement.values(last_seen=now, online_until=online_until).returning(Device.id)
+    return set((await session.scalars(touched.execution_options(synchronize_session=False))).all())
 
 
 async def boot_number(session: AsyncSession, device_id: str, boot_id: str, *, now: datetime) -> int:

@@ -172,13 +172,17 @@ class Devices:
 
     async def _keep(self, heard: Sequence[Heard]) -> Sequence[list[wire.EventResult] | BaseException]:
         now = self._now()
-        rows = [_row(item.device_id, event, now) for item in heard for event in item.events]
+        boxes = sorted({item.device_id for item in heard})
         async with self._database.write() as session:
+            there = await devices.touch(session, boxes, now=now, online_until=self._online_until(now))
+            known = [item for item in heard if item.device_id in there]
+            rows = [_row(item.device_id, event, now) for item in known for event in item.events]
             new = await events.add(session, rows)
-            boxes = sorted({item.device_id for item in heard})
-            await devices.touch(session, boxes, now=now, online_until=self._online_until(now))
         results: list[list[wire.EventResult] | BaseException] = []
         for item in heard:
+            if item.device_id not in there:
+                results.append(_missing(item.device_id))
+                continue
             answers = []
             for event in item.events:
                 key = (item.device_id, event.event_id)

@@ -124,7 +124,7 @@ class Streams:
             return await streams.count_active(session)
 
     async def _of(self, session: Any, caller: Caller, stream_id: str) -> Stream:
-        stream = await streams.by_id(session, stream_id)
+        stream = await streams.by_id(session, stream_id) if is_id(stream_id) else None
         if stream is None:
             raise StreamNotFoundError("There is no stream of this id.")
         if not caller.is_admin:

@@ -29,7 +29,7 @@ async def test_every_call_but_health_and_the_description_needs_a_key(central: Ce
         for method, operation in methods.items():
             if operation["security"] != [{"key": []}]:
                 continue
-            target = path.replace("{id}", "0" * 8 + "-0000-4000-8000-" + "0" * 12).replace("{reference}", "x")
+            target = path.replace("{id}", "0" * 8 + "-0000-4000-8000-" + "0" * 12).replace("{stream}", "x")
             for caller in (central.anybody, stranger, Client(central.session, "nonsense")):
                 answer = await caller(method.upper(), target)
                 assert (answer.status, answer["code"]) == (401, "unauthorized"), (method, path)

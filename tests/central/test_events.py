@@ -91,6 +91,16 @@ async def test_the_same_event_sent_many_times_at_once_is_kept_once(central: Cent
     assert sorted(answer["results"][0]["status"] for answer in answers) == ["accepted"] + ["duplicate"] * 19
 
 
+async def test_events_of_a_box_that_is_not_there_are_refused(central: Central) -> None:
+    """404 for them, and those of others in the same round are kept."""
+    box = await central.box()
+    nobody = "00000000-0000-4000-8000-000000000000"
+    path, body = f"/api/v1/devices/{nobody}/events", {"events": [box.event(device_id=nobody)]}
+    lost, kept = await asyncio.gather(central.admin("POST", path, body), box.send(box.event()))
+    assert (lost.status, lost["code"]) == (404, "device_not_found")
+    assert kept["results"][0]["status"] == "accepted"
+
+
 async def test_events_make_a_box_online(central: Central) -> None:
     """A box that reports is there."""
     box = await central.box()

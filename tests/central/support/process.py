@@ -1,0 +1,89 @@
+"""The service as a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+START_S = 20.0
+CLI = (sys.executable, "-m", "central.cli")
+
+
+class CentralProcess:
+    """`cast-central run` on a free port, or on the one that it had before."""
+
+    def __init__(self, database_url: str, **environ: str) -> None:
+        self._environ = os.environ | {
+            "CAST_CENTRAL_DATABASE__URL": database_url,
+            "CAST_CENTRAL_API__HOST": "127.0.0.1",
+            "CAST_CENTRAL_LOG__FORMAT": "json",
+            **environ,
+        }
+        self._log: IO[bytes] = tempfile.NamedTemporaryFile(prefix="cast-central-", suffix=".log")  # noqa: SIM115
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def pids(self) -> set[int]:
+        return {self._process.pid} if self._process is not None else set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, *arguments: str) -> str:
+        """What another command of ours prints, on the same database."""
+        done = subprocess.run([*CLI, *arguments], env=self._environ, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def start(self) -> None:
+        """Returns once it serves."""
+        self._log.truncate(0)
+        environ = self._environ | {"CAST_CENTRAL_API__PORT": str(self.port)}
+        self._process = subprocess.Popen([*CLI, "run"], env=environ, stderr=self._log)
+        deadline = time.monotonic() + START_S
+        while not (started := [line for line in self.log() if line.get("event") == "started"]):
+            assert self._process.poll() is None, self.text()
+            assert time.monotonic() < deadline, self.text()
+            time.sleep(0.02)
+        self.port = started[0]["port"]
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send the signal and wait; the exit code."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        code = self._process.wait(START_S)
+        self._process = None
+        return code
+
+    def text(self) -> str:
+        return Path(self._log.name).read_text()
+
+    def log(self) -> list[dict[str, object]]:
+        lines = self.text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def close(self) -> None:
+        self.end(signal.SIGKILL)
+        self._log.close()
+
+
+@contextmanager
+def central_process(database_url: str, **environ: str) -> Iterator[CentralProcess]:
+    """Started, and killed at the end."""
+    process = CentralProcess(database_url, **environ)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.close()
