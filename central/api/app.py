@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion11, web
@@ -35,19 +36,23 @@ def create_app(settings: Settings, services: Services) -> web.Application:
 
 def all_operations(metrics: Metrics) -> tuple[Operation, ...]:
     """Those of `routes`, and the two that tell about these."""
-    text = openapi.as_text(OPERATIONS)
 
     async def read_metrics(call: Call[None, NoQuery]) -> Reply:
         return Reply(text=await metrics.text(call.services), content_type=CONTENT_TYPE)
 
     async def read_openapi(_call: Call[None, NoQuery]) -> Reply:
-        return Reply(text=text)
+        return Reply(text=_description())
 
     return (
         *OPERATIONS,
         _plain("/metrics", read_metrics, Access.LOCAL, "Numbers for Prometheus."),
         _plain("/openapi.json", read_openapi, Access.OPEN, "The description of all calls."),
     )
+
+
+@functools.cache
+def _description() -> str:
+    return openapi.as_text(OPERATIONS)
 
 
 def _plain(

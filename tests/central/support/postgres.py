@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 START_S = 20.0
-_OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB")
+_OPTIONS = ("fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB")
 """A power cut does not matter here, and every test waits for less."""
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 START_S = 20.0
 CLI = (sys.executable, "-m", "central.cli")
@@ -28,7 +27,9 @@ class CentralProcess:
             "CAST_CENTRAL_LOG__FORMAT": "json",
             **environ,
         }
-        self._log: IO[bytes] = tempfile.NamedTemporaryFile(prefix="cast-central-", suffix=".log")  # noqa: SIM115
+        descriptor, name = tempfile.mkstemp(prefix="cast-central-", suffix=".log")
+        os.close(descriptor)
+        self._log = Path(name)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -47,13 +48,14 @@ class CentralProcess:
 
     def start(self) -> None:
         """Returns once it serves."""
-        self._log.truncate(0)
+        self._log.write_bytes(b"")
         environ = self._environ | {"CAST_CENTRAL_API__PORT": str(self.port)}
-        self._process = subprocess.Popen([*CLI, "run"], env=environ, stderr=self._log)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([*CLI, "run"], env=environ, stderr=log)
         deadline = time.monotonic() + START_S
         while not (started := [line for line in self.log() if line.get("event") == "started"]):
-            assert self._process.poll() is None, self.text()
-            assert time.monotonic() < deadline, self.text()
+            assert self._process.poll() is None, self.text()[:2000]
+            assert time.monotonic() < deadline, self.text()[:2000]
             time.sleep(0.02)
         self.port = started[0]["port"]
 
@@ -67,7 +69,7 @@ class CentralProcess:
         return code
 
     def text(self) -> str:
-        return Path(self._log.name).read_text()
+        return self._log.read_text()
 
     def log(self) -> list[dict[str, object]]:
         lines = self.text().splitlines()
@@ -75,7 +77,7 @@ class CentralProcess:
 
     def close(self) -> None:
         self.end(signal.SIGKILL)
-        self._log.close()
+        self._log.unlink()
 
 
 @contextmanager
