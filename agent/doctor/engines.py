@@ -43,7 +43,13 @@ async def players(settings: Settings) -> list[Finding]:
         mpv_starts = mpv_command(audio_output=audio.output, audio_device=audio.device, confinement=confinement)
         vlc, mpv = await asyncio.gather(_ask_engine(_meet_vlc(vlc_starts())), _ask_engine(_meet_mpv(mpv_starts())))
     table = settings.player.engines
-    return [_vlc(vlc), _mpv(mpv, table), _rtsp(vlc, mpv, table), _confinement({"vlc": vlc, "mpv": mpv})]
+    return [
+        _vlc(vlc),
+        *_plugin_cache(vlc),
+        _mpv(mpv, table),
+        _rtsp(vlc, mpv, table),
+        _confinement({"vlc": vlc, "mpv": mpv}),
+    ]
 
 
 async def _ask_engine(meeting: Coroutine[Any, Any, _Engine]) -> _Engine:
@@ -79,6 +85,17 @@ def _vlc(vlc: _Engine) -> Finding:
     if vlc.problem:
         return Finding(Level.FAIL, "vlc", f"{vlc.problem.rstrip('.')}.", LIBVLC_ADVICE)
     return Finding(Level.OK, "vlc", f"libVLC {vlc.version} starts.")
+
+
+def _plugin_cache(vlc: _Engine) -> list[Finding]:
+    name = "plug-in cache"
+    if vlc.problem:
+        return []
+    if vlc.features.get("plugin_cache"):
+        return [Finding(Level.OK, name, "libVLC has the list of its plug-ins.")]
+    found = "libVLC has no list of its plug-ins, so every player starts later (0.2 s; seconds from a slow card)."
+    advice = "Debian: apt install --reinstall libvlc-bin makes it anew."
+    return [Finding(Level.WARN, name, found, advice)]
 
 
 def _mpv(mpv: _Engine, table: Mapping[str, str]) -> Finding:

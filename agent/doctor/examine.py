@@ -13,6 +13,7 @@ from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.machine import display, hardware, sound, state
 from agent.doctor.port import listening
+from agent.doctor.surroundings import clock, fonts
 from agent.errors import ConfigError
 
 
@@ -30,7 +31,9 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         players(settings),
         bounded("hardware", in_thread(lambda: hardware(dev))),
         bounded("sound", sound(settings, dev)),
+        bounded("fonts", in_thread(fonts)),
         bounded("port", listening(settings)),
+        bounded("clock", in_thread(clock)),
     )
     found = await asyncio.gather(*looks)
     return [_configuration(config), *(finding for findings in found for finding in findings)]

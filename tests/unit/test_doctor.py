@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.clock import synchronised
 from agent.config import Settings
 from agent.doctor.bounds import bounded, in_thread
 from agent.doctor.examine import examine
 from agent.doctor.findings import Finding, Level, as_json, as_text, exit_code
 from agent.doctor.machine import hardware, sound, state
 from agent.doctor.port import listening
+from agent.doctor.surroundings import clock, fonts
 
 GOOD = Finding(Level.OK, "display", ":0 answers.")
 DOUBTFUL = Finding(Level.WARN, "mpv", "It is not installed.", "apt install mpv.")
@@ -228,3 +230,29 @@ async def program(says: bytes) -> AsyncIterator[int]:
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+# --- what is around it ---
+
+
+@pytest.mark.parametrize(
+    ("now", "kept", "level"),
+    [(0.0, True, Level.FAIL), (1.0e9, False, Level.FAIL), (1.8e9, False, Level.WARN), (1.8e9, True, Level.OK)],
+)
+def test_a_clock_that_cannot_be_believed_is_told(now: float, kept: bool, level: Level) -> None:
+    """A clock in the past is a failure, because https fails; one that nothing keeps is doubtful."""
+    assert clock(lambda: now, lambda: kept).level is level
+
+
+def test_the_kernel_is_asked_about_the_clock() -> None:
+    """As `adjtimex` tells it, by way of chrony's and systemd's own source: the kernel."""
+    assert synchronised() in (True, False)
+    assert clock().level in (Level.OK, Level.WARN)
+
+
+def test_fonts_are_looked_for_in_depth(tmp_path: Path) -> None:
+    """Any font will do for subtitles, wherever it lies below the folders."""
+    assert fonts([tmp_path]).level is Level.WARN
+    (tmp_path / "truetype" / "dejavu").mkdir(parents=True)
+    (tmp_path / "truetype" / "dejavu" / "DejaVuSans.TTF").touch()
+    assert fonts([tmp_path / "nowhere", tmp_path]).level is Level.OK

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS: list[set[str]] = [
     {"types", "errors"},
     {"files"},
-    {"config", "log", "urls", "identity"},
+    {"config", "log", "urls", "identity", "clock"},
     {"stage", "player"},
     {"motion"},
     {"session"},

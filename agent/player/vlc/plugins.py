@@ -1,4 +1,4 @@
-"""Where libVLC's plug-ins are, and whether one is there."""
+"""Where libVLC's plug-ins are, which are there, and whether it has a list of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 def has_plugin(file_name: str) -> bool:
     """Whether the libVLC that is loaded has this plug-in."""
     return any(next(Path(folder).rglob(file_name), None) for folder in plugin_folders())
+
+
+def has_plugin_cache() -> bool:
+    """Whether libVLC has a list of its plug-ins. Without one each player opens some 300 files when it starts."""
+    return any(Path(folder, "plugins.dat").exists() for folder in plugin_folders())
 
 
 def plugin_folders() -> list[str]:

@@ -21,7 +21,7 @@ from agent.player.vlc.events import PlayerEvent
 from agent.player.vlc.facts import Facts
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options, start_options
-from agent.player.vlc.plugins import has_plugin, plugin_folders
+from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.reasons import broke_off, no_decoder, nothing_shown
 from agent.player.vlc.sound import SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, Quality
@@ -89,7 +89,11 @@ class VlcWorker:
             ipc.Hello(
                 engine="vlc",
                 version=self._vlc.libvlc_get_version().decode(errors="replace"),
-                features={"rtsp": has_plugin("liblive555_plugin.so"), "confinement": self._confined},
+                features={
+                    "rtsp": has_plugin("liblive555_plugin.so"),
+                    "plugin_cache": has_plugin_cache(),
+                    "confinement": self._confined,
+                },
             )
         )
         next_report = 0.0
