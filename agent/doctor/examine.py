@@ -11,6 +11,7 @@ from agent.config import SYSTEM_CONFIG, load_settings
 from agent.doctor.bounds import bounded, in_thread
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
+from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import display, hardware, sound, state
 from agent.doctor.port import listening
 from agent.doctor.surroundings import clock, fonts
@@ -33,6 +34,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("sound", sound(settings, dev)),
         bounded("fonts", in_thread(fonts)),
         bounded("port", listening(settings)),
+        bounded("mDNS", in_thread(lambda: found_on_lan(settings))),
         bounded("clock", in_thread(clock)),
     )
     found = await asyncio.gather(*looks)

@@ -8,15 +8,19 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from agent.clock import synchronised
 from agent.config import Settings
+from agent.discovery.interfaces import Interface
+from agent.doctor import lan
 from agent.doctor.bounds import bounded, in_thread
 from agent.doctor.examine import examine
 from agent.doctor.findings import Finding, Level, as_json, as_text, exit_code
+from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import hardware, sound, state
 from agent.doctor.port import listening
 from agent.doctor.surroundings import clock, fonts
@@ -256,3 +260,36 @@ def test_fonts_are_looked_for_in_depth(tmp_path: Path) -> None:
     (tmp_path / "truetype" / "dejavu").mkdir(parents=True)
     (tmp_path / "truetype" / "dejavu" / "DejaVuSans.TTF").touch()
     assert fonts([tmp_path / "nowhere", tmp_path]).level is Level.OK
+
+
+# --- the LAN ---
+
+
+def discovery(host: str = "0.0.0.0", **section: object) -> Finding:
+    return found_on_lan(settings(api={"host": host}, discovery=section))
+
+
+def test_what_is_not_to_be_announced_is_no_problem() -> None:
+    """Switched off, or bound to this machine only: that is how somebody wants it."""
+    assert discovery(enabled=False).level is Level.OK
+    assert "this machine only" in discovery(host="127.0.0.1").found
+
+
+def test_an_interface_that_is_not_there_is_told() -> None:
+    """The name that is configured is in the sentence, and where to look."""
+    found = discovery(interfaces=["eth77"])
+    assert found.level is Level.WARN
+    assert "eth77" in found.found
+    assert "[discovery] interfaces" in found.advice
+
+
+def test_a_port_that_somebody_has_alone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that does not share the port of mDNS keeps us from being found."""
+    interface = Interface("eth0", (IPv4Address("192.168.1.2"),))
+    monkeypatch.setattr(lan, "lan_interfaces", lambda _: (interface,))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as alone:
+        alone.bind(("", 0))
+        monkeypatch.setattr(lan, "MDNS_PORT", alone.getsockname()[1])
+        assert discovery().level is Level.WARN
+    found = discovery()
+    assert (found.level, "eth0 (192.168.1.2)" in found.found) == (Level.OK, True)
