@@ -66,7 +66,8 @@ class Agent:
         self.env |= {"XDG_RUNTIME_DIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
         if display is not None:
             self.env["DISPLAY"] = display
-        given = {"api__port": self.port, "state__dir": self.folder / "state", "log__level": "debug"} | settings
+        given = {"api__port": self.port, "state__dir": self.folder / "state", "log__level": "debug"}
+        given |= {"discovery__enabled": False} | settings  # the LAN of who runs the tests is spared them
         for key, value in given.items():
             self.env[f"CAST_AGENT_{key.upper()}"] = value if isinstance(value, str) else _text(value)
         self.env |= env or {}

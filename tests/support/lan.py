@@ -122,7 +122,7 @@ class LanAgent(Agent):
     """The agent on a machine of a LAN. It has no screen: it is not to show anything, only to be found."""
 
     def __init__(self, machine: Machine, *, env: Mapping[str, str] | None = None, **settings: object) -> None:
-        super().__init__(None, prefix=machine.prefix, env=env, **{"api__auth": "none"} | settings)
+        super().__init__(None, prefix=machine.prefix, env=env, **{"api__auth": "none", "discovery__enabled": True} | settings)
         self.machine = machine
 
     def call(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
