@@ -16,11 +16,14 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.errors import ConfigError
-from agent.types import Quality
+from agent.types import DEFAULT_PORT, Quality
 from agent.urls import NETWORK_SCHEMES
 
 ENV_PREFIX = "CAST_AGENT_"
 """Begins the name of every setting in the environment, `CAST_AGENT_<SECTION>__<KEY>`; unknown ones are refused."""
+
+KEY_VARIABLE = "CAST_AGENT_KEY"
+"""Of the environment, and no setting: the key with which the commands call an agent."""
 
 SYSTEM_CONFIG = Path("/etc/cast-agent/config.toml")
 """Used under systemd when no file is named."""
@@ -97,7 +100,7 @@ class ApiSettings(_Section):
     """Where the HTTP server listens and whom it answers."""
 
     host: HostName = Field(default="0.0.0.0", description="an IP address or a host name of this machine")
-    port: Port = Field(default=8090, description="a whole number from 0 (any free port) to 65535")
+    port: Port = Field(default=DEFAULT_PORT, description="a whole number from 0 (any free port) to 65535")
     auth: Literal["keys", "none"] = Field(default="keys", description='"keys" or "none"')
     allowed_hosts: tuple[HostName, ...] = Field(default=(), description="a list of host names without http:// and path")
 
@@ -266,7 +269,7 @@ _VARIABLES = {
 
 def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
     ours = {name for name, value in environ.items() if value and name.upper().startswith(ENV_PREFIX)}
-    return ours - _VARIABLES.keys()
+    return ours - _VARIABLES.keys() - {KEY_VARIABLE}
 
 
 def _json_example(section: str, key: str) -> str:

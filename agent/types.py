@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
+
+DEFAULT_PORT: Final = 8090
+"""Of the HTTP API."""
 
 SessionId = NewType("SessionId", str)
 """A UUID in its canonical text form; one per accepted start, never used again."""

@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 DEFEND_EVERY_S: Final = 10.0
 """Two who both insist on a name would otherwise fill the network with it."""
 
+FLUSH_AFTER_S: Final = 1.5
+"""What we say takes away only what others have heard more than a second before (RFC 6762, 10.2)."""
+
 _RESPONSE: Final = 0x8400
 """Flags of a DNS message: an authoritative response (RFC 6762, 18)."""
 
@@ -92,6 +95,8 @@ class Announcement:
             return False
         if time.monotonic() - self._defended_at >= DEFEND_EVERY_S:
             self._defended_at = time.monotonic()
+            await self._say_again()
+            await asyncio.sleep(FLUSH_AFTER_S)
             await self._say_again()
         return True
 

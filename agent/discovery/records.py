@@ -47,11 +47,11 @@ def services(
 
 def wanted_names(device: DeviceInfo) -> tuple[str, str]:
     """How the agent and its page are to be called, as full names."""
-    name = instance_name(device.name)
+    name = label(device.name)
     return f"{name}.{AGENT_TYPE}", f"{name}.{PAGE_TYPE}"
 
 
-def instance_name(name: str) -> str:
+def label(name: str) -> str:
     """A device's name as the LAN sees it. Dots become dashes: python-zeroconf would make labels of what they part."""
     cut = name.replace(".", "-").encode()[:_NAME_LIMIT].decode(errors="ignore").strip()
     return cut or "cast-agent"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from tests.support.tools import end, wait_until
 
 NOT_TESTED = "NOT TESTED: whether the agent is found on the LAN. That needs networks of our own: run the tests as root"
 
+CLI = (sys.executable, "-m", "agent.cli")
 AGENT, PAGE = "_cast-agent._tcp", "_http._tcp"
 
 SEEN_S = 10.0
@@ -94,6 +96,13 @@ def test_seen_and_gone(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> 
             with other.inside(), urllib.request.urlopen(f"http://{address}:{agent.port}/status", timeout=5) as answer:
                 assert answer.status == 200
 
+        found_by_us = json.loads(other.run(*CLI, "discover", "--json", "--timeout", "2"))
+        ours = next(one for one in found_by_us if one["id"] == device["id"])
+        assert (ours["name"], ours["status"]["device"]["id"]) == ("Living room 2-0", device["id"])
+        assert ours["addresses"] == ["10.77.0.10", "fd77::10"]
+        assert "30 %" in other.run(*CLI, "volume", "30%", "--on", "living room 2.0")
+        assert agent.status()["volume"]["volume_level"] == 0.3
+
         leaving = time.time()
         assert agent.terminate() == 0
         for browse in (seen, pages):
@@ -104,7 +113,7 @@ def test_addresses_come_and_go(lan: Lan, other: Machine, avahi: Avahi, seen: Bro
     """A changed address is announced, with a goodbye for the old one; so is a network that comes late or again."""
     box = lan.machine(up=False, ipv6=False)
     with LanAgent(box, device__name="Roaming") as agent, Ear(other, "10.77.0.2") as ear:
-        assert agent.log("no_network_to_announce_in")
+        agent.wait_until(lambda: agent.log("no_network_to_announce_in"), 10, "it says that there is no network")
         box.ip("addr", "add", "10.77.0.20/24", "dev", "eth0")
         box.ip("link", "set", "eth0", "up")
         found = seen.wait(resolved("Roaming"), "an agent whose network came late", timeout_s=SEEN_S)

@@ -122,7 +122,9 @@ class LanAgent(Agent):
     """The agent on a machine of a LAN. It has no screen: it is not to show anything, only to be found."""
 
     def __init__(self, machine: Machine, *, env: Mapping[str, str] | None = None, **settings: object) -> None:
-        super().__init__(None, prefix=machine.prefix, env=env, **{"api__auth": "none", "discovery__enabled": True} | settings)
+        # A display of this computer could be reached from all of its networks.
+        defaults = {"api__auth": "none", "discovery__enabled": True, "display__display": ":64999"}
+        super().__init__(None, prefix=machine.prefix, env=env, **defaults | settings)
         self.machine = machine
 
     def call(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:

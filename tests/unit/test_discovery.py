@@ -14,7 +14,7 @@ from agent.config import DiscoverySettings
 from agent.discovery import advertiser as advertising
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.interfaces import Interface, lan_interfaces
-from agent.discovery.records import instance_name, services, wanted_names
+from agent.discovery.records import label, services, wanted_names
 from agent.identity import host_name
 from agent.types import Auth, DeviceInfo
 
@@ -29,9 +29,9 @@ BROADCAST_CARD = 0x1003
 def test_what_is_announced_fits_everywhere() -> None:
     """Whatever a device is called, its name fits a label with a number behind it, and its TXT record a packet."""
     for name in ("Living room", "x" * 63, "Wohnzimmer im ersten Stock, ganz hinten links \N{TELEVISION}" * 2, "..."):
-        label = instance_name(name)
-        assert 0 < len(f"{label}-99".encode()) <= 63
-        assert "." not in label
+        short = label(name)
+        assert 0 < len(f"{short}-99".encode()) <= 63
+        assert "." not in short
     device = DeviceInfo("i" * 64, "x" * 63, "10.20.30")
     agent, page = services(
         device, names=wanted_names(device), port=8090, addresses=LAN.announced, auth=Auth.CLOSED, model="m" * 63

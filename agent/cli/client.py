@@ -1,0 +1,115 @@
+"""Calls an agent over HTTP. It follows no redirects: a key must not wander."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent.cli.exits import BY_STATUS, CliError, Exit
+
+CONNECT_TIMEOUT_S: Final = 3.0
+"""For each address. A machine on the LAN answers in milliseconds; one that is switched off never does."""
+
+ANSWER_TIMEOUT_S: Final = 15.0
+"""A snapshot of a 4K screen takes a Raspberry Pi 2 s, and a display that hangs is given up after 10."""
+
+ANSWER_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes. A 4K screen of noise as PNG has 25 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Where an agent is, and what lets us in."""
+
+    addresses: tuple[str, ...]
+    """Of one machine; the first that answers is taken."""
+    port: int
+    tls: bool = False
+    key: str | None = field(default=None, repr=False)
+    own: bool = False
+    """It is of this machine."""
+    timeout_s: float = ANSWER_TIMEOUT_S
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' * self.tls}://{_host(self.addresses[0])}:{self.port}"
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, wait_s: float = 0.0) -> Any:
+        """The JSON of an answer, which may take `wait_s` longer than usual. Raises CliError."""
+        content = self.content(method, path, body, wait_s=wait_s)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise self._stranger() from error
+
+    def content(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, wait_s: float = 0.0) -> bytes:
+        """As `call`, but the body as it is."""
+        headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+        data = None if body is None else json.dumps(body)
+        connection = self._connect()
+        try:
+            assert connection.sock is not None
+            connection.sock.settimeout(self.timeout_s + wait_s)
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            content = answer.read(ANSWER_LIMIT)
+        except http.client.HTTPException as error:
+            raise self._stranger() from error
+        except TimeoutError as error:
+            text = f"{self.url} does not answer. If that goes on, restart cast-agent there."
+            raise CliError(Exit.UNAVAILABLE, "agent_timeout", text) from error
+        except OSError as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        if answer.getheader("X-Request-ID") is None:
+            raise self._stranger()
+        if answer.status >= 300:
+            raise self._refusal(answer.status, content)
+        return content
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
+        failures: list[OSError] = []
+        for address in self.addresses:
+            connection = kind(address, self.port, timeout=CONNECT_TIMEOUT_S)
+            try:
+                connection.connect()
+            except OSError as error:
+                failures.append(error)
+            else:
+                return connection
+        raise self._unreachable(failures[0]) from failures[0]
+
+    def _unreachable(self, error: OSError) -> CliError:
+        reason = error.strerror or str(error)
+        if self.own:
+            advice = "Start it with `cast-agent run` or `systemctl start cast-agent`, or name another with --on."
+            text = f"No agent answers on this machine, at {self.url} ({reason}). {advice}"
+        else:
+            advice = "Is it switched on, and cast-agent running? `cast-agent discover` lists those that are found."
+            text = f"No agent answers at {self.url} ({reason}). {advice}"
+        return CliError(Exit.UNAVAILABLE, "agent_unreachable", text)
+
+    def _stranger(self) -> CliError:
+        text = f"What answers at {self.url} is not a cast-agent. Check the address and the port."
+        return CliError(Exit.PROTOCOL, "not_an_agent", text)
+
+    def _refusal(self, status: int, content: bytes) -> CliError:
+        try:
+            problem = json.loads(content)
+            code, detail = str(problem["code"]), str(problem["detail"])
+        except (ValueError, KeyError, TypeError):
+            return self._stranger()
+        exit_ = BY_STATUS.get(status, Exit.REFUSED)
+        if code == "unauthorized":
+            key = "The key was not taken." if self.key else "It needs a key."
+            detail = f"{key} Give one with --key-file FILE or CAST_AGENT_KEY. ({detail})"
+        return CliError(exit_, code, detail, problem)
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,128 @@
+"""The commands that drive an agent. Each makes one call and tells its answer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from agent.cli import text
+from agent.cli.client import Agent
+from agent.cli.exits import CliError, Exit, as_json
+from agent.cli.target import agent_of
+
+
+def start(options: argparse.Namespace) -> int:
+    """`cast-agent start`."""
+    if options.url is None and options.session is None:
+        raise CliError(Exit.USAGE, "usage", "start needs a URL, such as: cast-agent start http://nas.local/film.mp4")
+    body = {
+        "url": None if options.url is None else _url(options.url, own=options.on is None),
+        "session_id": options.session,
+        "interrupt": options.interrupt or None,
+        "loop": options.loop or None,
+        **{name: getattr(options, name) for name in _START_FIELDS},
+    }
+    body = {name: value for name, value in body.items() if value is not None}
+    agent = agent_of(options)
+    if options.wait is None:
+        answer = agent.call("POST", "/start", body)
+    else:
+        answer = _wait(agent, body, options.wait, tell=not options.json)
+    if answer["status"] == "pending":
+        said = f"Nothing is on the screen after {options.wait:g} s; it is still being tried (see `cast-agent status`)."
+    elif options.wait is not None and answer.get("time_to_first_frame") is not None:
+        said = f"On the screen after {answer['time_to_first_frame']:.2f} s."
+    else:
+        said = "Changed." if options.session else "Accepted."
+    _tell(options, answer, f"{said} Session {answer['session_id']}")
+    return Exit.NOT_NOW if answer["status"] == "pending" else Exit.OK
+
+
+_START_FIELDS = ("quality", "duration", "title", "volume", "muted", "position")
+
+
+def stop(options: argparse.Namespace) -> int:
+    """`cast-agent stop`."""
+    body: dict[str, Any] = {"session_id": options.session} if options.session else {"all": options.all}
+    answer = agent_of(options).call("POST", "/stop", body)
+    return _tell(options, answer, f"{answer['message']}.")
+
+
+def status(options: argparse.Namespace) -> int:
+    """`cast-agent status`."""
+    agent = agent_of(options)
+    answer = agent.call("GET", "/status")
+    print(as_json(answer) if options.json else text.status(answer, agent.url))
+    return Exit.OK
+
+
+def pause(options: argparse.Namespace) -> int:
+    """`cast-agent pause`."""
+    return _controlled(options, agent_of(options).call("POST", "/pause"))
+
+
+def resume(options: argparse.Namespace) -> int:
+    """`cast-agent resume`."""
+    return _controlled(options, agent_of(options).call("POST", "/resume"))
+
+
+def seek(options: argparse.Namespace) -> int:
+    """`cast-agent seek`."""
+    return _controlled(options, agent_of(options).call("POST", "/seek", {"position": options.position}))
+
+
+def volume(options: argparse.Namespace) -> int:
+    """`cast-agent volume`."""
+    agent = agent_of(options)
+    wish = {"volume_level": options.level, "muted": options.muted}
+    body = {name: value for name, value in wish.items() if value is not None}
+    answer = agent.call("POST", "/volume", body) if body else agent.call("GET", "/status")["volume"]
+    return _tell(options, answer, f"Volume {text.volume(answer)}.")
+
+
+def snapshot(options: argparse.Namespace) -> int:
+    """`cast-agent snapshot`."""
+    formats = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+    to_output = options.file == "-"
+    image = "png" if to_output else formats.get(Path(options.file).suffix.lower())
+    if image is None:
+        raise CliError(Exit.USAGE, "usage", f"{options.file} should end in .png, .jpg or .jpeg.")
+    if to_output and (options.json or sys.stdout.isatty()):
+        raise CliError(Exit.USAGE, "usage", "A picture is nothing to read: name a file, or send the output into one.")
+    content = agent_of(options).content("GET", f"/snapshot?format={image}")
+    if to_output:
+        sys.stdout.buffer.write(content)
+        return Exit.OK
+    try:
+        Path(options.file).write_bytes(content)
+    except OSError as error:
+        raise CliError(Exit.NO_INPUT, "file", f"{options.file} cannot be written: {error.strerror}.") from error
+    answer = {"file": os.path.abspath(options.file), "format": image, "bytes": len(content)}
+    return _tell(options, answer, f"{options.file}, {len(content) / 1000:.0f} kB.")
+
+
+def _url(url: str, *, own: bool) -> str:
+    """A file of this machine may be named as people do, to the agent that can read it."""
+    return Path(url).absolute().as_uri() if own and "://" not in url and Path(url).is_file() else url
+
+
+def _wait(agent: Agent, body: dict[str, Any], wait_s: float, *, tell: bool) -> Any:
+    from agent.cli.progress import shown
+
+    def call() -> Any:
+        return agent.call("POST", f"/start?wait={wait_s:g}", body, wait_s=wait_s)
+
+    return shown(agent, call) if tell and sys.stderr.isatty() else call()
+
+
+def _controlled(options: argparse.Namespace, answer: dict[str, Any]) -> int:
+    at = "" if answer["position"] is None else f" at {text.clock(answer['position'])}"
+    return _tell(options, answer, f"{answer['state'].capitalize()}{at}.")
+
+
+def _tell(options: argparse.Namespace, answer: object, said: str) -> int:
+    print(as_json(answer) if options.json else text.plain(said))
+    return Exit.OK

@@ -1,0 +1,172 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from agent import __version__
+from agent.cli.exits import Exit
+from agent.types import Quality
+
+Commands = argparse._SubParsersAction  # it has no public name
+
+_EPILOG = """\
+Where:    without --on a command is for the agent of this machine.
+          --on takes an agent's name or id (found over mDNS), or an address such as 192.168.1.20 or tv.local:8090.
+Key:      from --key-file FILE, or from the variable CAST_AGENT_KEY.
+Exit:     0 done, 1 failed, 64 wrong command line, 65 refused, 66 no such session or file, 68 no such agent,
+          69 no agent answers, or it has no screen or player, 70 a mistake inside the agent, 74 the stream cannot be
+          played, 75 not now, 76 not a cast-agent, 77 a key is missing or wrong, 78 wrong configuration."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; the namespace that it makes has a `command` to be called with it."""
+    top = _Parser(
+        prog="cast-agent",
+        description="Puts a stream on the screen when home automation asks for it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"cast-agent {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _machine(commands)
+    _discover(commands)
+    _playing(commands)
+    return top
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage()
+        self.exit(Exit.USAGE, f"{self.prog}: {message}\n")
+
+
+def _later(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def command(options: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"agent.cli.{module}"), function)(options))
+
+    return command
+
+
+def _machine(commands: Commands[_Parser]) -> None:
+    run = commands.add_parser("run", help="run the agent until it is told to stop (Ctrl-C, SIGTERM)")
+    run.set_defaults(command=_later("machine", "run"))
+    doctor = commands.add_parser(
+        "doctor", help="say what works on this machine, and what to do about what does not; draws nothing"
+    )
+    doctor.set_defaults(command=_later("machine", "doctor"))
+    doctor.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+    for command in (run, doctor):
+        _config(command)
+
+
+def _discover(commands: Commands[_Parser]) -> None:
+    discover = commands.add_parser("discover", help="list the agents on the network, and what is on")
+    discover.set_defaults(command=_later("discover", "discover"))
+    discover.add_argument("--json", action="store_true", help="a list of objects instead of a table")
+    discover.add_argument(
+        "--timeout",
+        type=_within(0.5, 60),
+        default=3.0,
+        metavar="SECONDS",
+        help="how long to listen, 0.5 to 60 (default: 3)",
+    )
+    discover.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="send this key to each agent that asks for one, to hear what is on; CAST_AGENT_KEY is not sent around",
+    )
+
+
+def _playing(commands: Commands[_Parser]) -> None:
+    start = _client(commands, "start", "put a stream on the screen, or change one with --session")
+    start.add_argument("url", nargs="?", metavar="URL", help="what to play, or a file of this machine")
+    start.add_argument("--wait", nargs="?", type=_within(0.1, 60), const=20.0, metavar="SECONDS", help=_WAIT)
+    start.add_argument("--interrupt", action="store_true", help="go on top; what is on comes back afterwards")
+    start.add_argument("--duration", type=_time, metavar="TIME", help="end by itself after this time: 90 or 1:30")
+    start.add_argument("--position", type=_time, metavar="TIME", help="begin there: 90 or 1:30")
+    start.add_argument("--quality", choices=[quality.value for quality in Quality])
+    start.add_argument("--title", metavar="TEXT", help="a text for status")
+    start.add_argument("--volume", type=_volume, metavar="LEVEL", help="of this stream: 0.5 or 50%%")
+    start.add_argument("--muted", action="store_true", default=None, help="without sound")
+    start.add_argument("--loop", action="store_true", help="begin again at the end")
+    start.add_argument("--session", metavar="ID", help="change duration, title and volume of that session instead")
+
+    stop = _client(commands, "stop", "end what is on; what it interrupted comes back")
+    which = stop.add_mutually_exclusive_group()
+    which.add_argument("--session", metavar="ID", help="end that one, on the screen or waiting")
+    which.add_argument("--all", action="store_true", help="end everything")
+
+    _client(commands, "status", "say what is on, what waits and what ended last")
+    _client(commands, "pause", "let what is on stand still")
+    _client(commands, "resume", "let it go on")
+    seek = _client(commands, "seek", "go on at another position")
+    seek.add_argument("position", type=_time, metavar="TIME", help="90 or 1:30")
+    volume = _client(commands, "volume", "set the volume of the device, or say what it is")
+    volume.add_argument("level", nargs="?", type=_volume, metavar="LEVEL", help="0.5 or 50%%")
+    mute = volume.add_mutually_exclusive_group()
+    mute.add_argument("--mute", dest="muted", action="store_true", default=None)
+    mute.add_argument("--unmute", dest="muted", action="store_false")
+    snapshot = _client(commands, "snapshot", "save a picture of what the screen shows")
+    snapshot.add_argument("file", metavar="FILE", help="ends in .png, .jpg or .jpeg; - is standard output, as PNG")
+
+
+_WAIT = "return when the picture is there, or with the reason why not (at most 60; without a number 20)"
+
+
+def _client(commands: Commands[_Parser], name: str, help_: str) -> _Parser:
+    command = commands.add_parser(name, help=help_)
+    command.set_defaults(command=_later("control", name))
+    command.add_argument("--on", metavar="AGENT", help="a name, an id or an address; without it: this machine's own")
+    command.add_argument("--key-file", type=Path, metavar="FILE", help="a file that holds the key and nothing else")
+    command.add_argument("--json", action="store_true", help="the agent's answer as JSON")
+    _config(command)
+    return command
+
+
+def _config(command: _Parser) -> None:
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration in TOML; without one the defaults hold"
+    )
+
+
+def _time(text: str) -> float:
+    """Seconds from `90`, `1:30` or `1:02:03`."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or not all(number >= 0 and math.isfinite(number) for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 90 or 1:30")
+    return math.fsum(number * 60**power for power, number in enumerate(reversed(numbers)))
+
+
+def _volume(text: str) -> float:
+    """0.0 to 1.0 from `0.5` or `50%`."""
+    try:
+        level = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        level = math.nan
+    if not 0 <= level <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no volume; write 0.5 or 50%")
+    return level
+
+
+def _within(low: float, high: float) -> Callable[[str], float]:
+    def seconds(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from {low:g} to {high:g}")
+        return number
+
+    return seconds

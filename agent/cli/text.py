@@ -1,0 +1,87 @@
+"""Words for people: tables, times, and nothing from the network that could move their cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+_HARMLESS: Final = "\N{NO-BREAK SPACE}\N{ZERO WIDTH JOINER}"
+"""Not printable in Python's eyes, but parts of names."""
+
+
+def plain(text: object) -> str:
+    """The text without control characters: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c in _HARMLESS else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns of plain text, the last one ragged."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03` or `2:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def volume(answer: dict[str, Any]) -> str:
+    """`50 %`, and whether it is muted."""
+    return f"{answer['volume_level'] * 100:.0f} %" + (", muted" if answer["muted"] else "")
+
+
+def what_is_on(status: dict[str, Any]) -> str:
+    """One line."""
+    stream = status["stream"]
+    return "idle" if stream is None else f"{stream['state']}: {title(stream)}"
+
+
+def status(answer: dict[str, Any], url: str) -> str:
+    """What `GET /status` says, at `url`."""
+    device = answer["device"]
+    lines = [[device["name"], f"cast-agent {device['version']} at {url}"]]
+    if answer["stream"] is None:
+        lines.append(["idle", "Nothing is on."])
+    else:
+        lines += _stream(answer["stream"])
+    for waiting in answer["interrupted"]:
+        at = f" at {clock(waiting['position'])}" if waiting["position"] else ""
+        lines.append(["waiting", f"{title(waiting)}{at}"])
+    if answer["last"] is not None:
+        error = answer["last"]["error"]
+        why = f": {error['message']}" if error else ""
+        lines.append(["last", f"{title(answer['last'])}, {answer['last']['reason']}{why}"])
+    lines.append(["volume", volume(answer["volume"])])
+    return table(lines)
+
+
+def title(stream: dict[str, Any]) -> str:
+    """What a person would call it."""
+    return f"{stream['title']} ({stream['url']})" if stream["title"] else str(stream["url"])
+
+
+def _stream(stream: dict[str, Any]) -> list[list[str]]:
+    lines = [[stream["state"], title(stream)]]
+    details = []
+    if stream["position"] is not None:
+        length = f" of {clock(stream['duration'])}" if stream["duration"] else ""
+        details.append(f"at {clock(stream['position'])}{length}")
+    if stream["expires_at"]:
+        left = (datetime.fromisoformat(stream["expires_at"]) - datetime.now(UTC)).total_seconds()
+        details.append(f"ends by itself in {clock(max(left, 0))}")
+    if stream["session_state"] != "active":
+        details.append(stream["session_state"])
+    if stream["attempt"] > 1:
+        details.append(f"attempt {stream['attempt']}")
+    if details:
+        lines.append(["", ", ".join(details)])
+    if stream["error"]:
+        lines.append(["", stream["error"]["message"]])
+    lines.append(["", f"session {stream['session_id']}"])
+    return lines
