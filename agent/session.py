@@ -36,6 +36,10 @@ MOVES: Mapping[SessionState, frozenset[SessionState]] = {
 """Every move there is; anything else raises. A session that is taken up again after a failure stays `active`."""
 
 
+SOUGHT_S = 0.5
+"""After a seek the player's reports still tell where it was: it has two in this time, and takes the seek up beside."""
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """Why a session ended, and with which failure."""
@@ -79,6 +83,8 @@ class Session:
         self._opened: Opened | None = None
         self._motion: Motion | None = None
         self._position = request.position
+        self._sought: tuple[float, float] | None = None
+        """Where it was sent, and the monotonic time at which it was."""
         self.was_extended = False
         """Somebody gave it another duration while it was on."""
         self._entries = [request.url]
@@ -205,6 +211,7 @@ class Session:
         """Its player is about to be ended: remember where it was."""
         self._keep_position()
         if self._player is not None:
+        self._sought = None
             self._progress = self._player.progress
             self._pictures_before += self._progress.pictures
         self._player = self._motion = None
@@ -253,7 +260,10 @@ class Session:
         if self._motion is not None:
             self._motion.pause(paused, at=self._now())
 
-    def jump(self) -> None:
+    def jump(self, position: float) -> None:
+        """It was sent to `position` seconds; beyond its end it is at its end."""
+        length = self._player.progress.duration if self._player else None
+        self._sought = position if length is None else min(position, length), self._now()
         if self._motion is not None:
             self._motion.jump(at=self._now())
 
@@ -270,10 +280,10 @@ class Session:
         self.observe()
         player, first = self._player, self._first_frame_at
         progress = player.progress if player else self._progress
-        if self._motion is not None:
-            position = progress.position
-        else:  # between two players: where the next one goes on, if that is known
-            position = self._position if progress.position is not None or self._position > 0 else None
+        position, position_at = self._place(progress)
+        if self._motion is None:  # between two players: where the next one goes on, if that is known
+            known = progress.position is not None or self._position > 0
+            position, position_at = (self._position if known else None), self._now()
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,
@@ -287,7 +297,7 @@ class Session:
             first_frame_at=None if first is None else self._utc(first),
             time_to_first_frame=None if first is None else first - self._accepted_at,
             position=position,
-            position_updated_at=None if position is None else self._utc(progress.at if self._motion else self._now()),
+            position_updated_at=None if position is None else self._utc(position_at),
             duration=progress.duration,
             expires_at=None if self.deadline is None else self._utc(self.deadline),
             frames_displayed=self._pictures_before + (progress.pictures if player else 0),
@@ -329,7 +339,14 @@ class Session:
 
     def _keep_position(self) -> None:
         if self._player is not None and self._motion is not None:
-            self._position = self._player.progress.position or 0.0
+            position, _ = self._place(self._player.progress)
+            self._position = max(0.0, position or 0.0)  # containers may begin before 0
+
+    def _place(self, progress: Progress) -> tuple[float | None, float]:
+        """Seconds into the media, and the monotonic time at which it was there."""
+        if self._sought is not None and progress.at < self._sought[1] + SOUGHT_S:
+            return self._sought
+        return progress.position, progress.at
 
     def _utc(self, monotonic: float) -> datetime:
         return datetime.now(UTC) - timedelta(seconds=self._now() - monotonic)

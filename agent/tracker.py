@@ -160,7 +160,7 @@ class StreamTracker:
         """Go on at `position` seconds. Raises InvalidTransitionError, PlayerTimeoutError."""
         cast, player = self._playing("seek", "seek")
         await player.seek(position)
-        cast.session.jump()
+        cast.session.jump(position)
         self.changed()
         return cast.session.snapshot()
 

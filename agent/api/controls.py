@@ -27,9 +27,7 @@ async def seek(request: web.Request) -> web.Response:
     single_parameters(request, known=())
     wish = SeekBody.parse(await read_object(request, example=SeekBody.EXAMPLE) or {})
     session = await request.app[TRACKER].seek(wish.position)
-    # Not the session's position: the player's last report is from before. Beyond its end a film is over.
-    length = wish.position if session.duration is None else session.duration
-    return _controlled(request, session, position=min(wish.position, length))
+    return _controlled(request, session)
 
 
 async def volume(request: web.Request) -> web.Response:
@@ -45,10 +43,10 @@ async def _pause(request: web.Request, *, on: bool) -> web.Response:
     single_parameters(request, known=())
     NoBody.parse(await read_object(request, example=NoBody.EXAMPLE) or {})
     session = await request.app[TRACKER].pause(on)
-    return _controlled(request, session, position=session.position)
+    return _controlled(request, session)
 
 
-def _controlled(request: web.Request, session: SessionSnapshot, *, position: float | None) -> web.Response:
+def _controlled(request: web.Request, session: SessionSnapshot) -> web.Response:
     request[SESSION_ID] = session.session_id
-    answer = Controlled(session_id=session.session_id, state=session.state, position=position)
+    answer = Controlled(session_id=session.session_id, state=session.state, position=session.position)
     return json_answer(answer.model_dump_json())

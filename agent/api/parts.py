@@ -66,7 +66,7 @@ class Tracker(Protocol):
         """
 
     async def seek(self, position: float) -> SessionSnapshot:
-        """Go on at `position` seconds; its snapshot may still tell the position before. Raises as `pause` does."""
+        """Go on at `position` seconds. Raises as `pause` does."""
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device; None leaves it as it is. Raises PlayerTimeoutError, PlayerUnavailableError."""

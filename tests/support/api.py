@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -98,7 +98,7 @@ class ScriptedTracker:
         return self._controlled("pause", on)
 
     async def seek(self, position: float) -> SessionSnapshot:
-        return self._controlled("seek", position)
+        return replace(self._controlled("seek", position), position=position)
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         if self.refusal is not None:

@@ -16,6 +16,9 @@ from agent.player.base import Media, Opened, Progress
 from agent.stage.base import ImageFormat
 from agent.types import DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamType
 
+LENGTH_S = 9.0
+"""Of everything."""
+
 
 @dataclass(frozen=True)
 class Script:
@@ -62,6 +65,8 @@ class FakePlayer:
         self.alive = True
         self.sound = False
         self.kills = 0
+        self.commands: list[str] = []
+        self.position = 1.0
         self.script = Script()
         self.xid: int | None = None
         self._loaded_at: float | None = None
@@ -104,7 +109,12 @@ class FakePlayer:
         if self.sound and self._heard_from is not None and not self.script.silent:
             heard = int((now - self._heard_from) * 40)
         return Progress(
-            pictures=pictures, audio_buffers=heard, position=1.0, duration=9.0, stream_type=StreamType.BUFFERED, at=now
+            pictures=pictures,
+            audio_buffers=heard,
+            position=self.position,
+            duration=LENGTH_S,
+            stream_type=StreamType.BUFFERED,
+            at=now,
         )
 
     async def opened(self) -> Opened:
@@ -133,6 +143,7 @@ class FakePlayer:
         await asyncio.sleep(0.01)
 
     async def kill(self) -> None:
+        self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
         self.kills += 1
         self.alive = self.sound = False
         for timer in self._timers:

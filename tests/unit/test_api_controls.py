@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -64,13 +65,6 @@ async def test_seek_takes_seconds(api: Served, position: object, seconds: float)
     answer = await post(api, "/seek", {"position": position})
     assert answer == {"status": "success", "session_id": film.session_id, "state": "playing", "position": seconds}
     assert api.tracker.controls == [("seek", seconds)]
-
-
-async def test_seek_tells_no_position_beyond_the_end(api: Served) -> None:
-    """Where the length is known, the answer says the end for a position behind it; the player is asked all the same."""
-    api.tracker.state = TrackerSnapshot(stream=session_snapshot(state=PlayerState.PLAYING, duration=60.0))
-    assert (await post(api, "/seek", {"position": 90}))["position"] == 60.0
-    assert api.tracker.controls == [("seek", 90.0)]
 
 
 @pytest.mark.parametrize(
@@ -201,3 +195,18 @@ async def test_the_volume_of_a_start_is_its_own(box: Tracked) -> None:
     now = await status(box)
     assert (now["stream"]["volume_level"], now["stream"]["muted"]) == (0.5, True)  # type: ignore[index]
     assert now["volume"] == {"volume_level": 1.0, "muted": False}
+
+
+@pytest.mark.parametrize(("wish", "position"), [(5.0, 5.0), (90.0, 9.0)])
+async def test_a_seek_is_told_at_once(wish: float, position: float) -> None:
+    """Whatever the player still reports: the answers to the seek and to what follows it tell where it goes on; beyond
+    the end of a film that is its end."""
+    async with tracked() as box:
+        await post(box, "/start?wait=5", {"url": "http://film/"})
+        await post(box, "/pause")
+        assert (await post(box, "/seek", {"position": wish}))["position"] == position
+        assert (await post(box, "/resume"))["position"] == position
+        [saved] = box.tracker.saved()
+        assert saved.position == position
+        await asyncio.sleep(0.6)
+        assert (await post(box, "/pause"))["position"] == box.players.alive[0].position
