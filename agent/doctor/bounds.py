@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
 from agent.doctor.findings import Finding, Level
 
@@ -17,8 +15,6 @@ A player needs 0.1 s for its first word, and some seconds only from a cold SD ca
 ANSWER_TIMEOUT_S = 2.0
 """For a sound server or an agent on this machine, which answer in milliseconds."""
 
-T = TypeVar("T")
-
 
 async def bounded(name: str, look: Coroutine[Any, Any, Finding]) -> list[Finding]:
     """A finding of its own where there is no answer in time."""
@@ -28,18 +24,3 @@ async def bounded(name: str, look: Coroutine[Any, Any, Finding]) -> list[Finding
     except TimeoutError:
         advice = "Something that it needs hangs: a disk, the display or the network's names."
         return [Finding(Level.FAIL, name, f"No answer within {CHECK_TIMEOUT_S:.0f} s.", advice)]
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """As asyncio.to_thread, whose threads are waited for at exit: a dead network disk never lets go of them."""
-    done: Future[T] = Future()
-    done.set_running_or_notify_cancel()  # who waits may leave; the thread goes on undisturbed
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except Exception as e:
-            done.set_exception(e)
-
-    threading.Thread(target=run, name="doctor", daemon=True).start()
-    return await asyncio.wrap_future(done)

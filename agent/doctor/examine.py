@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from agent.config import SYSTEM_CONFIG, load_settings
-from agent.doctor.bounds import bounded, in_thread
+from agent.doctor.bounds import bounded
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.lan import found_on_lan
@@ -16,6 +16,7 @@ from agent.doctor.machine import display, hardware, sound, state
 from agent.doctor.port import listening
 from agent.doctor.surroundings import clock, fonts
 from agent.errors import ConfigError
+from agent.threads import in_thread
 
 
 async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> list[Finding]:

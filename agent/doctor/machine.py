@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.config import Settings
-from agent.doctor.bounds import ANSWER_TIMEOUT_S, in_thread
+from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
 from agent.player.vlc.options import has_gpu
 from agent.stage.x11 import X11Stage
+from agent.threads import in_thread
 
 
 async def state(settings: Settings) -> Finding:

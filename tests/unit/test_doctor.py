@@ -17,13 +17,14 @@ from agent.clock import synchronised
 from agent.config import Settings
 from agent.discovery.interfaces import Interface
 from agent.doctor import lan
-from agent.doctor.bounds import bounded, in_thread
+from agent.doctor.bounds import bounded
 from agent.doctor.examine import examine
 from agent.doctor.findings import Finding, Level, as_json, as_text, exit_code
 from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import hardware, sound, state
 from agent.doctor.port import listening
 from agent.doctor.surroundings import clock, fonts
+from agent.threads import in_thread
 
 GOOD = Finding(Level.OK, "display", ":0 answers.")
 DOUBTFUL = Finding(Level.WARN, "mpv", "It is not installed.", "apt install mpv.")

@@ -1,0 +1,60 @@
+"""Blocking calls that may never return, such as those to the disk of a dead network share.
+
+Not asyncio.to_thread: its threads are shared by all, few, and waited for when the process is to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[], T], *, name: str = "blocking") -> T:
+    """What `work` returns or raises. Who waits may leave; the thread goes on, and keeps no process from ending."""
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as e:
+            done.set_exception(e)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await asyncio.wrap_future(done)
+
+
+class Threads:
+    """At most `limit` calls at once, each in a thread of its own."""
+
+    def __init__(self, name: str, *, limit: int) -> None:
+        self._name = name
+        self._limit = limit
+        self._busy = 0
+
+    async def call(self, work: Callable[[], T], *, timeout_s: float) -> T:
+        """What `work` returns or raises. Raises TimeoutError when it does not return in time, and at once when there
+        are `limit` calls under way already: then they hang."""
+        if self._busy >= self._limit:
+            raise TimeoutError(f"all {self._limit} threads for {self._name} hang")
+        loop = asyncio.get_running_loop()
+
+        def run() -> T:
+            try:
+                return work()
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody counts any more
+                    loop.call_soon_threadsafe(self._returned)
+
+        self._busy += 1
+        async with asyncio.timeout(timeout_s):
+            return await in_thread(run, name=self._name)
+
+    def _returned(self) -> None:
+        self._busy -= 1
