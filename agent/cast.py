@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from agent.errors import AgentError, MediaError, PlaylistError
-from agent.playback import Playback, first_of
+from agent.playback import Check, Playback, first_of
 from agent.session import Session
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
 
@@ -30,9 +30,6 @@ STEADY_S = 10.0
 
 MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
-
-CHECK_TIMEOUT_S = 5.0
-"""For one entry of a playlist; a disk that sleeps spins up within this time."""
 
 _PASSING = {
     ErrorCode.MEDIA_NETWORK,
@@ -63,21 +60,23 @@ class Retry:
 
 class Cast:
     """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
-    pass; each entry of a playlist must, too."""
+    pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt."""
 
     def __init__(
         self,
         session: Session,
         *,
-        make_playback: Callable[[Session], Playback],
+        make_playback: Callable[[Session, bool], Playback],
         retry: Retry,
-        check: Callable[[str], str],
+        check: Check,
+        checked: bool = True,
     ) -> None:
         self.session = session
         self.playback: Playback | None = None
         self._make_playback = make_playback
         self._retry = retry
         self._check = check
+        self._checked = checked
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
@@ -140,7 +139,8 @@ class Cast:
         while True:
             if self._suspended.is_set():
                 await self._resumed.wait()
-            self.playback = playback = self._make_playback(session)
+            checked, self._checked = self._checked, False
+            self.playback = playback = self._make_playback(session, checked)
             try:
                 await first_of(playback.perform(), self._wait_suspended())
                 if not playback.interrupted and self._has_finished(playback) and not session.goes_on():
@@ -158,13 +158,10 @@ class Cast:
         allowed, refusal = [], ""
         for entry in error.entries:
             try:
-                async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    allowed.append(await asyncio.to_thread(self._check, entry))  # files are looked at
+                allowed.append(await self._check(entry))
             except AgentError as e:
                 refusal = refusal or str(e)
                 log.warning("entry_refused", session_id=self.session.id, url=entry, reason=str(e))
-            except TimeoutError:
-                refusal = refusal or "The disk did not answer."
         if not allowed:
             raise MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
         if not self.session.takes_entries(allowed):

@@ -16,6 +16,7 @@ from aiohttp import web
 from agent import __version__, identity
 from agent.api.app import create_app
 from agent.api.server import ApiRunner
+from agent.checks import MediaChecks
 from agent.config import Settings
 from agent.discovery.advertiser import Advertiser
 from agent.errors import ConfigError
@@ -114,16 +115,16 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         advice=MPV_ADVICE,
     )
     players = Engines({"vlc": vlc, "mpv": mpv}, table=settings.player.engines)
-    policy = MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders)
+    checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
     tracker = StreamTracker(
         players=players,
         stage=stage,
         limits=Limits(settings.player.start_timeout, settings.player.stall_timeout),
         redact=redact,
-        check=policy.check,
+        check=checks.check,
         retry=settings.stream.retry,
     )
-    keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, check=policy.check)
+    keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore)
 
     def changed() -> None:
         keeper.changed()
@@ -136,7 +137,8 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         tracker=tracker,
         stage=stage,
         players=players,
-        policy=policy,
+        policy=checks,
+        kept=keeper.kept,
         default_quality=settings.player.quality,
     )
 

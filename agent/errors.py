@@ -40,6 +40,10 @@ class InvalidRequestError(AgentError):
         self.errors = errors
 
 
+class FileAwayError(InvalidRequestError):
+    """The file may be played, but it is not there now, or its disk does not answer."""
+
+
 class SessionNotFoundError(AgentError):
     """There is no session of that id."""
 

@@ -1,30 +1,34 @@
-"""What is wanted on the screen, kept on disk, so that it comes back after a crash, a reboot or a power cut."""
+"""Keeps what is wanted on the screen, so that it comes back after a crash, a reboot or a power cut."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.files import write_whole
-from agent.tracker import Saved, StreamTracker, Volume
-from agent.types import Quality, SessionId, StartRequest
-
-FILE = "wanted.json"
-SET_ASIDE = "wanted.json.bad"
+from agent.clock import WallClock
+from agent.threads import in_thread
+from agent.tracker import Saved, StreamTracker
+from agent.types import SessionId
+from agent.wanted import Kept, KeptSession, KeptVolume, WantedFile, WantedFiles
 
 COALESCE_S = 0.2
-"""A switch changes several things at once: one write for all of them."""
+"""A switch changes several things at once: one write for all of them, unless somebody waits for it."""
 
 POSITION_EVERY_S = 30.0
 """Positions are written at most this often, so that an SD card lasts; a film loses at most as much after a crash."""
+
+KEPT_TIMEOUT_S = 1.0
+"""How long an answer waits for its write: 1 ms is usual. A disk that hangs must not silence the agent."""
+
+DISK_TIMEOUT_S = 1.5
+"""At the start and at the end: an SD card takes some 0.1 s, a busy one a second. The whole agent has 5 s for either."""
 
 STABLE_AFTER_S = 30.0
 """A restore that got this far did not take the box down."""
@@ -32,84 +36,48 @@ STABLE_AFTER_S = 30.0
 RESTORES_ALLOWED = 3
 """In a row, without ever getting STABLE_AFTER_S far: then what is wanted is given up."""
 
-READ_LIMIT = 256 * 1024
-"""Bytes. Nine sessions with the longest URLs and titles need under 100 KiB; whatever is longer is not ours."""
-
-CHECK_TIMEOUT_S = 2.0
-"""For one file whose disk sleeps or whose share is gone; what was on is to be back within 5 s."""
-
 CLOCK_LOOK_S = 2.0
-CLOCK_JUMP_S = 5.0
-"""A step of the wall clock against the monotonic one; what NTP slews stays far below."""
 
 log = structlog.get_logger(__name__)
-
-
-class _KeptVolume(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    level: float = Field(ge=0.0, le=1.0)
-    muted: bool
-
-
-class _KeptSession(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    session_id: str = Field(pattern=r"^[0-9a-f-]{36}$")
-    url: str = Field(max_length=16_384)
-    quality: Quality
-    duration: float | None = Field(gt=0)
-    title: str | None
-    loop: bool
-    interrupt: bool
-    position: float = Field(ge=0)
-    entry: int = Field(default=0, ge=0)
-    """Of a playlist, counted from 0."""
-    played: bool = True
-    """Whether it had a first frame."""
-    remaining: float | None = Field(ge=0)
-    """Seconds of its duration that were left when this was written."""
-    expires_at: float | None
-    """The same as a moment of the wall clock, in seconds since 1970."""
-    volume: _KeptVolume
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[1] = 1
-    written_at: float
-    restores: int = Field(default=0, ge=0)
-    """How often this was taken up without getting far."""
-    volume: _KeptVolume
-    sessions: tuple[_KeptSession, ...] = Field(max_length=16)
 
 
 class Keeper:
     """Writes what the tracker wants whenever it changes, and gives it back after a restart.
 
-    `check` is what a submitted URL must pass; it raises, and such a session is not restored.
+    One task writes the newest file, the latest state of the tracker each time. A second follows it with the safe file,
+    whose writes wait for the disk, as often as that allows.
     """
 
-    def __init__(self, tracker: StreamTracker, *, folder: Path, restore: bool, check: Callable[[str], str]) -> None:
+    def __init__(self, tracker: StreamTracker, *, folder: Path, restore: bool) -> None:
         self._tracker = tracker
-        self._file = folder / FILE
+        self._folder = folder
+        self._files = WantedFiles(folder)
         self._restore = restore
-        self._check = check
+        self._clock = WallClock()
         self._restores = 0
+        self._number = 0
+        self._changes = 0
+        """How many there were; `_kept` of them are in the newest file."""
+        self._kept = 0
+        self._kept_more = asyncio.Condition()
         self._dirty = asyncio.Event()
+        self._awaited = asyncio.Event()
+        self._newest: Kept | None = None
+        self._unsafe = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._failed = False
-        self._written = ""
-        self._puts = self._put_last = 0
-        self._putting = threading.Lock()
+        self._failing: set[WantedFile] = set()
+        self._late = False
 
     async def start(self) -> None:
         """Take up what was on, then keep what will be on. Never raises for what is on the disk."""
-        kept = await asyncio.to_thread(self._read)
-        if kept is not None:
+        reading = asyncio.ensure_future(in_thread(self._files.read, name="keeper"))
+        await asyncio.wait({reading}, timeout=DISK_TIMEOUT_S)
+        if not reading.done():
+            log.error("wanted_not_read", folder=str(self._folder), hint="Its disk does not answer.")
+        elif kept := reading.result():
             await self._take_up(kept)
-        self._tasks.append(asyncio.create_task(self._keep(), name="keeper"))
+        self._go_on(self._keep(reading), "keeper")
+        self._go_on(self._secure(), "keeper-safe")
 
     async def stop(self) -> None:
         """Write a last time what is on now. After this the tracker may end everything. Idempotent."""
@@ -119,183 +87,158 @@ class Keeper:
         await asyncio.gather(*tasks, return_exceptions=True)
         if tasks:
             self._restores = 0  # it was ended on purpose
-            await self._write()
+            await self._put_both(self._now())
+            await self._tell_kept(self._changes)
 
     def changed(self) -> None:
         """The tracker says that something is different now."""
+        self._changes += 1
         self._dirty.set()
 
-    async def _take_up(self, kept: _Kept) -> None:
-        volume = Volume(kept.volume.level, kept.volume.muted)
-        wanted = [] if not self._restore else await self._still_wanted(kept)
+    async def kept(self) -> None:
+        """Return when all that has changed so far would come back, or stay away, if the agent were killed now;
+        after KEPT_TIMEOUT_S at most."""
+        changes = self._changes
+        if self._kept >= changes or not self._tasks:
+            return
+        self._awaited.set()
+        try:
+            async with asyncio.timeout(KEPT_TIMEOUT_S), self._kept_more:
+                await self._kept_more.wait_for(lambda: self._kept >= changes)
+        except TimeoutError:
+            (log.debug if self._late else log.warning)("wanted_late", folder=str(self._folder))
+            self._late = True
+
+    # --- after a restart ---
+
+    async def _take_up(self, kept: Kept) -> None:
+        self._number = kept.number
+        self._clock.was(kept.written_at)
+        wanted = self._still_wanted(kept) if self._restore else []
         if wanted and kept.restores >= RESTORES_ALLOWED:
             log.error(
                 "restore_given_up",
                 tries=kept.restores,
-                sessions=[s.session_id for s in wanted],
+                sessions=[saved.session_id for saved in wanted],
                 hint="What was on took the agent down each time; start it again by hand if you trust it.",
             )
             wanted = []
         if wanted:
             self._restores = kept.restores + 1
-            # Before it is tried: what takes the agent down must be counted.
-            await self._try_put(kept.model_copy(update={"restores": self._restores}))
-            self._tasks.append(asyncio.create_task(self._become_stable(), name="keeper-stable"))
-            if any(s.expires_at is not None for s in kept.sessions):
-                self._tasks.append(asyncio.create_task(self._watch_clock(kept, _clock_offset()), name="keeper-clock"))
-        self._tracker.restore(wanted, volume)
+            # Before it is tried: what takes the agent, or the box, down must be counted.
+            self._number += 1
+            await self._put_both(kept.model_copy(update={"restores": self._restores, "number": self._number}))
+            self._go_on(self._become_stable(), "keeper-stable")
+            if any(session.expires_at is not None for session in kept.sessions):
+                self._go_on(self._watch_clock(kept), "keeper-clock")
+        self._tracker.restore(wanted, kept.volume.volume())
 
-    async def _still_wanted(self, kept: _Kept) -> list[Saved]:
-        wanted = []
-        for session in kept.sessions:
-            remaining = _remaining(session, written_at=kept.written_at)
-            if remaining is not None and remaining <= 0:
-                log.info("session_expired_meanwhile", session_id=session.session_id)
-                continue
-            try:
-                async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    url = await asyncio.to_thread(self._check, session.url)
-            except Exception as e:  # the policy may have become stricter, or a file or its disk may be gone
-                log.warning("session_not_restored", session_id=session.session_id, reason=str(e))
-                continue
-            wanted.append(
-                Saved(
-                    session_id=SessionId(session.session_id),
-                    request=StartRequest(
-                        url=url,
-                        quality=session.quality,
-                        duration=session.duration,
-                        title=session.title,
-                        volume=session.volume.level,
-                        muted=session.volume.muted,
-                        interrupt=session.interrupt,
-                        loop=session.loop,
-                    ),
-                    position=session.position,
-                    entry=session.entry,
-                    played=session.played,
-                    remaining=remaining,
-                    volume=Volume(session.volume.level, session.volume.muted),
-                )
-            )
-        return wanted
+    def _still_wanted(self, kept: Kept) -> list[Saved]:
+        wanted = [session.saved(now=self._time()) for session in kept.sessions]
+        for saved in wanted:
+            if saved.remaining is not None and saved.remaining <= 0:
+                log.info("session_expired_meanwhile", session_id=saved.session_id)
+        return [saved for saved in wanted if saved.remaining is None or saved.remaining > 0]
 
     async def _become_stable(self) -> None:
         await asyncio.sleep(STABLE_AFTER_S)
         self._restores = 0
         self._dirty.set()
 
-    async def _watch_clock(self, kept: _Kept, offset: float) -> None:
-        """A box without a clock of its own starts in the past, and is set right by the network some time later. Then
-        the moment at which a session expires counts, not how long it had left when the power went."""
+    async def _watch_clock(self, kept: Kept) -> None:
+        """Once the clock has been set, the moment at which a session expires counts, not how long it had left when the
+        power went; but never more than that."""
+        restored_at = time.monotonic()
         while True:
             await asyncio.sleep(CLOCK_LOOK_S)
-            now_offset = _clock_offset()
-            if abs(now_offset - offset) < CLOCK_JUMP_S:
+            if not (step := self._clock.stepped()):
                 continue
-            log.warning("clock_jumped", by_s=round(now_offset - offset, 1))
-            offset = now_offset
+            log.warning("clock_stepped", by_s=round(step, 1))
+            self._dirty.set()
+            on_for = time.monotonic() - restored_at
             for session in kept.sessions:
-                if session.expires_at is not None and time.time() >= kept.written_at:
-                    self._tracker.expire_in(SessionId(session.session_id), session.expires_at - time.time())
+                if (left := session.left(self._time())) is not None and session.remaining is not None:
+                    self._tracker.expire_in(SessionId(session.session_id), min(left, session.remaining - on_for))
 
-    async def _keep(self) -> None:
+    def _time(self) -> float | None:
+        """What the wall clock says; None when it is not set."""
+        return self._clock.at_least if self._clock.is_set else None
+
+    # --- writing ---
+
+    async def _keep(self, reading: asyncio.Future[Kept | None]) -> None:
+        if kept := await reading:
+            self._number = max(self._number, kept.number)  # the count goes on
+        state = ""
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):  # time for the positions
                 async with asyncio.timeout(POSITION_EVERY_S):
                     await self._dirty.wait()
-            except TimeoutError:
-                pass  # time for the positions
-            else:
-                await asyncio.sleep(COALESCE_S)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(COALESCE_S):
+                            await self._awaited.wait()
             self._dirty.clear()
-            await self._write()
+            self._awaited.clear()
+            changes, kept = self._changes, self._now()
+            before, state = state, kept.model_copy(update={"written_at": 0.0, "number": 0}).model_dump_json()
+            if state != before:  # else nothing plays on, nothing has changed: spare the card
+                if not await self._put(self._files.newest, kept):
+                    state = ""
+                self._newest = kept
+                self._unsafe.set()
+            await self._tell_kept(changes)
 
-    async def _write(self) -> None:
-        kept = self._now()
-        state = kept.model_copy(update={"written_at": 0.0}).model_dump_json()
-        if state == self._written:
-            return  # nothing plays on, nothing has changed: spare the card
-        if await self._try_put(kept):
-            self._written = state
+    async def _secure(self) -> None:
+        while True:
+            await self._unsafe.wait()
+            self._unsafe.clear()
+            done = self._newest is None or await self._put(self._files.safe, self._newest)
+            await asyncio.sleep(COALESCE_S if done else POSITION_EVERY_S)
+            if not done:
+                self._unsafe.set()
 
-    async def _try_put(self, kept: _Kept) -> bool:
-        self._puts += 1
+    async def _put_both(self, kept: Kept) -> None:
         try:
-            await asyncio.to_thread(self._put, kept, self._puts)
+            async with asyncio.timeout(DISK_TIMEOUT_S):
+                await asyncio.gather(*(self._put(file, kept) for file in (self._files.newest, self._files.safe)))
+        except TimeoutError:
+            log.warning("wanted_late", folder=str(self._folder))
+
+    async def _put(self, file: WantedFile, kept: Kept) -> bool:
+        try:
+            await in_thread(partial(file.write, kept), name="keeper")
         except OSError as e:
-            if not self._failed:
-                log.warning("wanted_not_kept", file=str(self._file), reason=e.strerror)
-            self._failed = True
+            if file not in self._failing:
+                log.warning("wanted_not_kept", file=file.name, reason=e.strerror)
+            self._failing.add(file)
             return False
-        if self._failed:
-            log.info("wanted_kept_again", file=str(self._file))
-        self._failed = False
+        if file in self._failing:
+            log.info("wanted_kept_again", file=file.name)
+        self._failing.discard(file)
         return True
 
-    def _now(self) -> _Kept:
-        now = datetime.now(UTC).timestamp()
-        return _Kept(
-            written_at=now,
+    async def _tell_kept(self, changes: int) -> None:
+        self._late = False
+        async with self._kept_more:
+            self._kept = changes
+            self._kept_more.notify_all()
+
+    def _now(self) -> Kept:
+        self._number += 1
+        return Kept(
+            number=self._number,
+            written_at=self._clock.at_least,
             restores=self._restores,
-            volume=_volume(self._tracker.volume),
-            sessions=tuple(
-                _KeptSession(
-                    session_id=saved.session_id,
-                    url=saved.request.url,
-                    quality=saved.request.quality,
-                    duration=saved.request.duration,
-                    title=saved.request.title,
-                    loop=saved.request.loop,
-                    interrupt=saved.request.interrupt,
-                    position=saved.position,
-                    entry=saved.entry,
-                    played=saved.played,
-                    remaining=saved.remaining,
-                    expires_at=None if saved.remaining is None else now + saved.remaining,
-                    volume=_volume(saved.volume),
-                )
-                for saved in self._tracker.saved()
-            ),
+            volume=KeptVolume.of(self._tracker.volume),
+            sessions=tuple(KeptSession.of(saved, now=self._time()) for saved in self._tracker.saved()),
         )
 
-    def _put(self, kept: _Kept, number: int) -> None:
-        with self._putting:  # a thread that nobody waits for any more must not undo a later write
-            if number < self._put_last:
-                return
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(self._file, kept.model_dump_json() + "\n")
-            self._put_last = number
-
-    def _read(self) -> _Kept | None:
-        try:
-            with self._file.open("rb") as stream:
-                content = stream.read(READ_LIMIT)
-            return _Kept.model_validate_json(content)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as e:
-            aside = self._file.with_name(SET_ASIDE)
-            log.warning("wanted_unreadable", file=str(self._file), set_aside_as=str(aside), reason=type(e).__name__)
-            try:
-                self._file.replace(aside)
-            except OSError as error:
-                log.warning("wanted_not_set_aside", reason=error.strerror)
-            return None
+    def _go_on(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_tell_broken)
+        self._tasks.append(task)
 
 
-def _clock_offset() -> float:
-    return time.time() - time.monotonic()
-
-
-def _volume(volume: Volume) -> _KeptVolume:
-    return _KeptVolume(level=volume.level, muted=volume.muted)
-
-
-def _remaining(session: _KeptSession, *, written_at: float) -> float | None:
-    """Seconds that are left of its duration; by the wall clock, unless that stands before the last write: then it has
-    not been set yet, and what was left at that write is the best there is."""
-    if session.expires_at is None or session.remaining is None:
-        return None
-    now = time.time()
-    return session.remaining if now < written_at else min(session.remaining, session.expires_at - now)
+def _tell_broken(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("keeper_broken", task=task.get_name(), exc_info=error)

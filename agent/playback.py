@@ -9,7 +9,14 @@ from typing import Any
 
 import structlog
 
-from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.errors import (
+    AgentError,
+    FileAwayError,
+    InvalidRequestError,
+    MediaError,
+    PlayerTimeoutError,
+    PlayerUnavailableError,
+)
 from agent.player.base import Media, Opened, Player, PlayerSource
 from agent.session import Session
 from agent.stage.base import Stage, Window
@@ -25,6 +32,15 @@ FIRST_SOUND_TIMEOUT_S = 5.0
 """From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
 
 
+Check = Callable[[str], Awaitable[str]]
+"""Returns the URL to play, or raises InvalidRequestError; FileAwayError where it may be played another time."""
+
+
+async def any_url(url: str) -> str:
+    """A check that allows everything."""
+    return url
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a stream may keep people waiting, in seconds."""
@@ -38,6 +54,8 @@ class Limits:
 class Playback:
     """One attempt at playing a session: one player process and one window.
 
+    `check` is what the URL must pass first: the configuration may have become stricter since it was submitted, or a
+    disk may be gone for a while.
     `switch` is the tracker's: it makes this playback the one that is seen and heard. `release` takes over the window
     at the end, with its last picture in it, and closes it when something else is shown.
     """
@@ -49,6 +67,7 @@ class Playback:
         players: PlayerSource,
         stage: Stage,
         limits: Limits,
+        check: Check,
         switch: Callable[[Playback], Awaitable[None]],
         release: Callable[[Playback, Window], Awaitable[None]],
     ) -> None:
@@ -56,11 +75,13 @@ class Playback:
         self._players = players
         self._stage = stage
         self._limits = limits
+        self._check = check
         self._switch = switch
         self._release = release
         self._player: Player | None = None
         self._window: Window | None = None
         self._shown_at: float | None = None
+        self._has_sound = False
         self.interrupted = False
         """Ended to be taken up again later; kept here, because that may be before this one is over."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -107,8 +128,20 @@ class Playback:
             await self._window.show()
 
     async def set_sound(self, on: bool) -> None:
-        if self._player is not None:
+        """Give it the sound or take it away. Raises PlayerTimeoutError, PlayerUnavailableError."""
+        if self._player is not None and on != self._has_sound:
+            self._has_sound = on
             await self._player.set_sound(on)
+
+    async def pause(self, on: bool) -> None:
+        """Have it stand still or go on. Raises PlayerTimeoutError, PlayerUnavailableError."""
+        if not on:
+            await self.set_sound(True)  # one that was taken up again in a pause has none yet
+        await self._playing.pause(on)
+
+    async def seek(self, position: float) -> None:
+        """Raises PlayerTimeoutError, PlayerUnavailableError."""
+        await self._playing.seek(position)
 
     async def first_sound(self) -> None:
         """Return when the first sound has been heard. Raises MediaError when none comes."""
@@ -139,6 +172,9 @@ class Playback:
         opened: Opened | None = None
         try:
             async with asyncio.timeout(left_s):
+                await self._allowed(session.url)
+                if not (display := self._stage.health).available:
+                    raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
                 self._player = player = await self._players.take(session.url)
                 session.plays_on(player)
                 self._window = window = await self._stage.open_window()
@@ -160,6 +196,14 @@ class Playback:
                     await self._first_pixel(player, window)
         except TimeoutError as e:
             raise self._too_late(opened, timeout_s) from e
+
+    async def _allowed(self, url: str) -> None:
+        try:
+            await self._check(url)
+        except FileAwayError as e:
+            raise MediaError(ErrorCode.MEDIA_NOT_FOUND, str(e)) from e
+        except InvalidRequestError as e:
+            raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
 
     async def _first_pixel(self, player: Player, window: Window) -> None:
         pictures = 0

@@ -37,7 +37,8 @@ MOVES: Mapping[SessionState, frozenset[SessionState]] = {
 
 
 SOUGHT_S = 0.5
-"""After a seek the player's reports still tell where it was: it has two in this time, and takes the seek up beside."""
+"""After a seek the player's reports still tell where it was, and after its beginning none may have come: a player has
+two in this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +176,9 @@ class Session:
             self.deadline = self._now() + change.duration
             self.was_extended = True
 
-    def was_playing(self, *, position: float, entry: int = 0) -> None:
+    def was_playing(self, *, position: float, entry: int = 0, paused: bool = False) -> None:
         """It is taken up after a restart of the agent: it has played before."""
+        self.paused = paused
         self._first_frame_at = self._accepted_at
         self._position = position
         self._entry_wanted = entry
@@ -198,6 +200,8 @@ class Session:
         now = self._now()
         self._motion = Motion(self._opened.media_type, began_at=now)
         self._motion.pause(self.paused, at=now)
+        if self.has_played and self._position > 0:
+            self._sought = self._position, now  # the player's first report may not know it yet
         self.attempt, self._trouble, self._retry_at = 1, None, None
         if self._state is not SessionState.ACTIVE:
             self.move(SessionState.ACTIVE)
@@ -210,8 +214,8 @@ class Session:
     def lets_go(self) -> None:
         """Its player is about to be ended: remember where it was."""
         self._keep_position()
-        if self._player is not None:
         self._sought = None
+        if self._player is not None:
             self._progress = self._player.progress
             self._pictures_before += self._progress.pictures
         self._player = self._motion = None
@@ -340,11 +344,15 @@ class Session:
     def _keep_position(self) -> None:
         if self._player is not None and self._motion is not None:
             position, _ = self._place(self._player.progress)
-            self._position = max(0.0, position or 0.0)  # containers may begin before 0
+            if position is not None:
+                self._position = max(0.0, position)  # containers may begin before 0
+            elif self._player.progress.stream_type is StreamType.LIVE:
+                self._position = 0.0
 
     def _place(self, progress: Progress) -> tuple[float | None, float]:
         """Seconds into the media, and the monotonic time at which it was there."""
-        if self._sought is not None and progress.at < self._sought[1] + SOUGHT_S:
+        live = progress.stream_type is StreamType.LIVE
+        if self._sought is not None and not live and progress.at < self._sought[1] + SOUGHT_S:
             return self._sought
         return progress.position, progress.at
 

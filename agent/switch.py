@@ -35,14 +35,16 @@ class Switch:
         then the old one goes, then the new one is given the sound, so that a device that cannot be shared is free.
         """
         async with self._switching:
-            if playback.session.media_type is MediaType.AUDIO:
+            session = playback.session
+            if session.media_type is MediaType.AUDIO and not session.paused:
                 await self._switch_to_audio(playback)
             else:
                 await playback.show()
                 await self._now_on_screen(playback)
-                await playback.set_sound(True)
-            if playback.session.paused and playback.player is not None:  # it was, before it was taken up again
-                await playback.player.pause(True)
+                if not session.paused:
+                    await playback.set_sound(True)
+            if session.paused:  # it was, before it was taken up again: it gets the sound when it goes on
+                await playback.pause(True)
 
     async def release(self, playback: Playback, window: Window) -> None:
         """The window of a playback that is over. It stays while something is to take its place."""
@@ -127,7 +129,7 @@ class Switch:
 
 async def _give_back_sound(cast: Cast) -> None:
     try:
-        if cast.playback is not None:
+        if cast.playback is not None and not cast.session.paused:
             await cast.playback.set_sound(True)
     except (PlayerTimeoutError, PlayerUnavailableError) as e:  # it hangs or died: its own task sees to it
         log.warning("sound_not_returned", session_id=cast.session.id, reason=str(e))

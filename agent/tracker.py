@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from agent.cast import Cast, Retry
-from agent.errors import InvalidTransitionError, PlayerTimeoutError, PlayerUnavailableError, SessionNotFoundError
+from agent.errors import (
+    AgentError,
+    InvalidTransitionError,
+    PlayerTimeoutError,
+    PlayerUnavailableError,
+    SessionNotFoundError,
+)
 from agent.outcomes import Outcomes
-from agent.playback import Limits, Playback
+from agent.playback import Check, Limits, Playback, any_url
 from agent.player.base import Player, PlayerSource
 from agent.session import Session
 from agent.stack import Stack
@@ -54,6 +61,7 @@ class Saved:
     """Of the playlist that it plays, counted from 0; the position is inside it."""
     played: bool = True
     """Whether it had a first frame; if not it is a start still, above what is on."""
+    paused: bool = False
 
 
 class StreamTracker:
@@ -67,7 +75,7 @@ class StreamTracker:
         stage: Stage,
         limits: Limits,
         redact: Callable[[str], str],
-        check: Callable[[str], str] = lambda url: url,
+        check: Check = any_url,
         retry: bool = True,
         changed: Callable[[], None] = lambda: None,
         seed: int | None = None,
@@ -146,20 +154,28 @@ class StreamTracker:
         casts = [c for c in reach if c is not None and session_id in (None, c.session.id)]
         await stack.end_all(casts, EndReason.STOPPED)
         await self._switch.settled()  # the last picture of one that was between two attempts
+        self.changed()  # also of one that cannot be ended in time
         return tuple(cast.session.snapshot() for cast in casts)
 
     async def pause(self, on: bool) -> SessionSnapshot:
         """Pause what is on, or let it go on. Raises InvalidTransitionError, PlayerTimeoutError."""
-        cast, player = self._playing("pause" if on else "resume", "pause")
-        await player.pause(on)
-        cast.session.pause(on)
+        cast, playback = self._playing("pause" if on else "resume", "pause")
+        before = cast.session.paused
+        cast.session.pause(on)  # first: a switch that is under way looks at it
+        try:
+            with _told_if_over(cast, playback):
+                await playback.pause(on)
+        except AgentError:
+            cast.session.pause(before)
+            raise
         self.changed()
         return cast.session.snapshot()
 
     async def seek(self, position: float) -> SessionSnapshot:
         """Go on at `position` seconds. Raises InvalidTransitionError, PlayerTimeoutError."""
-        cast, player = self._playing("seek", "seek")
-        await player.seek(position)
+        cast, playback = self._playing("seek", "seek")
+        with _told_if_over(cast, playback):
+            await playback.seek(position)
         cast.session.jump(position)
         self.changed()
         return cast.session.snapshot()
@@ -209,6 +225,7 @@ class StreamTracker:
                 volume=Volume(cast.session.volume, cast.session.muted),
                 entry=cast.session.entry,
                 played=cast.session.has_played,
+                paused=cast.session.paused,
             )
             for cast in self._stack.wanted
             if cast.session.end is None
@@ -227,9 +244,9 @@ class StreamTracker:
                 muted=saved.volume.muted,
                 session_id=saved.session_id,
             )
-            cast = self._cast(session)
+            cast = self._cast(session, checked=False)
             if saved.played:
-                session.was_playing(position=saved.position, entry=saved.entry)
+                session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
                 if saved.remaining is not None:
                     session.deadline = loop.time() + saved.remaining
                 self._stack.put_back(cast, waiting=saved is not top)
@@ -246,19 +263,20 @@ class StreamTracker:
 
     # --- beginnings and ends ---
 
-    def _cast(self, session: Session) -> Cast:
-        def playback(session: Session) -> Playback:
+    def _cast(self, session: Session, *, checked: bool = True) -> Cast:
+        def playback(session: Session, checked: bool) -> Playback:
             return Playback(
                 session,
                 players=self._players,
                 stage=self._stage,
                 limits=self._limits,
+                check=any_url if checked else self._check,
                 switch=self._switch.take_screen,
                 release=self._switch.release,
             )
 
         self._outcomes.remember(session)
-        return Cast(session, make_playback=playback, retry=self._retry, check=self._check)
+        return Cast(session, make_playback=playback, retry=self._retry, check=self._check, checked=checked)
 
     def _ended(self, cast: Cast, was_top: bool) -> None:
         self._last = last = cast.session.snapshot()
@@ -276,14 +294,14 @@ class StreamTracker:
 
     # --- helpers ---
 
-    def _playing(self, what: str, capability: str) -> tuple[Cast, Player]:
+    def _playing(self, what: str, capability: str) -> tuple[Cast, Playback]:
         cast = self._stack.top
-        player = cast.playback.player if cast and cast.playback else None
-        if cast is None or player is None or cast.session.state is not SessionState.ACTIVE:
+        playback = cast.playback if cast else None
+        if cast is None or playback is None or cast.session.state is not SessionState.ACTIVE:
             raise InvalidTransitionError(f"Nothing is on that could {what}.")
         if cast.session.snapshot().capabilities[capability] is not Capability.AVAILABLE:
             raise InvalidTransitionError(f"This stream cannot {what}.")
-        return cast, player
+        return cast, playback
 
     def _apply_volume(self, cast: Cast) -> None:
         player = cast.playback.player if cast.playback else None
@@ -304,3 +322,14 @@ class StreamTracker:
         if not (display := self._stage.health).available:
             raise PlayerUnavailableError(display.message)
         self._players.check(url)
+
+
+@contextlib.contextmanager
+def _told_if_over(cast: Cast, playback: Playback) -> Iterator[None]:
+    """Around a command. Raises InvalidTransitionError where it failed because what it was for ended meanwhile."""
+    try:
+        yield
+    except (PlayerTimeoutError, PlayerUnavailableError) as e:
+        if cast.playback is playback and cast.session.end is None:
+            raise
+        raise InvalidTransitionError("What was on has ended just now.") from e

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 import idna
 
-from agent.errors import FieldError, InvalidRequestError
+from agent.errors import FieldError, FileAwayError, InvalidRequestError
 
 NETWORK_SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "mms", "mmsh")
 """Every network scheme that can be allowed. Files are another matter: media folders govern them."""
@@ -54,7 +54,8 @@ class MediaPolicy:
         """The URL to play: trimmed, scheme in lower case, host and path in ASCII, a file by its real path.
 
         For a `file` URL it reads the file system, which can block: call it from a thread.
-        Raises InvalidRequestError, field `url`: a sentence that says what to do and holds no credentials.
+        Raises InvalidRequestError, field `url`: a sentence that says what to do and holds no credentials. It is a
+        FileAwayError where the same URL may be played another time.
         """
         url = url.strip(" \t\r\n")
         if not url:
@@ -72,6 +73,17 @@ class MediaPolicy:
         if scheme not in self.allowed_schemes:
             _refuse(self._about_scheme(scheme))
         return f"{scheme}://{_check_network(scheme, rest)}"
+
+    @staticmethod
+    def is_file(url: str) -> bool:
+        """Whether its check reads the file system."""
+        return url.strip().lower().startswith("file:")
+
+    def folder_of(self, url: str) -> Path | None:
+        """The media folder that a `file` URL names, without a look at the disk; None for one that names none."""
+        path = "/" + url.strip().partition("://")[2].partition("/")[2]
+        named = Path(os.path.normpath(os.fsdecode(unquote_to_bytes(path.encode(errors="replace")))))
+        return next((folder for folder in self.media_folders if named.is_relative_to(folder)), None)
 
     def _schemes(self) -> str:
         schemes = (*self.allowed_schemes, "file") if self.media_folders else self.allowed_schemes
@@ -96,7 +108,10 @@ class MediaPolicy:
         try:
             # The real path, or a link below a media folder would lead anywhere.
             real = Path(os.fsdecode(b"/" + unquote_to_bytes(path))).resolve()
-            allowed = any(real.is_relative_to(folder.resolve()) for folder in self.media_folders)
+            # Other folders are looked at only where no folder holds it by its name: their disks may hang.
+            allowed = any(real.is_relative_to(folder) for folder in self.media_folders) or any(
+                real.is_relative_to(folder.resolve()) for folder in self.media_folders
+            )
             # Outside the folders nobody is told whether a file is there.
             found = allowed and real.is_file()
         except (OSError, ValueError, RuntimeError):  # too long, no permission; a NUL byte; a circle of links
@@ -107,7 +122,10 @@ class MediaPolicy:
                 "section [player] of the configuration and restart cast-agent."
             )
         if not found:
-            _refuse("There is no such file in the media folders. Check its name and that the disk is mounted.")
+            _refuse(
+                "There is no such file in the media folders. Check its name and that the disk is mounted.",
+                FileAwayError,
+            )
         return real.as_uri()
 
 
@@ -160,9 +178,9 @@ def _check_host(host: str, hint: str) -> str:
     return host
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse(message: str, kind: type[InvalidRequestError] = InvalidRequestError) -> NoReturn:
     # `from None`: the error underneath would show what was asked for, credentials included.
-    raise InvalidRequestError(message, (FieldError("url", message),)) from None
+    raise kind(message, (FieldError("url", message),)) from None
 
 
 # fmt: off

@@ -75,10 +75,10 @@ class Model:
             wanted.shown = False
 
     def daemon_dies(self) -> None:
-        """What is kept on the disk is all that is known: not a pause, and a position up to 30 s late."""
+        """What is kept on the disk is all that is known: a position is up to 30 s late."""
         self.screen_dies()
         for wanted in self.stack:
-            wanted.paused, wanted.left_at = False, None
+            wanted.left_at = None
 
     def _covers(self, top: Wanted) -> None:
         top.shown = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import HttpVersion11, web
@@ -9,7 +10,7 @@ from aiohttp import HttpVersion11, web
 from agent.api import controls, parts, system, webhooks
 from agent.api.body import BODY_LIMIT
 from agent.api.guard import guard
-from agent.api.middleware import around_request
+from agent.api.middleware import around_request, kept_first
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import DeviceInfo, Quality
@@ -23,16 +24,18 @@ def create_app(
     stage: Stage,
     players: PlayerSource,
     policy: parts.Policy,
+    kept: Callable[[], Awaitable[None]],
     default_quality: Quality,
 ) -> web.Application:
     """The application, to be served by `agent.api.server.ApiRunner`. It owns none of what it is given."""
-    app = web.Application(middlewares=(around_request, guard), client_max_size=BODY_LIMIT)
+    app = web.Application(middlewares=(around_request, guard, kept_first), client_max_size=BODY_LIMIT)
     app[parts.SETTINGS] = settings
     app[parts.DEVICE] = device
     app[parts.TRACKER] = tracker
     app[parts.STAGE] = stage
     app[parts.PLAYERS] = players
     app[parts.POLICY] = policy
+    app[parts.KEPT] = kept
     app[parts.DEFAULT_QUALITY] = default_quality
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(

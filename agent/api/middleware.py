@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from agent.api.guard import OPEN_PATH
-from agent.api.parts import REQUEST_ID, SESSION_ID
+from agent.api.parts import KEPT, REQUEST_ID, SESSION_ID
 from agent.api.problems import problem, problem_of, problem_of_http
 from agent.errors import AgentError
 from agent.types import ErrorCode
@@ -51,6 +51,15 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
         finally:
             # Also for a request that was cancelled (status None): the daemon is going down.
             _log_line(request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
+
+
+@web.middleware
+async def kept_first(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The innermost layer: what a caller has changed outlives a crash of the agent once the caller is told."""
+    answer = await handler(request)
+    if request.method == "POST":
+        await request.app[KEPT]()
+    return answer
 
 
 def _request_id(request: web.Request) -> str:

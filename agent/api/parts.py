@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -80,8 +80,8 @@ class Tracker(Protocol):
 class Policy(Protocol):
     """What may be played."""
 
-    def check(self, url: str) -> str:
-        """The URL to play; may block for a `file` URL. Raises InvalidRequestError with the field `url`."""
+    async def check(self, url: str) -> str:
+        """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
 
 
 SETTINGS: Final = web.AppKey[Settings]("settings")
@@ -90,6 +90,8 @@ TRACKER: Final = web.AppKey[Tracker]("tracker")
 STAGE: Final = web.AppKey[Stage]("stage")
 PLAYERS: Final = web.AppKey[PlayerSource]("players")
 POLICY: Final = web.AppKey[Policy]("policy")
+KEPT: Final = web.AppKey[Callable[[], Awaitable[None]]]("kept")
+"""Returns when what has changed so far would outlive a crash; bounded."""
 DEFAULT_QUALITY: Final = web.AppKey[Quality]("default_quality")
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
 from aiohttp import web
 
 from agent.api.answers import Started, Stopped
 from agent.api.body import read_object, single_parameters
 from agent.api.models import StartBody, StopBody, parse_wait
 from agent.api.negotiate import json_answer
-from agent.api.parts import DEFAULT_QUALITY, POLICY, SESSION_ID, TRACKER, Policy
+from agent.api.parts import DEFAULT_QUALITY, POLICY, SESSION_ID, TRACKER
 from agent.errors import FieldError, InvalidRequestError
 from agent.types import Quality, SessionChange, SessionId, StartRequest
-
-FILE_CHECK_TIMEOUT_S: Final = 5.0
-"""A disk that sleeps spins up within this time; a network share that is gone never answers."""
 
 
 async def start(request: web.Request) -> web.Response:
@@ -27,7 +21,7 @@ async def start(request: web.Request) -> web.Response:
     parameters = single_parameters(request, known=("wait",))
     wait_s = parse_wait(parameters["wait"]) if "wait" in parameters else None
     wish = await _start_body(request)
-    url = None if wish.url is None else await _checked(wish.url, request.app[POLICY])
+    url = None if wish.url is None else await request.app[POLICY].check(wish.url)
     tracker = request.app[TRACKER]
     if wish.session_id is not None:
         session_id = tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
@@ -87,18 +81,6 @@ def _start(wish: StartBody, url: str, *, default_quality: Quality) -> StartReque
 
 def _change(wish: StartBody, url: str | None) -> SessionChange:
     return SessionChange(url=url, duration=wish.duration, title=wish.title, volume=wish.volume, muted=wish.muted)
-
-
-async def _checked(url: str, policy: Policy) -> str:
-    # In turn and at once for all that is not a file, so that starts are accepted in the order in which they came.
-    if not url.strip().lower().startswith("file:"):
-        return policy.check(url)
-    try:
-        async with asyncio.timeout(FILE_CHECK_TIMEOUT_S):
-            return await asyncio.to_thread(policy.check, url)
-    except TimeoutError as error:
-        message = f"The disk with this file did not answer within {FILE_CHECK_TIMEOUT_S:g} s. Check the disk or share."
-        raise InvalidRequestError(message, (FieldError("url", message),)) from error
 
 
 def _started(answer: Started) -> web.Response:

@@ -257,7 +257,7 @@ class PlayerPool:
 
     def _message(self, available: bool) -> str:
         if self._display() is None:
-            return self._missing() or "There is no display to play on: see the display check."
+            return self._missing() or "There is no display to play on: /health says what to do."
         if not available:
             return self._missing() or f"The {self._engine} player cannot be started: {self._problem} {self._advice}"
         if self._problem and self._failures:

@@ -22,7 +22,7 @@ from tests.support.painter import Painter
 from tests.support.recorder import POINTS, Recording, ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.tools import need, wait_until
-from tests.support.xserver import XServer
+from tests.support.xserver import XServer, free_display
 
 NOTICED_S = 10.0
 """A frozen server is asked every 5 s, and has 2 s to answer."""
@@ -226,11 +226,6 @@ def assert_plays_again(agent: Agent, display: str, media_server: MediaServer) ->
     agent.wait_state("playing")
     with Screen(display) as screen:
         assert screen.colour_at_centre() == "red"
-
-
-def free_display() -> str:
-    """A display that there is not."""
-    return next(f":{n}" for n in range(150, 400) if not Path(f"/tmp/.X11-unix/X{n}").exists())
 
 
 def wait_for_colour(display: str, colour: str) -> None:

@@ -201,6 +201,12 @@ def test_a_display_that_dies_and_comes_back(media_server: MediaServer) -> None:
         server.kill()
         agent.wait_until(lambda: agent.health()["display"] == "unavailable", 10, "it is noticed")
         assert agent.status()["stream"]["session_id"] == session
+
+        def is_told() -> bool:
+            error, message = agent.status()["stream"]["error"], agent.health()["checks"]["display"]["message"]
+            return error is not None and server.display in message and error["message"] == message
+
+        agent.wait_until(is_told, 10, "the stream says what to do about the display")
         server.start()
         with Screen(server.display) as screen:
             wait_back(screen, "green", timeout_s=20)

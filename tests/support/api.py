@@ -14,6 +14,7 @@ from aiohttp import ClientSession, web
 from agent.api.app import create_app
 from agent.api.parts import Tracker
 from agent.api.server import ApiRunner
+from agent.checks import MediaChecks
 from agent.config import ApiSettings
 from agent.errors import PlayerUnavailableError
 from agent.playback import Limits
@@ -193,7 +194,7 @@ async def served(*, host: str = "127.0.0.1", settings: ApiSettings | None = None
     """Serve the API with scripted rooms on a free port of `host`; its client calls it there."""
     tracker, stage, players = ScriptedTracker(), ScriptedStage(), ScriptedPlayers()
     try:
-        async with _client(tracker, stage, players, host=host, settings=settings) as (client, port):
+        async with served_by(tracker, stage, players, host=host, settings=settings) as (client, port):
             yield Served(client, host, port, tracker, stage, players)
     finally:
         tracker.outcome.cancel()
@@ -208,20 +209,25 @@ async def tracked() -> AsyncIterator[Tracked]:
         players=players, stage=stage, limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact, seed=7
     )
     try:
-        async with _client(tracker, stage, players) as (client, port):
+        async with served_by(tracker, stage, players) as (client, port):
             yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
     finally:
         await tracker.close()
 
 
+async def nothing_to_keep() -> None:
+    """There is no disk here."""
+
+
 @asynccontextmanager
-async def _client(
+async def served_by(
     tracker: Tracker,
     stage: Stage,
     players: PlayerSource,
     *,
     host: str = "127.0.0.1",
     settings: ApiSettings | None = None,
+    kept: Callable[[], Awaitable[None]] = nothing_to_keep,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     app = create_app(
         settings=settings or ApiSettings(),
@@ -229,7 +235,8 @@ async def _client(
         tracker=tracker,
         stage=stage,
         players=players,
-        policy=MediaPolicy(),
+        policy=MediaChecks(MediaPolicy()),
+        kept=kept,
         default_quality=Quality.HD,
     )
     runner = ApiRunner(app)

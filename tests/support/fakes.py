@@ -137,13 +137,15 @@ class FakePlayer:
         await asyncio.sleep(0.01)
 
     async def pause(self, on: bool) -> None:
-        await asyncio.sleep(0.01)
+        self.commands.append("pause" if on else "resume")
+        await self._done()
 
     async def seek(self, position: float) -> None:
-        await asyncio.sleep(0.01)
+        """It is there 0.25 s later, as libVLC tells it."""
+        await self._done()
+        self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
 
     async def kill(self) -> None:
-        self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
         self.kills += 1
         self.alive = self.sound = False
         for timer in self._timers:
@@ -165,6 +167,11 @@ class FakePlayer:
 
     def finish(self) -> None:
         _set(self._finished, None)
+
+    async def _done(self) -> None:
+        await asyncio.sleep(0.01)
+        if not self.alive:
+            raise PlayerUnavailableError("scripted: it is dead")
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self._timers.append(self._loop.call_later(seconds, call))

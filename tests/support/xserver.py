@@ -164,6 +164,11 @@ def _line(descriptor: int, timeout_s: float) -> str:
     return text.decode().strip()
 
 
+def free_display() -> str:
+    """A display that there is not."""
+    return next(f":{n}" for n in range(150, 400) if not Path(f"/tmp/.X11-unix/X{n}").exists())
+
+
 def wait_answers(display: str, *, timeout_s: float = START_S) -> None:
     """Return when the X server of `display` takes clients. Raises TimeoutError."""
     wait_until(lambda: answers(display, timeout_s=1.0), timeout_s=timeout_s, what=f"the X server {display}")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from agent.errors import PlayerTimeoutError
+from agent.errors import InvalidTransitionError, PlayerTimeoutError
 from agent.tracker import Volume
 from agent.types import PlayerState, TrackerSnapshot
 from tests.support.api import Served, Tracked, served, session_snapshot, tracked
@@ -210,3 +210,15 @@ async def test_a_seek_is_told_at_once(wish: float, position: float) -> None:
         assert saved.position == position
         await asyncio.sleep(0.6)
         assert (await post(box, "/pause"))["position"] == box.players.alive[0].position
+
+
+@pytest.mark.parametrize("control", ["pause", "seek"])
+async def test_what_ends_while_it_is_controlled(box: Tracked, control: str) -> None:
+    """Its player cannot be commanded any more: that is no fault of the player, and nothing to try again."""
+    await on(box)
+    control_it = box.tracker.pause(True) if control == "pause" else box.tracker.seek(5.0)
+    controlling = asyncio.create_task(control_it)
+    await asyncio.sleep(0)
+    await box.tracker.stop()
+    with pytest.raises(InvalidTransitionError, match="ended just now"):
+        await controlling

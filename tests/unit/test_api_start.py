@@ -350,7 +350,7 @@ async def test_a_file_is_looked_for_beside_the_event_loop(api: Served, monkeypat
         return url
 
     monkeypatch.setattr(MediaPolicy, "check", hang)
-    monkeypatch.setattr("agent.api.webhooks.FILE_CHECK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("agent.checks.FILE_CHECK_TIMEOUT_S", 0.2)
     try:
         waiting = asyncio.create_task(start(api, {"url": " File:///nas/film.mp4"}, status=422))
         async with api.client.get("/status") as answer:

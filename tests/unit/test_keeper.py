@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from agent import keeper as keeper_module
-from agent.errors import InvalidRequestError
-from agent.keeper import FILE, SET_ASIDE, Keeper
-from agent.playback import Limits
+from agent import wanted as wanted_module
+from agent.errors import FileAwayError, InvalidRequestError
+from agent.keeper import Keeper
+from agent.playback import Check, Limits, any_url
 from agent.tracker import StreamTracker
-from agent.types import SessionChange, SessionId, StartRequest
+from agent.types import ErrorCode, PlayerState, SessionChange, SessionId, StartRequest
+from agent.wanted import FILE, SAFE_FILE, SET_ASIDE
 from tests.support.fakes import FakePlayers, FakeStage
 
 
@@ -45,37 +47,40 @@ class Box:
         return session_id
 
 
-def allow(url: str) -> str:
-    return url
-
-
 @asynccontextmanager
-async def life(folder: Path, *, crash: bool = True, check: Callable[[str], str] = allow) -> AsyncIterator[Box]:
+async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> AsyncIterator[Box]:
     """From the start of an agent to its end, which is a crash unless it is said otherwise."""
     players = FakePlayers()
     tracker = StreamTracker(
-        players=players, stage=FakeStage(players), limits=Limits(15.0, 5.0), redact=lambda url: url, seed=1
+        players=players,
+        stage=FakeStage(players),
+        limits=Limits(15.0, 5.0),
+        redact=lambda url: url,
+        check=check,
+        seed=1,
     )
-    keeper = Keeper(tracker, folder=folder, restore=True, check=check)
+    keeper = Keeper(tracker, folder=folder, restore=True)
     tracker.changed = keeper.changed
     await keeper.start()
     try:
         yield Box(tracker, keeper, players)
     finally:
-        kept = (folder / FILE).read_bytes() if crash and (folder / FILE).exists() else None
+        if crash:  # what was not written until now never is
+            tasks, keeper._tasks = keeper._tasks, []
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await keeper.stop()
         await tracker.close()
-        if kept is not None:
-            (folder / FILE).write_bytes(kept)  # a crash leaves what was written before it
 
 
-def written(folder: Path) -> dict[str, object]:
-    file = folder / FILE
+def written(folder: Path, name: str = FILE) -> dict[str, object]:
+    file = folder / name
     return json.loads(file.read_text()) if file.exists() else {"sessions": []}  # type: ignore[no-any-return]
 
 
-def sessions(folder: Path) -> list[dict[str, object]]:
-    return written(folder)["sessions"]  # type: ignore[return-value]
+def sessions(folder: Path, name: str = FILE) -> list[dict[str, object]]:
+    return written(folder, name)["sessions"]  # type: ignore[return-value]
 
 
 async def test_the_film_comes_back(tmp_path: Path) -> None:
@@ -137,13 +142,83 @@ async def test_the_volume_is_kept(tmp_path: Path) -> None:
         assert (box.tracker.volume.level, box.tracker.volume.muted) == (0.3, True)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"version": 99}', b"x" * 300_000])
+NEWER = (
+    b'{"version":2,"written_at":1800000000.0,"restores":0,"volume":{"level":1.0,"muted":false},"sessions":[],'
+    b'"screens":[]}'
+)
+"""As a later version might write it."""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"\0" * 400, b"[]", b'{"version": 99}', NEWER, b"x" * 300_000]
+)
 async def test_a_torn_or_foreign_file_is_set_aside(tmp_path: Path, content: bytes) -> None:
     """Nothing that is on the disk keeps the agent from starting, and it is kept for whoever wants to see it."""
     (tmp_path / FILE).write_bytes(content)
     async with life(tmp_path) as box:
         assert box.on() is None
-        assert (tmp_path / SET_ASIDE).read_bytes() == content
+        assert (tmp_path / (FILE + SET_ASIDE)).read_bytes() == content
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"version":1,"num', b"\0" * 200])
+async def test_a_power_cut_may_tear_the_newest_file(tmp_path: Path, torn: bytes) -> None:
+    """The other file was on the disk for certain, and brings back what was on."""
+    async with life(tmp_path) as box:
+        film = await box.play("http://film/")
+        await box.until(lambda: (tmp_path / SAFE_FILE).exists() and sessions(tmp_path, SAFE_FILE))
+    (tmp_path / FILE).write_bytes(torn)
+    async with life(tmp_path) as box:
+        stream = box.tracker.snapshot().stream
+        assert stream is not None
+        assert stream.session_id == film
+        assert (tmp_path / (FILE + SET_ASIDE)).read_bytes() == torn
+    async with life(tmp_path) as box:
+        assert box.on() == "http://film/", "the count of writes goes on, or the older file would win"
+
+
+@pytest.mark.parametrize("older", [FILE, SAFE_FILE])
+async def test_the_later_of_both_files_counts(tmp_path: Path, older: str) -> None:
+    """Whichever of the two a power cut has left behind, also when the clock was set back between their writes."""
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: (tmp_path / SAFE_FILE).exists() and sessions(tmp_path, SAFE_FILE))
+    content = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / older).write_text(
+        json.dumps(content | {"sessions": [], "number": content["number"] - 1, "written_at": content["written_at"] + 9})
+    )
+    async with life(tmp_path) as box:
+        assert box.on() == "http://film/"
+
+
+async def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    """It is set aside like anything that is not ours."""
+    (tmp_path / FILE).mkdir()
+    async with life(tmp_path) as box:
+        assert box.on() is None
+        await box.play("http://film/")
+        await box.until(lambda: (tmp_path / FILE).is_file())
+
+
+async def test_what_is_paused_comes_back_paused(tmp_path: Path) -> None:
+    """The film is on the screen again, at its position, and stands still until it is resumed; so it is below others."""
+    async with life(tmp_path) as box:
+        film = await box.play("http://film/")
+        await box.tracker.pause(True)
+        bell = await box.play("http://film/bell", interrupt=True)
+        await box.tracker.pause(True)
+        await box.keeper.kept()
+        assert [s["paused"] for s in sessions(tmp_path)] == [True, True]
+    async with life(tmp_path) as box:
+        for session_id in (bell, film):
+            await box.until(lambda: box.players.players and box.players.players[-1].commands == ["pause"])
+            stream, player = box.tracker.snapshot().on_screen, box.players.players[-1]
+            assert stream is not None
+            assert (stream.session_id, stream.state) == (session_id, PlayerState.PAUSED)
+            assert not player.sound, "not a sound of it while it is paused"
+            await box.tracker.pause(False)
+            assert player.commands == ["pause", "resume"]
+            assert player.sound
+            await box.tracker.stop()
 
 
 async def test_a_poisonous_stream_is_given_up(tmp_path: Path) -> None:
@@ -195,28 +270,116 @@ async def test_a_clock_that_is_set_later(tmp_path: Path, monkeypatch: pytest.Mon
         await box.until(lambda: box.on() is None)
 
 
+async def test_a_clock_that_is_set_right_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the clock is set, what is left is counted to the true end."""
+    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    async with life(tmp_path) as box:
+        await box.play("http://film/", duration=3000.0)
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
+    change(tmp_path, expires_at=time.time() + 13_000.0, written_at=time.time() + 10_000.0)
+    async with life(tmp_path) as box:
+        assert left_of(box) == pytest.approx(3000, abs=20)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 12_000.0)
+        await box.until(lambda: left_of(box) == pytest.approx(1000, abs=20))
+
+
+async def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives nothing more time than it had when it was kept."""
+    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    async with life(tmp_path) as box:
+        await box.play("http://film/", duration=3000.0)
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
+    change(tmp_path, expires_at=time.time() + 1000.0, written_at=time.time() - 2000.0)
+    async with life(tmp_path) as box:
+        assert left_of(box) == pytest.approx(1000, abs=20)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() - 10_000.0)
+        await asyncio.sleep(0.2)
+        assert left_of(box) <= 3000
+
+
+async def test_a_box_whose_clock_was_never_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written in 1970 says nothing about the moment at which it ends: what was left then counts, also after
+    the clock was set."""
+    real = time.time
+    with monkeypatch.context() as unset:
+        unset.setattr(time, "time", lambda: real() - 1_700_000_000.0)
+        async with life(tmp_path) as box:
+            await box.play("http://film/", duration=3000.0)
+            await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["remaining"])
+            assert sessions(tmp_path)[0]["expires_at"] is None
+        async with life(tmp_path) as box:
+            assert left_of(box) == pytest.approx(3000, abs=20)
+    async with life(tmp_path) as box:
+        assert left_of(box) == pytest.approx(3000, abs=20)
+
+
+async def test_a_clock_that_is_not_set_keeps_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two power cuts without a network in between: what is written meanwhile is not taken for the true time."""
+    async with life(tmp_path) as box:
+        await box.play("http://film/", duration=3000.0)
+        await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
+    before = written(tmp_path)["written_at"]
+    real = time.time
+    with monkeypatch.context() as unset:
+        unset.setattr(time, "time", lambda: real() - 86_400.0)
+        async with life(tmp_path) as box:
+            await box.tracker.set_volume(0.5, None)
+            await box.keeper.kept()
+            assert sessions(tmp_path)[0]["expires_at"] is None
+            assert written(tmp_path)["written_at"] == before
+
+
+async def test_a_share_that_is_not_there_yet(tmp_path: Path) -> None:
+    """The box is up before the disk of the network is: the film is tried again until it is there."""
+    away = True
+
+    async def check(url: str) -> str:
+        if away:
+            raise FileAwayError("There is no such file.")
+        return url
+
+    async with life(tmp_path) as box:
+        film = await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+    async with life(tmp_path, check=check) as box:
+        await box.until(lambda: (s := box.tracker.snapshot().stream) and s.attempt > 1)
+        stream = box.tracker.snapshot().stream
+        assert stream is not None
+        assert stream.error is not None
+        assert (stream.session_id, stream.error.code) == (film, ErrorCode.MEDIA_NOT_FOUND)
+        away = False
+        await box.until(lambda: box.tracker.snapshot().on_screen and box.players.alive)
+
+
 async def test_a_url_that_is_not_allowed_any_more(tmp_path: Path) -> None:
     """What may be played is asked again: the configuration may have become stricter."""
 
-    def refuse(url: str) -> str:
+    async def refuse(url: str) -> str:
         raise InvalidRequestError("not any more")
 
     async with life(tmp_path) as box:
         await box.play("http://film/")
         await box.until(lambda: sessions(tmp_path))
     async with life(tmp_path, check=refuse) as box:
-        assert box.on() is None
+        await box.until(lambda: box.on() is None)
+        last = box.tracker.snapshot().last
+        assert last is not None
+        assert last.error is not None
+        assert last.error.code is ErrorCode.MEDIA_FORBIDDEN
+        assert not box.players.players, "no player has seen it"
 
 
 async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Playing goes on when nothing can be written, and is kept once it can."""
 
-    def full(file: Path, text: str) -> None:
+    def full(file: Path, text: str, *, durable: bool) -> None:
         raise OSError(28, "No space left on device")
 
     async with life(tmp_path) as box:
         with monkeypatch.context() as disk:
-            disk.setattr(keeper_module, "write_whole", full)
+            disk.setattr(wanted_module, "write_whole", full)
             await box.play("http://film/")
             await asyncio.sleep(0.4)
             assert box.on() == "http://film/"
@@ -225,11 +388,18 @@ async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: 
         await box.until(lambda: [s["url"] for s in sessions(tmp_path)] == ["http://radio/"])
 
 
+def left_of(box: Box) -> float:
+    """Seconds of the duration of what is on."""
+    return box.tracker.saved()[0].remaining or 0.0
+
+
 def change(folder: Path, *, expires_at: float, written_at: float) -> None:
-    content = json.loads((folder / FILE).read_text())
-    content["written_at"] = written_at
-    content["sessions"][0]["expires_at"] = expires_at
-    (folder / FILE).write_text(json.dumps(content))
+    for file in (folder / FILE, folder / SAFE_FILE):
+        if file.exists():
+            content = json.loads(file.read_text())
+            content["written_at"] = written_at
+            content["sessions"][0]["expires_at"] = expires_at
+            file.write_text(json.dumps(content))
 
 
 async def test_a_disk_that_cannot_be_written_does_not_keep_it_from_starting(
@@ -237,14 +407,14 @@ async def test_a_disk_that_cannot_be_written_does_not_keep_it_from_starting(
 ) -> None:
     """A card that became read-only while the box was off: the agent starts, and the film is on again."""
 
-    def read_only(file: Path, text: str) -> None:
+    def read_only(file: Path, text: str, *, durable: bool) -> None:
         raise OSError(30, "Read-only file system")
 
     async with life(tmp_path) as box:
         await box.play("http://film/")
         await box.until(lambda: sessions(tmp_path))
     with monkeypatch.context() as disk:
-        disk.setattr(keeper_module, "write_whole", read_only)
+        disk.setattr(wanted_module, "write_whole", read_only)
         async with life(tmp_path) as box:
             assert box.on() == "http://film/"
 

@@ -10,6 +10,7 @@ from agent.errors import InvalidTransitionError
 from agent.player.base import Opened
 from agent.session import MOVES, Session
 from agent.types import EndReason, ErrorCode, Failure, MediaType, PlayerState, SessionState, StartRequest
+from tests.support.fakes import FakePlayer
 
 
 def session(**fields: object) -> Session:
@@ -70,3 +71,17 @@ def test_every_state_but_the_last_can_end() -> None:
         reach |= {state for state, moves in MOVES.items() if moves & reach}
     assert reach == set(SessionState)
     assert MOVES[SessionState.ENDED] == frozenset()
+
+
+async def test_a_film_that_was_taken_up_again_knows_its_position_at_once() -> None:
+    """What is kept at its first frame is not 0 because its new player has not told a position yet."""
+    player = FakePlayer(1)
+    one = session()
+    one.was_playing(position=1234.0)
+    one.move(SessionState.STARTING)
+    one.plays_on(player)
+    one.opened(Opened(MediaType.VIDEO, True))
+    one.first_frame()
+    assert player.progress.position is None
+    assert one.snapshot().position == 1234.0
+    assert one.resume_position == 1234.0

@@ -1,0 +1,82 @@
+"""The agent is killed and started again: what was on is on again, as it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.clips import Clips
+from tests.support.looking import last_movement, wait_colour, wait_moves
+from tests.support.media_server import MediaServer
+from tests.support.screen import Screen
+from tests.support.sound import PulseServer
+from tests.support.tools import wait_until
+from tests.support.xserver import XServer
+
+GREEN, TONE = 880, 660
+BACK_S = 5.0
+"""From the start of the daemon to the picture: the promise."""
+
+
+@pytest.fixture(params=["vlc", "mpv"])
+def agent(request: pytest.FixtureRequest, xserver: XServer, pulse: PulseServer) -> Iterator[Agent]:
+    engines = f'{{"http": "{request.param}"}}'
+    with Agent(xserver.display, env=pulse.env, player__engines=engines, player__stall_timeout=2) as agent:
+        yield agent
+
+
+@pytest.fixture
+def screen(xserver: XServer) -> Iterator[Screen]:
+    with Screen(xserver.display) as screen:
+        yield screen
+
+
+def test_a_paused_film_comes_back_paused(
+    agent: Agent, screen: Screen, pulse: PulseServer, media_server: MediaServer, clips: Clips
+) -> None:
+    """Killed while a film is paused over another one: it is on the screen again within 5 s, still, at its position and
+    without a sound; resumed it moves and is heard. The one below comes back paused, too."""
+    below = agent.start(media_server.url("/film/red.mp4"), position=3)["session_id"]
+    agent.wait_state("playing")
+    assert agent.call("POST", "/pause").status == 200
+    film = agent.start(media_server.file_url(clips.film_mp4("green", 60, GREEN)), interrupt=True, position=20)
+    agent.wait_state("playing")
+    paused_at = agent.call("POST", "/pause").json["position"]
+    agent.kill()  # at once: what was answered holds
+    began = time.monotonic()
+    with pulse.listen() as listener:
+        agent.run(until_spare=False)
+        wait_colour(screen, "green", timeout_s=BACK_S)
+        assert time.monotonic() - began < BACK_S
+        stream = agent.wait_state("paused")
+        assert (stream["session_id"], stream["position"]) == (film["session_id"], pytest.approx(paused_at, abs=0.6))
+        last_movement(screen, still_for_s=3.0, timeout_s=5)
+        stream = agent.status()["stream"]
+        assert (stream["state"], stream["attempt"]) == ("paused", 1), "standing still is no stall"
+        assert not listener.heard().heard()
+        assert agent.call("POST", "/resume").status == 200
+        wait_moves(screen, "green")
+        wait_until(lambda: GREEN in listener.heard().heard(), timeout_s=5, what="it is heard")
+    agent.wait_state("playing")
+    agent.stop()
+    wait_colour(screen, "red")
+    stream = agent.wait_state("paused")
+    assert (stream["session_id"], stream["position"]) == (below, pytest.approx(3, abs=1.5))
+
+
+def test_a_paused_sound_comes_back_paused(agent: Agent, pulse: PulseServer, media_server: MediaServer) -> None:
+    """Nothing proves that it plays, because nothing is to be heard until it is resumed."""
+    sound = agent.start(media_server.url("/tone.ogg"))["session_id"]
+    agent.wait_state("playing")
+    assert agent.call("POST", "/pause").status == 200
+    agent.kill()
+    with pulse.listen() as listener:
+        agent.run(until_spare=False)
+        assert agent.wait_state("paused")["session_id"] == sound
+        time.sleep(1.0)
+        assert not listener.heard().heard()
+        assert agent.call("POST", "/resume").status == 200
+        wait_until(lambda: TONE in listener.heard().heard(), timeout_s=5, what="it is heard")
