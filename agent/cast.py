@@ -11,6 +11,8 @@ import structlog
 
 from agent.errors import AgentError, MediaError, PlaylistError
 from agent.playback import Check, Playback, first_of
+from agent.player.base import Players, PlayerSource
+from agent.player.choice import EngineChoice
 from agent.session import Session
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
 
@@ -66,13 +68,15 @@ class Cast:
         self,
         session: Session,
         *,
-        make_playback: Callable[[Session, bool], Playback],
+        players: PlayerSource,
+        make_playback: Callable[[Session, Players, bool], Playback],
         retry: Retry,
         check: Check,
         checked: bool = True,
     ) -> None:
         self.session = session
         self.playback: Playback | None = None
+        self._engines = EngineChoice(players)
         self._make_playback = make_playback
         self._retry = retry
         self._check = check
@@ -140,18 +144,39 @@ class Cast:
             if self._suspended.is_set():
                 await self._resumed.wait()
             checked, self._checked = self._checked, False
-            self.playback = playback = self._make_playback(session, checked)
+            self.playback = playback = self._make_playback(session, self._engines, checked)
             try:
-                await first_of(playback.perform(), self._wait_suspended())
+                await self._perform(playback)
                 if not playback.interrupted and self._has_finished(playback) and not session.goes_on():
                     return
             except PlaylistError as e:
                 await self._read_playlist(e)
             except AgentError as e:
-                if not playback.interrupted and not self._skip_entry(e):
-                    await self._pause_before_retry(e, played_s=playback.played_s)
+                if not playback.interrupted:
+                    await self._go_on_after(e, played_s=playback.played_s)
             finally:
                 self.playback = None
+
+    async def _perform(self, playback: Playback) -> None:
+        url = self.session.url
+        try:
+            await first_of(playback.perform(), self._wait_suspended())
+        finally:
+            if playback.was_shown:
+                self._engines.shown(url)
+
+    async def _go_on_after(self, error: AgentError, *, played_s: float) -> None:
+        """Return when the next attempt may begin: with another engine, with another entry of the playlist, or after a
+        pause. Raises the error of all that have tried when there shall be none."""
+        session = self.session
+        remaining = self._engines.failed(session.url, error)
+        if remaining is None:
+            if session.has_played or session.accepted_for < self._retry.start_timeout:
+                log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))
+                return
+            remaining = error
+        if not self._skip_entry(remaining):
+            await self._pause_before_retry(remaining, played_s=played_s)
 
     async def _read_playlist(self, error: PlaylistError) -> None:
         """Play what the list holds, as far as each entry may be played. Raises MediaError when none may."""

@@ -17,7 +17,7 @@ from agent.errors import (
     PlayerTimeoutError,
     PlayerUnavailableError,
 )
-from agent.player.base import Media, Opened, Player, PlayerSource
+from agent.player.base import Media, Opened, Player, Players
 from agent.session import Session
 from agent.stage.base import Stage, Window
 from agent.types import ErrorCode, MediaType
@@ -64,7 +64,7 @@ class Playback:
         self,
         session: Session,
         *,
-        players: PlayerSource,
+        players: Players,
         stage: Stage,
         limits: Limits,
         check: Check,
@@ -157,7 +157,7 @@ class Playback:
                 await first_of(heard(), player.finished())
         except TimeoutError as e:
             raise MediaError(
-                ErrorCode.MEDIA_DECODE,
+                ErrorCode.MEDIA_STALLED,
                 f"Nothing was heard within {FIRST_SOUND_TIMEOUT_S:.0f} s: check [audio] output and the sound device.",
             ) from e
 

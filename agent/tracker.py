@@ -20,7 +20,7 @@ from agent.errors import (
 )
 from agent.outcomes import Outcomes
 from agent.playback import Check, Limits, Playback, any_url
-from agent.player.base import Player, PlayerSource
+from agent.player.base import Player, Players, PlayerSource
 from agent.session import Session
 from agent.stack import Stack
 from agent.stage.base import Stage
@@ -264,10 +264,10 @@ class StreamTracker:
     # --- beginnings and ends ---
 
     def _cast(self, session: Session, *, checked: bool = True) -> Cast:
-        def playback(session: Session, checked: bool) -> Playback:
+        def playback(session: Session, players: Players, checked: bool) -> Playback:
             return Playback(
                 session,
-                players=self._players,
+                players=players,
                 stage=self._stage,
                 limits=self._limits,
                 check=any_url if checked else self._check,
@@ -276,7 +276,14 @@ class StreamTracker:
             )
 
         self._outcomes.remember(session)
-        return Cast(session, make_playback=playback, retry=self._retry, check=self._check, checked=checked)
+        return Cast(
+            session,
+            players=self._players,
+            make_playback=playback,
+            retry=self._retry,
+            check=self._check,
+            checked=checked,
+        )
 
     def _ended(self, cast: Cast, was_top: bool) -> None:
         self._last = last = cast.session.snapshot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,6 +94,16 @@ class Player(Protocol):
         """End the process, with SIGKILL, and reap it. Idempotent; bounded; never raises."""
 
 
+class Players(Protocol):
+    """Where a playback gets its player."""
+
+    async def take(self, url: str) -> Player:
+        """A player for this address, ready: the warm spare, or a new one when there is none.
+
+        Raises PlayerUnavailableError when players cannot be started.
+        """
+
+
 class PlayerSource(Protocol):
     """Where players come from."""
 
@@ -102,8 +113,8 @@ class PlayerSource(Protocol):
     def check(self, url: str) -> None:
         """Raises PlayerUnavailableError, which says what to do, when a start of this address would get no player."""
 
-    async def take(self, url: str) -> Player:
-        """A player for this address, ready: the warm spare, or a new one when there is none.
+    async def take(self, url: str, *, engine: str | None = None) -> Player:
+        """As in Players; of this engine instead of the one that usually plays such an address."""
 
-        Raises PlayerUnavailableError when players cannot be started.
-        """
+    def others(self, url: str) -> Mapping[str, str]:
+        """The other engines that might play this address; each with what to do to have it, or "" when it can be had."""

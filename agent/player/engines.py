@@ -31,10 +31,13 @@ class Engines:
         engines: dict[str, bool | str] = {name: h.available and (h.version or True) for name, h in healths.items()}
         others = {scheme: name for scheme, name in self._table.items() if name != DEFAULT}
         schemes = {scheme: healths[name].available and name for scheme, name in others.items()}
-        used = {DEFAULT, *self._table.values()}
-        messages = dict.fromkeys(h.message for name, h in healths.items() if name in used and h.message)
+        messages: dict[str, str] = {}
+        for name in (DEFAULT, *sorted(set(self._table.values()) - {DEFAULT})):
+            if message := healths[name].message:
+                messages.setdefault(message, self._about(name, message))
         said = {key: value for health in healths.values() for key, value in health.features.items()}
-        return replace(healths[DEFAULT], features={**said, **engines, **schemes}, message=" ".join(messages))
+        features = {**said, **engines, **schemes}
+        return replace(healths[DEFAULT], features=features, message=" ".join(messages.values()))
 
     async def start(self) -> None:
         """Begin to keep spares; see PlayerPool."""
@@ -50,12 +53,32 @@ class Engines:
 
     def check(self, url: str) -> None:
         """Raises PlayerUnavailableError when a start of this address would get no player."""
-        if not (health := self._pool(url).health).available:
-            raise PlayerUnavailableError(health.message)
+        engine = self._usual(_scheme(url))
+        if not (health := self._pools[engine].health).available:
+            raise PlayerUnavailableError(self._about(engine, health.message))
 
-    async def take(self, url: str) -> Player:
-        """A player for this address. Raises PlayerUnavailableError."""
-        return await self._pool(url).take()
+    async def take(self, url: str, *, engine: str | None = None) -> Player:
+        """A player for this address, of the table's engine or of this one. Raises PlayerUnavailableError."""
+        if engine is None:
+            return await self._pools[self._usual(_scheme(url))].take()
+        return await self._pools[engine].take(keep_spare=False)  # a rare guest is not worth its memory
 
-    def _pool(self, url: str) -> PlayerPool:
-        return self._pools[self._table.get(url.partition(":")[0].lower(), DEFAULT)]
+    def others(self, url: str) -> dict[str, str]:
+        """The other engines that might play this address; each with what to do to have it, or "" when it can be had."""
+        scheme = _scheme(url)
+        healths = {name: pool.health for name, pool in self._pools.items() if name != self._usual(scheme)}
+        # An engine says of itself what it was built without, such as `rtsp`.
+        knows = {name: h for name, h in healths.items() if h.features.get(scheme.removesuffix("s"), True)}
+        return {name: "" if h.available else h.message for name, h in knows.items()}
+
+    def _about(self, engine: str, message: str) -> str:
+        """What the state of an engine means for people."""
+        schemes = sorted(scheme for scheme, name in self._table.items() if name == engine)
+        return message if engine == DEFAULT else f"{', '.join(schemes)} addresses are played by {engine}. {message}"
+
+    def _usual(self, scheme: str) -> str:
+        return self._table.get(scheme, DEFAULT)
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()

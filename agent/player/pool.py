@@ -128,14 +128,15 @@ class PlayerPool:
             self._refuse_waiters(PlayerUnavailableError(self._message(False)))
         self._changed.set()
 
-    async def take(self) -> ChildPlayer:
+    async def take(self, *, keep_spare: bool = True) -> ChildPlayer:
         """The spare, or a new player as soon as there is one. Waits without limit while one is being made.
+        `keep_spare` is False for a player of which no second one will soon be wanted.
 
         Raises PlayerUnavailableError when there is no display or players keep failing.
         """
         if not self.health.available or not self._tasks:
             raise PlayerUnavailableError(self._message(False))
-        self._keeps_spare = True
+        self._keeps_spare = self._keeps_spare or keep_spare
         self._changed.set()
         spare, self._spare = self._spare, None
         if spare is not None:
@@ -158,7 +159,7 @@ class PlayerPool:
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
-            wanted = self._keeps_spare and self._spare is None and self._display() is not None
+            wanted = self._wants_player() and self._display() is not None
             if wanted and (self._waiters or loop.time() >= self._not_before):
                 await self._add_player()
                 continue
@@ -167,6 +168,9 @@ class PlayerPool:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._not_before if wanted else None):
                     await self._changed.wait()
+
+    def _wants_player(self) -> bool:
+        return self._spare is None and (self._keeps_spare or bool(self._waiters))
 
     async def _add_player(self) -> None:
         try:

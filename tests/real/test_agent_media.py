@@ -153,10 +153,10 @@ def test_a_short_spoken_message_is_heard_whole(agent: Agent, media_server: Media
 
 
 def test_still_pictures_stay_on(media_server: MediaServer, leaks: LeakCheck) -> None:
-    """PNG and JPEG are on the screen and `playing` for longer than libVLC's own limit and than any stall_timeout."""
+    """PNG, JPEG and WebP are on the screen and `playing` for longer than libVLC's own limit and any stall_timeout."""
     with ExitStack() as running:
         pairs = []
-        for kind in ("png", "jpeg"):
+        for kind in ("png", "jpeg", "webp"):
             xserver = running.enter_context(XServer())
             agent = running.enter_context(Agent(xserver.display, audio__output="none", player__stall_timeout=2))
             screen = running.enter_context(Screen(xserver.display))

@@ -289,8 +289,11 @@ def test_credentials_stay_out_of_the_log(agent: Agent, cameras: RtspServer) -> N
     assert PASSWORD not in seen + str(agent.status()) + (agent.folder / "log").read_text()
 
 
-def test_where_mpv_is_missing_people_are_told(xserver: XServer, cameras: RtspServer, tmp_path: Path) -> None:
-    """A start of a camera is refused at once with what to install; health says it too, and films play."""
+def test_where_mpv_is_missing_people_are_told(
+    xserver: XServer, cameras: RtspServer, media_server: MediaServer, tmp_path: Path
+) -> None:
+    """A start of a camera is refused at once with what to install, and so is a picture that libVLC cannot decode,
+    with the reason; health says it too."""
     with Agent(xserver.display, audio__output="none", env={"PATH": str(tmp_path)}) as agent:
         answer = agent.call("POST", "/start", {"url": cameras.url("/red")})
         assert (answer.status, answer.json["code"]) == (503, "player_unavailable")
@@ -298,6 +301,9 @@ def test_where_mpv_is_missing_people_are_told(xserver: XServer, cameras: RtspSer
         check = agent.health()["checks"]["player"]
         assert (check["status"], check["features"]["mpv"], check["features"]["rtsp"]) == ("ok", False, False)
         assert "apt install mpv" in check["message"]
+        detail = agent.start(media_server.url("/image.webp"), expect=502)["detail"]
+        assert "This libVLC has no decoder for WebP" in detail
+        assert "mpv might play it. mpv is not installed (Debian: apt install mpv)." in detail
 
 
 def test_the_sound_of_a_camera_is_heard_with_its_picture(

@@ -7,6 +7,7 @@ shown all the same: of the agent's streams never two have the loudspeaker open a
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,11 +209,21 @@ def test_a_short_message_is_heard_whole(
     assert not both(heard, GREEN, TONE)
 
 
-def test_no_output_opens_nothing(xserver: XServer, pulse: PulseServer, media_server: MediaServer) -> None:
-    """With output = "none" a film plays and the sound server never hears of it."""
-    with Agent(xserver.display, env=pulse.env, audio__output="none") as agent, pulse.watch() as watch:
-        agent.start(media_server.url("/film.mp4"))
+def test_no_output_opens_nothing(xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips) -> None:
+    """With output = "none" a film plays and the sound server never hears of it. What is sound alone is refused with
+    the reason, whichever engine plays it, and the film stays."""
+    settings = {"audio__output": "none", "player__media_folders": [str(clips.folder)]}
+    with (
+        Agent(xserver.display, env=pulse.env, player__engines=json.dumps({"file": "mpv"}), **settings) as agent,
+        pulse.watch() as watch,
+    ):
+        film = agent.start(media_server.url("/film.mp4"))["session_id"]
         agent.wait_state("playing")
+        for message in (media_server.url("/tone.mp3"), clips.audio_mp3().as_uri()):
+            problem = agent.start(message, expect=501)
+            assert problem["code"] == "not_supported"
+            assert 'this box plays no sound: its configuration says [audio] output = "none"' in problem["detail"]
+        assert agent.wait_state("playing")["session_id"] == film
         assert watch.uses() == []
 
 

@@ -103,6 +103,11 @@ class Clips:
         film = self.film_mp4(colour, seconds, None)
         return self._ffmpeg(f"film-{colour}-{seconds:g}s.ts", ["-i", str(film), "-c", "copy"])
 
+    def magicyuv_avi(self, colour: str = "green", seconds: float = 4) -> Path:
+        """A film in a codec that FFmpeg decodes, and libVLC has no name for."""
+        film = ["-i", str(self.film_mp4(colour, seconds, None)), "-c:v", "magicyuv", "-pix_fmt", "yuv420p"]
+        return self._ffmpeg(f"magicyuv-{colour}-{seconds:g}s.avi", film)
+
     def black_start_mp4(self, colour: str = "yellow", seconds: float = 8) -> Path:
         """A film whose first 2 s are wholly black, box included."""
         hide = ["-vf", "drawbox=t=fill:color=black:enable='lt(t,2)',format=yuv420p"]

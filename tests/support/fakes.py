@@ -58,10 +58,9 @@ SCRIPTS = {
 
 
 class FakePlayer:
-    engine = "fake"
-
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, engine: str = "fake") -> None:
         self.pid = pid
+        self.engine = engine
         self.alive = True
         self.sound = False
         self.kills = 0
@@ -178,12 +177,14 @@ class FakePlayer:
 
 
 class FakePlayers:
-    """A PlayerSource. `broken` makes every take fail; `take_s` is how long a take lasts."""
+    """A PlayerSource. `broken` makes every take fail; `take_s` is how long a take lasts; `other_engines` are those
+    beside `fake`, each with what to do to have it."""
 
     def __init__(self) -> None:
         self.players: list[FakePlayer] = []
         self.broken = False
         self.take_s = 0.0
+        self.other_engines: dict[str, str] = {}
         self._pids = itertools.count(1)
 
     @property
@@ -201,11 +202,14 @@ class FakePlayers:
         if not self.health.available:
             raise PlayerUnavailableError(self.health.message)
 
-    async def take(self, url: str) -> FakePlayer:
+    def others(self, url: str) -> dict[str, str]:
+        return self.other_engines
+
+    async def take(self, url: str, *, engine: str | None = None) -> FakePlayer:
         await asyncio.sleep(self.take_s)
         if self.broken:
             raise PlayerUnavailableError("scripted: no player can be started")
-        player = FakePlayer(next(self._pids))
+        player = FakePlayer(next(self._pids), engine or "fake")
         self.players.append(player)
         return player
 

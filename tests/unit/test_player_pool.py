@@ -42,8 +42,14 @@ class Bench:
         return Window()
 
     @asynccontextmanager
-    async def pool(self) -> AsyncIterator[PlayerPool]:
-        pool = PlayerPool(engine="vlc", command=self.command, display=lambda: self.display, open_window=self.window)
+    async def pool(self, *, on_demand: bool = False) -> AsyncIterator[PlayerPool]:
+        pool = PlayerPool(
+            engine="vlc",
+            command=self.command,
+            display=lambda: self.display,
+            open_window=self.window,
+            on_demand=on_demand,
+        )
         await pool.start(settle_s=10)
         try:
             yield pool
@@ -80,6 +86,23 @@ async def test_takes_beyond_the_spare_are_served() -> None:
         players = await asyncio.gather(*(pool.take() for _ in range(4)))
         assert len({p.pid for p in players}) == 4
         await asyncio.gather(*(p.kill() for p in players))
+
+
+async def test_a_player_on_demand_is_followed_by_a_spare_unless_it_is_a_rare_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first player that is wanted has the pool keep a spare; one whose like is not wanted soon does not."""
+    monkeypatch.setattr(pool_module, "REFILL_DELAY_S", 0.1)
+    bench = Bench()
+    async with bench.pool(on_demand=True) as pool:
+        assert not pool.health.spare_ready
+        rare = await pool.take(keep_spare=False)
+        await asyncio.sleep(0.5)
+        assert (pool.health.spare_ready, bench.spawned) == (False, 1)
+        usual = await pool.take()
+        await until(lambda: pool.health.spare_ready)
+        await rare.kill()
+        await usual.kill()
 
 
 async def test_a_dead_spare_is_replaced() -> None:

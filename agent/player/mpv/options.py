@@ -35,7 +35,7 @@ def mpv_missing() -> str:
     """What to do where mpv is not installed; empty where it is."""
     if shutil.which(PROGRAM):
         return ""
-    return "mpv is not installed, which plays cameras (RTSP) and rtmps (Debian: apt install mpv)."
+    return "mpv is not installed (Debian: apt install mpv)."
 
 
 def mpv_command(

@@ -18,10 +18,19 @@ import structlog
 from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened, Progress
 from agent.player.mpv.options import FD, RTSP_PROTOCOLS
-from agent.player.mpv.reasons import broke_off, explain, not_opened, nothing_shown, nothing_to_play, transport_refused
+from agent.player.mpv.reasons import (
+    broke_off,
+    explain,
+    not_opened,
+    nothing_shown,
+    nothing_to_play,
+    transport_refused,
+    undecodable,
+)
 from agent.player.mpv.tls import TlsRelay
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.spawn import Child
+from agent.player.vlc.reasons import not_heard
 from agent.types import Failure, MediaType, Quality, StreamType
 
 REPORT_INTERVAL_S = 0.25
@@ -262,7 +271,9 @@ class MpvPlayer(ChildPlayer):
         tracks = data or []
         video = next((track for track in tracks if track.get("type") == "video" and track.get("selected")), None)
         has_audio = any(track.get("type") == "audio" for track in tracks)
-        if video is None:
+        if video is None and _is_silent(self._outputs):
+            self._fail(not_heard())
+        elif video is None:
             self._open(MediaType.AUDIO, has_audio)
             if self._probing:
                 self._say("stop")
@@ -301,7 +312,8 @@ class MpvPlayer(ChildPlayer):
             self._set("rtsp-transport", "udp")
             self._play(self._begin_at)
             return True
-        if self._kind is None and not self._probing and any("No video or audio streams" in line for line in lines):
+        nothing = any("No video or audio streams" in line for line in lines)
+        if nothing and self._kind is None and not self._probing and not undecodable(lines):
             # Perhaps it has nothing but sound, which it was not to play yet: look, without opening a device.
             self._probing = True
             self._log.clear()
@@ -370,12 +382,16 @@ class MpvPlayer(ChildPlayer):
 
     def _finite(self) -> float | None:
         """The length of what has one. What is live has a `duration` too: how much of it has come."""
-        if not self._properties.get("seekable") or self._properties.get("partially-seekable"):
-            return None
-        return self._duration
+        has_end = self._properties.get("seekable") and not self._properties.get("partially-seekable")
+        return self._duration if has_end and self._kind is not MediaType.IMAGE else None
 
     def _stream_type(self) -> StreamType | None:
         if self._kind is None:
             return None
         finite = self._kind is MediaType.IMAGE or self._finite() is not None
         return StreamType.BUFFERED if finite else StreamType.LIVE
+
+
+def _is_silent(outputs: Any) -> bool:
+    """Whether these outputs, a property of mpv, are none that could be heard."""
+    return bool(outputs) and all(output.get("name") == _SILENT_OUTPUT for output in outputs)

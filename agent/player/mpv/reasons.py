@@ -21,7 +21,7 @@ _RESOLVE = re.compile(r"Failed to resolve hostname (\S+): ")
 _TLS = re.compile(r"^tls: ", re.MULTILINE)
 _TRANSPORT = re.compile(r"failed: 461|Nonmatching transport|Protocol not supported")
 _NOT_FOLLOWED = re.compile(r"Protocol '(\w+)' not on whitelist")
-_DECODER = re.compile(r"Failed to initialize a (?:video|audio) decoder for codec '(\w+)'")
+_DECODER = re.compile(r"Failed to initialize a (?:video |audio )?decoder for codec '(\w*)'")
 
 
 def explain(lines: Iterable[str], url: str) -> Failure | None:
@@ -43,7 +43,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     if m := _RESOLVE.search(text):
         return shared.explain([f"cannot resolve {m[1]} : "], url)
     if m := _DECODER.search(text):
-        return Failure(ErrorCode.MEDIA_DECODE, f"This mpv has no decoder for {m[1]}.")
+        return Failure(ErrorCode.MEDIA_DECODE, f"This mpv has no decoder for {m[1] or 'this kind of video'}.")
     if _TLS.search(text):
         return shared.explain(["TLS handshake", text], url)
     return shared.explain([text], url)
@@ -66,6 +66,11 @@ def transport_refused(lines: Iterable[str]) -> bool:
     return any(_TRANSPORT.search(line) for line in lines)
 
 
+def undecodable(lines: Iterable[str]) -> bool:
+    """Whether there is a track that cannot be decoded."""
+    return any(_DECODER.search(line) for line in lines)
+
+
 def not_opened(url: str) -> Failure:
     """It could not be opened, and the log does not say why."""
     if url.startswith("rtsp"):
@@ -79,7 +84,7 @@ def nothing_to_play(url: str) -> Failure:
     """It was opened, and holds neither pictures nor sound that can be decoded."""
     return Failure(
         ErrorCode.MEDIA_UNSUPPORTED,
-        "The stream holds no video or sound in a format that mpv knows: choose H.264 or H.265 in the camera.",
+        "The stream holds no video or sound in a format that mpv knows. Of a camera, choose H.264 or H.265.",
     )
 
 

@@ -80,11 +80,19 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
 
 
 def no_decoder(line: str) -> Failure | None:
-    """That a picture track cannot be decoded, when this log line says so; such a medium plays on, unseen."""
-    if "is not supported" not in line or "audio" in line:
+    """That a track cannot be decoded, when this log line says so."""
+    if "is not supported" not in line:
         return None
     failure = explain([line], "")
     return failure if failure and failure.code is ErrorCode.MEDIA_DECODE else None
+
+
+def not_heard() -> Failure:
+    """It is sound alone, and nothing is to be heard."""
+    return _failure(
+        ErrorCode.NOT_SUPPORTED,
+        'This is sound without a picture, and this box plays no sound: its configuration says [audio] output = "none".',
+    )
 
 
 def nothing_shown(url: str) -> Failure:

@@ -22,9 +22,9 @@ from agent.player.vlc.facts import Facts
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options, start_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
-from agent.player.vlc.reasons import broke_off, no_decoder, nothing_shown
+from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown
 from agent.player.vlc.sound import SoundOutput
-from agent.types import ErrorCode, Failure, MediaType, Quality
+from agent.types import Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
 """libVLC renews its own statistics four times a second; asking more often brings nothing new."""
@@ -47,7 +47,6 @@ ENTRY_LENGTH_AT_MOST = 500
 
 _PREROLL = Path(__file__).parents[1] / "preroll.mp4"
 _LATE_VIDEO_DEMUXERS = {"adaptive", "ts"}
-_NOT_HEARD = 'This is sound without a picture, and the sound of this box is switched off ([audio] output = "none").'
 
 
 class VlcWorker:
@@ -199,8 +198,6 @@ class VlcWorker:
         audio_only = self._opened is MediaType.AUDIO
         self._sound = True
         if not self._output.wanted:
-            if audio_only:
-                self._fail(Failure(ErrorCode.MEDIA_UNSUPPORTED, _NOT_HEARD))
             return
         self._output.make()
         if audio_only and not self._heard_before and (self._ended or (self._facts.duration() or SHORT_S) < SHORT_S):
@@ -272,6 +269,9 @@ class VlcWorker:
     def _report_opened(self, kind: MediaType) -> None:
         if self._opened is None:
             self._opened = kind
+            if kind is MediaType.AUDIO and not self._output.wanted:
+                self._fail(not_heard())
+                return
             self._report_progress()
             self._channel.send(ipc.OpenedReport(kind, events.AUDIO in self._added))
 
@@ -327,8 +327,9 @@ class VlcWorker:
 
     def _read_log(self, line: LogLine) -> None:
         self._log.read(line)
-        if self._opened is None and (failure := no_decoder(line.text)):
-            self._fail(failure)
+        needed = self._opened is None or (self._opened is MediaType.AUDIO and self._sound)
+        if needed and (failure := no_decoder(line.text)):
+            self._fail(failure)  # libVLC plays on without it
 
     def _read_pending_log(self) -> None:
         later = []
