@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import processes_with, zombies_of
-from soak.media import Shelf
+from soak.media import Kind, Shelf, Source
 from soak.model import Model, Wanted
 from soak.watch import Watch
 from tests.support.agent import Agent
-from tests.support.behaviour import GOOD
+from tests.support.behaviour import GOOD, Behaviour, Then
 from tests.support.clips import Clips
 from tests.support.media_server import MediaServer
+from tests.support.rtsp_server import RtspServer
 from tests.support.screen import grab
 from tests.support.sound import PulseServer
 from tests.support.xserver import XServer
@@ -30,6 +31,21 @@ START_TIMEOUT_S = 8.0
 STALL_TIMEOUT_S = 2.0
 """Shorter than the defaults, so that more happens in the same time."""
 
+
+SILENT = "silent"
+"""The one fault of a camera: it sends nothing, and its connection stays."""
+
+FAULTS: dict[str, Behaviour] = {
+    "close": Behaviour(then=Then.CLOSE),
+    "reset": Behaviour(then=Then.RESET),
+    "hold": Behaviour(then=Then.HOLD),
+    "trickle": Behaviour(then=Then.TRICKLE),
+    "404": Behaviour(status=404, then=Then.CLOSE),
+    "503": Behaviour(status=503, then=Then.CLOSE),
+}
+
+SPARES = 2
+"""That of libVLC, and from the first camera on that of mpv."""
 
 LOG_TAIL_BYTES = 200_000
 """About 30 s of the log, most of which are the questions of this program."""
@@ -70,6 +86,7 @@ class Box:
 
     x: XServer
     server: MediaServer
+    cameras: RtspServer
     shelf: Shelf
     agent: Agent
     watch: Watch
@@ -111,7 +128,7 @@ class Box:
         return pid if pid in self.agent.children() else None
 
     def spare(self) -> int:
-        """The warm one; waits until it is the only other process beside a player. Raises AssertionError."""
+        """A warm one; waits until only spares are there beside a player. Raises AssertionError."""
         self.agent.wait_for_spare()
         top = self.model.top
         playing = None if top is None else self.log.player_of(top.id)
@@ -119,15 +136,29 @@ class Box:
         def others() -> list[int]:
             return [pid for pid in self.agent.children() if pid != playing]
 
-        self.agent.wait_until(lambda: len(others()) == 1, 6, "the spare is the only other player")
+        self.agent.wait_until(lambda: 1 <= len(others()) <= SPARES, 6, "spares are the only other players")
         return others()[0]
+
+    def faults_of(self, source: Source) -> list[str]:
+        """What may go wrong with its server."""
+        return [SILENT] if source.kind is Kind.CAMERA else list(FAULTS)
+
+    def break_(self, wanted: Wanted, fault: str) -> None:
+        """Its server misbehaves from now on."""
+        wanted.broken = True
+        if wanted.source.kind is Kind.CAMERA:
+            self.cameras.silence(wanted.source.path)
+        else:
+            self.server.behave(wanted.source.path, FAULTS[fault])
 
     def mend(self, *gone: Wanted) -> None:
         """Heal the servers of these."""
         for wanted in gone:
-            if wanted.broken:
+            if wanted.broken and wanted.source.kind is Kind.CAMERA:
+                self.cameras.silence(wanted.source.path, False)
+            elif wanted.broken:
                 self.server.behave(wanted.source.path, GOOD)
-                wanted.broken = False
+            wanted.broken = False
 
     def note(self, what: str, seconds: float) -> None:
         self.times.setdefault(what, []).append(seconds)
@@ -152,8 +183,10 @@ def open_box(pictures: Path) -> Iterator[Box]:
     """Start everything; all of it ends with the block. Raises what went wrong."""
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     with contextlib.ExitStack() as running:
-        server = running.enter_context(MediaServer(Clips()))
-        shelf = Shelf(server)
+        clips = Clips()
+        server = running.enter_context(MediaServer(clips))
+        cameras = running.enter_context(RtspServer(clips))
+        shelf = Shelf(server, cameras)
         shelf.make_all()
         x = running.enter_context(_on_a_number_of_its_own())
         pulse = running.enter_context(PulseServer())  # without a sound device a radio is refused
@@ -167,7 +200,7 @@ def open_box(pictures: Path) -> Iterator[Box]:
             )
         )
         watch = running.enter_context(Watch(x.display, agent.status))
-        yield Box(x, server, shelf, agent, watch, LogTail(agent.folder / "log"), mark, pictures)
+        yield Box(x, server, cameras, shelf, agent, watch, LogTail(agent.folder / "log"), mark, pictures)
 
 
 def _on_a_number_of_its_own() -> XServer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from soak.box import Box
+from soak.box import SPARES, Box
 from soak.media import Kind
 from soak.model import Wanted
 
@@ -86,6 +86,8 @@ def _status(box: Box, status: Any) -> list[Wrong]:
     waiting = [waiting["session_id"] for waiting in status["interrupted"]]
     if waiting != [waiting.id for waiting in model.waiting]:
         texts.append(f"/status.interrupted is {waiting}, not {[waiting.id for waiting in model.waiting]}")
+    if (level := status["volume"]["volume_level"]) != model.volume:
+        texts.append(f"/status.volume is {level}, not {model.volume}")
     if model.top is not None and said == wanted:
         texts += _stream(model.top, status)
     return [Wrong(Fault.STATUS, text) for text in texts]
@@ -94,7 +96,7 @@ def _status(box: Box, status: Any) -> list[Wrong]:
 def _stream(top: Wanted, status: Any) -> list[str]:
     stream = status["stream"]
     if top.broken:
-        lies = top.source.kind is Kind.LIVE and stream["state"] == "playing"
+        lies = top.source.kind in (Kind.LIVE, Kind.CAMERA) and stream["state"] == "playing"
         return ["/status says playing, and its server sends nothing"] if lies else []
     texts = []
     state = "paused" if top.paused else "playing"
@@ -111,8 +113,8 @@ def _stream(top: Wanted, status: Any) -> list[str]:
 
 def _processes(box: Box) -> list[Wrong]:
     top = box.model.top
-    # The daemon, the spare, and a player; an attempt to take up a broken stream may overlap with the one before.
-    limit = 2 + (top is not None) + (top is not None and top.broken)
+    # The daemon, the spares, and a player; an attempt to take up a broken stream may overlap with the one before.
+    limit = 1 + SPARES + (top is not None) + (top is not None and top.broken)
     running = box.processes()
     if len(running) > limit:
         return [Wrong(Fault.PROCESS, f"{len(running)} processes run, and {limit} are enough: {running}")]

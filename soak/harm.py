@@ -6,20 +6,12 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 
 from soak.box import STALL_TIMEOUT_S, Box
 from soak.model import BLACK
 from soak.streams import StepError
-from tests.support.behaviour import Behaviour, Then
 
-FAULTS: dict[str, Behaviour] = {
-    "close": Behaviour(then=Then.CLOSE),
-    "reset": Behaviour(then=Then.RESET),
-    "hold": Behaviour(then=Then.HOLD),
-    "trickle": Behaviour(then=Then.TRICKLE),
-    "404": Behaviour(status=404, then=Then.CLOSE),
-    "503": Behaviour(status=503, then=Then.CLOSE),
-}
 NOTICED_S = STALL_TIMEOUT_S + 1.0
 """A freeze is to be noticed by then."""
 DIES_WITH_PARENT_S = 2.0
@@ -29,14 +21,13 @@ KEPT_S = 3.0
 
 def break_server(box: Box, dice: random.Random) -> str:
     wanted = dice.choice([wanted for wanted in box.model.stack if not wanted.broken and wanted.source.moves])
-    name = dice.choice(list(FAULTS))
+    name = dice.choice(box.faults_of(wanted.source))
     on_top = wanted is box.model.top
     box.watch.allow({box.model.colour})
     if on_top and wanted.paused:
         box.agent.call("POST", "/resume")  # what is paused may not notice that its server is gone
         wanted.paused = False
-    wanted.broken = True
-    box.server.behave(wanted.source.path, FAULTS[name])
+    box.break_(wanted, name)
     if on_top and wanted.source.is_live:
         time.sleep(NOTICED_S)
     return f"{wanted.source} ({'on top' if on_top else 'waiting'}): {name}"
@@ -84,11 +75,21 @@ def kill_daemon(box: Box, dice: random.Random) -> str:
             raise StepError(f"on the disk are {box.kept()}, and wanted are {wanted}")
         time.sleep(0.02)
     box.note("what is wanted was on the disk after", time.monotonic() - asked)
+    return _begin_anew(box, box.agent.kill)
+
+
+def restart_daemon(box: Box, dice: random.Random) -> str:
+    """SIGTERM, as for an upgrade; started again, all that was wanted is wanted still."""
+    box.watch.allow({box.model.colour, BLACK})
+    return _begin_anew(box, box.agent.terminate)
+
+
+def _begin_anew(box: Box, end: Callable[[], object]) -> str:
     players = box.agent.children()
-    box.agent.kill()
-    killed = time.monotonic()
+    end()
+    ended = time.monotonic()
     while left := [pid for pid in players if pid in box.processes()]:
-        if time.monotonic() - killed > DIES_WITH_PARENT_S:
+        if time.monotonic() - ended > DIES_WITH_PARENT_S:
             raise StepError(f"these players outlived the daemon: {left}")
         time.sleep(0.02)
     box.model.daemon_dies()
@@ -116,6 +117,19 @@ def restart_x(box: Box, dice: random.Random) -> str:
     else:
         box.agent.wait_until(lambda: box.agent.health()["display"] == "available", 30, "the display is seen again")
     return f"with {top.source if top else 'nothing'} on it"
+
+
+def freeze_x(box: Box, dice: random.Random) -> str:
+    """It stands still for a while and goes on; what was on it is on it still, or again."""
+    box.watch.allow({box.model.colour, BLACK})
+    seconds = dice.uniform(0.5, 8.0)
+    box.x.pause()
+    try:
+        time.sleep(seconds)
+    finally:
+        box.x.resume()
+    box.model.screen_dies()
+    return f"for {seconds:.1f} s"
 
 
 def _signal_player(box: Box, number: int) -> str:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from tests.support.clips import Clips
 from tests.support.media_server import MediaServer
+from tests.support.rtsp_server import COLOURS as CAMERA_COLOURS
+from tests.support.rtsp_server import RtspServer
 
 COLOURS = ("red", "green", "blue", "yellow", "magenta", "cyan", "orange", "grey")
 HLS_COLOURS = ("cyan", "magenta")
@@ -34,11 +36,22 @@ class Kind(StrEnum):
     HLS = "hls"
     LIVE = "ts"
     LIVE_HLS = "live-hls"
+    CAMERA = "camera"
+    """RTSP, which mpv plays."""
     IMAGE = "image"
     RADIO = "radio"
 
 
-WEIGHTS = {Kind.FILM: 4, Kind.SLOW: 3, Kind.HLS: 2, Kind.LIVE: 6, Kind.LIVE_HLS: 2, Kind.IMAGE: 2, Kind.RADIO: 1}
+WEIGHTS = {
+    Kind.FILM: 4,
+    Kind.SLOW: 3,
+    Kind.HLS: 2,
+    Kind.LIVE: 6,
+    Kind.LIVE_HLS: 2,
+    Kind.CAMERA: 4,
+    Kind.IMAGE: 2,
+    Kind.RADIO: 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +75,18 @@ class Source:
     @property
     def is_live(self) -> bool:
         """It is not fetched ahead, so a fault is seen at once."""
-        return self.kind in (Kind.LIVE, Kind.LIVE_HLS)
+        return self.kind in (Kind.LIVE, Kind.LIVE_HLS, Kind.CAMERA)
 
     def __str__(self) -> str:
         return self.kind if self.kind is Kind.RADIO else f"{self.kind} {self.colour}"
 
 
 class Shelf:
-    """All the sources of one media server."""
+    """All the sources of one media server, and the cameras."""
 
-    def __init__(self, server: MediaServer) -> None:
+    def __init__(self, server: MediaServer, cameras: RtspServer) -> None:
         self._server = server
+        self._cameras = cameras
         self._clips: Clips = server.clips
 
     def make_all(self) -> None:
@@ -118,6 +132,9 @@ class Shelf:
             case Kind.LIVE_HLS:
                 path = "/live-hls"
                 return Source(kind, colour, self._server.url(f"{path}/index.m3u8"), path)
+            case Kind.CAMERA:
+                path = f"/{colour}"
+                return Source(kind, colour, self._cameras.url(path), path)
             case Kind.RADIO:
                 path = "/radio.mp3"
         return Source(kind, colour, self._server.url(path), path)
@@ -133,6 +150,8 @@ def _colours(kind: Kind) -> tuple[str, ...]:
             return HLS_COLOURS
         case Kind.LIVE_HLS:
             return (LIVE_HLS_COLOUR,)
+        case Kind.CAMERA:
+            return CAMERA_COLOURS
         case Kind.RADIO:
             return ("black",)
     return COLOURS

@@ -32,6 +32,8 @@ class Model:
     """The bottom of the stack first."""
 
     stack: list[Wanted] = field(default_factory=list)
+    volume: float = 1.0
+    """Of the device."""
 
     @property
     def top(self) -> Wanted | None:

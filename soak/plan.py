@@ -14,10 +14,11 @@ from soak.model import Model
 ROUND = 20
 """Steps after which the screen is emptied and the daemon's growth looked at."""
 LIFE = 16
-"""Rounds; the daemon is killed in the first of them only, so that it lives long enough to be seen growing."""
+"""Rounds; the daemon is ended in the first of them only, so that it lives long enough to be seen growing."""
 DEEPEST = 4
 KILLED_AT = (4, 15)
 """Steps of a round: the daemon gives up what it restores when it is killed three times within 30 s of its start."""
+RESTARTED_AT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ CHOICES = (
     Choice("freeze player", 2, _plays),
     Choice("kill spare", 1.5, _always),
     Choice("restart X", 1.2, _always),
+    Choice("freeze X", 1, _always),
+    Choice("set volume", 2, _always),
 )
 
 
@@ -112,5 +115,7 @@ def choose(dice: random.Random, model: Model, step: int) -> str:
         return "end of round"
     if round_ % LIFE == 0 and place in KILLED_AT:
         return "kill daemon"
+    if round_ % LIFE == 0 and place == RESTARTED_AT:
+        return "restart daemon"
     possible = [choice for choice in CHOICES if choice.possible(model)]
     return dice.choices(possible, [choice.weight for choice in possible])[0].name

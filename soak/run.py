@@ -14,7 +14,6 @@ from soak.model import Model
 from soak.plan import choose, dice_of
 from soak.steps import STEPS, settles_within
 from soak.streams import StepError
-from tests.support.behaviour import GOOD
 from tests.support.xserver import wait_answers
 
 LOG_LINES = 30
@@ -120,9 +119,8 @@ class Run:
         """Whatever state it is in: an empty screen, and an agent that answers."""
         box = self._box
         box.watch.allow(None)
-        for wanted in box.model.stack:
-            box.server.behave(wanted.source.path, GOOD)
-        box.model = Model()
+        box.mend(*box.model.stack)
+        box.model = Model(volume=box.model.volume)
         try:
             wait_answers(box.x.display, timeout_s=1.0)
         except TimeoutError:

@@ -33,6 +33,7 @@ STEPS: Mapping[str, Act] = {
     "pause": streams.pause,
     "resume": streams.resume,
     "seek": streams.seek,
+    "set volume": streams.set_volume,
     "start that fails": streams.start_that_fails,
     "start that is late": streams.start_that_is_late,
     "burst": streams.burst,
@@ -43,15 +44,19 @@ STEPS: Mapping[str, Act] = {
     "freeze player": harm.freeze_player,
     "kill spare": harm.kill_spare,
     "kill daemon": harm.kill_daemon,
+    "restart daemon": harm.restart_daemon,
     "restart X": harm.restart_x,
+    "freeze X": harm.freeze_x,
 }
 
 
 def settles_within(name: str, box: Box) -> float:
     """Seconds after the step."""
     top = box.model.top
-    if name == "restart X":
+    if name in ("restart X", "freeze X"):
         return DISPLAY_S
-    if name in ("heal servers", "kill daemon", "start that is late") or (top is not None and top.broken):
+    if name in ("heal servers", "kill daemon", "restart daemon", "start that is late") or (
+        top is not None and top.broken
+    ):
         return RECONNECT_S
     return SETTLE_S

@@ -180,6 +180,15 @@ def start_and_think_again(box: Box, dice: random.Random) -> str:
     return f"{source}, stopped after {before_s:.2f} s"
 
 
+def set_volume(box: Box, dice: random.Random) -> str:
+    """Of the device; it is kept over everything that follows."""
+    level = dice.choice((0.2, 0.5, 0.8, 1.0))
+    _allow(box)
+    _ok(box.agent.call("POST", "/volume", {"volume_level": level}))
+    box.model.volume = level
+    return f"{level:g}"
+
+
 def _fields(box: Box, dice: random.Random, source: Source) -> dict[str, object]:
     fields: dict[str, object] = {}
     if dice.random() < 0.3:
