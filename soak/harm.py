@@ -129,6 +129,9 @@ def freeze_x(box: Box, dice: random.Random) -> str:
     finally:
         box.x.resume()
     box.model.screen_dies()
+    thawed = time.monotonic()
+    box.agent.wait_until(lambda: box.agent.health()["display"] == "available", 30, "the display is seen again")
+    box.note("X server thawed to display available", time.monotonic() - thawed)
     return f"for {seconds:.1f} s"
 
 
