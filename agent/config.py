@@ -238,6 +238,12 @@ def load_settings(path: Path | None = None, *, system_config: Path = SYSTEM_CONF
     return settings
 
 
+def installed_config(system_config: Path = SYSTEM_CONFIG) -> Path | None:
+    """The file of the agent that is installed on this machine, for commands that are about it; None where there is none
+    or where this user may not read it."""
+    return system_config if os.access(system_config, os.R_OK) else None
+
+
 class _Environment(PydanticBaseSettingsSource):
     """The known variables; an empty one counts as unset."""
 

@@ -49,11 +49,9 @@ def key_from(file: Path | None) -> str | None:
 
 
 def _own(config: Path | None) -> Agent:
-    from agent.config import SYSTEM_CONFIG, load_settings
+    from agent.config import installed_config, load_settings
 
-    if config is None and os.access(SYSTEM_CONFIG, os.R_OK):
-        config = SYSTEM_CONFIG
-    api = load_settings(config).api
+    api = load_settings(config or installed_config()).api
     host = "127.0.0.1" if api.host in ("0.0.0.0", "::") else api.host
     return Agent((host,), api.port, own=True)
 

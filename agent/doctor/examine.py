@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from agent.config import SYSTEM_CONFIG, load_settings
+from agent.config import SYSTEM_CONFIG, installed_config, load_settings
 from agent.doctor.bounds import bounded
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
@@ -22,6 +22,7 @@ from agent.threads import in_thread
 async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> list[Finding]:
     """Look at everything that playing needs, as the user who calls this. Takes 10 s at most."""
     try:
+        config = config or installed_config()
         settings = load_settings(config)
     except ConfigError as e:
         problems = [line.removeprefix("  - ") for line in str(e).splitlines()[1:]] or [str(e)]
@@ -49,6 +50,6 @@ def _configuration(config: Path | None) -> Finding:
         return Finding(Level.OK, "configuration", "It is good.")
     found = "No file was named: the defaults and the environment hold."
     if SYSTEM_CONFIG.exists():
-        advice = f"The service reads {SYSTEM_CONFIG}: look at that one with --config {SYSTEM_CONFIG}."
+        advice = f"The service reads {SYSTEM_CONFIG}, and you may not: call the doctor with sudo."
         return Finding(Level.WARN, "configuration", found, advice)
     return Finding(Level.OK, "configuration", found)

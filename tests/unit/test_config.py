@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agent.config import Settings, StateSettings, load_settings
+from agent.config import Settings, StateSettings, installed_config, load_settings
 from agent.errors import ConfigError
 from agent.types import Quality
 from agent.urls import NETWORK_SCHEMES
@@ -276,3 +276,11 @@ def test_state_directory() -> None:
     assert StateSettings().directory({"XDG_STATE_HOME": "/xdg"}) == Path("/xdg/cast-agent")
     assert StateSettings().directory({"XDG_STATE_HOME": "relative"}) == home
     assert StateSettings().directory({}) == home
+
+
+def test_commands_about_the_installed_agent_read_its_file(tmp_path: Path) -> None:
+    """What is installed is found without a name; where nothing is, the defaults hold."""
+    file = tmp_path / "config.toml"
+    assert installed_config(file) is None
+    file.touch()
+    assert installed_config(file) == file
