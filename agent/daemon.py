@@ -21,6 +21,7 @@ from agent.config import Settings
 from agent.discovery.advertiser import Advertiser
 from agent.errors import ConfigError
 from agent.keeper import Keeper
+from agent.lock import only_agent
 from agent.playback import Limits
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
@@ -40,7 +41,7 @@ log = structlog.get_logger(__name__)
 async def run(settings: Settings, *, on_ready: Callable[[int], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. `on_ready` is told the port once requests are answered.
 
-    Raises ConfigError when the port or the state directory cannot be had.
+    Raises ConfigError when the port or the state directory cannot be had, or another agent has that directory.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -76,6 +77,7 @@ def settle_memory() -> None:
 
 
 async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier) -> int:
+    running.enter_context(only_agent(settings.state.directory()))
     device = DeviceInfo(
         id=settings.device.id or identity.device_id(settings.state.directory()),
         name=settings.device.name,

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS: list[set[str]] = [
     {"types", "errors"},
     {"files", "threads"},
-    {"config", "log", "urls", "identity", "clock"},
+    {"config", "log", "urls", "identity", "clock", "lock"},
     {"checks"},
     {"stage", "player"},
     {"motion"},
@@ -43,6 +43,8 @@ ONLY_IN = {
     "xcffib": {"stage/"},
     "PIL": {"stage/"},
     "aiohttp": {"api/", "daemon.py"},
+    "sqlite3": {"reporting/"},
+    "uuid_utils": {"reporting/"},
     "zeroconf": {"discovery/"},
     "ifaddr": {"discovery/"},
     "pydantic": {"config.py", "api/", "wanted.py", "reporting/"},
