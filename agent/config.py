@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.errors import ConfigError
 from agent.types import DEFAULT_PORT, Quality
-from agent.urls import NETWORK_SCHEMES
+from agent.urls import NETWORK_SCHEMES, check_central_url
 
 ENV_PREFIX = "CAST_AGENT_"
 """Begins the name of every setting in the environment, `CAST_AGENT_<SECTION>__<KEY>`; unknown ones are refused."""
@@ -154,6 +154,23 @@ class DiscoverySettings(_Section):
     interfaces: tuple[InterfaceName, ...] = Field(default=(), description='a list of interfaces, such as ["eth0"]')
 
 
+class CentralSettings(_Section):
+    """The central API that this box reports to; none: nobody."""
+
+    url: Annotated[str, AfterValidator(check_central_url)] | None = Field(
+        default=None, description="an address such as https://central.example.org, or http:// in your own network"
+    )
+    token: str | None = Field(
+        default=None,
+        pattern=r"^et_[A-Za-z0-9_-]{43}$",
+        repr=False,
+        description="an enrolment token as `cast-central enrol` prints it, et_ and 43 characters",
+    )
+    heartbeat: Annotated[float, BeforeValidator(_no_bool)] = Field(
+        default=60.0, ge=1, le=3600, allow_inf_nan=False, description="seconds, from 1 to 3600"
+    )
+
+
 class StateSettings(_Section):
     """What is kept across restarts."""
 
@@ -198,6 +215,7 @@ class Settings(BaseSettings):
     player: PlayerSettings = Field(default_factory=PlayerSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)
+    central: CentralSettings = Field(default_factory=CentralSettings)
     state: StateSettings = Field(default_factory=StateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

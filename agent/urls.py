@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import quote, unquote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 import idna
 
@@ -40,6 +40,48 @@ def names_secret(name: str) -> bool:
     """Whether a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret by its name."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:200]).lower())
     return not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _HARMLESS_ENDINGS
+
+
+def check_central_url(url: str) -> str:
+    """The address of a central API, without a slash at its end.
+
+    https, or http to an address of this machine or of a private network; a host name is looked at when it is resolved
+    (`is_private`). Raises ValueError that says what it should be.
+    """
+    url = url.strip().rstrip("/")
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    if scheme not in ("https", "http") or not separator:
+        raise ValueError("should begin with https:// (or http:// within your own network)")
+    if "@" in rest:
+        raise ValueError("should hold no user name and no password; the token is kept apart")
+    if "?" in rest or "#" in rest:
+        raise ValueError("should end with the host, a port or a path")
+    try:
+        checked = _check_network(scheme, rest)
+        host = urlsplit(f"{scheme}://{checked}").hostname or ""
+    except (InvalidRequestError, ValueError):
+        raise ValueError("should be an address such as https://central.example.org") from None
+    if scheme == "http" and is_address(host) and not is_private(host):
+        raise ValueError("should begin with https://, because on its way there anybody could read the token")
+    return f"{scheme}://{checked}"
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, and not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_private(address: str) -> bool:
+    """Whether an IP address is of this machine or of a private network."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    found = mapped or parsed
+    return (found.is_private or found.is_link_local) and not found.is_unspecified
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def test_defaults() -> None:
     assert settings.player.quality is Quality.AUTO
     assert (settings.player.start_timeout, settings.player.stall_timeout) == (15.0, 5.0)
     assert (settings.player.media_folders, settings.player.allowed_schemes) == ((), NETWORK_SCHEMES)
+    assert (settings.central.url, settings.central.token, settings.central.heartbeat) == (None, None, 60.0)
     assert settings.state.dir is None
     assert (settings.log.format, settings.log.level) == ("auto", "info")
 
@@ -154,7 +155,7 @@ def test_every_problem_is_told_at_once(file: Path, monkeypatch: pytest.MonkeyPat
         ("port = 8090", "port: there is no such section or key; did you mean api.port?"),
         ("[player]\nport = 8090", "player.port: there is no such key; did you mean api.port?"),
         ("[player]\nzzz = 1", "player.zzz: there is no such key; there are player.quality, player.start_timeout,"),
-        ("[central]\nurl = 'http://x'", "central: there is no such section or key; there are device, api, display"),
+        ("[cloud]\nkind = 'blue'", "cloud: there is no such section or key; there are device, api, display"),
         ("player = 3", "player: this is a section; write [player] and its keys below that."),
         ("_env_file = '/etc/passwd'", "_env_file: there is no such section or key"),
     ],
@@ -191,6 +192,16 @@ def test_unknown_keys_are_refused_with_a_hint(file: Path, text: str, hint: str) 
         ("player", "engines = { rtsp = 'chromium' }"),
         ("player", "engines = { gopher = 'mpv' }"),
         ("player", "engines = 'mpv'"),
+        ("central", "url = 'central.example.org'"),
+        ("central", "url = 'ftp://central.example.org'"),
+        ("central", "url = 'https://'"),
+        ("central", "url = 'https://me:secret@central.example.org'"),
+        ("central", "url = 'https://central.example.org?x=1'"),
+        ("central", "url = 'http://8.8.8.8'"),
+        ("central", "url = 'http://[2001:4860:4860::8888]:8080'"),
+        ("central", "token = 'dt_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG'"),
+        ("central", "heartbeat = 0"),
+        ("central", "heartbeat = true"),
         ("state", "dir = 'state'"),
         ("log", "format = 'xml'"),
         ("log", "level = 'loud'"),
@@ -230,6 +241,24 @@ def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.Mon
     assert load_settings(file).player.engines == {**named, "file": "mpv"}
     monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"rtsp": "xine"}')
     assert "(rtsp): not a word that is known here; allowed: a table of schemes" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("https://Central.example.org/", "https://Central.example.org"),
+        ("HTTPS://8.8.8.8:8443/cast/", "https://8.8.8.8:8443/cast"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://192.168.1.5", "http://192.168.1.5"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://[fd00::5]:8080", "http://[fd00::5]:8080"),
+        ("http://nas.local:8080", "http://nas.local:8080"),  # looked at when it is resolved
+    ],
+)
+def test_the_address_of_a_central_api(file: Path, given: str, taken: str) -> None:
+    """https anywhere; http only where no address says that it leads out of the house."""
+    file.write_text(f'[central]\nurl = "{given}"\n')
+    assert load_settings(file).central.url == taken
 
 
 def test_broken_toml_names_the_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
