@@ -10,12 +10,16 @@ from pathlib import Path
 def write_whole(file: Path, text: str, *, durable: bool = True) -> None:
     """Write the file as a whole or not at all, also when the power fails in between. Its mode is 0600.
 
+    Written by root it belongs to the owner of its folder: a command of root's works beside a daemon of another user.
     Without `durable` a power cut may tear or lose it, but nothing waits for the disk: 0.1 ms instead of up to seconds
     on an SD card. Either way it outlives the process once this returns. Blocks. Raises OSError.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            if os.geteuid() == 0:
+                folder = file.parent.stat()
+                os.fchown(stream.fileno(), folder.st_uid, folder.st_gid)
             stream.write(text)
             stream.flush()
             if durable:

@@ -125,9 +125,13 @@ class EventKind(StrEnum):
     """Interrupted by another, which went on top."""
     SESSION_FAILING = "session_failing"
     """What had been on has broken, and is tried again."""
+    SESSION_RESUMED = "session_resumed"
+    """It is on again: after it waited, after it broke, or after a restart of the box."""
     SESSION_ENDED = "session_ended"
     EVENTS_DROPPED = "events_dropped"
     """The outbox was full, or could not be written; these will never come."""
+    OUTBOX_SET_ASIDE = "outbox_set_aside"
+    """The outbox was damaged; what was in it, if anything, will never come."""
 
 
 class SessionStarted(_Wire):
@@ -186,6 +190,7 @@ SESSION_KINDS: Final = frozenset(
         EventKind.FIRST_FRAME,
         EventKind.SESSION_WAITING,
         EventKind.SESSION_FAILING,
+        EventKind.SESSION_RESUMED,
         EventKind.SESSION_ENDED,
     }
 )

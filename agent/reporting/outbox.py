@@ -1,0 +1,151 @@
+"""The outbox as the event loop sees it: nothing here waits for the disk, which has a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Final, TypeVar
+
+import structlog
+from pydantic import JsonValue
+
+from agent.reporting.happening import Happening
+from agent.reporting.moment import Moment
+from agent.reporting.outbox_file import Batch, OutboxFile, OutboxStatus
+
+T = TypeVar("T")
+
+PENDING_LIMIT: Final = 1_000
+"""Happenings that may wait for the thread. A slow card takes 0.3 s for a commit, and all that waits is one commit, so
+more than some wait only while the disk hangs."""
+
+LOOK_AGAIN_S: Final = 30.0
+"""How often a reader looks without having been told of anything: whether a disk that was full can be written again, and
+whether something has become too old."""
+
+log = structlog.get_logger(__name__)
+
+_Work = Callable[[], None]
+
+
+class Outbox:
+    """Owns the thread and the file, which nobody else may touch."""
+
+    def __init__(self, file: OutboxFile) -> None:
+        self._file = file
+        self._queue: SimpleQueue[Happening | _Work | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._kept = asyncio.Event()
+        self._overflow = 0
+        self._overflow_since: Moment | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def status(self) -> OutboxStatus:
+        return self._file.status  # replaced as a whole by the thread
+
+    def start(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
+        """Begin to keep events; see OutboxFile.begin."""
+        # A daemon: a disk that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._queue.put(lambda: self._file.begin(present, now, data))
+        self._thread.start()
+
+    def record(self, happening: Happening) -> None:
+        """Keep it, if it is news. Returns at once."""
+        if self._queue.qsize() >= PENDING_LIMIT:
+            self._overflow += 1
+            self._overflow_since = self._overflow_since or happening.moment
+            return
+        if self._overflow_since is not None:
+            count, since = self._overflow, self._overflow_since
+            self._overflow, self._overflow_since = 0, None
+            self._queue.put(lambda: self._file.lose(count, "disk", since))
+        self._queue.put(happening)
+
+    async def next(self, reader: str, limit: int) -> Batch:
+        """What comes next for a reader, in order; empty when there is nothing."""
+        self._kept.clear()
+        return await self._ask(lambda: self._file.next(reader, limit))
+
+    async def settle(self, batch: Batch, count: int, refused: Mapping[int, str]) -> None:
+        """See OutboxFile.settle."""
+        await self._ask(lambda: self._file.settle(batch, count, refused))
+
+    async def wait(self) -> None:
+        """Return when something may have come since `next` found nothing."""
+        try:
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                await self._kept.wait()
+        except TimeoutError:
+            return
+
+    async def stop(self, timeout_s: float) -> None:
+        """Keep what is left, if the disk lets us in time. Idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        done = asyncio.Event()
+        self._queue.put(self._file.close)
+        self._queue.put(lambda: self._tell(done))
+        self._queue.put(None)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await done.wait()
+        except TimeoutError:
+            log.warning("outbox_hangs", pending=self._queue.qsize())
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        happenings: list[Happening] = []
+        while True:
+            try:
+                item = self._queue.get_nowait() if happenings else self._queue.get()
+            except Empty:
+                item = _flush
+            if isinstance(item, Happening):
+                happenings.append(item)
+                continue
+            if happenings:  # all that came meanwhile is one commit
+                self._do(lambda: self._file.record(happenings))  # noqa: B023 - it is done before the next round
+                happenings = []
+                self._tell(self._kept)
+            if item is None:
+                return
+            self._do(item)
+
+    def _do(self, work: _Work) -> None:
+        try:
+            work()
+        except Exception:  # a mistake of ours must not end the thread
+            log.exception("outbox_broken")
+
+    def _tell(self, event: asyncio.Event) -> None:
+        try:
+            self._loop.call_soon_threadsafe(event.set)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    # --- helpers ---
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        answer: Future[T] = Future()
+        answer.set_running_or_notify_cancel()  # who waits may leave; the thread goes on undisturbed
+
+        def work() -> None:
+            try:
+                answer.set_result(question())
+            except BaseException as error:
+                answer.set_exception(error)
+                raise
+
+        self._queue.put(work)
+        return await asyncio.wrap_future(answer)
+
+
+def _flush() -> None:
+    """What has been collected is kept before this."""

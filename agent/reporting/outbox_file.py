@@ -1,0 +1,281 @@
+"""The outbox on disk: events in the order in which they happened, until every reader has passed them on.
+
+SQLite with a write-ahead log that is flushed at each commit, so that what was kept outlives a kill and a power cut.
+Everything here blocks for the disk; `outbox` has the thread that it lives in. Nothing here raises for the disk: what
+cannot be kept is counted, and told as soon as it can be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+from pydantic import JsonValue
+
+from agent.reporting.event_table import EventTable, Lost
+from agent.reporting.happening import Happening, Run, event_of
+from agent.reporting.moment import Moment, moment
+from agent.reporting.outbox_schema import connect, is_damage, set_aside
+from agent.reporting.reported import Reported, Row
+from agent.reporting.wire import EventKind
+
+FILE: Final = "outbox.db"
+SET_ASIDE: Final = "outbox.db.bad"
+
+DEAD_LETTERS_LIMIT: Final = 50
+"""Kept for whoever looks into the file."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What comes next for a reader, in order."""
+
+    reader: str
+    events: tuple[dict[str, JsonValue], ...] = ()
+    positions: tuple[int, ...] = ()
+    generation: int = 0
+    """Of the file: what was read from one that has been set aside since cannot be settled any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """How it is."""
+
+    queued: Mapping[str, int] = field(default_factory=dict)
+    """For each reader, how many events it has not passed on yet."""
+    dropped: int = 0
+    """Events that nobody will ever get, in the life of this file."""
+    problem: str | None = None
+
+
+class OutboxFile:
+    """Used by one thread. `readers` are those who pass events on, each with what identifies to whom: one that is new,
+    or talks to somebody else than before, gets what happens from now on."""
+
+    def __init__(
+        self, folder: Path, *, run: Run, readers: Mapping[str, str], clock: Callable[[], Moment] = moment
+    ) -> None:
+        self._path = folder / FILE
+        self._run = run
+        self._readers = dict(readers)
+        self._clock = clock
+        self._db: sqlite3.Connection | None = None
+        self._generation = 0
+        self._seq = 0
+        self._reported = Reported()
+        self._has_begun = False
+        self._sessions_kept: tuple[Row, ...] | None = None
+        """As they are on the disk; None: not known."""
+        self._cursors: dict[str, int] = {}
+        """Up to where each reader has settled; on the disk too, as soon as that can be written."""
+        self._table = EventTable(self._event)
+        self._lost: dict[str, Lost] = {}
+        """What could not be written, by reason, until that is told."""
+        self._dropped = 0
+        """In total, as on the disk."""
+        self._was_set_aside: str | None = None
+        """Why, until that is told."""
+        self._problem: str | None = None
+        self.status = OutboxStatus()
+
+    # --- what happened ---
+
+    def begin(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
+        """The agent has started, and these sessions are there; what was there before and is not has ended."""
+        self._write(_nothing)
+        self._has_begun = True
+        if self._generation:
+            self._reported.assume(present)
+        gone = [
+            Happening(EventKind.SESSION_ENDED, now, session, {"reason": "shutdown"})
+            for session in self._reported.sessions
+            if session not in present
+        ]
+        self.record([Happening(EventKind.AGENT_STARTED, now, data=dict(data)), *gone])
+
+    def record(self, happenings: Sequence[Happening]) -> None:
+        """Keep what of these is news."""
+        news = [new for happening in happenings if (new := self._reported.news(happening)) is not None]
+        events = [(self._event(new), new.moment) for new in news]
+
+        def insert(db: sqlite3.Connection) -> None:
+            for event, at in events:
+                self._table.append(db, event, at)
+
+        if events and not self._write(insert):
+            self.lose(len(events), "disk", events[0][1])
+
+    def lose(self, count: int, reason: str, since: Moment) -> None:
+        """So many events were not kept."""
+        self._lost.setdefault(reason, Lost(since)).count += count
+        self._show()
+
+    # --- who passes it on ---
+
+    def next(self, reader: str, limit: int) -> Batch:
+        """The first `limit` events that this reader has not settled."""
+        if self._lost or self._was_set_aside is not None or self._table.is_stale(self._clock()):
+            self._write(_nothing)
+        query = "SELECT position, event FROM events WHERE position > ? ORDER BY position LIMIT ?"
+        try:
+            rows = self._open().execute(query, (self._cursors.get(reader, 0), limit)).fetchall()
+            events = tuple(json.loads(event) for _, event in rows)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self._failed(error)
+            return Batch(reader)
+        positions = tuple(position for position, _ in rows)
+        self._table.handed_out = max(self._table.handed_out, *positions, 0)
+        return Batch(reader, events, positions, self._generation)
+
+    def settle(self, batch: Batch, count: int, refused: Mapping[int, str]) -> None:
+        """The first `count` events of the batch are with their receiver, or were refused for good: the reasons, by
+        the places of those."""
+        if batch.generation != self._generation or not count:
+            return
+        self._cursors[batch.reader] = max(batch.positions[count - 1], self._cursors.get(batch.reader, 0))
+
+        def keep_refused(db: sqlite3.Connection) -> None:
+            for place, reason in refused.items():
+                letter = (batch.reader, json.dumps(batch.events[place]), reason)
+                db.execute("INSERT INTO dead_letters (reader, event, reason) VALUES (?, ?, ?)", letter)
+            too_many = "DELETE FROM dead_letters WHERE number <= (SELECT max(number) - ? FROM dead_letters)"
+            db.execute(too_many, (DEAD_LETTERS_LIMIT,))
+
+        self._write(keep_refused)
+
+    def close(self) -> None:
+        """Idempotent; what is asked next opens it again."""
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    # --- the file ---
+
+    def _write(self, work: Callable[[sqlite3.Connection], None]) -> bool:
+        """Do it, and all that was left to do, in one transaction; whether that could be done."""
+        for _ in range(2):  # a damaged file is set aside, and a new one begun
+            try:
+                with self._transaction() as db:
+                    self._tell_losses(db)
+                    work(db)
+                    sessions = self._keep(db)
+                    dropped = self._dropped + self._number_lost + self._table.make_room(db, self._clock())
+                    db.execute("UPDATE totals SET dropped = ?", (dropped,))
+            except (sqlite3.Error, OSError, ValueError) as error:
+                if not self._failed(error):
+                    return False
+                continue
+            self._lost.clear()
+            self._was_set_aside = None
+            self._sessions_kept = sessions
+            self._dropped = dropped
+            if self._problem is not None:
+                log.info("outbox_works_again", file=str(self._path))
+                self._problem = None
+            self._show()
+            return True
+        return False
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._open()
+        db.execute("BEGIN IMMEDIATE")
+        yield db
+        db.execute("COMMIT")  # after any error the file is closed, which rolls back
+
+    def _open(self) -> sqlite3.Connection:
+        """Raises sqlite3.Error, OSError and ValueError."""
+        if self._db is not None:
+            return self._db
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        db = connect(self._path, check=not self._generation and not self._has_begun)
+        try:
+            newest = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+            places = {name: (whom, at) for name, whom, at in db.execute("SELECT * FROM readers")}
+            for name, identity in self._readers.items():
+                whom, at = places.get(name, (None, 0))
+                settled = at if whom == identity else newest[0] if newest else 0
+                self._cursors[name] = max(self._cursors.get(name, 0), settled)
+            (self._dropped,) = db.execute("SELECT dropped FROM totals").fetchone()
+            self._table.load(db)
+            if not self._has_begun:
+                self._reported.load(db.execute("SELECT * FROM sessions").fetchall())
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+        self._show()
+        return db
+
+    def _keep(self, db: sqlite3.Connection) -> tuple[Row, ...]:
+        """Write what is only in memory, and forget what all readers have settled."""
+        db.execute("DELETE FROM readers")
+        rows = [(name, identity, self._cursors[name]) for name, identity in self._readers.items()]
+        db.executemany("INSERT INTO readers VALUES (?, ?, ?)", rows)
+        self._table.forget(db, min(self._cursors[name] for name in self._readers))
+        sessions = self._reported.rows()
+        if sessions != self._sessions_kept:
+            db.execute("DELETE FROM sessions")
+            db.executemany("INSERT INTO sessions VALUES (?, ?, ?)", sessions)
+        return sessions
+
+    def _failed(self, error: Exception) -> bool:
+        """Whether it may be tried again at once, because a damaged file has been set aside."""
+        self.close()
+        aside = self._path.with_name(SET_ASIDE)
+        problem = f"{self._path} cannot be written ({error}), so events are lost. Free some space, or mend the disk."
+        if is_damage(error):
+            try:
+                set_aside(self._path, aside)
+            except OSError as failure:
+                problem = f"{self._path} is damaged and cannot be set aside ({failure.strerror}). Remove it."
+            else:
+                log.error("outbox_set_aside", file=str(self._path), set_aside_as=str(aside), reason=str(error))
+                self._generation += 1
+                self._cursors, self._table.handed_out, self._sessions_kept = {}, 0, None
+                self._was_set_aside = str(error)
+                return True
+        if self._problem is None:
+            log.warning("outbox_failed", file=str(self._path), reason=str(error))
+        self._problem = problem
+        self._show()
+        return False
+
+    def _show(self) -> None:
+        """Let others see how it is."""
+        queued = dict(self.status.queued)
+        if self._db is not None:
+            query = "SELECT count(*) FROM events WHERE position > ?"
+            queued = {name: self._db.execute(query, (at,)).fetchone()[0] for name, at in self._cursors.items()}
+        self.status = OutboxStatus(queued, self._dropped + self._number_lost, self._problem)
+
+    # --- helpers ---
+
+    def _event(self, happening: Happening) -> dict[str, JsonValue]:
+        self._seq += 1
+        return event_of(happening, self._run, self._seq)
+
+    @property
+    def _number_lost(self) -> int:
+        return sum(lost.count for lost in self._lost.values())
+
+    def _tell_losses(self, db: sqlite3.Connection) -> None:
+        now = self._clock()
+        if self._was_set_aside is not None:
+            data: dict[str, JsonValue] = {"set_aside_as": SET_ASIDE, "reason": self._was_set_aside}
+            self._table.append(db, self._event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data)), now)
+        for reason, lost in self._lost.items():
+            self._table.tell_dropped(db, reason, lost, now)
+
+
+def _nothing(db: sqlite3.Connection) -> None:
+    """All that was left to do is done anyway."""

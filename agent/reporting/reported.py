@@ -1,0 +1,69 @@
+"""What the outbox has been told of each session, over restarts of the agent: it decides what is news."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from agent.reporting.happening import Happening
+from agent.reporting.wire import EventKind
+
+
+@dataclass(slots=True)
+class _Known:
+    phase: EventKind
+    """What was told last."""
+    framed: bool
+    """Whether its first frame was."""
+
+
+Row = tuple[str, str, bool]
+"""A session, what was told of it last, and whether its first frame was."""
+
+
+class Reported:
+    """Sessions come back under their ids after a restart, so each thing is told once, however often it is seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """Those that have begun and not ended."""
+        return tuple(self._known)
+
+    def rows(self) -> tuple[Row, ...]:
+        """To be kept."""
+        return tuple((session, known.phase.value, known.framed) for session, known in self._known.items())
+
+    def load(self, rows: Iterable[Row]) -> None:
+        """As they were kept. Raises ValueError."""
+        self._known = {session: _Known(EventKind(phase), bool(framed)) for session, phase, framed in rows}
+
+    def assume(self, present: Collection[str]) -> None:
+        """What was kept is lost; these sessions are there since before, so they were most probably told of."""
+        for session in present:
+            self._known.setdefault(session, _Known(EventKind.FIRST_FRAME, True))
+
+    def news(self, happening: Happening) -> Happening | None:
+        """What is to be told of it; None when it was told already."""
+        session, kind = happening.session_id, happening.kind
+        if session is None:
+            return happening
+        if kind is EventKind.SESSION_ENDED:
+            self._known.pop(session, None)
+            return happening
+        known = self._known.get(session)
+        if known is None:
+            self._known[session] = _Known(kind, kind is EventKind.FIRST_FRAME)
+            return happening
+        if kind is EventKind.SESSION_STARTED:
+            return None
+        if kind is EventKind.FIRST_FRAME:
+            again, known.framed = known.framed, True
+            known.phase = EventKind.SESSION_RESUMED if again else kind
+            return replace(happening, kind=known.phase, data={}) if again else happening
+        if kind is known.phase:
+            return None
+        known.phase = kind
+        return happening

@@ -1,0 +1,404 @@
+"""The outbox: what was kept is passed on, in order and once; what cannot be kept is counted and told."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from agent.reporting import wire
+from agent.reporting.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
+from agent.reporting.happening import Happening, Run
+from agent.reporting.moment import Moment, moment
+from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
+from agent.reporting.wire import EventKind
+from tests.reporting.support.full_disk import small_disk
+
+READER = "central"
+ROOT = Path(__file__).parents[2]
+
+
+class Clock:
+    """A box that was switched on an hour ago, whose clock the network keeps; the test moves all of it."""
+
+    def __init__(self) -> None:
+        self.now = Moment(at=1_800_000_000.0, synced=True, uptime=3600.0, machine_boot="first")
+
+    def __call__(self) -> Moment:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now = replace(self.now, at=self.now.at + seconds, uptime=self.now.uptime + seconds)
+
+    def reboot(self, *, at: float, synced: bool) -> None:
+        """The machine was switched off and on again; its clock stands at `at`."""
+        self.now = Moment(at=at, synced=synced, uptime=0.0, machine_boot=f"boot {uuid4()}")
+
+
+@contextmanager
+def outbox(folder: Path, clock: Clock | None = None, *, identity: str = "box", **readers: str) -> Iterator[OutboxFile]:
+    """One run of an agent."""
+    run = Run(boot_id=str(uuid4()), agent_version="0.1.0")
+    file = OutboxFile(folder, run=run, readers=readers or {READER: identity}, clock=clock or Clock())
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def happening(number: int = 0, clock: Clock | None = None, **data: Any) -> Happening:
+    """One that is news whatever came before."""
+    return Happening(EventKind.AGENT_STARTED, (clock or Clock())(), data={"number": number, **data})
+
+
+def told(file: OutboxFile, reader: str = READER) -> list[dict[str, Any]]:
+    """All that a reader would pass on; nothing is settled."""
+    return list(file.next(reader, 10_000).events)
+
+
+def numbers(events: list[dict[str, Any]]) -> list[int]:
+    return [event["data"]["number"] for event in events if "number" in event["data"]]
+
+
+def test_events_are_passed_on_in_order_and_forgotten_then(tmp_path: Path) -> None:
+    """Over a restart too; each is what the wire wants, with an id of its own, and counted within its run."""
+    with outbox(tmp_path) as file:
+        for number in range(3):
+            file.record([happening(number)])
+        assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+    with outbox(tmp_path) as file:
+        file.record([happening(3), happening(4)])
+        events = told(file)
+        assert numbers(events) == [0, 1, 2, 3, 4]
+        assert [event["seq"] for event in events] == [1, 2, 3, 1, 2]
+        assert len({event["boot_id"] for event in events}) == 2
+        assert [UUID(event["event_id"]).version for event in events] == [7] * 5
+        for event in events:
+            wire.Event.model_validate(event | {"device_id": str(uuid4())})
+        batch = file.next(READER, 2)
+        file.settle(batch, 2, {})
+        assert numbers(told(file)) == [2, 3, 4]
+        assert file.status.queued == {READER: 3}
+    with outbox(tmp_path) as file:
+        assert numbers(told(file)) == [2, 3, 4]
+
+
+def test_two_readers_are_independent(tmp_path: Path) -> None:
+    """An event goes when both have passed it on; a new reader gets what happens from then on."""
+    with outbox(tmp_path) as file:
+        file.record([happening(1)])
+    with outbox(tmp_path, central="box", hook="https://hook") as file:
+        file.record([happening(2)])
+        assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([1, 2], [2])
+        file.settle(file.next("central", 10), 2, {})
+        assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([], [2])
+        file.settle(file.next("hook", 10), 1, {})
+    assert count_rows(tmp_path, "events") == 0
+
+
+def test_a_box_that_was_enrolled_anew_keeps_its_past_to_itself(tmp_path: Path) -> None:
+    """What happened under another identity may be none of the new receiver's business."""
+    with outbox(tmp_path, identity="old") as file:
+        file.record([happening(1)])
+    with outbox(tmp_path, identity="new") as file:
+        file.record([happening(2)])
+        assert numbers(told(file)) == [2]
+
+
+def test_each_thing_is_told_once_over_restarts(tmp_path: Path) -> None:
+    """A session that comes back has not started again, and its picture resumes; one that does not has ended."""
+    clock = Clock()
+
+    def session(kind: EventKind, session_id: str) -> Happening:
+        return Happening(kind, clock(), session_id)
+
+    started, framed, waits = EventKind.SESSION_STARTED, EventKind.FIRST_FRAME, EventKind.SESSION_WAITING
+    with outbox(tmp_path, clock) as file:
+        file.begin([], clock(), {})
+        file.record([session(started, "film"), session(framed, "film"), session(started, "bell")])
+        file.record([session(framed, "bell"), session(waits, "film")])
+    with outbox(tmp_path, clock) as file:
+        file.settle(file.next(READER, 100), 6, {})
+        file.begin(["film"], clock(), {})
+        file.record([session(started, "film"), session(waits, "film"), session(framed, "film")])
+        file.record([session(EventKind.SESSION_ENDED, "film")])
+        events = told(file)
+    assert [(event["kind"], event["session_id"]) for event in events] == [
+        ("agent_started", None),
+        ("session_ended", "bell"),
+        ("session_resumed", "film"),
+        ("session_ended", "film"),
+    ]
+    assert events[1]["data"] == {"reason": "shutdown"}
+
+
+def test_what_is_refused_for_good_is_kept_apart(tmp_path: Path) -> None:
+    """With the reason, and not without limit."""
+    with outbox(tmp_path) as file:
+        for number in range(DEAD_LETTERS_LIMIT + 10):
+            file.record([happening(number)])
+            file.settle(file.next(READER, 1), 1, {0: "invalid_event: no"})
+        assert told(file) == []
+    db = sqlite3.connect(tmp_path / FILE)
+    letters = db.execute("SELECT reader, json_extract(event, '$.data.number'), reason FROM dead_letters").fetchall()
+    db.close()
+    assert letters == [(READER, number, "invalid_event: no") for number in range(10, DEAD_LETTERS_LIMIT + 10)]
+
+
+# --- limits ---
+
+
+def test_a_thousand_events_are_kept_and_the_oldest_are_dropped(tmp_path: Path) -> None:
+    """One event tells how many went, with the moment of the first; the count is right however many go."""
+    clock = Clock()
+    with outbox(tmp_path, clock) as file:
+        first = clock().utc.isoformat()
+        for number in range(EVENTS_LIMIT * 2 + 500):
+            file.record([happening(number, clock)])
+            clock.forward(1)
+        events = told(file)
+        dropped = [event for event in events if event["kind"] == "events_dropped"]
+        assert len(events) <= EVENTS_LIMIT
+        assert numbers(events) == list(
+            range(EVENTS_LIMIT * 2 + 500 - len(events) + len(dropped), EVENTS_LIMIT * 2 + 500)
+        )
+        count = EVENTS_LIMIT * 2 + 500 - len(numbers(events))
+        assert sum(event["data"]["count"] for event in dropped) == count
+        assert file.status.dropped == count
+        assert {event["data"]["reason"] for event in dropped} == {"full"}
+        assert len(dropped) == 1
+        assert dropped[0]["data"]["since"] >= first
+    with outbox(tmp_path, clock) as file:
+        assert told(file) == events
+        assert file.status.dropped == count
+
+
+def test_what_may_have_been_sent_is_not_changed(tmp_path: Path) -> None:
+    """An event that tells of losses was handed out: what is lost afterwards is told by another one."""
+    with outbox(tmp_path) as file:
+        file.record([happening(number) for number in range(EVENTS_LIMIT + 1)])
+        before = {event["event_id"]: event for event in told(file)}
+        file.record([happening(-1) for _ in range(5)])
+        after = {event["event_id"]: event for event in told(file)}
+    assert all(after[name] == before[name] for name in after.keys() & before.keys())
+    counts = [event["data"]["count"] for event in after.values() if event["kind"] == "events_dropped"]
+    assert (len(counts), sum(counts)) == (2, EVENTS_LIMIT + 6 - len(numbers(list(after.values()))))
+
+
+def test_the_size_is_limited(tmp_path: Path) -> None:
+    """Five megabytes of long events."""
+    with outbox(tmp_path) as file:
+        file.record([happening(number, text="x" * 20_000) for number in range(400)])
+        events = told(file)
+        assert 200 < len(events) < BYTES_LIMIT / 20_000
+        assert numbers(events)[-1] == 399
+    # Freed pages are used again; the log of changes is about 1 MB.
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 3 * BYTES_LIMIT
+
+
+def test_what_is_a_week_old_is_dropped(tmp_path: Path) -> None:
+    """While it is looked at, not only when something happens."""
+    clock = Clock()
+    with outbox(tmp_path, clock) as file:
+        file.record([happening(1, clock)])
+        clock.forward(AGE_LIMIT_S - 10)
+        file.record([happening(2, clock)])
+        assert numbers(told(file)) == [1, 2]
+        clock.forward(20)
+        events = told(file)
+    assert numbers(events) == [2]
+    assert events[-1]["data"] | {"since": ""} == {"count": 1, "reason": "old", "since": ""}
+
+
+@pytest.mark.parametrize("at", [0.0, 1_800_000_000.0 - 40 * 86_400, 1_800_000_000.0 + 40 * 86_400, 4e10])
+def test_a_clock_that_jumps_neither_drops_nor_reorders(tmp_path: Path, at: float) -> None:
+    """Within a run, and over a restart of a machine whose clock was never set."""
+    clock = Clock()
+    with outbox(tmp_path, clock) as file:
+        file.record([happening(1, clock)])
+        clock.now = replace(clock.now, at=at, synced=False, uptime=clock.now.uptime + 1)
+        file.record([happening(2, clock)])
+        assert numbers(told(file)) == [1, 2]
+    clock.reboot(at=at, synced=False)
+    with outbox(tmp_path, clock) as file:
+        file.record([happening(3, clock)])
+        clock.now = replace(clock.now, at=1_800_000_000.0 + 60, synced=True, uptime=60)
+        file.record([happening(4, clock)])
+        events = told(file)
+    assert numbers(events) == [1, 2, 3, 4]
+    for event in events:
+        wire.Event.model_validate(event | {"device_id": str(uuid4())})
+
+
+def test_a_machine_that_was_off_for_a_week_drops_what_is_old(tmp_path: Path) -> None:
+    """Both clocks were kept by the network, so the difference is true."""
+    clock = Clock()
+    with outbox(tmp_path, clock) as file:
+        file.record([happening(1, clock)])
+    clock.reboot(at=clock.now.at + AGE_LIMIT_S + 60, synced=True)
+    with outbox(tmp_path, clock) as file:
+        file.record([happening(2, clock)])
+        assert numbers(told(file)) == [2]
+
+
+# --- harm ---
+
+
+@pytest.mark.parametrize("harm", ["text", "zeros", "torn", "empty tables", "other version", "bad event"])
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, harm: str) -> None:
+    """At the start; it is reported, and what is on is not told to have started again."""
+    with outbox(tmp_path) as file:
+        file.record([happening(number, text="x" * 500) for number in range(100)])
+    path = tmp_path / FILE
+    damage(path, harm)
+    with outbox(tmp_path) as file:
+        file.begin(["film"], moment(), {})
+        file.record([Happening(EventKind.SESSION_STARTED, moment(), "film"), happening(7)])
+        told(file)  # a bad event is found when it is read
+        file.record([happening(8)])
+        events = told(file)
+        assert file.status.problem is None
+    kinds = [event["kind"] for event in events]
+    assert kinds.count("outbox_set_aside") == 1
+    assert "session_started" not in kinds or harm == "bad event"
+    assert numbers(events)[-1] == 8
+    assert (tmp_path / SET_ASIDE).exists()
+
+
+def test_damage_while_it_runs_loses_nothing_that_comes_after(tmp_path: Path) -> None:
+    """A card that goes bad: the same run goes on in a new file."""
+    with outbox(tmp_path) as file:
+        file.record([happening(number, text="x" * 500) for number in range(100)])
+        batch = file.next(READER, 10)
+        file.close()
+        damage(tmp_path / FILE, "zeros")
+        file.record([happening(100)])
+        file.settle(batch, 10, {})  # of the file that is gone
+        events = told(file)
+    assert [event["kind"] for event in events] == ["outbox_set_aside", "agent_started"]
+    assert numbers(events) == [100]
+
+
+def damage(path: Path, harm: str) -> None:
+    if harm == "text":
+        path.write_text("This is no database.\n" * 1000)
+    elif harm == "zeros":
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(bytes(40_000))
+    elif harm == "torn":
+        os.truncate(path, path.stat().st_size // 2)
+    else:
+        db = sqlite3.connect(path)
+        what = {"empty tables": "DROP TABLE readers", "other version": "PRAGMA user_version = 99"}
+        db.execute(what.get(harm, "UPDATE events SET event = '{' WHERE position = 50"))
+        db.commit()
+        db.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file system")
+def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_path: Path) -> None:
+    """What was kept before stays and is passed on; the count is exact."""
+    with small_disk(tmp_path / "disk") as disk, outbox(disk.folder) as file:
+        file.record([happening(number) for number in range(20)])
+        disk.fill()
+        for number in range(100, 400):
+            file.record([happening(number, text="x" * 500)])
+        assert file.status.problem is not None
+        assert "Free some space" in file.status.problem
+        lost = file.status.dropped
+        assert lost > 100, "some still find place in the log"
+        kept = numbers(told(file))
+        assert kept == list(range(20)) + list(range(100, 400 - lost))
+        batch = file.next(READER, 20)
+        file.settle(batch, 20, {})
+        assert numbers(told(file)) == kept[20:], "what was passed on does not come again, although it cannot be deleted"
+        disk.free()
+        file.record([happening(1000)])
+        events = told(file)
+        assert numbers(events) == [*kept[20:], 1000]
+        (told_of,) = (event for event in events if event["kind"] == "events_dropped")
+        assert (told_of["data"]["count"], told_of["data"]["reason"]) == (lost, "disk")
+        assert (file.status.problem, file.status.dropped) == (None, lost)
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """No folder at all; it works as soon as there is one."""
+    (tmp_path / "state").write_text("a file where a folder should be")
+    with outbox(tmp_path / "state") as file:
+        file.record([happening(1)])
+        assert file.status.problem is not None
+        assert told(file) == []
+        (tmp_path / "state").unlink()
+        file.record([happening(2)])
+        events = told(file)
+    assert [event["kind"] for event in events] == ["events_dropped", "agent_started"]
+    assert events[0]["data"]["count"] == 1
+
+
+KEEP_WRITING = """
+import sys
+from pathlib import Path
+from agent.reporting.happening import Happening, Run
+from agent.reporting.moment import moment
+from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.wire import EventKind
+
+file = OutboxFile(Path(sys.argv[1]), run=Run("00000000-0000-4000-8000-000000000000", "1"), readers={"central": "box"})
+number = int(sys.argv[2])
+while True:
+    file.record([Happening(EventKind.AGENT_STARTED, moment(), data={"number": number})])
+    print(number, flush=True)
+    number += 1
+    if number % 3 == 0:
+        batch = file.next("central", 2)
+        file.settle(batch, len(batch.events), {})
+        for event in batch.events:
+            print(-event["data"]["number"], flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    """A process that keeps and passes on, killed again and again: what it said to have kept is there, in order and
+    once, but for what it passed on, and that does not come back."""
+    dice = random.Random(11)
+    kept: list[int] = [0]
+    passed: set[int] = set()
+    for _ in range(8):
+        arguments = [sys.executable, "-c", KEEP_WRITING, str(tmp_path), str(kept[-1] + 10)]  # it may have kept more
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        time.sleep(dice.uniform(0.0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        lines += process.stdout.read().splitlines()
+        process.wait()
+        process.stdout.close()
+        said = [int(line) for line in lines if line.strip()]
+        kept += [number for number in said if number > 0]
+        passed |= {-number for number in said if number < 0}
+    with outbox(tmp_path) as file:
+        left = numbers(told(file))
+    assert len(kept) > 100
+    assert left == sorted(set(left))
+    assert passed.isdisjoint(left)
+    assert {number for number in kept if number >= left[0]} <= set(left)
+
+
+def count_rows(folder: Path, table: str) -> int:
+    db = sqlite3.connect(folder / FILE)
+    (number,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+    db.close()
+    return int(number)
