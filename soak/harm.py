@@ -120,19 +120,21 @@ def restart_x(box: Box, dice: random.Random) -> str:
 
 
 def freeze_x(box: Box, dice: random.Random) -> str:
-    """It stands still for a while and goes on; what was on it is on it still, or again."""
+    """It stands still for a while and goes on: noticed, everything is put on it anew; else it is on it still."""
     box.watch.allow({box.model.colour, BLACK})
     seconds = dice.uniform(0.5, 8.0)
+    lost = len(box.agent.log("display_lost"))
     box.x.pause()
     try:
         time.sleep(seconds)
     finally:
         box.x.resume()
-    box.model.screen_dies()
     thawed = time.monotonic()
     box.agent.wait_until(lambda: box.agent.health()["display"] == "available", 30, "the display is seen again")
     box.note("X server thawed to display available", time.monotonic() - thawed)
-    return f"for {seconds:.1f} s"
+    if noticed := len(box.agent.log("display_lost")) > lost:
+        box.model.screen_dies()
+    return f"for {seconds:.1f} s{', noticed' if noticed else ''}"
 
 
 def _signal_player(box: Box, number: int) -> str:
