@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from bench import answers, black_time, first_pixel, growth, machine, usage
+from bench import answers, black_time, discovery, first_pixel, growth, machine, usage
 from bench.lab import FULL, QUICK, Lab, open_lab
 from bench.report import Point, data_of, text_of
 from tests.support.tools import MissingToolError, need
@@ -27,7 +28,9 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "answers": answers.measure,
     "usage": usage.measure,
     "growth": growth.measure,
+    "discovery": discovery.measure,
 }
+NEEDS_ROOT = ("discovery",)
 NEEDED = ("vlc", "mpv", "ffmpeg", "Xvfb", "pulseaudio")
 NOT_MEASURED = (RuntimeError, OSError, TimeoutError, ValueError, subprocess.SubprocessError)
 """What a measurement raises when something does not do what it is to do; anything else is a mistake in the bench."""
@@ -73,7 +76,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--cycles", type=int, metavar="N", help=f"starts and stops, at least 40 (default {FULL.cycles})"
     )
-    parser.add_argument("--only", type=_names, default=list(POINTS), metavar="NAME,...", help=", ".join(POINTS))
+    without = () if os.geteuid() == 0 else NEEDS_ROOT
+    usual = [name for name in POINTS if name not in without]
+    parser.add_argument(
+        "--only",
+        type=_names,
+        default=usual,
+        metavar="NAME,...",
+        help=f"{', '.join(POINTS)} (without it all; {', '.join(NEEDS_ROOT)} as root only)",
+    )
     parser.add_argument("--quick", action="store_true", help="few rounds, under 3 minutes; too few for the bars")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single value to FILE")
     return parser.parse_args()

@@ -30,10 +30,14 @@ class Scale:
     """Over which processor time is counted."""
     cycles: int
     """Starts and stops in which nothing may grow."""
+    discoveries: int
+    """Agents that are found on a LAN, move and leave."""
 
 
-FULL = Scale(pixel_rounds=11, switch_rounds=10, bare_switch_rounds=4, starts=100, usage_s=20.0, cycles=300)
-QUICK = Scale(pixel_rounds=2, switch_rounds=2, bare_switch_rounds=1, starts=12, usage_s=5.0, cycles=30)
+FULL = Scale(
+    pixel_rounds=11, switch_rounds=10, bare_switch_rounds=4, starts=100, usage_s=20.0, cycles=300, discoveries=15
+)
+QUICK = Scale(pixel_rounds=2, switch_rounds=2, bare_switch_rounds=1, starts=12, usage_s=5.0, cycles=30, discoveries=3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class LanAgent(Agent):
     def __init__(self, machine: Machine, *, env: Mapping[str, str] | None = None, **settings: object) -> None:
         # A display of this computer could be reached from all of its networks.
         defaults = {"api__auth": "none", "discovery__enabled": True, "display__display": ":64999"}
-        super().__init__(None, prefix=machine.prefix, env=env, **defaults | settings)
+        super().__init__(None, prefix=machine.prefix, env=env, **defaults | settings)  # type: ignore[arg-type]
         self.machine = machine
 
     def call(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
