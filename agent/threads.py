@@ -17,6 +17,11 @@ T = TypeVar("T")
 
 async def in_thread(work: Callable[[], T], *, name: str = "blocking") -> T:
     """What `work` returns or raises. Who waits may leave; the thread goes on, and keeps no process from ending."""
+    return await asyncio.wrap_future(in_background(work, name=name))
+
+
+def in_background(work: Callable[[], T], *, name: str = "blocking") -> Future[T]:
+    """The same without an event loop."""
     done: Future[T] = Future()
     done.set_running_or_notify_cancel()
 
@@ -27,7 +32,7 @@ async def in_thread(work: Callable[[], T], *, name: str = "blocking") -> T:
             done.set_exception(e)
 
     threading.Thread(target=run, name=name, daemon=True).start()
-    return await asyncio.wrap_future(done)
+    return done
 
 
 class Threads:

@@ -9,9 +9,9 @@ from concurrent.futures import wait
 from typing import Any, Final
 
 from agent.cli import text
-from agent.cli.background import in_background
 from agent.cli.client import Agent
 from agent.cli.exits import CliError
+from agent.threads import in_background
 
 LOOK_EVERY_S: Final = 0.25
 _CLEAR_LINE: Final = "\r\033[K"

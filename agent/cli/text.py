@@ -37,9 +37,9 @@ def volume(answer: dict[str, Any]) -> str:
 
 
 def what_is_on(status: dict[str, Any]) -> str:
-    """One line."""
+    """A few words."""
     stream = status["stream"]
-    return "idle" if stream is None else f"{stream['state']}: {title(stream)}"
+    return "idle" if stream is None else f"{stream['state']}: {stream['title'] or stream['url']}"
 
 
 def status(answer: dict[str, Any], url: str) -> str:

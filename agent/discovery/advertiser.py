@@ -16,6 +16,7 @@ from agent.discovery.announcement import Announcement
 from agent.discovery.interfaces import Address, Interface, lan_interfaces
 from agent.discovery.netlink import AddressWatch
 from agent.discovery.records import model
+from agent.threads import Threads
 from agent.types import Auth, DeviceInfo
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ class Advertiser:
         self._announcement: Announcement | None = None
         self._shown: _View | None = None
         self._problem: str | None = None
+        self._threads = Threads("addresses", limit=2)
 
     def start(self, listening: Collection[tuple[Any, ...]]) -> None:
         """Begin to announce the sockets of the API, given by their addresses as `getsockname()` tells them."""
@@ -122,7 +124,7 @@ class Advertiser:
 
     async def _look(self) -> None:
         """Make what is announced what there is."""
-        found = await asyncio.to_thread(lan_interfaces, self._settings.interfaces)
+        found = await self._threads.call(lambda: lan_interfaces(self._settings.interfaces), timeout_s=CHANGE_TIMEOUT_S)
         view = _View(tuple(filter(None, map(self._reachable, found))), self._auth())
         if self._announcement is not None and not await self._announcement.keeps_name():
             await self._close()
@@ -147,7 +149,7 @@ class Advertiser:
         self._announcement = Announcement(
             self._device,
             port=self._port,
-            model=await asyncio.to_thread(model),
+            model=await self._threads.call(model, timeout_s=CHANGE_TIMEOUT_S),
             interfaces=view.interfaces,
             contested=self._changed.set,
         )

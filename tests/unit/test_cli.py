@@ -336,7 +336,7 @@ async def test_what_is_on_where(box: Tracked, cli: Cli, monkeypatch: pytest.Monk
     lines = (await cli("discover")).out.splitlines()
     assert lines[0].split() == ["NAME", "ADDRESS", "VERSION", "WHAT", "IS", "ON"]
     assert lines[1].startswith(f"Kitchen   127.0.0.1:{box.port}")
-    assert lines[1].endswith("Film (http://film/)")
+    assert lines[1].endswith("Film")
     assert lines[2].endswith("(needs a key: --key-file FILE)")
     assert "[fd00::3]:8090" in lines[3]
     assert "protected mode" in lines[3]
