@@ -61,7 +61,13 @@ def _machine(commands: Commands[_Parser]) -> None:
     )
     doctor.set_defaults(command=_later("machine", "doctor"))
     doctor.add_argument("--json", action="store_true", help="a list of objects instead of lines")
-    for command in (run, doctor):
+    enrol = commands.add_parser("enrol", help="register this box with a central API, which it reports to from then on")
+    enrol.set_defaults(command=_later("enrol", "enrol"))
+    enrol.add_argument("--central", metavar="URL", help="where that is, such as https://central.example.org")
+    enrol.add_argument("--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it")
+    enrol.add_argument("--forget", action="store_true", help="report no more instead")
+    enrol.add_argument("--json", action="store_true", help="JSON instead of text")
+    for command in (run, doctor, enrol):
         _config(command)
 
 

@@ -42,7 +42,7 @@ ONLY_IN = {
     "vlc": {"player/vlc/worker.py"},
     "xcffib": {"stage/"},
     "PIL": {"stage/"},
-    "aiohttp": {"api/", "daemon.py"},
+    "aiohttp": {"api/", "daemon.py", "reporting/"},
     "sqlite3": {"reporting/"},
     "uuid_utils": {"reporting/"},
     "zeroconf": {"discovery/"},
@@ -98,6 +98,20 @@ def test_libraries_stay_in_their_room(path: Path) -> None:
     for name in imports_of(path):
         places = ONLY_IN.get(name.split(".")[0])
         assert places is None or any(inside.startswith(place) for place in places), f"{inside} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_reporting_calls_out(path: Path) -> None:
+    """Of aiohttp the API takes the server, and reporting the client."""
+    taken = {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiohttp")
+        for alias in node.names
+    }
+    in_reporting = room_of(path) == "reporting"
+    assert in_reporting or not any(name.startswith(("Client", "TCPConnector")) for name in taken)
+    assert not in_reporting or "web" not in taken
 
 
 def test_a_player_process_stays_light() -> None:

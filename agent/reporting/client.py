@@ -1,0 +1,167 @@
+"""The calls to the central API (`docs/central.openapi.json`), and what their failures mean."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from yarl import URL
+
+from agent.reporting import wire
+from agent.reporting.names import Names
+from agent.reporting.trouble import of_answer, of_error
+from agent.threads import in_thread
+
+CALL_TIMEOUT_S: Final = 10.0
+"""For one call from the first byte to the last, looking up the name and TLS included."""
+
+ANSWER_LIMIT: Final = 256 * 1024
+"""Bytes, unpacked. The longest is the answer to 50 events, about 10 KB; a page of streams has more."""
+
+KEEPALIVE_S: Final = 70.0
+"""Longer than a heartbeat, so that the connection stays; the server closes after 75."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Stream(BaseModel):
+    """A stream as the central API tells it, as far as a box needs it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    code: str
+    url: str | None = None
+    title: str | None = None
+    quality: str | None = None
+    status: str
+    metadata: dict[str, JsonValue] = {}
+
+
+class Streams(BaseModel):
+    """A page of streams."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    items: tuple[Stream, ...]
+
+
+class Device(BaseModel):
+    """A box as the central API knows it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    name: str
+
+
+class CentralClient:
+    """One connection to the central API at `url`, made when it is needed. Every call takes CALL_TIMEOUT_S at most and
+    raises CallFailedError when it did not do what it is for."""
+
+    def __init__(self, url: str, token: str, *, agent_version: str, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self.url: Final = url
+        self._token = token
+        self._version = agent_version
+        self._timeout_s = timeout_s
+        self._session: ClientSession | None = None
+
+    async def enrol(self, enrolment: wire.Enrolment) -> wire.Enrolled:
+        """Come in, with an enrolment token."""
+        return await self._call("POST", "/api/v1/devices", wire.Enrolled, enrolment.model_dump(mode="json"))
+
+    async def device(self, device_id: str) -> Device:
+        """What is known there of this box."""
+        return await self._call("GET", f"/api/v1/devices/{device_id}", Device)
+
+    async def put_state(self, state: wire.State) -> wire.StateAnswer:
+        """Say what is on, and how this box is."""
+        path = f"/api/v1/devices/{state.device_id}/state"
+        return await self._call("PUT", path, wire.StateAnswer, state.model_dump(mode="json"))
+
+    async def post_events(self, device_id: str, events: Sequence[Mapping[str, JsonValue]]) -> wire.EventsAnswer:
+        """Say what happened; an answer for each of them."""
+        body = {"events": [{**event, "device_id": device_id} for event in events]}
+        answer = await self._call("POST", f"/api/v1/devices/{device_id}/events", wire.EventsAnswer, body)
+        fits = len(answer.results) == len(events) and all(
+            result.event_id == event["event_id"] or result.status is wire.EventStatus.REJECTED
+            for result, event in zip(answer.results, events, strict=True)
+        )
+        if not fits:
+            raise of_answer(self.url, 200, {}, b"", why="its answer does not fit the events that were sent")
+        return answer
+
+    async def start_stream(self, device_id: str, fields: Mapping[str, JsonValue]) -> Stream:
+        """The stream of this box: a new one with these fields, or the one that it has, as it is."""
+        return await self._call("POST", "/api/v1/streams", Stream, {"device_id": device_id, **fields})
+
+    async def change_stream(self, stream_id: str, fields: Mapping[str, JsonValue]) -> Stream:
+        return await self._call("PATCH", f"/api/v1/streams/{stream_id}", Stream, fields)
+
+    async def stop_stream(self, stream_id: str) -> Stream:
+        return await self._call("POST", f"/api/v1/streams/{stream_id}/stop", Stream)
+
+    async def active_streams(self, device_id: str) -> tuple[Stream, ...]:
+        """Those of this box that are on: one or none."""
+        path = f"/api/v1/streams?device_id={device_id}&status=active&source=device"
+        return (await self._call("GET", path, Streams)).items
+
+    async def close(self) -> None:
+        """Close the connection; the next call makes another. Idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _call(self, method: str, path: str, answer: type[Model], body: Mapping[str, Any] | None = None) -> Model:
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                session = self._session or await self._open()
+                url = URL(self.url + path, encoded=True)
+                async with session.request(method, url, data=data, allow_redirects=False) as response:
+                    content = await _read(response)
+        except (ClientError, OSError, TimeoutError, ValueError) as error:
+            # Of a connection that failed nothing is used again; certificates are read anew.
+            await self.close()
+            raise of_error(self.url, error, timeout_s=self._timeout_s) from error
+        if content is None:
+            await self.close()
+            raise of_answer(self.url, response.status, response.headers, b"", why="its answer does not end")
+        if not 200 <= response.status < 300:
+            raise of_answer(self.url, response.status, response.headers, content)
+        try:
+            return answer.model_validate_json(content)
+        except ValidationError as error:
+            raise of_answer(self.url, response.status, response.headers, content) from error
+
+    async def _open(self) -> ClientSession:
+        is_tls = self.url.startswith("https:")
+        context = await in_thread(ssl.create_default_context, name="certificates") if is_tls else True  # 20 ms
+        self._session = ClientSession(
+            connector=TCPConnector(
+                limit=1, resolver=Names(private_only=not is_tls), ssl=context, keepalive_timeout=KEEPALIVE_S
+            ),
+            timeout=ClientTimeout(total=self._timeout_s),
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Content-Type": "application/json",
+                "User-Agent": f"cast-agent/{self._version}",
+            },
+        )
+        return self._session
+
+
+async def _read(response: ClientResponse) -> bytes | None:
+    """The body; None when it is longer than ANSWER_LIMIT."""
+    content = b""
+    while piece := await response.content.read(ANSWER_LIMIT + 1 - len(content)):
+        content += piece
+        if len(content) > ANSWER_LIMIT:
+            response.close()
+            return None
+    return content

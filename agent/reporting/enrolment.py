@@ -1,0 +1,78 @@
+"""Who this box is for its central API: kept in the state directory, for this user alone, because it holds a token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import AgentError
+from agent.files import write_whole
+from agent.reporting.wire import Uuid
+from agent.urls import check_central_url
+
+FILE: Final = "central.json"
+
+READ_LIMIT: Final = 16 * 1024
+"""Bytes. The file has about 300."""
+
+
+class EnrolmentError(AgentError):
+    """The box cannot be registered, or what was kept of that cannot be used; the text says what to do."""
+
+
+class Enrolment(BaseModel):
+    """What the central API gave this box."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: Literal[1] = 1
+    url: Annotated[str, AfterValidator(check_central_url)]
+    device_id: Uuid
+    token: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", repr=False)
+    name: str = ""
+    """As the central API knows the box."""
+
+
+def read_enrolment(folder: Path) -> Enrolment | None:
+    """The enrolment that is kept in this state directory; None when there is none. Blocks. Raises EnrolmentError."""
+    file = folder / FILE
+    try:
+        with file.open("rb") as stream:
+            return Enrolment.model_validate_json(stream.read(READ_LIMIT))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        advice = "Run this as the user who runs cast-agent, or as root."
+        raise EnrolmentError(f"{file} cannot be read ({error.strerror}). {advice}") from error
+    except ValidationError:
+        # `from None`: what is wrong with it would be shown with the token.
+        raise EnrolmentError(f"{file} is damaged. Remove it, and run `cast-agent enrol` again.") from None
+
+
+def keep_enrolment(folder: Path, enrolment: Enrolment) -> None:
+    """Keep it (0600), whole or not at all. Makes the directory where there is none. Blocks. Raises EnrolmentError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(folder / FILE, enrolment.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise EnrolmentError(_not_written(folder, error)) from error
+
+
+def forget_enrolment(folder: Path) -> bool:
+    """From now on nothing is reported; whether there was one. Blocks. Raises EnrolmentError."""
+    try:
+        (folder / FILE).unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise EnrolmentError(_not_written(folder, error)) from error
+    return True
+
+
+def _not_written(folder: Path, error: OSError) -> str:
+    return (
+        f"{folder / FILE} cannot be written ({error.strerror}). Run this as the user who runs cast-agent, or as root, "
+        "and look whether the disk is full."
+    )

@@ -1,0 +1,169 @@
+"""Why a call to the central API failed, what that means for the next one, and what a person can do about it."""
+
+from __future__ import annotations
+
+import json
+import math
+import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientResponseError,
+    ClientSSLError,
+)
+
+from agent.errors import AgentError
+from agent.reporting.names import PublicAddressError
+from agent.urls import redact
+
+RETRY_AFTER_MOST_S: Final = 3600.0
+
+DETAIL_LIMIT: Final = 200
+"""Characters that are repeated of what the other side says."""
+
+
+class Trouble(StrEnum):
+    """What a failure means."""
+
+    PASSING = "passing"
+    """The same call may work later: the network, 408, 425, 429, 5xx, or something else answers there."""
+    REFUSED = "refused"
+    """401 or 403: the token opens nothing there (any more)."""
+    GONE = "gone"
+    """410: this box is not wanted there any more."""
+    REJECTED = "rejected"
+    """Any other 4xx: it will never be taken like this."""
+
+
+class CallFailedError(AgentError):
+    """A call that did not do what it is for; the text says why, and what to do."""
+
+    def __init__(
+        self, trouble: Trouble, message: str, *, retry_after_s: float | None = None, status: int = 0, reason: str = ""
+    ) -> None:
+        """`retry_after_s` is what the server asked for, within RETRY_AFTER_MOST_S; `reason` the code that it gave."""
+        super().__init__(message)
+        self.trouble = trouble
+        self.retry_after_s = retry_after_s
+        self.status = status
+        self.reason = reason
+
+
+def of_error(url: str, error: Exception, *, timeout_s: float) -> CallFailedError:
+    """There was no answer, or none that is HTTP."""
+    return CallFailedError(Trouble.PASSING, _sentence(url, error, timeout_s))
+
+
+def of_answer(
+    url: str, status: int, headers: Mapping[str, str], content: bytes, *, why: str | None = None
+) -> CallFailedError:
+    """There was an answer, and not the one that was hoped for; `why` is what is wrong with it if not its status."""
+    host = _host(url)
+    code, detail = _problem(content)
+    said = f": {detail}" if detail else "."
+    if why is not None or status < 300:
+        what = why or "its answer cannot be understood"
+        return CallFailedError(Trouble.PASSING, f"What answers at {host} is no central API ({what}). {_CHECK_URL}")
+    if status in (401, 403) or (status == 404 and code == "device_not_found"):
+        advice = f"Register this box again: {ENROL_COMMAND.format(url=url)}"
+        return CallFailedError(
+            Trouble.REFUSED, f"{host} does not know this box (any more){said} {advice}", status=status, reason=code
+        )
+    if status == 410:
+        message = f"{host} says that this box is gone for good, so nothing is reported any more{said}"
+        return CallFailedError(Trouble.GONE, message, status=status, reason=code)
+    if status in (408, 425, 429) or status >= 500:
+        message = f"{host} answered {status}{said} It is tried again."
+        retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
+        return CallFailedError(Trouble.PASSING, message, retry_after_s=retry_after_s, status=status, reason=code)
+    if 300 <= status < 400:
+        to = redact(headers.get("Location", "elsewhere"))[:DETAIL_LIMIT]
+        message = f"{host} sends callers on to {to}. Write the address that holds as [central] url."
+        return CallFailedError(Trouble.PASSING, message, status=status)
+    if not code and status not in (400, 413, 415, 422):
+        message = f"What answers at {host} is no central API (it said {status}). {_CHECK_URL}"
+        return CallFailedError(Trouble.PASSING, message, status=status)
+    return CallFailedError(Trouble.REJECTED, f"{host} answered {status}{said}", status=status, reason=code)
+
+
+ENROL_COMMAND: Final = "cast-agent enrol --central {url} --enrol TOKEN (`cast-central enrol` prints a TOKEN)."
+
+_CHECK_URL: Final = "Check the address: [central] url, or that of `cast-agent enrol`."
+
+_TRUST: Final = (
+    "Give the authority that signed it to this box (/usr/local/share/ca-certificates, then update-ca-certificates)."
+)
+_CERTIFICATE: Final = {
+    10: "has run out: renew it there, or set the clock of this box",
+    9: "is not valid yet: set the clock of this box",
+    18: f"signs itself. {_TRUST}",
+    19: f"is signed by an authority that this box does not trust. {_TRUST}",
+    20: f"is signed by an authority that this box does not trust. {_TRUST}",
+    62: "is made for another name: use that name in the address, or renew the certificate there",
+    64: "is made for another name: use that name in the address, or renew the certificate there",
+}
+"""By the codes of X509_verify_cert(3)."""
+
+
+def _sentence(url: str, error: Exception, timeout_s: float) -> str:
+    host = _host(url)
+    match error:
+        case TimeoutError():
+            return f"{host} did not answer within {timeout_s:g} s. Check that cast-central runs, and the network to it."
+        case ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as bad):
+            what = _CERTIFICATE.get(bad.verify_code, f"cannot be trusted ({bad.verify_message})")
+            return f"The certificate of {host} {what.rstrip('.')}."
+        case ClientSSLError() | ssl.SSLError():
+            return (
+                f"{host} does not speak TLS as it should. If it speaks plain HTTP there, write http:// in the address."
+            )
+        case ClientConnectorDNSError(os_error=PublicAddressError() as public):
+            return f"{public.strerror}. Write https:// in the address: else anybody on the way could read the token."
+        case ClientConnectorDNSError(os_error=failure):
+            return (
+                f"The name {host} cannot be resolved ({failure.strerror}). Check the address, and the DNS of this box."
+            )
+        case ClientConnectorError(os_error=failure):
+            return (
+                f"{host} cannot be reached ({failure.strerror}). Check that cast-central runs, and the network to it."
+            )
+        case ClientResponseError() | ValueError():
+            return f"What answers at {host} does not speak HTTP. {_CHECK_URL}"
+        case ClientConnectionError() | OSError():
+            return f"{host} broke the connection off. It is tried again."
+    return f"{host} could not be asked ({type(error).__name__}). It is tried again."
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _problem(content: bytes) -> tuple[str, str]:
+    """The `code` and `detail` of an RFC 9457 answer; empty where there is none."""
+    try:
+        problem = json.loads(content)
+    except (ValueError, RecursionError):
+        return "", ""
+    if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
+        return "", ""
+    detail = problem.get("detail")
+    text = redact(detail) if isinstance(detail, str) else ""
+    return problem["code"][:64], "".join(c if c.isprintable() else " " for c in text)[:DETAIL_LIMIT]
+
+
+def _retry_after_s(text: str) -> float | None:
+    """Seconds or a date (RFC 9110, 10.2.3), within reason; None when it says neither."""
+    try:
+        seconds = float(text) if text.strip().isdecimal() else parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, seconds), RETRY_AFTER_MOST_S) if math.isfinite(seconds) else RETRY_AFTER_MOST_S

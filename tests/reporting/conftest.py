@@ -1,0 +1,77 @@
+"""A real central API for every test that asks: a process of its own, on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from agent.reporting.enrol import enrol
+from agent.reporting.enrolment import Enrolment
+from tests.central.support.process import CentralProcess, central_process
+from tests.central.support.service import Answered, Client
+from tests.reporting.support.proxy import Proxy
+from tests.support.leaks import LeakCheck
+
+
+@pytest.fixture(scope="session")
+def central(leaks: LeakCheck, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentralProcess]:
+    """One for the run. Whoever stops it starts it again."""
+    file = tmp_path_factory.mktemp("central") / "central.db"
+    # A heartbeat that is short enough to be waited for.
+    with central_process(f"sqlite:///{file}", CAST_CENTRAL_DEVICES__HEARTBEAT="2") as process:
+        leaks.own_pids(lambda: process.pids)
+        yield process
+
+
+@pytest.fixture(scope="session")
+def admin_key(central: CentralProcess) -> str:
+    return central.command("key", "add", "test")
+
+
+@pytest.fixture(scope="session")
+def enrolment_token(central: CentralProcess) -> str:
+    """For all boxes of the run."""
+    return central.command("enrol", "--uses", "500")
+
+
+@pytest.fixture
+async def enrolment(central: CentralProcess, enrolment_token: str, tmp_path: Path) -> Enrolment:
+    """Of a new box, kept in the folder `state`."""
+    return (await enrol(central.url, enrolment_token, folder=tmp_path / "state", name="kitchen")).enrolment
+
+
+@pytest.fixture
+def proxy(central: CentralProcess) -> Iterator[Proxy]:
+    """The way from a box to the central API."""
+    with Proxy(before=central.port) as made:
+        yield made
+
+
+@dataclass
+class Admin(Client):
+    """Looks at what the central API knows."""
+
+    async def events(self, device_id: str) -> list[dict[str, Any]]:
+        """All of a box, in the order in which they came."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = await self("GET", f"/api/v1/devices/{device_id}/events?limit=200{cursor}")
+            found += page["items"]
+            if page["next_cursor"] is None:
+                return found
+            cursor = f"&cursor={page['next_cursor']}"
+
+    async def device(self, device_id: str) -> Answered:
+        return await self("GET", f"/api/v1/devices/{device_id}")
+
+
+@pytest.fixture
+async def admin(central: CentralProcess, admin_key: str) -> AsyncIterator[Admin]:
+    async with ClientSession(central.url) as session:
+        yield Admin(session, admin_key)

@@ -1,0 +1,124 @@
+"""Registering a box: once, kept for its user alone, and every refusal with what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.reporting.enrol import enrol, warning_about
+from agent.reporting.enrolment import FILE, EnrolmentError, forget_enrolment, read_enrolment
+from tests.central.support.process import CentralProcess
+from tests.reporting.conftest import Admin
+from tests.reporting.support.proxy import FINE, Fault, Proxy
+from tests.support.sockets import refused_port
+
+
+def command(folder: Path, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    environ = {"PATH": os.environ["PATH"], "CAST_AGENT_STATE__DIR": str(folder), "CAST_AGENT_DEVICE__NAME": "hall"}
+    line = [sys.executable, "-m", "agent.cli", "enrol", *arguments]
+    return subprocess.run(line, env=environ, capture_output=True, text=True, check=False, **more)
+
+
+async def refusal(*, central: str, token: str, folder: Path) -> str:
+    with pytest.raises(EnrolmentError) as caught:
+        await enrol(central, token, folder=folder, name="kitchen")
+    return str(caught.value)
+
+
+def test_the_command(central: CentralProcess, tmp_path: Path) -> None:
+    """With a token for one box: the box is registered once, again costs no token, and can be forgotten."""
+    folder = tmp_path / "state"
+    token = central.command("enrol")
+    done = command(folder, "--central", central.url, "--enrol", "-", input=f"{token}\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"This box is registered at {central.url} as hall (")
+    kept = json.loads((folder / FILE).read_text())
+    assert ((folder / FILE).stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert kept["token"] not in done.stdout
+    again = command(folder, "--central", central.url, "--enrol", token, "--json")
+    assert json.loads(again.stdout) == {"device_id": kept["device_id"], "name": "hall", "new": False}
+    used = command(tmp_path / "other", "--central", central.url, "--enrol", token)
+    assert used.returncode == 77
+    assert "used up, has run out" in used.stderr
+    assert "is not registered any more" in command(folder, "--forget").stdout
+    assert "was not registered" in command(folder, "--forget").stdout
+    assert command(folder).returncode == 64
+
+
+async def test_a_box_that_was_revoked_is_registered_anew(
+    central: CentralProcess, enrolment_token: str, admin: Admin, tmp_path: Path
+) -> None:
+    """And one whose file is damaged; a box that is known stays who it is."""
+    first = (await enrol(central.url, enrolment_token, folder=tmp_path, name="kitchen")).enrolment
+    same = await enrol(central.url, "et_wrong", folder=tmp_path, name="kitchen")
+    assert (same.enrolment, same.is_new, same.warning) == (first, False, None)
+    await admin("DELETE", f"/api/v1/devices/{first.device_id}")
+    second = await enrol(central.url, enrolment_token, folder=tmp_path, name="kitchen")
+    assert second.is_new
+    assert second.enrolment.device_id != first.device_id
+    (tmp_path / FILE).write_text("{")
+    with pytest.raises(EnrolmentError, match="is damaged"):
+        read_enrolment(tmp_path)
+    third = await enrol(central.url, enrolment_token, folder=tmp_path, name="kitchen")
+    assert read_enrolment(tmp_path) == third.enrolment
+    assert forget_enrolment(tmp_path)
+    assert read_enrolment(tmp_path) is None
+
+
+async def test_refusals_say_what_to_do(
+    central: CentralProcess, enrolment_token: str, proxy: Proxy, tmp_path: Path
+) -> None:
+    """And leave nothing behind."""
+    folder = tmp_path / "state"
+    said = await refusal(central="http://8.8.8.8", token=enrolment_token, folder=folder)
+    assert said.startswith("The address of the central API should begin with https://, because")
+    with refused_port() as port:
+        said = await refusal(central=f"http://127.0.0.1:{port}", token=enrolment_token, folder=folder)
+    assert "cannot be reached" in said
+    said = await refusal(central=central.url, token="et_" + "x" * 43, folder=folder)
+    assert said.endswith("Make another there: cast-central enrol")
+    proxy.fault = Fault(reset=True)
+    assert "broke the connection off" in await refusal(central=proxy.url, token=enrolment_token, folder=folder)
+    assert not folder.exists()
+    proxy.fault = FINE
+    (tmp_path / "file").write_text("")
+    said = await refusal(central=proxy.url, token=enrolment_token, folder=tmp_path / "file")
+    assert "cannot be written" in said
+
+
+async def test_a_box_that_is_registered_is_not_registered_again_while_nobody_answers(
+    proxy: Proxy, enrolment_token: str, tmp_path: Path
+) -> None:
+    """An outage must not make a second box of it."""
+    await enrol(proxy.url, enrolment_token, folder=tmp_path, name="kitchen")
+    before = (tmp_path / FILE).read_text()
+    proxy.fault = Fault(reset=True)
+    assert "broke the connection off" in await refusal(central=proxy.url, token=enrolment_token, folder=tmp_path)
+    assert (tmp_path / FILE).read_text() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+async def test_what_root_keeps_belongs_to_the_one_who_runs_the_agent(
+    central: CentralProcess, enrolment_token: str, tmp_path: Path
+) -> None:
+    """`sudo cast-agent enrol` beside a daemon of another user."""
+    os.chown(tmp_path, 12345, 12346)
+    await enrol(central.url, enrolment_token, folder=tmp_path, name="kitchen")
+    found = (tmp_path / FILE).stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 12346, 0o600)
+    os.chown(tmp_path, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_dangerous"),
+    [("http://127.0.0.1:1", False), ("http://localhost", False), ("https://a.b", False), ("http://192.168.1.5", True)],
+)
+def test_plain_http_in_the_house_is_warned_about(url: str, is_dangerous: bool) -> None:
+    """On the box itself nobody listens in."""
+    assert (warning_about(url) is not None) == is_dangerous
