@@ -28,6 +28,9 @@ KEY_VARIABLE = "CAST_AGENT_KEY"
 SYSTEM_CONFIG = Path("/etc/cast-agent/config.toml")
 """Used under systemd when no file is named."""
 
+SYSTEM_STATE = Path("/var/lib/cast-agent")
+"""The state directory that systemd gives the service."""
+
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):  # pydantic would take true as 1
@@ -260,6 +263,20 @@ def installed_config(system_config: Path = SYSTEM_CONFIG) -> Path | None:
     """The file of the agent that is installed on this machine, for commands that are about it; None where there is none
     or where this user may not read it."""
     return system_config if os.access(system_config, os.R_OK) else None
+
+
+def settings_beside(path: Path | None = None, *, system_config: Path = SYSTEM_CONFIG) -> Settings:
+    """The settings of the agent on this machine, for a command that works on its state, with `state.dir` filled in.
+
+    Without a path that is the installed agent, for those who may write to its state; for anybody else one that they
+    run themselves. Raises ConfigError.
+    """
+    installed = path is None and not os.environ.get("STATE_DIRECTORY")
+    settings = load_settings(path or installed_config(system_config))
+    folder = settings.state.dir
+    if folder is None:
+        folder = SYSTEM_STATE if installed and os.access(SYSTEM_STATE, os.W_OK) else settings.state.directory()
+    return settings.model_copy(update={"state": StateSettings(dir=folder)})
 
 
 class _Environment(PydanticBaseSettingsSource):

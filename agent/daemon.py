@@ -15,12 +15,14 @@ from aiohttp import web
 
 from agent import __version__, identity
 from agent.api.app import create_app
+from agent.api.door import Door
 from agent.api.server import ApiRunner
 from agent.checks import MediaChecks
 from agent.config import Settings
 from agent.discovery.advertiser import Advertiser
 from agent.errors import ConfigError
 from agent.keeper import Keeper
+from agent.keys import KeyFile
 from agent.lock import only_agent
 from agent.playback import Limits
 from agent.player.confine import Confinement
@@ -32,7 +34,7 @@ from agent.player.spawn import vlc_command
 from agent.stage.x11 import X11Stage
 from agent.systemd import Notifier
 from agent.tracker import StreamTracker
-from agent.types import Auth, DeviceInfo, DisplayHealth
+from agent.types import DeviceInfo, DisplayHealth
 from agent.urls import MediaPolicy, redact
 
 log = structlog.get_logger(__name__)
@@ -133,21 +135,21 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         systemd.show(tracker.snapshot())
 
     tracker.changed = changed
+    door = Door(KeyFile(settings.state.directory()), settings=lambda: settings.api)
     app = create_app(
-        settings=settings.api,
+        settings=lambda: settings.api,
+        door=door,
         device=device,
         tracker=tracker,
         stage=stage,
         players=players,
         policy=checks,
         kept=keeper.kept,
-        default_quality=settings.player.quality,
+        default_quality=lambda: settings.player.quality,
     )
 
-    def auth() -> Auth:
-        return Auth.NONE if settings.api.auth == "none" else Auth.CLOSED
-
-    advertiser = Advertiser(device=device, settings=settings.discovery, auth=auth)
+    advertiser = Advertiser(device=device, settings=settings.discovery, auth=lambda: door.auth)
+    door.on_change = advertiser.look_again
     running.push_async_callback(advertiser.stop)
 
     renewals = _Renewals(players)
@@ -167,6 +169,8 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         await tracker.close()  # answers whoever waits for a first frame
 
     app.on_shutdown.append(end_casting)
+    door.start()
+    running.push_async_callback(door.stop)
     listening = await _listen(app, settings, running)
     advertiser.start(listening)
     running.callback(advertiser.withdraw)  # the goodbye begins first, and is said while all else ends

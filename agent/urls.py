@@ -29,11 +29,12 @@ HIDDEN = "***"
 def redact(text: str) -> str:
     """The text with the credentials of every URL in it replaced by `***`, so that one sees there were some.
 
-    Hides user names and passwords, also those holding raw `@ / : #`, and query values with a secret's name.
+    Hides user names and passwords, also those holding raw `@ / : #`, query values with a secret's name, and API keys
+    of ours.
     Where a password cannot be told from a path it hides too much rather than too little. Linear, idempotent.
     """
     # Query values first: one with an @ in it would be taken for the end of a password.
-    return _hide_userinfo(_hide_query_secrets(text, nested=False))
+    return _hide_userinfo(_hide_query_secrets(_OUR_KEY.sub(rf"\1{HIDDEN}", text), nested=False))
 
 
 def names_secret(name: str) -> bool:
@@ -241,6 +242,8 @@ _QUERY_SECRETS = frozenset({
 _QUERY_SECRET_ENDINGS = ("password", "secret", "signature", "token")
 # fmt: on
 
+# As `keys` makes them, or a part that was copied.
+_OUR_KEY = re.compile(r"(cak_)[A-Za-z0-9_-]{8,128}")
 # A URL ends at a blank, or where a separator is followed by the next URL. Lengths are bounded to stay linear.
 _URL_END = re.compile(r"\s|[,;|\"'<>()\[\]{}=&?](?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)")
 _LINE_OR_NEXT_URL = re.compile(r"\n|://")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from agent.api.parts import Volume
 from agent.types import (
+    Auth,
     Capability,
     DeviceInfo,
     DisplayHealth,
@@ -86,6 +87,8 @@ class Alive(_Answer):
     """The answer of `GET /health/live`."""
 
     status: Literal["alive"] = "alive"
+    auth: Auth
+    """What a caller from the network needs for all else."""
 
 
 class FailureAnswer(_Answer):

@@ -9,7 +9,8 @@ from aiohttp import HttpVersion11, web
 
 from agent.api import controls, parts, system, webhooks
 from agent.api.body import BODY_LIMIT
-from agent.api.guard import guard
+from agent.api.door import Door
+from agent.api.guard import DOOR, guard
 from agent.api.middleware import around_request, kept_first
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
@@ -18,18 +19,23 @@ from agent.types import DeviceInfo, Quality
 
 def create_app(
     *,
-    settings: parts.Settings,
+    settings: Callable[[], parts.Settings],
+    door: Door,
     device: DeviceInfo,
     tracker: parts.Tracker,
     stage: Stage,
     players: PlayerSource,
     policy: parts.Policy,
     kept: Callable[[], Awaitable[None]],
-    default_quality: Quality,
+    default_quality: Callable[[], Quality],
 ) -> web.Application:
-    """The application, to be served by `agent.api.server.ApiRunner`. It owns none of what it is given."""
+    """The application, to be served by `agent.api.server.ApiRunner`.
+
+    It owns none of what it is given. What a reload may change comes as a function.
+    """
     app = web.Application(middlewares=(around_request, guard, kept_first), client_max_size=BODY_LIMIT)
     app[parts.SETTINGS] = settings
+    app[DOOR] = door
     app[parts.DEVICE] = device
     app[parts.TRACKER] = tracker
     app[parts.STAGE] = stage

@@ -1,4 +1,4 @@
-"""The door: who may call, and through which names."""
+"""What every request passes: the door, and the checks for pages in somebody's browser."""
 
 from __future__ import annotations
 
@@ -10,56 +10,57 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from multidict import CIMultiDictProxy
 
-from agent.api.parts import DEVICE, SETTINGS, Settings
-from agent.errors import AgentError
+from agent.api.door import Door, DoorError
+from agent.api.parts import CALLER, DEVICE, SETTINGS, Settings
 from agent.identity import host_name
-from agent.types import DeviceInfo, ErrorCode, Failure
+from agent.types import DeviceInfo, ErrorCode
+
+DOOR: Final = web.AppKey[Door]("door")
 
 OPEN_PATH: Final = "/health/live"
-"""The one call that is open to every peer and under every name: it tells nothing but that the box is up."""
+"""The one call that is open to every peer and under every name: it tells that the box is up and whether it asks for a
+key, as any refused call would."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
 
 
-class DoorError(AgentError):
-    """The caller is not let in; the text says what to do."""
-
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self._code = code
-
-    @property
-    def failure(self) -> Failure:
-        return Failure(self._code, str(self))
-
-
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request in, or raise DoorError (403)."""
+    """Let a request in, or raise DoorError."""
+    door, (peer, port) = request.app[DOOR], _ends(request)
+    try:
+        _check(request, door, peer=peer, port=port)
+    except DoorError as error:
+        error.first = door.is_first(peer, error.failure.code)
+        raise
+    return await handler(request)
+
+
+def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     hosts = request.headers.getall("Host", [])
     origins = request.headers.getall("Origin", [])
     if origins:
         check_origin(origins, hosts)
-    if request.path != OPEN_PATH:
-        settings = request.app[SETTINGS]
-        if settings.auth != "none":
-            peer, ours = _address(request, "peername"), _address(request, "sockname")
-            check_peer(peer[0] if peer else None, port=ours[1] if ours else 0)
-        check_host(hosts, names=own_names(request.app[DEVICE], settings))
-    return await handler(request)
-
-
-def check_peer(peer: str | None, *, port: int) -> None:
-    """Raise DoorError (`protected_mode`) unless the peer address is of this box's own loopback."""
-    if peer is not None and _is_loopback(peer):
+    if request.path == OPEN_PATH:
         return
-    raise DoorError(
-        ErrorCode.PROTECTED_MODE,
-        'This box is in protected mode and answers only itself. Set auth = "none" under [api] in the configuration '
-        f"to open it to the network, or call http://127.0.0.1:{port} from the box itself.",
-    )
+    caller = door.admit(presented_keys(request.headers), peer=peer, port=port)
+    if caller is None:
+        check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
+    else:  # a page of somebody else's, under whatever name, has no key
+        request[CALLER] = caller
+
+
+def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:
+    """The keys that come with a request, in either of the headers that may carry one."""
+    found = headers.getall("X-API-Key", [])
+    for value in headers.getall("Authorization", []):
+        scheme, _, key = value.partition(" ")
+        if scheme.lower() == "bearer":
+            found.append(key)
+    return [key.strip() for key in found if key.strip()]
 
 
 def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
@@ -107,19 +108,11 @@ def own_names(device: DeviceInfo, settings: Settings) -> frozenset[str]:
     return frozenset(names)
 
 
-def _address(request: web.Request, which: str) -> tuple[str, int] | None:
-    """Address and port of one end of the connection, `peername` or `sockname`; None when it is gone."""
-    name = request.transport.get_extra_info(which) if request.transport is not None else None
-    return (name[0], name[1]) if isinstance(name, tuple) else None
-
-
-def _is_loopback(text: str) -> bool:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
+def _ends(request: web.Request) -> tuple[str, int]:
+    """The caller's address, empty when it is gone already, and our port."""
+    transport = request.transport
+    peer, ours = (transport and transport.get_extra_info(end) for end in ("peername", "sockname"))
+    return peer[0] if isinstance(peer, tuple) else "", ours[1] if isinstance(ours, tuple) else 0
 
 
 def _is_address(text: str) -> bool:

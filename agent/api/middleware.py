@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from agent.api.door import DoorError
 from agent.api.guard import OPEN_PATH
-from agent.api.parts import KEPT, REQUEST_ID, SESSION_ID
+from agent.api.parts import CALLER, KEPT, REQUEST_ID, SESSION_ID
 from agent.api.problems import problem, problem_of, problem_of_http
 from agent.errors import AgentError
 from agent.types import ErrorCode
@@ -33,9 +35,14 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         status: int | None = None
         code: ErrorCode | None = None
+        refused: DoorError | None = None
         try:
             try:
                 answer = await handler(request)
+            except DoorError as error:
+                code, refused = error.failure.code, error
+                answer = problem_of(request, error)
+                answer.headers.update(error.headers)
             except AgentError as error:
                 code = error.failure.code
                 answer = problem_of(request, error)
@@ -50,7 +57,12 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
             return answer
         finally:
             # Also for a request that was cancelled (status None): the daemon is going down.
-            _log_line(request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
+            write = log.info
+            if refused is not None:
+                write = log.warning if refused.first else log.debug
+            elif request.path == OPEN_PATH:
+                write = log.debug
+            _log_line(write, request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
 
 
 @web.middleware
@@ -67,13 +79,21 @@ def _request_id(request: web.Request) -> str:
     return given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _log_line(request: web.Request, *, status: int | None, code: ErrorCode | None, duration_ms: float) -> None:
+def _log_line(
+    write: Callable[..., object],
+    request: web.Request,
+    *,
+    status: int | None,
+    code: ErrorCode | None,
+    duration_ms: float,
+) -> None:
     extra: dict[str, Any] = {}
     if code is not None:
         extra["code"] = code.value
     if (session_id := request.get(SESSION_ID)) is not None:
         extra["session_id"] = session_id
-    write = log.debug if request.path == OPEN_PATH else log.info
+    if (caller := request.get(CALLER)) is not None:
+        extra["caller"] = caller
     write(
         "request",
         method=request.method[:20],

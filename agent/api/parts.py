@@ -84,7 +84,7 @@ class Policy(Protocol):
         """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
 
 
-SETTINGS: Final = web.AppKey[Settings]("settings")
+SETTINGS: Final = web.AppKey[Callable[[], Settings]]("settings")
 DEVICE: Final = web.AppKey[DeviceInfo]("device")
 TRACKER: Final = web.AppKey[Tracker]("tracker")
 STAGE: Final = web.AppKey[Stage]("stage")
@@ -92,9 +92,11 @@ PLAYERS: Final = web.AppKey[PlayerSource]("players")
 POLICY: Final = web.AppKey[Policy]("policy")
 KEPT: Final = web.AppKey[Callable[[], Awaitable[None]]]("kept")
 """Returns when what has changed so far would outlive a crash; bounded."""
-DEFAULT_QUALITY: Final = web.AppKey[Quality]("default_quality")
+DEFAULT_QUALITY: Final = web.AppKey[Callable[[], Quality]]("default_quality")
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")
 """The id of a request, ours or the caller's."""
+CALLER: Final = web.RequestKey[str]("caller")
+"""The name of the key that it brought."""
 SESSION_ID: Final = web.RequestKey[SessionId]("session_id")
 """The session that it started or is about; its problems and its log line name it."""

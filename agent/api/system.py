@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.api.answers import Alive, HealthAnswer, StatusAnswer
+from agent.api.guard import DOOR
 from agent.api.negotiate import json_answer, preference
 from agent.api.parts import DEVICE, PLAYERS, STAGE, TRACKER
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError
@@ -31,8 +32,8 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def live(request: web.Request) -> web.Response:
-    """`GET /health/live`: answers while the event loop turns."""
-    return json_answer(Alive().model_dump_json())
+    """`GET /health/live`: answers while the event loop turns, and is the one call that needs no key."""
+    return json_answer(Alive(auth=request.app[DOOR].auth).model_dump_json())
 
 
 async def snapshot(request: web.Request) -> web.Response:

@@ -27,7 +27,7 @@ async def start(request: web.Request) -> web.Response:
         session_id = tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
     else:
         assert url is not None, "a body without session_id has a url"
-        session_id = tracker.start(_start(wish, url, default_quality=request.app[DEFAULT_QUALITY]))
+        session_id = tracker.start(_start(wish, url, default_quality=request.app[DEFAULT_QUALITY]()))
     request[SESSION_ID] = session_id
     if wait_s is None:
         return _started(Started(status="success", session_id=session_id))

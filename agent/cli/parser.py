@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"cast-agent {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _machine(commands)
+    _key(commands)
     _discover(commands)
     _playing(commands)
     return top
@@ -69,6 +70,21 @@ def _machine(commands: Commands[_Parser]) -> None:
     enrol.add_argument("--json", action="store_true", help="JSON instead of text")
     for command in (run, doctor, enrol):
         _config(command)
+
+
+def _key(commands: Commands[_Parser]) -> None:
+    key = commands.add_parser("key", help="make, list and revoke the keys that callers need")
+    actions = key.add_subparsers(title="actions", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="make a key and show it, this once; it is valid from then on")
+    list_ = actions.add_parser("list", help="show the names of the keys, and when they were made and used last")
+    revoke = actions.add_parser("revoke", help="take a key away; it is refused from then on")
+    for action, function in ((add, "add"), (list_, "list_"), (revoke, "revoke")):
+        action.set_defaults(command=_later("key", function))
+        _config(action)
+    for action in (add, revoke):
+        action.add_argument("name", metavar="NAME", help="who uses it, such as home-assistant")
+    for action in (add, list_):
+        action.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
 def _discover(commands: Commands[_Parser]) -> None:

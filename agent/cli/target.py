@@ -9,13 +9,16 @@ import os
 import socket
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agent.cli.client import Agent
 from agent.cli.exits import CliError, Exit
 from agent.cli.text import plain
 from agent.types import DEFAULT_PORT
+
+if TYPE_CHECKING:  # what a command does not need it does not wait for
+    from agent.config import ApiSettings
 
 KEY_VARIABLE: Final = "CAST_AGENT_KEY"
 KEY_LIMIT: Final = 4096
@@ -51,7 +54,11 @@ def key_from(file: Path | None) -> str | None:
 def _own(config: Path | None) -> Agent:
     from agent.config import installed_config, load_settings
 
-    api = load_settings(config or installed_config()).api
+    return own_agent(load_settings(config or installed_config()).api)
+
+
+def own_agent(api: ApiSettings) -> Agent:
+    """The agent of this machine, with these settings."""
     host = "127.0.0.1" if api.host in ("0.0.0.0", "::") else api.host
     return Agent((host,), api.port, own=True)
 

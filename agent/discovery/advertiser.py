@@ -25,8 +25,8 @@ SETTLE_S: Final = 0.2
 """An address that changes makes several messages, within some milliseconds."""
 
 LOOK_AGAIN_S: Final = 5.0
-"""How often it is looked whether all is as announced, without a word from the kernel: what `auth` says has no event,
-and a port that was taken may be free again. A look takes 1 ms."""
+"""How often it is looked whether all is as announced, without a word from anybody: a port that was taken may be free
+again. A look takes 1 ms."""
 
 CHANGE_TIMEOUT_S: Final = 10.0
 """An announcement takes 2 s: probing for the name, then three times the same words."""
@@ -80,6 +80,10 @@ class Advertiser:
             log.info("not_announced", reason="[api] host is this machine only")
         else:
             self._task = asyncio.create_task(self._run(), name="advertiser")
+
+    def look_again(self) -> None:
+        """Something that is announced may be another now, such as what `auth` says."""
+        self._changed.set()
 
     def withdraw(self) -> None:
         """Begin to say goodbye; `stop` waits for its end. Idempotent."""

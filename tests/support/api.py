@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 from aiohttp import ClientSession, web
 
 from agent.api.app import create_app
+from agent.api.door import Door
 from agent.api.parts import Tracker
 from agent.api.server import ApiRunner
 from agent.checks import MediaChecks
 from agent.config import ApiSettings
 from agent.errors import PlayerUnavailableError
+from agent.keys import KeyFile
 from agent.playback import Limits
 from agent.player.base import Player, PlayerSource
 from agent.stage.base import ImageFormat, Stage, Window
@@ -37,6 +40,8 @@ from agent.types import (
 )
 from agent.urls import MediaPolicy, redact
 from tests.support.fakes import FakePlayers, FakeStage
+
+NO_KEYS = Path("/nonexistent")
 
 
 @dataclass
@@ -190,26 +195,29 @@ class Tracked(Client):
 
 
 @asynccontextmanager
-async def served(*, host: str = "127.0.0.1", settings: ApiSettings | None = None) -> AsyncIterator[Served]:
-    """Serve the API with scripted rooms on a free port of `host`; its client calls it there."""
+async def served(
+    *, host: str = "127.0.0.1", settings: ApiSettings | None = None, folder: Path | None = None
+) -> AsyncIterator[Served]:
+    """Serve the API with scripted rooms on a free port of `host`; its client calls it there. Its keys are in
+    `folder`; without one there are none."""
     tracker, stage, players = ScriptedTracker(), ScriptedStage(), ScriptedPlayers()
     try:
-        async with served_by(tracker, stage, players, host=host, settings=settings) as (client, port):
+        async with served_by(tracker, stage, players, host=host, settings=settings, folder=folder) as (client, port):
             yield Served(client, host, port, tracker, stage, players)
     finally:
         tracker.outcome.cancel()
 
 
 @asynccontextmanager
-async def tracked() -> AsyncIterator[Tracked]:
-    """Serve the API with the real tracker; at the end everything is stopped."""
+async def tracked(*, folder: Path | None = None) -> AsyncIterator[Tracked]:
+    """Serve the API with the real tracker; at the end everything is stopped. Its keys are in `folder`."""
     players = FakePlayers()
     stage = FakeStage(players)
     tracker = StreamTracker(
         players=players, stage=stage, limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact, seed=7
     )
     try:
-        async with served_by(tracker, stage, players) as (client, port):
+        async with served_by(tracker, stage, players, folder=folder) as (client, port):
             yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
     finally:
         await tracker.close()
@@ -228,16 +236,19 @@ async def served_by(
     host: str = "127.0.0.1",
     settings: ApiSettings | None = None,
     kept: Callable[[], Awaitable[None]] = nothing_to_keep,
+    folder: Path | None = None,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
+    in_force = settings or ApiSettings()
     app = create_app(
-        settings=settings or ApiSettings(),
+        settings=lambda: in_force,
+        door=Door(KeyFile(folder or NO_KEYS), settings=lambda: in_force),
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
         tracker=tracker,
         stage=stage,
         players=players,
         policy=MediaChecks(MediaPolicy()),
         kept=kept,
-        default_quality=Quality.HD,
+        default_quality=lambda: Quality.HD,
     )
     runner = ApiRunner(app)
     await runner.setup()

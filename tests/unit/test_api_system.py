@@ -215,7 +215,7 @@ async def test_health_without_a_player(api: Served) -> None:
 
 async def test_live(api: Served) -> None:
     """The liveness call answers as long as the event loop turns."""
-    assert await get(api, "/health/live") == {"status": "alive"}
+    assert await get(api, "/health/live") == {"status": "alive", "auth": "closed"}
 
 
 @pytest.mark.parametrize(
