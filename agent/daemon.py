@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import socket
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from agent.errors import ConfigError
 from agent.keeper import Keeper
 from agent.keys import KeyFile
 from agent.lock import only_agent
+from agent.log import configure
 from agent.playback import Limits
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
@@ -31,38 +32,83 @@ from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
 from agent.player.spawn import vlc_command
+from agent.reload import Current
+from agent.signals import Signals
 from agent.stage.x11 import X11Stage
 from agent.systemd import Notifier
+from agent.threads import in_thread
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, DisplayHealth
 from agent.urls import MediaPolicy, redact
 
+RELOAD_TIMEOUT_S = 5.0
+"""For a file that lies on a disk."""
+
+KEEP_TIMEOUT_S = 1.0
+"""A slow SD card takes 0.3 s to write for good; what is kept is a second old at most even then."""
+
 log = structlog.get_logger(__name__)
 
 
-async def run(settings: Settings, *, on_ready: Callable[[int], None] | None = None) -> None:
-    """Run until SIGTERM or SIGINT. `on_ready` is told the port once requests are answered.
+async def run(
+    settings: Settings, *, load: Callable[[], Settings] | None = None, on_ready: Callable[[int], None] | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT, and be out within 5 s then. SIGHUP takes over what `load` reads anew, as far as
+    that can be done. `on_ready` is told the port once requests are answered.
 
     Raises ConfigError when the port or the state directory cannot be had, or another agent has that directory.
     """
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    current = Current(settings, load or (lambda: settings))
+    signals = Signals()
     async with AsyncExitStack() as running:
         systemd = Notifier()
         systemd.start()
         running.callback(systemd.close)
-        port = await _start(settings, running, systemd)
-        settle_memory()
-        log.info("ready", port=port)
-        systemd.ready()
-        if on_ready is not None:
-            on_ready(port)
-        await stopped.wait()
+        agent = await signals.unless_told_to_stop(_start(current, running, systemd))
+        if agent is not None:
+            settle_memory()
+            log.info("ready", port=agent.port)
+            systemd.ready()
+            if on_ready is not None:
+                on_ready(agent.port)
+            while await signals.told_to_reload():
+                systemd.reloading()
+                await signals.unless_told_to_stop(_reload(current, agent))
+                systemd.ready()
         log.info("stopping")
         systemd.stopping()
     log.info("stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Agent:
+    """What runs, as far as a reload concerns it."""
+
+    port: int
+    tracker: StreamTracker
+    door: Door
+
+
+async def _reload(current: Current, agent: _Agent) -> None:
+    try:
+        async with asyncio.timeout(RELOAD_TIMEOUT_S):
+            wanted = await in_thread(current.load, name="reload")
+    except (ConfigError, TimeoutError) as error:
+        reason = str(error) or "The configuration could not be read in time."
+        log.error("reload_failed", reason=reason, hint="The settings from before stay in force.")
+        return
+    done = current.take(wanted)
+    settings = current.settings
+    configure(settings.log)
+    agent.tracker.adjust(_limits(settings), retry=settings.stream.retry)
+    agent.door.look()
+    log.info("reloaded", changed=done.changed)
+    if done.needs_restart:
+        log.warning("restart_needed", settings=done.needs_restart, hint="These are in force after a restart only.")
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.player.start_timeout, settings.player.stall_timeout)
 
 
 def settle_memory() -> None:
@@ -78,7 +124,8 @@ def settle_memory() -> None:
     gc.set_threshold(700, 3, 3)
 
 
-async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier) -> int:
+async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -> _Agent:
+    settings = current.settings
     running.enter_context(only_agent(settings.state.directory()))
     device = DeviceInfo(
         id=settings.device.id or identity.device_id(settings.state.directory()),
@@ -123,7 +170,7 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
     tracker = StreamTracker(
         players=players,
         stage=stage,
-        limits=Limits(settings.player.start_timeout, settings.player.stall_timeout),
+        limits=_limits(settings),
         redact=redact,
         check=checks.check,
         retry=settings.stream.retry,
@@ -135,9 +182,9 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         systemd.show(tracker.snapshot())
 
     tracker.changed = changed
-    door = Door(KeyFile(settings.state.directory()), settings=lambda: settings.api)
+    door = Door(KeyFile(settings.state.directory()), settings=lambda: current.settings.api)
     app = create_app(
-        settings=lambda: settings.api,
+        settings=lambda: current.settings.api,
         door=door,
         device=device,
         tracker=tracker,
@@ -145,7 +192,7 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
         players=players,
         policy=checks,
         kept=keeper.kept,
-        default_quality=lambda: settings.player.quality,
+        default_quality=lambda: current.settings.player.quality,
     )
 
     advertiser = Advertiser(device=device, settings=settings.discovery, auth=lambda: door.auth)
@@ -154,10 +201,11 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
 
     renewals = _Renewals(players)
     stage.on_change = renewals.display_changed
-    await stage.start()
+    # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(stage.stop)
-    await players.start()
+    await stage.start()
     running.push_async_callback(players.stop)
+    await players.start()
     running.push_async_callback(renewals.stop)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
@@ -165,7 +213,9 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
     await keeper.start()  # before the first request: what comes back must not meet what is new
 
     async def end_casting(_app: web.Application) -> None:
-        await keeper.stop()  # before the tracker ends everything: what is on now is what is wanted
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEEP_TIMEOUT_S):
+                await keeper.stop()  # before the tracker ends everything: what is on now is what is wanted
         await tracker.close()  # answers whoever waits for a first frame
 
     app.on_shutdown.append(end_casting)
@@ -174,7 +224,7 @@ async def _start(settings: Settings, running: AsyncExitStack, systemd: Notifier)
     listening = await _listen(app, settings, running)
     advertiser.start(listening)
     running.callback(advertiser.withdraw)  # the goodbye begins first, and is said while all else ends
-    return int(listening[0][1])
+    return _Agent(int(listening[0][1]), tracker, door)
 
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> list[Any]:

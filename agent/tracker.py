@@ -82,10 +82,10 @@ class StreamTracker:
     ) -> None:
         self._players = players
         self._stage = stage
-        self._limits = limits
         self._redact = redact
         self._check = check
-        self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=random.Random(seed))  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311 - spreads tries over time
+        self.adjust(limits, retry=retry)
         self.changed = changed
         """Called after every change; set before anything is started."""
         self._volume = Volume()
@@ -96,6 +96,11 @@ class StreamTracker:
         self._volumes: set[asyncio.Task[None]] = set()
         """Being set, for somebody who does not wait for it."""
         self._closed = False
+
+    def adjust(self, limits: Limits, *, retry: bool) -> None:
+        """From the next start on."""
+        self._limits = limits
+        self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=self._random)
 
     # --- requests ---
 

@@ -19,8 +19,9 @@ KEEPALIVE_S: Final = 75.0
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read, so that the caller sees the answer and not a reset."""
 
-SHUTDOWN_S: Final = 1.0
-"""How long answers under way may take at the end; the whole daemon has 5 s to stop."""
+SHUTDOWN_S: Final = 0.5
+"""How long answers under way may take at the end, and twice that when their caller does not read them; the whole
+daemon has 5 s to stop."""
 
 
 class ApiRunner(web.AppRunner):

@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
 
     settings = load_settings(options.config)
     log.configure(settings.log)
-    asyncio.run(run(settings))
+    asyncio.run(run(settings, load=lambda: load_settings(options.config)))
     return 0
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.behaviour import Behaviour, Then
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
+from tests.support.stuck import start_stuck_hls
 from tests.support.xserver import XServer
 
 AT_ONCE_S = 1.0
@@ -90,7 +90,7 @@ def test_a_player_that_dies_while_preparing_leaves_the_old_one_on(
 
 def test_a_stream_whose_stop_hangs_is_stopped_at_once(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """A live HLS that trickles hangs libVLC's stop; here it takes no longer than any other, and its process is gone."""
-    _start_stuck_hls(agent, media_server)
+    start_stuck_hls(agent, media_server)
     player = agent.player_pid()
     began = time.monotonic()
     assert agent.stop()["message"] == "Stream stopped"
@@ -115,7 +115,7 @@ def test_a_killed_spare_is_made_good(agent: Agent, screen: Screen, media_server:
 
 def test_a_killed_daemon_takes_its_players_along(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """After kill -9 the player on the screen and the spare are gone within 2 s, also a player that is stuck."""
-    _start_stuck_hls(agent, media_server)
+    start_stuck_hls(agent, media_server)
     agent.wait_for_spare()
     players = agent.children()
     assert len(players) == 2
@@ -137,7 +137,7 @@ def test_a_killed_daemon_takes_its_players_along(agent: Agent, screen: Screen, m
 def test_sigterm_ends_everything_in_time(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """With a stuck stream on the screen and a caller who waits for another, the daemon is out within 5 s with exit
     code 0, the caller is answered, and no process is left."""
-    _start_stuck_hls(agent, media_server)
+    start_stuck_hls(agent, media_server)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(agent.call, "POST", "/start?wait=20", {"url": media_server.url("/never")})
         media_server.wait_request("/never", timeout_s=5)
@@ -176,18 +176,6 @@ def test_a_libvlc_that_cannot_start_is_reported_and_costs_few_processes(
         assert spawned <= 4
         agent.wait_until(lambda: agent.children() == [], 5, "no player is left")
         assert agent.status()["status"] == "idle"
-
-
-def _start_stuck_hls(agent: Agent, media_server: MediaServer) -> None:
-    """It plays, and is in the middle of a segment that comes with a few bytes a second."""
-    agent.start(media_server.url("/live-hls/index.m3u8"))
-    media_server.behave("/live-hls/seg", Behaviour(then=Then.TRICKLE))
-    # A good segment is sent within milliseconds; one that is still being sent trickles.
-    agent.wait_until(
-        lambda: any(segment.finished_at is None for segment in media_server.requests("/live-hls/seg")),
-        10,
-        "a segment trickles",
-    )
 
 
 def _exists(pid: int) -> bool:

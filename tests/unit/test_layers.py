@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"switch"},
     {"tracker"},
     {"wanted"},
-    {"keeper", "api", "discovery", "reporting", "systemd"},
+    {"keeper", "api", "discovery", "reload", "reporting", "signals", "systemd"},
     {"daemon", "doctor"},
     {"cli"},
 ]

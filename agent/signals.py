@@ -1,0 +1,89 @@
+"""What the process is told by signals: stop, and in time, whatever hangs; or read the settings anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import structlog
+
+T = TypeVar("T")
+
+LEAVE_WITHIN_S: Final = 4.5
+"""From the signal. Everything that ends has a bound of its own, but their sum is longer, and a library's thread may
+hang: Python would wait for it for ever."""
+
+log = structlog.get_logger(__name__)
+
+
+class Signals:
+    """SIGTERM and SIGINT stop, a second SIGINT ends at once; SIGHUP reloads, unless it means that the terminal is
+    gone: then it stops. To be made on the event loop, once."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._told = asyncio.Event()
+        self._stopping = False
+        self._working: asyncio.Task[Any] | None = None
+        self._had_terminal = sys.stderr.isatty()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    async def unless_told_to_stop(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` returns; None when it was cancelled because of a signal."""
+        self._working = task = asyncio.create_task(work, name="unless-told-to-stop")
+        try:
+            if self._stopping:
+                task.cancel()
+            return await task
+        except asyncio.CancelledError:
+            if not self._stopping or not task.done():
+                task.cancel()
+                raise
+            return None
+        finally:
+            self._working = None
+
+    async def told_to_reload(self) -> bool:
+        """Wait until a signal has come: whether it was for a reload. False ever after when it was for a stop."""
+        await self._told.wait()
+        if not self._stopping:
+            self._told.clear()
+        return not self._stopping
+
+    def _stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        _last_call()
+        self._loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # of the kernel's doing: also when the loop is stuck
+        self._told.set()
+        if self._working is not None:
+            self._working.cancel()
+
+    def _reload(self) -> None:
+        if self._had_terminal and not sys.stderr.isatty():
+            self._stop()
+        else:
+            self._told.set()
+
+
+def _last_call() -> None:
+    """End the process LEAVE_WITHIN_S from now, from a thread of its own. The kernel then ends the players, which are
+    bound to this process, and the X server closes what was drawn; what is kept on disk is written whole or not at all.
+    """
+    timer = threading.Timer(LEAVE_WITHIN_S, _too_late)
+    timer.daemon = True
+    timer.start()
+
+
+def _too_late() -> None:
+    log.error("stop_took_too_long", after_s=LEAVE_WITHIN_S, hint="Players and windows end with this process.")
+    os._exit(1)
