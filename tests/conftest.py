@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.support.clips import Clips
+from tests.support.dead_share import DeadShare
 from tests.support.leaks import LeakCheck, no_tasks_left
 from tests.support.media_server import MediaServer
 from tests.support.sound import PulseServer
@@ -45,6 +48,17 @@ def media_server(request: pytest.FixtureRequest, clips: Clips, leaks: LeakCheck)
     request.config.stash[_SERVER] = server
     yield server
     server.stop()
+
+
+@pytest.fixture
+def dead_share() -> Iterator[Path]:
+    """A folder that does not answer; skips the test where nothing may be mounted."""
+    with ExitStack() as mounted:
+        try:
+            folder = mounted.enter_context(DeadShare())
+        except OSError as error:
+            pytest.skip(f"NOT TRIED: a dead share cannot be mounted here ({error.strerror}); root can")
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def readable(
 
 
 def answering(folders: list[str], *, within_s: float = MEDIA_FOLDER_ANSWER_S) -> list[str]:
-    """The folders that can be opened in that time, all together. To be called in a process with one thread."""
+    """The folders that can be looked at in that time, all together. To be called in a process with one thread."""
     if not folders:
         return []
     import select  # rarely needed: it stays out of the start of other players
@@ -56,7 +56,7 @@ def answering(folders: list[str], *, within_s: float = MEDIA_FOLDER_ANSWER_S) ->
     if child == 0:
         for number, folder in enumerate(folders):
             try:
-                os.close(os.open(folder, os.O_PATH))
+                os.stat(folder)  # to open it by O_PATH may need no answer
                 os.write(writing, bytes([number]))
             except OSError:
                 continue
