@@ -170,7 +170,8 @@ class Advertiser:
             log.warning("announcement_not_ended", reason=f"{type(error).__name__}: {error}", exc_info=error)
 
     def _failed(self, error: Exception) -> None:
-        expected = isinstance(error, OSError | TimeoutError | zeroconf.Error)
+        # A RuntimeError of the library: an address went while its socket was made.
+        expected = isinstance(error, OSError | TimeoutError | RuntimeError | zeroconf.Error)
         problem = f"{type(error).__name__}: {error}"
         write = log.debug if problem == self._problem else log.warning
         write("not_announced", reason=problem, retry_s=LOOK_AGAIN_S, exc_info=None if expected else error)

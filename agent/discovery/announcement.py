@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import structlog
-from zeroconf import DNSOutgoing, DNSService, IPVersion, RecordUpdate, RecordUpdateListener, ServiceInfo, Zeroconf  # type: ignore[attr-defined]  # public, but not in its __all__
+from zeroconf import (  # type: ignore[attr-defined]  # the DNS classes are public, but not in its __all__
+    DNSAddress,
+    DNSOutgoing,
+    DNSService,
+    IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
+    ServiceInfo,
+    Zeroconf,
+)
 from zeroconf.asyncio import AsyncZeroconf
 
 from agent.discovery.interfaces import Address, Interface
@@ -22,6 +32,9 @@ DEFEND_EVERY_S: Final = 10.0
 
 FLUSH_AFTER_S: Final = 1.5
 """What we say takes away only what others have heard more than a second before (RFC 6762, 10.2)."""
+
+DOUBLES_LIMIT: Final = 16
+"""Warnings; a network that makes addresses up shall not fill the log."""
 
 _RESPONSE: Final = 0x8400
 """Flags of a DNS message: an authoritative response (RFC 6762, 18)."""
@@ -136,27 +149,45 @@ class Announcement:
 
 
 class _Rivals(RecordUpdateListener):
-    """Notes who else announces a service under a name of ours."""
+    """Notes who else announces a service under a name of ours, and who takes himself for us."""
 
     def __init__(self, contested: Callable[[], None]) -> None:
         self._contested = contested
         self._seen: set[str] = set()
+        self._ours: set[bytes] = set()
+        self._doubles: set[bytes] = set()
 
     def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
         """Called by zeroconf with whatever comes from the network, our own words too."""
         for update in records:
             record = update.new
-            if not isinstance(record, DNSService) or record.is_expired(now):
+            if record.is_expired(now):
                 continue
-            ours = zc.registry.async_get_info_name(record.key)
-            if ours is not None and ours.server_key != record.server_key:
-                self._seen.add(record.server_key)
-                self._contested()
+            if isinstance(record, DNSService):
+                ours = zc.registry.async_get_info_name(record.key)
+                if ours is not None and ours.server_key != record.server_key:
+                    self._seen.add(record.server_key)
+                    self._contested()
+            elif isinstance(record, DNSAddress) and (infos := zc.registry.async_get_infos_server(record.key)):
+                self._note_double(infos[0], record.address)
 
     def take(self) -> set[str]:
         """The host names of those seen since the last call."""
         seen, self._seen = self._seen, set()
         return seen
+
+    def _note_double(self, ours: ServiceInfo, address: bytes) -> None:
+        """A box that was copied with its state has our id, and so our host name: neither can be found for sure."""
+        self._ours.update(ours.addresses_by_version(IPVersion.All))  # also those that we had: they may come late
+        if address in self._ours | self._doubles or len(self._doubles) >= DOUBLES_LIMIT:
+            return
+        self._doubles.add(address)
+        log.warning(
+            "id_used_twice",
+            address=socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address),
+            hint="Another box announces the id of this one. If its card is a copy, delete the file device-id in its "
+            "state directory and restart it; ids that are set in [device] must differ.",
+        )
 
 
 def _announced(interfaces: Iterable[Interface]) -> tuple[Address, ...]:

@@ -52,7 +52,7 @@ def lan_interfaces(
     unusable = _unusable(if_inet6)
     found = []
     for adapter in ifaddr.get_adapters():
-        device = sys_net / adapter.name
+        device = sys_net / adapter.name.partition(":")[0]  # a second address may have a label: eth0:1
         if not (_has_link(device) and (adapter.name in named if named else _is_lan(device))):
             continue
         addresses = dict.fromkeys(_parsed(ip.ip) for ip in adapter.ips)

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -196,14 +196,39 @@ def test_the_door_is_announced_anew(lan: Lan, avahi: Avahi, seen: Browse, tmp_pa
     """What a caller needs to get in is announced, and again when that changes."""
     door = tmp_path / "door"
     door.write_text("closed")
-    command = [*lan.machine("10.77.0.60/24").prefix, sys.executable, "-m", "tests.support.advertise", str(door)]
-    advertiser = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
+    with advertising(lan.machine("10.77.0.60/24"), door):
         seen.wait(lambda s: "auth=closed" in s.txt and "id=advertised" in s.txt, "a closed door", timeout_s=SEEN_S)
         door.write_text("key")
         wait_until(
             lambda: any("auth=key" in s.txt for s in avahi.known(AGENT)), timeout_s=SEEN_S, what="a door with a key"
         )
+
+
+def test_a_copied_box_is_noticed(lan: Lan, tmp_path: Path) -> None:
+    """Two boxes of one id, such as a copied card makes them, are told of each other by their logs."""
+    door = tmp_path / "door"
+    door.write_text("none")
+    addresses = ("10.77.0.61", "10.77.0.62")
+    with ExitStack() as running:
+        logs = [running.enter_context(advertising(lan.machine(f"{address}/24"), door)) for address in addresses]
+
+        def doubles() -> list[str]:
+            lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+            return sorted(line["address"] for line in lines if line["event"] == "id_used_twice")
+
+        wait_until(lambda: len(doubles()) > 0, timeout_s=SEEN_S, what="the warning")
+        assert set(doubles()) <= set(addresses)
+
+
+@contextmanager
+def advertising(machine: Machine, door: Path) -> Iterator[Path]:
+    """The advertiser alone; its log."""
+    log = door.with_name(f"{machine.name}.log")
+    with log.open("wb") as stream:
+        command = [*machine.prefix, sys.executable, "-m", "tests.support.advertise", str(door)]
+        advertiser = subprocess.Popen(command, stderr=stream)
+    try:
+        yield log
     finally:
         end(advertiser)
 

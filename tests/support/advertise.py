@@ -13,7 +13,7 @@ from agent.types import Auth, DeviceInfo
 
 
 async def main(file: Path) -> None:
-    log.configure(LogSettings())
+    log.configure(LogSettings(format="json"))
     advertiser = Advertiser(
         device=DeviceInfo("advertised", "Advertised", "1.2.3"),
         settings=DiscoverySettings(),

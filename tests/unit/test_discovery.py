@@ -67,7 +67,7 @@ class Machine:
         self._patch = monkeypatch
 
     def found(self, name: str, *, flags: int = BROADCAST_CARD, carrier: str = "1", named: Collection[str] = ()) -> bool:
-        device = self.folder / name
+        device = self.folder / name.partition(":")[0]
         device.mkdir(exist_ok=True)
         (device / "flags").write_text(f"{flags:#x}\n")
         (device / "carrier").write_text(f"{carrier}\n")
@@ -87,6 +87,7 @@ def test_cards_lead_to_the_lan(machine: Machine) -> None:
     """A network card is a way to the LAN while it is up and has a link."""
     assert machine.found("eth0")
     assert machine.found("wlp3s0")
+    assert machine.found("eth0:1"), "a label"
     assert not machine.found("eth0", carrier="0")
     assert not machine.found("eth0", flags=BROADCAST_CARD & ~1)
 
