@@ -7,7 +7,7 @@ MINUTES ?= 15
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench soak clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central soak clean setup setup-central setup-test
 .PHONY: install test-install rollback uninstall
 
 help: ## what there is
@@ -43,6 +43,9 @@ check: lint test ## all that CI runs: lint, types, layers, tests
 
 bench: setup-test ## speed, memory and black time beside vlc and mpv, as ratios (about 12 minutes)
 	$(BIN)/python -m bench --cycles $(CYCLES)
+
+bench-central: setup-test ## the central API under load on both databases (about 6 minutes); DATABASE=sqlite, postgres
+	$(BIN)/python -m bench.central $(if $(DATABASE),--database $(DATABASE))
 
 soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a look at the screen after each; SEED=N
 	$(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))

@@ -24,8 +24,8 @@ _OUTPUT = re.compile(r'using vout display module "(\w+)"')
 def describe(lab: Lab) -> list[tuple[str, str]]:
     """Names and values, in the order in which they are worth reading."""
     return [
-        ("processor", f"{_processor()}, {os.cpu_count()} cores"),
-        ("load before", _load()),
+        ("processor", f"{processor()}, {os.cpu_count()} cores"),
+        ("load before", load()),
         ("kernel", f"{platform.system()} {platform.release()} {platform.machine()}"),
         ("GPU", ", ".join(sorted(str(p) for p in Path("/dev/dri").glob("render*"))) or "none: GL is in software"),
         ("libVLC", _libvlc()),
@@ -36,7 +36,7 @@ def describe(lab: Lab) -> list[tuple[str, str]]:
     ]
 
 
-def _load() -> str:
+def load() -> str:
     """Ratios hold on a busy machine only as far as both sides suffer alike: a fresh process waits more for its core,
     a pre-rolled one for its picture."""
     loads, cores = os.getloadavg(), os.cpu_count() or 1
@@ -44,7 +44,7 @@ def _load() -> str:
     return " ".join(f"{load:.2f}" for load in loads) + busy
 
 
-def _processor() -> str:
+def processor() -> str:
     text = Path("/proc/cpuinfo").read_text()
     found = re.search(r"^(?:model name|Model)\s*: (.+)$", text, re.MULTILINE)
     return found[1] if found else platform.machine()

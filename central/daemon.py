@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import resource
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -38,6 +40,8 @@ KEEPALIVE_S: Final = 75.0
 
 SHUTDOWN_S: Final = 10.0
 """How long answers under way may take at the end. systemd gives 90 s."""
+
+DESCRIPTORS: Final = 65_536
 
 DATABASE_WAIT_S: Final = 60.0
 """After a power cut the database server may need that long; whoever started us tries again after that."""
@@ -89,6 +93,8 @@ async def running(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[
         log.info("started", host=host, port=port, database=database.url.render_as_string())
         if not await services.access.has_key():
             log.warning("no_admin_key", hint="Make one: cast-central key add NAME")
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
         yield Running(services, host, port)
         log.info("stopping")
 
@@ -113,6 +119,7 @@ def build(settings: Settings, database: Database, server: MediaServer, *, now: C
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError or DatabaseUnavailableError."""
+    _allow_many_connections()
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -120,6 +127,14 @@ async def run(settings: Settings) -> None:
     async with running(settings):
         await asked.wait()
     log.info("stopped")
+
+
+def _allow_many_connections() -> None:
+    """Each box keeps a connection, and the usual soft limit is 1024 descriptors: as many as we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _migrated(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import ipaddress
 from collections.abc import Sequence
 from typing import Final
@@ -95,6 +96,7 @@ class Guard:
         return _is_in(_parse(address), networks)
 
 
+@functools.lru_cache(maxsize=4096)  # every request asks, and most callers call again
 def _parse(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text.strip())

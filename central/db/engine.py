@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import Table, event, text
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -89,6 +89,14 @@ def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | Sq
     """An INSERT that can say what happens ON CONFLICT, in the dialect of the session's database."""
     is_postgres = session.get_bind().dialect.name == "postgresql"
     return postgres_insert(table) if is_postgres else sqlite_insert(table)
+
+
+def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
+    """The same for many rows at once, with the names of columns: it passes the object mapper by, which is quicker."""
+    of = table.__table__
+    assert isinstance(of, Table)
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    return postgres_insert(of) if is_postgres else sqlite_insert(of)
 
 
 def make_directory(url: URL) -> None:

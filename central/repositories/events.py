@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.db.engine import insert_into
+from central.db.engine import insert_rows_into
 from central.db.tables import Event
 
 
@@ -17,7 +17,7 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tupl
     """Insert them in this order; the (device_id, event_id) of those that had not been there."""
     if not rows:
         return set()
-    statement = insert_into(session, Event).on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
+    statement = insert_rows_into(session, Event).on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
     return {(row.device_id, row.event_id) for row in await session.execute(statement, rows)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, case, delete, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.db.engine import insert_into
+from central.db.engine import insert_rows_into
 from central.db.tables import Broadcaster, Claim, Stream, StreamKey
 from central.types import StreamStatus
 
@@ -85,9 +85,9 @@ async def revoke_keys(session: AsyncSession, *, now: datetime, **which: str) -> 
     return (await session.scalars(statement.returning(StreamKey.id))).all()
 
 
-async def used(session: AsyncSession, key_ids: Collection[str], *, now: datetime) -> None:
-    """These keys have let somebody in."""
-    statement = update(StreamKey).where(StreamKey.id.in_(key_ids)).values(last_used=now)
+async def used(session: AsyncSession, key_id: str, *, now: datetime) -> None:
+    """With this key somebody has come on the air."""
+    statement = update(StreamKey).where(StreamKey.id == key_id).values(last_used=now)
     await session.execute(statement.execution_options(synchronize_session=False))
 
 
@@ -96,7 +96,7 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
 
     No two rows may be of one key. Raises IntegrityError when a path is another key's.
     """
-    statement = insert_into(session, Claim).values(rows)
+    statement = insert_rows_into(session, Claim)
     given = statement.excluded
     same = and_(Claim.connection_id == given.connection_id, Claim.path == given.path)
     values: dict[str, Any] = {name: given[name] for name in ("connection_id", "path", "protocol", "claimed_at")}
@@ -105,7 +105,8 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
     upsert = statement.on_conflict_do_update(
         index_elements=["stream_key_id"], set_=values, where=or_(Claim.leased_until < now, same)
     )
-    mine = await session.execute(upsert.returning(Claim.stream_key_id))
+    # Rows beside the statement, not in it: so it is compiled once, however many they are.
+    mine = await session.execute(upsert.returning(Claim.stream_key_id), rows)
     return {row.stream_key_id for row in mine}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -13,6 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central.db.engine import insert_into
 from central.db.tables import Stream
 from central.types import StreamEnd, StreamSource, StreamStatus
+
+
+class By(StrEnum):
+    """What one stream can be looked up by."""
+
+    ID = "id"
+    CODE = "code"
+    DEVICE = "device_id"
 
 
 async def add(session: AsyncSession, values: dict[str, Any]) -> Stream | None:
@@ -34,6 +43,15 @@ async def active_of_path(session: AsyncSession, path: str) -> Stream | None:
 async def active_of_code(session: AsyncSession, code: str) -> Stream | None:
     query = select(Stream).where(Stream.code == code, Stream.status == StreamStatus.ACTIVE)
     return (await session.scalars(query)).one_or_none()
+
+
+async def of_many(session: AsyncSession, by: By, values: Collection[str]) -> dict[str, Stream]:
+    """By the value of that column: the streams of these ids, or the active ones of these codes or boxes."""
+    column = {By.ID: Stream.id, By.CODE: Stream.code, By.DEVICE: Stream.device_id}[by]
+    query = select(Stream).where(column.in_(values))
+    if by is not By.ID:
+        query = query.where(Stream.status == StreamStatus.ACTIVE)
+    return {getattr(stream, by.value): stream for stream in await session.scalars(query)}
 
 
 async def by_id(session: AsyncSession, stream_id: str) -> Stream | None:

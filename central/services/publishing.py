@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central.batch import Batcher
 from central.config import MediaMtxSettings
 from central.db.engine import Database
-from central.db.tables import Stream
+from central.db.tables import Claim, Stream
 from central.errors import DatabaseUnavailableError, NotClaimedError, PublishRefusedError
 from central.repositories import publishers, streams
 from central.repositories.publishers import KeyRecord
@@ -104,6 +104,7 @@ class Publishing:
             if claim is None:
                 return None
             key = (await publishers.key_records(session, ids=[claim.stream_key_id], limit=1))[0]
+            await publishers.used(session, claim.stream_key_id, now=now)
             publisher = Publisher(path, claim.connection_id, publisher.connection_type)
         if (there := await streams.active_of_path(session, path)) is not None:
             if there.connection_id == (publisher.connection_id or None):
@@ -151,47 +152,79 @@ class Publishing:
         """One unit of work for all: what stands against each is looked up, and what nothing stands against is claimed
         by a conditional upsert, so that between the look and the claim nothing can come."""
         now = self._now()
-        wanted = [digest(request.key) for request in requests]
+        hashes = [digest(request.key) for request in requests]
         async with self._database.write() as session:
-            found = await publishers.key_records(session, hashes=set(wanted), limit=len(requests), lock=True)
+            found = await publishers.key_records(session, hashes=set(hashes), limit=len(requests), lock=True)
             keys = {record.key.key_hash: record for record in found}
-            paths = {request.path for request in requests}
-            holders = {claim.path: claim for claim in await publishers.claims_of_paths(session, paths)}
-            answers: list[BaseException | None] = []
-            claims: dict[str, tuple[int, dict[str, Any]]] = {}
-            taken: set[str] = set()
-            for number, (request, key_hash) in enumerate(zip(requests, wanted, strict=True)):
-                record = keys.get(key_hash)
-                against = _against(record, request, now)
-                if against is None and record is not None and request.connection_id is not None:
-                    holder = holders.get(request.path)
-                    if holder is not None and holder.stream_key_id != record.key.id and not _is_over(holder, now):
-                        against = _path_in_use()
-                    elif record.key.id in claims:
-                        against = None if _same(claims[record.key.id][1], request) else _key_in_use()
-                    elif request.path in taken:
-                        against = _path_in_use()
-                    else:
-                        claims[record.key.id] = (number, self._claim(record, request, now))
-                        taken.add(request.path)
-                answers.append(against)
-            if claims:
-                await publishers.drop_lapsed(session, taken, now=now)
-                got = await publishers.claim(session, [row for _, row in claims.values()], now=now)
-                await publishers.used(session, got, now=now)
-                for key_id in claims.keys() - got:
-                    answers[claims[key_id][0]] = _key_in_use()
-        return answers
+            on = await publishers.claims_of_paths(session, {request.path for request in requests})
+            round_ = _Round({claim.path: claim for claim in on}, now=now, lease_s=self._settings.lease)
+            for request, key_hash in zip(requests, hashes, strict=True):
+                round_.look_at(request, keys.get(key_hash))
+            if round_.lapsed:
+                await publishers.drop_lapsed(session, round_.lapsed, now=now)
+            if round_.rows:
+                round_.got(await publishers.claim(session, round_.rows, now=now))
+        return round_.answers
 
-    def _claim(self, record: KeyRecord, request: PublishRequest, now: datetime) -> dict[str, Any]:
-        return {
-            "stream_key_id": record.key.id,
-            "connection_id": request.connection_id,
+
+class _Round:
+    """Requests that are answered together."""
+
+    def __init__(self, holders: Mapping[str, Claim], *, now: datetime, lease_s: float) -> None:
+        self._holders = holders
+        self._now = now
+        self._until = now + timedelta(seconds=lease_s)
+        self._wanted: dict[str, tuple[dict[str, Any], list[int]]] = {}
+        """For a key what is to be claimed, and the numbers of those whose answer hangs on that."""
+        self._paths: set[str] = set()
+        self.lapsed: set[str] = set()
+        """Paths whose holder has had its time."""
+        self.answers: list[BaseException | None] = []
+        """In the order of the requests; None: let in."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What is to be claimed: in the order of the paths, so that instances never wait for each other in a ring."""
+        return sorted((row for row, _ in self._wanted.values()), key=lambda row: str(row["path"]))
+
+    def look_at(self, request: PublishRequest, record: KeyRecord | None) -> None:
+        against = _against(record, request, self._now)
+        if against is None and record is not None and request.connection_id is not None:
+            against = self._want(request, record.key.id, request.connection_id)
+        self.answers.append(against)
+
+    def got(self, key_ids: set[str]) -> None:
+        """These keys were really claimed; the others are another's."""
+        for key_id in self._wanted.keys() - key_ids:
+            for number in self._wanted[key_id][1]:
+                self.answers[number] = _key_in_use()
+
+    def _want(self, request: PublishRequest, key_id: str, connection_id: str) -> PublishRefusedError | None:
+        number = len(self.answers)
+        if key_id in self._wanted:
+            row, numbers = self._wanted[key_id]
+            if (row["connection_id"], row["path"]) != (connection_id, request.path):
+                return _key_in_use()
+            numbers.append(number)
+            return None
+        holder = self._holders.get(request.path)
+        if holder is not None and holder.stream_key_id != key_id:
+            if not _is_over(holder, self._now):
+                return _path_in_use()
+            self.lapsed.add(request.path)
+        if request.path in self._paths:
+            return _path_in_use()
+        self._paths.add(request.path)
+        row = {
+            "stream_key_id": key_id,
+            "connection_id": connection_id,
             "path": request.path,
             "protocol": request.protocol,
-            "claimed_at": now,
-            "leased_until": now + timedelta(seconds=self._settings.lease),
+            "claimed_at": self._now,
+            "leased_until": self._until,
         }
+        self._wanted[key_id] = (row, [number])
+        return None
 
 
 def is_pulled(connection_type: str) -> bool:
@@ -216,12 +249,8 @@ def _against(record: KeyRecord | None, request: PublishRequest, now: datetime) -
     return None if mine else _key_in_use()
 
 
-def _is_over(claim: Any, now: datetime) -> bool:
+def _is_over(claim: Claim, now: datetime) -> bool:
     return claim.leased_until is not None and claim.leased_until < now
-
-
-def _same(row: dict[str, Any], request: PublishRequest) -> bool:
-    return bool(row["connection_id"] == request.connection_id and row["path"] == request.path)
 
 
 def _key_in_use() -> PublishRefusedError:

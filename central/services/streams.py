@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from central.batch import Batcher
 from central.db.engine import Database
 from central.db.tables import Stream
 from central.errors import (
@@ -14,6 +16,7 @@ from central.errors import (
 )
 from central.ids import is_id, new_id
 from central.repositories import devices, publishers, streams
+from central.repositories.streams import By
 from central.secrets import as_code, new_code
 from central.services.devices import reach
 from central.services.limits import MissLimit
@@ -33,6 +36,7 @@ class Streams:
         self._server = server
         self._now = now
         self._misses = MissLimit()
+        self._asked: Batcher[tuple[By, str], Stream | None] = Batcher("streams", self._look_up)
 
     async def start(self, caller: Caller, device_id: str, values: dict[str, Any]) -> tuple[Stream, bool]:
         """A new stream of the box and True, or the one that it has already, as it is, and False.
@@ -66,13 +70,19 @@ class Streams:
         if not caller.is_admin:
             device_id = caller.id if device_id is None else device_id
             reach(caller, device_id)
+        position = id_behind(cursor)
+        if status is StreamStatus.ACTIVE and device_id is not None:
+            # One at most, so that many can be looked up together.
+            one = await self._asked.submit((By.DEVICE, device_id))
+            fits = one is not None and source in (None, one.source) and (position is None or one.id < position)
+            return Page([one] if one is not None and fits else [])
         async with self._database.read() as session:
             found = await streams.page(
                 session,
                 status=status,
                 source=source,
                 device_id=device_id,
-                after=id_behind(cursor),
+                after=position,
                 limit=limit + 1,
             )
         return page_of(found, limit, lambda stream: stream.id)
@@ -81,14 +91,12 @@ class Streams:
         """By id, or by the join code of one that is on. Raises StreamNotFoundError, or TooManyRequestsError when this
         address has guessed wrong too often. A box finds its own streams, and any other that is on."""
         if is_id(reference.lower()):
-            async with self._database.read() as session:
-                stream = await streams.by_id(session, reference.lower())
+            stream = await self._asked.submit((By.ID, reference.lower()))
             if stream is not None and (caller.is_admin or _is_for(caller, stream)):
                 return stream
         elif (code := as_code(reference)) is not None:
             self._misses.check(address)
-            async with self._database.read() as session:
-                stream = await streams.active_of_code(session, code)
+            stream = await self._asked.submit((By.CODE, code))
             if stream is not None:
                 return stream
             self._misses.missed(address)
@@ -122,6 +130,13 @@ class Streams:
         """By source."""
         async with self._database.read() as session:
             return await streams.count_active(session)
+
+    async def _look_up(self, asked: Sequence[tuple[By, str]]) -> Sequence[Stream | None]:
+        found: dict[By, dict[str, Stream]] = {}
+        async with self._database.read() as session:
+            for by in {by for by, _ in asked}:
+                found[by] = await streams.of_many(session, by, {value for each, value in asked if each is by})
+        return [found[by].get(value) for by, value in asked]
 
     async def _of(self, session: Any, caller: Caller, stream_id: str) -> Stream:
         stream = await streams.by_id(session, stream_id) if is_id(stream_id) else None

@@ -57,7 +57,7 @@ class CentralProcess:
             assert self._process.poll() is None, self.text()[:2000]
             assert time.monotonic() < deadline, self.text()[:2000]
             time.sleep(0.02)
-        self.port = started[0]["port"]
+        self.port = int(str(started[0]["port"]))
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send the signal and wait; the exit code."""

@@ -1,0 +1,1 @@
+"""`make bench-central`: the central API under load, on both databases."""

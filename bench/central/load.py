@@ -1,0 +1,77 @@
+"""How long callers wait when a hundred of them call without a pause."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from bench.central import messages
+from bench.central.client import Connection, Load, closed_loop, request
+from bench.central.world import World, settle
+from bench.numbers import Series
+from bench.report import Bar, Point, Table
+
+CLIENTS = 100
+BAR_MS = 50.0
+KEYS_EACH = 3
+ON = 100
+"""Streams that are on: the list has two pages."""
+
+
+async def measure(world: World, *, seconds: float) -> Point:
+    """Publishers that are let in, lists of what is on, single streams, and events: one call after the other."""
+    await world.fill(boxes=CLIENTS, on=ON, keys=CLIENTS * KEYS_EACH)
+    boxes = [messages.Box(box_id, token) for box_id, token in world.boxes[:CLIENTS]]
+    streams = await _ids_of_streams(world)
+    listed = request("GET", "/streams?limit=50", token=world.admin_key)
+
+    def publisher(number: int) -> bytes:
+        # Each has three keys of its own, so it is always let in: that is the case that writes.
+        chosen = number * KEYS_EACH + random.randrange(KEYS_EACH)
+        return messages.auth(world.keys[chosen][1], path=f"live/{chosen}", connection=f"c{number}")
+
+    def own_list(number: int) -> bytes:
+        return request("GET", "/streams", token=boxes[number].token)
+
+    def one_stream(_: int) -> bytes:
+        return request("GET", f"/streams/{random.choice(streams)}", token=world.admin_key)
+
+    calls: list[tuple[str, Callable[[int], bytes]]] = [
+        ("POST /auth, publishers", publisher),
+        ("GET /streams, an admin", lambda _: listed),
+        ("GET /streams, boxes", own_list),
+        ("GET /streams/{id}", one_stream),
+        ("POST events, one each", lambda number: boxes[number].events(1)),
+        ("POST events, ten each", lambda number: boxes[number].events(10)),
+    ]
+    rows, bars, raw = [], [], {}
+    for name, next_request in calls:
+        await settle()
+        before = world.cpu_s()
+        load = await closed_loop(world.port, clients=CLIENTS, seconds=seconds, next_request=next_request)
+        cpu = (world.cpu_s() - before) / load.seconds * 100
+        assert set(load.statuses) == {200}, load.statuses
+        series = Series.of(load.milliseconds)
+        rows.append((name, *_figures(load, series), f"{cpu:.0f}"))
+        raw[f"{name}, ms"] = load.milliseconds
+        if "ten" not in name:  # there the work is ten times that of the others
+            p95 = series.percentile(95)
+            bars.append(Bar(f"{name}: 95 % within {BAR_MS:.0f} ms", p95 <= BAR_MS, f"{p95:.1f} ms"))
+    columns = ("call", "a second", "median ms", "95 %", "99 %", "worst", "cpu %")
+    title = f"{world.database}: {CLIENTS} clients that call without a pause, {seconds:g} s each"
+    notes = ("The clients share two processor cores with the service and the database.",)
+    return Point("load", title, Table(columns, tuple(rows)), tuple(bars), notes, raw)
+
+
+async def _ids_of_streams(world: World) -> list[str]:
+    connection = await Connection.to(world.port)
+    try:
+        listed = await connection.call("GET", "/streams?limit=200", token=world.admin_key)
+    finally:
+        connection.close()
+    return [stream["id"] for stream in listed["items"]]
+
+
+def _figures(load: Load, series: Series) -> tuple[str, ...]:
+    values = (series.median, series.percentile(95), series.percentile(99), series.high)
+    return (f"{len(load.milliseconds) / load.seconds:.0f}", *(f"{value:.1f}" for value in values))
