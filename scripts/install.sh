@@ -158,7 +158,7 @@ do_install() {
   forget_old_releases
   say "cast-agent $("$command" --version | cut -d' ' -f2) is installed"
   if [ $first = yes ]; then
-    echo "    Next: sudo cast-agent setup    (makes a key for home automation and prints what to paste there)"
+    echo "    Next: sudo cast-agent setup    (makes a key and prints what to paste into Home Assistant)"
     echo "          sudo cast-agent doctor   (what works on this machine, and what to do about what does not)"
   fi
 }

@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"cast-agent {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _machine(commands)
+    _setup(commands)
     _key(commands)
     _discover(commands)
     _playing(commands)
@@ -70,6 +71,21 @@ def _machine(commands: Commands[_Parser]) -> None:
     enrol.add_argument("--json", action="store_true", help="JSON instead of text")
     for command in (run, doctor, enrol):
         _config(command)
+
+
+def _setup(commands: Commands[_Parser]) -> None:
+    setup = commands.add_parser(
+        "setup", help="write a configuration with a fresh key, and print what to paste into Home Assistant"
+    )
+    setup.set_defaults(command=_later("setup", "setup"))
+    setup.add_argument("--name", metavar="NAME", help="what people call this box, in a new configuration")
+    setup.add_argument("--key-name", default="home-assistant", metavar="NAME", help="of the key (home-assistant)")
+    setup.add_argument("--no-key", action="store_true", help="make no key: only print what to paste")
+    setup.add_argument("--central", metavar="URL", help="register the box with this central API, too")
+    setup.add_argument("--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it")
+    setup.add_argument(
+        "--config", type=Path, metavar="FILE", help="written if it is not there (default: /etc/cast-agent/config.toml)"
+    )
 
 
 def _key(commands: Commands[_Parser]) -> None:

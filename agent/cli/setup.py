@@ -1,0 +1,97 @@
+"""`cast-agent setup`: a configuration, a key, and what to paste into Home Assistant, for this very box."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from agent.cli.exits import CliError, Exit
+from agent.cli.home_assistant import Box, package, secrets
+from agent.config import SYSTEM_CONFIG, Settings, settings_beside
+from agent.discovery.interfaces import lan_interfaces
+from agent.keys import KeyFile, KeysError
+
+_NEW_CONFIG: Final = """\
+# The configuration of cast-agent. What is not here has its default; config.example.toml shows every key.
+# After a change: systemctl reload cast-agent (or restart, where its log says so).
+"""
+
+
+def setup(options: argparse.Namespace) -> int:
+    """Raises CliError, ConfigError. What is to be pasted goes to standard output, all else to standard error."""
+    file = options.config or _usual_config()
+    _write_config(file, options.name)
+    settings = settings_beside(file)
+    if options.central is not None or options.enrol is not None:
+        from agent.cli.enrol import enrol
+
+        enrol(argparse.Namespace(**vars(options) | {"config": file, "forget": False, "json": False}))
+    box = Box(settings.device.name, _url(settings), needs_key=settings.api.auth == "keys")
+    key = _new_key(settings, options.key_name) if box.needs_key and not options.no_key else None
+    _print(box, key)
+    return Exit.OK
+
+
+def _usual_config() -> Path:
+    if os.geteuid() == 0 or SYSTEM_CONFIG.exists():
+        return SYSTEM_CONFIG
+    text = f"Use sudo, to write {SYSTEM_CONFIG}, or name the file to be written: cast-agent setup --config FILE"
+    raise CliError(Exit.USAGE, "usage", text)
+
+
+def _write_config(file: Path, name: str | None) -> None:
+    """Made once; what somebody wrote is never touched. A readable file: keys and tokens are kept elsewhere."""
+    if file.exists():
+        hint = f" To change the name, set name under [device] in it to {name!r}." if name is not None else ""
+        _say(f"The configuration {file} is there already and stays as it is.{hint}")
+        return
+    text = _NEW_CONFIG
+    if name is not None:
+        text += f"\n[device]\nname = {json.dumps(name, ensure_ascii=False)}\n"  # JSON's strings are TOML's, too
+    if file == SYSTEM_CONFIG:
+        text += '\n[state]\ndir = "/var/lib/cast-agent"\n'
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as new:
+            new.write(text)
+        file.chmod(0o644)
+    except OSError as error:
+        raise CliError(Exit.NO_INPUT, "config", f"{file} cannot be written: {error.strerror}. Use sudo?") from error
+    _say(f"Wrote {file}.")
+
+
+def _new_key(settings: Settings, name: str) -> str:
+    try:
+        return KeyFile(settings.state.directory()).add(name)
+    except KeysError as error:
+        hint = "" if "already" not in str(error) else " Or print the package without a key: cast-agent setup --no-key"
+        raise CliError(Exit.FAILED, "keys", f"{error}{hint}") from error
+
+
+def _url(settings: Settings) -> str:
+    """Where others reach this box, as far as it can be told."""
+    host = settings.api.host
+    if host in ("0.0.0.0", "::"):
+        addresses = [address for lan in lan_interfaces(settings.discovery.interfaces) for address in lan.announced]
+        if not addresses:
+            _say("This machine is in no network now: put its address into what follows.")
+        host = str(addresses[0]) if addresses else "ADDRESS-OF-THE-BOX"
+    elif host in ("127.0.0.1", "::1", "localhost"):
+        _say("Only this machine reaches the agent ([api] host): set it to 0.0.0.0 if Home Assistant is another one.")
+    return f"http://[{host}]:{settings.api.port}" if ":" in host else f"http://{host}:{settings.api.port}"
+
+
+def _print(box: Box, key: str | None) -> None:
+    if key is not None:
+        _say("A key was made for Home Assistant; it is shown this once, and is valid from now on.")
+        print(f"# Into secrets.yaml:\n{secrets(box, key)}")
+    print(f"# Into packages/{box.slug}_cast.yaml:\n{package(box)}", end="")
+    _say("What each part does: docs/home-assistant.md. Let the box keep its address (a fixed lease in the router).")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
