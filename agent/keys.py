@@ -1,4 +1,5 @@
-"""API keys: named, revocable, random. Their hashes are kept in the state directory, the keys themselves nowhere."""
+"""API keys: named, revocable, random. Their hashes are kept in the state directory, the keys
+themselves nowhere (but for the one that `cast-agent key add --keep` is to keep)."""
 
 from __future__ import annotations
 
@@ -116,6 +117,11 @@ class KeyFile:
                 raise KeysError(f"There is no key {name!r}. " + (f"There are: {names}." if names else "There is none."))
             self._write(left)
         return left
+
+    def knows(self, presented: str) -> bool:
+        """Whether this is one of the keys."""
+        digest = _hash(presented)
+        return any(hmac.compare_digest(key.sha256, digest) for key in self.read())
 
     def note_use(self, used: Mapping[str, datetime]) -> None:
         """Keep when these keys, by name, were used last; passes over those that are gone."""

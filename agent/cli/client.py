@@ -107,7 +107,8 @@ class Agent:
         exit_ = BY_STATUS.get(status, Exit.REFUSED)
         if code == "unauthorized":
             key = "The key was not taken." if self.key else "It needs a key."
-            detail = f"{key} Give one with --key-file FILE or CAST_AGENT_KEY. ({detail})"
+            kept = " With sudo the one is used that `cast-agent key add NAME --keep` has kept." if self.own else ""
+            detail = f"{key} Give one with --key-file FILE or CAST_AGENT_KEY.{kept} ({detail})"
         return CliError(exit_, code, detail, problem)
 
 

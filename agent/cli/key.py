@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.cli.exits import CliError, Exit, as_json
+from agent.cli.kept_key import forget, keep, kept_key
 from agent.cli.target import own_agent
 from agent.cli.text import table
 from agent.config import Settings, settings_beside
@@ -29,9 +30,13 @@ def add(options: argparse.Namespace) -> int:
     with _key_file(options.config) as (settings, file):
         before = _auth_now(settings), Auth.KEY if file.read() else Auth.CLOSED
         key = file.add(options.name)
-    # The key alone goes to standard output, so that a script can take it.
-    print(as_json({"name": options.name, "key": key}) if options.json else key)
-    _say(f"This is the key {options.name}. It is not kept and cannot be shown again; its hash is in {file.path}.")
+        # The key alone goes to standard output, so that a script can take it; before anything that may fail.
+        print(as_json({"name": options.name, "key": key}) if options.json else key)
+        kept = keep(settings.state.directory(), key) if options.keep else None
+    if kept is None:
+        _say(f"This is the key {options.name}. It is not kept and cannot be shown again; its hash is in {file.path}.")
+    else:
+        _say(f"This is the key {options.name}. It is kept in {kept} for the commands on this machine.")
     _say("Callers send it as `Authorization: Bearer KEY`, or as `X-API-Key: KEY`.")
     _say(_effect(settings, *before))
     return Exit.OK
@@ -53,8 +58,11 @@ def list_(options: argparse.Namespace) -> int:
 
 def revoke(options: argparse.Namespace) -> int:
     """Take a key away."""
-    with _key_file(options.config) as (_, file):
+    with _key_file(options.config) as (settings, file):
         left = file.revoke(options.name)
+        folder = settings.state.directory()
+        if (kept := kept_key(folder)) is not None and not file.knows(kept):
+            forget(folder)
     _say(f"The key {options.name} is revoked: the agent refuses it from now on.")
     if not left:
         _say(f"It was the last one. {PROTECTED}")
@@ -68,6 +76,8 @@ def _key_file(config: Path | None) -> Iterator[tuple[Settings, KeyFile]]:
         yield settings, KeyFile(settings.state.directory())
     except KeysError as error:
         raise CliError(Exit.FAILED, "keys", str(error)) from error
+    except OSError as error:
+        raise CliError(Exit.FAILED, "keys", f"{error.filename} cannot be written ({error.strerror}).") from error
 
 
 def _effect(settings: Settings, said_before: str | None, was_before: Auth) -> str:

@@ -18,7 +18,8 @@ Commands = argparse._SubParsersAction  # it has no public name
 _EPILOG = """\
 Where:    without --on a command is for the agent of this machine.
           --on takes an agent's name or id (found over mDNS), or an address such as 192.168.1.20 or tv.local:8090.
-Key:      from --key-file FILE, or from the variable CAST_AGENT_KEY.
+Key:      from --key-file FILE, or from the variable CAST_AGENT_KEY; for the agent of this machine also the one
+          that `key add NAME --keep` has kept.
 Exit:     0 done, 1 failed, 64 wrong command line, 65 refused, 66 no such session or file, 68 no such agent,
           69 no agent answers, or it has no screen or player, 70 a mistake inside the agent, 74 the stream cannot be
           played, 75 not now, 76 not a cast-agent, 77 a key is missing or wrong, 78 wrong configuration."""
@@ -99,6 +100,9 @@ def _key(commands: Commands[_Parser]) -> None:
         _config(action)
     for action in (add, revoke):
         action.add_argument("name", metavar="NAME", help="who uses it, such as home-assistant")
+    add.add_argument(
+        "--keep", action="store_true", help="keep it in the state directory, for the commands on this machine"
+    )
     for action in (add, list_):
         action.add_argument("--json", action="store_true", help="JSON instead of text")
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from agent.cli.client import Agent
 from agent.cli.exits import CliError, Exit
+from agent.cli.kept_key import kept_key
 from agent.cli.text import plain
 from agent.types import DEFAULT_PORT
 
@@ -32,7 +33,7 @@ def agent_of(options: argparse.Namespace) -> Agent:
     """The agent that `--on` names, with the key for it. Raises CliError, ConfigError."""
     key = key_from(options.key_file) or os.environ.get(KEY_VARIABLE, "").strip() or None
     agent = _own(options.config) if options.on is None else _named(options.on)
-    return replace(agent, key=key)
+    return replace(agent, key=key or agent.key)
 
 
 def key_from(file: Path | None) -> str | None:
@@ -52,9 +53,10 @@ def key_from(file: Path | None) -> str | None:
 
 
 def _own(config: Path | None) -> Agent:
-    from agent.config import installed_config, load_settings
+    from agent.config import settings_beside
 
-    return own_agent(load_settings(config or installed_config()).api)
+    settings = settings_beside(config)
+    return replace(own_agent(settings.api), key=kept_key(settings.state.directory()))
 
 
 def own_agent(api: ApiSettings) -> Agent:

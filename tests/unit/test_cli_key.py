@@ -93,6 +93,26 @@ async def test_add_without_an_agent(tmp_path: Path, capsys: Output) -> None:
     assert "No agent answers" in capsys.readouterr().err
 
 
+async def test_a_kept_key_is_that_of_this_machines_commands(api: Served, tmp_path: Path, capsys: Output) -> None:
+    """With --keep the commands on this machine need no more to be let in, until the key is revoked; others' keys
+    leave it alone, and it is sent to no other agent."""
+    configured = write_config(tmp_path, port=api.port)
+    status = ["status", "--config", configured]
+    assert await key("add", "other", "--config", configured) == 0
+    assert await asyncio.to_thread(main, status) == 77
+    assert await key("add", "here", "--keep", "--config", configured) == 0
+    assert (tmp_path / "cli-key").stat().st_mode & 0o777 == 0o600
+    assert await asyncio.to_thread(main, status) == 0
+    assert await asyncio.to_thread(main, [*status, "--on", f"127.0.0.1:{api.port}"]) == 77
+    assert await key("revoke", "other", "--config", configured) == 0
+    assert await asyncio.to_thread(main, status) == 0
+    assert await key("add", "third", "--config", configured) == 0
+    assert await key("revoke", "here", "--config", configured) == 0
+    assert not (tmp_path / "cli-key").exists()
+    assert await asyncio.to_thread(main, status) == 77
+    assert "--keep" in capsys.readouterr().err
+
+
 async def test_list(tmp_path: Path, capsys: Output) -> None:
     """Names and times for people, and the same for scripts, without a hash; none at all says what that means."""
     configured = write_config(tmp_path)
