@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from agent.player.base import Progress
-from agent.types import MediaType, PlayerState
+from agent.types import MediaType, PlayerState, StreamType
 
 STILL_AFTER_S = 1.5
 """Counters are up to 0.5 s old when they are seen (libVLC renews them every 0.25 s, a player reports as often), and
 a camera of one picture a second is not standing still."""
 
+SLOW_BELOW = 1.0
+"""Pictures a second. Cameras send more; what sends less (a radio with slides, black with music) has its rests."""
+
 
 class Motion:
-    """Follows one session's player from its first frame. Times are monotonic seconds."""
+    """Follows one session's player from its first frame. Times are monotonic seconds.
+
+    A film's picture may stand: slides and recordings of a screen hold no picture where nothing changes. Then its
+    player's clock runs on, and it stops when the source does. Of a live stream nobody knows what its source holds
+    back: its picture may stand only where that is its way from the beginning, and only while its sound goes on.
+    """
 
     def __init__(self, media_type: MediaType, *, began_at: float) -> None:
         self._media_type = media_type
-        self._count = 0
+        self._began_at = self._pictured_at = began_at
+        self._last = Progress()
+        self._pictures = 0
+        """Reports that told of newer ones; libVLC counts a picture again whenever it draws it anew."""
         self._moved_at = began_at
         self._running = False
         self._paused = False
@@ -23,11 +34,17 @@ class Motion:
     def observe(self, progress: Progress) -> None:
         """Take in the latest report. The first picture alone is not motion: a live stream shows it and then stands
         still until it has buffered."""
-        count = progress.audio_buffers if self._media_type is MediaType.AUDIO else progress.pictures
-        if count > self._count:
-            self._running = self._running or count >= 2
-            self._count = count
-            self._moved_at = progress.at
+        last = self._last
+        if self._media_type is MediaType.AUDIO:
+            if progress.audio_buffers > last.audio_buffers:
+                self._moved(progress.at, running=progress.audio_buffers >= 2)
+        elif progress.pictures > last.pictures:
+            self._pictures += 1
+            self._pictured_at = progress.at
+            self._moved(progress.at, running=progress.pictures >= 2)
+        elif self._rests(progress):
+            self._moved(progress.at, running=True)
+        self._last = progress
 
     def pause(self, paused: bool, *, at: float) -> None:
         """Nothing advances while it is paused, and that is as it should be."""
@@ -51,3 +68,18 @@ class Motion:
     def still_for(self, now: float) -> float:
         """Seconds since something last advanced; 0 while paused and for a still image."""
         return 0.0 if self._paused or self._media_type is MediaType.IMAGE else max(0.0, now - self._moved_at)
+
+    def _moved(self, at: float, *, running: bool) -> None:
+        self._running = self._running or running
+        self._moved_at = at
+
+    def _rests(self, progress: Progress) -> bool:
+        """Whether the picture stands because there is no newer one."""
+        if progress.stream_type is StreamType.BUFFERED:
+            return None not in (progress.clock, self._last.clock) and progress.clock != self._last.clock
+        return progress.audio_buffers > self._last.audio_buffers and self._is_slow
+
+    @property
+    def _is_slow(self) -> bool:
+        seconds = self._pictured_at - self._began_at
+        return self._pictures <= 1 or self._pictures < seconds * SLOW_BELOW

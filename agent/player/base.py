@@ -38,6 +38,9 @@ class Progress:
     """Pictures displayed."""
     audio_buffers: int = 0
     """Audio buffers played."""
+    clock: float | None = None
+    """Seconds on the player's clock; None when unknown. It runs while a picture stands because the media holds no
+    newer one (a slide), and stops while what should have come has not."""
     position: float | None = None
     """Seconds; None when live or unknown."""
     duration: float | None = None

@@ -112,6 +112,7 @@ class ProgressReport:
 
     pictures: int
     audio_buffers: int
+    clock: float | None
     position: float | None
     duration: float | None
     stream_type: str | None

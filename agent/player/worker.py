@@ -97,6 +97,7 @@ class WorkerPlayer(ChildPlayer):
                 self._progress = Progress(
                     pictures=report.pictures,
                     audio_buffers=report.audio_buffers,
+                    clock=report.clock,
                     position=report.position,
                     duration=report.duration,
                     stream_type=StreamType(report.stream_type) if report.stream_type else None,

@@ -108,6 +108,12 @@ class Clips:
         film = ["-i", str(self.film_mp4(colour, seconds, None)), "-c:v", "magicyuv", "-pix_fmt", "yuv420p"]
         return self._ffmpeg(f"magicyuv-{colour}-{seconds:g}s.avi", film)
 
+    def slides_mp4(self, colour: str = "magenta", seconds: float = 12, every: float = 4) -> Path:
+        """A lecture: a new picture every few seconds only, none of which differs, and a voice."""
+        flat = f"color={hex_of(colour)}:s={SIZE[0]}x{SIZE[1]}:r=1/{every:g}:d={seconds:g},format=yuv420p"
+        film = ["-f", "lavfi", "-i", flat, *_tone(440, seconds), *_VERYFAST, "-tune", "zerolatency", *_AAC, *_FASTSTART]
+        return self._ffmpeg(f"slides-{colour}-{seconds:g}s-{every:g}s.mp4", film)
+
     def black_start_mp4(self, colour: str = "yellow", seconds: float = 8) -> Path:
         """A film whose first 2 s are wholly black, box included."""
         hide = ["-vf", "drawbox=t=fill:color=black:enable='lt(t,2)',format=yuv420p"]

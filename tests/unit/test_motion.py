@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent.motion import STILL_AFTER_S, Motion
 from agent.player.base import Progress
-from agent.types import MediaType, PlayerState
+from agent.types import MediaType, PlayerState, StreamType
 
 
-def report(at: float, *, pictures: int = 0, audio_buffers: int = 0) -> Progress:
-    return Progress(pictures=pictures, audio_buffers=audio_buffers, at=at)
+def report(at: float, **fields: Any) -> Progress:
+    return Progress(at=at, **fields)
+
+
+def film(at: float, **fields: Any) -> Progress:
+    return report(at, stream_type=StreamType.BUFFERED, **fields)
+
+
+def live(at: float, **fields: Any) -> Progress:
+    return report(at, stream_type=StreamType.LIVE, **fields)
 
 
 def test_the_first_picture_alone_is_not_motion() -> None:
@@ -35,13 +45,61 @@ def test_it_stops_playing_when_nothing_advances() -> None:
     assert motion.state(5.1) is PlayerState.PLAYING
 
 
-def test_sound_does_not_prove_a_picture() -> None:
-    """A video whose sound goes on while its picture stands still does not play; a radio without pictures does."""
-    video, radio = Motion(MediaType.VIDEO, began_at=0.0), Motion(MediaType.AUDIO, began_at=0.0)
-    for motion in (video, radio):
-        motion.observe(report(0.5, audio_buffers=20))
-    assert video.state(0.6) is PlayerState.BUFFERING
-    assert radio.state(0.6) is PlayerState.PLAYING
+def test_sound_alone_proves_a_radio() -> None:
+    """A camera whose sound goes on while its picture stands does not play; a radio without pictures does."""
+    camera, radio = Motion(MediaType.VIDEO, began_at=0.0), Motion(MediaType.AUDIO, began_at=0.0)
+    for motion in (camera, radio):
+        for tick in range(1, 41):
+            at = tick / 4
+            motion.observe(live(at, pictures=min(tick, 8) * 6, audio_buffers=tick * 10))
+    assert camera.state(10.0) is PlayerState.BUFFERING
+    assert camera.still_for(10.0) == pytest.approx(8.0)
+    assert radio.state(10.0) is PlayerState.PLAYING
+
+
+def test_a_film_of_slides_plays() -> None:
+    """Its picture stands for minutes; its player's clock runs, with sound or without, and that is how it is meant."""
+    motion = Motion(MediaType.VIDEO, began_at=0.0)
+    for tick in range(1, 400):
+        motion.observe(film(tick / 4, clock=tick / 4, pictures=int(tick / 160)))
+        assert motion.still_for(tick / 4) == 0.0 or tick == 1
+        assert motion.state(tick / 4) is PlayerState.PLAYING or tick == 1
+
+
+def test_a_film_whose_source_stops_stands_still() -> None:
+    """Then its clock stands, too, whatever it showed before."""
+    for pictures in (2, 100):
+        motion = Motion(MediaType.VIDEO, began_at=0.0)
+        for tick in range(1, 41):
+            motion.observe(film(tick / 4, clock=min(tick, 20) / 4, pictures=pictures))
+        assert motion.still_for(10.0) == pytest.approx(5.0)
+        assert motion.state(10.0) is PlayerState.BUFFERING
+
+
+def test_a_player_without_a_clock_is_believed_its_pictures_only() -> None:
+    motion = Motion(MediaType.VIDEO, began_at=0.0)
+    for tick in range(1, 41):
+        motion.observe(film(tick / 4, clock=None, pictures=min(tick, 20)))
+    assert motion.still_for(10.0) == pytest.approx(5.0)
+
+
+def test_a_live_stream_that_always_was_slow_plays_while_it_is_heard() -> None:
+    """A radio with a slide every 10 s; once its sound stops, it stands still."""
+    motion = Motion(MediaType.VIDEO, began_at=0.0)
+    for tick in range(1, 201):
+        motion.observe(live(tick / 4, pictures=1 + tick // 40, audio_buffers=tick * 10))
+        assert motion.state(tick / 4) is PlayerState.PLAYING or tick == 1
+    for tick in range(201, 221):
+        motion.observe(live(tick / 4, pictures=6, audio_buffers=2000))
+    assert motion.still_for(55.0) == pytest.approx(5.0)
+
+
+def test_a_slow_live_stream_without_sound_stands_still() -> None:
+    """Nothing tells it from one that broke off."""
+    motion = Motion(MediaType.VIDEO, began_at=0.0)
+    for tick in range(1, 31):
+        motion.observe(live(tick / 4, pictures=2))
+    assert motion.still_for(7.5) == pytest.approx(7.25)
 
 
 def test_a_still_image_plays_while_it_is_shown() -> None:

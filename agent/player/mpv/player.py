@@ -46,7 +46,7 @@ _LOG_LINES_KEPT = 100
 _LOG_MEMORY_S = 30.0
 """A reason older than this is not why it fails now."""
 
-_OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "current-ao")
+_OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "current-ao", "core-idle")
 _TALKING_OUTPUTS = ("pulse", "pipewire")
 """Sound servers keep a volume for each application, and remember it."""
 
@@ -75,6 +75,8 @@ class MpvPlayer(ChildPlayer):
     _heard_at: float | None = None
     _audio_buffers = 0
     _duration: float | None = None
+    _clock: float | None = 0.0
+    """mpv has none that runs between two pictures without sound; but it tells when it waits for its source."""
 
     def __init__(self, child: Child) -> None:
         super().__init__(child)
@@ -104,6 +106,7 @@ class MpvPlayer(ChildPlayer):
         self._set_volume(media.volume, media.muted)
         if media.url.startswith("rtsp") or media.quality is Quality.LOW_LATENCY:
             self._say("apply-profile", "low-latency")
+            self._clock = None  # it does not say any more when it waits for its source (cache-pause=no)
         for number, name in enumerate(_OBSERVED, 1):
             self._say("observe_property", number, name)
         self._play(media.position)
@@ -350,6 +353,8 @@ class MpvPlayer(ChildPlayer):
         self._duration = data
 
     def _on_heard(self, data: Any) -> None:
+        if self._clock is not None and self._properties.get("core-idle") is False:
+            self._clock += REPORT_INTERVAL_S
         if data is not None and data != self._heard_at:
             self._heard_at = data
             self._audio_buffers += self._sound
@@ -359,6 +364,7 @@ class MpvPlayer(ChildPlayer):
         self._progress = Progress(
             pictures=self._pictures(),
             audio_buffers=self._audio_buffers,
+            clock=self._clock,
             position=self._position(),
             duration=self._finite(),
             stream_type=self._stream_type(),

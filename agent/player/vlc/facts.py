@@ -37,6 +37,7 @@ class Facts:
         return ipc.ProgressReport(
             pictures=self._stats.displayed_pictures,
             audio_buffers=max(self._stats.played_abuffers, int(sounded)),
+            clock=ms / 1000 if (ms := self._player.get_time()) >= 0 else None,
             position=self.position(),
             duration=self.duration(),
             stream_type=self._stream_type(kind),
