@@ -16,13 +16,14 @@ import pytest
 from PIL import Image
 
 from tests.support.agent import Agent
+from tests.support.broken_camera import BrokenCamera
 from tests.support.clips import Clips
 from tests.support.colours import name_of
 from tests.support.leaks import LeakCheck
 from tests.support.looking import last_movement, wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.recorder import ScreenRecorder
-from tests.support.rtsp_server import PASSWORD, USER, BrokenCamera, RtspServer
+from tests.support.rtsp_server import PASSWORD, USER, RtspServer
 from tests.support.screen import Screen
 from tests.support.sound import PulseServer
 from tests.support.xserver import XServer

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.broken_camera import BrokenCamera
 from tests.support.clips import Clips
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
-from tests.support.rtsp_server import PASSWORD, USER, BrokenCamera, RtspServer
+from tests.support.rtsp_server import PASSWORD, USER, RtspServer
 from tests.support.screen import Screen
 from tests.support.tls import Certificate, TlsFront, make_certificate, python_that_trusts
 from tests.support.tools import end, need

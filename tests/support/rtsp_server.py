@@ -1,7 +1,7 @@
-"""Cameras: a real RTSP server (GStreamer's) in a process of its own, and two that misbehave.
+"""Cameras: a real RTSP server (GStreamer's) in a process of its own. Those that misbehave are in `broken_camera`.
 
 GStreamer's bindings belong to the system's Python (Debian: python3-gi, gir1.2-gst-rtsp-server-1.0), so this file runs
-as its program too. What it sends was encoded before and begins with a key frame for every client.
+as its program too. What it sends was encoded before, with a key frame each second.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import select
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,9 @@ RATE_HZ = 25
 SOUND_HZ = 8000
 TONE_HZ = 440
 
+_PARAMETER_SETS = (7, 8)
+"""Types of H.264's units (H.264, table 7-1)."""
+
 USER, PASSWORD = "viewer", "s3cret"
 
 COLOURS = ("red", "green", "blue")
@@ -45,8 +47,11 @@ MOUNTS: dict[str, dict[str, object]] = {
     "/udp": {"transport": "udp"},
     "/tcp": {"transport": "tcp"},
     "/unknown": {"codec": "unknown"},
+    "/running": {"running": True},
 }
-"""What there is below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP."""
+"""What there is below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP. It begins
+with a key frame for every client; /running has one at each full second of the monotonic clock, and nothing that can
+be shown to a new client before."""
 
 
 class RtspServer:
@@ -137,87 +142,6 @@ class RtspServer:
         return self._clips._ffmpeg(f"camera-{colour}.{codec}", [*source, *making])
 
 
-class BrokenCamera:
-    """Takes connections on a free port. It never answers; or, with `answers`, it agrees to play and sends nothing; or
-    it redirects every request to the address `leads_to`."""
-
-    def __init__(self, *, answers: bool = False, leads_to: str = "") -> None:
-        self._answers = answers or bool(leads_to)
-        self._leads_to = leads_to
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._held: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._accepting = threading.Thread(target=self._accept, name="broken-camera", daemon=True)
-
-    def __enter__(self) -> BrokenCamera:
-        self._accepting.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._accepting.join(2)
-        for connection in self._held:
-            connection.close()
-        for thread in self._threads:
-            thread.join(2)
-
-    @property
-    def url(self) -> str:
-        return f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/camera"
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._held.append(connection)
-            if self._answers:
-                thread = threading.Thread(target=self._talk, args=(connection,), name="broken-talk", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        text = b""
-        while True:
-            try:
-                piece = connection.recv(4096)
-            except OSError:
-                return
-            if not piece:
-                return
-            text += piece
-            while b"\r\n\r\n" in text:
-                request, _, text = text.partition(b"\r\n\r\n")
-                connection.sendall(_answer(request.decode(), self._leads_to))
-
-
-_SDP = (
-    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
-    "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track0\r\n"
-)
-
-
-def _answer(request: str, leads_to: str) -> bytes:
-    method = request.split(" ", 1)[0]
-    number = next(line for line in request.splitlines() if line.lower().startswith("cseq"))
-    if leads_to:
-        return f"RTSP/1.0 302 Moved\r\n{number}\r\nLocation: {leads_to}\r\n\r\n".encode()
-    head, body = f"RTSP/1.0 200 OK\r\n{number}\r\nSession: 1\r\n", ""
-    match method:
-        case "OPTIONS":
-            head += "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
-        case "DESCRIBE":
-            body = _SDP
-            head += f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
-        case "SETUP":
-            head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
-    return f"{head}\r\n{body}".encode()
-
-
 _WANTED = [*((colour, "h264") for colour in COLOURS), ("red", "h265")]
 
 
@@ -264,7 +188,8 @@ def serve(port: int, files: dict[str, str]) -> None:
                 rights = f"{role}, media.factory.access=(boolean)true, media.factory.construct=(boolean){allowed}"
                 factory.add_role_from_structure(Gst.Structure.new_from_string(rights))
             path = f"/{colour}{suffix}"
-            factory.connect("media-configure", _feed, encoded, path, silent, Gst)
+            running = bool(kind.get("running"))
+            factory.connect("media-configure", _feed, encoded, path, running, silent, Gst)
             mounts.add_factory(path, factory)
     server.attach(None)
     print(server.get_bound_port(), flush=True)
@@ -292,16 +217,27 @@ def _split(data: bytes, name: str) -> list[bytes]:
     return [mark + picture for picture in data.split(mark)[1:]]
 
 
-def _feed(_factory: Any, media: Any, encoded: list[bytes], path: str, silent: set[str], gst: Any) -> None:
+def _joined(encoded: list[bytes], number: int) -> bytes:
+    """Picture `number` for who comes now: with the parameter sets, which a camera tells in its description."""
+    _, *units = encoded[0].split(b"\x00\x00\x01")
+    sets = [b"\x00\x00\x01" + unit for unit in units if unit[0] & 0x1F in _PARAMETER_SETS]
+    return b"".join(sets) + encoded[number % len(encoded)]
+
+
+def _feed(
+    _factory: Any, media: Any, encoded: list[bytes], path: str, running: bool, silent: set[str], gst: Any
+) -> None:
     pictures, sound = (media.get_element().get_child_by_name(name) for name in ("pictures", "sound"))
     count = SOUND_HZ // RATE_HZ
 
     def send() -> None:
-        began, number = time.monotonic(), 0
+        began = 0.0 if running else time.monotonic()
+        first = number = int((time.monotonic() - began) * RATE_HZ)
         while True:
             if path not in silent:
-                flow = pictures.emit("push-buffer", gst.Buffer.new_wrapped(encoded[number % len(encoded)]))
-                if flow != gst.FlowReturn.OK and number > RATE_HZ:
+                picture = _joined(encoded, number) if running and number == first else encoded[number % len(encoded)]
+                flow = pictures.emit("push-buffer", gst.Buffer.new_wrapped(picture))
+                if flow != gst.FlowReturn.OK and number > first + RATE_HZ:
                     return  # nobody watches any more
                 if sound is not None:
                     sound.emit("push-buffer", gst.Buffer.new_wrapped(_tone(number * count, count)))
