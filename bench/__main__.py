@@ -17,14 +17,30 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from bench import answers, black_time, discovery, first_pixel, growth, machine, usage
+from bench import (
+    answers,
+    black_time,
+    cameras,
+    discovery,
+    first_pixel,
+    freeze,
+    growth,
+    interrupt,
+    machine,
+    reconnect,
+    usage,
+)
 from bench.lab import FULL, QUICK, Lab, open_lab
 from bench.report import Point, data_of, text_of
 from tests.support.tools import MissingToolError, need
 
 POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "first-pixel": first_pixel.measure,
+    "cameras": cameras.measure,
     "black": black_time.measure,
+    "interrupt": interrupt.measure,
+    "reconnect": reconnect.measure,
+    "freeze": freeze.measure,
     "answers": answers.measure,
     "usage": usage.measure,
     "growth": growth.measure,

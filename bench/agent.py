@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from bench.calls import Answer, Call, call
+from bench.processes import processes_with
 from tests.support.tools import end, last_words, wait_until
 
 START_S = 20.0
@@ -91,9 +92,16 @@ class Agent:
     def stop(self) -> Answer:
         return self.call("POST", "/stop")
 
-    def wait_spare(self) -> None:
-        """Return when a spare player is ready. Raises TimeoutError."""
+    def wait_spare(self, *, players: int = 1) -> None:
+        """Return when a spare player is ready, and there are so many players in all (each engine that was used has
+        a spare, which /health does not tell). Raises TimeoutError."""
         wait_until(self._spare_ready, timeout_s=SPARE_S, what="a spare player")
+        if players > 1:
+            wait_until(lambda: len(self.players()) == players, timeout_s=SPARE_S, what=f"{players} players")
+
+    def players(self) -> list[int]:
+        """The ids of its player processes, spares included."""
+        return [pid for pid in processes_with(MARK, self.mark) if pid != self.pid]
 
     def _spare_ready(self) -> bool:
         return bool(self.call("GET", "/health").body["checks"]["player"]["spare_ready"])

@@ -72,12 +72,12 @@ def measure(lab: Lab) -> Point:
     with Agent(lab.agent_eye.display, lab.env) as agent:
         for number in range(scale.switch_rounds):
             lab.say(f"switches, round {number + 1} of {scale.switch_rounds}")
-            ours += _watched(lab.agent_eye, lambda: _agent_round(lab, agent))
+            ours += watched(lab.agent_eye, lambda: _agent_round(lab, agent))
             agent.stop()
             agent.wait_spare()
             if number < scale.bare_switch_rounds:
-                lent += _watched(eye, lambda: _bare_round(lab, BareProcess(eye, lab.env)))
-                own += _watched(eye, lambda: _bare_round(lab, BareProcess(eye, lab.env, own_window=True)))
+                lent += watched(eye, lambda: _bare_round(lab, BareProcess(eye, lab.env)))
+                own += watched(eye, lambda: _bare_round(lab, BareProcess(eye, lab.env, own_window=True)))
     clean = sum(one.black_s == 0 for one in ours)
     longest = max(one.black_s for one in ours)
     rate = Series.of([one.looks_per_s for one in ours])
@@ -147,7 +147,8 @@ def seen_of(recording: Recording, switch: Switch) -> Outcome:
     )
 
 
-def _watched(eye: Eye, round_: Callable[[], list[Switch]]) -> list[Outcome]:
+def watched(eye: Eye, round_: Callable[[], list[Switch]]) -> list[Outcome]:
+    """Do a round and say what was seen of its switches. Raises what the round raises."""
     with ScreenRecorder(eye.display) as recorder:
         switches = round_()
         recording = recorder.stop()
@@ -229,11 +230,13 @@ def _round(
     return switches
 
 
-def _rows(ours: Sequence[Outcome], lent: Sequence[Outcome], own: Sequence[Outcome]) -> Iterable[tuple[str, ...]]:
-    def brief(outcomes: Sequence[Outcome], kind: str, value: Callable[[Outcome], float]) -> str:
-        values = [value(one) * 1000 for one in outcomes if one.kind == kind]
-        return Series.of(values).brief() if values else "not measured"
+def brief(outcomes: Sequence[Outcome], kind: str, value: Callable[[Outcome], float]) -> str:
+    """A value of all switches of a kind, given in seconds, in ms."""
+    values = [value(one) * 1000 for one in outcomes if one.kind == kind]
+    return Series.of(values).brief() if values else "not measured"
 
+
+def _rows(ours: Sequence[Outcome], lent: Sequence[Outcome], own: Sequence[Outcome]) -> Iterable[tuple[str, ...]]:
     for kind in dict.fromkeys(one.kind for one in ours):
         yield (
             kind,

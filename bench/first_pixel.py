@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from bench.agent import Agent
 from bench.lab import Lab
@@ -31,7 +32,7 @@ def measure(lab: Lab) -> Point:
         vlc = fresh_vlc(eye, lab.env)
         us = WarmAgent(agent, lab.agent_eye)
         all_: list[Contender] = [us, warm, rolled, vlc, cold_mpv(eye, lab.env), IdleMpv(eye, lab.env)]
-        times = {kind: _rounds(lab, all_, kind, stream) for kind, stream in kinds.items()}
+        times = {kind: rounds(lab, all_, kind, stream) for kind, stream in kinds.items()}
     rows = []
     for kind, seconds in times.items():
         mine = seconds[us.name]
@@ -61,19 +62,28 @@ def measure(lab: Lab) -> Point:
     )
 
 
-def _rounds(lab: Lab, contenders: Sequence[Contender], kind: str, stream: Stream) -> dict[str, Series]:
+def rounds(
+    lab: Lab,
+    contenders: Sequence[Contender],
+    kind: str,
+    stream: Stream,
+    moment: Callable[[int], None] = lambda number: None,
+) -> dict[str, Series]:
+    """Seconds to the first picture of each contender, in turn. `moment` returns when the command of a round may be
+    given."""
     times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for number in range(lab.scale.pixel_rounds):
         lab.say(f"first pixel of {kind}, round {number + 1} of {lab.scale.pixel_rounds}")
         for contender in contenders:
-            times[contender.name].append(_once(contender, stream))
+            times[contender.name].append(_once(contender, stream, partial(moment, number)))
     return {name: Series.of(seconds) for name, seconds in times.items()}
 
 
-def _once(contender: Contender, stream: Stream) -> float:
+def _once(contender: Contender, stream: Stream, moment: Callable[[], None]) -> float:
     try:
         contender.prepare()
         time.sleep(REST_S)
+        moment()
         began = time.perf_counter()
         contender.go(stream.url)
         try:

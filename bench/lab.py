@@ -28,6 +28,12 @@ class Scale:
     """Timed starts in each situation."""
     usage_s: float
     """Over which processor time is counted."""
+    outages: int
+    """Of each live source."""
+    freezes: int
+    """Of each engine."""
+    interruptions: int
+    """Each is two switches: to what interrupts, and back."""
     cycles: int
     """Starts and stops in which nothing may grow."""
     discoveries: int
@@ -35,9 +41,29 @@ class Scale:
 
 
 FULL = Scale(
-    pixel_rounds=11, switch_rounds=10, bare_switch_rounds=4, starts=100, usage_s=20.0, cycles=300, discoveries=15
+    pixel_rounds=11,
+    switch_rounds=10,
+    bare_switch_rounds=4,
+    starts=100,
+    usage_s=20.0,
+    outages=10,
+    freezes=6,
+    interruptions=12,
+    cycles=300,
+    discoveries=15,
 )
-QUICK = Scale(pixel_rounds=2, switch_rounds=2, bare_switch_rounds=1, starts=12, usage_s=5.0, cycles=30, discoveries=3)
+QUICK = Scale(
+    pixel_rounds=2,
+    switch_rounds=2,
+    bare_switch_rounds=1,
+    starts=12,
+    usage_s=5.0,
+    outages=1,
+    freezes=1,
+    interruptions=3,
+    cycles=30,
+    discoveries=3,
+)
 
 
 @dataclass(frozen=True, slots=True)

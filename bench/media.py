@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.behaviour import Behaviour, Then
+from tests.support.behaviour import GOOD, Behaviour, Then
 from tests.support.clips import Clips
 from tests.support.media_server import MediaServer
 from tests.support.tools import end, run
@@ -20,6 +20,8 @@ START_S = 120.0
 """The first run encodes the clips, for up to half a minute on two busy cores; later ones start in a second."""
 
 ENCODE_S = 90.0
+FILM_S = 120
+"""Longer than a film is interrupted and goes on in any measurement."""
 RICH_S = 40
 """Longer than any measurement of what playing costs."""
 
@@ -41,6 +43,10 @@ class Media:
     """Live."""
     stuck_hls: Stream
     """Its first segment comes at once; of the second, a few bytes a second."""
+    live_hls: Stream
+    """Live; segments of 2 s."""
+    long_film: Stream
+    """MP4 of FILM_S seconds."""
     never: str
     """A server that takes the request and never answers."""
     rich: str
@@ -54,8 +60,12 @@ class MediaProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Media:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.media"],
+        return self.start()
+
+    def start(self, *, port: int = 0) -> Media:
+        """Serve on a free port, or on `port`; return when it takes connections. Raises RuntimeError."""
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "bench.media", str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
@@ -67,7 +77,7 @@ class MediaProcess:
             self._end()
             raise RuntimeError("The media server did not start; what it wrote is above")
         urls = json.loads(line)
-        for name in ("mp4", "hls", "ts", "stuck_hls"):
+        for name in ("mp4", "long_film", "hls", "ts", "live_hls", "stuck_hls"):
             urls[name] = Stream(**urls[name])
         return Media(**urls)
 
@@ -75,6 +85,20 @@ class MediaProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+
+    def kill(self) -> None:
+        """Break every connection, as a server that loses its power; `start(port=...)` gives it back. Idempotent."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            end(process)
+
+    def silence(self, path: str, silent: bool) -> None:
+        """What begins with this path is sent no more, or again; its connections stay."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"path": path, "silent": silent}).encode() + b"\n")
+        self._process.stdin.flush()
 
     def _end(self) -> None:
         if self._process is not None:
@@ -103,21 +127,27 @@ def main() -> None:
     clips = Clips()
     clips.folder.mkdir(parents=True, exist_ok=True)
     stuck = clips.hls("orange")
-    with MediaServer(clips) as server:
+    server = MediaServer(clips, port=int(sys.argv[1]))
+    for live in ("blue", "red"):
+        server.routes.stream(live)  # made now, not while somebody waits for its first picture
+    with server:
         for segment in range(1, 5):
             path = server.file_url(stuck.parent).removeprefix(server.url(""))
             server.behave(f"{path}/seg{segment}.ts", Behaviour(then=Then.TRICKLE))
-        server.routes.stream("blue")  # made now, not while somebody waits for its first picture
         media = Media(
             mp4=Stream(server.file_url(clips.film_mp4("green", 30, 880)), "green"),
+            long_film=Stream(server.file_url(clips.film_mp4("green", FILM_S, 880)), "green"),
             hls=Stream(server.file_url(clips.hls()), "cyan"),
             ts=Stream(server.url("/live/blue.ts"), "blue"),
+            live_hls=Stream(server.url("/live-hls/index.m3u8"), "red"),
             stuck_hls=Stream(server.file_url(stuck), "orange"),
             never=server.url("/never"),
             rich=server.file_url(_rich(clips)),
         )
         print(json.dumps(asdict(media)), flush=True)
-        sys.stdin.read()
+        for line in sys.stdin:
+            order = json.loads(line)
+            server.behave(order["path"], Behaviour(then=Then.HOLD) if order["silent"] else GOOD)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,11 @@ class Series:
 
     def brief(self) -> str:
         """`112 (98..131)`: median, smallest and largest."""
-        return f"{self.median:.0f} ({self.low:.0f}..{self.high:.0f})"
+        return self.spread(0)
+
+    def spread(self, digits: int) -> str:
+        """`1.12 (0.98..1.31)`: the same with decimals."""
+        return f"{self.median:.{digits}f} ({self.low:.{digits}f}..{self.high:.{digits}f})"
 
     def text(self, digits: int = 0) -> str:
         """`112 [104..118] 98..131`: median, quartiles, smallest and largest."""

@@ -29,6 +29,8 @@ NOBODY = 65534
 MPV = ["mpv", "--no-config", "--no-terminal", "--vo=x11", "--ytdl=no", "--osc=no"]
 """`--vo=gpu` shows nothing in an embedded window under GL in software (measured, mpv 0.35)."""
 
+LOW_LATENCY = ["--profile=low-latency", "--rtsp-transport=tcp"]
+
 VLC = ["vlc", "-I", "dummy", "--no-osd", "--no-video-title-show", "--no-disable-screensaver"]
 """A plain vlc without an interface, and without what the agent's player leaves out too."""
 
@@ -55,13 +57,15 @@ class WarmAgent:
 
     name = "agent"
 
-    def __init__(self, agent: Agent, eye: Eye) -> None:
+    def __init__(self, agent: Agent, eye: Eye, *, spares: int = 1) -> None:
+        """`spares`: how many it has when nothing is on, one for each engine that was used."""
         self.eye = eye
         self._agent = agent
+        self._spares = spares
         self._sent: Call | None = None
 
     def prepare(self) -> None:
-        self._agent.wait_spare()
+        self._agent.wait_spare(players=self._spares)
 
     def go(self, url: str) -> None:
         self._sent = self._agent.post_start(url)
@@ -71,7 +75,7 @@ class WarmAgent:
         if sent is not None:
             sent.answer()
         self._agent.stop()
-        self._agent.wait_spare()  # its pre-roll must not disturb whoever is measured next
+        self._agent.wait_spare(players=self._spares)  # its pre-roll must not disturb whoever is measured next
 
 
 class BareProcess:
@@ -201,16 +205,17 @@ class IdleMpv:
 
     name = "mpv, idle"
 
-    def __init__(self, eye: Eye, env: Mapping[str, str]) -> None:
+    def __init__(self, eye: Eye, env: Mapping[str, str], *options: str) -> None:
         self.eye = eye
         self._env = env
+        self._options = options
         self._folder = tempfile.TemporaryDirectory(prefix="bench-mpv-")
         self._program: FreshProgram | None = None
         self._socket: socket.socket | None = None
 
     def prepare(self) -> None:
         address = f"{self._folder.name}/socket"
-        command = [*MPV, "--no-audio", "--wid=%XID", f"--input-ipc-server={address}"]
+        command = [*MPV, *self._options, "--no-audio", "--wid=%XID", f"--input-ipc-server={address}"]
         self._program = FreshProgram(self.name, command, self.eye, self._env)
         self._program.prepare()
         self._program.go("--idle")
@@ -244,6 +249,21 @@ def fresh_vlc(eye: Eye, env: Mapping[str, str], *, sound: bool = False) -> Fresh
     """As root vlc refuses to run, so then it runs as nobody."""
     silence = [] if sound else ["--no-audio"]
     return FreshProgram("vlc, fresh", [*VLC, *silence, "--drawable-xid=%XID"], eye, env, as_nobody=True)
+
+
+def mpv_for_cameras(eye: Eye, env: Mapping[str, str], *options: str) -> FreshProgram:
+    """What people recommend to each other for RTSP cameras."""
+    command = [*MPV, *LOW_LATENCY, *options, "--no-audio", "--wid=%XID"]
+    return FreshProgram(" ".join(["mpv --profile=low-latency", *options]), command, eye, env)
+
+
+def looping_mpv(eye: Eye, env: Mapping[str, str], option: str) -> FreshProgram:
+    """mpv that begins again at the end of a stream, and so when it breaks off."""
+    return FreshProgram(f"mpv {option}", [*MPV, option, "--no-audio", "--wid=%XID"], eye, env)
+
+
+def looping_vlc(eye: Eye, env: Mapping[str, str]) -> FreshProgram:
+    return FreshProgram("vlc --loop", [*VLC, "--loop", "--no-audio", "--drawable-xid=%XID"], eye, env, as_nobody=True)
 
 
 def cold_mpv(eye: Eye, env: Mapping[str, str], *, sound: bool = False) -> FreshProgram:

@@ -31,10 +31,10 @@ STOP_S = 5.0
 class MediaServer:
     """`with MediaServer(clips) as server: server.url("/live.ts")`. All methods may be called from any thread."""
 
-    def __init__(self, clips: Clips) -> None:
+    def __init__(self, clips: Clips, *, port: int = 0) -> None:
         self.clips = clips
         self.routes = MediaRoutes(clips)
-        self.port = 0
+        self.port = port
         self._behaviours: dict[str, Behaviour] = {}
         self._records: list[Record] = []
         self._changed = threading.Condition()
@@ -43,7 +43,7 @@ class MediaServer:
         self._thread = threading.Thread(target=self._turn, name="media-server", daemon=True)
 
     def start(self) -> None:
-        """Serve on a free port of 127.0.0.1. Raises what went wrong."""
+        """Serve on its port of 127.0.0.1, or on a free one if that is 0. Raises what went wrong."""
         self._thread.start()
         self._call(self._open(), START_S)
 
@@ -138,7 +138,7 @@ class MediaServer:
         # Held answers would otherwise keep the clean-up waiting for a minute.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.black_time import Switch, seen_of
+from bench.movement import back_after, moving_since
 from bench.numbers import Series, slope
 from bench.report import Bar, Point, Table, text_of
 from tests.support.recorder import Recording, Sample
@@ -45,6 +46,25 @@ def test_nothing_measured_is_an_error() -> None:
 def test_one_value_has_no_spread() -> None:
     """With a single value all of the summary is that value."""
     assert Series.of([7.0]).text() == "7 [7..7] 7..7"
+
+
+def test_movement_begins_after_the_last_standstill() -> None:
+    """A first picture that stands still until the buffer is full is not movement yet."""
+    pictures = [9.0, 10.0, *(11.0 + number * 0.04 for number in range(50))]
+    assert moving_since(pictures, now=13.0) == 11.0
+
+
+def test_what_stands_still_moves_since_never() -> None:
+    """Pictures that came a while ago, or none at all, are no movement."""
+    assert moving_since([1.0, 1.04, 1.08], now=2.0) is None
+    assert moving_since([], now=2.0) is None
+
+
+def test_a_player_that_never_stood_still_is_back_at_once() -> None:
+    """It moved when the source came back: nobody in front of it has waited."""
+    assert back_after(5.0, returned_at=7.0) == 0.0
+    assert back_after(8.5, returned_at=7.0) == 1.5
+    assert back_after(None, returned_at=7.0) is None
 
 
 def test_the_slope_is_the_growth_of_one_cycle() -> None:

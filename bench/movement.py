@@ -1,0 +1,83 @@
+"""Whether the picture on a screen moves, and since when."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from types import TracebackType
+
+from bench.screens import SIZE, Eye
+from tests.support.clips import BOX_ROW
+from tests.support.screen import Screen
+from tests.support.tools import wait_until
+
+STILL_S = 0.4
+"""Ten pictures of the clips: what does not change for longer stands still."""
+
+LOOK_EVERY_S = 0.01
+"""The clips have a new picture every 40 ms."""
+
+
+class Movement:
+    """`with Movement(eye) as movement: movement.since()`. It looks on from a thread of its own. Times are monotonic."""
+
+    def __init__(self, eye: Eye) -> None:
+        self._eye = eye
+        self._changes: list[float] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, name=f"movement-{eye.display}", daemon=True)
+
+    def __enter__(self) -> Movement:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def since(self) -> float | None:
+        """When the movement that goes on began; None while the picture stands still."""
+        return moving_since(self._changes, now=time.monotonic())
+
+    def last(self) -> float:
+        """When the picture changed last. Raises IndexError when it never did."""
+        return self._changes[-1]
+
+    def wait_steady(self, seconds: float, *, timeout_s: float) -> None:
+        """Return when it has moved for so long. Raises TimeoutError."""
+
+        def is_steady() -> bool:
+            since = self.since()
+            return since is not None and time.monotonic() - since >= seconds
+
+        wait_until(is_steady, timeout_s=timeout_s, what=f"pictures that move on {self._eye.display}")
+
+    def _look_on(self) -> None:
+        row = 0
+        with Screen(self._eye.display, guarded=False) as screen:
+            while not self._over.wait(LOOK_EVERY_S):
+                [data] = screen.areas([(0, int(SIZE[1] * BOX_ROW), SIZE[0], 1)])
+                seen = zlib.crc32(data)
+                if seen != row:
+                    row = seen
+                    self._changes.append(time.monotonic())
+
+
+def moving_since(changes: Sequence[float], *, now: float) -> float | None:
+    """When the last unbroken movement began; None when it is over. `changes` are the moments of new pictures."""
+    began: float | None = None
+    later = now
+    for change in reversed(changes):
+        if later - change > STILL_S:
+            break
+        began = later = change
+    return began
+
+
+def back_after(changes_since: float | None, *, returned_at: float) -> float | None:
+    """Seconds from the return of a source to pictures that move; 0 for those that moved all the time."""
+    return None if changes_since is None else max(0.0, changes_since - returned_at)
