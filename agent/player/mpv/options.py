@@ -80,7 +80,6 @@ def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Pa
         "--audio-display=no",  # the cover of a song is no video
         "--audio-file-auto=no",
         "--sub-auto=no",
-        "--access-references=no",
         "--load-unsafe-playlists=no",
         "--demuxer=lavf",  # mpv's own demuxers know playlists, edit lists and other files that name files
         f"--demuxer-lavf-o-append=protocol_whitelist={_PROTOCOLS}",

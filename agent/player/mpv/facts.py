@@ -1,0 +1,101 @@
+"""How far the media is, by what mpv says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agent.player.base import Progress
+from agent.types import MediaType, StreamType
+
+OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "core-idle")
+"""Properties that mpv is to tell whenever they change."""
+
+SURELY_DRAWN_S = 0.2
+"""After its first picture was handed to the video output; drawing takes 1-20 ms. For one that no second follows."""
+
+
+class Facts:
+    """Of what one mpv plays. `now` is the monotonic time."""
+
+    kind: MediaType | None = None
+    """None until it is known."""
+    duration: float | None = None
+    """As mpv has it; what is live has one too: how much of it has come."""
+
+    clock: float | None = 0.0
+    """mpv has none that runs between two pictures without sound; but it tells when it waits for its source."""
+
+    _restarted_at: float | None = None
+    _last_shown: float | None = None
+    _seen = 0
+    _heard_at: float | None = None
+    _audio_buffers = 0
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._properties: dict[str, Any] = {}
+
+    def restarted(self) -> bool:
+        """It begins to play; whether for the first time."""
+        if self._restarted_at is not None:
+            return False
+        self._restarted_at = self._now()
+        return True
+
+    def observed(self, name: str, data: Any) -> bool:
+        """One of OBSERVED; whether another picture was shown."""
+        self._properties[name] = data
+        if name != "time-pos" or data is None or self._restarted_at is None or data == self._last_shown:
+            return False
+        # With video it is the time of the picture that was handed to the output last: it stands when that does.
+        self._last_shown = data
+        self._seen += 1
+        return True
+
+    def heard(self, data: Any, *, sound: bool, since_s: float) -> None:
+        """The time of the sound that was played last, with `sound` into a device; asked `since_s` after the last."""
+        if self.clock is not None and self._properties.get("core-idle") is False:
+            self.clock += since_s
+        if data is not None and data != self._heard_at:
+            self._heard_at = data
+            self._audio_buffers += sound
+
+    def progress(self) -> Progress:
+        """How it is now."""
+        return Progress(
+            pictures=self._pictures(),
+            audio_buffers=self._audio_buffers,
+            clock=self.clock,
+            position=self.position(),
+            duration=self.length(),
+            stream_type=self._stream_type(),
+            hardware_decoding=self._hardware(),
+            at=self._now(),
+        )
+
+    def position(self) -> float | None:
+        """Seconds; None when live or unknown."""
+        return None if self.length() is None else self._properties.get("time-pos") or self._last_shown
+
+    def length(self) -> float | None:
+        """Seconds; None when live or unknown."""
+        has_end = self._properties.get("seekable") and not self._properties.get("partially-seekable")
+        return self.duration if has_end and self.kind is not MediaType.IMAGE else None
+
+    def _pictures(self) -> int:
+        """How many were drawn for certain: all but the one that was handed to the output last."""
+        if self.kind in (None, MediaType.AUDIO) or self._restarted_at is None:
+            return 0
+        drawn = self._seen - 1
+        return max(drawn, 1) if self._now() - self._restarted_at > SURELY_DRAWN_S else max(drawn, 0)
+
+    def _hardware(self) -> str | None:
+        name = self._properties.get("hwdec-current")
+        return name if name not in (None, "", "no") else None
+
+    def _stream_type(self) -> StreamType | None:
+        if self.kind is None:
+            return None
+        finite = self.kind is MediaType.IMAGE or self.length() is not None
+        return StreamType.BUFFERED if finite else StreamType.LIVE
