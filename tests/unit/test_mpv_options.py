@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.player.confine import Confinement
-from agent.player.mpv.options import FD, mpv_arguments, mpv_command
+from agent.player.mpv.options import FD, mpv_arguments, mpv_command, own_sound, rendition
 
 
 @pytest.mark.parametrize("output", ["auto", "pulse", "alsa", "none"])
@@ -27,6 +27,31 @@ def test_hardware_is_looked_for_only_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "dri" / "renderD128").touch()
     arguments = mpv_arguments(audio_output="none", audio_device=None, dev=tmp_path)
     assert {"--vo=gpu,x11", "--hwdec=auto-safe"} <= set(arguments)
+
+
+@pytest.mark.parametrize(("at_most", "chosen"), [(1080, 3), (720, 2), (719, 1), (100, 1)])
+def test_the_best_rendition_up_to_a_height(at_most: int, chosen: int) -> None:
+    """The highest that fits, with the sound beside it, and the lowest where none fits."""
+    tracks = []
+    for number, height in enumerate((360, 720, 1080), 1):
+        tracks.append({"type": "video", "id": number, "demux-h": height, "ff-index": 2 * number})
+        tracks.append({"type": "audio", "id": number, "ff-index": 2 * number + 1})
+    video = rendition(tracks, at_most=at_most)
+    assert video is not None
+    assert (video["id"], own_sound(video, tracks)) == (chosen, chosen)
+
+
+def test_sound_that_comes_by_itself() -> None:
+    """Where another video or nothing follows the video, mpv chooses the sound."""
+    videos = [{"type": "video", "id": number, "demux-h": 360 * number, "ff-index": number} for number in (1, 2)]
+    assert own_sound(videos[0], [*videos, {"type": "audio", "id": 1, "ff-index": 3}]) == "auto"
+    assert own_sound(videos[1], videos) == "auto"
+
+
+def test_what_has_no_height_or_no_picture() -> None:
+    """A video whose height is not known is taken as it is; without any there is nothing to choose."""
+    assert rendition([{"type": "video", "id": 1}], at_most=720) == {"type": "video", "id": 1}
+    assert rendition([{"type": "audio", "id": 1}], at_most=720) is None
 
 
 def test_the_command_has_no_address_and_may_run_mpv_only() -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from agent.player.confine import Confinement
 from agent.player.vlc.options import authorities, has_gpu
+from agent.types import Quality
 
 PROGRAM = "mpv"
 
@@ -26,6 +28,9 @@ _LAUNCHER = Path(__file__).parents[1] / "launch.py"
 
 _PROTOCOLS = "rtp,srtp,udp,tcp,tls,rtsp,rtsps,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,srt,mmsh,mmst"
 """What FFmpeg may follow from inside a stream; `file`, `concat`, `subfile` and `pipe` are not among it."""
+
+HEIGHTS = {Quality.FULL_HD: 1080, Quality.HD: 720}
+"""Lines that a picture may have at most."""
 
 RTSP_PROTOCOLS = "rtsp,tcp,udp,rtp,srtp"
 """The same while RTSP is played. TLS is not among it, because FFmpeg would not check certificates there."""
@@ -96,6 +101,28 @@ def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Pa
     if audio_device and audio_output in ("pulse", "alsa"):
         arguments.append(f"--audio-device={audio_output}/{audio_device}")
     return arguments
+
+
+def rendition(tracks: Sequence[Mapping[str, Any]], *, at_most: int) -> Mapping[str, Any] | None:
+    """Of mpv's list of tracks the video with the most lines up to `at_most`, or else the one with the fewest; None when
+    there is no video."""
+    videos = [track for track in tracks if track.get("type") == "video"]
+
+    def lines(track: Mapping[str, Any]) -> int:
+        return int(track.get("demux-h") or 0)
+
+    fitting = [track for track in videos if lines(track) <= at_most]
+    if not fitting:
+        return min(videos, key=lines, default=None)
+    return max(fitting, key=lines)
+
+
+def own_sound(video: Mapping[str, Any], tracks: Sequence[Mapping[str, Any]]) -> int | str:
+    """The id of the sound that comes in the same segments as this video: FFmpeg numbers what is in one playlist in a
+    row. `auto` where it comes by itself, or not at all."""
+    after = [track for track in tracks if track.get("ff-index", 0) > video.get("ff-index", 0)]
+    neighbour = min(after, key=lambda track: int(track["ff-index"]), default={})
+    return int(neighbour["id"]) if neighbour.get("type") == "audio" else "auto"
 
 
 _AUDIO_OUTPUTS = {"auto": "pulse,pipewire,alsa", "pulse": "pulse", "alsa": "alsa", "none": "null"}

@@ -19,7 +19,7 @@ from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened
 from agent.player.mpv.facts import OBSERVED, Facts
 from agent.player.mpv.line import Line
-from agent.player.mpv.options import FD, RTSP_PROTOCOLS
+from agent.player.mpv.options import FD, HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
 from agent.player.mpv.reasons import (
     broke_off,
     explain,
@@ -66,6 +66,9 @@ class MpvPlayer(ChildPlayer):
     _probing = False
     _sound = False
     _udp = False
+    _at_most: int | None = None
+    _audio: int | str = "auto"
+    _format = ""
 
     def __init__(self, child: Child) -> None:
         super().__init__(child)
@@ -96,6 +99,9 @@ class MpvPlayer(ChildPlayer):
         if media.url.startswith("rtsp") or media.quality is Quality.LOW_LATENCY:
             self._line.say("apply-profile", "low-latency")
             self._facts.clock = None  # it does not say any more when it waits for its source (cache-pause=no)
+        elif (height := HEIGHTS.get(media.quality)) is not None:
+            self._at_most = height
+            self._line.set("track-auto-selection", False)
         for number, name in enumerate((*OBSERVED, "current-ao"), 1):
             self._line.say("observe_property", number, name)
         self._play(media.position)
@@ -115,7 +121,11 @@ class MpvPlayer(ChildPlayer):
     async def set_sound(self, on: bool) -> None:
         self._sound = on
         if self._facts.kind is not MediaType.AUDIO:
-            await self._command("set_property", "aid", "auto" if on else "no")
+            await self._command("set_property", "aid", self._audio if on else "no")
+            if on and self._format == "hls" and (position := self._facts.position()) is not None:
+                # FFmpeg does not go back by itself for a track that is chosen late: sound and picture would go on
+                # where it has read to, or end there.
+                await self._command("seek", position, "absolute+exact")
         elif on:
             if self._outputs is not None:
                 await self._command("set_property", "ao", self._outputs)
@@ -207,11 +217,16 @@ class MpvPlayer(ChildPlayer):
         match message["event"]:
             case "property-change":
                 self._on_property(message.get("name", ""), message.get("data"))
-            case "playback-restart":
-                if self._facts.restarted():
+            case "file-loaded" if self._at_most is not None:
+                self._line.get("track-list", self._choose)
+            case "playback-restart" | "video-reconfig" as event:
+                # Where the tracks are chosen here, it restarts before there are any.
+                first_picture = "playback-restart" if self._at_most is None else "video-reconfig"
+                if event == first_picture and self._facts.restarted():
                     for name in ("seekable", "partially-seekable"):
                         self._line.get(name, partial(self._on_property, name))
                     self._line.get("duration", self._on_duration)
+                    self._line.get("file-format", self._on_format)
                     self._line.get("track-list", self._on_tracks)
             case "confined":  # the launcher's only word, said before it became mpv
                 self._confinement = str(message.get("by", ""))
@@ -228,6 +243,20 @@ class MpvPlayer(ChildPlayer):
                 self._line.set("ao-mute", False)
         elif self._facts.observed(name, data):
             self._progress = self._facts.progress()
+
+    def _on_format(self, data: Any) -> None:
+        self._format = data or ""
+
+    def _choose(self, tracks: Any) -> None:
+        """Before anything is decoded: the best rendition up to the height, or else the lowest."""
+        video = rendition(tracks or [], at_most=self._at_most or 0)
+        self._line.set("track-auto-selection", True)
+        if video is None:
+            self._at_most = None
+            self._play(self._begin_at)  # sound alone, perhaps: as any other then
+            return
+        self._line.set("vid", video["id"])
+        self._audio = own_sound(video, tracks)
 
     def _on_tracks(self, data: Any) -> None:
         tracks = data or []
