@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +13,10 @@ from urllib.parse import quote
 
 import pytest
 
-from agent.player.confine import landlock
 from tests.support import without_namespaces
 from tests.support.agent import Agent
 from tests.support.clips import Clips
+from tests.support.confined import LANDLOCK, NAMESPACE, NOTHING, WITHOUT, Opened, skip_unless_there
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
@@ -26,18 +24,11 @@ from tests.support.sound import PulseServer
 from tests.support.tls import TlsFront, make_certificate, python_that_trusts
 from tests.support.xserver import XServer
 
-LANDLOCK, NAMESPACE, NOTHING = "landlock", "mount namespace", "none"
-WITHOUT = {LANDLOCK: "", NAMESPACE: "landlock", NOTHING: "landlock,namespace"}
-_IN_OPEN = 0x20
-
 
 @pytest.fixture(params=[LANDLOCK, NAMESPACE])
 def means(request: pytest.FixtureRequest) -> str:
     """Each means by itself; skipped where the machine does not have it."""
-    if request.param == LANDLOCK and not landlock.abi():
-        pytest.skip("this kernel has no Landlock")
-    if request.param == NAMESPACE and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
-        pytest.skip("mount namespaces cannot be made here")
+    skip_unless_there(request.param)
     return str(request.param)
 
 
@@ -51,33 +42,6 @@ def secret(clips: Clips, tmp_path: Path) -> Path:
 def screen(xserver: XServer) -> Iterator[Screen]:
     with Screen(xserver.display) as screen:
         yield screen
-
-
-class Opened:
-    """Which files of a folder anybody opens, while in a `with`; by inotify."""
-
-    def __init__(self, folder: Path) -> None:
-        libc = ctypes.CDLL(None)
-        self._descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        libc.inotify_add_watch(self._descriptor, os.fsencode(folder), _IN_OPEN)
-
-    def __enter__(self) -> Opened:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-    def names(self) -> set[str]:
-        try:
-            data = os.read(self._descriptor, 65536)
-        except BlockingIOError:
-            return set()
-        found = set()
-        while data:
-            length = struct.unpack_from("iIII", data)[3]
-            found.add(data[16 : 16 + length].rstrip(b"\0").decode() or ".")
-            data = data[16 + length :]
-        return found
 
 
 def agent_confined_by(means: str, xserver: XServer, pulse: PulseServer, clips: Clips) -> Agent:

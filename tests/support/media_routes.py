@@ -11,6 +11,7 @@
     /mjpeg                              multipart/x-mixed-replace, 10 pictures a second
     /image.png /image.jpeg /image.webp /tone.mp3 /tone.ogg /covered.mp3 /truncated.mp4 /undecodable.mp4
     /garbage /page.html /list.m3u       the list holds /film.mp4, or what `?entry=` says
+    /text/<name>?text=                  that text, with the type of the name's ending
     /status/<code> /never /redirect?to=<url>&code=302 /redirect-loop
     /basic-auth/film.mp4 (user:pass)    /cookie/film.mp4 (a redirect that sets the cookie needed behind it)
 
@@ -121,6 +122,7 @@ class MediaRoutes:
         app.router.add_get("/garbage", self._garbage)
         app.router.add_get("/page.html", _page)
         app.router.add_get("/list.m3u", _list)
+        app.router.add_get("/text/{name}", _text)
         app.router.add_get("/status/{code}", _status)
         app.router.add_get("/never", _never)
         app.router.add_get("/redirect", _redirect)
@@ -281,6 +283,11 @@ async def _list(request: web.Request) -> web.StreamResponse:
     entries = request.query.getall("entry", [str(request.url.with_path("/film.mp4"))])
     text = "#EXTM3U\n" + "".join(f"#EXTINF:-1,entry\n{entry}\n" for entry in entries)
     return web.Response(text=text, content_type="audio/x-mpegurl")
+
+
+async def _text(request: web.Request) -> web.StreamResponse:
+    ending = Path(request.match_info["name"]).suffix
+    return web.Response(text=request.query["text"], content_type=_TYPES.get(ending, "text/plain"))
 
 
 async def _status(request: web.Request) -> web.StreamResponse:

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from agent.player.confine import Confinement, landlock
+from tests.support.confined import LANDLOCK, NAMESPACE, NOTHING, WITHOUT
 
-LANDLOCK, NAMESPACE, NOTHING = "landlock", "mount namespace", "none"
-WITHOUT = {LANDLOCK: "", NAMESPACE: "landlock", NOTHING: "landlock,namespace"}
 RUN_S = 30.0
 """0.1 s on an idle machine."""
 
