@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Final
 
+import tomlkit
+
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
-from agent.config import SYSTEM_CONFIG, Settings, settings_beside
+from agent.config import SYSTEM_CONFIG, Settings, load_settings, settings_beside
 from agent.discovery.interfaces import lan_interfaces
+from agent.errors import ConfigError
 from agent.keys import KeyFile, KeysError
 
 _NEW_CONFIG: Final = """\
@@ -44,24 +46,33 @@ def _usual_config() -> Path:
 
 
 def _write_config(file: Path, name: str | None) -> None:
-    """Made once; what somebody wrote is never touched. A readable file: keys and tokens are kept elsewhere."""
-    if file.exists():
-        hint = f" To change the name, set name under [device] in it to {name!r}." if name is not None else ""
-        _say(f"The configuration {file} is there already and stays as it is.{hint}")
-        return
-    text = _NEW_CONFIG
-    if name is not None:
-        text += f"\n[device]\nname = {json.dumps(name, ensure_ascii=False)}\n"  # JSON's strings are TOML's, too
-    if file == SYSTEM_CONFIG:
-        text += '\n[state]\ndir = "/var/lib/cast-agent"\n'
+    """Of a file that is there the name is changed, and nothing else. Keys and tokens are kept elsewhere."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as new:
-            new.write(text)
-        file.chmod(0o644)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            state = '\n[state]\ndir = "/var/lib/cast-agent"\n' if file == SYSTEM_CONFIG else ""
+            file.write_text(_NEW_CONFIG + state, encoding="utf-8")
+            file.chmod(0o644)
+            _say(f"Wrote {file}.")
+        if name is not None:
+            _write_name(file, name)
     except OSError as error:
         raise CliError(Exit.NO_INPUT, "config", f"{file} cannot be written: {error.strerror}. Use sudo?") from error
-    _say(f"Wrote {file}.")
+
+
+def _write_name(file: Path, name: str) -> None:
+    load_settings(file)  # what cannot be read is not written over
+    text = file.read_text(encoding="utf-8-sig")
+    document = tomlkit.parse(text)
+    document.setdefault("device", tomlkit.table())["name"] = name
+    file.write_text(changed := tomlkit.dumps(document), encoding="utf-8")
+    try:
+        load_settings(file)
+    except ConfigError:
+        file.write_text(text, encoding="utf-8")
+        raise
+    if changed != text:
+        _say(f"The name in {file} is {name} now. An agent that runs takes it over when it is restarted.")
 
 
 def _new_key(settings: Settings, name: str) -> str:

@@ -51,14 +51,26 @@ def test_run_again_it_changes_nothing_and_says_how_to_go_on(tmp_path: Path, caps
     assert main(["setup", "--config", str(file)]) == 0
     before = capsys.readouterr().out
     assert "http://192.168.1.20:9000/start" in before
-    assert main(["setup", "--name", "Other", "--config", str(file)]) == 1
+    assert main(["setup", "--config", str(file)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "stays as it is" in err
     assert "setup --no-key" in err
     assert main(["setup", "--no-key", "--config", str(file)]) == 0
     assert capsys.readouterr().out == before[before.index("# Into packages") :]
     assert len(KeyFile(tmp_path / "state" / "cast-agent").read()) == 1
+
+
+def test_of_a_configuration_that_is_there_only_the_name_is_changed(tmp_path: Path, capsys: Output) -> None:
+    example = (Path(__file__).parents[2] / "config.example.toml").read_text()
+    file = tmp_path / "config.toml"
+    file.write_text(example)
+    assert main(["setup", "--name", "Küche", "--config", str(file)]) == 0
+    assert load_settings(file).device.name == "Küche"
+    assert [line for line in file.read_text().splitlines() if line not in example.splitlines()] == ['name = "Küche"']
+    for bad in ("", "x" * 100):
+        before = file.read_text()
+        assert main(["setup", "--name", bad, "--config", str(file)]) == 78
+        assert file.read_text() == before
 
 
 def test_a_box_that_lets_everybody_in_needs_no_key(tmp_path: Path, capsys: Output) -> None:
