@@ -20,15 +20,19 @@ from bench.central.world import world
 from bench.report import Point, data_of, text_of
 
 DATABASES = ("sqlite", "postgres")
+PARTS = ("load", "races", "boxes")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.central", description="The central API under load.")
     parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="some of the parts")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each kind of load")
     parser.add_argument("--races", type=int, default=10_000)
     parser.add_argument("--boxes", type=int, default=2_000)
-    parser.add_argument("--boxes-seconds", type=float, default=90.0)
+    parser.add_argument(
+        "--boxes-seconds", type=float, default=90.0, help="at least 60: each box begins within a minute"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="every single value, for machines")
     options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -38,9 +42,11 @@ def main() -> int:
     points: list[Point] = []
     for database in DATABASES if options.database == "both" else (options.database,):
         with world(database) as made:
-            points.append(asyncio.run(load.measure(made, seconds=options.seconds)))
-            points.append(asyncio.run(races.measure(made, races=options.races)))
-            if database == "postgres":
+            if "load" in options.only:
+                points.append(asyncio.run(load.measure(made, seconds=options.seconds)))
+            if "races" in options.only:
+                points.append(asyncio.run(races.measure(made, races=options.races)))
+            if "boxes" in options.only and database == "postgres":
                 measured = boxes.measure(made, boxes=options.boxes, seconds=options.boxes_seconds)
                 points.append(asyncio.run(measured))
     seconds = time.monotonic() - began
