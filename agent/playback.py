@@ -127,6 +127,11 @@ class Playback:
         if self._window is not None:
             await self._window.show()
 
+    @property
+    def has_sound(self) -> bool:
+        """Whether it was given the sound and has it still; an ended process has it until it is `over`."""
+        return self._has_sound and not self.over.done()
+
     async def set_sound(self, on: bool) -> None:
         """Give it the sound or take it away. Raises PlayerTimeoutError, PlayerUnavailableError."""
         if self._player is not None and on != self._has_sound:

@@ -28,6 +28,8 @@ class Switch:
         self._stack = stack
         self._switched = switched
         self._switching = asyncio.Lock()
+        self._heard: Playback | None = None
+        """The one that was given the sound last; it may have ended since."""
         self._last_picture = LastPicture()
 
     async def take_screen(self, playback: Playback) -> None:
@@ -42,7 +44,7 @@ class Switch:
                 await playback.show()
                 await self._now_on_screen(playback)
                 if not session.paused:
-                    await playback.set_sound(True)
+                    await self._give_sound(playback)
             if session.paused:  # it was, before it was taken up again: it gets the sound when it goes on
                 await playback.pause(True)
 
@@ -82,13 +84,31 @@ class Switch:
         if old is not None and not await self._lend_sound(old):
             old = None
         try:
-            await playback.set_sound(True)
+            await self._give_sound(playback)
             await playback.first_sound()
         except BaseException:
             if old is not None and old.playback is not None and old is self._stack.top:
-                await asyncio.shield(_give_back_sound(old))
+                await asyncio.shield(self._give_back_sound(old, instead_of=playback))
             raise
         await self._now_on_screen(playback)
+
+    async def _give_sound(self, playback: Playback) -> None:
+        """Once nobody else has it: the one before has lent it, or is gone, which takes it some time."""
+        before = self._heard
+        if before is not None and before is not playback and before.has_sound:
+            await asyncio.wait([before.over], timeout=ENDING_TIMEOUT_S)
+        self._heard = playback
+        await playback.set_sound(True)
+
+    async def _give_back_sound(self, cast: Cast, *, instead_of: Playback) -> None:
+        try:
+            if instead_of.player is not None:
+                await instead_of.player.kill()  # it has failed, and may hold the device still
+            if cast.playback is not None and not cast.session.paused:
+                self._heard = cast.playback
+                await cast.playback.set_sound(True)
+        except (PlayerTimeoutError, PlayerUnavailableError) as e:  # it hangs or died: its own task sees to it
+            log.warning("sound_not_returned", session_id=cast.session.id, reason=str(e))
 
     def _heard_now(self, playback: Playback) -> Cast | None:
         top = self._stack.top
@@ -125,11 +145,3 @@ class Switch:
         if leaving:
             await asyncio.wait(leaving, timeout=ENDING_TIMEOUT_S)
         self._switched()
-
-
-async def _give_back_sound(cast: Cast) -> None:
-    try:
-        if cast.playback is not None and not cast.session.paused:
-            await cast.playback.set_sound(True)
-    except (PlayerTimeoutError, PlayerUnavailableError) as e:  # it hangs or died: its own task sees to it
-        log.warning("sound_not_returned", session_id=cast.session.id, reason=str(e))

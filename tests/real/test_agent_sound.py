@@ -137,14 +137,15 @@ def test_audio_that_cannot_be_heard_gives_the_sound_back(
     agent: Agent, pulse: PulseServer, media_server: MediaServer, long_green: str, xserver: XServer, clips: Clips
 ) -> None:
     """A film goes on, seen and heard, when the audio that was to replace it turns out to be none."""
-    session = agent.start(long_green)["session_id"]
-    with pulse.listen() as listener, Screen(xserver.display) as screen:
+    with pulse.listen() as listener, pulse.watch() as watch, Screen(xserver.display) as screen:
+        session = agent.start(long_green)["session_id"]
         hear(listener, GREEN)
         failed = agent.start(media_server.file_url(clips.silent_m4a()), expect=502)
         assert failed["code"] in ("media_decode", "media_unsupported"), failed
         hear(listener, GREEN, for_s=0.3)
         assert screen.colour_at_centre() == "green"
         assert listener.heard().heard() == {GREEN}
+        assert watch.most_at_once() == 1
         print(f"the film was silent for {gap(listener.heard()):.2f} s")
     assert agent.wait_state("playing")["session_id"] == session
 

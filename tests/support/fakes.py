@@ -57,9 +57,25 @@ SCRIPTS = {
 }
 
 
+class SoundDevice:
+    """A loudspeaker that cannot be shared; `was_shared` tells whether two processes ever had it open at once."""
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+        self.was_shared = False
+
+    def open(self, pid: int) -> None:
+        self._open.add(pid)
+        self.was_shared = self.was_shared or len(self._open) > 1
+
+    def close(self, pid: int) -> None:
+        self._open.discard(pid)
+
+
 class FakePlayer:
-    def __init__(self, pid: int, engine: str = "fake") -> None:
+    def __init__(self, pid: int, engine: str = "fake", device: SoundDevice | None = None) -> None:
         self.pid = pid
+        self._device = device or SoundDevice()
         self.engine = engine
         self.alive = True
         self.sound = False
@@ -74,6 +90,7 @@ class FakePlayer:
         self._opened: asyncio.Future[Opened] = loop.create_future()
         self._finished: asyncio.Future[None] = loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
+        self._ending: asyncio.Future[None] | None = None
 
     async def load(self, media: Media, xid: int) -> None:
         self.xid = xid
@@ -130,6 +147,10 @@ class FakePlayer:
             await asyncio.sleep(2.0)
             raise PlayerTimeoutError("scripted: it hangs")
         self.sound = on
+        if on:
+            self._device.open(self.pid)
+        else:
+            self._device.close(self.pid)
         self._heard_from = self._loop.time() if on else None
 
     async def set_volume(self, volume: float, muted: bool) -> None:
@@ -145,18 +166,14 @@ class FakePlayer:
         self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
 
     async def kill(self) -> None:
-        self.kills += 1
-        self.alive = self.sound = False
-        for timer in self._timers:
-            timer.cancel()
-        await asyncio.sleep(self.script.kill_s)
-        for future in (self._opened, self._finished):
-            if future.done() and not future.cancelled():
-                future.exception()
-            future.cancel()
+        if self._ending is None:
+            self.kills += 1
+            self._ending = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._ending)
 
     def crash(self) -> None:
         self.alive = self.sound = False
+        self._device.close(self.pid)
         self.fail(PlayerUnavailableError("scripted: it crashed"))
 
     def fail(self, error: Exception) -> None:
@@ -172,6 +189,17 @@ class FakePlayer:
         if not self.alive:
             raise PlayerUnavailableError("scripted: it is dead")
 
+    async def _end(self) -> None:
+        self.alive = self.sound = False
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.sleep(self.script.kill_s)
+        self._device.close(self.pid)
+        for future in (self._opened, self._finished):
+            if future.done() and not future.cancelled():
+                future.exception()
+            future.cancel()
+
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self._timers.append(self._loop.call_later(seconds, call))
 
@@ -184,6 +212,7 @@ class FakePlayers:
         self.players: list[FakePlayer] = []
         self.broken = False
         self.take_s = 0.0
+        self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
         self._pids = itertools.count(1)
 
@@ -209,7 +238,7 @@ class FakePlayers:
         await asyncio.sleep(self.take_s)
         if self.broken:
             raise PlayerUnavailableError("scripted: no player can be started")
-        player = FakePlayer(next(self._pids), engine or "fake")
+        player = FakePlayer(next(self._pids), engine or "fake", self.device)
         self.players.append(player)
         return player
 

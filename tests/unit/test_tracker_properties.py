@@ -254,6 +254,7 @@ class TrackerMachine(RuleBasedStateMachine):
         if not hasattr(self, "tracker"):
             return
         assert sum(p.sound for p in self.players.players) <= 1, "sound never doubles"
+        assert not self.players.device.was_shared, "a sound device that cannot be shared is enough"
         assert len([s for s in self.alive() if s.session_state is SessionState.ACTIVE]) <= 1
         on_screen = self.tracker_snapshot().on_screen
         if on_screen and on_screen.session_state is SessionState.ACTIVE and on_screen.media_type is MediaType.VIDEO:
