@@ -14,6 +14,7 @@ import structlog
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import Media, Opened, Progress
 from agent.player.spawn import Child, spawn
+from agent.urls import redact
 
 PING_AFTER_S = 2.0
 """Silence after which a player is asked whether it is there. One that plays reports four times a second."""
@@ -168,7 +169,7 @@ class ChildPlayer(ABC):
         except ConnectionError:
             return  # it died: its death is watched
         except ValueError as e:
-            self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {e}."))
+            self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {redact(str(e))}."))
 
     def _failed(self, error: MediaError) -> None:
         reject(self._opened, error)
@@ -178,7 +179,8 @@ class ChildPlayer(ABC):
         stderr = self._child.process.stderr
         assert stderr is not None
         while line := await stderr.readline():
-            self._last_words.append(line.decode(errors="replace").rstrip())
+            # A player may say the address that it plays; what it said is for the log and for people.
+            self._last_words.append(redact(line.decode(errors="replace").rstrip()))
 
     async def _watch_death(self) -> None:
         code = await self._child.process.wait()

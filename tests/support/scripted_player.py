@@ -23,6 +23,8 @@ def main() -> None:
     match options.way:
         case "exits":
             sys.exit("no libVLC here")
+        case "exits-with-an-address":
+            sys.exit("cannot open rtsp://admin:hunter2@cam.local/live?token=tok5ecret")
         case "never-says-hello":
             time.sleep(60)
     inbox: queue.SimpleQueue[ipc.Command] = queue.SimpleQueue()
@@ -42,7 +44,7 @@ def main() -> None:
             case ipc.Sound() | ipc.Volume():
                 channel.send(ipc.Done())
             case ipc.Load() if options.way == "talks-nonsense":
-                os.write(options.fd, b'{"is": "Poem"}\n')
+                os.write(options.fd, b'{"is": "Poem", "of": "rtsp://admin:hunter2@cam.local/"}\n')
             case ipc.Load():
                 channel.send(ipc.OpenedReport("video", True))
 

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
 from agent.player import process
@@ -89,8 +90,9 @@ async def test_nonsense_ends_it() -> None:
     player = await WorkerPlayer.spawn(command("talks-nonsense"), environment=os.environ)
     try:
         await player.load(MEDIA, 1)
-        with pytest.raises(PlayerUnavailableError, match="nonsense"):
+        with pytest.raises(PlayerUnavailableError, match="nonsense") as gone:
             await asyncio.wait_for(player.opened(), 5)
+        assert "hunter2" not in str(gone.value)
     finally:
         await player.kill()
 
@@ -101,6 +103,16 @@ async def test_it_does_not_start() -> None:
         await WorkerPlayer.spawn(command("exits"), environment=os.environ)
     with pytest.raises(PlayerUnavailableError, match="cannot be started"):
         await WorkerPlayer.spawn(["/nonexistent/player"], environment=os.environ)
+
+
+async def test_its_last_words_hold_no_credentials() -> None:
+    """An address in what it said last is told without its user, password and token, to people and to the log."""
+    with capture_logs() as logged, pytest.raises(PlayerUnavailableError, match=r"cannot open .*cam\.local") as died:
+        await WorkerPlayer.spawn(command("exits-with-an-address"), environment=os.environ)
+    for said in (str(died.value), str(logged)):
+        assert "cam.local/live" in said
+        assert "hunter2" not in said
+        assert "tok5ecret" not in said
 
 
 async def test_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
