@@ -62,7 +62,8 @@ class Retry:
 
 class Cast:
     """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
-    pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt."""
+    pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
+    `failed` is called when it has failed and will be tried again."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Cast:
         retry: Retry,
         check: Check,
         checked: bool = True,
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         self.session = session
         self.playback: Playback | None = None
@@ -81,6 +83,7 @@ class Cast:
         self._retry = retry
         self._check = check
         self._checked = checked
+        self._failed = failed
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
@@ -239,6 +242,7 @@ class Cast:
         if not session.has_played and outage_s + delay >= self._retry.start_timeout:
             raise error
         session.failed_for_now(error.failure, retry_in_s=delay)
+        self._failed()
         level = log.warning if session.attempt == 2 else log.debug
         level(
             "stream_retried",

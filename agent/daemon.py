@@ -33,6 +33,8 @@ from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
 from agent.player.spawn import vlc_command
 from agent.reload import Current
+from agent.reporting.reporter import Reporter
+from agent.reporting.view import View
 from agent.signals import Signals
 from agent.stage.x11 import X11Stage
 from agent.systemd import Notifier
@@ -177,9 +179,23 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     )
     keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore)
 
+    def problems() -> tuple[str, ...]:
+        display, player = stage.health, players.health
+        return tuple(health.message for health in (display, player) if not health.available)
+
+    reporter = Reporter(
+        folder=settings.state.directory(),
+        settings=settings.central,
+        device=device,
+        restores=settings.stream.restore,
+        view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems()),
+    )
+
     def changed() -> None:
         keeper.changed()
-        systemd.show(tracker.snapshot())
+        snapshot = tracker.snapshot()
+        systemd.show(snapshot)
+        reporter.changed(snapshot)
 
     tracker.changed = changed
     door = Door(KeyFile(settings.state.directory()), settings=lambda: current.settings.api)
@@ -192,6 +208,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         players=players,
         policy=checks,
         kept=keeper.kept,
+        reporting=lambda: reporter.status,
         default_quality=lambda: current.settings.player.quality,
     )
 
@@ -207,10 +224,12 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(players.stop)
     await players.start()
     running.push_async_callback(renewals.stop)
+    running.push_async_callback(reporter.stop)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
     systemd.show(tracker.snapshot())
     await keeper.start()  # before the first request: what comes back must not meet what is new
+    reporter.start()
 
     async def end_casting(_app: web.Application) -> None:
         with suppress(TimeoutError):
@@ -223,7 +242,8 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(door.stop)
     listening = await _listen(app, settings, running)
     advertiser.start(listening)
-    running.callback(advertiser.withdraw)  # the goodbye begins first, and is said while all else ends
+    running.callback(advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
+    running.callback(reporter.farewell)
     return _Agent(int(listening[0][1]), tracker, door)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+import structlog
+
 from agent.cast import Cast
 from agent.errors import ReplacedError
 from agent.playback import Playback
@@ -17,6 +19,8 @@ again for a display that hangs. The session's own task goes on with it."""
 WAITING_LIMIT = 8
 """Interrupted sessions. A doorbell that rings once more takes the place of the second oldest, never of the film at
 the bottom and never of what was on a moment ago."""
+
+log = structlog.get_logger(__name__)
 
 
 class Stack:
@@ -98,6 +102,7 @@ class Stack:
             if top.playback is not None:
                 leaving.append(top.playback.over)
             if top.session.end is None:
+                log.info("stream_interrupted", session_id=top.session.id, by=starting.session.id)
                 top.suspend()
             if len(self._stack) > WAITING_LIMIT:
                 self.end(self._stack.pop(1), EndReason.REPLACED)

@@ -142,6 +142,6 @@ class Switch:
             again=returned,
         )
         self._last_picture.close()
+        self._switched()
         if leaving:
             await asyncio.wait(leaving, timeout=ENDING_TIMEOUT_S)
-        self._switched()

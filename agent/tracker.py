@@ -216,7 +216,11 @@ class StreamTracker:
         starting = self._stack.starting.session.snapshot() if self._stack.starting else None
         on_screen = top if top and top.session_state in (SessionState.ACTIVE, SessionState.STOPPING) else None
         return TrackerSnapshot(
-            stream=starting or top, on_screen=on_screen, interrupted=tuple(reversed(stack[:-1])), last=self._last
+            stream=starting or top,
+            on_screen=on_screen,
+            interrupted=tuple(reversed(stack[:-1])),
+            last=self._last,
+            sessions=(*stack, starting) if starting else tuple(stack),
         )
 
     def saved(self) -> tuple[Saved, ...]:
@@ -257,7 +261,8 @@ class StreamTracker:
                 self._stack.put_back(cast, waiting=saved is not top)
             else:
                 self._stack.prepare(cast)
-            log.info("session_restored", session_id=session.id, url=self._redact(saved.request.url))
+            waits = saved.played and saved is not top
+            log.info("session_restored", session_id=session.id, url=self._redact(saved.request.url), waiting=waits)
 
     def expire_in(self, session_id: SessionId, seconds: float) -> None:
         """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
@@ -288,6 +293,7 @@ class StreamTracker:
             retry=self._retry,
             check=self._check,
             checked=checked,
+            failed=lambda: self.changed(),
         )
 
     def _ended(self, cast: Cast, was_top: bool) -> None:

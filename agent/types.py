@@ -232,6 +232,8 @@ class TrackerSnapshot:
     """What waits underneath, the next to come back first."""
     last: SessionSnapshot | None = None
     """The session that ended last."""
+    sessions: tuple[SessionSnapshot, ...] = ()
+    """All that have not ended, the bottom first, what is being prepared last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +270,28 @@ class PlayerHealth:
     features: dict[str, bool | str] = field(default_factory=dict)
     """What the engine says of itself, such as `rtsp`."""
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingStatus:
+    """How it goes with reporting to a central API."""
+
+    enabled: bool = False
+    """Whether there is one for this box."""
+    connected: bool = False
+    """Whether the last call to it was answered."""
+    last_success: datetime | None = None
+    """When one was answered for the last time in this run, UTC."""
+    queued: int = 0
+    """Events that it does not have yet."""
+    dropped: int = 0
+    """Events that it will never have."""
+    url: str | None = None
+    device_id: str | None = None
+    """As it knows this box."""
+    stream_id: str | None = None
+    """Of what is on, there."""
+    code: str | None = None
+    """By which others join what is on."""
+    problem: str | None = None
+    """A sentence that says what is wrong and what to do; None when all is well."""

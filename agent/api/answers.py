@@ -19,6 +19,7 @@ from agent.types import (
     PlayerHealth,
     PlayerState,
     Quality,
+    ReportingStatus,
     SessionState,
     StreamType,
     TrackerSnapshot,
@@ -158,6 +159,30 @@ class DeviceAnswer(_Answer):
     version: str
 
 
+class ReportingAnswer(_Answer):
+    """How it goes with the central API that this box reports to."""
+
+    enabled: bool
+    """Whether there is one."""
+    connected: bool
+    """Whether its last answer was a good one."""
+    last_success: Moment | None
+    """When it answered well for the last time, since the agent was started."""
+    queued: int
+    """Events that it does not have yet."""
+    dropped: int
+    """Events that it will never have: too many or too old, or the disk was full."""
+    url: str | None
+    device_id: str | None
+    """As it knows this box."""
+    stream_id: str | None
+    """Of what is on, there."""
+    code: str | None
+    """By which others join what is on."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
 class StatusAnswer(_Answer):
     """The answer of `GET /status`."""
 
@@ -171,9 +196,10 @@ class StatusAnswer(_Answer):
     last: EndedAnswer | None
     volume: VolumeAnswer
     device: DeviceAnswer
+    reporting: ReportingAnswer
 
     @classmethod
-    def of(cls, snapshot: TrackerSnapshot, device: DeviceInfo, volume: Volume) -> Self:
+    def of(cls, snapshot: TrackerSnapshot, device: DeviceInfo, volume: Volume, reporting: ReportingStatus) -> Self:
         stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
         return cls(
             status="idle" if stream is None else "casting",
@@ -183,6 +209,7 @@ class StatusAnswer(_Answer):
             last=None if last is None else EndedAnswer.model_validate(last),
             volume=VolumeAnswer.of(volume),
             device=DeviceAnswer.model_validate(device),
+            reporting=ReportingAnswer.model_validate(reporting),
         )
 
 

@@ -9,7 +9,16 @@ from aiohttp import web
 
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import DeviceInfo, Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, TrackerSnapshot
+from agent.types import (
+    DeviceInfo,
+    Quality,
+    ReportingStatus,
+    SessionChange,
+    SessionId,
+    SessionSnapshot,
+    StartRequest,
+    TrackerSnapshot,
+)
 
 
 class Settings(Protocol):
@@ -92,6 +101,7 @@ PLAYERS: Final = web.AppKey[PlayerSource]("players")
 POLICY: Final = web.AppKey[Policy]("policy")
 KEPT: Final = web.AppKey[Callable[[], Awaitable[None]]]("kept")
 """Returns when what has changed so far would outlive a crash; bounded."""
+REPORTING: Final = web.AppKey[Callable[[], ReportingStatus]]("reporting")
 DEFAULT_QUALITY: Final = web.AppKey[Callable[[], Quality]]("default_quality")
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")

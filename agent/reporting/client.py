@@ -118,7 +118,7 @@ class CentralClient:
             await session.close()
 
     async def _call(self, method: str, path: str, answer: type[Model], body: Mapping[str, Any] | None = None) -> Model:
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        data = None if body is None else json.dumps(body).encode()
         try:
             async with asyncio.timeout(self._timeout_s):
                 session = self._session or await self._open()

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from agent.reporting.happening import Happening
 from agent.reporting.moment import Moment
+from agent.reporting.outbox_schema import DamagedError
 from agent.reporting.wire import EventKind
 
 EVENTS_LIMIT: Final = 1_000
@@ -91,7 +92,7 @@ class EventTable:
         """One event for all that are dropped one after the other, as long as nobody can have seen it."""
         query = "SELECT position, event FROM events WHERE dropped > 0 AND position > ? ORDER BY position DESC LIMIT 1"
         if (row := db.execute(query, (self.handed_out,)).fetchone()) is not None:
-            position, event = row[0], json.loads(row[1])
+            position, event = row[0], event_in(row[1])
             if event["data"]["reason"] == reason:
                 event["data"]["count"] += lost.count
                 change = "UPDATE events SET event = ?, dropped = ? WHERE position = ?"
@@ -102,5 +103,14 @@ class EventTable:
         self.append(db, event, now, dropped=lost.count)
 
 
+def event_in(text: str) -> Event:
+    """Raises DamagedError."""
+    try:
+        event: Event = json.loads(text)
+    except ValueError as error:
+        raise DamagedError("an event cannot be read") from error
+    return event
+
+
 def _text(event: Event) -> str:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(event, separators=(",", ":"))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
@@ -39,24 +40,31 @@ class Outbox:
         self._queue: SimpleQueue[Happening | _Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._kept = asyncio.Event()
+        self._taken = self._done = 0
+        """Happenings; the first counted by the loop alone, the second by the thread alone."""
         self._overflow = 0
         self._overflow_since: Moment | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
     def status(self) -> OutboxStatus:
-        return self._file.status  # replaced as a whole by the thread
+        """With what waits for the disk."""
+        done, file = self._done, self._file.status  # replaced as a whole by the thread, before it counts
+        if (waiting := self._taken - done) == 0:
+            return file
+        return replace(file, queued={name: queued + waiting for name, queued in file.queued.items()})
 
     def start(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
         """Begin to keep events; see OutboxFile.begin."""
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._queue.put(lambda: self._file.begin(present, now, data))
+        self._queue.put(lambda: self._begin(present, now, data))
+        self._taken += 1
         self._thread.start()
 
     def record(self, happening: Happening) -> None:
         """Keep it, if it is news. Returns at once."""
-        if self._queue.qsize() >= PENDING_LIMIT:
+        if self._taken - self._done >= PENDING_LIMIT:
             self._overflow += 1
             self._overflow_since = self._overflow_since or happening.moment
             return
@@ -65,6 +73,7 @@ class Outbox:
             self._overflow, self._overflow_since = 0, None
             self._queue.put(lambda: self._file.lose(count, "disk", since))
         self._queue.put(happening)
+        self._taken += 1
 
     async def next(self, reader: str, limit: int) -> Batch:
         """What comes next for a reader, in order; empty when there is nothing."""
@@ -96,7 +105,7 @@ class Outbox:
             async with asyncio.timeout(timeout_s):
                 await done.wait()
         except TimeoutError:
-            log.warning("outbox_hangs", pending=self._queue.qsize())
+            log.warning("outbox_hangs", pending=self._taken - self._done)
 
     # --- the thread ---
 
@@ -112,11 +121,19 @@ class Outbox:
                 continue
             if happenings:  # all that came meanwhile is one commit
                 self._do(lambda: self._file.record(happenings))  # noqa: B023 - it is done before the next round
+                self._done += len(happenings)
                 happenings = []
                 self._tell(self._kept)
             if item is None:
                 return
             self._do(item)
+
+    def _begin(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
+        try:
+            self._file.begin(present, now, data)
+        finally:
+            self._done += 1
+            self._tell(self._kept)
 
     def _do(self, work: _Work) -> None:
         try:

@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 from pydantic import JsonValue
 
-from agent.reporting.event_table import EventTable, Lost
+from agent.reporting.event_table import EventTable, Lost, event_in
 from agent.reporting.happening import Happening, Run, event_of
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox_schema import connect, is_damage, set_aside
@@ -84,7 +84,7 @@ class OutboxFile:
         self._was_set_aside: str | None = None
         """Why, until that is told."""
         self._problem: str | None = None
-        self.status = OutboxStatus()
+        self.status = OutboxStatus(dict.fromkeys(readers, 0))
 
     # --- what happened ---
 
@@ -127,8 +127,8 @@ class OutboxFile:
         query = "SELECT position, event FROM events WHERE position > ? ORDER BY position LIMIT ?"
         try:
             rows = self._open().execute(query, (self._cursors.get(reader, 0), limit)).fetchall()
-            events = tuple(json.loads(event) for _, event in rows)
-        except (sqlite3.Error, OSError, ValueError) as error:
+            events = tuple(event_in(event) for _, event in rows)
+        except (sqlite3.Error, OSError) as error:
             self._failed(error)
             return Batch(reader)
         positions = tuple(position for position, _ in rows)
@@ -170,7 +170,7 @@ class OutboxFile:
                     sessions = self._keep(db)
                     dropped = self._dropped + self._number_lost + self._table.make_room(db, self._clock())
                     db.execute("UPDATE totals SET dropped = ?", (dropped,))
-            except (sqlite3.Error, OSError, ValueError) as error:
+            except (sqlite3.Error, OSError) as error:
                 if not self._failed(error):
                     return False
                 continue
@@ -193,7 +193,7 @@ class OutboxFile:
         db.execute("COMMIT")  # after any error the file is closed, which rolls back
 
     def _open(self) -> sqlite3.Connection:
-        """Raises sqlite3.Error, OSError and ValueError."""
+        """Raises sqlite3.Error and OSError."""
         if self._db is not None:
             return self._db
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -44,8 +44,8 @@ _PASSING: Final = frozenset(
 """What is wrong with the disk, and not with what is on it."""
 
 
-class ForeignFileError(sqlite3.DatabaseError):
-    """It is an outbox of another version of the agent."""
+class DamagedError(sqlite3.DatabaseError):
+    """What is in the file is not what was put there."""
 
 
 def connect(path: Path, *, check: bool) -> sqlite3.Connection:
@@ -63,9 +63,9 @@ def connect(path: Path, *, check: bool) -> sqlite3.Connection:
         if version == 0:
             db.executescript(_TABLES)
         elif version != VERSION:
-            raise ForeignFileError(f"it was made by another version ({version})")
+            raise DamagedError(f"it was made by another version ({version})")
         elif check and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError(found)
+            raise DamagedError(found)
     except BaseException:
         db.close()
         raise
@@ -74,8 +74,6 @@ def connect(path: Path, *, check: bool) -> sqlite3.Connection:
 
 def is_damage(error: Exception) -> bool:
     """Whether what is on the disk cannot be used, and not the disk."""
-    if isinstance(error, ValueError):  # what is in the tables is not what was put there
-        return True
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.DatabaseError) and (code is None or code & 0xFF not in _PASSING)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from agent.reporting.happening import Happening
+from agent.reporting.outbox_schema import DamagedError
 from agent.reporting.wire import EventKind
 
 
@@ -37,8 +38,11 @@ class Reported:
         return tuple((session, known.phase.value, known.framed) for session, known in self._known.items())
 
     def load(self, rows: Iterable[Row]) -> None:
-        """As they were kept. Raises ValueError."""
-        self._known = {session: _Known(EventKind(phase), bool(framed)) for session, phase, framed in rows}
+        """As they were kept. Raises DamagedError."""
+        try:
+            self._known = {session: _Known(EventKind(phase), bool(framed)) for session, phase, framed in rows}
+        except ValueError as error:
+            raise DamagedError("a session is in no phase that there is") from error
 
     def assume(self, present: Collection[str]) -> None:
         """What was kept is lost; these sessions are there since before, so they were most probably told of."""

@@ -23,7 +23,7 @@ def central(leaks: LeakCheck, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """One for the run. Whoever stops it starts it again."""
     file = tmp_path_factory.mktemp("central") / "central.db"
     # A heartbeat that is short enough to be waited for.
-    with central_process(f"sqlite:///{file}", CAST_CENTRAL_DEVICES__HEARTBEAT="2") as process:
+    with central_process(f"sqlite:///{file}", CAST_CENTRAL_DEVICES__HEARTBEAT="1") as process:
         leaks.own_pids(lambda: process.pids)
         yield process
 

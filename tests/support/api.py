@@ -31,6 +31,7 @@ from agent.types import (
     PlayerHealth,
     PlayerState,
     Quality,
+    ReportingStatus,
     SessionChange,
     SessionId,
     SessionSnapshot,
@@ -236,6 +237,7 @@ async def served_by(
     host: str = "127.0.0.1",
     settings: ApiSettings | None = None,
     kept: Callable[[], Awaitable[None]] = nothing_to_keep,
+    reporting: Callable[[], ReportingStatus] = ReportingStatus,
     folder: Path | None = None,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
@@ -248,6 +250,7 @@ async def served_by(
         players=players,
         policy=MediaChecks(MediaPolicy()),
         kept=kept,
+        reporting=reporting,
         default_quality=lambda: Quality.HD,
     )
     runner = ApiRunner(app)

@@ -1,7 +1,9 @@
-"""The real API, tracker and keeper as a process that can be killed, with scripted players: lives of some milliseconds.
+"""The real API, tracker, keeper and reporter as a process that can be killed, with scripted players: lives of some
+milliseconds.
 
 `python -m tests.support.faked_agent FOLDER` begins a life for each line on its standard input, and writes
-`PID PORT` when that one answers. The imports are done once, by the parent of all lives.
+`PID PORT` when that one answers. The imports are done once, by the parent of all lives. It reports when FOLDER holds an
+enrolment.
 """
 
 from __future__ import annotations
@@ -19,9 +21,14 @@ from types import TracebackType
 import structlog
 
 from agent import files, keeper
+from agent.config import CentralSettings, LogSettings
 from agent.keeper import Keeper
+from agent.log import configure
 from agent.playback import Limits
+from agent.reporting.reporter import Reporter
+from agent.reporting.view import View
 from agent.tracker import StreamTracker
+from agent.types import DeviceInfo
 from agent.urls import redact
 from tests.support.api import served_by
 from tests.support.fakes import FakePlayers, FakeStage
@@ -30,11 +37,12 @@ from tests.support.fakes import FakePlayers, FakeStage
 class FakedAgent:
     """`with FakedAgent(folder) as agent: port = agent.live(); ...; agent.kill()`, again and again.
 
-    `fsync_s` is how long the disk takes to be sure.
+    `fsync_s` is how long the disk takes to be sure; the log goes to `log`, as JSON lines.
     """
 
-    def __init__(self, folder: Path, *, fsync_s: float = 0.0) -> None:
+    def __init__(self, folder: Path, *, fsync_s: float = 0.0, log: Path | None = None) -> None:
         self._command = [sys.executable, "-m", "tests.support.faked_agent", str(folder), "--fsync", str(fsync_s)]
+        self._command += [] if log is None else ["--log", str(log)]
         self._pid = 0
 
     def __enter__(self) -> FakedAgent:
@@ -71,9 +79,22 @@ async def _live(folder: Path) -> None:
         players=players, stage=stage, limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact
     )
     kept = Keeper(tracker, folder=folder, restore=True)
-    tracker.changed = kept.changed
+    reporter = Reporter(
+        folder=folder,
+        settings=CentralSettings(),
+        device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
+        restores=True,
+        view=lambda: View("Living Room", tracker.snapshot(), tracker.volume),
+    )
+
+    def changed() -> None:
+        kept.changed()
+        reporter.changed(tracker.snapshot())
+
+    tracker.changed = changed
     await kept.start()
-    async with served_by(tracker, stage, players, kept=kept.kept) as (_, port):
+    reporter.start()
+    async with served_by(tracker, stage, players, kept=kept.kept, reporting=lambda: reporter.status) as (_, port):
         print(os.getpid(), port, flush=True)
         await asyncio.Event().wait()
 
@@ -82,9 +103,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fsync", type=float, default=0.0)
+    parser.add_argument("--log", type=Path)
     options = parser.parse_args()
     keeper.RESTORES_ALLOWED = 1_000_000  # type: ignore[misc]  # it is killed again and again
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if options.log is None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    else:
+        configure(LogSettings(format="json", level="debug"), stream=options.log.open("a"))
     fsync = os.fsync
 
     def slowly(descriptor: int) -> None:

@@ -50,6 +50,7 @@ SCRIPTS = {
     "blank": Script(pixel_after=None),
     "stalls": Script(stalls_after=3.0),
     "breaks": Script(fails_after=3.0),
+    "fragile": Script(fails_after=0.3),
     "radio": Script(media_type=MediaType.AUDIO),
     "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),
     "deaf": Script(deaf=True),

@@ -50,6 +50,18 @@ async def test_status_when_idle(api: Served) -> None:
         "last": None,
         "volume": {"volume_level": 1.0, "muted": False},
         "device": {"id": "4f0c", "name": "Living Room", "version": "0.1.0"},
+        "reporting": {
+            "enabled": False,
+            "connected": False,
+            "last_success": None,
+            "queued": 0,
+            "dropped": 0,
+            "url": None,
+            "device_id": None,
+            "stream_id": None,
+            "code": None,
+            "problem": None,
+        },
     }
 
 

@@ -1,0 +1,124 @@
+"""All that goes to one central API, for as long as the box is registered with it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from agent.reporting.client import CentralClient
+from agent.reporting.delivery import READER, Delivery
+from agent.reporting.enrolment import Enrolment
+from agent.reporting.journal import Journal
+from agent.reporting.line import Line
+from agent.reporting.moment import moment
+from agent.reporting.presence import Presence
+from agent.reporting.trouble import CallFailedError
+from agent.reporting.view import View
+from agent.types import ReportingStatus
+
+FAREWELL_S: Final = 1.0
+"""For the last word, from the moment at which the agent begins to stop; all else stops meanwhile."""
+
+log = structlog.get_logger(__name__)
+
+
+class Link:
+    """One connection, and the tasks that use it."""
+
+    def __init__(self, enrolment: Enrolment, *, journal: Journal, view: Callable[[], View], heartbeat_s: float) -> None:
+        self._enrolment = enrolment
+        self._journal = journal
+        self._seq = itertools.count(1)
+        self._line = Line()
+        self._client = CentralClient(enrolment.url, enrolment.token, agent_version=journal.run.agent_version)
+        self._delivery = Delivery(
+            outbox=journal.outbox, line=self._line, client=self._client, device_id=enrolment.device_id
+        )
+        self._presence = Presence(
+            line=self._line,
+            client=self._client,
+            device_id=enrolment.device_id,
+            envelope=self._envelope,
+            view=view,
+            heartbeat_s=heartbeat_s,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._farewell: asyncio.Task[None] | None = None
+        self._leave_at = 0.0
+        self._broken: str | None = None
+
+    @property
+    def status(self) -> ReportingStatus:
+        outbox, line, shown = self._journal.outbox.status, self._line, self._presence.shown.stream
+        return ReportingStatus(
+            enabled=True,
+            connected=line.connected,
+            last_success=line.last_success,
+            queued=outbox.queued.get(READER, 0),
+            dropped=outbox.dropped,
+            url=self._enrolment.url,
+            device_id=self._enrolment.device_id,
+            stream_id=None if shown is None else shown.id,
+            code=None if shown is None else shown.code,
+            problem=self._broken or outbox.problem or (str(line.trouble) if line.trouble else self._presence.problem),
+        )
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._presence.run(), name="reporting-presence"),
+            asyncio.create_task(self._delivery.run(), name="reporting-delivery"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._over)
+
+    def changed(self) -> None:
+        """Something is different on the box; returns at once."""
+        self._presence.changed()
+
+    def farewell(self) -> None:
+        """Begin to say the last word, if the other side listens. Idempotent."""
+        if self._farewell is None and self._tasks and self._line.connected:
+            self._tasks[0].cancel()
+            self._leave_at = asyncio.get_running_loop().time() + FAREWELL_S
+            self._farewell = asyncio.create_task(self._say_goodbye(), name="reporting-farewell")
+
+    async def stop(self) -> None:
+        """End it; a last word that has begun may take until FAREWELL_S after its beginning. Idempotent."""
+        tasks, self._tasks = self._tasks, []
+        if self._farewell is not None:
+            await asyncio.wait([self._farewell], timeout=self._leave_at - asyncio.get_running_loop().time())
+            tasks.append(self._farewell)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._line.close()
+        await self._client.close()
+
+    async def _say_goodbye(self) -> None:
+        try:
+            await self._presence.say_goodbye()
+        except CallFailedError as error:
+            log.info("goodbye_not_said", reason=str(error))
+
+    def _envelope(self) -> dict[str, Any]:
+        now, outbox = moment(), self._journal.outbox.status
+        return {
+            "device_id": self._enrolment.device_id,
+            "boot_id": self._journal.run.boot_id,
+            "seq": next(self._seq),
+            "occurred_at": now.utc,
+            "uptime": round(now.uptime, 3),
+            "clock_synced": now.synced,
+            "agent_version": self._journal.run.agent_version,
+            "events_queued": outbox.queued.get(READER, 0),
+            "events_dropped": outbox.dropped,
+        }
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("reporting_broken", task=task.get_name(), exc_info=error)
+            self._broken = "Reporting stopped for a mistake of the agent's; its log has the details. Please report it."

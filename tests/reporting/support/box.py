@@ -1,0 +1,91 @@
+"""A box in this process: the real tracker and reporter, with scripted players."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.config import CentralSettings
+from agent.keeper import Keeper
+from agent.playback import Limits
+from agent.reporting.reporter import Reporter
+from agent.reporting.view import View
+from agent.tracker import StreamTracker
+from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
+from agent.urls import redact
+from tests.support.fakes import FakePlayers, FakeStage
+
+SETTLED_S = 15.0
+"""Everything but the pauses after failures takes some seconds at most; those grow from one second on."""
+
+
+@dataclass
+class Box:
+    """One life of an agent."""
+
+    tracker: StreamTracker
+    reporter: Reporter
+    players: FakePlayers
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> ReportingStatus:
+        return self.reporter.status
+
+    async def play(self, url: str, **fields: object) -> SessionId:
+        """Return at the first frame."""
+        session_id = self.tracker.start(StartRequest(url=url, **fields))  # type: ignore[arg-type]
+        assert await self.tracker.first_frame(session_id, 5.0) is not None
+        return session_id
+
+    async def until(self, condition: Callable[[], object], timeout_s: float = SETTLED_S) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not come about: {self.status}"
+            await asyncio.sleep(0.01)
+
+    async def connected(self) -> None:
+        """Return when it has nothing left to say."""
+        await asyncio.sleep(0.01)  # what has just happened is looked at when the loop is free
+        await self.until(lambda: self.status.connected and not self.status.queued)
+
+    async def code(self) -> str:
+        """The code of what is on, as soon as there is one."""
+        await self.until(lambda: self.status.code)
+        assert self.status.code is not None
+        return self.status.code
+
+
+@asynccontextmanager
+async def box(folder: Path, *, restores: bool = True, **central: object) -> AsyncIterator[Box]:
+    """From the start of an agent to its orderly end; `central` is its section of the configuration."""
+    players = FakePlayers()
+    tracker = StreamTracker(players=players, stage=FakeStage(players), limits=Limits(5.0, 5.0), redact=redact, seed=1)
+    keeper = Keeper(tracker, folder=folder, restore=restores)
+    problems: list[str] = []
+    reporter = Reporter(
+        folder=folder,
+        settings=CentralSettings.model_validate(central),
+        device=DeviceInfo(id="4f0c", name="Kitchen", version="0.1.0"),
+        restores=restores,
+        view=lambda: View("Kitchen", tracker.snapshot(), tracker.volume, tuple(problems)),
+    )
+
+    def changed() -> None:
+        keeper.changed()
+        reporter.changed(tracker.snapshot())
+
+    tracker.changed = changed
+    await keeper.start()
+    reporter.start()
+    try:
+        yield Box(tracker, reporter, players, problems)
+    finally:
+        reporter.farewell()
+        await keeper.stop()
+        await tracker.close()
+        await reporter.stop()
