@@ -26,6 +26,7 @@ from bench import (
     freeze,
     growth,
     interrupt,
+    leaving,
     machine,
     reconnect,
     usage,
@@ -45,6 +46,7 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "usage": usage.measure,
     "growth": growth.measure,
     "discovery": discovery.measure,
+    "exit": leaving.measure,
 }
 NEEDS_ROOT = ("discovery",)
 NEEDED = ("vlc", "mpv", "ffmpeg", "Xvfb", "pulseaudio")
