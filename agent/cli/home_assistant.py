@@ -42,7 +42,7 @@ def package(box: Box) -> str:
     plain = slug.replace("_", " ")  # what Home Assistant makes ids of, whatever alphabet the name is in
     calls = {
         "start": _START,
-        "stop": "",
+        "stop": '{{ {"session_id": session_id | default(""), "all": all | default(false)} | to_json }}',
         "pause": "",
         "resume": "",
         "seek": '{{ {"position": position} | to_json }}',
@@ -64,19 +64,24 @@ rest:
 {_headers(box, 4)}    sensor:
       - name: "{plain} cast"
         unique_id: {slug}_cast
-        value_template: "{{{{ value_json.stream.state if value_json.stream else 'idle' }}}}"
+        availability: "{_ANSWERED}"
+        value_template: "{{{{ (value_json.stream | default({{}}, true)).state | default('idle') }}}}"
         json_attributes: [stream, interrupted, last]
       - name: "{plain} cast title"
         unique_id: {slug}_cast_title
+        availability: "{_ANSWERED}"
         value_template: >-
-          {{{{ (value_json.stream.title or value_json.stream.url)[:255] if value_json.stream else "" }}}}
+          {{% set stream = value_json.stream | default({{}}, true) %}}
+          {{{{ (stream.title | default(stream.url, true) | default(""))[:255] }}}}
       - name: "{plain} cast volume"
         unique_id: {slug}_cast_volume
-        value_template: "{{{{ value_json.volume.volume_level }}}}"
+        availability: "{_ANSWERED}"
+        value_template: "{{{{ (value_json.volume | default({{}})).volume_level | default(0) }}}}"
     binary_sensor:
       - name: "{plain} cast muted"
         unique_id: {slug}_cast_muted
-        value_template: "{{{{ value_json.volume.muted }}}}"
+        availability: "{_ANSWERED}"
+        value_template: "{{{{ (value_json.volume | default({{}})).muted | default(false) }}}}"
 
 media_player:
   - platform: universal
@@ -86,14 +91,13 @@ media_player:
       {{{{ {{"loading": "buffering", "buffering": "buffering", "playing": "playing", "paused": "paused",
           "idle": "idle"}}.get(states("sensor.{slug}_cast"), "unavailable") }}}}
     attributes:
-      media_title: sensor.{slug}_cast_title
       volume_level: sensor.{slug}_cast_volume
       is_volume_muted: binary_sensor.{slug}_cast_muted
     commands:
       play_media:
         action: rest_command.{slug}_cast_start
         data:
-          url: "{{{{ media_id }}}}"
+          url: "{{{{ media_content_id }}}}"
       media_play:
         action: rest_command.{slug}_cast_resume
       media_pause:
@@ -112,6 +116,9 @@ media_player:
           muted: "{{{{ is_volume_muted }}}}"
 """
 
+
+_ANSWERED = "{{ value_json is defined and value_json.device is defined }}"
+"""Home Assistant takes a refusal, such as that of a wrong key, for an answer: without this the box would look idle."""
 
 _START = """\
 {{ {"url": url, "title": title | default(""), "duration": duration | default(""),
