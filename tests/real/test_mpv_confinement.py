@@ -14,12 +14,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.broken_camera import BrokenCamera
 from tests.support.clips import Clips
 from tests.support.confined import LANDLOCK, NAMESPACE, WITHOUT, Opened, skip_unless_there
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.mpv import TRUSTING, Mpv
-from tests.support.rtsp_server import BrokenCamera
 from tests.support.screen import Screen
 from tests.support.sound import PulseServer
 from tests.support.xserver import XServer
