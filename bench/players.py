@@ -170,6 +170,11 @@ class FreshProgram:
         return self._process.pid
 
     @property
+    def has_ended(self) -> bool:
+        """By itself, after it was told to play."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
     def home(self) -> Path:
         return Path(self._home.name)
 

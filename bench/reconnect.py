@@ -13,7 +13,7 @@ from bench.lab import Lab
 from bench.media import MediaProcess
 from bench.movement import Movement, back_after
 from bench.numbers import Series
-from bench.players import Contender, WarmAgent, looping_mpv, looping_vlc, mpv_for_cameras
+from bench.players import Contender, FreshProgram, WarmAgent, looping_mpv, looping_vlc, mpv_for_cameras
 from bench.report import Bar, Point, Table
 from bench.screens import Eye
 from bench.sources import Camera, HttpSource, LiveSource
@@ -124,19 +124,24 @@ def _outage(source: LiveSource, contenders: Sequence[Contender], outage_s: float
         source.lose_power()
         time.sleep(outage_s)
         returned_at = source.regain_power()
-        return _returns(movements, returned_at, surely_s=SURELY_S[source.name])
+        programs = [contender for contender in contenders if isinstance(contender, FreshProgram)]
+        return _returns(movements, programs, returned_at, surely_s=SURELY_S[source.name])
 
 
-def _returns(movements: dict[str, Movement], returned_at: float, *, surely_s: float) -> dict[str, float | None]:
-    """Watch until everybody is back for good, or has had the time for it."""
+def _returns(
+    movements: dict[str, Movement], programs: Sequence[FreshProgram], returned_at: float, *, surely_s: float
+) -> dict[str, float | None]:
+    """Watch until everybody is back for good, has ended, or has had the time for it."""
     back: dict[str, float | None] = dict.fromkeys(movements)
     while True:
         now = time.monotonic()
+        ended = {program.name for program in programs if program.has_ended}
         steady = True
         for name, movement in movements.items():
             since = movement.since()
             back[name] = back_after(since, returned_at=returned_at)
-            steady = steady and since is not None and now - max(since, returned_at) >= surely_s
+            is_back = since is not None and now - max(since, returned_at) >= surely_s
+            steady = steady and (is_back or name in ended)
         if steady or now - returned_at > GIVE_UP_S + surely_s:
             return {name: seconds if (seconds or 0.0) <= GIVE_UP_S else None for name, seconds in back.items()}
         time.sleep(0.05)  # between two looks at what the threads have seen
@@ -147,5 +152,5 @@ def _seconds(returns: Sequence[Return]) -> Series:
 
 
 def _ratio(mine: Series, theirs: Series) -> str:
-    """Of the medians: a player that never stood still took no time, and nothing can be divided by that."""
-    return f"{mine.median / theirs.median:.2f}" if theirs.median > 0 else "-"
+    """A player that never stood still took no time, and nothing can be divided by that."""
+    return mine.over(theirs).text(2) if theirs.low > 0 else "-"
