@@ -41,7 +41,7 @@ lint: setup-test ## ruff and mypy --strict
 
 check: lint test ## all that CI runs: lint, types, layers, tests
 
-bench: setup-test ## speed, memory and black time beside vlc and mpv, as ratios (about 12 minutes)
+bench: setup-test ## speed, memory, black time and returns beside vlc and mpv, as ratios (under half an hour)
 	$(BIN)/python -m bench --cycles $(CYCLES)
 
 bench-central: setup-test ## the central API under load on both databases (about 6 minutes); DATABASE=sqlite, postgres
