@@ -114,7 +114,9 @@ class KeyFile:
             left = tuple(key for key in keys if key.name != name)
             if len(left) == len(keys):
                 names = ", ".join(key.name for key in keys)
-                raise KeysError(f"There is no key {name!r}. " + (f"There are: {names}." if names else "There is none."))
+                raise KeysError(
+                    f"There is no key {name!r}. " + (f"There are: {names}." if names else "There are no keys at all.")
+                )
             self._write(left)
         return left
 

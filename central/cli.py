@@ -55,7 +55,10 @@ def _key_add(options: argparse.Namespace) -> int:
 
 
 def _key_list(options: argparse.Namespace) -> int:
-    for key in _with_access(options, lambda access: access.keys()):
+    keys = _with_access(options, lambda access: access.keys())
+    if not keys:
+        print("There is no key. To make one: cast-central key add NAME", file=sys.stderr)
+    for key in keys:
         state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "active"
         print(f"{key.name}\t{state}\tmade {key.created_at:%Y-%m-%d}")
     return 0
@@ -75,6 +78,7 @@ def _enrol(options: argparse.Namespace) -> int:
     print(token)
     boxes = "one box" if options.uses == 1 else f"{options.uses} boxes"
     print(f"This token is for {boxes}, and for {options.hours:g} h. It is shown this once.", file=sys.stderr)
+    print("On the box: cast-agent enrol --central URL-OF-THIS-SERVICE --enrol TOKEN", file=sys.stderr)
     return 0
 
 

@@ -208,7 +208,10 @@ def _within(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from {low:g} to {high:g}")
+            what = "an address; write it first, as in `start URL --wait`" if "://" in text else repr(text)
+            raise argparse.ArgumentTypeError(
+                f"a number of seconds from {low:g} to {high:g} is wanted, and this is {what}"
+            )
         return number
 
     return seconds

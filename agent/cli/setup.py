@@ -79,8 +79,12 @@ def _new_key(settings: Settings, name: str) -> str:
     try:
         return KeyFile(settings.state.directory()).add(name)
     except KeysError as error:
-        hint = "" if "already" not in str(error) else " Or print the package without a key: cast-agent setup --no-key"
-        raise CliError(Exit.FAILED, "keys", f"{error}{hint}") from error
+        hint = (
+            ""
+            if "already" not in str(error)
+            else " Or give this one another name (--key-name), or print the package without a key (--no-key)."
+        )
+        raise CliError(Exit.FAILED, "keys", f"{str(error).rstrip('.')}.{hint}" if hint else str(error)) from error
 
 
 def _url(settings: Settings) -> str:

@@ -25,7 +25,9 @@ async def auth(call: Call[AuthBody, NoQuery]) -> Reply:
         key = next((text for text in shown if kind_of(text) is TokenKind.STREAM_KEY), None)
         if key is None:
             # An RTSP client sends what it has only once it is asked with a 401.
-            raise UnauthorizedError("No stream key was sent: as the password, the token, or ?key= in the address.")
+            raise UnauthorizedError(
+                "No stream key (sk_ and 43 characters) was sent: as the password, the token, or ?key= in the address."
+            )
         await services.publishing.admit(PublishRequest(key, body.path, body.id, body.protocol))
     elif body.action in ("read", "playback"):
         await services.viewing.admit(body.path, shown, address=body.ip)

@@ -100,9 +100,10 @@ def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert
 
 
 def make_directory(url: URL) -> None:
-    """The folder of an SQLite file, for its user alone. Raises OSError."""
-    if url.get_backend_name() == "sqlite" and url.database:
+    """The folder of an SQLite file, and the file, for their user alone. Raises OSError."""
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(url.database).touch(mode=0o600)  # SQLite gives the files beside it the same mode
 
 
 @contextlib.contextmanager

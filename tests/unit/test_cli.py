@@ -417,3 +417,13 @@ def test_the_commands_start_quickly() -> None:
     loaded = set(done.stdout.split())
     assert "agent" in loaded
     assert not loaded & {"aiohttp", "zeroconf", "ifaddr", "PIL", "xcffib", "vlc", "structlog"}
+
+
+def test_an_address_in_the_place_of_a_number_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """It may hold a password, and what is wrong is the order."""
+    with pytest.raises(SystemExit) as ended:
+        main(["start", "--wait", "http://user:s3cret@nas/film.mp4"])
+    assert ended.value.code == 64
+    said = "".join(capsys.readouterr())
+    assert "start URL --wait" in said
+    assert "s3cret" not in said

@@ -54,7 +54,8 @@ def test_run_again_it_changes_nothing_and_says_how_to_go_on(tmp_path: Path, caps
     assert main(["setup", "--config", str(file)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "setup --no-key" in err
+    assert "--no-key" in err
+    assert "--key-name" in err
     assert main(["setup", "--no-key", "--config", str(file)]) == 0
     assert capsys.readouterr().out == before[before.index("# Into packages") :]
     assert len(KeyFile(tmp_path / "state" / "cast-agent").read()) == 1
