@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.config import SYSTEM_CONFIG, installed_config, load_settings
 from agent.doctor.bounds import bounded
+from agent.doctor.central import central
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.lan import found_on_lan
@@ -36,6 +37,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("sound", sound(settings, dev)),
         bounded("fonts", in_thread(fonts)),
         bounded("port", listening(settings)),
+        bounded("central API", central(settings)),
         bounded("mDNS", in_thread(lambda: found_on_lan(settings))),
         bounded("clock", in_thread(clock)),
     )

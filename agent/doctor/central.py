@@ -1,0 +1,51 @@
+"""Whether the central API that this box reports to takes what it says."""
+
+from __future__ import annotations
+
+from agent import __version__
+from agent.config import Settings
+from agent.doctor.bounds import CHECK_TIMEOUT_S
+from agent.doctor.findings import Finding, Level
+from agent.errors import ConfigError
+from agent.reporting.client import CentralClient
+from agent.reporting.enrol import warning_about
+from agent.reporting.enrolment import EnrolmentError, read_enrolment
+from agent.reporting.trouble import ENROL_COMMAND, CallFailedError
+from agent.threads import in_thread
+
+NAME = "central API"
+
+_CALL_TIMEOUT_S = CHECK_TIMEOUT_S - 1.0
+"""So that its own sentence is told, and not that something hangs."""
+
+
+async def central(settings: Settings) -> Finding:
+    """Ask it who this box is."""
+    url = settings.central.url
+    try:
+        folder = settings.state.directory()
+        kept = await in_thread(lambda: read_enrolment(folder))
+    except (ConfigError, EnrolmentError) as error:
+        return Finding(Level.WARN, NAME, str(error))
+    if kept is None:
+        return _not_registered(settings)
+    client = CentralClient(url or kept.url, kept.token, agent_version=__version__, timeout_s=_CALL_TIMEOUT_S)
+    try:
+        device = await client.device(kept.device_id)
+    except CallFailedError as error:
+        return Finding(Level.WARN, NAME, str(error), "Until then nothing is reported; what happens is kept.")
+    finally:
+        await client.close()
+    found = f"{client.url} knows this box as {device.name} ({device.id})."
+    return Finding(Level.OK, NAME, found, warning_about(client.url) or "")
+
+
+def _not_registered(settings: Settings) -> Finding:
+    url = settings.central.url
+    if url is None:
+        return Finding(Level.OK, NAME, "This box reports to nobody.")
+    if settings.central.token is not None:
+        return Finding(
+            Level.WARN, NAME, f"This box is not registered at {url} yet.", "The agent does that when it runs."
+        )
+    return Finding(Level.WARN, NAME, f"This box is not registered at {url}.", f"Run {ENROL_COMMAND.format(url=url)}")
