@@ -61,6 +61,21 @@ def test_a_live_stream_is_taken_up_again(
     assert (stream["session_id"], stream["attempt"], stream["error"]) == (session, 1, None)
 
 
+def test_a_live_hls_is_taken_up_again_before_it_counts_as_stalled(
+    agent: Agent, screen: Screen, media_server: MediaServer
+) -> None:
+    """libVLC would ask a dead server for its playlist for 14 s; once what was in store has been shown, the agent opens
+    the stream anew instead, so that it is there as soon as its server is."""
+    agent.start(media_server.url("/live-hls/index.m3u8"))
+    agent.wait_state("playing")
+    media_server.behave("/live-hls", Behaviour(status=503))
+    agent.wait_until(lambda: agent.status()["stream"]["attempt"] > 1, 15, "it is tried again")
+    assert agent.log("stream_retried")[0]["code"] == "media_network"
+    assert screen.colour_at_centre() == "red"
+    media_server.reset()
+    wait_back(screen, "red", timeout_s=RETURN_S + 5)
+
+
 def test_an_outage_is_retried_and_a_stop_ends_it(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """While a stream is tried again the last picture stays; /stop takes it off, and nothing comes back."""
     agent.start(media_server.url("/live/green.ts"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from agent.player.vlc.log_reader import LogLine, LogReader
@@ -41,6 +43,7 @@ def test_a_live_playlist_that_libvlc_gave_up() -> None:
     """Only giving it up counts, not one reading that failed; and it is a reason, in which no credentials are."""
     failed = (WARNING, "Failed to update 0/3 playlist ID http://nas.local/live/index.m3u8")
     assert not reader(failed).gave_up
+    assert reader().not_updated_at < reader(failed).not_updated_at <= time.monotonic()
     log = reader(failed, (ERROR, "Could not update  anymore, disabling"))
     assert log.gave_up
     reason = log.reason(URL)

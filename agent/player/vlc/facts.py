@@ -30,10 +30,15 @@ class Facts:
         self._stats = vlc.MediaStats()
         self._clock = _Clock(-1, 0.0, 0)
         self._complete = False
+        self.moved_at = time.monotonic()
+        """When (monotonic) libVLC was seen to have displayed another picture."""
 
     def report(self, media: Any, kind: MediaType | None, *, sounded: bool) -> ipc.ProgressReport:
         """How it is now. `sounded`: its audio device was opened, which libVLC does not count."""
+        before = self._stats.displayed_pictures
         media.get_stats(self._stats)
+        if self._stats.displayed_pictures != before:
+            self.moved_at = time.monotonic()
         return ipc.ProgressReport(
             pictures=self._stats.displayed_pictures,
             audio_buffers=max(self._stats.played_abuffers, int(sounded)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import queue
 import re
 import time
@@ -22,6 +23,8 @@ _STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
 that is to be read again, the first time before any of its media; of a recording never. Everything else that libVLC
 tells is alike for both: it gives a live playlist a length, and says that it can be sought in."""
 _GAVE_UP = "Could not update"
+_NOT_UPDATED = "Failed to update"
+"""Logged (demux/hls, HLSRepresentation::runLocalUpdates) each time that a live playlist cannot be read again."""
 _DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response", *(line.encode() for line in _STAYS_LIVE))
 _SOUND_OPENED = b"%s '%4.4s' %d Hz"
 """Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
@@ -46,6 +49,8 @@ class LogReader:
         """Name of the hardware decoder in use."""
         self.live = False
         """Whether it plays a playlist that goes on while it is played."""
+        self.not_updated_at = -math.inf
+        """When (monotonic) that playlist could not be read the last time."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
 
     def read(self, line: LogLine) -> None:
@@ -59,6 +64,8 @@ class LogReader:
         elif line.text.startswith(_STAYS_LIVE):
             self.live = True
         elif line.level >= _LOG_WARNING:
+            if line.text.startswith(_NOT_UPDATED):
+                self.not_updated_at = time.monotonic()
             self._keep(line.text)
 
     def reason(self, url: str) -> Failure | None:

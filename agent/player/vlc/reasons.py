@@ -68,7 +68,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
             ErrorCode.MEDIA_NOT_FOUND,
             f"The playlist of {where} can be read, but its segments cannot: they are missing or no media.",
         )
-    if "Could not update" in text:
+    if "Could not update" in text or "Failed to update" in text:
         return _failure(ErrorCode.MEDIA_NETWORK, f"{where} no longer sends the playlist of the live stream.")
     if "unable to open the MRL" in text and _scheme(url) in ("http", "https"):  # this kind it can open
         return _failure(

@@ -41,6 +41,12 @@ SHORT_S = 2.5
 EARLY_END_S = 3.0
 """A film that ends this much before its length broke off; less is the rounding of containers."""
 
+OUT_OF_STORE_S = 1.0
+"""Without a new picture: what was in store has been shown. libVLC's counts are up to 0.5 s old."""
+
+LOST_FOR_S = 10.0
+"""After a playlist could not be read: up to three segments are in store, of 2 s as a rule."""
+
 ENTRIES_AT_MOST = 100
 ENTRY_LENGTH_AT_MOST = 500
 """Characters. All of a playlist goes through one line of the socket pair, which is 64 KiB at most."""
@@ -76,7 +82,7 @@ class VlcWorker:
         self._vout = self._buffered_at = 0.0
         self._opened: MediaType | None = None
         self._ended = self._over = False
-        self._sound = False
+        self._sound = self._paused = False
         self._added: set[float] = set()
         self._track_chosen = False
         self._heard_before = self._begun_again = self._sounded = False
@@ -104,6 +110,7 @@ class VlcWorker:
                 next_report = now + REPORT_INTERVAL_S
                 self._report_progress()
                 self._look_for_audio_only(now)
+                self._look_for_lost_playlist(now)
 
     def _next(self, timeout: float | None) -> Any:
         try:
@@ -120,6 +127,7 @@ class VlcWorker:
             case ipc.Load():
                 self._load(item)
             case ipc.Pause(on=on):
+                self._paused = on
                 self._player.set_pause(int(on))
                 self._channel.send(ipc.Done())
             case ipc.Seek(position=position):
@@ -265,6 +273,16 @@ class VlcWorker:
         ):
             self._player.set_pause(1)  # nothing of it may pass before it can be heard
             self._report_opened(MediaType.AUDIO)
+
+    def _look_for_lost_playlist(self, now: float) -> None:
+        """libVLC asks for a live playlist again for 14 s, and for ever if the server is another one by then; opened
+        anew, the stream is there as soon as its server is."""
+        if self._paused:
+            self._facts.moved_at = now
+        lost = now - self._log.not_updated_at < LOST_FOR_S
+        still = self._opened is MediaType.VIDEO and now - self._facts.moved_at > OUT_OF_STORE_S
+        if lost and still and (reason := self._log.reason(self._url)):
+            self._fail(reason)
 
     def _report_opened(self, kind: MediaType) -> None:
         if self._opened is None:
