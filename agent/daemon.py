@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
 from agent.player.spawn import vlc_command
+from agent.player.surroundings import Identities, Surroundings, identities, of_the_system
 from agent.reload import Current
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
@@ -222,8 +224,11 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(stage.stop)
     await stage.start()
     running.push_async_callback(players.stop)
-    await players.start()
     running.push_async_callback(renewals.stop)
+    renewals.watch(lambda: of_the_system(os.environ))
+    if confinement.media_folders:
+        renewals.watch(lambda: identities(confinement.media_folders))  # apart, because a dead disk hangs
+    await players.start()
     running.push_async_callback(reporter.stop)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
@@ -267,14 +272,25 @@ async def _listen(app: web.Application, settings: Settings, running: AsyncExitSt
 
 
 class _Renewals:
-    """Makes the spare player anew when the display comes or goes: it was made for the one before."""
+    """Makes the spare players anew when the display comes or goes, or files that they need are replaced: they were made
+    for those before."""
 
     def __init__(self, players: Engines) -> None:
         self._players = players
         self._tasks: set[asyncio.Task[None]] = set()
 
     def display_changed(self, health: DisplayHealth) -> None:
-        task = asyncio.create_task(self._players.renew(), name="spare-renew")
+        self._renew()
+
+    def watch(self, look: Callable[[], Identities]) -> None:
+        """From now on."""
+        self._run(Surroundings(look, changed=self._renew).watch(), "surroundings")
+
+    def _renew(self) -> None:
+        self._run(self._players.renew(), "spare-renew")
+
+    def _run(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
