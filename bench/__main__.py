@@ -29,6 +29,7 @@ from bench import (
     leaving,
     machine,
     reconnect,
+    reporting,
     usage,
 )
 from bench.lab import FULL, QUICK, Lab, open_lab
@@ -47,6 +48,7 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "growth": growth.measure,
     "discovery": discovery.measure,
     "exit": leaving.measure,
+    "reporting": reporting.measure,
 }
 NEEDS_ROOT = ("discovery",)
 NEEDED = ("vlc", "mpv", "ffmpeg", "Xvfb", "pulseaudio")

@@ -1,0 +1,112 @@
+"""`python -m bench.reporting_box FOLDER SECONDS`: the agent's reporter alone, with one event a second; writes its
+processor time, without and with a registration, as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from agent.config import CentralSettings
+from agent.reporting.reporter import Reporter
+from agent.reporting.view import View
+from agent.types import (
+    DeviceInfo,
+    EndReason,
+    PlayerState,
+    Quality,
+    SessionId,
+    SessionSnapshot,
+    SessionState,
+    TrackerSnapshot,
+)
+
+SETTLE_S = 2.0
+CONNECTED_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Volume:
+    level: float = 1.0
+    muted: bool = False
+
+
+class _Casts:
+    """A session begins, is seen and ends: three events, one each time that it is asked."""
+
+    def __init__(self) -> None:
+        self.now = TrackerSnapshot()
+
+    def go_on(self) -> TrackerSnapshot:
+        stream = self.now.stream
+        if stream is None:
+            began = _session()
+            self.now = TrackerSnapshot(stream=began, sessions=(began,), last=self.now.last)
+        elif stream.session_state is SessionState.STARTING:
+            shown = replace(
+                stream,
+                session_state=SessionState.ACTIVE,
+                state=PlayerState.PLAYING,
+                first_frame_at=datetime.now(UTC),
+                time_to_first_frame=0.1,
+            )
+            self.now = TrackerSnapshot(stream=shown, on_screen=shown, sessions=(shown,), last=self.now.last)
+        else:
+            ended = replace(stream, session_state=SessionState.ENDED, reason=EndReason.STOPPED)
+            self.now = TrackerSnapshot(last=ended)
+        return self.now
+
+
+def _session() -> SessionSnapshot:
+    return SessionSnapshot(
+        session_id=SessionId(str(uuid4())),
+        url="http://nas.local/film.mp4",
+        title="A film",
+        quality=Quality.AUTO,
+        session_state=SessionState.STARTING,
+        state=PlayerState.LOADING,
+        started_at=datetime.now(UTC),
+        volume_level=1.0,
+        muted=False,
+    )
+
+
+async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
+    """Part of a core."""
+    casts = _Casts()
+    reporter = Reporter(
+        folder=folder if registered else folder / "nobody",
+        settings=CentralSettings(),
+        device=DeviceInfo(id="bench", name="bench", version="0"),
+        restores=True,
+        view=lambda: View("bench", casts.now, _Volume()),
+    )
+    reporter.start()
+    try:
+        async with asyncio.timeout(CONNECTED_S):
+            while registered and not reporter.status.connected:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(SETTLE_S)
+        began, before = time.monotonic(), time.process_time()
+        while time.monotonic() - began < seconds:
+            reporter.changed(casts.go_on())
+            await asyncio.sleep(1.0)
+        return (time.process_time() - before) / (time.monotonic() - began)
+    finally:
+        await reporter.stop()
+
+
+def main() -> None:
+    folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
+    without = asyncio.run(_used(folder, seconds, registered=False))
+    with_it = asyncio.run(_used(folder, seconds, registered=True))
+    print(json.dumps({"without": without, "with": with_it}))
+
+
+if __name__ == "__main__":
+    main()
