@@ -43,7 +43,9 @@ class Motion:
             self._pictured_at = progress.at
             self._moved(progress.at, running=progress.pictures >= 2)
         elif self._rests(progress):
-            self._moved(progress.at, running=True)
+            # Live, sound may come up to 1 s before the picture after the first moves: that is no slide yet.
+            known = progress.stream_type is StreamType.BUFFERED or progress.at - self._began_at > STILL_AFTER_S
+            self._moved(progress.at, running=known)
         self._last = progress
 
     def pause(self, paused: bool, *, at: float) -> None:
