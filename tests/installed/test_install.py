@@ -90,6 +90,21 @@ def test_it_comes_back_after_a_power_cut(box: Box) -> None:
     box.wait(PLAYS, 30)
 
 
+def test_on_a_desktop_it_is_the_desktops_user(box: Box) -> None:
+    box.run("useradd --create-home tv && systemctl stop screen")
+    box.run(SCREEN.replace("User=cast-agent", "User=tv"))
+    box.run("make -C /src install INSTALL_ARGS='--desktop tv'")
+    box.wait(HEALTHY, 15)
+    assert box.run("stat -c %U /proc/$(systemctl show -p MainPID --value cast-agent)").strip() == "tv"
+    environment = box.run("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value cast-agent)/environ").splitlines()
+    assert {"XAUTHORITY=/home/tv/.Xauthority", f"XDG_RUNTIME_DIR=/run/user/{box.run('id -u tv').strip()}"} <= {
+        *environment
+    }
+    start_film(box)
+    health = json.loads(box.run("curl -s localhost:8090/health"))
+    assert health["checks"]["player"]["features"]["confinement"] != "none"
+
+
 def test_uninstalled_it_leaves_the_configuration_only(box: Box) -> None:
     box.run("systemctl stop screen")
     box.run("make -C /src uninstall")
