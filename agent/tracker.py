@@ -344,10 +344,14 @@ class StreamTracker:
 
 @contextlib.contextmanager
 def _told_if_over(cast: Cast, playback: Playback) -> Iterator[None]:
-    """Around a command. Raises InvalidTransitionError where it failed because what it was for ended meanwhile."""
+    """Around a command. Raises InvalidTransitionError where it failed because what it was for is over, or its player
+    is: then it has ended or is taken up again."""
     try:
         yield
     except (PlayerTimeoutError, PlayerUnavailableError) as e:
-        if cast.playback is playback and cast.session.end is None:
+        hangs = isinstance(e, PlayerTimeoutError)
+        if hangs and cast.playback is playback and cast.session.end is None:
             raise
-        raise InvalidTransitionError("What was on has ended just now.") from e
+        raise InvalidTransitionError(
+            "What was on has ended or broken off just now: /status says what is on, and when it is tried again."
+        ) from e

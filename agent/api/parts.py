@@ -71,7 +71,7 @@ class Tracker(Protocol):
     async def pause(self, on: bool) -> SessionSnapshot:
         """Pause what is on, or let it go on.
 
-        Raises InvalidTransitionError, PlayerTimeoutError, PlayerUnavailableError.
+        Raises InvalidTransitionError, also when its player dies meanwhile, and PlayerTimeoutError when that hangs.
         """
 
     async def seek(self, position: float) -> SessionSnapshot:

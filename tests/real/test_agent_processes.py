@@ -37,11 +37,18 @@ def screen(xserver: XServer) -> Iterator[Screen]:
 
 
 def test_a_killed_player_is_a_failure_with_its_signal(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """The session ends `failed` with the signal's name, the screen is clear, and the next start works at once."""
+    """The session ends `failed` with the signal's name, the screen is clear, and the next start works at once. Who was
+    about to pause it is told that it is over."""
     session_id = agent.start(media_server.url("/film/red.mp4"))["session_id"]
     player = agent.player_pid()
     agent.wait_for_spare()
-    os.kill(player, signal.SIGKILL)
+    os.kill(player, signal.SIGSTOP)  # so that it does not answer before it is killed
+    with ThreadPoolExecutor(1) as pool:
+        pausing = pool.submit(agent.call, "POST", "/pause")
+        agent.wait_state("paused")
+        os.kill(player, signal.SIGKILL)
+        refused = pausing.result(timeout=5)
+    assert (refused.status, refused.json["code"]) == (409, "invalid_transition")
     last = agent.wait_ended(session_id, AT_ONCE_S)
     assert (last["reason"], last["error"]["code"]) == ("failed", "player_unavailable")
     assert last["error"]["message"] == "The player process died (signal SIGKILL)."

@@ -82,6 +82,8 @@ class FakePlayer:
         self.sound = False
         self.kills = 0
         self.commands: list[str] = []
+        self.dies_when_told = False
+        """Whatever it is told next, it crashes instead of answering."""
         self.position = 1.0
         self.script = Script()
         self.xid: int | None = None
@@ -187,6 +189,8 @@ class FakePlayer:
 
     async def _done(self) -> None:
         await asyncio.sleep(0.01)
+        if self.dies_when_told:
+            self.crash()
         if not self.alive:
             raise PlayerUnavailableError("scripted: it is dead")
 

@@ -220,5 +220,21 @@ async def test_what_ends_while_it_is_controlled(box: Tracked, control: str) -> N
     controlling = asyncio.create_task(control_it)
     await asyncio.sleep(0)
     await box.tracker.stop()
-    with pytest.raises(InvalidTransitionError, match="ended just now"):
+    with pytest.raises(InvalidTransitionError, match="ended or broken off just now"):
         await controlling
+
+
+@pytest.mark.parametrize(("path", "body"), [("/pause", {}), ("/resume", {}), ("/seek", {"position": 5})])
+async def test_a_player_that_dies_while_it_is_controlled(box: Tracked, path: str, body: object) -> None:
+    """It is a conflict, not a box without players: the film is taken up again, not paused and where it was."""
+    film = await on(box)
+    [player] = box.players.alive
+    player.dies_when_told = True
+    refused = await post(box, path, body, status=409)
+    assert refused["code"] == "invalid_transition"
+    async with asyncio.timeout(5):
+        while len(box.players.alive) == 0 or (await status(box))["stream"]["state"] != "playing":  # type: ignore[index]
+            await asyncio.sleep(0.01)
+    stream = (await status(box))["stream"]
+    assert (stream["session_id"], stream["attempt"]) == (film, 1)  # type: ignore[index]
+    assert box.players.alive != [player]
