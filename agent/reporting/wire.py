@@ -29,9 +29,11 @@ INTERVAL_MOST_S: Final = 3600.0
 def _in_utc(moment: datetime) -> datetime:
     # A clock that was never set stands in 1970 or later; at the ends of the calendar arithmetic overflows.
     if not 1970 <= moment.year < 3000:
-        raise ValueError("should be between the years 1970 and 2999")
+        raise ValueError("must be between the years 1970 and 2999")
     return moment.astimezone(UTC)
 
+
+KIND_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -202,7 +204,7 @@ class Event(Envelope):
 
     event_id: Uuid
     """UUIDv7 (RFC 9562)."""
-    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    kind: Annotated[str, Field(pattern=KIND_PATTERN)]
     """An EventKind, or one that only a newer version knows."""
     session_id: SessionId | None = None
     data: dict[str, JsonValue] = Field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
@@ -13,14 +12,13 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from central.errors import FieldError, InvalidRequestError
+from central.wording import sentence_of, wrong_fields
 
 BODY_LIMIT: Final = 512 * 1024
 """Bytes, after decompression. The largest is a batch of 50 events with 4 KiB of data each."""
 
 READ_TIMEOUT_S: Final = 15.0
 """A batch on a line of 300 kbit/s; what is slower is an attack or a dead client."""
-
-_ERRORS_SHOWN: Final = 20
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,11 +50,8 @@ def validated(model: type[Model], given: Any, *, what: str = "body") -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
-        errors = tuple(_field_error(model, detail) for detail in details[:_ERRORS_SHOWN])
-        sentence = "; ".join(f"{e.field} {e.message}".strip() for e in errors[:3])
-        more = "; and more, see errors" if len(errors) > 3 else ""
-        raise InvalidRequestError(f"{sentence}{more}.", errors) from error
+        errors = wrong_fields(error, model.model_fields)
+        raise InvalidRequestError(sentence_of(errors), errors) from error
 
 
 def query_of(request: web.Request) -> dict[str, str]:
@@ -107,19 +102,6 @@ def _storable(value: Any) -> Any:
         for item in value:
             _storable(item)
     return value
-
-
-def _field_error(model: type[BaseModel], detail: Any) -> FieldError:
-    location = detail["loc"]
-    field = ".".join(str(part) for part in location)[:100]
-    if detail["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(location[-1])[:64], model.model_fields, n=1)
-        known = ", ".join(model.model_fields) or "none"
-        return FieldError(field, f"is not known here; did you mean {close[0]}?" if close else f"is not one of: {known}")
-    if detail["type"] == "missing":
-        return FieldError(field, "is required")
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
-    return FieldError(field, message[:1].lower() + message[1:])
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
@@ -20,6 +21,9 @@ METADATA_LIMIT: Final = 8 * 1024
 
 _URL_SCHEMES: Final = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "mms", "mmsh", "file")
 
+_PATH_PATTERN: Final = r"^[0-9a-zA-Z_\-/.~:]+$"
+"""Of paths, as MediaMTX has it."""
+
 
 def _one_line(text: str) -> str:
     text = text.strip()
@@ -35,9 +39,12 @@ def _media_url(url: str) -> str:
         parts = urlsplit(url)
         with_credentials = parts.username is not None or parts.password is not None
     except ValueError as error:
-        raise ValueError("is not an address") from error
-    if parts.scheme not in _URL_SCHEMES or not url.isprintable() or " " in url:
-        raise ValueError("must be an address that begins with one of " + ", ".join(_URL_SCHEMES))
+        raise ValueError("must be an address such as http://nas.local/film.mp4") from error
+    is_whole = parts.netloc or (parts.scheme == "file" and parts.path)
+    if parts.scheme not in _URL_SCHEMES or not is_whole or not url.isprintable() or " " in url:
+        raise ValueError(
+            "must be an address such as http://nas.local/film.mp4; it may begin with " + ", ".join(_URL_SCHEMES)
+        )
     if with_credentials:
         raise ValueError("must not hold a user name or a password: whoever knows the join code would see them")
     return url
@@ -54,6 +61,8 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path(path: str) -> str:
+    if re.fullmatch(_PATH_PATTERN, path) is None:
+        raise ValueError("must hold only letters, digits and _ - . ~ : /, such as live/kitchen")
     if ".." in path.split("/") or "//" in path or path.startswith("/") or path.endswith("/"):
         raise ValueError("must be a path such as live/kitchen")
     return path
@@ -72,8 +81,7 @@ Url = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_media
 Quality = Literal["auto", "1080p", "720p", "low-latency"]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 MediaPath = Annotated[
-    # As MediaMTX has it.
-    str, Field(min_length=1, max_length=200, pattern=r"^[0-9a-zA-Z_\-/.~:]+$"), AfterValidator(_path)
+    str, Field(min_length=1, max_length=200, json_schema_extra={"pattern": _PATH_PATTERN}), AfterValidator(_path)
 ]
 Cursor = Annotated[str, Field(min_length=1, max_length=200, description="The next_cursor of the page before.")]
 Limit = Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="The most items of the page.")]
@@ -91,7 +99,7 @@ class Patch(Body):
     @model_validator(mode="after")
     def _not_empty(self) -> Patch:
         if not self.model_fields_set:
-            raise ValueError(f"at least one of these is required: {', '.join(type(self).model_fields)}")
+            raise ValueError(f"Send at least one of these: {', '.join(type(self).model_fields)}")
         return self
 
     def given(self) -> dict[str, Any]:

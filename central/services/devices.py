@@ -15,13 +15,14 @@ from central.batch import Batcher
 from central.config import DeviceSettings
 from central.db.engine import Database
 from central.db.tables import Device, Event
-from central.errors import DeviceNotFoundError, ForbiddenError, InvalidRequestError, UnauthorizedError
+from central.errors import DeviceNotFoundError, FieldError, ForbiddenError, InvalidRequestError, UnauthorizedError
 from central.ids import bad_cursor, from_cursor, new_id
 from central.repositories import access, devices, events, streams
 from central.repositories.devices import DeviceRecord
 from central.secrets import TokenKind, digest, new_token
 from central.services.pages import Clock, Page, id_behind, page_of, utc_now
 from central.types import Caller, Role, StreamEnd
+from central.wording import sentence_of, wrong_fields
 
 MISSED_HEARTBEATS: Final = 3
 JITTER: Final = 1.1
@@ -225,7 +226,8 @@ def _read(item: Any, device_id: str) -> wire.Event | wire.EventResult:
         if _size(event.data) > wire.EVENT_DATA_LIMIT:
             raise InvalidRequestError.of("data", f"must be at most {wire.EVENT_DATA_LIMIT} bytes of JSON")
     except ValidationError as error:
-        message = _first_of(error)
+        wrong = wrong_fields(error, ())[0]
+        message = sentence_of([FieldError(wrong.field or "the event", wrong.message)])
     except InvalidRequestError as error:
         message = str(error)
     else:
@@ -239,13 +241,7 @@ def _check(model: type[BaseModel], data: dict[str, Any]) -> None:
     try:
         model.model_validate(data)
     except ValidationError as error:
-        raise InvalidRequestError(f"data.{_first_of(error)}") from error
-
-
-def _first_of(error: ValidationError) -> str:
-    detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(str(part) for part in detail["loc"])
-    return f"{place}: {detail['msg']}" if place else detail["msg"]
+        raise InvalidRequestError(f"data.{sentence_of(wrong_fields(error, ())[:1])}") from error
 
 
 def _row(device_id: str, event: wire.Event, now: datetime) -> dict[str, Any]:

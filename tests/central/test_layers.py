@@ -14,7 +14,7 @@ FLOORS: list[set[str]] = [
     {"types"},
     {"errors", "secrets"},
     {"config", "ids", "batch", "urls"},
-    {"log"},
+    {"log", "wording"},
     {"db"},
     {"repositories"},
     {"services"},
@@ -29,7 +29,7 @@ ONLY_IN = {
     "aiohttp": {"api/", "mediamtx.py", "daemon.py"},
     "sqlalchemy": {"db/", "repositories/", "services/"},
     "alembic": {"db/"},
-    "pydantic": {"config.py", "api/", "services/devices.py"},
+    "pydantic": {"config.py", "api/", "services/devices.py", "wording.py"},
     "prometheus_client": {"api/"},
 }
 SQL_IN_SERVICES = {"sqlalchemy.exc.IntegrityError", "sqlalchemy.exc", "sqlalchemy.ext.asyncio"}
