@@ -388,8 +388,10 @@ def _describe(detail: Any, file: Path | None) -> str:
         wrong = "should be a list"
     elif detail["type"] in ("dict_type", "mapping_type"):
         wrong = "should be a table"
+    elif detail["type"] == "value_error":
+        wrong = detail["msg"].removeprefix("Value error, ")
     else:
-        wrong = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+        wrong = "cannot be used"  # the description says it better than pydantic
     place = f"environment: {variable}" if from_environment else f"{file}: {section}.{key}"
     entry_ = "" if not entry else f" (entry {entry[0] + 1})" if isinstance(entry[0], int) else f" ({entry[0]})"
     return f"{place}{entry_}: {wrong}; allowed: {allowed}."

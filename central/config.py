@@ -53,7 +53,7 @@ def _database_url(url: str) -> str:
 def _http_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("should be an address such as http://127.0.0.1:9997")
+        raise ValueError("should begin with http:// or https:// and a host, and hold no ? and no #")
     _ = parts.port  # raises ValueError when it is none
     return url.rstrip("/")
 
@@ -67,7 +67,7 @@ def _public_url(url: str) -> str:
 def _rtsp_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname or parts.username is not None:
-        raise ValueError("should be an address such as rtsp://media.example.org:8554")
+        raise ValueError("should begin with rtsp:// or rtsps:// and a host, without user name and password")
     return url.rstrip("/")
 
 
@@ -135,21 +135,31 @@ class DatabaseSettings(_Section):
     url: Annotated[str, AfterValidator(_database_url)] | None = Field(
         default=None, description="postgresql://user:password@host/name, or sqlite:////path/to/file"
     )
-    pool: int = Field(default=5, ge=2, le=100, description="connections of one instance, from 2 to 100")
+    pool: int = Field(default=5, ge=2, le=100, description="a whole number from 2 to 100")
 
 
 class MediaMtxSettings(_Section):
     """The media server whose publishers are checked here."""
 
     api_url: HttpUrl | None = Field(default=None, description="the control API, such as http://127.0.0.1:9997")
-    public_url: PublicUrl | None = Field(default=None, description="as viewers reach it, http://media.example.org")
-    hls_url: PublicUrl | None = Field(default=None, description="when it is not public_url with port 8888")
-    webrtc_url: PublicUrl | None = Field(default=None, description="when it is not public_url with port 8889")
+    public_url: PublicUrl | None = Field(
+        default=None, description="as viewers reach it, such as http://media.example.org"
+    )
+    hls_url: PublicUrl | None = Field(
+        default=None, description="as viewers reach it, such as https://media.example.org/hls"
+    )
+    webrtc_url: PublicUrl | None = Field(
+        default=None, description="as viewers reach it, such as https://media.example.org/webrtc"
+    )
     rtsp_url: Annotated[str, AfterValidator(_rtsp_url)] | None = Field(
-        default=None, description="when it is not public_url with rtsp:// and port 8554"
+        default=None, description="as viewers reach it, such as rtsp://media.example.org:8554"
     )
     secret: str | None = Field(
-        default=None, min_length=16, max_length=200, pattern=r"^[\x21-\x7e]+$", description="16 to 200 characters"
+        default=None,
+        min_length=16,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="16 to 200 printable ASCII characters without blanks",
     )
     addresses: Networks = Field(default=(), description="a list of IP addresses or networks")
     """May call /auth and /webhook without the secret, beside this machine itself."""
@@ -224,7 +234,9 @@ def load_settings(path: Path | None = None, *, environ: Mapping[str, str] = os.e
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             section, key = str(detail["loc"][0]), str(detail["loc"][1])
-            wrong = detail["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+            # Of all but our own rules the description tells better than pydantic.
+            ours = detail["type"] == "value_error"
+            wrong = detail["msg"].removeprefix("Value error, ") if ours else "cannot be used"
             allowed = _keys(section)[key].description
             problems.append(f"{places.get((section, key), key)}: {wrong}; allowed: {allowed}.")
     if problems:
