@@ -56,6 +56,7 @@ _WORDS: Final[Mapping[str, str]] = {
 _FORMS: Final[Mapping[str, str]] = {
     ID_PATTERN: "must be an id, such as 01a1fd12-eb6c-748a-a719-cf4ecab6bccb",
     wire.KIND_PATTERN: "must be a word of at most 64 small letters, digits and _, such as session_started",
+    wire.DEVICE_TOKEN_PATTERN: "must be dt_ and 43 letters, digits, _ and -: 256 random bits in URL-safe base64",
 }
 """By pattern."""
 

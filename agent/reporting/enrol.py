@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from agent import __version__
 from agent.reporting import wire
 from agent.reporting.client import CentralClient
-from agent.reporting.enrolment import Enrolment, EnrolmentError, keep_enrolment, read_enrolment
+from agent.reporting.enrolment import Enrolment, EnrolmentError, keep_enrolment, proposed_token, read_enrolment
 from agent.reporting.trouble import CallFailedError, Trouble
 from agent.threads import in_thread
 from agent.urls import check_central_url
@@ -37,7 +37,8 @@ async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolle
     """Register this box at the address `central` with an enrolment token, and keep what it is given in the state
     directory `folder`. An agent that runs takes it up within seconds.
 
-    A box that is registered there already, and still known, stays as it is, and the token is not used.
+    A box that is registered there already, and still known, stays as it is, and the token is not used; nor is it used
+    twice by a box that did not hear the answer the first time.
     Raises EnrolmentError: a sentence for a person.
     """
     try:
@@ -47,9 +48,10 @@ async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolle
     warning = warning_about(url)
     if (known := await _known(url, folder)) is not None:
         return Enrolled(known, is_new=False, warning=warning)
+    proposed = await in_thread(lambda: proposed_token(folder, url), name="enrolment")
     client = CentralClient(url, token, agent_version=__version__)
     try:
-        answer = await client.enrol(wire.Enrolment(name=name, agent_version=__version__))
+        answer = await client.enrol(wire.Enrolment(name=name, agent_version=__version__, token=proposed))
     except CallFailedError as error:
         raise EnrolmentError(_why(error)) from error
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -9,10 +11,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from agent.errors import AgentError
 from agent.files import write_whole
-from agent.reporting.wire import Uuid
+from agent.reporting.wire import DEVICE_TOKEN_PATTERN, Uuid
 from agent.urls import check_central_url
 
 FILE: Final = "central.json"
+
+PROPOSAL_FILE: Final = "central-proposal.json"
+"""There only from the first try of an enrolment until it has worked."""
 
 READ_LIMIT: Final = 16 * 1024
 """Bytes. The file has about 300."""
@@ -20,6 +25,15 @@ READ_LIMIT: Final = 16 * 1024
 
 class EnrolmentError(AgentError):
     """The box cannot be registered, or what was kept of that cannot be used; the text says what to do."""
+
+
+class _Proposal(BaseModel):
+    """What this box proposes to whom."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str
+    token: str = Field(pattern=DEVICE_TOKEN_PATTERN, repr=False)
 
 
 class Enrolment(BaseModel):
@@ -52,12 +66,35 @@ def read_enrolment(folder: Path) -> Enrolment | None:
 
 
 def keep_enrolment(folder: Path, enrolment: Enrolment) -> None:
-    """Keep it (0600), whole or not at all. Makes the directory where there is none. Blocks. Raises EnrolmentError."""
+    """Keep it (0600), whole or not at all, in place of what was proposed. Makes the directory where there is none.
+    Blocks. Raises EnrolmentError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(folder / FILE, enrolment.model_dump_json(indent=1) + "\n")
+        (folder / PROPOSAL_FILE).unlink(missing_ok=True)
     except OSError as error:
-        raise EnrolmentError(_not_written(folder, error)) from error
+        raise EnrolmentError(_not_written(folder / FILE, error)) from error
+
+
+def proposed_token(folder: Path, url: str) -> str:
+    """The device token that this box proposes to the central API at `url`: the same one until it is registered there,
+    so that an answer that was lost can be asked for again.
+
+    It is kept (0600) before it is told to anybody. Makes the directory where there is none. Blocks. Raises
+    EnrolmentError.
+    """
+    file = folder / PROPOSAL_FILE
+    try:
+        with contextlib.suppress(FileNotFoundError, ValidationError):  # a damaged one is made anew
+            kept = _Proposal.model_validate_json(file.read_bytes()[:READ_LIMIT])
+            if kept.url == url:
+                return kept.token
+        made = _Proposal(url=url, token=f"dt_{secrets.token_urlsafe(32)}")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(file, made.model_dump_json() + "\n")
+    except OSError as error:
+        raise EnrolmentError(_not_written(file, error)) from error
+    return made.token
 
 
 def forget_enrolment(folder: Path) -> bool:
@@ -67,12 +104,12 @@ def forget_enrolment(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise EnrolmentError(_not_written(folder, error)) from error
+        raise EnrolmentError(_not_written(folder / FILE, error)) from error
     return True
 
 
-def _not_written(folder: Path, error: OSError) -> str:
+def _not_written(file: Path, error: OSError) -> str:
     return (
-        f"{folder / FILE} cannot be written ({error.strerror}). Run this as the user who runs cast-agent, or as root, "
+        f"{file} cannot be written ({error.strerror}). Run this as the user who runs cast-agent, or as root, "
         "and look whether the disk is full."
     )

@@ -35,6 +35,9 @@ def _in_utc(moment: datetime) -> datetime:
 
 KIND_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
 
+DEVICE_TOKEN_PATTERN: Final = r"^dt_[A-Za-z0-9_-]{43}$"  # noqa: S105 - a form, not a token
+"""256 random bits in URL-safe base64."""
+
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 Seq = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -255,10 +258,15 @@ class StateAnswer(_Wire):
 class Enrolment(_Wire):
     """The body of `POST /api/v1/devices`, sent with an enrolment token."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: Annotated[str, Field(min_length=1, max_length=200)]
     agent_version: Version | None = None
+    token: str | None = Field(
+        default=None,
+        pattern=DEVICE_TOKEN_PATTERN,
+        repr=False,
+        description="What the box proposes as its device token. Sent once more, because the answer was lost, it gets "
+        "the same device and uses nothing up. Null: the server makes one.",
+    )
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
@@ -268,4 +276,5 @@ class Enrolled(_Wire):
     id: Uuid
     name: str
     token: str
+    """The one to be used: it may be another than was proposed."""
     next_interval_s: Seconds | None = None

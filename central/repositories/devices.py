@@ -53,6 +53,11 @@ async def records(
     return [DeviceRecord(*row) for row in await session.execute(query)]
 
 
+async def with_token(session: AsyncSession, token_hash: str) -> Device | None:
+    """The box of that token, also when it has been revoked."""
+    return await session.scalar(select(Device).where(Device.token_hash == token_hash))
+
+
 async def change(session: AsyncSession, device_id: str, values: dict[str, Any]) -> bool:
     """Whether there is such a box that is not revoked."""
     statement = update(Device).where(Device.id == device_id, Device.revoked_at.is_(None)).values(values)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import IntegrityError
 
 from agent.reporting import wire
 from central.batch import Batcher
@@ -51,22 +52,25 @@ class Devices:
         return self._settings.heartbeat
 
     async def enrol(self, caller: Caller, enrolment: wire.Enrolment) -> tuple[Device, str]:
-        """A new box and its token. Raises UnauthorizedError when the enrolment token was used up just now."""
-        token, now = new_token(TokenKind.DEVICE), self._now()
-        device = Device(
-            id=new_id(),
-            name=enrolment.name,
-            token_hash=digest(token),
-            created_at=now,
-            revoked_at=None,
-            last_seen=None,
-            online_until=None,
-            agent_version=enrolment.agent_version,
-            meta=dict(enrolment.metadata),
-        )
+        """A new box and its token; or the one that has come in with the token that is proposed already, when its answer
+        was lost. Raises UnauthorizedError when the enrolment token has been used up."""
+        try:
+            return await self._enrol(caller, enrolment)
+        except (IntegrityError, UnauthorizedError):
+            if enrolment.token is None:
+                raise
+        return await self._enrol(caller, enrolment)  # the first call may have been under way still
+
+    async def _enrol(self, caller: Caller, enrolment: wire.Enrolment) -> tuple[Device, str]:
+        token, now = enrolment.token or new_token(TokenKind.DEVICE), self._now()
         async with self._database.write() as session:
+            if (there := await devices.with_token(session, digest(token))) is not None:
+                if there.revoked_at is None:
+                    return there, token
+                token = new_token(TokenKind.DEVICE)  # what was revoked stays so
             if caller.role is Role.ENROLMENT and not await access.use_enrolment(session, caller.id, now=now):
                 raise UnauthorizedError("This enrolment token has been used up. Make another: cast-central enrol.")
+            device = _new_device(enrolment, token, now)
             session.add(device)
         return device, token
 
@@ -198,6 +202,20 @@ def reach(caller: Caller, device_id: str | None) -> None:
     """Raises ForbiddenError unless the caller may reach this box: an admin any, a box itself."""
     if not caller.is_admin and (caller.role is not Role.DEVICE or caller.id != device_id):
         raise ForbiddenError("A device token reaches its own device only. This needs an admin key.")
+
+
+def _new_device(enrolment: wire.Enrolment, token: str, now: datetime) -> Device:
+    return Device(
+        id=new_id(),
+        name=enrolment.name,
+        token_hash=digest(token),
+        created_at=now,
+        revoked_at=None,
+        last_seen=None,
+        online_until=None,
+        agent_version=enrolment.agent_version,
+        meta=dict(enrolment.metadata),
+    )
 
 
 def _missing(device_id: str) -> DeviceNotFoundError:

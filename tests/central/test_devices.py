@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from tests.central.support.service import Central, Client
@@ -19,6 +20,34 @@ async def test_an_enrolment_token_lets_one_box_in(central: Central) -> None:
     assert (again.status, again["code"]) == (401, "unauthorized")
     device = await Client(central.session, made["token"])("GET", made.headers["Location"])
     assert (device["name"], device["online"], device["last_seen"], device["status"]) == ("kitchen", False, None, None)
+
+
+async def test_the_same_enrolment_once_more_is_the_same_box(central: Central) -> None:
+    """One that did not hear the answer asks again with the token that it proposed: also at once, also when the
+    enrolment token is used up by then. Whoever does not know what was proposed gets in nowhere."""
+    token = await central.services.access.add_enrolment(uses=1, valid_for=timedelta(hours=1))
+    newcomer = Client(central.session, token)
+    body = {"name": "kitchen", "token": "dt_" + "k" * 43, "from_a_newer_box": True}
+    answers = await asyncio.gather(*(newcomer("POST", "/api/v1/devices", body) for _ in range(5)))
+    assert [answer.status for answer in answers] == [201] * 5
+    assert {(answer["id"], answer["token"]) for answer in answers} == {(answers[0]["id"], body["token"])}
+    assert len((await central.admin("GET", "/api/v1/devices"))["items"]) == 1
+    stranger = await newcomer("POST", "/api/v1/devices", {"name": "kitchen", "token": "dt_" + "s" * 43})
+    assert (stranger.status, stranger["code"]) == (401, "unauthorized")
+    wrong = await newcomer("POST", "/api/v1/devices", {"name": "kitchen", "token": "1234"})
+    assert wrong["detail"].startswith("token must be dt_ and 43 letters")
+
+
+async def test_a_token_of_a_revoked_box_opens_nothing_again(central: Central) -> None:
+    """Whoever proposes it is a new box, with another token, which costs a use."""
+    token = await central.services.access.add_enrolment(uses=2, valid_for=timedelta(hours=1))
+    newcomer, body = Client(central.session, token), {"name": "kitchen", "token": "dt_" + "k" * 43}
+    first = await newcomer("POST", "/api/v1/devices", body)
+    await central.admin("DELETE", f"/api/v1/devices/{first['id']}")
+    second = await newcomer("POST", "/api/v1/devices", body)
+    assert second["id"] != first["id"]
+    assert second["token"] != body["token"]
+    assert (await newcomer("POST", "/api/v1/devices", body)).status == 401
 
 
 async def test_an_enrolment_token_runs_out(central: Central) -> None:

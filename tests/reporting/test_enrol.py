@@ -12,8 +12,16 @@ from typing import Any
 import pytest
 
 from agent.reporting.enrol import enrol, warning_about
-from agent.reporting.enrolment import FILE, EnrolmentError, forget_enrolment, read_enrolment
+from agent.reporting.enrolment import (
+    FILE,
+    PROPOSAL_FILE,
+    EnrolmentError,
+    forget_enrolment,
+    proposed_token,
+    read_enrolment,
+)
 from tests.central.support.process import CentralProcess
+from tests.central.support.service import Client
 from tests.reporting.conftest import Admin
 from tests.reporting.support.proxy import FINE, Fault, Proxy
 from tests.support.sockets import refused_port
@@ -74,7 +82,7 @@ async def test_a_box_that_was_revoked_is_registered_anew(
 async def test_refusals_say_what_to_do(
     central: CentralProcess, enrolment_token: str, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """And leave nothing behind."""
+    """And register nothing."""
     folder = tmp_path / "state"
     said = await refusal(central="http://8.8.8.8", token=enrolment_token, folder=folder)
     assert said.startswith("The address of the central API should begin with https://, because")
@@ -85,11 +93,40 @@ async def test_refusals_say_what_to_do(
     assert said.endswith("Make another there: cast-central enrol")
     proxy.fault = Fault(reset=True)
     assert "broke the connection off" in await refusal(central=proxy.url, token=enrolment_token, folder=folder)
-    assert not folder.exists()
+    assert not (folder / FILE).exists()
     proxy.fault = FINE
     (tmp_path / "file").write_text("")
     said = await refusal(central=proxy.url, token=enrolment_token, folder=tmp_path / "file")
     assert "cannot be written" in said
+
+
+async def test_an_answer_that_is_lost_is_asked_for_again(
+    central: CentralProcess, proxy: Proxy, admin: Admin, tmp_path: Path
+) -> None:
+    """With the same token, although that is for one box: there is one device, and nothing is left of the first try."""
+    token = central.command("enrol")
+    before = {device["id"] for device in (await admin("GET", "/api/v1/devices?limit=200"))["items"]}
+    proxy.fault = Fault(cut_answer=True)
+    assert "broke the connection off" in await refusal(central=proxy.url, token=token, folder=tmp_path)
+    assert (tmp_path / PROPOSAL_FILE).stat().st_mode & 0o777 == 0o600
+    proxy.fault = FINE
+    done = await enrol(proxy.url, token, folder=tmp_path, name="kitchen")
+    after = {device["id"] for device in (await admin("GET", "/api/v1/devices?limit=200"))["items"]}
+    assert after - before == {done.enrolment.device_id}
+    assert (
+        await Client(admin.session, done.enrolment.token)("GET", f"/api/v1/devices/{done.enrolment.device_id}")
+    ).status == 200
+    assert not (tmp_path / PROPOSAL_FILE).exists()
+    assert "used up" in await refusal(central=proxy.url, token=token, folder=tmp_path / "other")
+
+
+async def test_what_is_proposed_is_told_to_one_central_api_only(tmp_path: Path) -> None:
+    """It opens a door there once it is taken; another, and a file that is damaged, get a new one."""
+    first = proposed_token(tmp_path, "https://a.example")
+    assert proposed_token(tmp_path, "https://a.example") == first
+    assert proposed_token(tmp_path, "https://b.example") != first
+    (tmp_path / PROPOSAL_FILE).write_text("{")
+    assert proposed_token(tmp_path, "https://a.example") != first
 
 
 async def test_a_box_that_is_registered_is_not_registered_again_while_nobody_answers(
