@@ -37,7 +37,7 @@ class Delivery:
             if batch.events:
                 await self._deliver(batch)
             else:
-                await self._outbox.wait()
+                await self._outbox.wait(READER)
 
     async def _deliver(self, batch: Batch) -> None:
         try:

@@ -13,14 +13,14 @@ from agent.reporting.happening import Run
 from agent.reporting.history import History
 from agent.reporting.moment import Moment
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.outbox_file import OutboxFile, Reader
 from agent.types import DeviceInfo, TrackerSnapshot
 
 
 class Journal:
     """From looks at the tracker to events in the outbox. `readers` are those who pass them on, as OutboxFile has it."""
 
-    def __init__(self, *, folder: Path, device: DeviceInfo, readers: Mapping[str, str], restores: bool) -> None:
+    def __init__(self, *, folder: Path, device: DeviceInfo, readers: Mapping[str, Reader], restores: bool) -> None:
         self.run: Final = Run(boot_id=str(uuid4()), agent_version=device.version)
         self.outbox: Final = Outbox(OutboxFile(folder, run=self.run, readers=readers))
         self._name = device.name

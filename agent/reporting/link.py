@@ -59,7 +59,7 @@ class Link:
             connected=line.connected,
             last_success=line.last_success,
             queued=outbox.queued.get(READER, 0),
-            dropped=outbox.dropped,
+            dropped=outbox.dropped.get(READER, 0),
             url=self._enrolment.url,
             device_id=self._enrolment.device_id,
             stream_id=None if shown is None else shown.id,
@@ -115,7 +115,7 @@ class Link:
             "clock_synced": now.synced,
             "agent_version": self._journal.run.agent_version,
             "events_queued": outbox.queued.get(READER, 0),
-            "events_dropped": outbox.dropped,
+            "events_dropped": outbox.dropped.get(READER, 0),
         }
 
     def _over(self, task: asyncio.Task[None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pydantic import JsonValue
 
 from agent.reporting.happening import Happening
 from agent.reporting.moment import Moment
-from agent.reporting.outbox_file import Batch, OutboxFile, OutboxStatus
+from agent.reporting.outbox_file import Batch, OutboxFile, OutboxStatus, Reader
 
 T = TypeVar("T")
 
@@ -39,7 +40,8 @@ class Outbox:
         self._file = file
         self._queue: SimpleQueue[Happening | _Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._kept = asyncio.Event()
+        self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """For each reader: something was kept since it looked."""
         self._taken = self._done = 0
         """Happenings; the first counted by the loop alone, the second by the thread alone."""
         self._overflow = 0
@@ -77,18 +79,22 @@ class Outbox:
 
     async def next(self, reader: str, limit: int) -> Batch:
         """What comes next for a reader, in order; empty when there is nothing."""
-        self._kept.clear()
+        self._news[reader].clear()
         return await self._ask(lambda: self._file.next(reader, limit))
 
     async def settle(self, batch: Batch, count: int, refused: Mapping[int, str]) -> None:
         """See OutboxFile.settle."""
         await self._ask(lambda: self._file.settle(batch, count, refused))
 
-    async def wait(self) -> None:
-        """Return when something may have come since `next` found nothing."""
+    def follow(self, readers: Mapping[str, Reader]) -> None:
+        """See OutboxFile.follow. Returns at once; what happened before is kept for those before."""
+        self._queue.put(lambda: self._file.follow(readers))
+
+    async def wait(self, reader: str) -> None:
+        """Return when something may have come since `next` found nothing for this reader."""
         try:
             async with asyncio.timeout(LOOK_AGAIN_S):
-                await self._kept.wait()
+                await self._news[reader].wait()
         except TimeoutError:
             return
 
@@ -99,7 +105,7 @@ class Outbox:
             return
         done = asyncio.Event()
         self._queue.put(self._file.close)
-        self._queue.put(lambda: self._tell(done))
+        self._queue.put(lambda: self._tell(done.set))
         self._queue.put(None)
         try:
             async with asyncio.timeout(timeout_s):
@@ -123,7 +129,7 @@ class Outbox:
                 self._do(lambda: self._file.record(happenings))  # noqa: B023 - it is done before the next round
                 self._done += len(happenings)
                 happenings = []
-                self._tell(self._kept)
+                self._tell(self._wake)
             if item is None:
                 return
             self._do(item)
@@ -133,7 +139,7 @@ class Outbox:
             self._file.begin(present, now, data)
         finally:
             self._done += 1
-            self._tell(self._kept)
+            self._tell(self._wake)
 
     def _do(self, work: _Work) -> None:
         try:
@@ -141,13 +147,17 @@ class Outbox:
         except Exception:  # a mistake of ours must not end the thread
             log.exception("outbox_broken")
 
-    def _tell(self, event: asyncio.Event) -> None:
+    def _tell(self, word: Callable[[], None]) -> None:
         try:
-            self._loop.call_soon_threadsafe(event.set)
+            self._loop.call_soon_threadsafe(word)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 
     # --- helpers ---
+
+    def _wake(self) -> None:
+        for news in self._news.values():
+            news.set()
 
     async def _ask(self, question: Callable[[], T]) -> T:
         answer: Future[T] = Future()

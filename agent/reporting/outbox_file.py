@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 from pydantic import JsonValue
 
-from agent.reporting.event_table import EventTable, Lost, event_in
+from agent.reporting.event_table import EventTable, Lost
 from agent.reporting.happening import Happening, Run, event_of
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox_schema import connect, is_damage, set_aside
@@ -32,6 +32,19 @@ DEAD_LETTERS_LIMIT: Final = 50
 """Kept for whoever looks into the file."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One who passes events on."""
+
+    identity: str
+    """To whom. For somebody else than before only what happens from now on is meant."""
+    kinds: frozenset[EventKind] | None = None
+    """What they are to be told; None: everything."""
+
+    def wants(self, kind: EventKind) -> bool:
+        return self.kinds is None or kind in self.kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +64,17 @@ class OutboxStatus:
 
     queued: Mapping[str, int] = field(default_factory=dict)
     """For each reader, how many events it has not passed on yet."""
-    dropped: int = 0
-    """Events that nobody will ever get, in the life of this file."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """For each reader, how many events it will never get, as long as it has its place here."""
     problem: str | None = None
 
 
 class OutboxFile:
-    """Used by one thread. `readers` are those who pass events on, each with what identifies to whom: one that is new,
-    or talks to somebody else than before, gets what happens from now on."""
+    """Used by one thread. `readers` are those who pass events on, by names without blanks: one that is new, or talks
+    to somebody else than before, gets what happens from now on."""
 
     def __init__(
-        self, folder: Path, *, run: Run, readers: Mapping[str, str], clock: Callable[[], Moment] = moment
+        self, folder: Path, *, run: Run, readers: Mapping[str, Reader], clock: Callable[[], Moment] = moment
     ) -> None:
         self._path = folder / FILE
         self._run = run
@@ -76,11 +89,11 @@ class OutboxFile:
         """As they are on the disk; None: not known."""
         self._cursors: dict[str, int] = {}
         """Up to where each reader has settled; on the disk too, as soon as that can be written."""
-        self._table = EventTable(self._event)
+        self._table = EventTable(self._event, self._readers_of)
         self._lost: dict[str, Lost] = {}
         """What could not be written, by reason, until that is told."""
-        self._dropped = 0
-        """In total, as on the disk."""
+        self._dropped: dict[str, int] = {}
+        """For each reader, as on the disk."""
         self._was_set_aside: str | None = None
         """Why, until that is told."""
         self._problem: str | None = None
@@ -104,11 +117,11 @@ class OutboxFile:
     def record(self, happenings: Sequence[Happening]) -> None:
         """Keep what of these is news."""
         news = [new for happening in happenings if (new := self._reported.news(happening)) is not None]
-        events = [(self._event(new), new.moment) for new in news]
+        events = [(self._event(new), new.moment, self._readers_of(new.kind)) for new in news]
 
         def insert(db: sqlite3.Connection) -> None:
-            for event, at in events:
-                self._table.append(db, event, at)
+            for event, at, readers in events:
+                self._table.append(db, event, at, readers)
 
         if events and not self._write(insert):
             self.lose(len(events), "disk", events[0][1])
@@ -120,20 +133,23 @@ class OutboxFile:
 
     # --- who passes it on ---
 
+    def follow(self, readers: Mapping[str, Reader]) -> None:
+        """From now on these pass events on, at least one; who is not among them any more loses its place."""
+        self.close()  # whoever opens it looks for their places
+        self._readers = dict(readers)
+        self._cursors = {name: at for name, at in self._cursors.items() if name in readers}
+        self._write(_nothing)
+
     def next(self, reader: str, limit: int) -> Batch:
         """The first `limit` events that this reader has not settled."""
         if self._lost or self._was_set_aside is not None or self._table.is_stale(self._clock()):
             self._write(_nothing)
-        query = "SELECT position, event FROM events WHERE position > ? ORDER BY position LIMIT ?"
         try:
-            rows = self._open().execute(query, (self._cursors.get(reader, 0), limit)).fetchall()
-            events = tuple(event_in(event) for _, event in rows)
+            found = self._table.waiting(self._open(), reader, self._cursors.get(reader, 0), limit)
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
             return Batch(reader)
-        positions = tuple(position for position, _ in rows)
-        self._table.handed_out = max(self._table.handed_out, *positions, 0)
-        return Batch(reader, events, positions, self._generation)
+        return Batch(reader, tuple(found.values()), tuple(found), self._generation)
 
     def settle(self, batch: Batch, count: int, refused: Mapping[int, str]) -> None:
         """The first `count` events of the batch are with their receiver, or were refused for good: the reasons, by
@@ -168,8 +184,7 @@ class OutboxFile:
                     self._tell_losses(db)
                     work(db)
                     sessions = self._keep(db)
-                    dropped = self._dropped + self._number_lost + self._table.make_room(db, self._clock())
-                    db.execute("UPDATE totals SET dropped = ?", (dropped,))
+                    dropped = self._keep_losses(db, self._table.make_room(db, self._clock(), self._cursors))
             except (sqlite3.Error, OSError) as error:
                 if not self._failed(error):
                     return False
@@ -200,12 +215,13 @@ class OutboxFile:
         db = connect(self._path, check=not self._generation and not self._has_begun)
         try:
             newest = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-            places = {name: (whom, at) for name, whom, at in db.execute("SELECT * FROM readers")}
-            for name, identity in self._readers.items():
-                whom, at = places.get(name, (None, 0))
-                settled = at if whom == identity else newest[0] if newest else 0
-                self._cursors[name] = max(self._cursors.get(name, 0), settled)
-            (self._dropped,) = db.execute("SELECT dropped FROM totals").fetchone()
+            places = {name: (whom, at, lost) for name, whom, at, lost in db.execute("SELECT * FROM readers")}
+            for name, reader in self._readers.items():
+                whom, at, lost = places.get(name, (None, 0, 0))
+                if whom != reader.identity:
+                    at, lost = newest[0] if newest else 0, 0
+                self._cursors[name] = max(self._cursors.get(name, 0), at)
+                self._dropped[name] = lost
             self._table.load(db)
             if not self._has_begun:
                 self._reported.load(db.execute("SELECT * FROM sessions").fetchall())
@@ -219,9 +235,11 @@ class OutboxFile:
     def _keep(self, db: sqlite3.Connection) -> tuple[Row, ...]:
         """Write what is only in memory, and forget what all readers have settled."""
         db.execute("DELETE FROM readers")
-        rows = [(name, identity, self._cursors[name]) for name, identity in self._readers.items()]
-        db.executemany("INSERT INTO readers VALUES (?, ?, ?)", rows)
-        self._table.forget(db, min(self._cursors[name] for name in self._readers))
+        rows = [
+            (name, reader.identity, self._cursors[name], self._dropped[name]) for name, reader in self._readers.items()
+        ]
+        db.executemany("INSERT INTO readers VALUES (?, ?, ?, ?)", rows)
+        self._table.forget(db, self._cursors)
         sessions = self._reported.rows()
         if sessions != self._sessions_kept:
             db.execute("DELETE FROM sessions")
@@ -241,7 +259,7 @@ class OutboxFile:
             else:
                 log.error("outbox_set_aside", file=str(self._path), set_aside_as=str(aside), reason=str(error))
                 self._generation += 1
-                self._cursors, self._table.handed_out, self._sessions_kept = {}, 0, None
+                self._cursors, self._table.handed_out, self._sessions_kept = {}, {}, None
                 self._was_set_aside = str(error)
                 return True
         if self._problem is None:
@@ -254,9 +272,10 @@ class OutboxFile:
         """Let others see how it is."""
         queued = dict(self.status.queued)
         if self._db is not None:
-            query = "SELECT count(*) FROM events WHERE position > ?"
-            queued = {name: self._db.execute(query, (at,)).fetchone()[0] for name, at in self._cursors.items()}
-        self.status = OutboxStatus(queued, self._dropped + self._number_lost, self._problem)
+            queued = {name: self._table.number_waiting(self._db, name, at) for name, at in self._cursors.items()}
+        lost = sum(lost.count for lost in self._lost.values())
+        dropped = {name: self._dropped.get(name, 0) + lost for name in self._readers}
+        self.status = OutboxStatus(queued, dropped, self._problem)
 
     # --- helpers ---
 
@@ -264,17 +283,25 @@ class OutboxFile:
         self._seq += 1
         return event_of(happening, self._run, self._seq)
 
-    @property
-    def _number_lost(self) -> int:
-        return sum(lost.count for lost in self._lost.values())
+    def _readers_of(self, kind: EventKind) -> tuple[str, ...]:
+        return tuple(name for name, reader in self._readers.items() if reader.wants(kind))
+
+    def _keep_losses(self, db: sqlite3.Connection, dropped: Mapping[str, int]) -> dict[str, int]:
+        """For each reader, with what it has lost by now."""
+        unwritten = sum(lost.count for lost in self._lost.values())
+        totals = {name: self._dropped[name] + unwritten + dropped.get(name, 0) for name in self._readers}
+        if totals != self._dropped:
+            db.executemany("UPDATE readers SET dropped = ? WHERE name = ?", [(n, name) for name, n in totals.items()])
+        return totals
 
     def _tell_losses(self, db: sqlite3.Connection) -> None:
         now = self._clock()
         if self._was_set_aside is not None:
             data: dict[str, JsonValue] = {"set_aside_as": SET_ASIDE, "reason": self._was_set_aside}
-            self._table.append(db, self._event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data)), now)
+            event = self._event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data))
+            self._table.append(db, event, now, self._readers_of(EventKind.OUTBOX_SET_ASIDE))
         for reason, lost in self._lost.items():
-            self._table.tell_dropped(db, reason, lost, now)
+            self._table.tell_dropped(db, reason, lost, now, tuple(self._readers))
 
 
 def _nothing(db: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _TABLES: Final = """
 BEGIN;
@@ -16,16 +16,17 @@ CREATE TABLE events (
     bytes INTEGER NOT NULL,
     dropped INTEGER NOT NULL,                    -- of events_dropped: how many; 0 for anything else
     at REAL NOT NULL, synced INTEGER NOT NULL, uptime REAL NOT NULL, machine_boot TEXT NOT NULL,
+    readers TEXT NOT NULL,                       -- who is to pass it on: names with a blank before and after each
     event TEXT NOT NULL
 );
-CREATE TABLE readers (name TEXT PRIMARY KEY, identity TEXT NOT NULL, position INTEGER NOT NULL);
+CREATE TABLE readers (
+    name TEXT PRIMARY KEY, identity TEXT NOT NULL, position INTEGER NOT NULL, dropped INTEGER NOT NULL
+);
 CREATE TABLE sessions (id TEXT PRIMARY KEY, phase TEXT NOT NULL, framed INTEGER NOT NULL);
 CREATE TABLE dead_letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT, reader TEXT NOT NULL, event TEXT NOT NULL, reason TEXT NOT NULL
 );
-CREATE TABLE totals (dropped INTEGER NOT NULL);
-INSERT INTO totals VALUES (0);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;
 """
 

@@ -15,6 +15,7 @@ from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.journal import Journal
 from agent.reporting.link import Link
 from agent.reporting.moment import Moment, moment
+from agent.reporting.outbox_file import Reader
 from agent.reporting.trouble import ENROL_COMMAND
 from agent.reporting.view import View
 from agent.threads import in_thread
@@ -152,7 +153,7 @@ class Reporter:
         self._journal = journal = Journal(
             folder=self._folder,
             device=self._device,
-            readers={READER: enrolment.device_id},
+            readers={READER: Reader(enrolment.device_id)},
             restores=self._restores,
         )
         journal.start(self._early or [(self._view().snapshot, moment())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -22,7 +23,8 @@ from agent.reporting import wire
 from agent.reporting.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
 from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import Moment, moment
-from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
+from agent.reporting.outbox import Outbox
+from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile, Reader
 from agent.reporting.wire import EventKind
 from tests.reporting.support.full_disk import small_disk
 
@@ -48,10 +50,12 @@ class Clock:
 
 
 @contextmanager
-def outbox(folder: Path, clock: Clock | None = None, *, identity: str = "box", **readers: str) -> Iterator[OutboxFile]:
+def outbox(
+    folder: Path, clock: Clock | None = None, *, identity: str = "box", **readers: Reader
+) -> Iterator[OutboxFile]:
     """One run of an agent."""
     run = Run(boot_id=str(uuid4()), agent_version="0.1.0")
-    file = OutboxFile(folder, run=run, readers=readers or {READER: identity}, clock=clock or Clock())
+    file = OutboxFile(folder, run=run, readers=readers or {READER: Reader(identity)}, clock=clock or Clock())
     try:
         yield file
     finally:
@@ -99,13 +103,87 @@ def test_two_readers_are_independent(tmp_path: Path) -> None:
     """An event goes when both have passed it on; a new reader gets what happens from then on."""
     with outbox(tmp_path) as file:
         file.record([happening(1)])
-    with outbox(tmp_path, central="box", hook="https://hook") as file:
+    with outbox(tmp_path, central=Reader("box"), hook=Reader("https://hook")) as file:
         file.record([happening(2)])
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([1, 2], [2])
         file.settle(file.next("central", 10), 2, {})
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([], [2])
         file.settle(file.next("hook", 10), 1, {})
     assert count_rows(tmp_path, "events") == 0
+
+
+def test_a_reader_is_told_what_it_wants(tmp_path: Path) -> None:
+    """What it does not want neither waits for it nor counts, and is kept no longer than others need it."""
+    picky = Reader("hook", frozenset({EventKind.SESSION_STARTED}))
+    with outbox(tmp_path, central=Reader("box"), hook=picky) as file:
+        film = Happening(EventKind.SESSION_STARTED, moment(), "film")
+        file.record([happening(1), film, happening(2), Happening(EventKind.FIRST_FRAME, moment(), "film")])
+        assert [event["kind"] for event in told(file, "hook")] == ["session_started"]
+        assert file.status.queued == {"central": 4, "hook": 1}
+        file.settle(file.next("central", 10), 4, {})
+        assert file.status.queued == {"central": 0, "hook": 1}
+    assert count_rows(tmp_path, "events") == 1
+
+
+def test_readers_change_while_it_runs(tmp_path: Path) -> None:
+    """One that comes is told what happens from then on; one that goes loses its place and holds up nothing; the others
+    notice neither."""
+    with outbox(tmp_path, hook=Reader("hook")) as file:
+        file.record([happening(1)])
+        file.follow({"hook": Reader("hook"), "central": Reader("box")})
+        file.record([happening(2)])
+        assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([2], [1, 2])
+        assert [event["seq"] for event in told(file, "hook")] == [1, 2]
+        file.follow({"central": Reader("box")})
+        file.close()
+        assert (count_rows(tmp_path, "events"), file.status.queued) == (1, {"central": 1})
+        file.follow({"central": Reader("box"), "hook": Reader("hook")})
+        file.record([happening(3)])
+        assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([2, 3], [3])
+        file.follow({"central": Reader("another box"), "hook": Reader("hook")})
+        assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([], [3])
+
+
+def test_what_one_reader_loses_is_its_own_loss(tmp_path: Path) -> None:
+    """A receiver that is away for long is told what it missed, when it comes back; the other one missed nothing."""
+    with outbox(tmp_path, central=Reader("box"), away=Reader("hook")) as file:
+        file.next("away", 1)
+        told_central = []
+        for number in range(EVENTS_LIMIT + 500):
+            file.record([happening(number)])
+            batch = file.next("central", 50)
+            told_central += list(batch.events)
+            file.settle(batch, len(batch.events), {})
+        assert numbers(told_central) == list(range(EVENTS_LIMIT + 500))
+        assert {event["kind"] for event in told_central} == {"agent_started"}
+        events = told(file, "away")
+        dropped = [event["data"]["count"] for event in events if event["kind"] == "events_dropped"]
+        assert (len(dropped), sum(dropped) + len(numbers(events))) == (1, EVENTS_LIMIT + 500)
+        assert file.status.dropped == {"central": 0, "away": dropped[0]}
+    with outbox(tmp_path, central=Reader("box"), away=Reader("hook")) as file:
+        file.record([happening(-1)])
+        assert file.status.dropped["central"] == 0
+        assert file.status.dropped["away"] >= dropped[0]
+
+
+async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
+    """One that looked before it happened, and waits after another one has looked."""
+    file = OutboxFile(tmp_path, run=Run(str(uuid4()), "1"), readers={"a": Reader("a"), "b": Reader("b")})
+    outbox = Outbox(file)
+    outbox.start([], moment(), {})
+    try:
+        for reader in ("a", "b"):
+            batch = await outbox.next(reader, 10)
+            await outbox.settle(batch, len(batch.events), {})
+        assert (await outbox.next("a", 10)).events == ()
+        outbox.record(happening(1))
+        while not (await outbox.next("b", 10)).events:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5.0):
+            await outbox.wait("a")
+        assert numbers(list((await outbox.next("a", 10)).events)) == [1]
+    finally:
+        await outbox.stop(5.0)
 
 
 def test_a_box_that_was_enrolled_anew_keeps_its_past_to_itself(tmp_path: Path) -> None:
@@ -176,13 +254,13 @@ def test_a_thousand_events_are_kept_and_the_oldest_are_dropped(tmp_path: Path) -
         )
         count = EVENTS_LIMIT * 2 + 500 - len(numbers(events))
         assert sum(event["data"]["count"] for event in dropped) == count
-        assert file.status.dropped == count
+        assert file.status.dropped == {READER: count}
         assert {event["data"]["reason"] for event in dropped} == {"full"}
         assert len(dropped) == 1
         assert dropped[0]["data"]["since"] >= first
     with outbox(tmp_path, clock) as file:
         assert told(file) == events
-        assert file.status.dropped == count
+        assert file.status.dropped == {READER: count}
 
 
 def test_what_may_have_been_sent_is_not_changed(tmp_path: Path) -> None:
@@ -318,7 +396,7 @@ def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_
             file.record([happening(number, text="x" * 500)])
         assert file.status.problem is not None
         assert "Free some space" in file.status.problem
-        lost = file.status.dropped
+        lost = file.status.dropped[READER]
         assert lost > 100, "some still find place in the log"
         kept = numbers(told(file))
         assert kept == list(range(20)) + list(range(100, 400 - lost))
@@ -331,7 +409,7 @@ def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_
         assert numbers(events) == [*kept[20:], 1000]
         (told_of,) = (event for event in events if event["kind"] == "events_dropped")
         assert (told_of["data"]["count"], told_of["data"]["reason"]) == (lost, "disk")
-        assert (file.status.problem, file.status.dropped) == (None, lost)
+        assert (file.status.problem, file.status.dropped) == (None, {READER: lost})
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -353,10 +431,11 @@ import sys
 from pathlib import Path
 from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import moment
-from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.outbox_file import OutboxFile, Reader
 from agent.reporting.wire import EventKind
 
-file = OutboxFile(Path(sys.argv[1]), run=Run("00000000-0000-4000-8000-000000000000", "1"), readers={"central": "box"})
+run = Run("00000000-0000-4000-8000-000000000000", "1")
+file = OutboxFile(Path(sys.argv[1]), run=run, readers={"central": Reader("box")})
 number = int(sys.argv[2])
 while True:
     file.record([Happening(EventKind.AGENT_STARTED, moment(), data={"number": number})])
