@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-from yarl import URL
 
 from agent.reporting import wire
-from agent.reporting.names import Names
-from agent.reporting.trouble import of_answer, of_error
-from agent.threads import in_thread
+from agent.reporting.caller import Caller
+from agent.reporting.trouble import central_at, of_answer
 
 CALL_TIMEOUT_S: Final = 10.0
 """For one call from the first byte to the last, looking up the name and TLS included."""
 
 ANSWER_LIMIT: Final = 256 * 1024
 """Bytes, unpacked. The longest is the answer to 50 events, about 10 KB; a page of streams has more."""
-
-KEEPALIVE_S: Final = 70.0
-"""Longer than a heartbeat, so that the connection stays; the server closes after 75."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,10 +58,12 @@ class CentralClient:
 
     def __init__(self, url: str, token: str, *, agent_version: str, timeout_s: float = CALL_TIMEOUT_S) -> None:
         self.url: Final = url
-        self._token = token
-        self._version = agent_version
-        self._timeout_s = timeout_s
-        self._session: ClientSession | None = None
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "User-Agent": f"cast-agent/{agent_version}",
+        }
+        self._caller = Caller(central_at(url), headers=headers, timeout_s=timeout_s, answer_limit=ANSWER_LIMIT)
 
     async def enrol(self, enrolment: wire.Enrolment) -> wire.Enrolled:
         """Come in, with an enrolment token."""
@@ -113,55 +107,17 @@ class CentralClient:
 
     async def close(self) -> None:
         """Close the connection; the next call makes another. Idempotent."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._caller.close()
 
     async def _call(self, method: str, path: str, answer: type[Model], body: Mapping[str, Any] | None = None) -> Model:
         data = None if body is None else json.dumps(body).encode()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                session = self._session or await self._open()
-                url = URL(self.url + path, encoded=True)
-                async with session.request(method, url, data=data, allow_redirects=False) as response:
-                    content = await _read(response)
-        except (ClientError, OSError, TimeoutError, ValueError) as error:
-            # Of a connection that failed nothing is used again; certificates are read anew.
-            await self.close()
-            raise of_error(self.url, error, timeout_s=self._timeout_s) from error
+        answered = await self._caller.call(method, self.url + path, data=data)
+        status, headers, content = answered.status, answered.headers, answered.content
         if content is None:
-            await self.close()
-            raise of_answer(self.url, response.status, response.headers, b"", why="its answer does not end")
-        if not 200 <= response.status < 300:
-            raise of_answer(self.url, response.status, response.headers, content)
+            raise of_answer(self.url, status, headers, b"", why="its answer does not end")
+        if not 200 <= status < 300:
+            raise of_answer(self.url, status, headers, content)
         try:
             return answer.model_validate_json(content)
         except ValidationError as error:
-            raise of_answer(self.url, response.status, response.headers, content) from error
-
-    async def _open(self) -> ClientSession:
-        is_tls = self.url.startswith("https:")
-        context = await in_thread(ssl.create_default_context, name="certificates") if is_tls else True  # 20 ms
-        self._session = ClientSession(
-            connector=TCPConnector(
-                limit=1, resolver=Names(private_only=not is_tls), ssl=context, keepalive_timeout=KEEPALIVE_S
-            ),
-            timeout=ClientTimeout(total=self._timeout_s),
-            headers={
-                "Authorization": f"Bearer {self._token}",
-                "Content-Type": "application/json",
-                "User-Agent": f"cast-agent/{self._version}",
-            },
-        )
-        return self._session
-
-
-async def _read(response: ClientResponse) -> bytes | None:
-    """The body; None when it is longer than ANSWER_LIMIT."""
-    content = b""
-    while piece := await response.content.read(ANSWER_LIMIT + 1 - len(content)):
-        content += piece
-        if len(content) > ANSWER_LIMIT:
-            response.close()
-            return None
-    return content
+            raise of_answer(self.url, status, headers, content) from error

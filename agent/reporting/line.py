@@ -1,4 +1,4 @@
-"""The line to the central API, as all parts of reporting share it: one call at a time, and pauses after failures."""
+"""The line to one receiver, as all that call it share it: one call at a time, and pauses after failures."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ log = structlog.get_logger(__name__)
 
 class Line:
     """Knows whether the other side is there. Of a failure that may pass the next call waits: full jitter under a cap
-    that doubles, or as long as the server asked for."""
+    that doubles, or as long as the server asked for. `name` is what the log calls it, beside `about`."""
 
-    def __init__(self, *, seed: int | None = None) -> None:
+    def __init__(self, name: str = "central", *, seed: int | None = None, **about: str) -> None:
+        self._name = name
+        self._about = about
         self._turn = asyncio.Lock()
         self._open = asyncio.Event()
         self._open.set()
@@ -42,7 +44,7 @@ class Line:
         return self.trouble is None and self.last_success is not None
 
     async def ready(self) -> None:
-        """Return when a call may be made. Never, once the box is gone for the other side."""
+        """Return when a call may be made. Never, once the other side wants no more of them (410)."""
         await self._open.wait()
 
     async def call(self, make: Callable[[], Awaitable[T]]) -> T:
@@ -66,14 +68,15 @@ class Line:
 
     def _succeeded(self) -> None:
         if not self.connected:
-            log.info("central_connected")
+            log.info(f"{self._name}_connected", **self._about)
         self._failures, self.trouble = 0, None
         self.last_success = datetime.now(UTC)
 
     def _failed(self, error: CallFailedError) -> None:
         known = self.trouble is not None and str(self.trouble) == str(error)
         level = log.debug if known else log.error if error.trouble is Trouble.GONE else log.warning
-        level("central_not_reached", trouble=error.trouble.value, reason=str(error), failures=self._failures + 1)
+        found = {"trouble": error.trouble.value, "reason": str(error), "failures": self._failures + 1}
+        level(f"{self._name}_not_reached", **self._about, **found)
         self.trouble = error
         self._open.clear()
         if error.trouble is not Trouble.GONE:

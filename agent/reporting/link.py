@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
+from pydantic import JsonValue
 
 from agent.reporting.client import CentralClient
-from agent.reporting.delivery import READER, Delivery
+from agent.reporting.delivery import Delivery
 from agent.reporting.enrolment import Enrolment
 from agent.reporting.journal import Journal
 from agent.reporting.line import Line
@@ -18,7 +19,11 @@ from agent.reporting.moment import moment
 from agent.reporting.presence import Presence
 from agent.reporting.trouble import CallFailedError
 from agent.reporting.view import View
+from agent.reporting.wire import EVENTS_LIMIT, EventStatus
 from agent.types import ReportingStatus
+
+READER: Final = "central"
+"""Of the outbox."""
 
 FAREWELL_S: Final = 1.0
 """For the last word, from the moment at which the agent begins to stop; all else stops meanwhile."""
@@ -35,9 +40,7 @@ class Link:
         self._seq = itertools.count(1)
         self._line = Line()
         self._client = CentralClient(enrolment.url, enrolment.token, agent_version=journal.run.agent_version)
-        self._delivery = Delivery(
-            outbox=journal.outbox, line=self._line, client=self._client, device_id=enrolment.device_id
-        )
+        self._delivery = Delivery(READER, outbox=journal.outbox, line=self._line, send=self._send, limit=EVENTS_LIMIT)
         self._presence = Presence(
             line=self._line,
             client=self._client,
@@ -97,6 +100,14 @@ class Link:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._line.close()
         await self._client.close()
+
+    async def _send(self, events: Sequence[Mapping[str, JsonValue]]) -> Mapping[int, str]:
+        answer = await self._client.post_events(self._enrolment.device_id, events)
+        return {
+            place: f"{result.error.code}: {result.error.message}" if result.error else "rejected"
+            for place, result in enumerate(answer.results)
+            if result.status is EventStatus.REJECTED
+        }
 
     async def _say_goodbye(self) -> None:
         try:

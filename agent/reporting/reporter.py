@@ -9,11 +9,10 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.reporting.delivery import READER
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.journal import Journal
-from agent.reporting.link import Link
+from agent.reporting.link import READER, Link
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox_file import Reader
 from agent.reporting.trouble import ENROL_COMMAND

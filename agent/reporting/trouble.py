@@ -1,4 +1,4 @@
-"""Why a call to the central API failed, what that means for the next one, and what a person can do about it."""
+"""Why a call failed, what that means for the next one, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import ssl
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
@@ -37,9 +38,9 @@ class Trouble(StrEnum):
     PASSING = "passing"
     """The same call may work later: the network, 408, 425, 429, 5xx, or something else answers there."""
     REFUSED = "refused"
-    """401 or 403: the token opens nothing there (any more)."""
+    """Nothing will be taken until somebody changes something, such as a token (401, 403): everything is kept."""
     GONE = "gone"
-    """410: this box is not wanted there any more."""
+    """410: nothing is wanted there any more."""
     REJECTED = "rejected"
     """Any other 4xx: it will never be taken like this."""
 
@@ -58,16 +59,56 @@ class CallFailedError(AgentError):
         self.reason = reason
 
 
-def of_error(url: str, error: Exception, *, timeout_s: float) -> CallFailedError:
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is called, in words for people."""
+
+    url: str
+    """Never told whole: it may hold a secret."""
+    when_silent: str
+    """What to check when nothing answers."""
+    when_wrong: str
+    """What to check when something else answers."""
+    at_stake: str
+    """What anybody on the way could do without TLS."""
+
+    @property
+    def host(self) -> str:
+        """With its port, if that is another than usual."""
+        return host_of(self.url)
+
+
+def central_at(url: str) -> Peer:
+    """A central API."""
+    return Peer(url, "Check that cast-central runs, and the network to it.", _CHECK_URL, "read the token")
+
+
+def host_of(url: str) -> str:
+    """Of a URL, with the port if there is one, and without credentials."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def of_error(peer: Peer, error: Exception, *, timeout_s: float) -> CallFailedError:
     """There was no answer, or none that is HTTP."""
-    return CallFailedError(Trouble.PASSING, _sentence(url, error, timeout_s))
+    return CallFailedError(Trouble.PASSING, _sentence(peer, error, timeout_s))
+
+
+def of_busy(
+    host: str, status: int, headers: Mapping[str, str], *, said: str = ".", code: str = ""
+) -> CallFailedError | None:
+    """There was an answer that may be another one soon; None where it was not such a one."""
+    if status not in (408, 425, 429) and status < 500:
+        return None
+    message = f"{host} answered {status}{said} It is tried again."
+    retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
+    return CallFailedError(Trouble.PASSING, message, retry_after_s=retry_after_s, status=status, reason=code)
 
 
 def of_answer(
     url: str, status: int, headers: Mapping[str, str], content: bytes, *, why: str | None = None
 ) -> CallFailedError:
-    """There was an answer, and not the one that was hoped for; `why` is what is wrong with it if not its status."""
-    host = _host(url)
+    """A central API answered, and not as was hoped for; `why` is what is wrong with that if not its status."""
+    host = host_of(url)
     code, detail = _problem(content)
     said = f": {detail}" if detail else "."
     if why is not None or status < 300:
@@ -81,10 +122,8 @@ def of_answer(
     if status == 410:
         message = f"{host} says that this box is gone for good, so nothing is reported any more{said}"
         return CallFailedError(Trouble.GONE, message, status=status, reason=code)
-    if status in (408, 425, 429) or status >= 500:
-        message = f"{host} answered {status}{said} It is tried again."
-        retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
-        return CallFailedError(Trouble.PASSING, message, retry_after_s=retry_after_s, status=status, reason=code)
+    if (busy := of_busy(host, status, headers, said=said, code=code)) is not None:
+        return busy
     if 300 <= status < 400:
         to = redact(headers.get("Location", "elsewhere"))[:DETAIL_LIMIT]
         message = f"{host} sends callers on to {to}. Write the address that holds as [central] url."
@@ -114,11 +153,11 @@ _CERTIFICATE: Final = {
 """By the codes of X509_verify_cert(3)."""
 
 
-def _sentence(url: str, error: Exception, timeout_s: float) -> str:
-    host = _host(url)
+def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
+    host = peer.host
     match error:
         case TimeoutError():
-            return f"{host} did not answer within {timeout_s:g} s. Check that cast-central runs, and the network to it."
+            return f"{host} did not answer within {timeout_s:g} s. {peer.when_silent}"
         case ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as bad):
             what = _CERTIFICATE.get(bad.verify_code, f"cannot be trusted ({bad.verify_message})")
             return f"The certificate of {host} {what.rstrip('.')}."
@@ -127,24 +166,18 @@ def _sentence(url: str, error: Exception, timeout_s: float) -> str:
                 f"{host} does not speak TLS as it should. If it speaks plain HTTP there, write http:// in the address."
             )
         case ClientConnectorDNSError(os_error=PublicAddressError() as public):
-            return f"{public.strerror}. Write https:// in the address: else anybody on the way could read the token."
+            return f"{public.strerror}. Write https:// in the address: else anybody on the way could {peer.at_stake}."
         case ClientConnectorDNSError(os_error=failure):
             return (
                 f"The name {host} cannot be resolved ({failure.strerror}). Check the address, and the DNS of this box."
             )
         case ClientConnectorError(os_error=failure):
-            return (
-                f"{host} cannot be reached ({failure.strerror}). Check that cast-central runs, and the network to it."
-            )
+            return f"{host} cannot be reached ({failure.strerror}). {peer.when_silent}"
         case ClientResponseError() | ValueError():
-            return f"What answers at {host} does not speak HTTP. {_CHECK_URL}"
+            return f"What answers at {host} does not speak HTTP. {peer.when_wrong}"
         case ClientConnectionError() | OSError():
             return f"{host} broke the connection off. It is tried again."
     return f"{host} could not be asked ({type(error).__name__}). It is tried again."
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc
 
 
 def _problem(content: bytes) -> tuple[str, str]:

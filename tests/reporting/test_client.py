@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.reporting import client as client_module
+from agent.reporting import caller
 from agent.reporting.client import CentralClient
 from agent.reporting.enrolment import Enrolment
 from agent.reporting.happening import Happening, Run, event_of
@@ -164,7 +164,7 @@ async def test_certificates(
         assert f"The certificate of localhost:{front.port} signs itself. Give the authority" in str(error)
         assert "update-ca-certificates" in str(error)
         # As after update-ca-certificates: certificates are read anew, without a restart.
-        monkeypatch.setattr(client_module.ssl, "create_default_context", lambda: trusting)
+        monkeypatch.setattr(caller.ssl, "create_default_context", lambda: trusting)
         assert (await client.device(enrolment.device_id)).name == "kitchen"
         await client.close()
         error = await failure(CentralClient(url.replace("localhost", "127.0.0.1"), "t", agent_version="1"), "x")
