@@ -31,7 +31,7 @@ from central.services.stream_keys import StreamKeys
 from central.services.streams import Streams
 from central.services.upkeep import Upkeep
 from central.services.viewing import Viewing
-from central.urls import PlayUrls
+from central.urls import NO_VIEWERS, PlayUrls
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -93,6 +93,8 @@ async def running(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[
         log.info("started", host=host, port=port, database=database.url.render_as_string())
         if not await services.access.has_key():
             log.warning("no_admin_key", hint="Make one: cast-central key add NAME")
+        if services.reconciliation.is_configured and not services.urls.are_known:
+            log.warning("no_public_url", hint=NO_VIEWERS)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
         yield Running(services, host, port)

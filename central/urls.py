@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from central.secrets import TOKEN_PATTERN
+
+HIDDEN: Final = "***"
+"""What a box writes in place of a secret in an address."""
+
+NO_VIEWERS: Final = "Viewers get no addresses of what is published: set mediamtx.public_url."
+"""Where none is known."""
+
+# A box hides all of these, and more, before it tells an address: it would not get a stream otherwise.
+_SECRET_NAME: Final = re.compile(
+    r"auth|authorization|hmac|pass|sig|(.*[_.-])?(key|apikey|accesskey|streamkey|jwt|passphrase|passwd|pwd|credentials?)"
+    r"|.*(password|secret|signature|token)",
+    re.IGNORECASE,
+)
+
+
+def holds_secret(url: str) -> bool:
+    """Whether an address holds a user name, a password, or a token in its query. Raises ValueError when it is none."""
+    parts = urlsplit(url)
+    if parts.username or parts.password or TOKEN_PATTERN.search(url):
+        return True
+    asked = parse_qsl(f"{parts.query}&{parts.fragment}")
+    return any(value != HIDDEN and _SECRET_NAME.fullmatch(name[:100]) for name, value in asked)
 
 
 class PlayUrls:
@@ -13,6 +39,11 @@ class PlayUrls:
         self._hls = hls or _with_port(public, 8888)
         self._webrtc = webrtc or _with_port(public, 8889)
         self._rtsp = rtsp or _with_port(public, 8554, scheme="rtsp")
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there is anything to tell viewers."""
+        return bool(self._hls or self._webrtc or self._rtsp)
 
     def of(self, path: str) -> dict[str, str]:
         """The addresses for HLS, WebRTC (WHEP) and RTSP that are known."""

@@ -117,4 +117,5 @@ def _wanted(session: SessionSnapshot) -> Wanted:
 def _public(url: str) -> str:
     """Without the place of user name and password: whoever knows the code sees it."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))[:URL_LIMIT]
+    user, _, host = parts.netloc.rpartition("@")  # udp://@239.0.0.1:5004 has nobody before its @: that means to listen
+    return urlunsplit(parts._replace(netloc=host) if user else parts)[:URL_LIMIT]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from tests.central.support.mediamtx import FakeControlApi, fake_control_api
 from tests.central.support.service import Central, served
@@ -89,13 +90,28 @@ async def test_a_mediamtx_that_is_away_ends_nothing(pair: Pair) -> None:
     await pair.look()
     health = await pair.central.anybody("GET", "/health")
     assert (health.status, health["status"], health["mediamtx"]["status"]) == (200, "degraded", "unavailable")
+    assert "does not answer at mediamtx.api_url" in health["mediamtx"]["detail"]
     assert await pair.on() == ["live/one"]
     await pair.publish("live/two", "c2")
     assert (await pair.central.ready("live/two", "c2")).status == 200
     pair.media.failing = False
     await pair.look()
-    assert (await pair.central.anybody("GET", "/health"))["status"] == "healthy"
+    health = await pair.central.anybody("GET", "/health")
+    assert (health["status"], health["mediamtx"]) == ("healthy", {"status": "available", "detail": None})
     assert await pair.on() == ["live/one", "live/two"]
+
+
+async def test_an_operator_is_told_that_viewers_get_no_addresses(database_url: str) -> None:
+    """Without a public address `urls` is null: /health says so, and the log at start."""
+    async with fake_control_api() as media:
+        with structlog.testing.capture_logs() as logged:
+            async with served(database_url, mediamtx={"api_url": media.url}) as central:
+                assert (await central.auth((await central.key())["key"])).status == 200
+                code = (await central.ready())["code"]
+                assert (await central.admin("GET", f"/streams/{code}"))["urls"] is None
+                detail = (await central.anybody("GET", "/health"))["mediamtx"]["detail"]
+    assert detail == "Viewers get no addresses of what is published: set mediamtx.public_url."
+    assert [line["hint"] for line in logged if line["event"] == "no_public_url"] == [detail]
 
 
 async def test_a_claim_of_somebody_who_never_came_is_dropped(pair: Pair) -> None:

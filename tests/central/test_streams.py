@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 
+import pytest
+
+from agent.urls import redact
 from central.secrets import CODE_ALPHABET
 from tests.central.support.service import Box, Central, Client, served
 
@@ -153,6 +156,43 @@ async def test_an_address_with_a_password_is_refused(central: Central) -> None:
         answer = await box.cast(url=url)
         assert (answer.status, answer["errors"][0]["field"]) == (422, "url")
         assert "secret" not in str(answer.body)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *(
+            "http://nas/film.mp4?token=secret",
+            "http://nas/film.mp4?a=1&Access_Token=secret",
+            "http://cam/?api_key=secret",
+        ),
+        *(
+            "http://cam/live?user=me&pwd=secret",
+            "http://cdn/live.m3u8?X-Amz-Signature=secret",
+            "http://cam/#auth=secret",
+        ),
+        *("srt://media:8890?passphrase=secret", "http://media/live?x=sk_" + "secret1" * 6 + "x"),
+    ],
+)
+async def test_an_address_with_a_token_is_refused(central: Central, secret: str) -> None:
+    """New or as a change: whoever has the code would see it. A box hides it itself, and is not refused then."""
+    box = await central.box()
+    stream = await box.cast()
+    for answer in (await box.cast(url=secret), await box("PATCH", f"/api/v1/streams/{stream['id']}", {"url": secret})):
+        assert (answer.status, answer["errors"][0]["field"]) == (422, "url")
+        assert "a token: whoever knows the join code would see it" in answer["detail"]
+        assert "secret" not in str(answer.body)
+    hidden = redact(secret) if "sk_" not in secret else "http://media/live"
+    assert (await box("PATCH", f"/api/v1/streams/{stream['id']}", {"url": hidden})).status == 200
+
+
+async def test_what_looks_like_a_secret_and_is_none_is_taken(central: Central) -> None:
+    """Names of things, and the @ of an address to listen at."""
+    box = await central.box()
+    stream = await box.cast()
+    for url in ("http://nas/film.mp4?key_id=7&monkey=1&tokens=3", "udp://@239.0.0.1:5004", "http://nas/?token="):
+        changed = await box("PATCH", f"/api/v1/streams/{stream['id']}", {"url": url})
+        assert changed["url"] == url
 
 
 async def test_a_stream_of_a_box_that_is_not_there_is_refused(central: Central) -> None:

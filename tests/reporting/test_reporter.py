@@ -230,6 +230,18 @@ async def test_what_is_on_has_one_stream_with_a_code(state: Path, admin: Admin) 
         assert (ended["status"], ended["end_reason"]) == ("ended", "stopped")
 
 
+async def test_an_address_is_told_without_what_nobody_may_see(state: Path, admin: Admin) -> None:
+    """And is not refused for it: there is a code. An @ without anybody before it means to listen, and stays."""
+    async with box(state) as life:
+        await life.play("http://me:secret@film/one?quality=1&access_token=secret")
+        code = await life.code()
+        assert (await admin("GET", f"/api/v1/streams/{code}"))["url"] == "http://film/one?quality=1&access_token=***"
+        await life.play("udp://@film:5004")
+        await _until(
+            lambda: admin("GET", f"/api/v1/streams/{code}"), lambda stream: stream["url"] == "udp://@film:5004"
+        )
+
+
 async def test_a_stream_that_somebody_ended_is_made_anew(state: Path, admin: Admin) -> None:
     """At a heartbeat, and at once when something changes: while something is on there is one."""
     async with box(state) as life:
