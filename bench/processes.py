@@ -32,6 +32,14 @@ def processes_with(variable: str, value: str) -> list[int]:
     return sorted(found)
 
 
+def command_of(pid: int) -> list[str]:
+    """The words it was started with; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+
+
 def zombies_of(pid: int) -> int:
     """Children that have ended and were not waited for."""
     zombies = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.processes import processes_with, zombies_of
+from bench.processes import command_of, processes_with, zombies_of
 from soak.media import Kind, Shelf, Source
 from soak.model import Model, Wanted
 from soak.watch import Watch
@@ -46,6 +46,9 @@ FAULTS: dict[str, Behaviour] = {
 
 SPARES = 2
 """That of libVLC, and from the first camera on that of mpv."""
+
+MPV_WORD = "--input-ipc-client="
+"""On the command line of mpv, and of the launcher that is about to become it."""
 
 LOG_TAIL_BYTES = 200_000
 """About 30 s of the log, most of which are the questions of this program."""
@@ -118,6 +121,12 @@ class Box:
     def processes(self) -> list[int]:
         """All that the daemon, or one before it, has started and that still runs; the daemon included."""
         return processes_with(MARK, self.mark)
+
+    def count_processes(self) -> tuple[int, int]:
+        """How many of `processes` are mpv, and how many are not: the daemon and players of libVLC."""
+        commands = [command for pid in self.processes() if (command := command_of(pid))]
+        by_mpv = sum(any(word.startswith(MPV_WORD) for word in command) for command in commands)
+        return by_mpv, len(commands) - by_mpv
 
     def zombies(self) -> int:
         return zombies_of(self.agent.pid)

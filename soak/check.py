@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from soak.box import SPARES, Box
+from soak.box import Box
 from soak.media import Kind
 from soak.model import Wanted
 
@@ -113,11 +113,14 @@ def _stream(top: Wanted, status: Any) -> list[str]:
 
 def _processes(box: Box) -> list[Wrong]:
     top = box.model.top
-    # The daemon, the spares, and a player; an attempt to take up a broken stream may overlap with the one before.
-    limit = 1 + SPARES + (top is not None) + (top is not None and top.broken)
-    running = box.processes()
-    if len(running) > limit:
-        return [Wrong(Fault.PROCESS, f"{len(running)} processes run, and {limit} are enough: {running}")]
+    by_mpv = top is not None and top.source.kind is Kind.CAMERA
+    by_vlc = top is not None and not by_mpv
+    # A spare of mpv is there from the first camera on; the daemon and a spare of libVLC always are. One attempt is over
+    # before the next begins, so what is taken up again has one player as well.
+    limits = {"mpv": 1 + by_mpv, "other": 2 + by_vlc}
+    for (who, limit), running in zip(limits.items(), box.count_processes(), strict=True):
+        if running > limit:
+            return [Wrong(Fault.PROCESS, f"{running} {who} processes run, and {limit} are enough: {box.processes()}")]
     if zombies := box.zombies():
         return [Wrong(Fault.PROCESS, f"{zombies} ended processes were not waited for")]
     return []

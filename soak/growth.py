@@ -13,7 +13,7 @@ RSS_ARENAS_MIB = 1.0
 RSS_TOLERANCE_MIB = 0.5
 """More in a hundred steps, over a life. A leak of one picture of this screen (0.9 MiB) in a hundred is above it."""
 
-COUNTED = {"processes": 1, "descriptors": 0, "threads": 2}
+COUNTED = {"mpv": 1, "others": 0, "descriptors": 0, "threads": 2}
 """How many more are no growth: mpv's spare comes with the first camera; asyncio's pool makes a thread whenever all
 others are busy, up to its limit."""
 
@@ -29,7 +29,10 @@ class Look:
 
     life: int
     step: int
-    processes: int
+    mpv: int
+    """Processes; its spare."""
+    others: int
+    """Processes; the daemon and the spare of libVLC."""
     descriptors: int
     threads: int
     rss_mib: float
@@ -43,10 +46,12 @@ class Growth:
         """Raises AssertionError when no spare becomes ready, OSError when the daemon is gone."""
         box.spare()
         pid = box.agent.pid
+        mpv, others = box.count_processes()
         look = Look(
             life=box.lives,
             step=step,
-            processes=len(box.processes()),
+            mpv=mpv,
+            others=others,
             descriptors=descriptors(pid),
             threads=threads(pid),
             rss_mib=memory(pid).rss,
@@ -65,9 +70,9 @@ class Growth:
             steps = looks[-1].step - looks[0].step
             rss = slope([(look.step, look.rss_mib) for look in looks]) * steps
             allowed = RSS_ARENAS_MIB + RSS_TOLERANCE_MIB * steps / 100
+            counts = ", ".join(_range(looks, name) for name in COUNTED)
             compared.append(
-                f"life {life}, {len(looks)} looks over {steps} steps: {_range(looks, 'processes')}, "
-                f"{_range(looks, 'descriptors')}, {_range(looks, 'threads')}, "
+                f"life {life}, {len(looks)} looks over {steps} steps: {counts}, "
                 f"RSS {looks[0].rss_mib:.1f} -> {looks[-1].rss_mib:.1f} MiB, trend {rss:+.2f} of {allowed:.1f} allowed"
             )
             if rss > allowed or any(_counts_more(looks, name, by) for name, by in COUNTED.items()):
