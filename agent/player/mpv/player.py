@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -19,16 +18,9 @@ from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened
 from agent.player.mpv.facts import OBSERVED, Facts
 from agent.player.mpv.line import Line
+from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.options import FD, HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
-from agent.player.mpv.reasons import (
-    broke_off,
-    explain,
-    not_opened,
-    nothing_shown,
-    nothing_to_play,
-    transport_refused,
-    undecodable,
-)
+from agent.player.mpv.reasons import broke_off
 from agent.player.mpv.tls import TlsRelay
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.spawn import Child
@@ -41,15 +33,10 @@ REPORT_INTERVAL_S = 0.25
 EARLY_END_S = 3.0
 """A film that ends this much before its length broke off; less is the rounding of containers."""
 
-_LOG_LINES_KEPT = 100
-_LOG_MEMORY_S = 30.0
-"""A reason older than this is not why it fails now."""
-
 _TALKING_OUTPUTS = ("pulse", "pipewire")
 """Sound servers keep a volume for each application, and remember it."""
 
 _SILENT_OUTPUT = "null"
-_NO_STREAMS = "No video or audio streams"
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +60,10 @@ class MpvPlayer(ChildPlayer):
     def __init__(self, child: Child) -> None:
         super().__init__(child)
         self._line = Line(self._write, on_event=self._on_event)
-        self._facts = Facts(asyncio.get_running_loop().time)
-        self._log: deque[tuple[float, str]] = deque(maxlen=_LOG_LINES_KEPT)
+        now = asyncio.get_running_loop().time
+        self._facts = Facts(now)
+        self._log = LogReader(now)
         self._outputs: Any = None
-        self._now = asyncio.get_running_loop().time
 
     @property
     def engine(self) -> str:
@@ -231,7 +218,7 @@ class MpvPlayer(ChildPlayer):
             case "confined":  # the launcher's only word, said before it became mpv
                 self._confinement = str(message.get("by", ""))
             case "log-message":
-                self._log.append((self._now(), f"{message.get('text', '')}".strip()))
+                self._log.read(str(message.get("text", "")))
             case "end-file":
                 # Its last log lines may come behind this event, but never behind the answer to a later question.
                 self._line.get("pid", lambda _: self._on_end(message.get("reason", "")))
@@ -280,34 +267,32 @@ class MpvPlayer(ChildPlayer):
     def _on_end(self, reason: str) -> None:
         if self._over or reason in ("stop", "quit"):
             return
-        lines = self._recent_lines()
-        if reason == "error" and self._tries_again(lines):
+        if reason == "error" and self._tries_again():
             return
         if reason in ("error", "redirect") or self._facts.kind is None:
-            self._fail(self._why(lines))
+            self._fail(self._log.why_nothing(self._url))
             return
         position, duration = self._facts.position(), self._facts.length()
         if position is not None and duration is not None and duration - position > EARLY_END_S:
             self._fail(broke_off(self._url, position=position, duration=duration))
-        elif duration is None and (failure := explain(lines, self._url)):
+        elif duration is None and (failure := self._log.reason(self._url)):
             self._fail(failure)  # live does not finish: it was cut off, and the log knows why
         elif not self._finished.done():
             self._over = True
             self._finished.set_result(None)
 
-    def _tries_again(self, lines: list[str]) -> bool:
+    def _tries_again(self) -> bool:
         """Whether there is another way to open it; that is under way then."""
-        if transport_refused(lines) and not self._udp and self._source == self._url:
+        if self._log.transport_refused and not self._udp and self._source == self._url:
             self._udp = True
-            self._log.clear()
+            self._log.forget()
             self._line.set("rtsp-transport", "udp")
             self._play(self._begin_at)
             return True
-        nothing = any(_NO_STREAMS in line for line in lines)
-        if nothing and self._facts.kind is None and not self._probing and not undecodable(lines):
+        if self._log.found_no_streams and self._facts.kind is None and not self._probing:
             # Perhaps it has nothing but sound, which it was not to play yet: look, without opening a device.
             self._probing = True
-            self._log.clear()
+            self._log.forget()
             self._line.get("ao", self._remember_outputs)
             self._line.set("ao", _SILENT_OUTPUT)
             self._line.set("aid", "auto")
@@ -317,19 +302,6 @@ class MpvPlayer(ChildPlayer):
 
     def _remember_outputs(self, data: Any) -> None:
         self._outputs = data
-
-    def _recent_lines(self) -> list[str]:
-        since = self._now() - _LOG_MEMORY_S
-        return [text for at, text in self._log if at >= since]
-
-    def _why(self, lines: list[str]) -> Failure:
-        if reason := explain(lines, self._url):
-            return reason
-        if any(_NO_STREAMS in line for line in lines):
-            return nothing_to_play(self._url)
-        if any("avformat_open_input() failed" in line for line in lines):
-            return not_opened(self._url)
-        return nothing_shown(self._url)
 
     def _fail(self, failure: Failure) -> None:
         self._over = True

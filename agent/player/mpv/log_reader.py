@@ -1,0 +1,68 @@
+"""mpv's log, as far as it tells why something cannot be played."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from agent.player.mpv.reasons import (
+    explain,
+    not_opened,
+    nothing_shown,
+    nothing_to_play,
+    transport_refused,
+    undecodable,
+)
+from agent.types import Failure
+
+_LINES_KEPT = 100
+_MEMORY_S = 30.0
+"""A reason older than this is not why it fails now."""
+
+_NO_STREAMS = "No video or audio streams"
+_NOT_OPENED = "avformat_open_input() failed"
+
+
+class LogReader:
+    """What mpv's log has told lately. `now` is the monotonic time."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
+
+    def read(self, line: str) -> None:
+        self._lines.append((self._now(), line.strip()))
+
+    def forget(self) -> None:
+        """It is opened in another way: what was wrong with the one before is not wrong with this one."""
+        self._lines.clear()
+
+    def reason(self, url: str) -> Failure | None:
+        """The most telling reason for a failure that happens now, or None."""
+        return explain(self._recent, url)
+
+    def why_nothing(self, url: str) -> Failure:
+        """Why nothing of it was played."""
+        if reason := self.reason(url):
+            return reason
+        if self._has(_NO_STREAMS):
+            return nothing_to_play(url)
+        return not_opened(url) if self._has(_NOT_OPENED) else nothing_shown(url)
+
+    @property
+    def transport_refused(self) -> bool:
+        """Whether an RTSP server does not send in the way that it was asked for."""
+        return transport_refused(self._recent)
+
+    @property
+    def found_no_streams(self) -> bool:
+        """Whether it was opened, and held nothing of what was to be played."""
+        return self._has(_NO_STREAMS) and not undecodable(self._recent)
+
+    @property
+    def _recent(self) -> list[str]:
+        since = self._now() - _MEMORY_S
+        return [text for at, text in self._lines if at >= since]
+
+    def _has(self, words: str) -> bool:
+        return any(words in line for line in self._recent)
