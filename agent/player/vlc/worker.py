@@ -7,7 +7,6 @@ deadlocks. Calls may hang all the same (`stop()` above all); then the ping stays
 from __future__ import annotations
 
 import argparse
-import queue
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.player.confine import NONE, Confinement, confine
 from agent.player.vlc import events, log_reader
 from agent.player.vlc.events import PlayerEvent
 from agent.player.vlc.facts import Facts
+from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options, start_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
@@ -66,7 +66,7 @@ class VlcWorker:
         # Before libVLC has threads: those would stay free.
         self._confined = confine(confinement, libraries=plugin_folders()) if confinement else NONE
         self._vlc = vlc
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._log = LogReader()
         self._instance = vlc.Instance(instance_arguments(audio_output=audio_output))
         if self._instance is None:
@@ -103,7 +103,7 @@ class VlcWorker:
         )
         next_report = 0.0
         while True:
-            item = self._next(REPORT_INTERVAL_S if self._media is not None else None)
+            item = self._inbox.next(REPORT_INTERVAL_S if self._media is not None else None)
             if item is not None:
                 self._handle(item)
             if self._media is not None and (now := time.monotonic()) >= next_report:
@@ -111,12 +111,6 @@ class VlcWorker:
                 self._report_progress()
                 self._look_for_audio_only(now)
                 self._look_for_lost_playlist(now)
-
-    def _next(self, timeout: float | None) -> Any:
-        try:
-            return self._inbox.get(timeout=timeout)
-        except queue.Empty:
-            return None
 
     def _handle(self, item: Any) -> None:
         match item:
@@ -156,7 +150,7 @@ class VlcWorker:
         self._player.play()
         shown, deadline = False, time.monotonic() + PREROLL_TIMEOUT_S
         while (left := deadline - time.monotonic()) > 0:
-            item = self._next(left)
+            item = self._inbox.next(left)
             if isinstance(item, PlayerEvent):
                 shown = shown or item.name == "Vout"
                 if item.name in ("EndReached", "EncounteredError"):
@@ -169,13 +163,7 @@ class VlcWorker:
 
     def _forget_events(self) -> None:
         """What was played before has ended, and what it said is not about what comes now."""
-        kept = []
-        while not self._inbox.empty():
-            item = self._inbox.get()
-            if not isinstance(item, PlayerEvent | LogLine):
-                kept.append(item)
-        for item in kept:
-            self._inbox.put(item)
+        self._inbox.take(PlayerEvent, LogLine)
 
     def _load(self, load: ipc.Load) -> None:
         self._url = load.url
@@ -350,15 +338,8 @@ class VlcWorker:
             self._fail(failure)  # libVLC plays on without it
 
     def _read_pending_log(self) -> None:
-        later = []
-        while not self._inbox.empty():
-            item = self._inbox.get()
-            if isinstance(item, LogLine):
-                self._read_log(item)
-            else:
-                later.append(item)
-        for item in later:
-            self._inbox.put(item)
+        for line in self._inbox.take(LogLine):
+            self._read_log(line)
 
     def _report_progress(self) -> None:
         self._channel.send(self._facts.report(self._media, self._opened, sounded=self._sounded))

@@ -1,0 +1,33 @@
+"""What the worker's one thread has to see to: commands, and what libVLC's callbacks and its log have to say."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from typing import Any
+
+
+class Inbox(queue.SimpleQueue[Any]):
+    """`put` by any thread; `next` and `take` are for the one that sees to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: deque[Any] = deque()
+        """By `take`; older than all that is in the queue."""
+
+    def next(self, timeout: float | None) -> Any:
+        """What has waited longest; None when nothing comes in so many seconds."""
+        if self._left:
+            return self._left.popleft()
+        try:
+            return self.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def take(self, *kinds: type) -> list[Any]:
+        """All of these kinds that waits now, the oldest first; the rest keeps its order."""
+        while not self.empty():
+            self._left.append(self.get())
+        taken = [item for item in self._left if isinstance(item, kinds)]
+        self._left = deque(item for item in self._left if not isinstance(item, kinds))
+        return taken
