@@ -14,11 +14,11 @@ from typing import TypeVar
 from central import log
 from central.api.openapi import as_text
 from central.api.routes import OPERATIONS
-from central.config import LogSettings, load_settings
+from central.config import LogSettings, load_settings, settings_beside
 from central.daemon import run
 from central.db.engine import Database
 from central.db.migrate import migrate
-from central.errors import CentralError, ConfigError
+from central.errors import CentralError, ConfigError, DatabaseUnavailableError
 from central.services.access import Access
 
 T = TypeVar("T")
@@ -89,18 +89,33 @@ def _openapi(_options: argparse.Namespace) -> int:
 
 def _with_access(options: argparse.Namespace, do: Callable[[Access], Awaitable[T]]) -> T:
     """On the database itself: it works whether or not the service runs."""
-    settings = load_settings(options.config)
+    settings = settings_beside(options.config)
     log.configure(LogSettings(level="error"))
+    database = Database(settings.database_url())
+    file = Path(database.url.database or "") if database.is_sqlite else None
+    is_new = file is not None and not file.exists()
 
     async def done() -> T:
-        database = Database(settings.database_url())
         try:
             await migrate(database)
             return await do(Access(database))
         finally:
             await database.close()
 
-    return asyncio.run(done())
+    try:
+        result = asyncio.run(done())
+    except DatabaseUnavailableError as error:
+        cause = str(error.__cause__).partition("\n")[0]
+        raise DatabaseUnavailableError(f"{database.url.render_as_string()}: {error}\n{cause}") from error
+    if is_new:
+        print(
+            f"Made the database {file}. A service that runs already uses another: name its --config.", file=sys.stderr
+        )
+    return result
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _name(text: str) -> str:
@@ -127,7 +142,7 @@ def _hours(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    config_help = "configuration in TOML; without one the defaults hold"
+    config_help = "configuration in TOML (default: that of the installed service, if there is one)"
     common.add_argument("--config", type=Path, metavar="FILE", help=config_help)
     parser = argparse.ArgumentParser(
         prog="cast-central", description="What boxes report to, and what publishers are checked against."
@@ -141,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         do: Callable[[argparse.Namespace], int],
         text: str,
     ) -> argparse.ArgumentParser:
-        made = among.add_parser(name, help=text, parents=[common])
+        made = among.add_parser(name, help=text, description=_sentence(text), parents=[common])
         made.set_defaults(command=do)
         return made
 

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,9 @@ ALIASES: Final = {
 SYSTEM_CONFIG: Final = Path("/etc/cast-central/config.toml")
 """Used under systemd when no file is named."""
 
+SYSTEM_STATE: Final = Path("/var/lib/cast-central")
+"""Where systemd has the service keep its state (StateDirectory=cast-central)."""
+
 _DRIVERS: Final = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -47,7 +50,12 @@ def _database_url(url: str) -> str:
         raise ValueError("should begin with postgresql:// or sqlite:///")
     if driver.startswith("sqlite") and (not rest.startswith("/") or rest.strip("/") in ("", ":memory:")):
         raise ValueError("should name a file, such as sqlite:////var/lib/cast-central/central.db")
-    return f"{driver}://{rest}"
+    rest, _, query = rest.partition("?")
+    # The driver has a name of its own for what everybody else calls sslmode.
+    asked = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(query)]
+    if {name for name, _ in asked} - ({"ssl", "host", "port"} if driver.startswith("postgresql") else set()):
+        raise ValueError("should have nothing behind a ? but sslmode, or host and port of a socket")
+    return f"{driver}://{rest}" + (f"?{urlencode(asked)}" if asked else "")
 
 
 def _http_url(url: str) -> str:
@@ -241,6 +249,25 @@ def load_settings(path: Path | None = None, *, environ: Mapping[str, str] = os.e
             problems.append(f"{places.get((section, key), key)}: {wrong}; allowed: {allowed}.")
     if problems:
         raise ConfigError("\n".join(["The configuration cannot be used:", *(f"  - {p}" for p in problems)]))
+    return settings
+
+
+def settings_beside(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    system_config: Path = SYSTEM_CONFIG,
+    system_state: Path = SYSTEM_STATE,
+) -> Settings:
+    """The settings of the service on this machine, for a command that works on its database.
+
+    Without a path those of the installed service, for those who may read its configuration and write to its state;
+    for anybody else those of one that they run themselves. Raises ConfigError.
+    """
+    installed = path is None and not environ.get("STATE_DIRECTORY")
+    settings = load_settings(path or (system_config if os.access(system_config, os.R_OK) else None), environ=environ)
+    if installed and settings.state.dir is None and os.access(system_state, os.W_OK):
+        return settings.model_copy(update={"state": StateSettings(dir=system_state)})
     return settings
 
 

@@ -140,17 +140,18 @@ def _allow_many_connections() -> None:
 
 
 async def _migrated(database: Database) -> None:
+    last = "It does not answer."
     try:
         async with asyncio.timeout(DATABASE_WAIT_S):
             while True:
                 try:
                     return await migrate(database)
-                except DatabaseUnavailableError:
+                except DatabaseUnavailableError as error:
+                    last = str(error)
                     await asyncio.sleep(DATABASE_LOOK_S)
     except TimeoutError as error:
         raise DatabaseUnavailableError(
-            f"The database {database.url.render_as_string()} has not answered for {DATABASE_WAIT_S:g} s. "
-            "Start it, or check database.url."
+            f"The database {database.url.render_as_string()} could not be used for {DATABASE_WAIT_S:g} s. {last}"
         ) from error
 
 

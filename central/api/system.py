@@ -21,7 +21,7 @@ async def health(call: Call[None, NoQuery]) -> Reply:
         await services.database.check()
         database = models.Check(status="available")
     except DatabaseUnavailableError:
-        database = models.Check(status="unavailable")
+        database = models.Check(status="unavailable", detail="Calls are answered 503 until it is back.")
     mediamtx = _media_server(services)
     well = database.status == "available" and mediamtx.status != "unavailable"
     answer = models.Health(

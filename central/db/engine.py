@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +16,12 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from central.db.tables import Base
-from central.errors import DatabaseUnavailableError
+from central.errors import ConfigError, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -40,8 +41,8 @@ class Database:
     """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
 
     def __init__(self, url: str, *, pool: int = 5) -> None:
-        """Connects to nothing yet. `pool` bounds the connections."""
-        self.url: URL = make_url(url)
+        """Connects to nothing yet. `pool` bounds the connections. Raises ConfigError when the address is none."""
+        self.url: URL = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
         if self.is_sqlite:
@@ -103,7 +104,23 @@ def make_directory(url: URL) -> None:
     """The folder of an SQLite file, and the file, for their user alone. Raises OSError."""
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(url.database).touch(mode=0o600)  # SQLite gives the files beside it the same mode
+        os.close(open_private(Path(url.database)))  # SQLite gives the files beside it the same mode and owner
+
+
+def open_private(file: Path) -> int:
+    """A descriptor of the file, which is made for its user alone where there is none.
+
+    Made by root it belongs to the owner of its folder: a command of root's works beside a service of another user.
+    Raises OSError.
+    """
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    if os.geteuid() == 0:
+        folder = file.parent.stat()
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    return descriptor
 
 
 @contextlib.contextmanager
@@ -116,10 +133,29 @@ def _telling_that_it_is_gone() -> Any:
         log.warning("database_unavailable", error=type(error).__name__, message=str(getattr(error, "orig", error)))
         raise DatabaseUnavailableError(f"The database does not answer. {_ALREADY}") from error
     except DBAPIError as error:
+        if _is_refused(error):
+            said = str(error.orig).rpartition(">: ")[2]
+            log.warning("database_refuses", message=said)
+            raise DatabaseUnavailableError(f"The database lets nobody in ({said}). Check database.url.") from error
         if not error.connection_invalidated and not _is_going_away(error):
             raise
         log.warning("database_unavailable", error=type(error.orig).__name__, message=str(error.orig))
         raise DatabaseUnavailableError(f"The database went away. {_ALREADY}") from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # which would show it, and the password in it
+        raise ConfigError(
+            "database.url cannot be understood. It is postgresql://user:password@host:5432/name; in the password write "
+            "@ : / ? # and % as %40 %3A %2F %3F %23 %25."
+        ) from None
+
+
+def _is_refused(error: DBAPIError) -> bool:
+    """PostgreSQL's classes 28 (user, password) and 3D (no such database): for the operator to mend."""
+    return str(getattr(error.orig, "sqlstate", "") or "")[:2] in ("28", "3D")
 
 
 def _is_going_away(error: DBAPIError) -> bool:

@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from central.db.engine import Database, make_directory
+from central.db.engine import Database, make_directory, open_private
 from central.errors import ConfigError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -87,7 +87,7 @@ def _file_lock(database: Database) -> Iterator[None]:
     if not database.is_sqlite:
         yield
         return
-    descriptor = os.open(f"{database.url.database}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(Path(f"{database.url.database}.lock"))
     try:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         while True:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from central.cli import EXIT_CONFIG, main
+from tests.central.support.postgres import PostgresServer
 
 
 def test_keys_are_made_listed_and_revoked(
@@ -37,6 +41,7 @@ def test_keys_are_made_listed_and_revoked(
     ("variable", "value", "sentence"),
     [
         ("DATABASE_URL", "mysql://x/y", "should begin with postgresql:// or sqlite:///"),
+        ("DATABASE_URL", "postgresql://me:p/w@db:x/y", "in the password write @ : / ? # and % as %40"),
         ("DATABASE_URL", "sqlite:////proc/nothing/central.db", "set dir in the section [state]"),
         ("CAST_CENTRAL_API__HOST", "192.0.2.1", "Nothing can be served at 192.0.2.1"),
     ],
@@ -54,3 +59,51 @@ def test_what_cannot_run_says_why(
     monkeypatch.setenv(variable, value)
     assert main(["run"]) == EXIT_CONFIG
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "sentence"),
+    [
+        ("central", "missing", 'database "missing" does not exist'),
+        ("nobody", "central", 'role "nobody" does not exist'),
+    ],
+)
+def test_a_postgres_that_lets_nobody_in_is_told(
+    postgres: PostgresServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    name: str,
+    sentence: str,
+) -> None:
+    """With the address, but not the password in it, and what the server says."""
+    monkeypatch.setenv("DATABASE_URL", postgres.url(name).replace("central@", f"{user}:secret@"))
+    assert main(["key", "list"]) == 1
+    said = capsys.readouterr().err
+    assert f"The database lets nobody in ({sentence}). Check database.url.\n" in said
+    assert "secret" not in said
+
+
+def test_a_new_database_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: who meant that of a service that runs has named the wrong one."""
+    file = tmp_path / "central.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{file}")
+    assert main(["key", "add", "laptop"]) == 0
+    assert f"Made the database {file}." in capsys.readouterr().err
+    assert main(["key", "list"]) == 0
+    assert "Made the database" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_what_root_makes_belongs_to_the_one_who_runs_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo cast-central key add` before the first start of a service of another user."""
+    os.chown(tmp_path, 12345, 12346)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/central.db")
+    assert main(["enrol"]) == 0
+    files = list(tmp_path.iterdir())
+    assert len(files) >= 2
+    assert {(file.stat().st_uid, file.stat().st_mode & 0o777) for file in files} == {(12345, 0o600)}

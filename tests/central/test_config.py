@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from central.config import Settings, load_settings
+from central.config import Settings, load_settings, settings_beside
 from central.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "central" / "config.example.toml"
@@ -42,6 +42,34 @@ def test_the_usual_names_are_taken_and_ours_win(tmp_path: Path) -> None:
     assert settings.mediamtx.addresses == ("10.0.0.0/8",)
 
 
+def test_the_usual_words_for_an_encrypted_connection_are_taken() -> None:
+    """As hosting environments write them; and the folder of a socket."""
+    settings = load_settings(environ={"DATABASE_URL": "postgres://u:p@db/central?sslmode=require"})
+    assert settings.database_url() == "postgresql+asyncpg://u:p@db/central?ssl=require"
+    settings = load_settings(environ={"DATABASE_URL": "postgres:///central?host=/run/postgresql"})
+    assert settings.database_url() == "postgresql+asyncpg:///central?host=%2Frun%2Fpostgresql"
+
+
+def test_a_command_works_on_the_database_of_the_installed_service(tmp_path: Path) -> None:
+    """Its configuration counts, and else its state directory, where there is one; an own one and a named file win."""
+    file, state = tmp_path / "config.toml", tmp_path / "state"
+
+    def database(path: Path | None = None, **environ: str) -> str:
+        environ.setdefault("XDG_STATE_HOME", "/home/me")
+        settings = settings_beside(path, environ=environ, system_config=file, system_state=state)
+        return str(settings.state.directory(environ))
+
+    assert database() == "/home/me/cast-central"
+    state.mkdir()
+    assert database() == str(state)
+    assert database(STATE_DIRECTORY="/srv/state") == "/srv/state"
+    file.write_text('[state]\ndir = "/srv/elsewhere"\n')
+    assert database() == "/srv/elsewhere"
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    assert database(other) == "/home/me/cast-central"
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
@@ -53,6 +81,7 @@ def test_the_usual_names_are_taken_and_ours_win(tmp_path: Path) -> None:
         ({"API_PORT": "70000"}, "environment: API_PORT: "),
         ({"DATABASE_URL": "mysql://x/y"}, "should begin with postgresql:// or sqlite:///"),
         ({"DATABASE_URL": "sqlite://"}, "should name a file"),
+        ({"DATABASE_URL": "postgresql://x/y?sslrootcert=z"}, "should have nothing behind a ? but sslmode"),
         ({"API_SECRET": "short"}, "cannot be used; allowed: 16 to 200 printable ASCII characters"),
         ({"MEDIAMTX_API_URL": "media:9997"}, "should begin with http:// or https:// and a host"),
         ({"MEDIAMTX_PUBLIC_URL": "http://user:pw@media"}, "should hold no user name and no password"),
