@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from agent.errors import AgentError, MediaError, PlaylistError
+from agent.joined import Joined
 from agent.playback import Check, Playback, first_of
 from agent.player.base import Players, PlayerSource
 from agent.player.choice import EngineChoice
@@ -63,7 +64,8 @@ class Retry:
 class Cast:
     """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
     pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
-    `failed` is called when it has failed and will be tried again."""
+    `failed` is called when it has failed and will be tried again. With `joined` it plays the stream of the central API
+    that this one looks up."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Cast:
         check: Check,
         checked: bool = True,
         failed: Callable[[], None] = lambda: None,
+        joined: Joined | None = None,
     ) -> None:
         self.session = session
         self.playback: Playback | None = None
@@ -84,6 +87,7 @@ class Cast:
         self._check = check
         self._checked = checked
         self._failed = failed
+        self._joined = joined
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
@@ -122,7 +126,10 @@ class Cast:
     async def _run(self) -> None:
         session = self.session
         try:
-            await self._keep_going()
+            if self._joined is None:
+                await self._keep_going()
+            else:
+                await first_of(self._keep_going(), self._joined.follow())
             session.conclude(EndReason.FINISHED)
         except AgentError as e:
             session.conclude(EndReason.FAILED, e.failure)
@@ -143,43 +150,63 @@ class Cast:
         session = self.session
         if session.state is SessionState.PENDING:
             session.move(SessionState.STARTING)
-        while True:
+        while self._joined is None or await self._joined.is_on():
             if self._suspended.is_set():
                 await self._resumed.wait()
+            if self._joined is not None:
+                self._joined.choose()
             checked, self._checked = self._checked, False
             self.playback = playback = self._make_playback(session, self._engines, checked)
             try:
                 await self._perform(playback)
+                if self._joined is not None and self._joined.has_moved.is_set():
+                    continue
                 if not playback.interrupted and self._has_finished(playback) and not session.goes_on():
                     return
             except PlaylistError as e:
                 await self._read_playlist(e)
             except AgentError as e:
-                if not playback.interrupted:
-                    await self._go_on_after(e, played_s=playback.played_s)
+                if playback.interrupted:
+                    continue
+                if self._joined is not None and not await self._joined.is_on():
+                    return
+                await self._go_on_after(e, playback)
             finally:
                 self.playback = None
 
     async def _perform(self, playback: Playback) -> None:
-        url = self.session.url
+        url, joined = self.session.url, self._joined
+        until = [self._wait_suspended()]
+        if joined is not None:
+            until += [self._wait_moved(joined), self._give_up_address(joined, playback)]
         try:
-            await first_of(playback.perform(), self._wait_suspended())
+            await first_of(playback.perform(), *until)
         finally:
             if playback.was_shown:
                 self._engines.shown(url)
+                if joined is not None:
+                    joined.shown()
 
-    async def _go_on_after(self, error: AgentError, *, played_s: float) -> None:
-        """Return when the next attempt may begin: with another engine, with another entry of the playlist, or after a
-        pause. Raises the error of all that have tried when there shall be none."""
+    async def _go_on_after(self, error: AgentError, playback: Playback) -> None:
+        """Return when the next attempt may begin: with another engine, with another entry of the playlist, at another
+        address of what was joined, or after a pause. Raises the error of all that have tried when there shall be none.
+        """
         session = self.session
+        has_time = session.has_played or session.accepted_for < self._retry.start_timeout
         remaining = self._engines.failed(session.url, error)
-        if remaining is None:
-            if session.has_played or session.accepted_for < self._retry.start_timeout:
-                log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))
+        if remaining is None and has_time:
+            log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))
+            return
+        remaining = remaining or error
+        if self._skip_entry(remaining):
+            return
+        if self._joined is not None and not playback.was_shown:
+            of_all = self._joined.failed(remaining)
+            if of_all is None and has_time:
+                log.info("address_changed", session_id=session.id, code=remaining.failure.code, reason=str(remaining))
                 return
-            remaining = error
-        if not self._skip_entry(remaining):
-            await self._pause_before_retry(remaining, played_s=played_s)
+            remaining = of_all or remaining
+        await self._pause_before_retry(remaining, played_s=playback.played_s)
 
     async def _read_playlist(self, error: PlaylistError) -> None:
         """Play what the list holds, as far as each entry may be played. Raises MediaError when none may."""
@@ -198,6 +225,19 @@ class Cast:
 
     async def _wait_suspended(self) -> None:
         await self._suspended.wait()
+
+    async def _wait_moved(self, joined: Joined) -> None:
+        await joined.has_moved.wait()
+
+    async def _give_up_address(self, joined: Joined, playback: Playback) -> None:
+        """An address that never answers must not take all the time for a first frame while there are others."""
+        session = self.session
+        left_s = self._retry.start_timeout - (0.0 if session.has_played else session.accepted_for)
+        if joined.untried > 0:
+            await asyncio.sleep(left_s / (joined.untried + 1))
+            if not playback.was_shown:
+                raise MediaError(ErrorCode.MEDIA_NETWORK, "Nothing that can be shown came from this address in time.")
+        await asyncio.Event().wait()
 
     def _has_finished(self, playback: Playback) -> bool:
         """Whether the end of the media is its end: what is live does not end, it breaks off. Raises MediaError."""

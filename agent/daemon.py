@@ -35,6 +35,7 @@ from agent.player.pool import PlayerPool
 from agent.player.spawn import vlc_command
 from agent.player.surroundings import Identities, Surroundings, identities, of_the_system
 from agent.reload import Current
+from agent.reporting.lookup import Lookup
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.signals import Signals
@@ -171,12 +172,14 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     )
     players = Engines({"vlc": vlc, "mpv": mpv}, table=settings.player.engines)
     checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
+    lookup = Lookup(registered=lambda: reporter.registered(), agent_version=__version__)
     tracker = StreamTracker(
         players=players,
         stage=stage,
         limits=_limits(settings),
         redact=redact,
         check=checks.check,
+        streams=lookup,
         retry=settings.stream.retry,
     )
     keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore)
@@ -230,6 +233,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         renewals.watch(lambda: identities(confinement.media_folders))  # apart, because a dead disk hangs
     await players.start()
     running.push_async_callback(reporter.stop)
+    running.push_async_callback(lookup.close)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
     systemd.show(tracker.snapshot())

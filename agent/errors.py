@@ -74,6 +74,28 @@ class PlayerTimeoutError(AgentError):
     code = ErrorCode.PLAYER_TIMEOUT
 
 
+class NotSupportedError(AgentError):
+    """This box cannot do that as it is set up; the text says what to do."""
+
+    code = ErrorCode.NOT_SUPPORTED
+
+
+class StreamNotFoundError(AgentError):
+    """The central API has no such stream, or not any more."""
+
+    code = ErrorCode.STREAM_NOT_FOUND
+
+
+class CentralUnavailableError(AgentError):
+    """The central API could not be asked; the text says why, and what to do. `retry_after_s` is what it asked for."""
+
+    code = ErrorCode.CENTRAL_UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class MediaError(AgentError):
     """The media cannot be played; the code is one of the `media_` codes."""
 

@@ -6,12 +6,15 @@ import asyncio
 from collections import OrderedDict
 
 from agent.errors import (
+    CentralUnavailableError,
     InvalidTransitionError,
     MediaError,
+    NotSupportedError,
     PlayerTimeoutError,
     PlayerUnavailableError,
     ReplacedError,
     SessionNotFoundError,
+    StreamNotFoundError,
 )
 from agent.session import End, Session
 from agent.types import EndReason, ErrorCode, SessionId, SessionSnapshot
@@ -38,23 +41,35 @@ class Outcomes:
         Raises what went wrong when it ended before: MediaError, PlayerTimeoutError, PlayerUnavailableError,
         ReplacedError, InvalidTransitionError when it was stopped, SessionNotFoundError for an id that is not there.
         """
+        session = self._session(session_id)
+        return session.snapshot() if await self._came(session.has_first_frame, session, timeout_s) else None
+
+    async def located(self, session_id: SessionId, timeout_s: float) -> bool:
+        """Wait until it is known where the stream is that a session is to join; False when the time is over.
+
+        Raises as `first_frame` does, and StreamNotFoundError, CentralUnavailableError or NotSupportedError.
+        """
+        session = self._session(session_id)
+        return await self._came(session.is_located, session, timeout_s)
+
+    def _session(self, session_id: SessionId) -> Session:
         session = self._sessions.get(session_id)
         if session is None:
             raise SessionNotFoundError(f"There is no session {session_id}.")
-        either = [
-            asyncio.create_task(event.wait(), name=f"wait-{session_id}")
-            for event in (session.has_first_frame, session.has_ended)
-        ]
+        return session
+
+    async def _came(self, event: asyncio.Event, session: Session, timeout_s: float) -> bool:
+        either = [asyncio.create_task(each.wait(), name=f"wait-{session.id}") for each in (event, session.has_ended)]
         try:
             await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in either:
                 task.cancel()
-        if session.has_first_frame.is_set():
-            return session.snapshot()
+        if event.is_set():
+            return True
         if session.end is not None:
             raise _why(session.end)
-        return None
+        return False
 
 
 def _why(end: End) -> Exception:
@@ -64,6 +79,12 @@ def _why(end: End) -> Exception:
                 return PlayerTimeoutError(end.failure.message)
             case ErrorCode.PLAYER_UNAVAILABLE:
                 return PlayerUnavailableError(end.failure.message)
+            case ErrorCode.STREAM_NOT_FOUND:
+                return StreamNotFoundError(end.failure.message)
+            case ErrorCode.CENTRAL_UNAVAILABLE:
+                return CentralUnavailableError(end.failure.message)
+            case ErrorCode.NOT_SUPPORTED:
+                return NotSupportedError(end.failure.message)
             case code:
                 return MediaError(code, end.failure.message)
     if end.reason is EndReason.REPLACED:

@@ -13,6 +13,7 @@ from agent.motion import Motion
 from agent.player.base import Opened, Player, Progress
 from agent.types import (
     Capability,
+    CentralStream,
     EndReason,
     Failure,
     MediaType,
@@ -22,6 +23,7 @@ from agent.types import (
     SessionSnapshot,
     SessionState,
     StartRequest,
+    StreamRef,
     StreamType,
 )
 
@@ -50,7 +52,8 @@ class End:
 
 
 class Session:
-    """One-shot: playing something again is a new session. `shown_url` is the url without its credentials."""
+    """One-shot: playing something again is a new session. `shown_url` is the url without its credentials, and empty
+    for what is still to be looked up."""
 
     def __init__(
         self, request: StartRequest, *, shown_url: str, volume: float, muted: bool, session_id: SessionId | None = None
@@ -60,6 +63,8 @@ class Session:
         self.request = request
         self.has_first_frame = asyncio.Event()
         self.has_ended = asyncio.Event()
+        self.is_located = asyncio.Event()
+        """Once the stream is known that it was asked to join."""
         self.attempt = 1
         self.volume = volume
         self.muted = muted
@@ -68,6 +73,9 @@ class Session:
         """Monotonic; when it ends by itself."""
         self._now = loop.time
         self._shown_url = shown_url
+        self._joined: CentralStream | None = None
+        self._source = request.url
+        """What it plays, or the playlist that led to it."""
         self._state = SessionState.PENDING
         self._end: End | None = None
         self._trouble: Failure | None = None
@@ -97,6 +105,11 @@ class Session:
     def url(self) -> str:
         """What is to be played now: the url of the request, or an entry of the playlist that it led to."""
         return self._entries[self._entry]
+
+    @property
+    def joined(self) -> CentralStream | None:
+        """The stream of the central API that it plays, as it was when it was looked up last."""
+        return self._joined
 
     @property
     def state(self) -> SessionState:
@@ -183,6 +196,20 @@ class Session:
         self._position = position
         self._entry_wanted = entry
         self.has_first_frame.set()
+
+    def joins(self, stream: CentralStream, *, shown_url: str) -> None:
+        """This is what it is to play; `shown_url` is where, until an attempt says it."""
+        self._joined = stream
+        self._shown_url = self._shown_url or shown_url
+        self.is_located.set()
+
+    def plays_at(self, url: str, *, shown_url: str, anew: bool = False) -> None:
+        """The next attempt plays this address of what it has joined; `anew` when that is something else than before."""
+        if anew:
+            self._position, self._entry_wanted = 0.0, 0
+        if anew or url != self._source:
+            self._entries, self._entry, self._has_list = [url], 0, False
+        self._source, self._shown_url = url, shown_url
 
     # --- its player ---
 
@@ -282,7 +309,8 @@ class Session:
 
     def snapshot(self) -> SessionSnapshot:
         self.observe()
-        player, first = self._player, self._first_frame_at
+        player, first, joined = self._player, self._first_frame_at, self._joined
+        wish = self.request.join or StreamRef()
         progress = player.progress if player else self._progress
         position, position_at = self._place(progress)
         if self._motion is None:  # between two players: where the next one goes on, if that is known
@@ -291,13 +319,15 @@ class Session:
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,
-            title=self.request.title,
+            title=self.request.title or (joined.title if joined else None),
             quality=self.request.quality,
             session_state=self._state,
             state=self._player_state(),
             started_at=self._accepted_utc,
             volume_level=self.volume,
             muted=self.muted,
+            stream_id=joined.stream_id if joined else wish.stream_id,
+            code=joined.code if joined else wish.code,
             first_frame_at=None if first is None else self._utc(first),
             time_to_first_frame=None if first is None else first - self._accepted_at,
             position=position,

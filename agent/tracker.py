@@ -18,6 +18,7 @@ from agent.errors import (
     PlayerUnavailableError,
     SessionNotFoundError,
 )
+from agent.joined import Joined, NoStreams, Streams
 from agent.outcomes import Outcomes
 from agent.playback import Check, Limits, Playback, any_url
 from agent.player.base import Player, Players, PlayerSource
@@ -27,6 +28,7 @@ from agent.stage.base import Stage
 from agent.switch import Switch
 from agent.types import (
     Capability,
+    CentralStream,
     EndReason,
     SessionChange,
     SessionId,
@@ -62,11 +64,14 @@ class Saved:
     played: bool = True
     """Whether it had a first frame; if not it is a start still, above what is on."""
     paused: bool = False
+    joined: CentralStream | None = None
+    """What it had joined, as it was known."""
 
 
 class StreamTracker:
     """What others ask of what is on, and what they see of it. `redact` takes the credentials out of a URL, `check`
-    raises for one that may not be played; `changed` is called after every change of what is on, waits or ended."""
+    raises for one that may not be played, `streams` knows those of the central API; `changed` is called after every
+    change of what is on, waits or ended."""
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class StreamTracker:
         limits: Limits,
         redact: Callable[[str], str],
         check: Check = any_url,
+        streams: Streams | None = None,
         retry: bool = True,
         changed: Callable[[], None] = lambda: None,
         seed: int | None = None,
@@ -84,6 +90,7 @@ class StreamTracker:
         self._stage = stage
         self._redact = redact
         self._check = check
+        self._streams = streams or NoStreams()
         self._random = random.Random(seed)  # noqa: S311 - spreads tries over time
         self.adjust(limits, retry=retry)
         self.changed = changed
@@ -109,9 +116,10 @@ class StreamTracker:
 
         What is on stays on until then, and for good when this one fails; then it is replaced, or with
         `request.interrupt` it waits. A start that is still being prepared ends `replaced` at once.
-        Raises PlayerUnavailableError when nothing could be shown.
+        Raises PlayerUnavailableError when nothing could be shown. Of one that joins a stream of the central API
+        `located` tells whether there is such a stream.
         """
-        self._check_available(request.url)
+        self._check_available(request)
         volume = self._volume.level if request.volume is None else request.volume
         muted = self._volume.muted if request.muted is None else request.muted
         cast = self._cast(Session(request, shown_url=self._redact(request.url), volume=volume, muted=muted))
@@ -147,6 +155,13 @@ class StreamTracker:
         ReplacedError, InvalidTransitionError when it was stopped, SessionNotFoundError for an id that is not there.
         """
         return await self._outcomes.first_frame(session_id, timeout_s)
+
+    async def located(self, session_id: SessionId, timeout_s: float) -> bool:
+        """Wait until it is known where the stream is that a session is to join; False when the time is over.
+
+        Raises as `first_frame` does, and StreamNotFoundError, CentralUnavailableError or NotSupportedError.
+        """
+        return await self._outcomes.located(session_id, timeout_s)
 
     async def stop(
         self, session_id: SessionId | None = None, *, everything: bool = False
@@ -235,6 +250,7 @@ class StreamTracker:
                 entry=cast.session.entry,
                 played=cast.session.has_played,
                 paused=cast.session.paused,
+                joined=cast.session.joined,
             )
             for cast in self._stack.wanted
             if cast.session.end is None
@@ -253,6 +269,8 @@ class StreamTracker:
                 muted=saved.volume.muted,
                 session_id=saved.session_id,
             )
+            if saved.joined is not None:
+                session.joins(saved.joined, shown_url=self._redact(saved.joined.urls[0]))
             cast = self._cast(session, checked=False)
             if saved.played:
                 session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
@@ -262,7 +280,7 @@ class StreamTracker:
             else:
                 self._stack.prepare(cast)
             waits = saved.played and saved is not top
-            log.info("session_restored", session_id=session.id, url=self._redact(saved.request.url), waiting=waits)
+            log.info("session_restored", session_id=session.id, url=session.snapshot().url, waiting=waits)
 
     def expire_in(self, session_id: SessionId, seconds: float) -> None:
         """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
@@ -286,14 +304,26 @@ class StreamTracker:
             )
 
         self._outcomes.remember(session)
+        joined = None
+        if session.request.join is not None:
+            joined = Joined(
+                session,
+                session.request.join,
+                streams=self._streams,
+                players=self._players,
+                check=self._check,
+                redact=self._redact,
+                changed=lambda: self.changed(),
+            )
         return Cast(
             session,
             players=self._players,
             make_playback=playback,
             retry=self._retry,
             check=self._check,
-            checked=checked,
+            checked=checked and joined is None,
             failed=lambda: self.changed(),
+            joined=joined,
         )
 
     def _ended(self, cast: Cast, was_top: bool) -> None:
@@ -334,12 +364,13 @@ class StreamTracker:
         except (PlayerTimeoutError, PlayerUnavailableError) as e:
             log.warning("volume_not_set", session_id=session.id, reason=str(e))
 
-    def _check_available(self, url: str) -> None:
+    def _check_available(self, request: StartRequest) -> None:
         if self._closed:
             raise PlayerUnavailableError("The agent is stopping.")
         if not (display := self._stage.health).available:
             raise PlayerUnavailableError(display.message)
-        self._players.check(url)
+        if request.join is None:
+            self._players.check(request.url)
 
 
 @contextlib.contextmanager

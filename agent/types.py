@@ -116,6 +116,8 @@ class ErrorCode(StrEnum):
     PAYLOAD_TOO_LARGE = "payload_too_large"
     TOO_MANY_REQUESTS = "too_many_requests"
     NOT_SUPPORTED = "not_supported"
+    STREAM_NOT_FOUND = "stream_not_found"
+    CENTRAL_UNAVAILABLE = "central_unavailable"
     INTERNAL = "internal"
 
     UNAUTHORIZED = "unauthorized"
@@ -144,11 +146,35 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class StartRequest:
-    """A validated wish to play something."""
+class StreamRef:
+    """A stream of the central API as somebody names it: by one of both."""
 
-    url: str
+    code: str | None = None
+    """By which others join it, such as `K7QF2M`."""
+    stream_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CentralStream:
+    """A stream of the central API that is on."""
+
+    stream_id: str
+    code: str
+    urls: tuple[str, ...]
+    """Where it can be had, the best first; without credentials, and not checked yet."""
+    title: str | None = None
+    is_published: bool = False
+    """It comes from a media server, which may ask viewers for the code; otherwise it is what another box shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A validated wish to play something: the address `url`, or what `join` names."""
+
+    url: str = ""
     """Absolute, its scheme allowed, without control characters; may hold credentials: never log it as it is."""
+    join: StreamRef | None = None
+    """A stream of the central API instead of an address."""
     quality: Quality = Quality.AUTO
     duration: float | None = None
     """Seconds > 0, counted from the first frame; None plays until it ends or is stopped."""
@@ -184,7 +210,7 @@ class SessionSnapshot:
 
     session_id: SessionId
     url: str
-    """Without credentials."""
+    """Without credentials; empty while the central API is asked for it."""
     title: str | None
     quality: Quality
     session_state: SessionState
@@ -193,6 +219,10 @@ class SessionSnapshot:
     """When the start was accepted, UTC."""
     volume_level: float
     muted: bool
+    stream_id: str | None = None
+    """Of the stream of the central API that it has joined; None for an address."""
+    code: str | None = None
+    """Of the same."""
     first_frame_at: datetime | None = None
     time_to_first_frame: float | None = None
     """Seconds from acceptance to the first frame (for audio: to the first sound)."""

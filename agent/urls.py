@@ -37,6 +37,24 @@ def redact(text: str) -> str:
     return _hide_userinfo(_hide_query_secrets(_OUR_KEY.sub(rf"\1{HIDDEN}", text), nested=False))
 
 
+def with_code(url: str, code: str) -> str:
+    """The URL with what lets a viewer in at a media server that asks for the join code of a stream.
+
+    RTSP sends it as a password, when it is asked. A player of HLS does not send a password with every segment, so there
+    it stands in the query, which MediaMTX carries through its playlists. Other URLs, and those with credentials, are
+    left alone.
+    """
+    scheme, _, rest = url.partition("://")
+    if "@" in _authority(rest):
+        return url
+    if scheme in ("rtsp", "rtsps"):
+        return f"{scheme}://code:{code}@{rest}"
+    if scheme in ("http", "https"):
+        address, _, query = rest.partition("?")
+        return f"{scheme}://{address}?{query}{'&' if query else ''}code={code}"
+    return url
+
+
 def names_secret(name: str) -> bool:
     """Whether a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret by its name."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:200]).lower())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.files import write_whole
 from agent.tracker import Saved, Volume
-from agent.types import Quality, SessionId, StartRequest
+from agent.types import CentralStream, Quality, SessionId, StartRequest, StreamRef
 
 FILE = "wanted.json"
 """The newest. It is there whatever becomes of the agent; a power cut may lose or tear it."""
@@ -40,11 +40,40 @@ class KeptVolume(BaseModel):
         return Volume(self.level, self.muted)
 
 
+class KeptStream(BaseModel):
+    """A stream of the central API that was joined."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stream_id: str | None = Field(max_length=64)
+    code: str | None = Field(max_length=64)
+    urls: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(max_length=4)
+    """None of them: it was not looked up yet."""
+    title: str | None = Field(max_length=1000)
+    is_published: bool
+
+    @classmethod
+    def of(cls, ref: StreamRef, known: CentralStream | None) -> KeptStream:
+        if known is None:
+            return cls(stream_id=ref.stream_id, code=ref.code, urls=(), title=None, is_published=False)
+        return cls.model_validate(known, from_attributes=True)
+
+    def ref(self) -> StreamRef:
+        return StreamRef(code=self.code, stream_id=self.stream_id)
+
+    def known(self) -> CentralStream | None:
+        if not self.urls or self.stream_id is None or self.code is None:
+            return None
+        return CentralStream(self.stream_id, self.code, self.urls, self.title, self.is_published)
+
+
 class KeptSession(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session_id: str = Field(pattern=r"^[0-9a-f-]{36}$")
     url: str = Field(max_length=16_384)
+    """Empty for one that has joined a stream."""
+    joined: KeptStream | None = None
     quality: Quality
     duration: float | None = Field(gt=0)
     title: str | None
@@ -69,6 +98,7 @@ class KeptSession(BaseModel):
         return cls(
             session_id=saved.session_id,
             url=request.url,
+            joined=None if request.join is None else KeptStream.of(request.join, saved.joined),
             quality=request.quality,
             duration=request.duration,
             title=request.title,
@@ -89,6 +119,7 @@ class KeptSession(BaseModel):
             session_id=SessionId(self.session_id),
             request=StartRequest(
                 url=self.url,
+                join=None if self.joined is None else self.joined.ref(),
                 quality=self.quality,
                 duration=self.duration,
                 title=self.title,
@@ -103,6 +134,7 @@ class KeptSession(BaseModel):
             paused=self.paused,
             remaining=self.left(now),
             volume=self.volume.volume(),
+            joined=None if self.joined is None else self.joined.known(),
         )
 
     def left(self, now: float | None) -> float | None:

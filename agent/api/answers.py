@@ -113,8 +113,12 @@ class StreamAnswer(_Answer):
 
     session_id: str
     url: str
-    """Without credentials."""
+    """Without credentials; empty while the central API is asked for it."""
     title: str | None
+    stream_id: str | None
+    """Of the stream of the central API that it has joined; null for an address."""
+    code: str | None
+    """Of the same. The code of what this box itself shows is that in `reporting`."""
     quality: Quality
     state: PlayerState
     session_state: SessionState

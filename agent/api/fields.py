@@ -17,6 +17,9 @@ TITLE_LIMIT: Final = 200
 SESSION_ID_LIMIT: Final = 64
 """Characters. Ours have 36; what is longer is something else, and is not to be repeated in an answer."""
 
+_CODE: Final = re.compile(r"[0-9A-Z]{4,16}")
+"""Which characters and how many it has is for the central API to say."""
+_STREAM_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
 _FALSE: Final = frozenset({"false", "off", "no", "0"})
@@ -105,6 +108,24 @@ def as_session_id(value: object) -> str:
     if len(text) > SESSION_ID_LIMIT:
         raise _wrong("must be a session_id as /start and /status tell it; this is too long for one")
     return text
+
+
+def as_code(value: object) -> str:
+    """A join code, as people type it: in lower case, with blanks and dashes."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value) if is_number else as_string(value)  # one of digits only is a number for templates
+    code = re.sub(r"[\s_-]", "", text).upper()
+    if _CODE.fullmatch(code) is None:
+        raise _wrong("must be a code such as K7QF2M, as it stands beside a stream that is on")
+    return code
+
+
+def as_stream_id(value: object) -> str:
+    """The id of a stream of the central API."""
+    stream_id = as_text(value).lower()
+    if _STREAM_ID.fullmatch(stream_id) is None:
+        raise _wrong("must be the id of a stream as the central API tells it; a join code goes into the field code")
+    return stream_id
 
 
 def as_quality(value: object) -> Quality:

@@ -13,10 +13,12 @@ from agent.api.fields import (
     SESSION_ID_LIMIT,
     TEN_YEARS_S,
     TITLE_LIMIT,
+    as_code,
     as_duration,
     as_position,
     as_quality,
     as_session_id,
+    as_stream_id,
     as_string,
     as_switch,
     as_text,
@@ -99,14 +101,19 @@ class _Body(BaseModel):
 
 
 class StartBody(_Body):
-    """The body of `POST /start`: with `url` alone a new session, with `session_id` a change of that one."""
+    """The body of `POST /start`: with one of `url`, `code` and `stream_id` a new session, with `session_id` a change of
+    that one."""
 
     EXAMPLE = '{"url": "http://example.org/film.mp4"}'
-    FIXED: ClassVar = ("quality", "position", "loop", "interrupt")
+    FIXED: ClassVar = ("code", "stream_id", "quality", "position", "loop", "interrupt")
     """What a session keeps for its life."""
 
     url: Annotated[str | None, BeforeValidator(as_string)] = None
-    """What to play; whether it may be played is for the media policy to say. None only with `session_id`."""
+    """What to play; whether it may be played is for the media policy to say."""
+    code: Annotated[str | None, BeforeValidator(as_code)] = None
+    """The join code of a stream of the central API, to be played instead."""
+    stream_id: Annotated[str | None, BeforeValidator(as_stream_id)] = None
+    """The id of such a stream."""
     quality: Annotated[Quality | None, BeforeValidator(as_quality)] = None
     """None: as configured."""
     duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
@@ -129,7 +136,10 @@ class StartBody(_Body):
         if "session_id" in given:
             message = "cannot be changed: leave it out, or leave out session_id to start anew"
             return [FieldError(name, message) for name in cls.FIXED if name in given]
-        return [] if "url" in given else [cls._missing("url")]
+        what = [name for name in ("url", "code", "stream_id") if name in given]
+        return [FieldError(name, f"cannot be given together with {what[0]}") for name in what[1:]] or (
+            [] if what else [cls._missing("url")]
+        )
 
 
 class StopBody(_Body):

@@ -63,6 +63,12 @@ class Tracker(Protocol):
         start took its place, InvalidTransitionError when it was stopped before, SessionNotFoundError.
         """
 
+    async def located(self, session_id: SessionId, timeout_s: float) -> bool:
+        """Whether it is known where the stream is that the session is to join; False when the time is over.
+
+        Raises as `first_frame` does, and StreamNotFoundError, CentralUnavailableError or NotSupportedError.
+        """
+
     async def stop(
         self, session_id: SessionId | None = None, *, everything: bool = False
     ) -> tuple[SessionSnapshot, ...]:

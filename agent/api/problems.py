@@ -27,6 +27,8 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.PAYLOAD_TOO_LARGE: 413,
         ErrorCode.TOO_MANY_REQUESTS: 429,
         ErrorCode.NOT_SUPPORTED: 501,
+        ErrorCode.STREAM_NOT_FOUND: 404,
+        ErrorCode.CENTRAL_UNAVAILABLE: 503,
         ErrorCode.INTERNAL: 500,
         ErrorCode.UNAUTHORIZED: 401,
         ErrorCode.PROTECTED_MODE: 403,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from agent.api.answers import Started, Stopped
@@ -10,11 +12,15 @@ from agent.api.models import StartBody, StopBody, parse_wait
 from agent.api.negotiate import json_answer
 from agent.api.parts import DEFAULT_QUALITY, POLICY, SESSION_ID, TRACKER
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import Quality, SessionChange, SessionId, StartRequest
+from agent.types import Quality, SessionChange, SessionId, StartRequest, StreamRef
+
+LOCATED_S: Final = 2.5
+"""The central API is asked for 2 s at most."""
 
 
 async def start(request: web.Request) -> web.Response:
     """`POST /start`: answers when the start or the change is accepted, or with `?wait=<seconds>` at the first frame.
+    A stream of the central API is accepted when it is known where it is.
 
     A caller that waits and hangs up changes nothing: the session belongs to the tracker.
     """
@@ -26,10 +32,11 @@ async def start(request: web.Request) -> web.Response:
     if wish.session_id is not None:
         session_id = tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
     else:
-        assert url is not None, "a body without session_id has a url"
         session_id = tracker.start(_start(wish, url, default_quality=request.app[DEFAULT_QUALITY]()))
     request[SESSION_ID] = session_id
     if wait_s is None:
+        if wish.session_id is None and url is None:
+            await tracker.located(session_id, LOCATED_S)
         return _started(Started(status="success", session_id=session_id))
     snapshot = await tracker.first_frame(session_id, wait_s)
     if snapshot is None:
@@ -65,9 +72,10 @@ async def _start_body(request: web.Request) -> StartBody:
     return StartBody.parse(body)
 
 
-def _start(wish: StartBody, url: str, *, default_quality: Quality) -> StartRequest:
+def _start(wish: StartBody, url: str | None, *, default_quality: Quality) -> StartRequest:
     return StartRequest(
-        url=url,
+        url=url or "",
+        join=None if url is not None else StreamRef(code=wish.code, stream_id=wish.stream_id),
         quality=default_quality if wish.quality is None else wish.quality,
         duration=wish.duration,
         title=wish.title,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -21,15 +22,27 @@ ANSWER_LIMIT: Final = 256 * 1024
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class Urls(BaseModel):
+    """Where viewers find what is published."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rtsp: wire.Url | None = None
+    hls: wire.Url | None = None
+    webrtc: wire.Url | None = None
+
+
 class Stream(BaseModel):
     """A stream as the central API tells it, as far as a box needs it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: str
-    code: str
-    url: str | None = None
-    title: str | None = None
+    id: wire.Uuid
+    code: wire.Code
+    source: str = "device"
+    url: wire.Url | None = None
+    urls: Urls | None = None
+    title: wire.Title | None = None
     quality: str | None = None
     status: str
     metadata: dict[str, JsonValue] = {}
@@ -96,6 +109,10 @@ class CentralClient:
 
     async def change_stream(self, stream_id: str, fields: Mapping[str, JsonValue]) -> Stream:
         return await self._call("PATCH", f"/api/v1/streams/{stream_id}", Stream, fields)
+
+    async def stream(self, reference: str) -> Stream:
+        """The stream of this id, or with this join code."""
+        return await self._call("GET", f"/api/v1/streams/{quote(reference, safe='')}", Stream)
 
     async def stop_stream(self, stream_id: str) -> Stream:
         return await self._call("POST", f"/api/v1/streams/{stream_id}/stop", Stream)

@@ -37,6 +37,8 @@ class History:
         only the last one is shown."""
         happened = []
         for session in snapshot.sessions:
+            if not session.url:
+                continue  # whoever asked for it is told whether there is such a stream; until then nothing has begun
             if session.session_id not in self._phases:
                 self._phases[session.session_id] = EventKind.SESSION_STARTED
                 happened.append(_happening(EventKind.SESSION_STARTED, session, now))

@@ -73,6 +73,8 @@ class Reporter:
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._problem: str | None = None
+        self._looked = asyncio.Event()
+        """Once it is known whether the box is registered."""
         self._early: list[tuple[TrackerSnapshot, Moment]] | None = None
         """What is seen until it is known whether the box is registered: the file is being read."""
 
@@ -98,6 +100,11 @@ class Reporter:
         if self._link is not None:
             self._link.changed()
 
+    async def registered(self) -> Enrolment | None:
+        """What this box is registered as, as soon as that is known; None when it is not."""
+        await self._looked.wait()
+        return self._enrolment
+
     def farewell(self) -> None:
         """Begin to say the last word; `stop` waits for its end. Idempotent."""
         if self._task is not None:
@@ -121,6 +128,7 @@ class Reporter:
                 if self._problem != str(error):
                     log.warning("not_registered", reason=str(error))
                 self._problem, self._early = str(error), None
+                self._looked.set()
                 await asyncio.sleep(ENROL_AGAIN_S if self._link is None and self._settings.token else LOOK_S)
                 continue
             if enrolment != self._enrolment:
@@ -129,6 +137,7 @@ class Reporter:
                 if enrolment is not None:
                     self._begin(enrolment)
             self._early = None
+            self._looked.set()
             await asyncio.sleep(LOOK_S)
 
     async def _registered(self) -> Enrolment | None:

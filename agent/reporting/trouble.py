@@ -32,6 +32,10 @@ DETAIL_LIMIT: Final = 200
 """Characters that are repeated of what the other side says."""
 
 
+AGAIN: Final = " It is tried again."
+"""What ends the sentence about a failure that may pass."""
+
+
 class Trouble(StrEnum):
     """What a failure means."""
 
@@ -99,7 +103,7 @@ def of_busy(
     """There was an answer that may be another one soon; None where it was not such a one."""
     if status not in (408, 425, 429) and status < 500:
         return None
-    message = f"{host} answered {status}{said} It is tried again."
+    message = f"{host} answered {status}{said}{AGAIN}"
     retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
     return CallFailedError(Trouble.PASSING, message, retry_after_s=retry_after_s, status=status, reason=code)
 
@@ -176,8 +180,8 @@ def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
         case ClientResponseError() | ValueError():
             return f"What answers at {host} does not speak HTTP. {peer.when_wrong}"
         case ClientConnectionError() | OSError():
-            return f"{host} broke the connection off. It is tried again."
-    return f"{host} could not be asked ({type(error).__name__}). It is tried again."
+            return f"{host} broke the connection off.{AGAIN}"
+    return f"{host} could not be asked ({type(error).__name__}).{AGAIN}"
 
 
 def _problem(content: bytes) -> tuple[str, str]:

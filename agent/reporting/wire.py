@@ -40,6 +40,8 @@ DEVICE_TOKEN_PATTERN: Final = r"^dt_[A-Za-z0-9_-]{43}$"  # noqa: S105 - a form, 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+Code = Annotated[str, Field(pattern=r"^[0-9A-Z]{4,16}$")]
+"""A join code as it is sent; people may type it in lower case, with blanks and dashes."""
 Seq = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Seconds = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 Version = Annotated[str, Field(min_length=1, max_length=64)]

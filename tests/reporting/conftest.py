@@ -22,8 +22,10 @@ from tests.support.leaks import LeakCheck
 def central(leaks: LeakCheck, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentralProcess]:
     """One for the run. Whoever stops it starts it again."""
     file = tmp_path_factory.mktemp("central") / "central.db"
-    # A heartbeat that is short enough to be waited for.
-    with central_process(f"sqlite:///{file}", CAST_CENTRAL_DEVICES__HEARTBEAT="1") as process:
+    # A heartbeat that is short enough to be waited for, and a media server where the fakes play.
+    settings = {"DEVICES__HEARTBEAT": "1", "MEDIAMTX__RTSP_URL": "rtsp://camera", "MEDIAMTX__HLS_URL": "http://film"}
+    environ = {f"CAST_CENTRAL_{name}": value for name, value in settings.items()}
+    with central_process(f"sqlite:///{file}", **environ) as process:
         leaks.own_pids(lambda: process.pids)
         yield process
 

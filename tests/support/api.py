@@ -51,6 +51,8 @@ class ScriptedTracker:
 
     refusal: Exception | None = None
     """Raised by everything that asks it to do something."""
+    lookup: Exception | None = None
+    """Raised to who waits for a stream to be looked up."""
     state: TrackerSnapshot = field(default_factory=TrackerSnapshot)
     requests: list[StartRequest] = field(default_factory=list)
     changes: list[tuple[SessionId, SessionChange]] = field(default_factory=list)
@@ -89,6 +91,11 @@ class ScriptedTracker:
             return None
         self.waited.set()
         return snapshot
+
+    async def located(self, session_id: SessionId, timeout_s: float) -> bool:
+        if self.lookup is not None:
+            raise self.lookup
+        return True
 
     async def stop(
         self, session_id: SessionId | None = None, *, everything: bool = False

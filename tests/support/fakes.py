@@ -87,6 +87,8 @@ class FakePlayer:
         self.position = 1.0
         self.script = Script()
         self.xid: int | None = None
+        self.url = ""
+        """What it was asked to play."""
         self._loaded_at: float | None = None
         self._heard_from: float | None = None
         self._loop = loop = asyncio.get_running_loop()
@@ -96,7 +98,7 @@ class FakePlayer:
         self._ending: asyncio.Future[None] | None = None
 
     async def load(self, media: Media, xid: int) -> None:
-        self.xid = xid
+        self.xid, self.url = xid, media.url
         self.script = script = SCRIPTS[urlsplit(media.url).hostname or ""]
         self._loaded_at = self._loop.time()
         if script.opens_after is not None:
@@ -219,6 +221,8 @@ class FakePlayers:
         self.take_s = 0.0
         self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
+        self.missing: set[str] = set()
+        """Schemes that nothing here plays."""
         self._pids = itertools.count(1)
 
     @property
@@ -233,8 +237,8 @@ class FakePlayers:
         return next((p for p in self.players if p.xid == xid), None)
 
     def check(self, url: str) -> None:
-        if not self.health.available:
-            raise PlayerUnavailableError(self.health.message)
+        if urlsplit(url).scheme in self.missing:
+            raise PlayerUnavailableError("scripted: nothing plays this")
 
     def others(self, url: str) -> dict[str, str]:
         return self.other_engines

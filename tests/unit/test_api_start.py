@@ -19,12 +19,14 @@ from agent.errors import (
     PlayerTimeoutError,
     PlayerUnavailableError,
     ReplacedError,
+    StreamNotFoundError,
 )
-from agent.types import ErrorCode, Quality, StartRequest, TrackerSnapshot
+from agent.types import ErrorCode, Quality, StartRequest, StreamRef, TrackerSnapshot
 from agent.urls import MediaPolicy
 from tests.support.api import Served, served, session_snapshot
 
 URL = "http://nas/film.mp4"
+STREAM_ID = "01a1fd25-6d69-73bd-a89e-8f373f2727e7"
 
 
 @pytest.fixture
@@ -93,8 +95,26 @@ async def test_takes_what_templates_make(api: Served) -> None:
 async def test_an_empty_field_counts_as_left_out(api: Served, empty: object) -> None:
     """Optional fields that are an empty string or null are the same as absent."""
     optional = ("quality", "duration", "title", "volume", "muted", "interrupt", "position", "loop", "session_id")
-    await start(api, {"url": URL} | dict.fromkeys(optional, empty))
+    await start(api, {"url": URL} | dict.fromkeys((*optional, "code", "stream_id"), empty))
     assert api.tracker.requests == [StartRequest(url=URL, quality=Quality.HD)]
+
+
+@pytest.mark.parametrize("typed", ["K7QF2M", "k7q-f2m", " K7Q F2M ", "k7_qf_2m", 234567])
+async def test_a_code_as_people_type_it(api: Served, typed: object) -> None:
+    """In lower case, with blanks and dashes, and as the number that a template makes of digits."""
+    await start(api, {"code": typed, "url": "", "duration": 5})
+    code = "234567" if typed == 234567 else "K7QF2M"
+    assert api.tracker.requests == [StartRequest(join=StreamRef(code=code), quality=Quality.HD, duration=5.0)]
+
+
+async def test_a_stream_that_is_not_there(api: Served) -> None:
+    """A start by id answers when it is known whether there is such a stream, and names the session that it made."""
+    api.tracker.lookup = StreamNotFoundError("No stream with the id is on.")
+    answer = await start(api, {"stream_id": STREAM_ID.upper()}, status=404)
+    assert api.tracker.requests == [StartRequest(join=StreamRef(stream_id=STREAM_ID), quality=Quality.HD)]
+    assert api.tracker.state.stream is not None
+    assert (answer["code"], answer["session_id"]) == ("stream_not_found", api.tracker.state.stream.session_id)
+    await start(api, {"url": URL})
 
 
 @pytest.mark.parametrize("word", [("true", True), ("Yes", True), ("1", True), (1, True), ("off", False), (0, False)])
@@ -117,6 +137,15 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": "file:///etc/passwd"}, "url"),
         ({"url": "http://nas/\ud800"}, "url"),
         ({"url": "http://nas/" + "x" * 5000}, "url"),
+        ({"code": "K7Q"}, "code"),
+        ({"code": "K7QF2M/../x"}, "code"),
+        ({"code": ["K7QF2M"]}, "code"),
+        ({"code": True}, "code"),
+        ({"code": "K7QF2M", "url": URL}, "code"),
+        ({"code": "K7QF2M", "stream_id": STREAM_ID}, "stream_id"),
+        ({"stream_id": "K7QF2M"}, "stream_id"),
+        ({"stream_id": STREAM_ID, "url": URL}, "stream_id"),
+        ({"code": "K7QF2M", "session_id": STREAM_ID}, "code"),
         ({"url": URL, "quality": "4k"}, "quality"),
         ({"url": URL, "quality": 720}, "quality"),
         ({"url": URL, "duration": 0}, "duration"),
@@ -304,6 +333,8 @@ json_values = st.recursive(
 names = st.sampled_from(
     [
         "url",
+        "code",
+        "stream_id",
         "quality",
         "duration",
         "title",

@@ -99,6 +99,8 @@ async def test_status_of_a_film(api: Served) -> None:
         "session_id": film.session_id,
         "url": "http://nas/film.mp4",
         "title": "Film",
+        "stream_id": None,
+        "code": None,
         "quality": "auto",
         "state": "playing",
         "session_state": "active",

@@ -18,6 +18,7 @@ FLOORS: list[set[str]] = [
     {"motion"},
     {"session"},
     {"playback"},
+    {"joined"},
     {"cast", "last_picture", "outcomes"},
     {"stack"},
     {"switch"},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InvalidRequestError
-from agent.urls import NETWORK_SCHEMES, MediaPolicy, names_secret, redact
+from agent.urls import NETWORK_SCHEMES, MediaPolicy, names_secret, redact, with_code
 
 
 @pytest.mark.parametrize(
@@ -301,3 +301,19 @@ def test_files_without_media_folders_and_on_other_hosts(media: Path) -> None:
     assert "media_folders" in refusal(f"file://{media}/inside.mp4")
     assert "three slashes" in refusal(f"file://otherhost{media}/inside.mp4", MediaPolicy(media_folders=(media,)))
     assert "must be absolute" in refusal(f"file:{media}/inside.mp4", MediaPolicy(media_folders=(media,)))
+
+
+@pytest.mark.parametrize(
+    ("url", "opened"),
+    [
+        ("rtsp://media:8554/live/door", "rtsp://code:K7QF2M@media:8554/live/door"),
+        ("rtsps://[fe80::1]/door", "rtsps://code:K7QF2M@[fe80::1]/door"),
+        ("https://media/door/index.m3u8", "https://media/door/index.m3u8?code=K7QF2M"),
+        ("http://media/door/index.m3u8?x=1", "http://media/door/index.m3u8?x=1&code=K7QF2M"),
+        ("rtsp://viewer:s3cret@media/door", "rtsp://viewer:s3cret@media/door"),
+        ("srt://media:8890", "srt://media:8890"),
+    ],
+)
+def test_a_code_lets_viewers_in(url: str, opened: str) -> None:
+    """As the password of RTSP, in the query of HLS; what holds credentials, or takes none like that, stays."""
+    assert with_code(url, "K7QF2M") == opened

@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.checks import MediaChecks
 from agent.config import CentralSettings
 from agent.keeper import Keeper
 from agent.playback import Limits
+from agent.reporting.lookup import Lookup
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
-from agent.urls import redact
+from agent.urls import MediaPolicy, redact
 from tests.support.fakes import FakePlayers, FakeStage
 
 SETTLED_S = 15.0
@@ -30,6 +32,7 @@ class Box:
     tracker: StreamTracker
     reporter: Reporter
     players: FakePlayers
+    stage: FakeStage
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -64,7 +67,17 @@ class Box:
 async def box(folder: Path, *, restores: bool = True, **central: object) -> AsyncIterator[Box]:
     """From the start of an agent to its orderly end; `central` is its section of the configuration."""
     players = FakePlayers()
-    tracker = StreamTracker(players=players, stage=FakeStage(players), limits=Limits(5.0, 5.0), redact=redact, seed=1)
+    stage = FakeStage(players)
+    lookup = Lookup(registered=lambda: reporter.registered(), agent_version="0.1.0")
+    tracker = StreamTracker(
+        players=players,
+        stage=stage,
+        limits=Limits(5.0, 5.0),
+        redact=redact,
+        check=MediaChecks(MediaPolicy()).check,
+        streams=lookup,
+        seed=1,
+    )
     keeper = Keeper(tracker, folder=folder, restore=restores)
     problems: list[str] = []
     reporter = Reporter(
@@ -83,9 +96,10 @@ async def box(folder: Path, *, restores: bool = True, **central: object) -> Asyn
     await keeper.start()
     reporter.start()
     try:
-        yield Box(tracker, reporter, players, problems)
+        yield Box(tracker, reporter, players, stage, problems)
     finally:
         reporter.farewell()
         await keeper.stop()
         await tracker.close()
+        await lookup.close()
         await reporter.stop()
