@@ -16,8 +16,9 @@ from agent.cli.target import agent_of
 
 def start(options: argparse.Namespace) -> int:
     """`cast-agent start`."""
-    if options.url is None and options.session is None:
-        raise CliError(Exit.USAGE, "usage", "start needs a URL, such as: cast-agent start http://nas.local/film.mp4")
+    if {options.url, options.code, options.stream_id, options.session} == {None}:
+        text_ = "start needs a URL or --code CODE, such as: cast-agent start http://nas.local/film.mp4"
+        raise CliError(Exit.USAGE, "usage", text_)
     body = {
         "url": None if options.url is None else _url(options.url, own=options.on is None),
         "session_id": options.session,
@@ -41,7 +42,7 @@ def start(options: argparse.Namespace) -> int:
     return Exit.NOT_NOW if answer["status"] == "pending" else Exit.OK
 
 
-_START_FIELDS = ("quality", "duration", "title", "volume", "muted", "position")
+_START_FIELDS = ("code", "stream_id", "quality", "duration", "title", "volume", "muted", "position")
 
 
 def stop(options: argparse.Namespace) -> int:

@@ -20,11 +20,11 @@ class Exit(IntEnum):
     REFUSED = 65
     """The agent understood, and does not do that: the answer names the field."""
     NO_INPUT = 66
-    """No such session, or a file that cannot be read or written."""
+    """No such session or code, or a file that cannot be read or written."""
     NO_HOST = 68
     """No agent of that name or address."""
     UNAVAILABLE = 69
-    """No agent answers, or it has no screen or no player."""
+    """No agent answers, or it has no screen or no player, or cannot ask its central API."""
     SOFTWARE = 70
     """A mistake inside the agent."""
     MEDIA = 74

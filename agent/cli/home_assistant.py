@@ -121,9 +121,10 @@ _ANSWERED = "{{ value_json is defined and value_json.device is defined }}"
 """Home Assistant takes a refusal, such as that of a wrong key, for an answer: without this the box would look idle."""
 
 _START = """\
-{{ {"url": url, "title": title | default(""), "duration": duration | default(""),
-          "volume": volume | default(""), "quality": quality | default(""), "position": position | default(""),
-          "interrupt": interrupt | default(false), "loop": loop | default(false)} | to_json }}"""
+{{ {"url": url | default(""), "code": code | default(""), "title": title | default(""),
+          "duration": duration | default(""), "volume": volume | default(""), "quality": quality | default(""),
+          "position": position | default(""), "interrupt": interrupt | default(false),
+          "loop": loop | default(false)} | to_json }}"""
 """What a call leaves out is empty, and the agent takes that as left out."""
 
 

@@ -75,6 +75,8 @@ def _stream(stream: dict[str, Any]) -> list[list[str]]:
     if stream["expires_at"]:
         left = (datetime.fromisoformat(stream["expires_at"]) - datetime.now(UTC)).total_seconds()
         details.append(f"ends by itself in {clock(max(left, 0))}")
+    if stream["code"]:
+        details.append(f"joined by the code {stream['code']}")
     if stream["session_state"] != "active":
         details.append(stream["session_state"])
     if stream["attempt"] > 1:
