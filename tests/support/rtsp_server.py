@@ -80,13 +80,14 @@ class RtspServer:
     def pids(self) -> set[int]:
         return set() if self._process is None else {self._process.pid}
 
-    def start(self, *, port: int = 0) -> None:
-        """Serve on a free port, or on `port`. Raises RuntimeError with what the program said last."""
+    def start(self, *, port: int = 0, viewers: dict[str, str] | None = None) -> None:
+        """Serve on a free port, or on `port`; `viewers` are names and passwords that are let in beside the usual one.
+        Raises RuntimeError with what the program said last."""
         files = {f"{colour}.{codec}": str(self._elementary(colour, codec)) for colour, codec in _WANTED}
         log = Path(self._folder.name) / "log"
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [SYSTEM_PYTHON, __file__, json.dumps({"port": port, "files": files})],
+                [SYSTEM_PYTHON, __file__, json.dumps({"port": port, "files": files, "viewers": viewers or {}})],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=out,
@@ -148,7 +149,7 @@ _WANTED = [*((colour, "h264") for colour in COLOURS), ("red", "h265")]
 # --- the program, under the system's Python ---
 
 
-def serve(port: int, files: dict[str, str]) -> None:
+def serve(port: int, files: dict[str, str], viewers: dict[str, str]) -> None:
     """Print the port, then serve until it is killed or its standard input is closed."""
     import gi
 
@@ -167,7 +168,8 @@ def serve(port: int, files: dict[str, str]) -> None:
     for token, role in ((watching, "viewer"), (nobody, "nobody")):
         token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, role)
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-    auth.add_digest(USER, PASSWORD, watching)
+    for user, password in ({USER: PASSWORD} | viewers).items():
+        auth.add_digest(user, password, watching)
     auth.set_default_token(nobody)
     server.set_auth(auth)
     mounts = server.get_mount_points()
@@ -261,4 +263,4 @@ def _obey(silent: set[str], loop: Any) -> None:
 
 if __name__ == "__main__":
     options = json.loads(sys.argv[1])
-    serve(options["port"], options["files"])
+    serve(options["port"], options["files"], options["viewers"])
