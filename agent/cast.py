@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -176,11 +177,9 @@ class Cast:
 
     async def _perform(self, playback: Playback) -> None:
         url, joined = self.session.url, self._joined
-        until = [self._wait_suspended()]
-        if joined is not None:
-            until += [self._wait_moved(joined), self._give_up_address(joined, playback)]
+        patience = [] if joined is None else [self._give_up_address(joined, playback)]
         try:
-            await first_of(playback.perform(), *until)
+            await first_of(playback.perform(), *self._until_changed(), *patience)
         finally:
             if playback.was_shown:
                 self._engines.shown(url)
@@ -223,11 +222,10 @@ class Cast:
             raise MediaError(ErrorCode.MEDIA_UNSUPPORTED, "A playlist inside a playlist is not followed.")
         log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
 
-    async def _wait_suspended(self) -> None:
-        await self._suspended.wait()
-
-    async def _wait_moved(self, joined: Joined) -> None:
-        await joined.has_moved.wait()
+    def _until_changed(self) -> list[Coroutine[Any, Any, None]]:
+        """Each returns when an attempt, or the pause before it, is not the right thing any more."""
+        events = [self._suspended] if self._joined is None else [self._suspended, self._joined.has_moved]
+        return [_wait(event) for event in events]
 
     async def _give_up_address(self, joined: Joined, playback: Playback) -> None:
         """An address that never answers must not take all the time for a first frame while there are others."""
@@ -292,5 +290,9 @@ class Cast:
             code=code,
             message=str(error),
         )
-        await first_of(asyncio.sleep(delay), self._wait_suspended())
+        await first_of(asyncio.sleep(delay), *self._until_changed())
         session.tries_again()
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

@@ -28,9 +28,9 @@ CAMERA, HLS = "red/private", "live-hls"
 async def test_publishers_are_joined_by_code_and_by_id(
     xserver: XServer, media_server: MediaServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> None:
-    """A camera over RTSP whose server asks for the code, which was typed on a command line; over it, by its id, one that
-    is there over HLS only. When each ends at the central API it has finished: the camera comes back, and then it is
-    black, although both still send."""
+    """A camera over RTSP whose server asks for the code, which was typed on a command line; over it, by its id, one
+    that is there over HLS only. When each ends at the central API it has finished: the camera comes back, and then it
+    is black, although both still send."""
     settings = {
         "CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{(port := free_port())}",
         "CAST_CENTRAL_MEDIAMTX__HLS_URL": media_server.url().rstrip("/"),

@@ -11,10 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.errors import (
+    CentralUnavailableError,
+    MediaError,
+    PlayerTimeoutError,
+    PlayerUnavailableError,
+    StreamNotFoundError,
+)
 from agent.player.base import Media, Opened, Progress
 from agent.stage.base import ImageFormat
-from agent.types import DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamType
+from agent.types import CentralStream, DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamRef, StreamType
 
 LENGTH_S = 9.0
 """Of everything."""
@@ -250,6 +256,24 @@ class FakePlayers:
         player = FakePlayer(next(self._pids), engine or "fake", self.device)
         self.players.append(player)
         return player
+
+
+class FakeStreams:
+    """A central API with one stream at most, found after `takes_s`; `away` it does not answer."""
+
+    def __init__(self) -> None:
+        self.urls: tuple[str, ...] = ()
+        """Where the stream is; none of them: it has ended."""
+        self.away = False
+        self.takes_s = 0.005
+
+    async def find(self, ref: StreamRef) -> CentralStream:
+        await asyncio.sleep(2.0 if self.away else self.takes_s)
+        if self.away:
+            raise CentralUnavailableError("scripted: it does not answer")
+        if not self.urls:
+            raise StreamNotFoundError("scripted: it is not on")
+        return CentralStream(ref.stream_id or "1", ref.code or "K7QF2M", self.urls)
 
 
 class FakeWindow:

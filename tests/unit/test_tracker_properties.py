@@ -24,8 +24,9 @@ from agent.types import (
     SessionId,
     SessionState,
     StartRequest,
+    StreamRef,
 )
-from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage
+from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage, FakeStreams
 from tests.support.virtual_time import VirtualTimeLoop
 
 ENDLESS = ["film", "slow", "radio", "tough"]
@@ -47,11 +48,13 @@ class TrackerMachine(RuleBasedStateMachine):
         async def make() -> None:
             self.players = FakePlayers()
             self.stage = FakeStage(self.players)
+            self.streams = FakeStreams()
             self.tracker = StreamTracker(
                 players=self.players,
                 stage=self.stage,
                 limits=Limits(start_timeout=15.0, stall_timeout=5.0),
                 redact=lambda url: url,
+                streams=self.streams,
                 seed=7,
             )
 
@@ -87,12 +90,27 @@ class TrackerMachine(RuleBasedStateMachine):
         self, script: str, duration: float | None = None, interrupt: bool = False, loop: bool = False
     ) -> SessionId | None:
         """Any start, at any moment."""
+        return self.accept(StartRequest(url=f"http://{script}/", duration=duration, interrupt=interrupt, loop=loop))
 
+    @rule(target=sessions, interrupt=st.booleans())
+    def join(self, interrupt: bool) -> SessionId | None:
+        """The same by code."""
+        return self.accept(StartRequest(join=StreamRef(code="K7QF2M"), interrupt=interrupt))
+
+    @rule(
+        scripts=st.lists(st.sampled_from(sorted(SCRIPTS)), max_size=3),
+        away=st.booleans(),
+        takes_s=st.sampled_from([0.0, 0.005, 0.6]),
+    )
+    def stream_changes(self, scripts: list[str], away: bool, takes_s: float) -> None:
+        """What is joined ends, begins or moves; the central API may be away or slow meanwhile."""
+        self.streams.urls = tuple(f"http://{script}/{number}" for number, script in enumerate(scripts))
+        self.streams.away, self.streams.takes_s = away, takes_s
+
+    def accept(self, request: StartRequest) -> SessionId | None:
         async def call() -> SessionId | None:
             try:
-                return self.tracker.start(
-                    StartRequest(url=f"http://{script}/", duration=duration, interrupt=interrupt, loop=loop)
-                )
+                return self.tracker.start(request)
             except PlayerUnavailableError:
                 assert not self.stage.available
                 return None
@@ -248,6 +266,30 @@ class TrackerMachine(RuleBasedStateMachine):
         assert on_screen is not None
         assert (on_screen.session_id, on_screen.state) == (film, PlayerState.PLAYING)
         assert len(self.stage.stack) == 1
+
+    @rule(before=st.sampled_from(ENDLESS), after=st.sampled_from(ENDLESS), away=st.booleans())
+    def what_was_joined_is_followed(self, before: str, after: str, away: bool) -> None:
+        """It is what the stream is, in one session, until that has ended; the central API may be away in between."""
+        self.heal()
+        self.run(self.tracker.stop(everything=True))
+        self.stream_changes(["broken", before], False, 0.005)
+        session = self.join(False)
+        for script in (before, after):
+            self.stream_changes([script], False, 0.005)
+            self.settle()
+            on_screen = self.tracker_snapshot().on_screen
+            assert on_screen is not None
+            assert (on_screen.session_id, on_screen.url) == (session, f"http://{script}/0")
+            assert [p.url for p in self.players.alive] == [on_screen.url]
+            self.stream_changes([], away, 0.005)
+            if away:
+                self.settle()
+                assert self.tracker_snapshot().on_screen.session_id == session, "nobody has said that it is over"
+        self.stream_changes([], False, 0.005)
+        self.settle()
+        snapshot = self.tracker_snapshot()
+        assert snapshot.stream is None
+        assert (snapshot.last.session_id, snapshot.last.reason) == (session, EndReason.FINISHED)
 
     @invariant()
     def one_picture_and_one_sound(self) -> None:
