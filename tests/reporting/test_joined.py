@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession
 
 from agent import joined
-from agent.reporting import presence, reporter
+from agent.reporting import lookup, presence, reporter
 from agent.reporting.enrol import enrol
 from agent.types import SessionSnapshot
 from agent.wanted import FILE as WANTED_FILE
@@ -28,8 +28,8 @@ from tests.reporting.support.publisher import publish
 from tests.support.api import served_by
 from tests.support.fakes import SCRIPTS, Script
 
-AT_MOST_S = 3.0
-"""For an answer that takes 2 s at most."""
+AT_MOST_S = 5.0
+"""For an answer that takes 2 s at most, on a busy machine."""
 
 LIVE, BROKEN, NEVER = Script(), SCRIPTS["broken"], SCRIPTS["never"]
 PROBLEM = '{"code": "%s", "detail": "The reason."}'
@@ -212,8 +212,9 @@ async def test_a_central_api_that_cannot_tell(admin: Admin, state: Path, proxy: 
         await kitchen.play(code=publisher.code)
 
 
-async def test_a_start_does_not_wait_for_a_look_up(admin: Admin, state: Path, proxy: Proxy) -> None:
+async def test_a_start_does_not_wait_for_a_look_up(state: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last accepted wins, also over one that is being looked up; so does a stop."""
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", 30.0)
     async with life(state) as kitchen:
         await kitchen.play(url="http://film/")  # the box knows by now that it is registered
         proxy.fault = BLACK_HOLE
@@ -227,7 +228,7 @@ async def test_a_start_does_not_wait_for_a_look_up(admin: Admin, state: Path, pr
         await kitchen.box.until(lambda: kitchen.on is not None and kitchen.on.code == "K7QF2M")
         await kitchen.box.tracker.stop()
         assert ((await looked_up).status, kitchen.on) == (409, None)
-        assert time.monotonic() - before < 1.5, "0.1 s are usual, and looking up takes 2"
+        assert time.monotonic() - before < AT_MOST_S, "0.1 s are usual, and looking up takes 30"
 
 
 async def test_only_what_this_box_plays(admin: Admin, state: Path, proxy: Proxy, other_box: str) -> None:
@@ -382,8 +383,11 @@ async def test_it_comes_back_after_a_restart(admin: Admin, state: Path, other_bo
         assert kitchen.box.players.players == []
 
 
-async def test_it_comes_back_without_the_central_api(admin: Admin, state: Path, proxy: Proxy) -> None:
+async def test_it_comes_back_without_the_central_api(
+    admin: Admin, state: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where it was when it was known last, and hardly later than anything else."""
+    monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", 30.0)
     publisher = await publish(admin)
     async with life(state) as kitchen:
         session = await kitchen.play(code=publisher.code)
@@ -391,7 +395,7 @@ async def test_it_comes_back_without_the_central_api(admin: Admin, state: Path, 
     async with life(state) as kitchen:
         before = time.monotonic()
         await kitchen.box.until(lambda: kitchen.on is not None and kitchen.on.state == "playing")
-        assert time.monotonic() - before < 1.9, "0.7 s are usual"
+        assert time.monotonic() - before < AT_MOST_S, "0.7 s are usual, and looking up takes 30"
         assert kitchen.on is not None
         assert (kitchen.on.session_id, kitchen.on.code) == (session, publisher.code)
         assert kitchen.plays == f"rtsp://code:{publisher.code}@camera/{publisher.path}"
