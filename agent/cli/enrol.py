@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from typing import Final
 
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.text import plain
-from agent.config import Settings, installed_config, load_settings
+from agent.config import Settings, settings_beside
 
 _EXITS: Final = {"refused": Exit.NO_PERMISSION, "rejected": Exit.REFUSED, "passing": Exit.UNAVAILABLE}
 
@@ -17,7 +18,7 @@ def enrol(options: argparse.Namespace) -> int:
     """Raises CliError, ConfigError."""
     from agent.reporting.enrolment import EnrolmentError
 
-    settings = load_settings(options.config or installed_config())
+    settings = settings_beside(options.config)
     if not options.forget and (options.central is None or options.enrol is None):
         raise CliError(Exit.USAGE, "usage", "Say where and with what: cast-agent enrol --central URL --enrol TOKEN")
     try:
@@ -46,13 +47,19 @@ def _enrol(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _forget(settings: Settings, json: bool) -> int:
-    from agent.reporting.enrolment import forget_enrolment
+    from agent.reporting.enrolment import EnrolmentError, forget_enrolment, read_enrolment
 
-    there_was = forget_enrolment(settings.state.directory())
+    folder, kept = settings.state.directory(), None
+    with suppress(EnrolmentError):  # one that is damaged can be forgotten too
+        kept = read_enrolment(folder)
+    there_was = forget_enrolment(folder)
     if json:
-        print(as_json({"forgotten": there_was}))
+        print(as_json({"forgotten": there_was, "device_id": None if kept is None else kept.device_id}))
     elif there_was:
         print("This box is not registered any more, and reports nothing. Revoke it at the central API, too.")
+        if kept is not None:
+            device = f"{kept.url}/api/v1/devices/{kept.device_id}"
+            print(f"With an admin key of there: curl -X DELETE -H 'Authorization: Bearer KEY' {device}")
     else:
         print("This box was not registered.")
     return Exit.OK

@@ -49,6 +49,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(Exit.USAGE, f"{self.prog}: {message}\n")
 
 
+def _command(among: Commands[_Parser], name: str, text: str) -> _Parser:
+    """One that says what it does in the list of commands, and in its own help."""
+    return among.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.")
+
+
 def _later(module: str, function: str) -> Callable[[argparse.Namespace], int]:
     def command(options: argparse.Namespace) -> int:
         return int(getattr(importlib.import_module(f"agent.cli.{module}"), function)(options))
@@ -57,44 +62,54 @@ def _later(module: str, function: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _machine(commands: Commands[_Parser]) -> None:
-    run = commands.add_parser("run", help="run the agent until it is told to stop (Ctrl-C, SIGTERM)")
+    run = _command(commands, "run", "run the agent until it is told to stop (Ctrl-C, SIGTERM)")
     run.set_defaults(command=_later("machine", "run"))
-    doctor = commands.add_parser(
-        "doctor", help="say what works on this machine, and what to do about what does not; draws nothing"
+    doctor = _command(
+        commands, "doctor", "say what works on this machine, and what to do about what does not; draws nothing"
     )
     doctor.set_defaults(command=_later("machine", "doctor"))
     doctor.add_argument("--json", action="store_true", help="a list of objects instead of lines")
-    enrol = commands.add_parser("enrol", help="register this box with a central API, which it reports to from then on")
+    enrol = _command(commands, "enrol", "register this box with a central API, which it reports to from then on")
     enrol.set_defaults(command=_later("enrol", "enrol"))
     enrol.add_argument("--central", metavar="URL", help="where that is, such as https://central.example.org")
-    enrol.add_argument("--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it")
+    enrol.add_argument(
+        "--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it from standard input"
+    )
     enrol.add_argument("--forget", action="store_true", help="report no more instead")
     enrol.add_argument("--json", action="store_true", help="JSON instead of text")
-    for command in (run, doctor, enrol):
+    run.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration in TOML (default: under systemd /etc/cast-agent/config.toml, else none)",
+    )
+    for command in (doctor, enrol):
         _config(command)
 
 
 def _setup(commands: Commands[_Parser]) -> None:
-    setup = commands.add_parser(
-        "setup", help="write a configuration with a fresh key, and print what to paste into Home Assistant"
+    setup = _command(
+        commands, "setup", "write a configuration with a fresh key, and print what to paste into Home Assistant"
     )
     setup.set_defaults(command=_later("setup", "setup"))
-    setup.add_argument("--name", metavar="NAME", help="what people call this box, in a new configuration")
+    setup.add_argument("--name", metavar="NAME", help="what people call this box")
     setup.add_argument("--key-name", default="home-assistant", metavar="NAME", help="of the key (home-assistant)")
     setup.add_argument("--no-key", action="store_true", help="make no key: only print what to paste")
     setup.add_argument("--central", metavar="URL", help="register the box with this central API, too")
-    setup.add_argument("--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it")
+    setup.add_argument(
+        "--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it from standard input"
+    )
     setup.add_argument(
         "--config", type=Path, metavar="FILE", help="written if it is not there (default: /etc/cast-agent/config.toml)"
     )
 
 
 def _key(commands: Commands[_Parser]) -> None:
-    key = commands.add_parser("key", help="make, list and revoke the keys that callers need")
+    key = _command(commands, "key", "make, list and revoke the keys that callers need")
     actions = key.add_subparsers(title="actions", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="make a key and show it, this once; it is valid from then on")
-    list_ = actions.add_parser("list", help="show the names of the keys, and when they were made and used last")
-    revoke = actions.add_parser("revoke", help="take a key away; it is refused from then on")
+    add = _command(actions, "add", "make a key and show it, this once; it is valid from then on")
+    list_ = _command(actions, "list", "show the names of the keys, and when they were made and used last")
+    revoke = _command(actions, "revoke", "take a key away; it is refused from then on")
     for action, function in ((add, "add"), (list_, "list_"), (revoke, "revoke")):
         action.set_defaults(command=_later("key", function))
         _config(action)
@@ -108,7 +123,7 @@ def _key(commands: Commands[_Parser]) -> None:
 
 
 def _discover(commands: Commands[_Parser]) -> None:
-    discover = commands.add_parser("discover", help="list the agents on the network, and what is on")
+    discover = _command(commands, "discover", "list the agents on the network, and what is on")
     discover.set_defaults(command=_later("discover", "discover"))
     discover.add_argument("--json", action="store_true", help="a list of objects instead of a table")
     discover.add_argument(
@@ -135,7 +150,7 @@ def _playing(commands: Commands[_Parser]) -> None:
     start.add_argument("--interrupt", action="store_true", help="go on top; what is on comes back afterwards")
     start.add_argument("--duration", type=_time, metavar="TIME", help="end by itself after this time: 90 or 1:30")
     start.add_argument("--position", type=_time, metavar="TIME", help="begin there: 90 or 1:30")
-    start.add_argument("--quality", choices=[quality.value for quality in Quality])
+    start.add_argument("--quality", choices=[quality.value for quality in Quality], help="default: as configured")
     start.add_argument("--title", metavar="TEXT", help="a text for status")
     start.add_argument("--volume", type=_volume, metavar="LEVEL", help="of this stream: 0.5 or 50%%")
     start.add_argument("--muted", action="store_true", default=None, help="without sound")
@@ -155,8 +170,8 @@ def _playing(commands: Commands[_Parser]) -> None:
     volume = _client(commands, "volume", "set the volume of the device, or say what it is")
     volume.add_argument("level", nargs="?", type=_volume, metavar="LEVEL", help="0.5 or 50%%")
     mute = volume.add_mutually_exclusive_group()
-    mute.add_argument("--mute", dest="muted", action="store_true", default=None)
-    mute.add_argument("--unmute", dest="muted", action="store_false")
+    mute.add_argument("--mute", dest="muted", action="store_true", default=None, help="no sound")
+    mute.add_argument("--unmute", dest="muted", action="store_false", help="sound again")
     snapshot = _client(commands, "snapshot", "save a picture of what the screen shows")
     snapshot.add_argument("file", metavar="FILE", help="ends in .png, .jpg or .jpeg; - is standard output, as PNG")
 
@@ -165,7 +180,7 @@ _WAIT = "return when the picture is there, or with the reason why not (at most 6
 
 
 def _client(commands: Commands[_Parser], name: str, help_: str) -> _Parser:
-    command = commands.add_parser(name, help=help_)
+    command = _command(commands, name, help_)
     command.set_defaults(command=_later("control", name))
     command.add_argument("--on", metavar="AGENT", help="a name, an id or an address; without it: this machine's own")
     command.add_argument("--key-file", type=Path, metavar="FILE", help="a file that holds the key and nothing else")
@@ -176,7 +191,10 @@ def _client(commands: Commands[_Parser], name: str, help_: str) -> _Parser:
 
 def _config(command: _Parser) -> None:
     command.add_argument(
-        "--config", type=Path, metavar="FILE", help="configuration in TOML; without one the defaults hold"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration in TOML (default: that of the installed agent, if there is one)",
     )
 
 

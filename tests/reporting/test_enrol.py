@@ -54,7 +54,9 @@ def test_the_command(central: CentralProcess, tmp_path: Path) -> None:
     used = command(tmp_path / "other", "--central", central.url, "--enrol", token)
     assert used.returncode == 77
     assert "used up, has run out" in used.stderr
-    assert "is not registered any more" in command(folder, "--forget").stdout
+    forgotten = command(folder, "--forget").stdout
+    assert "is not registered any more" in forgotten
+    assert forgotten.endswith(f" {central.url}/api/v1/devices/{kept['device_id']}\n")
     assert "was not registered" in command(folder, "--forget").stdout
     assert command(folder).returncode == 64
 
@@ -65,7 +67,8 @@ async def test_a_box_that_was_revoked_is_registered_anew(
     """And one whose file is damaged; a box that is known stays who it is."""
     first = (await enrol(central.url, enrolment_token, folder=tmp_path, name="kitchen")).enrolment
     same = await enrol(central.url, "et_wrong", folder=tmp_path, name="kitchen")
-    assert (same.enrolment, same.is_new, same.warning) == (first, False, None)
+    assert (same.enrolment.device_id, same.enrolment.token) == (first.device_id, first.token)
+    assert (same.is_new, same.warning) == (False, None)
     await admin("DELETE", f"/api/v1/devices/{first.device_id}")
     second = await enrol(central.url, enrolment_token, folder=tmp_path, name="kitchen")
     assert second.is_new

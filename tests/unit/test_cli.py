@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from agent.cli import main, progress, text
 from agent.cli.client import Agent
 from agent.cli.exits import CliError
-from agent.cli.parser import _time, _volume
+from agent.cli.parser import _time, _volume, parser
 from agent.cli.target import _at_address, agent_of
 from agent.discovery import browser
 from agent.discovery.browser import Found
@@ -430,3 +430,18 @@ def test_an_address_in_the_place_of_a_number_is_not_repeated(capsys: pytest.Capt
     said = "".join(capsys.readouterr())
     assert "start URL --wait" in said
     assert "s3cret" not in said
+
+
+def test_every_command_says_what_it_does_and_every_option_what_it_is_for() -> None:
+    """In its own --help, too: who asks `cast-agent pause --help` has not read the list of commands."""
+
+    def walk(command: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+        nested = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+        return [command, *(found for action in nested for below in action.choices.values() for found in walk(below))]
+
+    commands = walk(parser())
+    assert len(commands) > 15
+    for command in commands:
+        assert command.description, command.prog
+        for action in command._actions:
+            assert action.help or isinstance(action, argparse._SubParsersAction), (command.prog, action.dest)
