@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolle
     """Register this box at the address `central` with an enrolment token, and keep what it is given in the state
     directory `folder`. An agent that runs takes it up within seconds.
 
-    A box that is registered there already, and still known, stays as it is, and the token is not used; nor is it used
+    A box that is registered there already, and still known, stays who it is, and the token is not used; nor is it used
     twice by a box that did not hear the answer the first time.
     Raises EnrolmentError: a sentence for a person.
     """
@@ -47,7 +48,9 @@ async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolle
         raise EnrolmentError(f"The address of the central API {error}.") from None
     warning = warning_about(url)
     if (known := await _known(url, folder)) is not None:
-        return Enrolled(known, is_new=False, warning=warning)
+        confirmed = known.model_copy(update={"confirmed": time.time()})
+        await in_thread(lambda: keep_enrolment(folder, confirmed), name="enrolment")
+        return Enrolled(confirmed, is_new=False, warning=warning)
     proposed = await in_thread(lambda: proposed_token(folder, url), name="enrolment")
     client = CentralClient(url, token, agent_version=__version__)
     try:

@@ -335,7 +335,7 @@ async def test_a_box_that_is_gone_reports_no_more_until_it_is_registered_anew(
     async with box(state) as life:
         await life.connected()
         proxy.fault = http(410)
-        await life.until(lambda: "gone for good, so nothing is reported any more" in str(life.status.problem))
+        await life.until(lambda: "gone for good, so it is not asked again" in str(life.status.problem))
         await asyncio.sleep(0.2)
         connections = proxy.connections
         await life.play("http://film/")
@@ -346,6 +346,24 @@ async def test_a_box_that_is_gone_reports_no_more_until_it_is_registered_anew(
         await enrol(proxy.url, enrolment_token, folder=state, name="Kitchen")
         await life.until(lambda: life.status.connected)
         await life.connected()
+
+
+async def test_a_box_that_is_known_again_reports_as_soon_as_somebody_says_so(
+    state: Path, proxy: Proxy, enrolment_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal is tried again after minutes; the command that it advises has it tried at once, and by the same box."""
+    monkeypatch.setattr(line, "REFUSED_RETRY_S", 300.0)
+    async with box(state) as life:
+        await life.connected()
+        before = life.status.device_id
+        for fault in (http(401), http(410)):
+            proxy.fault = fault
+            await life.play("http://film/")
+            await life.until(lambda: "Register this box" in str(life.status.problem))
+            proxy.fault = FINE
+            assert not (await enrol(proxy.url, enrolment_token, folder=state, name="Kitchen")).is_new
+            await life.until(lambda: life.status.connected)
+            assert life.status.device_id == before
 
 
 async def test_an_event_that_is_refused_does_not_hold_up_the_others(state: Path, proxy: Proxy, admin: Admin) -> None:
