@@ -208,7 +208,8 @@ class KeyRing:
         """See whether the file is another one now. Costs 2 µs when it is not: it is asked for at each request.
 
         It blocks for the disk only where everything else would too: an inode that is looked at so often is in memory
-        for as long as the program is.
+        for as long as the program is. So is what has just been written, and the next request must be judged by
+        it (0.1 ms with a hundred keys).
         """
         try:
             found = self._file.path.stat(follow_symlinks=False)

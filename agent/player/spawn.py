@@ -55,6 +55,8 @@ async def spawn(complete: Callable[[int], Sequence[str]], *, environment: Mappin
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours, limit=ipc.MAX_LINE_BYTES)
     try:
+        # It holds up the event loop until the child has become the program: 0.2 ms, and 8 ms (median) beside twice as
+        # many busy processes as cores. A thread would not help: Python holds its lock meanwhile.
         process = await asyncio.create_subprocess_exec(
             *complete(theirs.fileno()),
             pass_fds=(theirs.fileno(),),
