@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 import json
 import os
@@ -9,7 +11,7 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -17,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.errors import ConfigError
 from agent.types import DEFAULT_PORT, Quality
-from agent.urls import NETWORK_SCHEMES, check_central_url
+from agent.urls import NETWORK_SCHEMES, check_central_url, check_webhook_url
 
 ENV_PREFIX = "CAST_AGENT_"
 """Begins the name of every setting in the environment, `CAST_AGENT_<SECTION>__<KEY>`; unknown ones are refused."""
@@ -69,7 +71,40 @@ def _with_defaults(engines: Mapping[str, Engine]) -> Mapping[str, Engine]:
     return {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv", **engines}
 
 
+def _webhook_secret(secret: str) -> str:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise ValueError("is none of the form that Standard Webhooks have")
+    return secret
+
+
+def _each_once(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
+    if len({webhook.url for webhook in webhooks}) < len(webhooks):
+        raise ValueError("one url stands there twice; name all its events in one [[webhook]]")
+    if len(webhooks) > WEBHOOKS_LIMIT:
+        raise ValueError(f"these are too many, more than {WEBHOOKS_LIMIT}")
+    return webhooks
+
+
+WEBHOOKS_LIMIT: Final = 16
+"""Each has a connection and a place in the outbox of its own."""
+
 Engine = Literal["vlc", "mpv"]
+EventName = Literal[
+    "agent_started",
+    "session_started",
+    "first_frame",
+    "session_waiting",
+    "session_failing",
+    "session_resumed",
+    "session_ended",
+    "events_dropped",
+    "outbox_set_aside",
+]
+"""What happens on a box, as `agent.reporting.wire` has it."""
 EngineScheme = Annotated[str, AfterValidator(_engine_scheme)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
@@ -174,6 +209,20 @@ class CentralSettings(_Section):
     )
 
 
+class WebhookSettings(_Section):
+    """One who is told what happens on this box, by HTTP."""
+
+    url: Annotated[str, AfterValidator(check_webhook_url)] = Field(
+        repr=False, description="an address such as http://homeassistant.local:8123/api/webhook/..., or https://"
+    )
+    secret: Annotated[str, AfterValidator(_webhook_secret)] | None = Field(
+        default=None, repr=False, description="whsec_ and 24 to 64 bytes in base64, the same as the receiver has"
+    )
+    events: Annotated[tuple[EventName, ...], Field(min_length=1)] | None = Field(
+        default=None, description="a list of at least one of " + ", ".join(get_args(EventName))
+    )
+
+
 class StateSettings(_Section):
     """What is kept across restarts."""
 
@@ -219,6 +268,9 @@ class Settings(BaseSettings):
     stream: StreamSettings = Field(default_factory=StreamSettings)
     discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)
     central: CentralSettings = Field(default_factory=CentralSettings)
+    webhook: Annotated[tuple[WebhookSettings, ...], AfterValidator(_each_once)] = Field(
+        default=(), description=f"up to {WEBHOOKS_LIMIT} tables, each with url, secret and events"
+    )
     state: StateSettings = Field(default_factory=StateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -253,7 +305,10 @@ def load_settings(path: Path | None = None, *, system_config: Path = SYSTEM_CONF
     try:
         settings = Settings(**sections)
     except ValidationError as error:
-        problems += [_describe(detail, file) for detail in error.errors(include_url=False, include_input=False)]
+        found = error.errors(include_url=False, include_input=False)
+        # What was misspelled is told before what is missing or wrong.
+        found.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+        problems += [_describe(detail, file) for detail in found]
     if problems:
         raise ConfigError("\n".join(["The configuration cannot be used:", *(f"  - {p}" for p in problems)]))
     return settings
@@ -287,25 +342,36 @@ class _Environment(PydanticBaseSettingsSource):
         for variable, (section, key) in _VARIABLES.items():
             if section == field_name and (text := os.environ.get(variable)):
                 values[key] = _from_json(text) if _json_example(section, key) else text
-        return values, field_name, False
+        return values.get("", values or None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in Settings.model_fields.items()}
-        return {name: section for name, section in values.items() if section}
+        return {name: section for name, section in values.items() if section is not None}
+
+
+def is_repeated(section: str) -> bool:
+    """Whether there may be several sections of this name, as TOML's `[[section]]`."""
+    return get_origin(Settings.model_fields[section].annotation) is tuple
 
 
 def _keys(section: str) -> dict[str, FieldInfo]:
     annotation = Settings.model_fields[section].annotation
-    assert isinstance(annotation, type)
-    assert issubclass(annotation, _Section)
-    return annotation.model_fields
+    model = get_args(annotation)[0] if is_repeated(section) else annotation
+    assert isinstance(model, type)
+    assert issubclass(model, _Section)
+    return model.model_fields
 
 
+def _variable(section: str, key: str) -> str:
+    return f"{ENV_PREFIX}{section}__{key}".upper() if key else f"{ENV_PREFIX}{section}".upper()
+
+
+_PLACES = [(section, key) for section in Settings.model_fields for key in _keys(section)]
 _VARIABLES = {
-    f"{ENV_PREFIX}{section}__{key}".upper(): (section, key)
-    for section in Settings.model_fields
-    for key in _keys(section)
+    _variable(*place): place
+    for place in dict.fromkeys((section, "" if is_repeated(section) else key) for section, key in _PLACES)
 }
+"""The section and the key that each sets; sections that may be repeated are set as a whole, without a key."""
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
@@ -315,6 +381,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
 
 def _json_example(section: str, key: str) -> str:
     """How a list or a table is written in the environment; empty for all else."""
+    if is_repeated(section):
+        return '[{"url": "http://192.168.1.9/"}]'
     default = _keys(section)[key].get_default(call_default_factory=True, validated_data={})
     if isinstance(default, tuple):
         return '["one", "two"]'
@@ -356,42 +424,60 @@ def _read(file: Path, problems: list[str]) -> dict[str, Any]:
     for section, content in document.items():
         if section not in Settings.model_fields:
             problems.append(f"{file}: {_unknown(section, list(Settings.model_fields), section)}")
-        elif not isinstance(content, dict):
-            problems.append(f"{file}: {section}: this is a section; write [{section}] and its keys below that.")
+        elif not _has_the_shape_of(section, content):
+            header = f"[[{section}]]" if is_repeated(section) else f"[{section}]"
+            problems.append(f"{file}: {section}: this is a section; write {header} and its keys below that.")
         else:
-            known[section] = {key: value for key, value in content.items() if key in _keys(section)}
-            for key in content.keys() - known[section].keys():
-                problems.append(f"{file}: {_unknown(f'{section}.{key}', list(_keys(section)), key, section)}")
+            known[section] = content
     return known
+
+
+def _has_the_shape_of(section: str, content: object) -> bool:
+    if is_repeated(section):
+        return isinstance(content, list) and all(isinstance(each, dict) for each in content)
+    return isinstance(content, dict)
 
 
 def _unknown(place: str, siblings: list[str], name: str, section: str = "") -> str:
     """Suggest a sibling of nearly that name, or else a key of that name that lives elsewhere."""
     what = "key" if section else "section or key"
     prefix = f"{section}." if section else ""
-    elsewhere = [f"{other}.{key}" for other, key in _VARIABLES.values() if key == name]
+    elsewhere = [f"{other}.{key}" for other, key in _PLACES if key == name]
     close = elsewhere or [prefix + match for match in difflib.get_close_matches(name, siblings, n=1)]
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(prefix + s for s in siblings)}."
     return f"{place}: there is no such {what}; {hint}"
 
 
 def _describe(detail: Any, file: Path | None) -> str:
-    section, key, *entry = detail["loc"]
-    variable = f"{ENV_PREFIX}{section}__{key}".upper()
+    section, *rest = detail["loc"]
+    which = [f"{section} {rest.pop(0) + 1}"] if is_repeated(section) and rest else []
+    key = rest.pop(0) if rest else ""
+    variable = _variable(section, "" if is_repeated(section) else key)
     from_environment = bool(os.environ.get(variable))
-    allowed = _keys(section)[key].description
+    name = f"{section}.{key}" if key else section
+    place = f"environment: {variable}" if from_environment else f"{file}"
+    if detail["type"] == "extra_forbidden":
+        where = f"{name} ({which[0]})" if which else name
+        return f"{place}: {_unknown(where, list(_keys(section)), key, section)}"
+    which += [f"entry {entry + 1}" if isinstance(entry, int) else str(entry) for entry in rest[:1]]
+    allowed = (_keys(section)[key] if key else Settings.model_fields[section]).description
     if from_environment and (example := _json_example(section, key)):
         allowed = f"{allowed}, written as JSON like {example}"
+    if not from_environment or (is_repeated(section) and key):
+        place = f"{place}: {name}"
+    place += f" ({', '.join(which)})" if which else ""
+    return f"{place}: {_wrong(detail)}; allowed: {allowed}."
+
+
+def _wrong(detail: Any) -> str:
     if detail["type"] in ("literal_error", "enum"):
-        wrong = "not a word that is known here"
-    elif detail["type"] == "tuple_type":
-        wrong = "should be a list"
-    elif detail["type"] in ("dict_type", "mapping_type"):
-        wrong = "should be a table"
-    elif detail["type"] == "value_error":
-        wrong = detail["msg"].removeprefix("Value error, ")
-    else:
-        wrong = "cannot be used"  # the description says it better than pydantic
-    place = f"environment: {variable}" if from_environment else f"{file}: {section}.{key}"
-    entry_ = "" if not entry else f" (entry {entry[0] + 1})" if isinstance(entry[0], int) else f" ({entry[0]})"
-    return f"{place}{entry_}: {wrong}; allowed: {allowed}."
+        return "not a word that is known here"
+    if detail["type"] == "tuple_type":
+        return "should be a list"
+    if detail["type"] in ("dict_type", "mapping_type", "model_type", "model_attributes_type"):
+        return "should be a table"
+    if detail["type"] == "missing":
+        return "has to be there"
+    if detail["type"] == "value_error":
+        return str(detail["msg"]).removeprefix("Value error, ")
+    return "cannot be used"  # the description says it better than pydantic

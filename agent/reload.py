@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from agent.config import Settings
+from agent.config import Settings, is_repeated
 
 RELOADABLE: Final = frozenset(
     {
@@ -16,6 +16,7 @@ RELOADABLE: Final = frozenset(
         "player.start_timeout",
         "player.stall_timeout",
         "stream.retry",
+        "webhook",
         "log.format",
         "log.level",
     }
@@ -25,7 +26,7 @@ RELOADABLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What a reload did; keys as `section.key`."""
+    """What a reload did; keys as `section.key`, sections that may be repeated as a whole."""
 
     changed: tuple[str, ...]
     needs_restart: tuple[str, ...]
@@ -53,16 +54,21 @@ class Current:
 
 def _different(old: Settings, new: Settings) -> list[str]:
     return [
-        f"{section}.{key}"
-        for section, fields in type(old).model_fields.items()
+        name
+        for section in type(old).model_fields
         if (before := getattr(old, section)) != (after := getattr(new, section))
-        for key in type(before).model_fields
-        if getattr(before, key) != getattr(after, key)
+        for name in ([section] if is_repeated(section) else _different_keys(section, before, after))
     ]
+
+
+def _different_keys(section: str, before: Iterable[tuple[str, object]], after: object) -> list[str]:
+    return [f"{section}.{key}" for key, value in before if value != getattr(after, key)]
 
 
 def _with(old: Settings, new: Settings, keys: tuple[str, ...]) -> Settings:
     for section, _, key in (name.partition(".") for name in keys):
-        part = getattr(old, section).model_copy(update={key: getattr(getattr(new, section), key)})
+        part = getattr(new, section)
+        if key:
+            part = getattr(old, section).model_copy(update={key: getattr(part, key)})
         old = old.model_copy(update={section: part})
     return old

@@ -67,23 +67,28 @@ def check_central_url(url: str) -> str:
     https, or http to an address of this machine or of a private network; a host name is looked at when it is resolved
     (`is_private`). Raises ValueError that says what it should be.
     """
-    url = url.strip().rstrip("/")
-    scheme, separator, rest = url.partition("://")
-    scheme = scheme.lower()
-    if scheme not in ("https", "http") or not separator:
-        raise ValueError("should begin with https:// (or http:// within your own network)")
+    scheme, rest = _check_http(url.strip().rstrip("/"), at_stake="read the token")
     if "@" in rest:
         raise ValueError("should hold no user name and no password; the token is kept apart")
     if "?" in rest or "#" in rest:
         raise ValueError("should end with the host, a port or a path")
-    try:
-        checked = _check_network(scheme, rest)
-        host = urlsplit(f"{scheme}://{checked}").hostname or ""
-    except (InvalidRequestError, ValueError):
-        raise ValueError("should be an address such as https://central.example.org") from None
-    if scheme == "http" and is_address(host) and not is_private(host):
-        raise ValueError("should begin with https://, because on its way there anybody could read the token")
-    return f"{scheme}://{checked}"
+    return f"{scheme}://{rest}"
+
+
+def check_webhook_url(url: str) -> str:
+    """The address that a webhook is sent to; by the rules of `check_central_url`, but with credentials and a query if
+    it has any. Raises ValueError that says what it should be."""
+    url = url.strip()
+    if len(url) > MAX_URL_LENGTH or not url.isprintable() or "#" in url or " " in url:
+        raise ValueError(f"should be at most {MAX_URL_LENGTH:,} characters long, without blanks and #")
+    scheme, rest = _check_http(url, at_stake="read what it is sent")
+    return f"{scheme}://{rest}"
+
+
+def origin(url: str) -> str:
+    """Its scheme and its host with the port: what may be told of an address whose path is a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def is_address(host: str) -> bool:
@@ -200,6 +205,22 @@ _HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]*)?")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _USERINFO_SAFE = "!$&'()*+,;=:%~|^{}"
 _PATH_SAFE = _USERINFO_SAFE + "/?#@[]\\"
+
+
+def _check_http(url: str, *, at_stake: str) -> tuple[str, str]:
+    """The scheme, and all that follows it. Raises ValueError that says what it should be."""
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    if scheme not in ("https", "http") or not separator:
+        raise ValueError("should begin with https:// (or http:// within your own network)")
+    try:
+        checked = _check_network(scheme, rest)
+        host = urlsplit(f"{scheme}://{checked}").hostname or ""
+    except (InvalidRequestError, ValueError):
+        raise ValueError("should be an address such as https://receiver.example.org") from None
+    if scheme == "http" and is_address(host) and not is_private(host):
+        raise ValueError(f"should begin with https://, because on its way there anybody could {at_stake}")
+    return scheme, checked
 
 
 def _authority(rest: str) -> str:

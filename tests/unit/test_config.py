@@ -7,11 +7,12 @@ import re
 import socket
 import tomllib
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from agent.config import Settings, StateSettings, installed_config, load_settings
+from agent.config import Settings, StateSettings, installed_config, is_repeated, load_settings
 from agent.errors import ConfigError
 from agent.types import Quality
 from agent.urls import NETWORK_SCHEMES
@@ -37,8 +38,14 @@ def refusal(path: Path | None = None) -> str:
     return str(caught.value)
 
 
+def sections() -> dict[str, type[BaseModel]]:
+    """Each with its model, also where there may be several of it."""
+    fields: dict[str, Any] = {section: field.annotation for section, field in Settings.model_fields.items()}
+    return {name: get_args(kind)[0] if is_repeated(name) else kind for name, kind in fields.items()}
+
+
 def all_keys() -> set[str]:
-    return {f"{section}.{key}" for section, content in Settings() for key, _ in content}
+    return {f"{section}.{key}" for section, model in sections().items() for key in model.model_fields}
 
 
 def test_defaults() -> None:
@@ -75,8 +82,8 @@ def test_example_names_every_key() -> None:
     """The example file shows every key that exists and no other, the commented-out ones included."""
     shown, section = set(), ""
     for line in EXAMPLE.read_text().splitlines():
-        if header := re.fullmatch(r"\[(\w+)\]", line):
-            section = header[1]
+        if header := re.fullmatch(r"\[(\w+)\]|# \[\[(\w+)\]\]", line):
+            section = header[1] or header[2]
         elif key := re.match(r"(?:# )?([a-z_]+) = \S", line):
             shown.add(f"{section}.{key[1]}")
     assert shown == all_keys()
@@ -84,9 +91,10 @@ def test_example_names_every_key() -> None:
 
 def test_example_values_of_commented_keys_are_valid(file: Path) -> None:
     """Taking away the # before a commented-out key gives a file that loads and sets every key."""
-    text = re.sub(r"^# ([a-z_]+ = \S)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# ([a-z_]+ = \S|\[\[)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
     file.write_text(text)
-    assert {f"{s}.{key}" for s, content in tomllib.loads(text).items() for key in content} == all_keys()
+    shown = {name: content[0] if is_repeated(name) else content for name, content in tomllib.loads(text).items()}
+    assert {f"{section}.{key}" for section, content in shown.items() for key in content} == all_keys()
     assert load_settings(file).device.name == "Living room"
 
 
@@ -130,10 +138,10 @@ def test_empty_variable_counts_as_unset(file: Path, monkeypatch: pytest.MonkeyPa
 def test_what_is_wrong_is_told_in_words(file: Path, value: str) -> None:
     """Whatever stands at whichever key: what is allowed there, and no expression."""
     told = []
-    for section, content in Settings.model_fields.items():
-        assert isinstance(content.annotation, type)
-        for key in content.annotation.model_fields:
-            file.write_text(f"[{section}]\n{key} = {value}\n")
+    for section, model in sections().items():
+        for key in model.model_fields:
+            header = f"[[{section}]]" if is_repeated(section) else f"[{section}]"
+            file.write_text(f"{header}\n{key} = {value}\n")
             try:
                 load_settings(file)
             except ConfigError as error:
@@ -256,6 +264,70 @@ def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.Mon
     assert load_settings(file).player.engines == {**named, "file": "mpv"}
     monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"rtsp": "xine"}')
     assert "(rtsp): not a word that is known here; allowed: a table of schemes" in refusal()
+
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_there_may_be_several_webhooks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the file as a list of tables; a variable takes the place of all of them, and an empty list takes them away."""
+    file.write_text(
+        f'[[webhook]]\nurl = "HTTP://ha.local:8123/api/webhook/x?y=1"\n'
+        f'[[webhook]]\nurl = "https://me:pw@n8n.example/hook"\nsecret = "{SECRET}"\nevents = ["session_started"]\n'
+    )
+    first, second = load_settings(file).webhook
+    assert (first.url, first.secret, first.events) == ("http://ha.local:8123/api/webhook/x?y=1", None, None)
+    assert (second.url, second.secret) == ("https://me:pw@n8n.example/hook", SECRET)
+    assert second.events == ("session_started",)
+    assert not any(word in repr(load_settings(file)) for word in (SECRET, "pw", "webhook/x"))
+    monkeypatch.setenv("CAST_AGENT_WEBHOOK", '[{"url": "http://192.168.1.9/"}]')
+    assert [webhook.url for webhook in load_settings(file).webhook] == ["http://192.168.1.9/"]
+    monkeypatch.setenv("CAST_AGENT_WEBHOOK", "[]")
+    assert load_settings(file).webhook == ()
+
+
+HOOK = '[[webhook]]\nurl = "http://x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[webhook]\nurl = "http://x"', "webhook: this is a section; write [[webhook]] and its keys below that."),
+        ("webhook = 3", "webhook: this is a section; write [[webhook]]"),
+        ("[[api]]\nport = 1", "api: this is a section; write [api]"),
+        ("[[webhook]]", "webhook.url (webhook 1): has to be there; allowed: an address such as http"),
+        (f"{HOOK}secert = 1", "webhook.secert (webhook 1): there is no such key; did you mean webhook.secret?"),
+        ('[[webhook]]\nurl = "http://8.8.8.8/"', "webhook.url (webhook 1): should begin with https://, because"),
+        (HOOK + HOOK, "webhook: one url stands there twice"),
+        (f'{HOOK}secret = "whsec_c2hvcnQ="', "webhook.secret (webhook 1): is none of the form"),
+        (f'{HOOK}events = ["begin"]', "webhook.events (webhook 1, entry 1): not a word that is known"),
+        (f"{HOOK}events = []", "webhook.events (webhook 1): cannot be used; allowed: a list of at least one of agent"),
+        ("".join(f'[[webhook]]\nurl = "http://x/{n}"\n' for n in range(17)), "webhook: these are too many"),
+    ],
+)
+def test_what_is_wrong_with_a_webhook(file: Path, text: str, said: str) -> None:
+    """Which of them it is, and what is allowed."""
+    file.write_text(text)
+    assert said in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "http://x",
+            "should be a list; allowed: up to 16 tables, each with url, secret and events, written as JSON like",
+        ),
+        ("{}", "CAST_AGENT_WEBHOOK: should be a list"),
+        ("[1]", "CAST_AGENT_WEBHOOK (webhook 1): should be a table"),
+        ('[{"url": "http://x", "urll": 1}]', "CAST_AGENT_WEBHOOK: webhook.urll (webhook 1): there is no such key; did"),
+        ('[{"url": "x"}]', "CAST_AGENT_WEBHOOK: webhook.url (webhook 1): should begin with https://"),
+    ],
+)
+def test_what_is_wrong_with_webhooks_in_the_environment(monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
+    """As JSON, and with the same words."""
+    monkeypatch.setenv("CAST_AGENT_WEBHOOK", text)
+    assert said in refusal()
 
 
 @pytest.mark.parametrize(
