@@ -92,6 +92,7 @@ class _Agent:
     port: int
     tracker: StreamTracker
     door: Door
+    reporter: Reporter
 
 
 async def _reload(current: Current, agent: _Agent) -> None:
@@ -107,6 +108,7 @@ async def _reload(current: Current, agent: _Agent) -> None:
     configure(settings.log)
     agent.tracker.adjust(_limits(settings), retry=settings.stream.retry)
     agent.door.look()
+    agent.reporter.look()
     log.info("reloaded", changed=done.changed)
     if done.needs_restart:
         log.warning("restart_needed", settings=done.needs_restart, hint="These are in force after a restart only.")
@@ -191,6 +193,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     reporter = Reporter(
         folder=settings.state.directory(),
         settings=settings.central,
+        webhooks=lambda: current.settings.webhook,
         device=device,
         restores=settings.stream.restore,
         view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems()),
@@ -214,6 +217,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         policy=checks,
         kept=keeper.kept,
         reporting=lambda: reporter.status,
+        told=lambda: reporter.webhooks,
         default_quality=lambda: current.settings.player.quality,
     )
 
@@ -253,7 +257,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     advertiser.start(listening)
     running.callback(advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
     running.callback(reporter.farewell)
-    return _Agent(int(listening[0][1]), tracker, door)
+    return _Agent(int(listening[0][1]), tracker, door, reporter)
 
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> list[Any]:

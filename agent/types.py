@@ -325,3 +325,23 @@ class ReportingStatus:
     """By which others join what is on."""
     problem: str | None = None
     """A sentence that says what is wrong and what to do; None when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStatus:
+    """How it goes with one webhook."""
+
+    url: str
+    """Scheme and host alone: the rest may be a secret."""
+    connected: bool = False
+    """Whether the last call was answered well."""
+    last_success: datetime | None = None
+    """When one was for the last time in this run, UTC."""
+    queued: int = 0
+    """Events that wait for it."""
+    dropped: int = 0
+    """Events that it will never get."""
+    disabled: bool = False
+    """The receiver wants no more of them."""
+    problem: str | None = None
+    """A sentence that says what is wrong and what to do; None when all is well."""

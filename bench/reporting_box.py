@@ -82,6 +82,7 @@ async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
     reporter = Reporter(
         folder=folder if registered else folder / "nobody",
         settings=CentralSettings(),
+        webhooks=tuple,
         device=DeviceInfo(id="bench", name="bench", version="0"),
         restores=True,
         view=lambda: View("bench", casts.now, _Volume()),

@@ -23,6 +23,7 @@ from agent.types import (
     SessionState,
     StreamType,
     TrackerSnapshot,
+    WebhookStatus,
 )
 
 
@@ -187,6 +188,25 @@ class ReportingAnswer(_Answer):
     """What is wrong, and what to do about it."""
 
 
+class WebhookAnswer(_Answer):
+    """How it goes with one webhook."""
+
+    url: str
+    """Scheme and host alone: the rest may be a secret."""
+    connected: bool
+    """Whether its last answer was a good one."""
+    last_success: Moment | None
+    """When it answered well for the last time, since the agent was started."""
+    queued: int
+    """Events that wait for it."""
+    dropped: int
+    """Events that it will never get: too many or too old, or the disk was full."""
+    disabled: bool
+    """Its receiver answered 410, so nothing is sent to it until it is configured otherwise."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
 class StatusAnswer(_Answer):
     """The answer of `GET /status`."""
 
@@ -201,9 +221,17 @@ class StatusAnswer(_Answer):
     volume: VolumeAnswer
     device: DeviceAnswer
     reporting: ReportingAnswer
+    webhooks: tuple[WebhookAnswer, ...]
 
     @classmethod
-    def of(cls, snapshot: TrackerSnapshot, device: DeviceInfo, volume: Volume, reporting: ReportingStatus) -> Self:
+    def of(
+        cls,
+        snapshot: TrackerSnapshot,
+        device: DeviceInfo,
+        volume: Volume,
+        reporting: ReportingStatus,
+        webhooks: tuple[WebhookStatus, ...],
+    ) -> Self:
         stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
         return cls(
             status="idle" if stream is None else "casting",
@@ -214,6 +242,7 @@ class StatusAnswer(_Answer):
             volume=VolumeAnswer.of(volume),
             device=DeviceAnswer.model_validate(device),
             reporting=ReportingAnswer.model_validate(reporting),
+            webhooks=tuple(WebhookAnswer.model_validate(webhook) for webhook in webhooks),
         )
 
 

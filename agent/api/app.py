@@ -14,7 +14,7 @@ from agent.api.guard import DOOR, guard
 from agent.api.middleware import around_request, kept_first
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import DeviceInfo, Quality, ReportingStatus
+from agent.types import DeviceInfo, Quality, ReportingStatus, WebhookStatus
 
 
 def create_app(
@@ -28,6 +28,7 @@ def create_app(
     policy: parts.Policy,
     kept: Callable[[], Awaitable[None]],
     reporting: Callable[[], ReportingStatus],
+    told: Callable[[], tuple[WebhookStatus, ...]],
     default_quality: Callable[[], Quality],
 ) -> web.Application:
     """The application, to be served by `agent.api.server.ApiRunner`.
@@ -44,6 +45,7 @@ def create_app(
     app[parts.POLICY] = policy
     app[parts.KEPT] = kept
     app[parts.REPORTING] = reporting
+    app[parts.TOLD] = told
     app[parts.DEFAULT_QUALITY] = default_quality
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(

@@ -18,6 +18,7 @@ from agent.types import (
     SessionSnapshot,
     StartRequest,
     TrackerSnapshot,
+    WebhookStatus,
 )
 
 
@@ -108,6 +109,8 @@ POLICY: Final = web.AppKey[Policy]("policy")
 KEPT: Final = web.AppKey[Callable[[], Awaitable[None]]]("kept")
 """Returns when what has changed so far would outlive a crash; bounded."""
 REPORTING: Final = web.AppKey[Callable[[], ReportingStatus]]("reporting")
+TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
+"""Those who are told what happens by webhooks."""
 DEFAULT_QUALITY: Final = web.AppKey[Callable[[], Quality]]("default_quality")
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")

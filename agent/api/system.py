@@ -10,7 +10,7 @@ from aiohttp import web
 from agent.api.answers import Alive, HealthAnswer, StatusAnswer
 from agent.api.guard import DOOR
 from agent.api.negotiate import json_answer, preference
-from agent.api.parts import DEVICE, PLAYERS, REPORTING, STAGE, TRACKER
+from agent.api.parts import DEVICE, PLAYERS, REPORTING, STAGE, TOLD, TRACKER
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError
 from agent.stage.base import ImageFormat
 
@@ -21,7 +21,8 @@ SNAPSHOT_TIMEOUT_S: Final = 10.0
 async def status(request: web.Request) -> web.Response:
     """`GET /status`: what is on."""
     tracker = request.app[TRACKER]
-    answer = StatusAnswer.of(tracker.snapshot(), request.app[DEVICE], tracker.volume, request.app[REPORTING]())
+    app = request.app
+    answer = StatusAnswer.of(tracker.snapshot(), app[DEVICE], tracker.volume, app[REPORTING](), app[TOLD]())
     return json_answer(answer.model_dump_json())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ class Journal:
 
     def __init__(self, *, folder: Path, device: DeviceInfo, readers: Mapping[str, Reader], restores: bool) -> None:
         self.run: Final = Run(boot_id=str(uuid4()), agent_version=device.version)
+        self.states: Final = itertools.count(1)
+        """Numbers the states of the run, whoever is told."""
         self.outbox: Final = Outbox(OutboxFile(folder, run=self.run, readers=readers))
         self._name = device.name
         self._history = History(restores=restores)

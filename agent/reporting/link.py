@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -37,7 +36,6 @@ class Link:
     def __init__(self, enrolment: Enrolment, *, journal: Journal, view: Callable[[], View], heartbeat_s: float) -> None:
         self._enrolment = enrolment
         self._journal = journal
-        self._seq = itertools.count(1)
         self._line = Line()
         self._client = CentralClient(enrolment.url, enrolment.token, agent_version=journal.run.agent_version)
         self._delivery = Delivery(READER, outbox=journal.outbox, line=self._line, send=self._send, limit=EVENTS_LIMIT)
@@ -120,7 +118,7 @@ class Link:
         return {
             "device_id": self._enrolment.device_id,
             "boot_id": self._journal.run.boot_id,
-            "seq": next(self._seq),
+            "seq": next(self._journal.states),
             "occurred_at": now.utc,
             "uptime": round(now.uptime, 3),
             "clock_synced": now.synced,

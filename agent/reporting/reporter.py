@@ -1,27 +1,32 @@
-"""Reports to the central API that this box is registered with, if it is: nothing on the box ever waits for it."""
+"""Reports to the central API that this box is registered with, and to webhooks: nothing on the box ever waits for
+that."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
 
+from agent.config import WebhookSettings
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.journal import Journal
 from agent.reporting.link import READER, Link
 from agent.reporting.moment import Moment, moment
-from agent.reporting.outbox_file import Reader
+from agent.reporting.outbox_file import OutboxStatus, Reader
 from agent.reporting.trouble import ENROL_COMMAND
 from agent.reporting.view import View
+from agent.reporting.webhooks import Webhooks
 from agent.threads import in_thread
-from agent.types import DeviceInfo, ReportingStatus, TrackerSnapshot
+from agent.types import DeviceInfo, ReportingStatus, TrackerSnapshot, WebhookStatus
 
 LOOK_S: Final = 3.0
-"""How often it is looked whether the box has been registered, or is no more: a command does that beside the agent."""
+"""How often it is looked whether the box has been registered, or is no more (a command does that beside the agent), and
+whether a receiver of webhooks wants no more of them."""
 
 ENROL_AGAIN_S: Final = 60.0
 """After a registration by the configuration that failed."""
@@ -51,27 +56,33 @@ class Settings(Protocol):
 
 
 class Reporter:
-    """Without a registration it writes nothing and says nothing; with one it has a journal and a link. `view` is the
-    box as it is now; with `restores` sessions outlive the agent."""
+    """Without a registration and without webhooks it writes nothing and says nothing; with any of them it has a
+    journal, and a link or webhooks that pass it on. `webhooks` are those that are configured now, `view` is the box as
+    it is now; with `restores` sessions outlive the agent."""
 
     def __init__(
         self,
         *,
         folder: Path,
         settings: Settings,
+        webhooks: Callable[[], Sequence[WebhookSettings]],
         device: DeviceInfo,
         restores: bool,
         view: Callable[[], View],
     ) -> None:
         self._folder = folder
         self._settings = settings
+        self._wanted_webhooks = webhooks
         self._device = device
         self._restores = restores
         self._view = view
         self._enrolment: Enrolment | None = None
+        self._readers: Mapping[str, Reader] = {}
         self._journal: Journal | None = None
         self._link: Link | None = None
+        self._webhooks = Webhooks(folder=folder, device=device)
         self._task: asyncio.Task[None] | None = None
+        self._to_look = asyncio.Event()
         self._problem: str | None = None
         self._looked = asyncio.Event()
         """Once it is known whether the box is registered."""
@@ -83,6 +94,10 @@ class Reporter:
         if self._link is not None:
             return self._link.status
         return ReportingStatus(enabled=self._settings.url is not None, url=self._settings.url, problem=self._problem)
+
+    @property
+    def webhooks(self) -> tuple[WebhookStatus, ...]:
+        return self._webhooks.statuses(OutboxStatus() if self._journal is None else self._journal.outbox.status)
 
     def start(self) -> None:
         """To be called when what was on before a restart is there again."""
@@ -105,6 +120,10 @@ class Reporter:
         await self._looked.wait()
         return self._enrolment
 
+    def look(self) -> None:
+        """Look at once whether other webhooks are configured."""
+        self._to_look.set()
+
     def farewell(self) -> None:
         """Begin to say the last word; `stop` waits for its end. Idempotent."""
         if self._task is not None:
@@ -117,64 +136,89 @@ class Reporter:
         self.farewell()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._webhooks.stop()
         await self._hang_up()
+        await self._close_journal()
 
     async def _run(self) -> None:
-        """Follow what the box is registered as."""
+        """Follow who is to be told."""
         while True:
+            pause_s = LOOK_S
+            self._to_look.clear()
             try:
                 enrolment = await self._registered()
+                await self._tell_these(enrolment)
+                if enrolment is None and (enrolment := await self._register()) is not None:
+                    await self._tell_these(enrolment)
             except EnrolmentError as error:
                 if self._problem != str(error):
                     log.warning("not_registered", reason=str(error))
-                self._problem, self._early = str(error), None
-                self._looked.set()
-                await asyncio.sleep(ENROL_AGAIN_S if self._link is None and self._settings.token else LOOK_S)
-                continue
-            if enrolment != self._enrolment:
-                await self._hang_up()
-                self._enrolment = enrolment
-                if enrolment is not None:
-                    self._begin(enrolment)
+                self._problem = str(error)
+                await self._tell_these(self._enrolment)
+                if self._link is None and self._settings.token:
+                    pause_s = ENROL_AGAIN_S
             self._early = None
             self._looked.set()
-            await asyncio.sleep(LOOK_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._to_look.wait()
 
     async def _registered(self) -> Enrolment | None:
-        """Raises EnrolmentError when that cannot be found out, or made so."""
+        """Raises EnrolmentError when that cannot be found out."""
         kept = await in_thread(lambda: read_enrolment(self._folder), name="enrolment")
+        url = self._settings.url
+        return kept if kept is None or url is None else kept.model_copy(update={"url": url})
+
+    async def _register(self) -> Enrolment | None:
+        """As the configuration says, if it does. Raises EnrolmentError."""
         url, token = self._settings.url, self._settings.token
-        if kept is not None:
-            return kept if url is None else kept.model_copy(update={"url": url})
-        if url is None:
-            return None
-        if token is None:
-            self._problem = f"This box is not registered there. Run {ENROL_COMMAND.format(url=url)}"
+        if url is None or token is None:
+            advice = f"This box is not registered there. Run {ENROL_COMMAND.format(url=url)}"
+            self._problem = None if url is None else advice
             return None
         done = await enrol(url, token, folder=self._folder, name=self._device.name)
         log.info("registered", url=url, device_id=done.enrolment.device_id)
         return done.enrolment
 
-    def _begin(self, enrolment: Enrolment) -> None:
-        self._problem = None
-        log.info("reporting", url=enrolment.url, device_id=enrolment.device_id)
-        self._journal = journal = Journal(
-            folder=self._folder,
-            device=self._device,
-            readers={READER: Reader(enrolment.device_id)},
-            restores=self._restores,
-        )
-        journal.start(self._early or [(self._view().snapshot, moment())])
-        self._link = Link(enrolment, journal=journal, view=self._view, heartbeat_s=self._settings.heartbeat)
-        self._link.start()
+    async def _tell_these(self, enrolment: Enrolment | None) -> None:
+        """The central API that the box is registered with, the webhooks that are configured, and nobody else."""
+        await self._webhooks.follow(self._wanted_webhooks())
+        if enrolment != self._enrolment:
+            await self._hang_up()
+            self._enrolment = enrolment
+        central = {} if enrolment is None else {READER: Reader(enrolment.device_id)}
+        journal = await self._journal_for({**self._webhooks.readers, **central})
+        if journal is None:
+            return
+        self._webhooks.start(journal.outbox)
+        if enrolment is not None and self._link is None:
+            self._problem = None
+            log.info("reporting", url=enrolment.url, device_id=enrolment.device_id)
+            self._link = Link(enrolment, journal=journal, view=self._view, heartbeat_s=self._settings.heartbeat)
+            self._link.start()
+
+    async def _journal_for(self, readers: Mapping[str, Reader]) -> Journal | None:
+        """One that these read; none where there is nobody."""
+        if not readers:
+            await self._close_journal()
+        elif self._journal is None:
+            folder, device = self._folder, self._device
+            self._journal = Journal(folder=folder, device=device, readers=readers, restores=self._restores)
+            self._journal.start(self._early or [(self._view().snapshot, moment())])
+        elif readers != self._readers:
+            self._journal.outbox.follow(readers)
+        self._readers = readers
+        return self._journal
 
     async def _hang_up(self) -> None:
-        if self._link is not None:
-            await self._link.stop()
-            self._link = None
-        if self._journal is not None:
-            await self._journal.stop(CLOSE_S)
-            self._journal = None
+        link, self._link = self._link, None
+        if link is not None:
+            await link.stop()
+
+    async def _close_journal(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            await journal.stop(CLOSE_S)
 
 
 def _tell_of_a_mistake(task: asyncio.Task[None]) -> None:

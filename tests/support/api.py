@@ -38,6 +38,7 @@ from agent.types import (
     SessionState,
     StartRequest,
     TrackerSnapshot,
+    WebhookStatus,
 )
 from agent.urls import MediaPolicy, redact
 from tests.support.fakes import FakePlayers, FakeStage
@@ -245,6 +246,7 @@ async def served_by(
     settings: ApiSettings | None = None,
     kept: Callable[[], Awaitable[None]] = nothing_to_keep,
     reporting: Callable[[], ReportingStatus] = ReportingStatus,
+    told: Callable[[], tuple[WebhookStatus, ...]] = tuple,
     folder: Path | None = None,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
@@ -258,6 +260,7 @@ async def served_by(
         policy=MediaChecks(MediaPolicy()),
         kept=kept,
         reporting=reporting,
+        told=told,
         default_quality=lambda: Quality.HD,
     )
     runner = ApiRunner(app)

@@ -3,7 +3,7 @@ milliseconds.
 
 `python -m tests.support.faked_agent FOLDER` begins a life for each line on its standard input, and writes
 `PID PORT` when that one answers. The imports are done once, by the parent of all lives. It reports when FOLDER holds an
-enrolment.
+enrolment, and to CAST_AGENT_WEBHOOK.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import TracebackType
 import structlog
 
 from agent import files, keeper
-from agent.config import CentralSettings, LogSettings
+from agent.config import LogSettings, Settings
 from agent.keeper import Keeper
 from agent.log import configure
 from agent.playback import Limits
@@ -73,6 +73,7 @@ class FakedAgent:
 
 
 async def _live(folder: Path) -> None:
+    settings = Settings()
     players = FakePlayers()
     stage = FakeStage(players)
     tracker = StreamTracker(
@@ -81,7 +82,8 @@ async def _live(folder: Path) -> None:
     kept = Keeper(tracker, folder=folder, restore=True)
     reporter = Reporter(
         folder=folder,
-        settings=CentralSettings(),
+        settings=settings.central,
+        webhooks=lambda: settings.webhook,
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
         restores=True,
         view=lambda: View("Living Room", tracker.snapshot(), tracker.volume),
@@ -94,7 +96,9 @@ async def _live(folder: Path) -> None:
     tracker.changed = changed
     await kept.start()
     reporter.start()
-    async with served_by(tracker, stage, players, kept=kept.kept, reporting=lambda: reporter.status) as (_, port):
+    async with served_by(
+        tracker, stage, players, kept=kept.kept, reporting=lambda: reporter.status, told=lambda: reporter.webhooks
+    ) as (_, port):
         print(os.getpid(), port, flush=True)
         await asyncio.Event().wait()
 

@@ -62,6 +62,7 @@ async def test_status_when_idle(api: Served) -> None:
             "code": None,
             "problem": None,
         },
+        "webhooks": [],
     }
 
 

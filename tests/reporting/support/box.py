@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.checks import MediaChecks
-from agent.config import CentralSettings
+from agent.config import CentralSettings, WebhookSettings
 from agent.keeper import Keeper
 from agent.playback import Limits
 from agent.reporting.lookup import Lookup
@@ -64,8 +64,11 @@ class Box:
 
 
 @asynccontextmanager
-async def box(folder: Path, *, restores: bool = True, **central: object) -> AsyncIterator[Box]:
-    """From the start of an agent to its orderly end; `central` is its section of the configuration."""
+async def box(
+    folder: Path, *, restores: bool = True, webhooks: Sequence[WebhookSettings] = (), **central: object
+) -> AsyncIterator[Box]:
+    """From the start of an agent to its orderly end; `central` is its section of the configuration. `webhooks` may be
+    changed meanwhile."""
     players = FakePlayers()
     stage = FakeStage(players)
     lookup = Lookup(registered=lambda: reporter.registered(), agent_version="0.1.0")
@@ -83,6 +86,7 @@ async def box(folder: Path, *, restores: bool = True, **central: object) -> Asyn
     reporter = Reporter(
         folder=folder,
         settings=CentralSettings.model_validate(central),
+        webhooks=lambda: webhooks,
         device=DeviceInfo(id="4f0c", name="Kitchen", version="0.1.0"),
         restores=restores,
         view=lambda: View("Kitchen", tracker.snapshot(), tracker.volume, tuple(problems)),

@@ -1,0 +1,192 @@
+"""One receiver of webhooks: what it is sent, and what its answers mean.
+
+Requests are those of Standard Webhooks 1.0.0 (https://github.com/standard-webhooks/standard-webhooks, in `spec`): one
+event each, with the id of the event, which stays the same however often it is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from pydantic import JsonValue
+
+from agent.config import WebhookSettings
+from agent.reporting.caller import Caller
+from agent.reporting.delivery import Delivery
+from agent.reporting.line import Line
+from agent.reporting.moment import Moment, moment
+from agent.reporting.outbox import Outbox
+from agent.reporting.outbox_file import OutboxStatus, Reader
+from agent.reporting.trouble import CallFailedError, Peer, Trouble, of_busy
+from agent.reporting.wire import EventKind
+from agent.types import DeviceInfo, WebhookStatus
+from agent.urls import origin
+
+CALL_TIMEOUT_S: Final = 15.0
+"""The least that Standard Webhooks advise."""
+
+CLOCK_SETTLES_S: Final = 900.0
+"""After the machine was switched on its clock may be wrong for so long; one that is not set then never will be."""
+
+_ENVELOPE: Final = ("session_id", "event_id", "boot_id", "seq", "uptime", "clock_synced", "agent_version")
+
+log = structlog.get_logger(__name__)
+
+
+class Webhook:
+    """One reader of the outbox, with a line and a connection of its own."""
+
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        *,
+        device: DeviceInfo,
+        is_disabled: bool = False,
+        clock: Callable[[], Moment] = moment,
+    ) -> None:
+        self.settings: Final = settings
+        self.name: Final = "webhook-" + hashlib.sha256(settings.url.encode()).hexdigest()[:16]
+        """Of its place in the outbox: that of its address, whatever else is changed."""
+        kinds = None if settings.events is None else frozenset(map(EventKind, settings.events))
+        self.reader: Final = Reader(self.name, kinds)
+        self.is_disabled = is_disabled
+        """The receiver wants nothing more (410)."""
+        self._device = device
+        self._clock = clock
+        self._peer = webhook_at(settings.url)
+        self._line = Line("webhook", url=origin(settings.url))
+        headers = {"Content-Type": "application/json", "User-Agent": f"cast-agent/{device.version}"}
+        self._caller = Caller(self._peer, headers=headers, timeout_s=CALL_TIMEOUT_S, answer_limit=0)
+        self._rejection: str | None = None
+        """Why the last event was refused for good; None when it was not."""
+        self._broken: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, outbox: Outbox) -> None:
+        """Pass on what is in there. Idempotent."""
+        if self._task is None and not self.is_disabled:
+            delivery = Delivery(self.name, outbox=outbox, line=self._line, send=self._send, limit=1)
+            self._task = asyncio.create_task(delivery.run(), name=self.name)
+            self._task.add_done_callback(self._over)
+
+    async def stop(self) -> None:
+        """Idempotent."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._line.close()
+        await self._caller.close()
+
+    def status(self, outbox: OutboxStatus) -> WebhookStatus:
+        line = self._line
+        return WebhookStatus(
+            url=origin(self.settings.url),
+            connected=line.connected and not self.is_disabled,
+            last_success=line.last_success,
+            queued=0 if self.is_disabled else outbox.queued.get(self.name, 0),
+            dropped=outbox.dropped.get(self.name, 0),
+            disabled=self.is_disabled,
+            problem=self._problem(outbox),
+        )
+
+    def _problem(self, outbox: OutboxStatus) -> str | None:
+        if self.is_disabled:
+            return gone(self._peer.host)
+        return self._broken or outbox.problem or (str(self._line.trouble) if self._line.trouble else self._rejection)
+
+    async def _send(self, events: Sequence[Mapping[str, JsonValue]]) -> Mapping[int, str]:
+        for event in events:
+            try:
+                await self._post(event)
+            except CallFailedError as error:
+                self._rejection = str(error) if error.trouble is Trouble.REJECTED else None
+                self.is_disabled = error.trouble is Trouble.GONE
+                raise
+        self._rejection = None
+        return {}
+
+    async def _post(self, event: Mapping[str, JsonValue]) -> None:
+        body, now = body_of(event, self._device), self._clock()
+        headers = headers_of(str(event["event_id"]), int(now.at), body, self.settings.secret)
+        answered = await self._caller.call("POST", self.settings.url, data=body, headers=headers)
+        if not 200 <= answered.status < 300:
+            may_be_late = self.settings.secret is not None and not now.synced and now.uptime < CLOCK_SETTLES_S
+            raise of_answer(self._peer.host, answered.status, answered.headers, clock_is_doubtful=may_be_late)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("reporting_broken", task=task.get_name(), exc_info=error)
+            self._broken = "It stopped for a mistake of the agent's; its log has the details. Please report it."
+
+
+def webhook_at(url: str) -> Peer:
+    """A receiver."""
+    return Peer(
+        url,
+        "Check that the receiver runs, and the network to it.",
+        "Check the url of this [[webhook]].",
+        "read what is sent",
+    )
+
+
+def body_of(event: Mapping[str, Any], device: DeviceInfo) -> bytes:
+    """As it is sent: what happened, and to whom."""
+    about = {name: event[name] for name in _ENVELOPE if event[name] is not None}
+    about |= {"device_id": device.id, "device_name": device.name}
+    body = {"type": event["kind"], "timestamp": event["occurred_at"], "data": event["data"] | about}
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def headers_of(event_id: str, at: int, body: bytes, secret: str | None) -> dict[str, str]:
+    """Of one attempt, `at` in seconds since 1970; signed if there is a secret."""
+    headers = {"webhook-id": event_id, "webhook-timestamp": str(at)}
+    if secret is not None:
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        signature = hmac.digest(key, f"{event_id}.{at}.".encode() + body, "sha256")
+        headers["webhook-signature"] = f"v1,{base64.b64encode(signature).decode()}"
+    return headers
+
+
+def of_answer(host: str, status: int, headers: Mapping[str, str], *, clock_is_doubtful: bool) -> CallFailedError:
+    """What an answer means that is no success. Nothing of its text is told: it is the receiver's."""
+    if (busy := of_busy(host, status, headers)) is not None:
+        return busy
+    if status == 410:
+        return CallFailedError(Trouble.GONE, gone(host), status=status)
+    if 300 <= status < 400:
+        return CallFailedError(Trouble.REFUSED, redirected(host, headers.get("Location", "")), status=status)
+    if status in (401, 403):
+        message = f"{host} answered {status}: it does not take the secret, or the url. Mend them in this [[webhook]]."
+        return CallFailedError(Trouble.REFUSED, message, status=status)
+    if not 400 <= status < 500:
+        return CallFailedError(Trouble.PASSING, f"What answers at {host} does not speak HTTP as it should.")
+    if clock_is_doubtful:
+        message = f"{host} answered {status}. The clock of this box may not be set yet, so it is tried again."
+        return CallFailedError(Trouble.PASSING, message, status=status)
+    advice = " Check the path of the url of this [[webhook]]." if status in (404, 405) else ""
+    return CallFailedError(Trouble.REJECTED, f"{host} answered {status}: it refused an event.{advice}", status=status)
+
+
+def gone(host: str) -> str:
+    """In words."""
+    return (
+        f"{host} wants no more of these (410), so nothing is sent to it. Take this [[webhook]] out of the "
+        "configuration, or change it to have it tried again."
+    )
+
+
+def redirected(host: str, location: str) -> str:
+    """In words. Of the new address its host alone is told: the path may be a secret."""
+    try:
+        to = origin(location) if "://" in location else "another path"
+    except ValueError:
+        to = "another address"
+    return f"{host} sends callers on to {to[:200]}. Write the final address as the url of this [[webhook]]."
