@@ -16,6 +16,7 @@ from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import display, hardware, sound, state
 from agent.doctor.port import listening
 from agent.doctor.surroundings import clock, fonts
+from agent.doctor.webhooks import webhooks
 from agent.errors import ConfigError
 from agent.threads import in_thread
 
@@ -38,6 +39,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("fonts", in_thread(fonts)),
         bounded("port", listening(settings)),
         bounded("central API", central(settings)),
+        webhooks(settings),
         bounded("mDNS", in_thread(lambda: found_on_lan(settings))),
         bounded("clock", in_thread(clock)),
     )

@@ -1,7 +1,8 @@
-"""What the doctor says of the central API."""
+"""What the doctor says of the central API, and of webhooks."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from agent.config import Settings
 from agent.doctor.central import central as look
 from agent.doctor.findings import Finding, Level
+from agent.doctor.webhooks import webhooks
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import FILE, Enrolment
+from agent.reporting.webhooks import FILE as WEBHOOKS_FILE
+from agent.reporting.webhooks import fingerprint
 from tests.reporting.conftest import Admin
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, Proxy, http
+from tests.reporting.support.receiver import Answer, Receiver
 
 
 def settings(folder: Path, **central: object) -> Settings:
@@ -47,3 +52,32 @@ async def test_a_registered_box_is_asked_for(
     (tmp_path / FILE).write_text("{")
     found = await look(settings(tmp_path))
     assert (found.level, "is damaged" in found.found, box.token in found.found) == (Level.WARN, True, False)
+
+
+async def test_each_webhook_that_does_not_work_has_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One when all work, none without any; nobody is sent an event, and no path is told."""
+    monkeypatch.setattr("agent.doctor.webhooks._CALL_TIMEOUT_S", 0.5)
+    assert await webhooks(settings(tmp_path)) == []
+    with Receiver() as first, Receiver() as second:
+        both = Settings.model_validate(
+            {"state": {"dir": tmp_path}, "webhook": [{"url": first.url}, {"url": second.url}]}
+        )
+        first.answer, second.answer = Answer(405), Answer(501)
+        (found,) = await webhooks(both)
+        assert found.level is Level.OK
+        assert found.found.startswith(f"http://127.0.0.1:{first.port}, http://127.0.0.1:{second.port} can be reached.")
+        first.answer, second.answer = Answer(silent=True), Answer(301, {"Location": "https://ha.local/geheim"})
+        said = [finding.found for finding in await webhooks(both)]
+        assert "did not answer within 0.5 s. Check that the receiver runs" in said[0]
+        assert "sends callers on to https://ha.local. Write the final address" in said[1]
+        first.answer = Answer(503)
+        second.stop()
+        said = [finding.found for finding in await webhooks(both)]
+        assert "answered 503" in said[0]
+        assert "cannot be reached" in said[1]
+        (tmp_path / WEBHOOKS_FILE).write_text(json.dumps({"disabled": [fingerprint(both.webhook[0])]}))
+        said = [finding.found for finding in await webhooks(both)]
+        assert "wants no more of these (410)" in said[0]
+        assert "geheim" not in "".join(said)
+        assert {other.split()[0] for other in first.others + second.others} == {"OPTIONS"}
+        assert first.got == second.got == []

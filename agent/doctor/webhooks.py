@@ -1,0 +1,67 @@
+"""Whether the receivers of webhooks can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent import __version__
+from agent.config import Settings, WebhookSettings
+from agent.doctor.bounds import ANSWER_TIMEOUT_S, CHECK_TIMEOUT_S
+from agent.doctor.findings import Finding, Level
+from agent.errors import ConfigError
+from agent.reporting.caller import Caller
+from agent.reporting.trouble import CallFailedError, of_busy
+from agent.reporting.webhook import gone, redirected, webhook_at
+from agent.reporting.webhooks import disabled_in, fingerprint
+from agent.threads import in_thread
+from agent.urls import origin
+
+NAME = "webhooks"
+
+_CALL_TIMEOUT_S = CHECK_TIMEOUT_S - 1.0
+"""So that its own sentence is told, and not that something hangs."""
+
+
+async def webhooks(settings: Settings) -> list[Finding]:
+    """A line for each that does not work, or one when all do; none when there are none."""
+    hooks = settings.webhook
+    if not hooks:
+        return []
+    disabled = await _disabled(settings)
+    found = [finding for finding in await asyncio.gather(*(_look(hook, disabled) for hook in hooks)) if finding]
+    if found:
+        return found
+    names = ", ".join(dict.fromkeys(origin(hook.url) for hook in hooks))
+    return [Finding(Level.OK, NAME, f"{names} can be reached. Whether events are taken there is in /status.")]
+
+
+async def _look(hook: WebhookSettings, disabled: frozenset[str]) -> Finding | None:
+    """Ask with OPTIONS, which changes nothing there: an event that nobody saw would set off automations."""
+    peer = webhook_at(hook.url)
+    if fingerprint(hook) in disabled:
+        return Finding(Level.WARN, NAME, gone(peer.host))
+    headers = {"User-Agent": f"cast-agent/{__version__}"}
+    caller = Caller(peer, headers=headers, timeout_s=_CALL_TIMEOUT_S, answer_limit=0)
+    try:
+        answered = await caller.call("OPTIONS", hook.url)
+    except CallFailedError as error:
+        problem = str(error)
+    else:
+        if 300 <= answered.status < 400:
+            problem = redirected(peer.host, answered.headers.get("Location", ""))
+        elif (busy := of_busy(peer.host, answered.status, answered.headers)) is not None and answered.status != 501:
+            problem = str(busy)
+        else:  # most know no OPTIONS, and say so in many ways
+            return None
+    finally:
+        await caller.close()
+    return Finding(Level.WARN, NAME, problem, "Until then what happens is kept for it.")
+
+
+async def _disabled(settings: Settings) -> frozenset[str]:
+    try:
+        folder = settings.state.directory()
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            return await in_thread(lambda: disabled_in(folder))
+    except (ConfigError, OSError, ValueError, TimeoutError):
+        return frozenset()  # the line of the state folder says what is wrong with it
