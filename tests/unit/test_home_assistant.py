@@ -15,13 +15,19 @@ import pytest
 import yaml
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import JsonValue
 
 from agent.cli.home_assistant import Box, package, secrets
 from agent.keys import KeyFile
+from agent.reporting.happening import Happening, Run, event_of
+from agent.reporting.moment import moment
+from agent.reporting.webhook import body_of
+from agent.reporting.wire import EventKind
+from agent.types import DeviceInfo
 from tests.support.api import Tracked, tracked
 
 PAGE = Path(__file__).parents[2] / "docs" / "home-assistant.md"
-KEY_LINE, PACKAGE, AUTOMATION, STOP_ALL = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+KEY_LINE, PACKAGE, AUTOMATION, TOLD, STOP_ALL = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 EXAMPLE = Box("Living room", "http://192.168.1.20:8090")
 FILM, CAMERA = "http://film/one.mp4", "http://film/door"
 SOON_S = 5.0
@@ -200,6 +206,23 @@ async def test_the_doorbell_interrupts_and_the_film_comes_back(hass: HomeAssista
     await hass.act(ring)
     await hass.act(load(STOP_ALL))
     await wait_state(hass, "idle")
+
+
+def test_what_the_box_tells_is_understood(hass: HomeAssistant) -> None:
+    """The body of a webhook, as Home Assistant hands it to the automation: failures are told, other ends are not."""
+    [automation] = load(TOLD)["automation"]
+    [trigger] = automation["triggers"]
+    assert (trigger["trigger"], trigger["allowed_methods"], trigger["local_only"]) == ("webhook", ["POST"], True)
+    [condition], [action] = automation["conditions"], automation["actions"]
+    error: dict[str, JsonValue] = {"code": "media_network", "message": "cam.local cannot be reached."}
+    for data, is_told in (({"reason": "failed", "error": error}, "True"), ({"reason": "stopped"}, "False")):
+        ended = Happening(EventKind.SESSION_ENDED, moment(), "9b2c", data)
+        event = event_of(ended, Run("4f0c", "0.1.0"), 1)
+        told = {"json": json.loads(body_of(event, DeviceInfo(id="4bf5", name="Living room", version="0.1.0")))}
+        assert hass.render(condition, trigger=told) == is_told
+        if is_told == "True":
+            texts = {name: hass.render(text, trigger=told) for name, text in action["data"].items()}
+            assert texts == {"title": "Living room", "message": "cam.local cannot be reached."}
 
 
 @pytest.mark.parametrize("key", ["cak_wrong", ""])
