@@ -107,6 +107,7 @@ class Joined:
                     await self._look_up()
             except TimeoutError:
                 self._answers = False
+                log.info("stream_not_asked", session_id=self._session.id, reason=f"No answer within {KNOWN_S:g} s.")
             except (CentralUnavailableError, NotSupportedError) as error:
                 log.info("stream_not_asked", session_id=self._session.id, reason=str(error))
         if not self._addresses and self._session.joined is not None:

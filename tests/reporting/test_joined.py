@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -338,6 +339,28 @@ async def test_the_picture_goes_on_without_the_central_api(
         assert kitchen.on.session_id == session
         proxy.fault = FINE
         assert (await kitchen.ended(session)).reason == "finished"
+
+
+async def test_a_central_api_that_is_killed(central: CentralProcess, admin: Admin, state: Path) -> None:
+    """The picture goes on, a code is looked up again as soon as the central API is back, and an end is noticed."""
+    publisher, other = await publish(admin), await publish(admin)
+    async with life(state) as kitchen:
+        session = await kitchen.play(code=publisher.code)
+        central.end(signal.SIGKILL)
+        try:
+            kitchen.box.players.players[-1].crash()
+            answer = await kitchen.start(code=other.code)
+            assert (answer.status, answer["code"]) == (503, "central_unavailable")
+            await kitchen.box.until(lambda: kitchen.on is not None and kitchen.on.state == "playing")
+            assert kitchen.on is not None
+            assert kitchen.on.session_id == session
+        finally:
+            await asyncio.to_thread(central.start)
+        top = await kitchen.play(code=other.code, interrupt=True)
+        await publisher.stop()
+        assert (await kitchen.ended(session)).reason == "finished"
+        assert kitchen.on is not None
+        assert kitchen.on.session_id == top
 
 
 async def test_what_is_joined_may_become_something_else(admin: Admin, state: Path, other_box: str) -> None:
