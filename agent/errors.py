@@ -95,6 +95,10 @@ class CentralUnavailableError(AgentError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
+    @property
+    def failure(self) -> Failure:
+        return Failure(self.code, str(self), self.retry_after_s)
+
 
 class MediaError(AgentError):
     """The media cannot be played; the code is one of the `media_` codes."""

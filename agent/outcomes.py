@@ -82,7 +82,7 @@ def _why(end: End) -> Exception:
             case ErrorCode.STREAM_NOT_FOUND:
                 return StreamNotFoundError(end.failure.message)
             case ErrorCode.CENTRAL_UNAVAILABLE:
-                return CentralUnavailableError(end.failure.message)
+                return CentralUnavailableError(end.failure.message, retry_after_s=end.failure.retry_after_s)
             case ErrorCode.NOT_SUPPORTED:
                 return NotSupportedError(end.failure.message)
             case code:

@@ -143,6 +143,8 @@ class Failure:
 
     code: ErrorCode
     message: str
+    retry_after_s: float | None = None
+    """When it makes sense to try again, where somebody has said that."""
 
 
 @dataclass(frozen=True, slots=True)

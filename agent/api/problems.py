@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -57,8 +58,10 @@ def problem(
     *,
     errors: tuple[FieldError, ...] = (),
     status: int | None = None,
+    retry_after_s: float | None = None,
 ) -> web.Response:
-    """An error answer. `status` is given only where HTTP itself has a finer word than the code's own status.
+    """An error answer. `status` is given only where HTTP itself has a finer word than the code's own status,
+    `retry_after_s` where somebody has said when to try again.
 
     It names the session that the request has started or changed, so a caller who waits knows which start failed.
     """
@@ -84,7 +87,7 @@ def problem(
         content_type="application/problem+json" if wants_problem else "application/json",
     )
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        answer.headers["Retry-After"] = str(math.ceil(retry_after_s or RETRY_AFTER_S))
     return answer
 
 
@@ -92,7 +95,7 @@ def problem_of(request: BaseRequest, error: AgentError) -> web.Response:
     """The answer for an error that was raised on purpose."""
     failure = error.failure
     errors = error.errors if isinstance(error, InvalidRequestError) else ()
-    return problem(request, failure.code, failure.message, errors=errors)
+    return problem(request, failure.code, failure.message, errors=errors, retry_after_s=failure.retry_after_s)
 
 
 def problem_of_http(request: web.Request, error: web.HTTPException) -> web.Response:
