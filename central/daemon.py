@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from central.api.app import create_app
+from central.api.server import ApiRunner
 from central.config import MediaMtxSettings, Settings
 from central.db.engine import Database
 from central.db.migrate import migrate
@@ -34,12 +35,6 @@ from central.services.viewing import Viewing
 from central.urls import NO_VIEWERS, PlayUrls
 
 log = structlog.stdlib.get_logger(__name__)
-
-KEEPALIVE_S: Final = 75.0
-"""Longer than the interval of heartbeats, so that a box needs one connection."""
-
-SHUTDOWN_S: Final = 10.0
-"""How long answers under way may take at the end. systemd gives 90 s."""
 
 DESCRIPTORS: Final = 65_536
 
@@ -73,12 +68,7 @@ async def running(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[
         await _run_beside(stack, upkeep.run(), "upkeep")
         if services.reconciliation.is_configured:
             await _run_beside(stack, services.reconciliation.run(), "reconciliation")
-        runner = web.AppRunner(
-            create_app(settings, services),
-            access_log=None,  # the application writes its own line
-            keepalive_timeout=KEEPALIVE_S,
-            shutdown_timeout=SHUTDOWN_S,
-        )
+        runner = ApiRunner(create_app(settings, services))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.api.host, settings.api.port, backlog=1024)

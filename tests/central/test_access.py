@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
 from datetime import timedelta
 
 import pytest
+import structlog
 from aiohttp import ClientSession
 
 from central.api.guard import Guard
@@ -54,6 +56,33 @@ async def test_an_enrolment_token_enrols_and_nothing_else(central: Central) -> N
     assert (await Client(central.session, token)("GET", "/streams"))["code"] == "forbidden"
     box = await central.box()
     assert (await box("POST", "/api/v1/devices", {"name": "x"}))["code"] == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"NOT HTTP ak_secret\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nAuthorization : Basic c2VjcmV0\r\n\r\n",
+        b"GET /" + b"secret" * 2000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /broadcasters HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+    ],
+    ids=["line", "header", "length", "chunk"],
+)
+async def test_what_is_not_http_is_a_problem_too(central: Central, sent: bytes) -> None:
+    """In the same form; neither the answer nor the log repeats what was sent."""
+    with structlog.testing.capture_logs() as logged:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(central.url.rpartition(":")[2]))
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert json.loads(body)["code"] == "invalid_request"
+    for told in (body.decode(), str(logged)):
+        assert "secret" not in told
+        assert "c2VjcmV0" not in told
+    assert "Traceback" not in str(logged)
 
 
 async def test_errors_are_problems_of_rfc_9457(central: Central) -> None:
