@@ -46,13 +46,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """Of an empty database that is up to date."""
-    if request.param == "sqlite":
-        url: str = request.getfixturevalue("sqlite_url")
-        return url
-    server: PostgresServer = request.getfixturevalue("postgres")
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """The one on PostgreSQL, with nothing in it of the tests before."""
     tables = ", ".join(Base.metadata.tables)
-    server.sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", database="central")
-    return server.url("central")
+    postgres.sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE", database="central")
+    return postgres.url("central")
 
 
 @pytest.fixture

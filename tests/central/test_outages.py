@@ -20,9 +20,9 @@ from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box, Central, Client, served
 
 
-async def test_a_lost_postgres_is_503_and_then_all_is_well_again(postgres: PostgresServer) -> None:
+async def test_a_lost_postgres_is_503_and_then_all_is_well_again(postgres: PostgresServer, postgres_url: str) -> None:
     """Every call says so with Retry-After; when it is back nobody has to do anything."""
-    async with served(postgres.url("central")) as central:
+    async with served(postgres_url) as central:
         box = await central.box()
         key = (await central.key())["key"]
         assert (await box.put(box.state())).status == 200
@@ -134,9 +134,9 @@ class Reporters:
             cursor = f"&cursor={page['next_cursor']}"
 
 
-async def test_a_stop_lets_those_finish_who_are_being_answered(postgres: PostgresServer) -> None:
+async def test_a_stop_lets_those_finish_who_are_being_answered(postgres: PostgresServer, postgres_url: str) -> None:
     """SIGTERM while a call waits for the database: it is answered, new calls are not taken, and the exit code is 0."""
-    with central_process(postgres.url("central")) as process:
+    with central_process(postgres_url) as process:
         key = process.command("key", "add", f"stop {random.random()}")
         lock = "BEGIN; LOCK TABLE broadcasters IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1); COMMIT"
         holding = asyncio.create_task(asyncio.to_thread(postgres.sql, lock, database="central"))
