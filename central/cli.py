@@ -73,6 +73,10 @@ def _key_revoke(options: argparse.Namespace) -> int:
 
 
 def _enrol(options: argparse.Namespace) -> int:
+    if options.revoke:
+        count = _with_access(options, lambda access: access.revoke_enrolments())
+        print(f"{count} enrolment tokens let nobody in any more. Boxes that are registered stay.")
+        return 0
     valid_for = timedelta(hours=options.hours)
     token = _with_access(options, lambda access: access.add_enrolment(uses=options.uses, valid_for=valid_for))
     print(token)
@@ -168,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
     enrol = command(commands, "enrol", _enrol, "make a token with which boxes register, and print it")
     enrol.add_argument("--uses", type=_uses, default=1, metavar="N", help="for how many boxes (1)")
     enrol.add_argument("--hours", type=_hours, default=24.0, metavar="H", help="for how long (24)")
+    enrol.add_argument(
+        "--revoke", action="store_true", help="instead: all that were made so far let nobody in any more"
+    )
     command(commands, "openapi", _openapi, "print the OpenAPI document")
     return parser
 

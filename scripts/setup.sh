@@ -57,7 +57,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-  { echo "cast-agent needs Python 3.11 or newer; this is $("$python" --version). Try: make PYTHON=python3.12 $purpose" >&2; exit 1; }
+  { echo "cast-agent needs Python 3.11 or newer; this is $("$python" --version). Try: make PYTHON=python3.12 ${purpose/central/run-central}" >&2; exit 1; }
 
 stamp=.venv/.installed-$purpose
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then

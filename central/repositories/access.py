@@ -76,6 +76,13 @@ async def use_enrolment(session: AsyncSession, token_id: str, *, now: datetime) 
     return (await session.execute(statement)).first() is not None
 
 
+async def revoke_enrolments(session: AsyncSession, *, now: datetime) -> int:
+    """How many there were that could still be used."""
+    open_ = (EnrolmentToken.uses_left > 0, EnrolmentToken.expires_at > now)
+    statement = update(EnrolmentToken).where(*open_).values(expires_at=now).returning(EnrolmentToken.id)
+    return len((await session.execute(statement)).all())
+
+
 async def forget_enrolments(session: AsyncSession, *, before: datetime) -> None:
     """Those that ran out before that moment."""
     await session.execute(delete(EnrolmentToken).where(EnrolmentToken.expires_at < before))

@@ -65,6 +65,11 @@ class Access:
             )
         return token
 
+    async def revoke_enrolments(self) -> int:
+        """No enrolment token that was made so far lets anybody in any more; how many could have. Boxes stay."""
+        async with self._database.write() as session:
+            return await access.revoke_enrolments(session, now=self._now())
+
     async def _look_up(self, asked: Sequence[tuple[TokenKind, str]]) -> Sequence[Caller | BaseException]:
         found: dict[str, Caller] = {}
         async with self._database.read() as session:

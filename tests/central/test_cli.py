@@ -30,6 +30,8 @@ def test_keys_are_made_listed_and_revoked(
     token, about = said(0, "enrol", "--uses", "3", "--hours", "2")
     assert token.startswith("et_")
     assert "3 boxes, and for 2 h" in about
+    assert said(0, "enrol", "--revoke")[0].startswith("1 enrolment tokens let nobody in any more")
+    assert said(0, "enrol", "--revoke")[0].startswith("0 ")
     assert "laptop\tactive" in said(0, "key", "list")[0]
     assert "opens nothing any more" in said(0, "key", "revoke", "laptop")[0]
     assert "laptop\trevoked" in said(0, "key", "list")[0]

@@ -58,6 +58,16 @@ async def test_an_enrolment_token_runs_out(central: Central) -> None:
     assert answer.status == 401
 
 
+async def test_an_enrolment_token_that_got_into_wrong_hands_is_revoked(central: Central) -> None:
+    """With all others; the box that came in with it stays."""
+    token = await central.services.access.add_enrolment(uses=40, valid_for=timedelta(days=30))
+    newcomer = Client(central.session, token)
+    box = await newcomer("POST", "/api/v1/devices", {"name": "kitchen"})
+    assert await central.services.access.revoke_enrolments() == 1
+    assert (await newcomer("POST", "/api/v1/devices", {"name": "hall"})).status == 401
+    assert (await Client(central.session, box["token"])("GET", f"/api/v1/devices/{box['id']}")).status == 200
+
+
 async def test_a_state_makes_a_box_online_until_three_heartbeats_are_missed(central: Central) -> None:
     """Online after a state, offline after three intervals and their jitter, online again with the next."""
     box = await central.box()
