@@ -245,6 +245,13 @@ class StateSettings(_Section):
                 "directory that cast-agent may write to, such as /var/lib/cast-agent."
             ) from error
 
+    def runtime_directory(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """In memory, where systemd or the XDG rules have such a place; else `directory()`, whose disk may be slow."""
+        if by_systemd := environ.get("RUNTIME_DIRECTORY"):
+            return Path(by_systemd.split(":")[0])
+        xdg = Path(environ.get("XDG_RUNTIME_DIR", ""))
+        return xdg / "cast-agent" if xdg.is_absolute() else self.directory(environ)
+
 
 class LogSettings(_Section):
     """How much is logged, and in which form."""

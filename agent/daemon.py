@@ -192,6 +192,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
 
     reporter = Reporter(
         folder=settings.state.directory(),
+        runtime=settings.state.runtime_directory(),
         settings=settings.central,
         webhooks=lambda: current.settings.webhook,
         device=device,
@@ -241,6 +242,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
     systemd.show(tracker.snapshot())
+    await reporter.find_out()  # before anything is on, so that nothing is seen that is not in the journal
     await keeper.start()  # before the first request: what comes back must not meet what is new
     reporter.start()
 

@@ -133,6 +133,8 @@ class Switch:
         playback.is_on()
         cast.session.first_frame()
         self._stack.arm(cast)
+        self._last_picture.close()
+        self._switched()
         shown = cast.session.snapshot()
         log.info(
             "first_frame",
@@ -141,7 +143,5 @@ class Switch:
             media_type=shown.media_type,
             again=returned,
         )
-        self._last_picture.close()
-        self._switched()
         if leaving:
             await asyncio.wait(leaving, timeout=ENDING_TIMEOUT_S)

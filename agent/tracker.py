@@ -125,8 +125,8 @@ class StreamTracker:
         cast = self._cast(Session(request, shown_url=self._redact(request.url), volume=volume, muted=muted))
         self._stack.prepare(cast)
         shown = cast.session.snapshot()
+        self.changed()  # first, as at the first frame and at the end: what the log tells is in the journal then
         log.info("start_accepted", session_id=shown.session_id, url=shown.url, quality=shown.quality)
-        self.changed()
         return cast.session.id
 
     def change(self, session_id: SessionId, change: SessionChange) -> SessionSnapshot:
@@ -328,6 +328,9 @@ class StreamTracker:
 
     def _ended(self, cast: Cast, was_top: bool) -> None:
         self._last = last = cast.session.snapshot()
+        if was_top:
+            self._switch.come_back()
+        self.changed()
         level = log.warning if last.reason is EndReason.FAILED else log.info
         level(
             "stream_ended",
@@ -336,9 +339,6 @@ class StreamTracker:
             code=last.error.code if last.error else None,
             message=last.error.message if last.error else None,
         )
-        if was_top:
-            self._switch.come_back()
-        self.changed()
 
     # --- helpers ---
 

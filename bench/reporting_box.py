@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from agent.config import CentralSettings
+from agent.config import CentralSettings, StateSettings
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.types import (
@@ -81,6 +81,7 @@ async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
     casts = _Casts()
     reporter = Reporter(
         folder=folder if registered else folder / "nobody",
+        runtime=StateSettings(dir=folder).runtime_directory(),
         settings=CentralSettings(),
         webhooks=tuple,
         device=DeviceInfo(id="bench", name="bench", version="0"),

@@ -179,7 +179,7 @@ do_uninstall() {
   else
     systemctl --root=/ disable --quiet cast-agent.service cast-agent-display.service 2>/dev/null || true
   fi
-  rm -rf $units/cast-agent.service $units/cast-agent-display.service "$(dirname $drop_in)" $opt $state
+  rm -rf $units/cast-agent.service $units/cast-agent-display.service "$(dirname $drop_in)" $opt $state /run/cast-agent
   [ "$(readlink $command || true)" != $opt/current/bin/cast-agent ] || rm -f $command
   ! has_systemd || systemctl daemon-reload
   ! getent passwd $user >/dev/null || userdel $user || say "The user $user stays, because something still runs as it"

@@ -26,6 +26,8 @@ class Happening:
     moment: Moment
     session_id: str | None = None
     data: dict[str, JsonValue] = field(default_factory=dict)
+    present: tuple[str, ...] | None = None
+    """When the agent starts: the sessions that are there. What was there before and is not has ended."""
 
 
 @dataclass(frozen=True, slots=True)

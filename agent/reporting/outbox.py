@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
 import structlog
-from pydantic import JsonValue
 
 from agent.reporting.happening import Happening
 from agent.reporting.moment import Moment
 from agent.reporting.outbox_file import Batch, OutboxFile, OutboxStatus, Reader
+from agent.reporting.spool import Spool
 
 T = TypeVar("T")
 
@@ -34,16 +34,19 @@ _Work = Callable[[], None]
 
 
 class Outbox:
-    """Owns the thread and the file, which nobody else may touch."""
+    """Owns the thread and the file, which nobody else may touch. Until it is in the file what happened is in the
+    spool, which outlives a kill."""
 
-    def __init__(self, file: OutboxFile) -> None:
+    def __init__(self, file: OutboxFile, spool: Spool) -> None:
         self._file = file
+        self._spool = spool
         self._queue: SimpleQueue[Happening | _Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """For each reader: something was kept since it looked."""
         self._taken = self._done = 0
-        """Happenings; the first counted by the loop alone, the second by the thread alone."""
+        """Happenings; the first counted by the loop alone, the second by the thread alone. These are their numbers
+        in the spool, too."""
         self._overflow = 0
         self._overflow_since: Moment | None = None
         self._loop = asyncio.get_running_loop()
@@ -56,16 +59,17 @@ class Outbox:
             return file
         return replace(file, queued={name: queued + waiting for name, queued in file.queued.items()})
 
-    def start(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
-        """Begin to keep events; see OutboxFile.begin."""
+    def start(self, beginning: Happening) -> None:
+        """Begin to keep events, with what earlier runs could not bring to the disk."""
+        left = self._spool.open()
+        self._queue.put(lambda: self._file.begin(left))
+        self.record(beginning)
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self._queue.put(lambda: self._begin(present, now, data))
-        self._taken += 1
         self._thread.start()
 
     def record(self, happening: Happening) -> None:
-        """Keep it, if it is news. Returns at once."""
+        """Keep it, if it is news. Takes microseconds, and after that a kill cannot undo it."""
         if self._taken - self._done >= PENDING_LIMIT:
             self._overflow += 1
             self._overflow_since = self._overflow_since or happening.moment
@@ -74,8 +78,9 @@ class Outbox:
             count, since = self._overflow, self._overflow_since
             self._overflow, self._overflow_since = 0, None
             self._queue.put(lambda: self._file.lose(count, "disk", since))
-        self._queue.put(happening)
         self._taken += 1
+        self._spool.append(self._taken, happening)
+        self._queue.put(happening)
 
     async def next(self, reader: str, limit: int) -> Batch:
         """What comes next for a reader, in order; empty when there is nothing."""
@@ -112,6 +117,7 @@ class Outbox:
                 await done.wait()
         except TimeoutError:
             log.warning("outbox_hangs", pending=self._taken - self._done)
+        self._spool.close()
 
     # --- the thread ---
 
@@ -126,20 +132,13 @@ class Outbox:
                 happenings.append(item)
                 continue
             if happenings:  # all that came meanwhile is one commit
-                self._do(lambda: self._file.record(happenings))  # noqa: B023 - it is done before the next round
-                self._done += len(happenings)
-                happenings = []
-                self._tell(self._wake)
+                number = self._done + len(happenings)
+                self._do(lambda: self._file.record(happenings, number))  # noqa: B023 - done before the next round
+                self._done, happenings = number, []
+                self._tell(self._have_kept)
             if item is None:
                 return
             self._do(item)
-
-    def _begin(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
-        try:
-            self._file.begin(present, now, data)
-        finally:
-            self._done += 1
-            self._tell(self._wake)
 
     def _do(self, work: _Work) -> None:
         try:
@@ -155,9 +154,11 @@ class Outbox:
 
     # --- helpers ---
 
-    def _wake(self) -> None:
+    def _have_kept(self) -> None:
         for news in self._news.values():
             news.set()
+        if self._file.kept_up_to == self._taken:
+            self._spool.empty()
 
     async def _ask(self, question: Callable[[], T]) -> T:
         answer: Future[T] = Future()

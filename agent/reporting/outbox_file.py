@@ -10,23 +10,28 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import structlog
 from pydantic import JsonValue
 
+from agent.files import write_whole
 from agent.reporting.event_table import EventTable, Lost
-from agent.reporting.happening import Happening, Run, event_of
+from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox_schema import connect, is_damage, set_aside
 from agent.reporting.reported import Reported, Row
+from agent.reporting.runs import Runs
+from agent.reporting.spool import entries_in
 from agent.reporting.wire import EventKind
 
 FILE: Final = "outbox.db"
 SET_ASIDE: Final = "outbox.db.bad"
+SPOOL_SET_ASIDE: Final = "outbox.spool.bad"
 
 DEAD_LETTERS_LIMIT: Final = 50
 """Kept for whoever looks into the file."""
@@ -77,19 +82,20 @@ class OutboxFile:
         self, folder: Path, *, run: Run, readers: Mapping[str, Reader], clock: Callable[[], Moment] = moment
     ) -> None:
         self._path = folder / FILE
-        self._run = run
+        self._runs = Runs(run)
         self._readers = dict(readers)
         self._clock = clock
         self._db: sqlite3.Connection | None = None
         self._generation = 0
-        self._seq = 0
         self._reported = Reported()
         self._has_begun = False
         self._sessions_kept: tuple[Row, ...] | None = None
         """As they are on the disk; None: not known."""
         self._cursors: dict[str, int] = {}
         """Up to where each reader has settled; on the disk too, as soon as that can be written."""
-        self._table = EventTable(self._event, self._readers_of)
+        self._newcomers: set[str] = set()
+        """Readers who had no place when this began: what earlier runs have left is none of their business."""
+        self._table = EventTable(self._runs.event, self._readers_of)
         self._lost: dict[str, Lost] = {}
         """What could not be written, by reason, until that is told."""
         self._dropped: dict[str, int] = {}
@@ -98,26 +104,37 @@ class OutboxFile:
         """Why, until that is told."""
         self._problem: str | None = None
         self.status = OutboxStatus(dict.fromkeys(readers, 0))
+        self.kept_up_to = 0
+        """Up to this happening of this run nothing needs its spool any more."""
 
     # --- what happened ---
 
-    def begin(self, present: Collection[str], now: Moment, data: Mapping[str, JsonValue]) -> None:
-        """The agent has started, and these sessions are there; what was there before and is not has ended."""
-        self._write(_nothing)
+    def begin(self, left: bytes = b"") -> None:
+        """Before all else: take up what earlier runs have left in the spool, as of those runs."""
+        entries, damaged = entries_in(left)
+        if self._write(lambda db: self._runs.forget(db, but={entry.run.boot_id for entry in entries})):
+            missing = self._runs.missing(entries)
+            for run, of_run in groupby(missing, key=lambda entry: entry.run):
+                each = list(of_run)
+                with self._runs.as_of(run):
+                    self.record([entry.happening for entry in each], each[-1].number)
+            if missing:
+                log.info("spool_taken_up", happenings=len(missing))
+        elif entries:  # which of them are here already cannot be seen, and nothing may be told twice
+            self.lose(len(entries), "disk", entries[0].happening.moment)
+        if damaged:
+            aside = self._path.with_name(SPOOL_SET_ASIDE)
+            log.error("spool_damaged", lines=damaged, set_aside_as=str(aside))
+            with contextlib.suppress(OSError):  # for whoever wants to know more
+                write_whole(aside, left.decode(errors="replace"), durable=False)
+            self.lose(damaged, "damaged", self._clock())
         self._has_begun = True
-        if self._generation:
-            self._reported.assume(present)
-        gone = [
-            Happening(EventKind.SESSION_ENDED, now, session, {"reason": "shutdown"})
-            for session in self._reported.sessions
-            if session not in present
-        ]
-        self.record([Happening(EventKind.AGENT_STARTED, now, data=dict(data)), *gone])
 
-    def record(self, happenings: Sequence[Happening]) -> None:
-        """Keep what of these is news."""
-        news = [new for happening in happenings if (new := self._reported.news(happening)) is not None]
-        events = [(self._event(new), new.moment, self._readers_of(new.kind)) for new in news]
+    def record(self, happenings: Sequence[Happening], number: int = 0) -> None:
+        """Keep what of these is news; `number` is that of the last one in the spool."""
+        self._runs.number = number
+        news = [new for happening in happenings for new in self._news(happening)]
+        events = [(self._runs.event(new), new.moment, self._readers_of(new.kind)) for new in news]
 
         def insert(db: sqlite3.Connection) -> None:
             for event, at, readers in events:
@@ -185,6 +202,7 @@ class OutboxFile:
                     work(db)
                     sessions = self._keep(db)
                     dropped = self._keep_losses(db, self._table.make_room(db, self._clock(), self._cursors))
+                    place = self._runs.keep(db)
             except (sqlite3.Error, OSError) as error:
                 if not self._failed(error):
                     return False
@@ -193,6 +211,9 @@ class OutboxFile:
             self._was_set_aside = None
             self._sessions_kept = sessions
             self._dropped = dropped
+            self._runs.kept(place)
+            if self._has_begun:
+                self.kept_up_to = self._runs.number
             if self._problem is not None:
                 log.info("outbox_works_again", file=str(self._path))
                 self._problem = None
@@ -220,11 +241,13 @@ class OutboxFile:
                 whom, at, lost = places.get(name, (None, 0, 0))
                 if whom != reader.identity:
                     at, lost = newest[0] if newest else 0, 0
+                    self._newcomers |= set() if self._generation else {name}
                 self._cursors[name] = max(self._cursors.get(name, 0), at)
                 self._dropped[name] = lost
             self._table.load(db)
             if not self._has_begun:
                 self._reported.load(db.execute("SELECT * FROM sessions").fetchall())
+            self._runs.load(db)
         except BaseException:
             db.close()
             raise
@@ -279,12 +302,14 @@ class OutboxFile:
 
     # --- helpers ---
 
-    def _event(self, happening: Happening) -> dict[str, JsonValue]:
-        self._seq += 1
-        return event_of(happening, self._run, self._seq)
+    def _news(self, happening: Happening) -> list[Happening]:
+        if self._generation and happening.present is not None:
+            self._reported.assume(happening.present)
+        return self._reported.news(happening)
 
     def _readers_of(self, kind: EventKind) -> tuple[str, ...]:
-        return tuple(name for name, reader in self._readers.items() if reader.wants(kind))
+        new = set() if self._has_begun else self._newcomers
+        return tuple(name for name, reader in self._readers.items() if reader.wants(kind) and name not in new)
 
     def _keep_losses(self, db: sqlite3.Connection, dropped: Mapping[str, int]) -> dict[str, int]:
         """For each reader, with what it has lost by now."""
@@ -298,7 +323,7 @@ class OutboxFile:
         now = self._clock()
         if self._was_set_aside is not None:
             data: dict[str, JsonValue] = {"set_aside_as": SET_ASIDE, "reason": self._was_set_aside}
-            event = self._event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data))
+            event = self._runs.event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data))
             self._table.append(db, event, now, self._readers_of(EventKind.OUTBOX_SET_ASIDE))
         for reason, lost in self._lost.items():
             self._table.tell_dropped(db, reason, lost, now, tuple(self._readers))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from pydantic import JsonValue
+
 from agent.reporting.happening import Happening
 from agent.reporting.outbox_schema import DamagedError
 from agent.reporting.wire import EventKind
+from agent.types import EndReason
 
 
 @dataclass(slots=True)
@@ -28,11 +31,6 @@ class Reported:
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
-    @property
-    def sessions(self) -> tuple[str, ...]:
-        """Those that have begun and not ended."""
-        return tuple(self._known)
-
     def rows(self) -> tuple[Row, ...]:
         """To be kept."""
         return tuple((session, known.phase.value, known.framed) for session, known in self._known.items())
@@ -49,11 +47,22 @@ class Reported:
         for session in present:
             self._known.setdefault(session, _Known(EventKind.FIRST_FRAME, True))
 
-    def news(self, happening: Happening) -> Happening | None:
-        """What is to be told of it; None when it was told already."""
-        session, kind = happening.session_id, happening.kind
-        if session is None:
-            return happening
+    def news(self, happening: Happening) -> list[Happening]:
+        """What is to be told of it; nothing when it was told already."""
+        if happening.session_id is None:
+            return [happening, *self._gone(happening)]
+        news = self._news(happening.session_id, happening)
+        return [] if news is None else [news]
+
+    def _gone(self, beginning: Happening) -> list[Happening]:
+        gone = [] if beginning.present is None else [name for name in self._known if name not in beginning.present]
+        for session in gone:
+            del self._known[session]
+        data: dict[str, JsonValue] = {"reason": EndReason.SHUTDOWN.value}
+        return [Happening(EventKind.SESSION_ENDED, beginning.moment, session, data) for session in gone]
+
+    def _news(self, session: str, happening: Happening) -> Happening | None:
+        kind = happening.kind
         if kind is EventKind.SESSION_ENDED:
             self._known.pop(session, None)
             return happening

@@ -31,6 +31,9 @@ whether a receiver of webhooks wants no more of them."""
 ENROL_AGAIN_S: Final = 60.0
 """After a registration by the configuration that failed."""
 
+FIND_OUT_S: Final = 0.5
+"""For the disk to say at the start whether the box is registered; 1 ms is usual."""
+
 EARLY_LIMIT: Final = 100
 """Looks that are kept while the disk does not say whether the box is registered."""
 
@@ -64,6 +67,7 @@ class Reporter:
         self,
         *,
         folder: Path,
+        runtime: Path,
         settings: Settings,
         webhooks: Callable[[], Sequence[WebhookSettings]],
         device: DeviceInfo,
@@ -71,6 +75,7 @@ class Reporter:
         view: Callable[[], View],
     ) -> None:
         self._folder = folder
+        self._runtime = runtime
         self._settings = settings
         self._wanted_webhooks = webhooks
         self._device = device
@@ -99,9 +104,22 @@ class Reporter:
     def webhooks(self) -> tuple[WebhookStatus, ...]:
         return self._webhooks.statuses(OutboxStatus() if self._journal is None else self._journal.outbox.status)
 
+    async def find_out(self) -> None:
+        """Look who is to be told, so that the journal begins in `start` and nothing can be seen before it does. That is
+        given up after FIND_OUT_S: what is seen is remembered then until the disk answers."""
+        with suppress(EnrolmentError, TimeoutError):
+            async with asyncio.timeout(FIND_OUT_S):
+                enrolment = await self._registered()
+                await self._webhooks.follow(self._wanted_webhooks())
+                self._readers = self._readers_with(enrolment)
+
     def start(self) -> None:
         """To be called when what was on before a restart is there again."""
-        self._early = [(self._view().snapshot, moment())]
+        look = (self._view().snapshot, moment())
+        if self._readers:
+            self._journal = self._begin([look])
+        else:
+            self._early = [look]
         self._task = asyncio.create_task(self._run(), name="reporter")
         self._task.add_done_callback(_tell_of_a_mistake)
 
@@ -186,8 +204,7 @@ class Reporter:
         if enrolment != self._enrolment:
             await self._hang_up()
             self._enrolment = enrolment
-        central = {} if enrolment is None else {READER: Reader(enrolment.device_id)}
-        journal = await self._journal_for({**self._webhooks.readers, **central})
+        journal = await self._journal_for(self._readers_with(enrolment))
         if journal is None:
             return
         self._webhooks.start(journal.outbox)
@@ -197,18 +214,31 @@ class Reporter:
             self._link = Link(enrolment, journal=journal, view=self._view, heartbeat_s=self._settings.heartbeat)
             self._link.start()
 
+    def _readers_with(self, enrolment: Enrolment | None) -> Mapping[str, Reader]:
+        central = {} if enrolment is None else {READER: Reader(enrolment.device_id)}
+        return {**self._webhooks.readers, **central}
+
     async def _journal_for(self, readers: Mapping[str, Reader]) -> Journal | None:
         """One that these read; none where there is nobody."""
+        before, self._readers = self._readers, readers
         if not readers:
             await self._close_journal()
         elif self._journal is None:
-            folder, device = self._folder, self._device
-            self._journal = Journal(folder=folder, device=device, readers=readers, restores=self._restores)
-            self._journal.start(self._early or [(self._view().snapshot, moment())])
-        elif readers != self._readers:
+            self._journal = self._begin(self._early or [(self._view().snapshot, moment())])
+        elif readers != before:
             self._journal.outbox.follow(readers)
-        self._readers = readers
         return self._journal
+
+    def _begin(self, looks: Sequence[tuple[TrackerSnapshot, Moment]]) -> Journal:
+        journal = Journal(
+            folder=self._folder,
+            runtime=self._runtime,
+            device=self._device,
+            readers=self._readers,
+            restores=self._restores,
+        )
+        journal.start(looks)
+        return journal
 
     async def _hang_up(self) -> None:
         link, self._link = self._link, None

@@ -25,6 +25,7 @@ from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox import Outbox
 from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile, Reader
+from agent.reporting.spool import Spool
 from agent.reporting.wire import EventKind
 from tests.reporting.support.full_disk import small_disk
 
@@ -51,15 +52,23 @@ class Clock:
 
 @contextmanager
 def outbox(
-    folder: Path, clock: Clock | None = None, *, identity: str = "box", **readers: Reader
+    folder: Path, clock: Clock | None = None, *, identity: str = "box", left: bytes = b"", **readers: Reader
 ) -> Iterator[OutboxFile]:
-    """One run of an agent."""
-    run = Run(boot_id=str(uuid4()), agent_version="0.1.0")
-    file = OutboxFile(folder, run=run, readers=readers or {READER: Reader(identity)}, clock=clock or Clock())
+    """One run of an agent, after one that left this in its spool."""
+    file = OutboxFile(folder, run=new_run(), readers=readers or {READER: Reader(identity)}, clock=clock or Clock())
     try:
+        file.begin(left)
         yield file
     finally:
         file.close()
+
+
+def new_run() -> Run:
+    return Run(boot_id=str(uuid4()), agent_version="0.1.0")
+
+
+def agent_started(*present: str) -> Happening:
+    return Happening(EventKind.AGENT_STARTED, moment(), present=present)
 
 
 def happening(number: int = 0, clock: Clock | None = None, **data: Any) -> Happening:
@@ -168,9 +177,10 @@ def test_what_one_reader_loses_is_its_own_loss(tmp_path: Path) -> None:
 
 async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
     """One that looked before it happened, and waits after another one has looked."""
-    file = OutboxFile(tmp_path, run=Run(str(uuid4()), "1"), readers={"a": Reader("a"), "b": Reader("b")})
-    outbox = Outbox(file)
-    outbox.start([], moment(), {})
+    run = new_run()
+    file = OutboxFile(tmp_path, run=run, readers={"a": Reader("a"), "b": Reader("b")})
+    outbox = Outbox(file, Spool(tmp_path / "spool", run=run))
+    outbox.start(agent_started())
     try:
         for reader in ("a", "b"):
             batch = await outbox.next(reader, 10)
@@ -204,12 +214,12 @@ def test_each_thing_is_told_once_over_restarts(tmp_path: Path) -> None:
 
     started, framed, waits = EventKind.SESSION_STARTED, EventKind.FIRST_FRAME, EventKind.SESSION_WAITING
     with outbox(tmp_path, clock) as file:
-        file.begin([], clock(), {})
+        file.record([agent_started()])
         file.record([session(started, "film"), session(framed, "film"), session(started, "bell")])
         file.record([session(framed, "bell"), session(waits, "film")])
     with outbox(tmp_path, clock) as file:
         file.settle(file.next(READER, 100), 6, {})
-        file.begin(["film"], clock(), {})
+        file.record([agent_started("film")])
         file.record([session(started, "film"), session(waits, "film"), session(framed, "film")])
         file.record([session(EventKind.SESSION_ENDED, "film")])
         events = told(file)
@@ -342,7 +352,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, harm: s
     path = tmp_path / FILE
     damage(path, harm)
     with outbox(tmp_path) as file:
-        file.begin(["film"], moment(), {})
+        file.record([agent_started("film")])
         file.record([Happening(EventKind.SESSION_STARTED, moment(), "film"), happening(7)])
         told(file)  # a bad event is found when it is read
         file.record([happening(8)])
@@ -437,6 +447,7 @@ from agent.reporting.wire import EventKind
 run = Run("00000000-0000-4000-8000-000000000000", "1")
 file = OutboxFile(Path(sys.argv[1]), run=run, readers={"central": Reader("box")})
 number = int(sys.argv[2])
+file.begin()
 while True:
     file.record([Happening(EventKind.AGENT_STARTED, moment(), data={"number": number})])
     print(number, flush=True)

@@ -82,6 +82,7 @@ async def _live(folder: Path) -> None:
     kept = Keeper(tracker, folder=folder, restore=True)
     reporter = Reporter(
         folder=folder,
+        runtime=folder,
         settings=settings.central,
         webhooks=lambda: settings.webhook,
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
@@ -94,6 +95,7 @@ async def _live(folder: Path) -> None:
         reporter.changed(tracker.snapshot())
 
     tracker.changed = changed
+    await reporter.find_out()
     await kept.start()
     reporter.start()
     async with served_by(

@@ -394,6 +394,16 @@ def test_state_directory() -> None:
     assert StateSettings().directory({}) == home
 
 
+def test_runtime_directory() -> None:
+    """What need not outlive the machine lives in memory where there is such a place, else beside the rest."""
+    settings = StateSettings(dir=Path("/mine"))
+    environ = {"RUNTIME_DIRECTORY": "/run/cast-agent:/run/other", "XDG_RUNTIME_DIR": "/run/user/1"}
+    assert settings.runtime_directory(environ) == Path("/run/cast-agent")
+    assert settings.runtime_directory({"XDG_RUNTIME_DIR": "/run/user/1"}) == Path("/run/user/1/cast-agent")
+    assert settings.runtime_directory({"XDG_RUNTIME_DIR": "relative"}) == Path("/mine")
+    assert settings.runtime_directory({}) == Path("/mine")
+
+
 def test_commands_about_the_installed_agent_read_its_file(tmp_path: Path) -> None:
     """What is installed is found without a name; where nothing is, the defaults hold."""
     file = tmp_path / "config.toml"

@@ -85,6 +85,7 @@ async def box(
     problems: list[str] = []
     reporter = Reporter(
         folder=folder,
+        runtime=folder,
         settings=CentralSettings.model_validate(central),
         webhooks=lambda: webhooks,
         device=DeviceInfo(id="4f0c", name="Kitchen", version="0.1.0"),
@@ -97,6 +98,7 @@ async def box(
         reporter.changed(tracker.snapshot())
 
     tracker.changed = changed
+    await reporter.find_out()
     await keeper.start()
     reporter.start()
     try:
