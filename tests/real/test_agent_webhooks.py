@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from tests.reporting.support.receiver import PATH, SECRET, Answer, Receiver
 from tests.support.agent import Agent
 from tests.support.media_server import MediaServer
+from tests.support.receiver import PATH, SECRET, Answer, Receiver
 from tests.support.xserver import XServer
 
 

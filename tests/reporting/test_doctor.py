@@ -17,7 +17,7 @@ from agent.reporting.webhooks import FILE as WEBHOOKS_FILE
 from agent.reporting.webhooks import fingerprint
 from tests.reporting.conftest import Admin
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, Proxy, http
-from tests.reporting.support.receiver import Answer, Receiver
+from tests.support.receiver import Answer, Receiver
 
 
 def settings(folder: Path, **central: object) -> Settings:

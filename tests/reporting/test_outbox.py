@@ -189,6 +189,7 @@ async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
         outbox.record(happening(1))
         while not (await outbox.next("b", 10)).events:
             await asyncio.sleep(0.01)
+        await outbox.next("b", 10)
         async with asyncio.timeout(5.0):
             await outbox.wait("a")
         assert numbers(list((await outbox.next("a", 10)).events)) == [1]

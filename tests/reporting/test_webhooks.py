@@ -19,8 +19,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.config import EventName, WebhookSettings
-from agent.reporting import line, reporter, webhook
+from agent.reporting import line, presence, reporter, webhook
 from agent.reporting.enrol import enrol
+from agent.reporting.enrolment import FILE as ENROLMENT_FILE
 from agent.reporting.enrolment import forget_enrolment
 from agent.reporting.outbox_file import FILE as OUTBOX_FILE
 from agent.reporting.trouble import Trouble
@@ -31,13 +32,14 @@ from agent.types import WebhookStatus
 from tests.central.support.process import CentralProcess
 from tests.reporting.conftest import Admin
 from tests.reporting.support.box import SETTLED_S, Box, box
-from tests.reporting.support.receiver import PATH, SECRET, Answer, Receiver
 from tests.support.faked_agent import FakedAgent
+from tests.support.receiver import PATH, SECRET, Answer, Receiver
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses short enough to be waited for; what they are for stays the same."""
+    monkeypatch.setattr(presence, "COALESCE_S", 0.1)
     monkeypatch.setattr(reporter, "LOOK_S", 0.1)
     monkeypatch.setattr(line, "RETRY_BASE_S", 0.1)
     monkeypatch.setattr(webhook, "CALL_TIMEOUT_S", 1.0)
@@ -363,6 +365,27 @@ async def test_a_registration_beside_the_running_agent_disturbs_no_webhook(
     assert [got.body["data"]["seq"] for got in receiver.got[2:]] == list(range(2, 7))
 
 
+async def test_states_go_on_counting_within_a_run(
+    tmp_path: Path, receiver: Receiver, central: CentralProcess, enrolment_token: str, admin: Admin
+) -> None:
+    """A registration that is taken away and put back while a webhook keeps the run going: its states are news there."""
+    await enrol(central.url, enrolment_token, folder=tmp_path, name="Kitchen")
+    kept = (tmp_path / ENROLMENT_FILE).read_text()
+    async with box(tmp_path, webhooks=[hook(receiver)]) as life:
+        for url in ("http://film/1", "http://film/2", "http://film/3"):
+            await life.play(url)
+            await life.code()
+        await life.connected()
+        device_id = str(life.status.device_id)
+        before = (await admin.device(device_id))["state"]["seq"]
+        forget_enrolment(tmp_path)
+        await life.until(lambda: not life.status.enabled)
+        (tmp_path / ENROLMENT_FILE).write_text(kept)
+        await life.connected()
+        assert (await admin.device(device_id))["state"]["seq"] > before
+    assert len({got.body["data"]["boot_id"] for got in receiver.got}) == 1
+
+
 async def test_webhooks_come_and_go_while_it_runs(tmp_path: Path, receiver: Receiver, other: Receiver) -> None:
     """As the configuration is read anew; one that stays is not sent anything twice, and with the last one nothing is
     kept any more."""
@@ -402,7 +425,7 @@ def test_a_kill_at_any_moment_loses_nothing_and_overtakes_nothing(
     dice = random.Random(3)
     monkeypatch.setenv("CAST_AGENT_WEBHOOK", json.dumps([{"url": receiver.url, "secret": SECRET}]))
     with FakedAgent(tmp_path) as agent:
-        for _ in range(8):
+        for _ in range(6):
             port = agent.live()
             receiver.first += [Answer(dice.choice([204, 204, 500]), {"Retry-After": "0"}) for _ in range(5)]
             killer = threading.Timer(dice.uniform(0.2, 1.0), agent.kill)
@@ -426,8 +449,8 @@ def test_a_kill_at_any_moment_loses_nothing_and_overtakes_nothing(
         if (this := (data["boot_id"], data["seq"])) != last:
             assert this == (last[0], last[1] + 1) or (this[0] != last[0] and this[1] == 1), (last, got)
         last = this
-    assert len({got.body["data"]["boot_id"] for got in receiver.got}) == 9
-    assert len({got.id for got in receiver.got}) > 100
+    assert len({got.body["data"]["boot_id"] for got in receiver.got}) == 7
+    assert len({got.id for got in receiver.got}) > 75
 
 
 def ask(port: int, method: str, path: str, body: object = None) -> Any:
