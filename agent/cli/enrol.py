@@ -38,7 +38,8 @@ def _enrol(settings: Settings, options: argparse.Namespace) -> int:
     else:
         already = "" if done.is_new else " already"
         print(f"This box is{already} registered at {enrolment.url} as {plain(enrolment.name)} ({enrolment.device_id}).")
-        print("An agent that runs here begins to report within seconds: cast-agent doctor says how it goes.")
+        folder = settings.state.directory()
+        print(f"An agent that keeps its state in {folder} begins to report within seconds: see cast-agent doctor.")
     if settings.central.url not in (None, enrolment.url):
         _say(f"But [central] url is {settings.central.url}, and that counts: take it out of the configuration.")
     if done.warning is not None:

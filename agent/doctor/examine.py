@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from agent.config import SYSTEM_CONFIG, installed_config, load_settings
+from agent.config import SYSTEM_CONFIG, installed_config, settings_beside
 from agent.doctor.bounds import bounded
 from agent.doctor.central import central
 from agent.doctor.engines import players
@@ -24,8 +24,7 @@ from agent.threads import in_thread
 async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> list[Finding]:
     """Look at everything that playing needs, as the user who calls this. Takes 10 s at most."""
     try:
-        config = config or installed_config()
-        settings = load_settings(config)
+        settings = settings_beside(config)
     except ConfigError as e:
         problems = [line.removeprefix("  - ") for line in str(e).splitlines()[1:]] or [str(e)]
         advice = "Mend it and run the doctor again: the rest is looked at then."
@@ -44,7 +43,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("clock", in_thread(clock)),
     )
     found = await asyncio.gather(*looks)
-    return [_configuration(config), *(finding for findings in found for finding in findings)]
+    return [_configuration(config or installed_config()), *(finding for findings in found for finding in findings)]
 
 
 def _configuration(config: Path | None) -> Finding:

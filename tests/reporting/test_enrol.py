@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from agent import config
+from agent.cli import main
 from agent.reporting.enrol import enrol, warning_about
 from agent.reporting.enrolment import (
     FILE,
@@ -59,6 +61,23 @@ def test_the_command(central: CentralProcess, tmp_path: Path) -> None:
     assert forgotten.endswith(f" {central.url}/api/v1/devices/{kept['device_id']}\n")
     assert "was not registered" in command(folder, "--forget").stdout
     assert command(folder).returncode == 64
+
+
+def test_the_command_and_the_doctor_look_where_the_installed_agent_keeps_its_state(
+    central: CentralProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where its configuration does not say it: systemd has it there, and the command is no service."""
+    service = tmp_path / "service"
+    service.mkdir()
+    monkeypatch.setattr(config, "SYSTEM_STATE", service)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    assert main(["enrol", "--central", central.url, "--enrol", central.command("enrol")]) == 0
+    assert f"its state in {service} begins to report" in capsys.readouterr().out
+    assert (service / FILE).exists()
+    main(["doctor", "--json"])
+    found = {finding["name"]: finding["found"] for finding in json.loads(capsys.readouterr().out)}
+    assert str(service) in found["state folder"]
+    assert "knows this box" in found["central API"]
 
 
 async def test_a_box_that_was_revoked_is_registered_anew(
