@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from agent.config import LogSettings
+from agent.sections import LogSettings
 from agent.urls import HIDDEN, names_secret, redact
 
 

@@ -8,7 +8,8 @@ import os
 import sys
 
 from agent import log
-from agent.config import LogSettings, load_settings
+from agent.config import load_settings
+from agent.sections import LogSettings
 
 
 def run(options: argparse.Namespace) -> int:

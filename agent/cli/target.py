@@ -19,7 +19,7 @@ from agent.cli.text import plain
 from agent.types import DEFAULT_PORT
 
 if TYPE_CHECKING:  # what a command does not need it does not wait for
-    from agent.config import ApiSettings
+    from agent.sections import ApiSettings
 
 KEY_VARIABLE: Final = "CAST_AGENT_KEY"
 KEY_LIMIT: Final = 4096

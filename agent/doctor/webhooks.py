@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from agent import __version__
-from agent.config import Settings, WebhookSettings
+from agent.config import Settings
 from agent.doctor.bounds import ANSWER_TIMEOUT_S, CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
@@ -13,6 +13,7 @@ from agent.reporting.caller import Caller
 from agent.reporting.trouble import CallFailedError, of_busy
 from agent.reporting.webhook import gone, redirected, webhook_at
 from agent.reporting.webhooks import disabled_in, fingerprint
+from agent.sections import WebhookSettings
 from agent.threads import in_thread
 from agent.urls import origin
 

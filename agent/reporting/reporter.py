@@ -11,7 +11,6 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.config import WebhookSettings
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.journal import Journal
@@ -21,6 +20,7 @@ from agent.reporting.outbox_file import OutboxStatus, Reader
 from agent.reporting.trouble import ENROL_COMMAND
 from agent.reporting.view import View
 from agent.reporting.webhooks import Webhooks
+from agent.sections import WebhookSettings
 from agent.threads import in_thread
 from agent.types import DeviceInfo, ReportingStatus, TrackerSnapshot, WebhookStatus
 

@@ -17,7 +17,6 @@ from typing import Any, Final
 import structlog
 from pydantic import JsonValue
 
-from agent.config import WebhookSettings
 from agent.reporting.caller import Caller
 from agent.reporting.delivery import Delivery
 from agent.reporting.line import Line
@@ -26,6 +25,7 @@ from agent.reporting.outbox import Outbox
 from agent.reporting.outbox_file import OutboxStatus, Reader
 from agent.reporting.trouble import CallFailedError, Peer, Trouble, of_busy
 from agent.reporting.wire import EventKind
+from agent.sections import WebhookSettings
 from agent.types import DeviceInfo, WebhookStatus
 from agent.urls import origin
 

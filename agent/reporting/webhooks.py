@@ -11,11 +11,11 @@ from typing import Final
 
 import structlog
 
-from agent.config import WebhookSettings
 from agent.files import write_whole
 from agent.reporting.outbox import Outbox
 from agent.reporting.outbox_file import OutboxStatus, Reader
 from agent.reporting.webhook import Webhook
+from agent.sections import WebhookSettings
 from agent.threads import in_thread
 from agent.types import DeviceInfo, WebhookStatus
 

@@ -18,7 +18,6 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from agent.config import EventName, WebhookSettings
 from agent.reporting import line, presence, reporter, webhook
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import FILE as ENROLMENT_FILE
@@ -28,6 +27,7 @@ from agent.reporting.trouble import Trouble
 from agent.reporting.webhook import headers_of, of_answer
 from agent.reporting.webhooks import FILE as WEBHOOKS_FILE
 from agent.reporting.wire import EventKind
+from agent.sections import EventName, WebhookSettings
 from agent.types import WebhookStatus
 from tests.central.support.process import CentralProcess
 from tests.reporting.conftest import Admin

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from agent import log
-from agent.config import DiscoverySettings, LogSettings
 from agent.discovery.advertiser import Advertiser
+from agent.sections import DiscoverySettings, LogSettings
 from agent.types import Auth, DeviceInfo
 
 

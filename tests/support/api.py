@@ -17,11 +17,11 @@ from agent.api.door import Door
 from agent.api.parts import Tracker
 from agent.api.server import ApiRunner
 from agent.checks import MediaChecks
-from agent.config import ApiSettings
 from agent.errors import PlayerUnavailableError
 from agent.keys import KeyFile
 from agent.playback import Limits
 from agent.player.base import Player, PlayerSource
+from agent.sections import ApiSettings
 from agent.stage.base import ImageFormat, Stage, Window
 from agent.tracker import StreamTracker, Volume
 from agent.types import (

@@ -21,12 +21,13 @@ from types import TracebackType
 import structlog
 
 from agent import files, keeper
-from agent.config import LogSettings, Settings
+from agent.config import Settings
 from agent.keeper import Keeper
 from agent.log import configure
 from agent.playback import Limits
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
+from agent.sections import LogSettings
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo
 from agent.urls import redact

@@ -16,8 +16,8 @@ from agent import log
 from agent.api import door as door_module
 from agent.api.door import Door, DoorError
 from agent.api.refusals import ADDRESSES, FORGET_AFTER_S, FREE_TRIES, LONGEST_WAIT_S, Refusals
-from agent.config import ApiSettings, LogSettings
 from agent.keys import KeyFile
+from agent.sections import ApiSettings, LogSettings
 from agent.types import Auth, ErrorCode
 from tests.support.api import Served, served
 

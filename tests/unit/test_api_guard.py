@@ -9,7 +9,7 @@ import pytest
 
 from agent.api.door import DoorError
 from agent.api.guard import check_host, check_origin, own_names
-from agent.config import ApiSettings
+from agent.sections import ApiSettings
 from agent.types import DeviceInfo
 from tests.support.api import Served, served
 

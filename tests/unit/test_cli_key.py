@@ -14,8 +14,9 @@ import pytest
 
 from agent import config, log
 from agent.cli import main
-from agent.config import ApiSettings, LogSettings, settings_beside
+from agent.config import settings_beside
 from agent.keys import KeyFile
+from agent.sections import ApiSettings, LogSettings
 from tests.support.api import Served, served
 
 Output = pytest.CaptureFixture[str]

@@ -12,8 +12,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from agent.config import Settings, StateSettings, installed_config, is_repeated, load_settings
+from agent.config import Settings, installed_config, is_repeated, load_settings
 from agent.errors import ConfigError
+from agent.sections import StateSettings
 from agent.types import Quality
 from agent.urls import NETWORK_SCHEMES
 

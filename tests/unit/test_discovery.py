@@ -10,12 +10,12 @@ from pathlib import Path
 import ifaddr
 import pytest
 
-from agent.config import DiscoverySettings
 from agent.discovery import advertiser as advertising
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.interfaces import Interface, lan_interfaces
 from agent.discovery.records import label, services, wanted_names
 from agent.identity import host_name
+from agent.sections import DiscoverySettings
 from agent.types import Auth, DeviceInfo
 
 DEVICE = DeviceInfo("4f7c2a0e-6f0b-4c9e-9d55-0d8f3f6c1b7a", "Living room", "1.2.3")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS: list[set[str]] = [
     {"types", "errors"},
     {"files", "threads"},
-    {"config", "log", "urls", "identity", "clock", "keys", "lock"},
+    {"config", "sections", "log", "urls", "identity", "clock", "keys", "lock"},
     {"checks"},
     {"stage", "player"},
     {"motion"},
@@ -33,8 +33,9 @@ FLOORS: list[set[str]] = [
 INSIDE_THE_GROUND_FLOORS = {
     ("errors", "types"),
     ("log", "urls"),
-    ("log", "config"),
-    ("config", "urls"),
+    ("log", "sections"),
+    ("config", "sections"),
+    ("sections", "urls"),
     ("identity", "log"),
 }
 """Neighbours that may know each other, and only in this direction."""
@@ -48,7 +49,7 @@ ONLY_IN = {
     "uuid_utils": {"reporting/"},
     "zeroconf": {"discovery/"},
     "ifaddr": {"discovery/"},
-    "pydantic": {"config.py", "api/", "keys.py", "wanted.py", "reporting/"},
+    "pydantic": {"config.py", "sections.py", "api/", "keys.py", "wanted.py", "reporting/"},
     "pydantic_settings": {"config.py"},
 }
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from agent.config import LogSettings
 from agent.log import configure
+from agent.sections import LogSettings
 from agent.types import PlayerState
 
 

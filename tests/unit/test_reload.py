@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from agent.config import ApiSettings, DeviceSettings, LogSettings, PlayerSettings, Settings, is_repeated
+from agent.config import Settings, is_repeated
 from agent.reload import RELOADABLE, Current
+from agent.sections import ApiSettings, DeviceSettings, LogSettings, PlayerSettings
 from agent.types import Quality
 
 

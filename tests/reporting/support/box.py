@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.checks import MediaChecks
-from agent.config import CentralSettings, WebhookSettings
 from agent.keeper import Keeper
 from agent.playback import Limits
 from agent.reporting.lookup import Lookup
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
+from agent.sections import CentralSettings, WebhookSettings
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
 from agent.urls import MediaPolicy, redact
