@@ -56,7 +56,7 @@ def single_parameters(request: web.Request, *, known: Collection[str]) -> dict[s
             errors[name] = "is there more than once"
     if errors:
         fields = tuple(FieldError(name, message) for name, message in list(errors.items())[:20])
-        raise InvalidRequestError(f"{fields[0].field}: {fields[0].message}.", fields)
+        raise InvalidRequestError(f"{fields[0].field} {fields[0].message}.", fields)
     return {name: value for name, value in request.query.items() if value.strip()}
 
 
