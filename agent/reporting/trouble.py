@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import ssl
 import time
 from collections.abc import Mapping
@@ -177,12 +178,17 @@ def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
                 f"The name {host} cannot be resolved ({failure.strerror}). Check the address, and the DNS of this box."
             )
         case ClientConnectorError(os_error=failure):
-            return f"{host} cannot be reached ({failure.strerror}). {peer.when_silent}"
+            return f"{host} cannot be reached ({_why(failure)}). {peer.when_silent}"
         case ClientResponseError() | ValueError():
             return f"What answers at {host} does not speak HTTP. {peer.when_wrong}"
         case ClientConnectionError() | OSError():
             return f"{host} broke the connection off.{AGAIN}"
     return f"{host} could not be asked ({type(error).__name__}).{AGAIN}"
+
+
+def _why(failure: OSError) -> str:
+    """As the system says it; asyncio's own words name the address once more."""
+    return os.strerror(failure.errno) if failure.errno else str(failure)
 
 
 def _problem(content: bytes) -> tuple[str, str]:

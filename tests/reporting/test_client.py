@@ -125,7 +125,7 @@ async def test_nobody_there() -> None:
     with refused_port() as port:
         client = CentralClient(f"http://127.0.0.1:{port}", "t", agent_version="1")
         error = await failure(client, "x")
-    assert f"127.0.0.1:{port} cannot be reached (Connect" in str(error)
+    assert f"127.0.0.1:{port} cannot be reached (Connection refused). Check that cast-central runs" in str(error)
     client = CentralClient(f"https://{UNRESOLVABLE_HOST}", "t", agent_version="1")
     assert f"The name {UNRESOLVABLE_HOST} cannot be resolved (" in str(await failure(client, "x"))
 
