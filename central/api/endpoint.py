@@ -13,6 +13,7 @@ from central.api.guard import Guard
 from central.api.middleware import CALLER, OPERATION
 from central.api.operations import Call, Operation, Reply
 from central.batch import Batcher
+from central.errors import MissingError
 from central.ids import ID_PATTERN
 from central.services.all import Services
 from central.types import Role
@@ -56,7 +57,7 @@ class Endpoint:
         caller = await self._guard.admit(request, operation.access)
         request[CALLER] = f"{caller.role} {caller.name or caller.id}".strip()
         if "id" in request.match_info and not _ID.fullmatch(request.match_info["id"]):
-            raise web.HTTPNotFound
+            raise MissingError("There is nothing of this id. Ids are like 01a1fd12-eb6c-748a-a719-cf4ecab6bccb.")
         given = query_of(request)
         query = validated(operation.query, given, what="query")
         call = Call(
