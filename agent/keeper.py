@@ -37,6 +37,7 @@ RESTORES_ALLOWED = 3
 """In a row, without ever getting STABLE_AFTER_S far: then what is wanted is given up."""
 
 CLOCK_LOOK_S = 2.0
+"""A clock that is set tells nobody before Python 3.13 (os.timerfd_create); a deadline is corrected this much later."""
 
 log = structlog.get_logger(__name__)
 

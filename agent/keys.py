@@ -39,6 +39,10 @@ READ_LIMIT: Final = 64 * 1024
 LOCK_TIMEOUT_S: Final = 5.0
 """For another command that changes the keys; one takes some milliseconds, on a slow card half a second."""
 
+LOCK_LOOK_EVERY_S: Final = 0.02
+"""Looked for again and again, because nothing ends a wait in flock(2): a thread that waits there would stay behind each
+time that the lock is held for too long, and the daemon comes every 2 s."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 log = structlog.get_logger(__name__)
@@ -160,7 +164,7 @@ class KeyFile:
                         f"Another process has been changing the keys for {LOCK_TIMEOUT_S:g} s. See which "
                         f"(lsof {self._folder}), and try again."
                     ) from error
-                time.sleep(0.02)
+                time.sleep(LOCK_LOOK_EVERY_S)
             except OSError as error:
                 raise self._failed("changed", error) from error
 

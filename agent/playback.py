@@ -31,6 +31,9 @@ SHORT_CLIP_GRACE_S = 0.5
 FIRST_SOUND_TIMEOUT_S = 5.0
 """From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
 
+FIRST_SOUND_LOOK_S = 0.05
+"""A player tells four times a second what it has played: looking adds a fifth of that at most."""
+
 
 Check = Callable[[str], Awaitable[str]]
 """Returns the URL to play, or raises InvalidRequestError; FileAwayError where it may be played another time."""
@@ -155,7 +158,7 @@ class Playback:
 
         async def heard() -> None:
             while player.progress.audio_buffers <= before:  # noqa: ASYNC110 - a player reports four times a second
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(FIRST_SOUND_LOOK_S)
 
         try:
             async with asyncio.timeout(FIRST_SOUND_TIMEOUT_S):

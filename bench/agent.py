@@ -82,9 +82,9 @@ class Agent:
         """Send a start and do not wait for its answer."""
         return Call(self.port, "POST", "/start", {"url": url})
 
-    def start(self, url: str) -> Answer:
+    def start(self, url: str, **fields: object) -> Answer:
         """Start a stream. Raises RuntimeError when the agent does not take it."""
-        answer = self.call("POST", "/start", {"url": url})
+        answer = self.call("POST", "/start", {"url": url, **fields})
         if answer.status != 200:
             raise RuntimeError(f"/start was answered {answer.status}: {answer.body}")
         return answer

@@ -8,26 +8,20 @@ from collections.abc import Callable
 
 from bench.agent import Agent
 from bench.calls import Answer
-from bench.lab import Lab
+from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
 from bench.report import Bar, Point, Table
+from tests.support.tools import wait_until
 
 LIMIT_S = 0.020
 
-SEEN_S = 15.0
 PAUSE_S = 0.01
 """Between two questions: a busy caller, but not a flood."""
 BETWEEN_STARTS_S = 0.2
 """Each start ends a player and takes a new one; five in a second is more than any home automation sends."""
 ASK_EVERY_S = 0.05
-"""Between two questions while a stream hangs."""
-ASKED_S = 1.0
-"""After which a player has asked its server, and hangs: opening takes 0.1 s."""
-STUCK_S = 2.6
-"""The 2 s of pictures of the stuck stream are over then."""
-OTHER_AFTER_S = 0.04
-"""A second start comes so long after the first: its player has its command and has shown nothing yet."""
+"""Between two questions while a stream hangs: some between two starts, which the questions are not to slow down."""
 
 PATIENT = {"CAST_AGENT_PLAYER__STALL_TIMEOUT": "120", "CAST_AGENT_PLAYER__START_TIMEOUT": "120"}
 """What hangs is to go on hanging for as long as it is measured."""
@@ -101,8 +95,9 @@ def _starting(lab: Lab, agent: Agent, times: Times) -> None:
     for number in range(rounds):
         lab.say(f"answers while a stream starts, round {number + 1} of {rounds}")
         agent.wait_spare()
+        asked = lab.server.asked(first.url)
         times.take(IDLE, "/start", _post(agent, first.url))
-        time.sleep(OTHER_AFTER_S)
+        _wait_asked(lab, first.url, asked)
         times.take(STARTING, "/start", _post(agent, second.url))
         _status_until(agent, times, STARTING, lambda: lab.agent_eye.sees() == second.colour)
         agent.stop()
@@ -128,10 +123,11 @@ def _hanging(lab: Lab, agent: Agent, times: Times, situation: str, url: str) -> 
     agent.wait_spare()
     if situation == STUCK:
         _show(lab, agent, lab.media.stuck_hls)
-        time.sleep(STUCK_S)
+        lab.agent_eye.wait_stuck()
     else:
+        asked = lab.server.asked(url)
         agent.start(url)
-        time.sleep(ASKED_S)
+        _wait_asked(lab, url, asked)
     for number in range(lab.scale.starts):
         if number % 20 == 0:
             lab.say(f"answers {situation}, {number} of {lab.scale.starts}")
@@ -141,6 +137,11 @@ def _hanging(lab: Lab, agent: Agent, times: Times, situation: str, url: str) -> 
             times.take(situation, "/status", agent.call("GET", "/status"))
             time.sleep(ASK_EVERY_S)
     agent.stop()
+
+
+def _wait_asked(lab: Lab, url: str, before: int) -> None:
+    """Return when a player has asked for it once more: it opens it, and has shown nothing yet."""
+    wait_until(lambda: lab.server.asked(url) > before, timeout_s=SEEN_S, what=f"a player to ask for {url}")
 
 
 def _some(lab: Lab) -> int:

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import pairwise
 
 from bench.agent import Agent
-from bench.lab import Lab
+from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
 from bench.players import BareProcess
@@ -18,14 +18,11 @@ from bench.screens import Eye
 from tests.support.colours import name_of
 from tests.support.recorder import Recording, ScreenRecorder
 
-SEEN_S = 15.0
 HANG_S = 5.0
 """libVLC's `stop()` was measured to hang for over 60 s on a trickling HLS; past this it counts as hanging."""
 
 SHOWN_S = 1.0
 """How long a picture is on before the next switch: black that comes late is seen too."""
-STUCK_S = 2.6
-"""The stuck stream has 2 s of pictures; after this it stands still."""
 
 AROUND_S = 0.5
 """Before and after the new picture: when black is to be expected. How often was looked then is told."""
@@ -78,8 +75,6 @@ def measure(lab: Lab) -> Point:
             if number < scale.bare_switch_rounds:
                 lent += watched(eye, lambda: _bare_round(lab, BareProcess(eye, lab.env)))
                 own += watched(eye, lambda: _bare_round(lab, BareProcess(eye, lab.env, own_window=True)))
-    clean = sum(one.black_s == 0 for one in ours)
-    longest = max(one.black_s for one in ours)
     rate = Series.of([one.looks_per_s for one in ours])
     pause = Series.of([one.longest_pause_s * 1000 for one in ours])
     hung = sum(one.hung for one in (*lent, *own))
@@ -91,13 +86,7 @@ def measure(lab: Lab) -> Point:
             ("switch", "agent: black", "still", "to picture", "one player: black", "still", "own window: black"),
             tuple(_rows(ours, lent, own)),
         ),
-        bars=(
-            Bar(
-                f"black time 0 ms in {len(ours)} of {len(ours)} switches",
-                clean == len(ours),
-                f"{clean} of {len(ours)}, longest {longest * 1000:.0f} ms",
-            ),
-        ),
+        bars=(never_black(ours),),
         notes=(
             "Median (range). Black: neither the old nor the new picture at any of five points. Still: the longest time",
             "without a new picture; a live TS stands still until its buffer is full.",
@@ -179,7 +168,7 @@ def _agent_round(lab: Lab, agent: Agent) -> list[Switch]:
         last = status["last"] or {}
         return f"{last.get('reason')}, {(last.get('error') or {}).get('message', 'without an error')}"
 
-    return _round(lab, ready=agent.wait_spare, go=go, broke=broke)
+    return _round(lab, lab.agent_eye, ready=agent.wait_spare, go=go, broke=broke)
 
 
 def _bare_round(lab: Lab, bare: BareProcess) -> list[Switch]:
@@ -199,13 +188,13 @@ def _bare_round(lab: Lab, bare: BareProcess) -> list[Switch]:
 
     try:
         bare.prepare()
-        return _round(lab, ready=lambda: None, go=go, broke=str)
+        return _round(lab, bare.eye, ready=lambda: None, go=go, broke=str)
     finally:
         bare.finish()
 
 
 def _round(
-    lab: Lab, *, ready: Callable[[], None], go: Callable[[Stream], bool], broke: Callable[[], str]
+    lab: Lab, eye: Eye, *, ready: Callable[[], None], go: Callable[[Stream], bool], broke: Callable[[], str]
 ) -> list[Switch]:
     """`go` commands a stream and returns when it is seen, or True when that hangs: then the round is over.
 
@@ -217,7 +206,9 @@ def _round(
     go(old)
     for kind, new in _circle(lab):
         ready()
-        time.sleep(STUCK_S if old is lab.media.stuck_hls else SHOWN_S)
+        time.sleep(SHOWN_S)
+        if old is lab.media.stuck_hls:
+            eye.wait_stuck()
         commanded_at = time.monotonic()
         hung = go(new)
         latency_s = time.monotonic() - commanded_at
@@ -228,6 +219,16 @@ def _round(
             break
         old = new
     return switches
+
+
+def never_black(outcomes: Sequence[Outcome]) -> Bar:
+    clean = sum(one.black_s == 0 for one in outcomes)
+    longest = max(one.black_s for one in outcomes)
+    return Bar(
+        f"black time 0 ms in {len(outcomes)} of {len(outcomes)} switches",
+        clean == len(outcomes),
+        f"{clean} of {len(outcomes)}, longest {longest * 1000:.0f} ms",
+    )
 
 
 def brief(outcomes: Sequence[Outcome], kind: str, value: Callable[[Outcome], float]) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 from bench.agent import Agent
-from bench.first_pixel import SEEN_S, rounds
-from bench.lab import Lab
+from bench.first_pixel import raw_of, rounds, rows_of
+from bench.lab import SEEN_S, Lab
 from bench.media import Stream
-from bench.numbers import Series
 from bench.players import LOW_LATENCY, Contender, IdleMpv, WarmAgent, cold_mpv, mpv_for_cameras
 from bench.report import Bar, Point, Table
 from tests.support.clips import Clips
@@ -17,6 +16,7 @@ from tests.support.rtsp_server import RtspServer
 RATIO = 1.3
 
 KEY_FRAME_EVERY_S = 1.0
+"""Of the running camera (`Clips` encodes with that distance)."""
 
 BOTH_SPARES = 2
 """From the first camera on one mpv is warm beside one vlc."""
@@ -39,18 +39,14 @@ def measure(lab: Lab) -> Point:
             "key frame at once": rounds(lab, all_, "a camera", at_once),
             "key frame each second": rounds(lab, all_, "a running camera", running, lambda n: _moment(lab, n)),
         }
-    rows, bars = [], []
+    bars = []
     for kind, seconds in times.items():
-        mine = seconds[us.name]
-        for name, theirs in seconds.items():
-            ratio = "" if name == us.name else mine.over(theirs).text(2)
-            rows.append((f"{kind}: {name}", Series.of([s * 1000 for s in theirs.values]).text(), ratio))
-        over = mine.over(seconds[recommended.name])
+        over = seconds[us.name].over(seconds[recommended.name])
         bars.append(Bar(f"{kind}: at most {RATIO} x {recommended.name}", over.median <= RATIO, f"{over.median:.2f}"))
     return Point(
         name="cameras",
         title="From the command to the first picture of an RTSP camera, ms",
-        table=Table(("camera: player", "ms: median [quartiles] range", "agent / player"), tuple(rows)),
+        table=Table(("camera: player", "ms: median [quartiles] range", "agent / player"), rows_of(times, us)),
         bars=tuple(bars),
         notes=(
             f"{lab.scale.pixel_rounds} rounds in turn; ratios are taken within a round. H.264 over TCP, a key frame a "
@@ -59,9 +55,7 @@ def measure(lab: Lab) -> Point:
             "waits for the next one; the command is given at another moment of the second in each round, the same for "
             "all.",
         ),
-        raw={
-            "first_pixel_s": {kind: {name: s.values for name, s in seconds.items()} for kind, seconds in times.items()}
-        },
+        raw=raw_of(times),
     )
 
 

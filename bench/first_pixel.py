@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from bench.agent import Agent
-from bench.lab import Lab
+from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
 from bench.players import BareProcess, Contender, IdleMpv, WarmAgent, cold_mpv, fresh_vlc
 from bench.report import Bar, Point, Table
 
-SEEN_S = 15.0
-"""The agent's own patience with a stream; the slowest here takes 1.5 s."""
-
 REST_S = 0.3
-"""Between being ready and being told, so that what came before is over."""
+"""Between being ready and being told: the player before was killed, and neither the X server, which takes its windows
+away, nor the kernel, which takes its memory back, tells when that is over."""
 
 WARM_RATIO, FRESH_RATIO = 1.2, 0.5
+
+Times = Mapping[str, Mapping[str, Series]]
+"""Seconds to the first picture by kind of media and by player."""
 
 
 def measure(lab: Lab) -> Point:
@@ -33,12 +34,6 @@ def measure(lab: Lab) -> Point:
         us = WarmAgent(agent, lab.agent_eye)
         all_: list[Contender] = [us, warm, rolled, vlc, cold_mpv(eye, lab.env), IdleMpv(eye, lab.env)]
         times = {kind: rounds(lab, all_, kind, stream) for kind, stream in kinds.items()}
-    rows = []
-    for kind, seconds in times.items():
-        mine = seconds[us.name]
-        for name, theirs in seconds.items():
-            ratio = "" if name == us.name else mine.over(theirs).text(2)
-            rows.append((f"{kind}: {name}", Series.of([s * 1000 for s in theirs.values]).text(), ratio))
     bars = []
     for kind in ("MP4", "HLS"):
         mine = times[kind][us.name]
@@ -49,17 +44,30 @@ def measure(lab: Lab) -> Point:
     return Point(
         name="first-pixel",
         title="From the command to the first picture on the screen, ms",
-        table=Table(("player", "ms: median [quartiles] range", "agent / player"), tuple(rows)),
+        table=Table(("player", "ms: median [quartiles] range", "agent / player"), rows_of(times, us)),
         bars=tuple(bars),
         notes=(
             f"{lab.scale.pixel_rounds} rounds in turn; ratios are taken within a round. No player opens sound.",
             "agent: POST /start on a new connection, spare ready. libVLC draws with GL everywhere here;",
             "mpv with --vo=x11, because its --vo=gpu shows nothing in an embedded window under GL in software.",
         ),
-        raw={
-            "first_pixel_s": {kind: {name: s.values for name, s in seconds.items()} for kind, seconds in times.items()}
-        },
+        raw=raw_of(times),
     )
+
+
+def rows_of(times: Times, us: Contender) -> tuple[tuple[str, ...], ...]:
+    """A row for each kind and player: the player, milliseconds, and how many times as long `us` takes."""
+    rows = []
+    for kind, seconds in times.items():
+        for name, theirs in seconds.items():
+            ratio = "" if name == us.name else seconds[us.name].over(theirs).text(2)
+            rows.append((f"{kind}: {name}", Series.of([s * 1000 for s in theirs.values]).text(), ratio))
+    return tuple(rows)
+
+
+def raw_of(times: Times) -> dict[str, object]:
+    by_kind = {kind: {name: series.values for name, series in seconds.items()} for kind, seconds in times.items()}
+    return {"first_pixel_s": by_kind}
 
 
 def rounds(

@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from bench.agent import Agent
-from bench.lab import Lab
+from bench.lab import SEEN_S, Lab
 from bench.media import MediaProcess
 from bench.movement import Movement
 from bench.numbers import Series
@@ -18,17 +18,16 @@ from bench.report import Bar, Point, Table
 from bench.sources import Camera, HttpSource, LiveSource
 from tests.support.clips import Clips
 from tests.support.rtsp_server import RtspServer
+from tests.support.tools import wait_until
 
 NOTICED_S = 6.0
 """The bar: the default stall_timeout of 5 s, and 1 s."""
 
-SEEN_S = 15.0
 STEADY_S = (2.0, 3.0)
 """How long it plays before: at random, so that the agent's own rhythm is met anywhere."""
 SEED = 5
 LATE_S = 20.0
 """Then it was not noticed at all."""
-ASK_EVERY_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +115,12 @@ def _freeze(lab: Lab, agent: Agent, source: LiveSource, *, steady_s: float) -> t
 
 def _until(agent: Agent, true: Callable[[dict[str, Any]], bool], source: str) -> float:
     """When /status was first asked and said so. Raises TimeoutError."""
-    deadline = time.monotonic() + LATE_S
-    while time.monotonic() < deadline:
+
+    def says_so() -> bool:
         stream = agent.call("GET", "/status").body["stream"]
         if stream is None:
             raise RuntimeError(f"The agent has ended the {source} instead of taking it up again")
-        if true(stream):
-            return time.monotonic()
-        time.sleep(ASK_EVERY_S)
-    raise TimeoutError(f"The agent has not noticed within {LATE_S:g} s that the {source} stands still")
+        return true(stream)
+
+    wait_until(says_so, timeout_s=LATE_S, what=f"the agent to notice what becomes of the {source}")
+    return time.monotonic()

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple
 
 from bench.agent import Agent
-from bench.black_time import SEEN_S, SHOWN_S, Outcome, Switch, brief, watched
-from bench.lab import Lab
+from bench.black_time import SHOWN_S, Outcome, Switch, brief, never_black, watched
+from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
 from bench.players import LOW_LATENCY, IdleMpv
-from bench.report import Bar, Point, Table
+from bench.report import Point, Table
 from bench.screens import Eye
 from tests.support.clips import Clips
 from tests.support.rtsp_server import RtspServer
@@ -35,8 +35,6 @@ def measure(lab: Lab) -> Point:
             agent.stop()
             if number < lab.scale.bare_switch_rounds:
                 theirs += watched(lab.other_eye, lambda: _mpv_round(lab, kinds))
-    clean = sum(one.black_s == 0 for one in ours)
-    longest = max(one.black_s for one in ours)
     pause = Series.of([one.longest_pause_s * 1000 for one in ours])
     return Point(
         name="interrupt",
@@ -45,13 +43,7 @@ def measure(lab: Lab) -> Point:
             ("switch", "agent: black", "still", "to picture", "one mpv: black", "still", "to picture"),
             tuple(_row(ours, theirs, kind) for kind in dict.fromkeys(one.kind for one in ours)),
         ),
-        bars=(
-            Bar(
-                f"black time 0 ms in {len(ours)} of {len(ours)} switches",
-                clean == len(ours),
-                f"{clean} of {len(ours)}, longest {longest * 1000:.0f} ms",
-            ),
-        ),
+        bars=(never_black(ours),),
         notes=(
             "Median (range). Black and still as with every switch: neither picture at any of five points; the longest",
             "time without a new picture. The film comes back at its position, at /stop of what interrupted it.",
@@ -67,9 +59,7 @@ def _agent_round(lab: Lab, agent: Agent, kinds: dict[str, Stream]) -> list[Switc
     """A film, each kind over it, and the film again after each."""
 
     def interrupt(stream: Stream) -> None:
-        answer = agent.call("POST", "/start", {"url": stream.url, "interrupt": True})
-        if answer.status != 200:
-            raise RuntimeError(f"/start was answered {answer.status}: {answer.body}")
+        agent.start(stream.url, interrupt=True)
 
     def go_back(film: Stream) -> None:
         agent.stop()

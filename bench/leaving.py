@@ -8,8 +8,8 @@ import signal
 import time
 
 from bench.agent import MARK, Agent
-from bench.answers import PATIENT, SEEN_S, STUCK_S
-from bench.lab import Lab
+from bench.answers import PATIENT
+from bench.lab import SEEN_S, Lab
 from bench.numbers import Series
 from bench.processes import processes_with
 from bench.report import Bar, Point, Table
@@ -29,7 +29,7 @@ def measure(lab: Lab) -> Point:
         with Agent(lab.agent_eye.display, lab.env, PATIENT) as agent:
             agent.start(lab.media.stuck_hls.url)
             lab.agent_eye.first_seen(lab.media.stuck_hls.colour, timeout_s=SEEN_S)
-            time.sleep(STUCK_S)
+            lab.agent_eye.wait_stuck()
             players = set(processes_with(MARK, agent.mark)) - {agent.pid}
             if len(players) < 2:
                 raise RuntimeError(f"There should be a player that plays and a spare; there are {len(players)}")

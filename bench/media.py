@@ -10,6 +10,8 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import IO
+from urllib.parse import urlsplit
 
 from tests.support.behaviour import GOOD, Behaviour, Then
 from tests.support.clips import Clips
@@ -22,6 +24,8 @@ START_S = 120.0
 ENCODE_S = 90.0
 FILM_S = 120
 """Longer than a film is interrupted and goes on in any measurement."""
+ANSWER_S = 5.0
+"""The media server only counts."""
 RICH_S = 40
 """Longer than any measurement of what playing costs."""
 
@@ -95,10 +99,22 @@ class MediaProcess:
 
     def silence(self, path: str, silent: bool) -> None:
         """What begins with this path is sent no more, or again; its connections stay."""
+        self._tell({"path": path, "silent": silent})
+
+    def asked(self, url: str) -> int:
+        """How many requests for this there have been. Raises TimeoutError."""
+        answers = self._tell({"path": urlsplit(url).path})
+        if not select.select([answers], [], [], ANSWER_S)[0]:
+            raise TimeoutError(f"The media server did not answer within {ANSWER_S:g} s")
+        return int(answers.readline())
+
+    def _tell(self, order: dict[str, object]) -> IO[bytes]:
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"path": path, "silent": silent}).encode() + b"\n")
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
+        return self._process.stdout
 
     def _end(self) -> None:
         if self._process is not None:
@@ -147,7 +163,10 @@ def main() -> None:
         print(json.dumps(asdict(media)), flush=True)
         for line in sys.stdin:
             order = json.loads(line)
-            server.behave(order["path"], Behaviour(then=Then.HOLD) if order["silent"] else GOOD)
+            if "silent" in order:
+                server.behave(order["path"], Behaviour(then=Then.HOLD) if order["silent"] else GOOD)
+            else:
+                print(len(server.requests(order["path"])), flush=True)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ def command_of(pid: int) -> list[str]:
         return []
 
 
+def family(pid: int) -> list[int]:
+    """A process and its children. Raises OSError when it is gone."""
+    return [pid, *_children(pid)]
+
+
 def zombies_of(pid: int) -> int:
     """Children that have ended and were not waited for."""
     zombies = 0

@@ -10,6 +10,7 @@ import xcffib
 import xcffib.xproto
 
 from tests.support.colours import name_of
+from tests.support.looking import last_movement
 from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
@@ -20,7 +21,11 @@ SIZE = (1280, 720)
 LOOK_AGAIN_S = 0.0005
 """Between two looks at a pixel; with the look itself, some 1,500 looks a second."""
 
-SETTLED_S = 2.0
+STUCK_S = 1.0
+"""What has not moved for so long does not go on by itself: a player that fills its buffer stands still for 0.2 s."""
+STUCK_WITHIN_S = 15.0
+"""What gets stuck here has 2 s of pictures."""
+
 EMPTY = 0x123456
 """What an empty window is filled with; no palette colour is like it."""
 
@@ -73,6 +78,11 @@ class Eye:
             if now > deadline:
                 raise TimeoutError(f"No {colour} within {timeout_s:g} s on {self.display}, only {seen}")
             time.sleep(LOOK_AGAIN_S)
+
+    def wait_stuck(self) -> None:
+        """Return when the picture stands still. Raises TimeoutError."""
+        assert self._screen is not None
+        last_movement(self._screen, still_for_s=STUCK_S, timeout_s=STUCK_WITHIN_S)
 
 
 class Panes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.agent import MARK, Agent
-from bench.lab import Lab
+from bench.lab import SEEN_S, Lab
 from bench.players import FreshProgram, cold_mpv, fresh_vlc
 from bench.processes import Memory, cpu_s, memory, memory_of, processes_with
 from bench.report import Bar, Point, Table
@@ -18,10 +18,10 @@ IDLE_CPU = 0.01
 IDLE_PSS_MIB = 180.0
 
 REST_S = 3.0
-"""After which start-up, or the making of a spare, is over."""
+"""Start-up leaves work behind that tells nobody when it is done. To wait for an idle processor instead would choose
+the moment by what is measured."""
 PLAYS_S = 3.0
-"""From the command on; after it, opening and filling buffers are over, and the next spare is made."""
-SEEN_S = 15.0
+"""After it, buffers are full: by then a player reads and decodes as much as it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def measure(lab: Lab) -> Point:
         lab.say("what the agent uses while it plays 720p")
         agent.start(lab.media.rich)
         wait_until(lambda: _plays(agent), timeout_s=SEEN_S, what="the agent to play")
+        agent.wait_spare(players=2)
         time.sleep(PLAYS_S)
         used += _playing(lab, agent)
         agent.stop()

@@ -41,6 +41,7 @@ DESCRIPTORS: Final = 65_536
 DATABASE_WAIT_S: Final = 60.0
 """After a power cut the database server may need that long; whoever started us tries again after that."""
 DATABASE_LOOK_S: Final = 1.0
+"""Soon enough for a start, and no load on a server that is just recovering."""
 
 
 @dataclass(frozen=True, slots=True)

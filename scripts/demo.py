@@ -22,6 +22,10 @@ PICTURE = ROOT / ".cache" / "first-picture.png"
 PORT = int(os.environ.get("CAST_AGENT_API__PORT") or 8090)
 BASE = f"http://127.0.0.1:{PORT}"
 READY_TIMEOUT_S = 15.0
+ASK_EVERY_S = 0.1
+"""Nobody sees that it took so much longer, and a connection that is refused costs next to nothing."""
+MOMENT_S = 1.0
+"""A picture out of the middle is nicer than the first."""
 
 
 def main() -> int:
@@ -60,7 +64,7 @@ def _show_first_picture(virtual: bool) -> None:
     if answer.get("status") != "success":
         print(f"==> The clip could not be shown: {answer.get('detail', answer)}")
         return
-    time.sleep(1.0)  # a picture out of the middle is nicer than the first
+    time.sleep(MOMENT_S)
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_bytes(_fetch(urllib.request.Request(f"{BASE}/snapshot")))
     where = f"open {PICTURE.relative_to(ROOT)} to see it" if virtual else "look at the screen"
@@ -83,7 +87,7 @@ def _wait_until_alive(agent: subprocess.Popen[bytes]) -> bool:
         with contextlib.suppress(OSError):
             _call("GET", "/health/live")
             return True
-        time.sleep(0.1)
+        time.sleep(ASK_EVERY_S)
     return False
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from soak.box import STALL_TIMEOUT_S, Box
 from soak.model import BLACK
 from soak.streams import StepError
+from tests.support.tools import wait_until
 
 NOTICED_S = STALL_TIMEOUT_S + 1.0
 """A freeze is to be noticed by then."""
@@ -29,7 +30,7 @@ def break_server(box: Box, dice: random.Random) -> str:
         wanted.paused = False
     box.break_(wanted, name)
     if on_top and wanted.source.is_live:
-        time.sleep(NOTICED_S)
+        time.sleep(NOTICED_S)  # the eyes that look on tell whether the picture stays meanwhile
     return f"{wanted.source} ({'on top' if on_top else 'waiting'}): {name}"
 
 
@@ -70,10 +71,10 @@ def kill_daemon(box: Box, dice: random.Random) -> str:
     box.watch.allow({box.model.colour, BLACK})
     wanted = [one.id for one in box.model.stack]
     asked = time.monotonic()
-    while box.kept() != wanted:
-        if time.monotonic() - asked > KEPT_S:
-            raise StepError(f"on the disk are {box.kept()}, and wanted are {wanted}")
-        time.sleep(0.02)
+    try:
+        wait_until(lambda: box.kept() == wanted, timeout_s=KEPT_S, what="what is wanted to be on the disk")
+    except TimeoutError as error:
+        raise StepError(f"on the disk are {box.kept()}, and wanted are {wanted}") from error
     box.note("what is wanted was on the disk after", time.monotonic() - asked)
     return _begin_anew(box, box.agent.kill)
 
@@ -87,11 +88,16 @@ def restart_daemon(box: Box, dice: random.Random) -> str:
 def _begin_anew(box: Box, end: Callable[[], object]) -> str:
     players = box.agent.children()
     end()
-    ended = time.monotonic()
-    while left := [pid for pid in players if pid in box.processes()]:
-        if time.monotonic() - ended > DIES_WITH_PARENT_S:
-            raise StepError(f"these players outlived the daemon: {left}")
-        time.sleep(0.02)
+    left = set(players)
+
+    def are_gone() -> bool:
+        left.intersection_update(box.processes())
+        return not left
+
+    try:
+        wait_until(are_gone, timeout_s=DIES_WITH_PARENT_S, what="the players to end")
+    except TimeoutError as error:
+        raise StepError(f"these players outlived the daemon: {sorted(left)}") from error
     box.model.daemon_dies()
     began = time.monotonic()
     box.agent.run(until_spare=False)
@@ -106,7 +112,7 @@ def _begin_anew(box: Box, end: Callable[[], object]) -> str:
 def restart_x(box: Box, dice: random.Random) -> str:
     box.watch.allow({box.model.colour, BLACK})
     box.x.kill()
-    time.sleep(dice.uniform(0.0, 2.0))
+    time.sleep(dice.uniform(0.0, 2.0))  # it is back before the stage has looked for it (every second), or after
     box.x.start()
     began = time.monotonic()
     box.model.screen_dies()
@@ -122,7 +128,7 @@ def restart_x(box: Box, dice: random.Random) -> str:
 def freeze_x(box: Box, dice: random.Random) -> str:
     """It stands still for a while and goes on: noticed, everything is put on it anew; else it is on it still."""
     box.watch.allow({box.model.colour, BLACK})
-    seconds = dice.uniform(0.5, 8.0)
+    seconds = dice.uniform(0.5, 8.0)  # some are noticed: a frozen server is asked every 5 s, and has 2 s to answer
     lost = len(box.agent.log("display_lost"))
     box.x.pause()
     try:

@@ -141,7 +141,7 @@ def start_that_is_late(box: Box, dice: random.Random) -> str:
     source = _pick(box, dice, only=(Kind.LIVE, Kind.FILM))
     _allow(box, source.colour)
     box.server.behave(source.path, Behaviour(status=503))
-    late_s = dice.uniform(0.3, 2.0)
+    late_s = dice.uniform(0.3, 2.0)  # one attempt fails, or several
     try:
         session_id = _accepted(box, {"url": source.url})
         time.sleep(late_s)
@@ -164,7 +164,7 @@ def burst(box: Box, dice: random.Random) -> str:
     _allow(box, *(source.colour for source in sources))
     for source in sources:
         session_id = _accepted(box, {"url": source.url})
-        time.sleep(dice.uniform(0.0, 0.3))
+        time.sleep(dice.uniform(0.0, 0.3))  # before the one before has a player, or a picture, or after
     box.gone.extend(box.model.put(Wanted(session_id, sources[-1]), interrupt=False))
     return ", ".join(map(str, sources))
 
@@ -172,7 +172,7 @@ def burst(box: Box, dice: random.Random) -> str:
 def start_and_think_again(box: Box, dice: random.Random) -> str:
     """It interrupts and is stopped at some moment of its beginning; what was on is on."""
     source = _pick(box, dice)
-    before_s = dice.uniform(0.0, 0.6)
+    before_s = dice.uniform(0.0, 0.6)  # a start takes 0.1-0.7 s
     _allow(box, source.colour)
     session_id = _accepted(box, {"url": source.url, "interrupt": True})
     time.sleep(before_s)

@@ -15,6 +15,7 @@ from tests.support.screen import Screen
 LOOK_EVERY_S = 0.025
 """The clips have 25 pictures a second; anything that is shown for two of them is seen."""
 ASK_EVERY_S = 0.25
+"""As often as a player reports."""
 MOVES_WITHIN_S = 0.6
 """A pause in the movement up to this is a busy machine."""
 TOLD_WITHIN_S = 3.0

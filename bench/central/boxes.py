@@ -8,7 +8,7 @@ import time
 
 from bench.central import messages
 from bench.central.client import Connection, at_intervals
-from bench.central.world import World, settle
+from bench.central.world import World
 from bench.numbers import Series
 from bench.report import Bar, Point, Table
 
@@ -21,7 +21,7 @@ CONNECTS_AT_ONCE = 50
 async def measure(world: World, *, boxes: int, seconds: float) -> Point:
     """Each with a connection of its own: a state every 60 s ± 10 %, and a batch of two events about as often."""
     await world.fill(boxes=boxes, on=0, keys=0)
-    await settle()
+    await world.settle()
     reporters = [messages.Box(box_id, token) for box_id, token in world.boxes[-boxes:]]
     connections: list[Connection] = []
     for at in range(0, boxes, CONNECTS_AT_ONCE):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bench.central import messages
 from bench.central.client import Connection, Load, closed_loop, request
-from bench.central.world import World, settle
+from bench.central.world import World
 from bench.numbers import Series
 from bench.report import Bar, Point, Table
 
@@ -46,7 +46,7 @@ async def measure(world: World, *, seconds: float) -> Point:
     ]
     rows, bars, raw = [], [], {}
     for name, next_request in calls:
-        await settle()
+        await world.settle()
         before = world.cpu_s()
         load = await closed_loop(world.port, clients=CLIENTS, seconds=seconds, next_request=next_request)
         cpu = (world.cpu_s() - before) / load.seconds * 100

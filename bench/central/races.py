@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bench.central import messages
 from bench.central.client import ANSWER_S, Connection, request
-from bench.central.world import World, settle
+from bench.central.world import World
 from bench.report import Bar, Point, Table
 
 CLIENTS = 100
@@ -34,7 +34,7 @@ class Outcome:
 async def measure(world: World, *, races: int) -> Point:
     """`races` keys; on PostgreSQL half of the connections ask another instance than the others."""
     await world.fill(boxes=0, on=0, keys=races)
-    await settle()
+    await world.settle()
     keys = [key for _, key in world.keys[-races:]]
     outcome = Outcome()
     ports = [instance.port for instance in world.instances]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from bench.processes import cpu_s, family
 from central.config import DatabaseSettings
 from central.db.engine import Database
 from central.db.tables import Broadcaster, Device, Stream, StreamKey
@@ -22,6 +22,12 @@ from tests.central.support.process import CentralProcess
 
 _PORTION = 2_000
 
+_QUIET_S = 0.5
+_QUIET = 0.05
+"""Of a core over so long: the service at rest."""
+_QUIET_WITHIN_S = 60.0
+"""A vacuum of what a measurement wrote takes some seconds."""
+
 
 @dataclass
 class World:
@@ -31,6 +37,8 @@ class World:
     url: str
     instances: list[CentralProcess]
     admin_key: str
+    server: PostgresServer | None
+    """None on SQLite."""
     boxes: list[tuple[str, str]] = field(default_factory=list)
     """Id and token."""
     keys: list[tuple[str, str]] = field(default_factory=list)
@@ -43,8 +51,28 @@ class World:
     def cpu_s(self) -> float:
         """Processor seconds that the first instance has used so far."""
         (pid,) = self.instances[0].pids
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(pid)
+
+    async def settle(self) -> None:
+        """Return when nobody is busy with what the last measurement left (a commit, a vacuum). Raises TimeoutError."""
+        deadline = time.monotonic() + _QUIET_WITHIN_S
+        while await self._used() > _QUIET * _QUIET_S:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"The service or its database was still busy after {_QUIET_WITHIN_S:g} s")
+
+    async def _used(self) -> float:
+        """Processor seconds of the service and its database within _QUIET_S."""
+        before = self._cpu()
+        await asyncio.sleep(_QUIET_S)
+        return sum(used - before.get(pid, 0.0) for pid, used in self._cpu().items())
+
+    def _cpu(self) -> dict[int, float]:
+        roots = [instance.pids for instance in self.instances] + ([self.server.pids] if self.server else [])
+        used = {}
+        for pid in (member for pids in roots for root in pids for member in family(root)):
+            with contextlib.suppress(OSError):  # a process of the database that has just ended
+                used[pid] = cpu_s(pid)
+        return used
 
     async def fill(self, *, boxes: int, on: int, keys: int) -> None:
         """So many boxes, of which the first `on` have a stream, and so many stream keys."""
@@ -72,6 +100,7 @@ class World:
 def world(database: str) -> Iterator[World]:
     """`sqlite` with one instance, or `postgres` with two. Both write to the disk before they answer."""
     with contextlib.ExitStack() as stack:
+        server = None
         if database == "postgres":
             server = PostgresServer(options=("max_connections=60", "shared_buffers=128MB"))
             stack.callback(server.close)
@@ -87,12 +116,7 @@ def world(database: str) -> Iterator[World]:
             stack.callback(process.close)
             process.start()
             instances.append(process)
-        yield World(database, url, instances, instances[0].command("key", "add", "bench"))
-
-
-async def settle() -> None:
-    """What the last measurement left (a commit, a vacuum) is not the next one's."""
-    await asyncio.sleep(1.0)
+        yield World(database, url, instances, instances[0].command("key", "add", "bench"), server)
 
 
 def _box(box_id: str, token: str, now: datetime) -> Device:

@@ -23,6 +23,7 @@ EVERY_S: Final = 600.0
 PORTION: Final = 1_000
 """Rows of one unit of work: a few milliseconds, so that nobody waits behind it."""
 PAUSE_S: Final = 0.05
+"""Between two of them: whoever waits for the database has his turn."""
 
 
 class Upkeep:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 PIECE = 16 * 1024
 LOOK_AGAIN_S = 0.02
+"""How soon what was held goes on once the test, in another thread, wants it."""
 TRICKLE_S = 0.25
 """Between two bytes of a trickle: four bytes a second keep every read time-out from firing."""
 

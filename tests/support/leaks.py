@@ -19,6 +19,7 @@ MARK = "TEST_RUN_MARK"
 SETTLE_S = 2.0
 """What ends by itself right after a test (a killed process, a closing connection) is given this long."""
 LOOK_AGAIN_S = 0.02
+"""A look reads all of /proc."""
 
 _HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """The standard library starts these once and keeps them."""

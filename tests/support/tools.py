@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import signal
@@ -26,6 +27,13 @@ APT_PACKAGES = {
 
 END_S = 3.0
 """Every program used here leaves within 0.2 s of SIGTERM; more means that it is stuck and gets SIGKILL."""
+
+
+LOOK_EVERY_S = 0.01
+"""Between two looks at what tells nobody that it changed: nothing is waited for much longer than it takes."""
+
+SOON_S = 10.0
+"""For what takes some milliseconds, on a busy machine."""
 
 
 class MissingToolError(Exception):
@@ -73,13 +81,23 @@ def end(process: subprocess.Popen[bytes], *, with_signal: int = signal.SIGTERM) 
             pipe.close()
 
 
-def wait_until(true: Callable[[], bool], *, timeout_s: float, what: str) -> None:
-    """Look every 10 ms until `true()`. Raises TimeoutError that says `what` was waited for. Blocks the thread."""
+def wait_until(true: Callable[[], object], *, timeout_s: float, what: str) -> None:
+    """Look until `true()`. Raises TimeoutError that says `what` was waited for. Blocks the thread."""
     deadline = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"Waited {timeout_s} s for {what}")
-        time.sleep(0.01)
+        time.sleep(LOOK_EVERY_S)
+
+
+async def until(true: Callable[[], object], *, timeout_s: float = SOON_S, what: str = "it") -> None:
+    """`wait_until` on an event loop, by whose clock it counts."""
+    now = asyncio.get_running_loop().time
+    deadline = now() + timeout_s
+    while not true():
+        if now() > deadline:
+            raise TimeoutError(f"Waited {timeout_s} s for {what}")
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def last_words(log: Path) -> str:
