@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 
 from bench.calls import Answer, Call, call
 from bench.processes import processes_with
+from tests.support.sockets import free_port
 from tests.support.tools import end, last_words, wait_until
 
 START_S = 20.0
@@ -30,7 +30,7 @@ class Agent:
 
     def __init__(self, display: str, env: Mapping[str, str], settings: Mapping[str, str] | None = None) -> None:
         self.display = display
-        self.port = _free_port()
+        self.port = free_port()
         self.mark = f"{os.getpid()}-{self.port}"
         self._folder = tempfile.TemporaryDirectory(prefix="bench-agent-")
         self._log = Path(self._folder.name) / "log"
@@ -119,10 +119,3 @@ class Agent:
         if self._process is not None:
             end(self._process)
         self._folder.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,7 +16,7 @@ from tests.support.rtsp_server import RtspServer
 RATIO = 1.3
 
 KEY_FRAME_EVERY_S = 1.0
-"""Of the running camera (`Clips` encodes with that distance)."""
+"""The running camera has one at each full second of the monotonic clock."""
 
 BOTH_SPARES = 2
 """From the first camera on one mpv is warm beside one vlc."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import zlib
 from collections.abc import Sequence
-from types import TracebackType
 
 from bench.screens import SIZE, Eye
 from tests.support.clips import BOX_ROW
+from tests.support.running import Beside
 from tests.support.screen import Screen
 from tests.support.tools import wait_until
 
@@ -20,24 +19,13 @@ LOOK_EVERY_S = 0.01
 """The clips have a new picture every 40 ms."""
 
 
-class Movement:
+class Movement(Beside):
     """`with Movement(eye) as movement: movement.since()`. It looks on from a thread of its own. Times are monotonic."""
 
     def __init__(self, eye: Eye) -> None:
+        super().__init__(f"movement-{eye.display}")
         self._eye = eye
         self._changes: list[float] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, name=f"movement-{eye.display}", daemon=True)
-
-    def __enter__(self) -> Movement:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
     def since(self) -> float | None:
         """When the movement that goes on began; None while the picture stands still."""
@@ -56,7 +44,7 @@ class Movement:
 
         wait_until(is_steady, timeout_s=timeout_s, what=f"pictures that move on {self._eye.display}")
 
-    def _look_on(self) -> None:
+    def _work(self) -> None:
         row = 0
         with Screen(self._eye.display, guarded=False) as screen:
             while not self._over.wait(LOOK_EVERY_S):

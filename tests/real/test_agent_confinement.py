@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ import pytest
 from tests.support import without_namespaces
 from tests.support.agent import Agent
 from tests.support.clips import Clips
-from tests.support.confined import LANDLOCK, NAMESPACE, NOTHING, WITHOUT, Opened, skip_unless_there
+from tests.support.confined import NOTHING, WITHOUT, Opened
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
@@ -25,23 +24,10 @@ from tests.support.tls import TlsFront, make_certificate, python_that_trusts
 from tests.support.xserver import XServer
 
 
-@pytest.fixture(params=[LANDLOCK, NAMESPACE])
-def means(request: pytest.FixtureRequest) -> str:
-    """Each means by itself; skipped where the machine does not have it."""
-    skip_unless_there(request.param)
-    return str(request.param)
-
-
 @pytest.fixture
 def secret(clips: Clips, tmp_path: Path) -> Path:
     """A blue film that is in no media folder."""
     return Path(shutil.copy(clips.film_mp4("blue", 10, None), tmp_path / "secret.mp4"))
-
-
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
 
 
 def agent_confined_by(means: str, xserver: XServer, pulse: PulseServer, clips: Clips) -> Agent:

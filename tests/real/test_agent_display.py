@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,13 +27,6 @@ NOTICED_S = 10.0
 """A frozen server is asked every 5 s, and has 2 s to answer."""
 BACK_S = 8.0
 """The stage looks every second; then a spare player is made."""
-
-
-@pytest.fixture
-def mortal() -> Iterator[XServer]:
-    """An X server that the test may kill."""
-    with XServer() as server:
-        yield server
 
 
 def test_a_screen_that_dies_and_comes_back(mortal: XServer, media_server: MediaServer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tests.support.leaks import LeakCheck
 from tests.support.looking import last_movement, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
+from tests.support.sockets import free_udp_port
 from tests.support.xserver import XServer
 
 START_TIMEOUT_S = 2
@@ -42,12 +42,6 @@ def agent(shared: Agent, media_server: MediaServer) -> Iterator[Agent]:
     yield shared
     shared.stop(all=True)
     assert "unknown error" not in str(shared.log()).lower()
-
-
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ def test_a_failure_has_its_code_and_its_sentence(
     agent: Agent, screen: Screen, media_server: MediaServer, case: Case
 ) -> None:
     """Who waits, /status and the log are told the same; nothing was seen of it."""
-    url = case.url.format(port=media_server.port, silent_port=_silent_port())
+    url = case.url.format(port=media_server.port, silent_port=free_udp_port())
     problem = agent.start(media_server.url(url) if url.startswith("/") else url, expect=502)
     assert (problem["code"], case.words in problem["detail"]) == (case.code, True), problem["detail"]
     last = agent.status()["last"]
@@ -182,10 +176,3 @@ def test_a_live_hls_that_ends_is_over(agent: Agent, screen: Screen, media_server
 def _seconds(session: Any) -> float:
     ended = datetime.fromisoformat(session["ended_at"])
     return (ended - datetime.fromisoformat(session["started_at"])).total_seconds()
-
-
-def _silent_port() -> int:
-    """A UDP port to which nobody sends."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

@@ -46,18 +46,6 @@ def shared(xserver: XServer, pulse: PulseServer, folder: Path, leaks: LeakCheck)
         yield agent
 
 
-@pytest.fixture
-def agent(shared: Agent) -> Iterator[Agent]:
-    yield shared
-    shared.stop(all=True)
-
-
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 def test_a_live_stream_shows_its_first_frame_long_before_it_plays(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:

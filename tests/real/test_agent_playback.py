@@ -40,12 +40,6 @@ def agent(shared: Agent, media_server: MediaServer) -> Iterator[Agent]:
     shared.wait_until(lambda: len(shared.children()) <= 1, 5, "only the spare is left")
 
 
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 def test_a_start_is_answered_before_any_media_came(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """A start is accepted although its server never answers, and a stop ends it while it is being prepared."""
     agent.spare_pid()

@@ -30,12 +30,6 @@ def agent(xserver: XServer) -> Iterator[Agent]:
             assert [pid for pid in agent.children() if _state(pid) == "Z"] == []
 
 
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 def test_a_killed_player_is_a_failure_with_its_signal(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """The session ends `failed` with the signal's name, the screen is clear, and the next start works at once. Who was
     about to pause it is told that it is over."""

@@ -34,18 +34,6 @@ def shared(xserver: XServer, pulse: PulseServer, leaks: LeakCheck, engine: str) 
         yield agent
 
 
-@pytest.fixture
-def agent(shared: Agent) -> Iterator[Agent]:
-    yield shared
-    shared.stop(all=True)
-
-
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 @pytest.mark.parametrize(("quality", "height"), [("720p", 720), ("1080p", 1080)])
 def test_a_quality_is_there_from_the_first_picture_on(
     agent: Agent,

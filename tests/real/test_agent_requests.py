@@ -24,18 +24,6 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
         yield agent
 
 
-@pytest.fixture
-def agent(shared: Agent) -> Iterator[Agent]:
-    yield shared
-    shared.stop(all=True)
-
-
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 @dataclass(frozen=True)
 class Bad:
     status: int

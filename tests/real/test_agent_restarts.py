@@ -28,12 +28,6 @@ def agent(request: pytest.FixtureRequest, xserver: XServer, pulse: PulseServer) 
         yield agent
 
 
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 def test_a_paused_film_comes_back_paused(
     agent: Agent, screen: Screen, pulse: PulseServer, media_server: MediaServer, clips: Clips
 ) -> None:

@@ -27,12 +27,6 @@ def agent(xserver: XServer, media_server: MediaServer) -> Iterator[Agent]:
         yield agent
 
 
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
-
-
 def wait_back(screen: Screen, colour: str, *, timeout_s: float = 5.0) -> None:
     wait_colour(screen, colour, timeout_s=timeout_s)
     wait_moves(screen, colour, timeout_s=timeout_s)

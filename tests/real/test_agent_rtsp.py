@@ -20,7 +20,7 @@ from tests.support.broken_camera import BrokenCamera
 from tests.support.clips import Clips
 from tests.support.colours import name_of
 from tests.support.leaks import LeakCheck
-from tests.support.looking import last_movement, wait_colour, wait_moves
+from tests.support.looking import last_movement, record_switches, wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.recorder import ScreenRecorder
 from tests.support.rtsp_server import PASSWORD, USER, RtspServer
@@ -61,12 +61,6 @@ def agent(shared: Agent, cameras: RtspServer, media_server: MediaServer) -> Iter
     yield shared
     shared.stop(all=True)
     cameras.reset()
-
-
-@pytest.fixture
-def screen(xserver: XServer) -> Iterator[Screen]:
-    with Screen(xserver.display) as screen:
-        yield screen
 
 
 @pytest.mark.parametrize(
@@ -185,11 +179,7 @@ def test_switches_between_films_and_cameras_show_no_black(
         ("red", cameras.url("/red/h265")),
     ]
     agent.start(media_server.url("/film/blue.mp4"))
-    with Screen(xserver.display) as screen, ScreenRecorder(xserver.display) as recorder:
-        for colour, url in order:
-            agent.start(url)
-            wait_moves(screen, colour)
-        recording = recorder.stop()
+    recording = record_switches(xserver.display, agent.start, order)
     assert recording.seconds_of("black") == 0
     assert recording.colours() == ["blue", *(colour for colour, _ in order)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.agent import Agent
 from tests.support.clips import Clips
-from tests.support.confined import LANDLOCK, NAMESPACE, WITHOUT, skip_unless_there
+from tests.support.confined import WITHOUT
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
@@ -24,13 +24,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a 
 HOST = "camera.test"
 RENEWED_S = 20.0
 """A look every 5 s, 10 s after the last change at the earliest, and a new spare."""
-
-
-@pytest.fixture(params=[LANDLOCK, NAMESPACE])
-def means(request: pytest.FixtureRequest) -> str:
-    """Each means by itself; skipped where the machine does not have it."""
-    skip_unless_there(request.param)
-    return str(request.param)
 
 
 def python_with_an_etc_of_its_own(folder: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.behaviour import Behaviour, Then
 from tests.support.leaks import LeakCheck
-from tests.support.looking import last_movement, wait_moves
+from tests.support.looking import last_movement, record_switches, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
@@ -41,11 +41,7 @@ def test_switches_between_kinds_of_streams_show_no_black(
         ("green", media_server.url("/film/green.mp4")),
     ]
     agent.start(media_server.url("/film/blue.mp4"))
-    with Screen(xserver.display) as screen, ScreenRecorder(xserver.display) as recorder:
-        for colour, url in order:
-            agent.start(url)
-            wait_moves(screen, colour)
-        recording = recorder.stop()
+    recording = record_switches(xserver.display, agent.start, order)
     assert recording.seconds_of("black") == 0
     assert recording.colours() == ["blue", *(colour for colour, _ in order)]
     assert recording.longest_gap_s < MISSED_AT_MOST_S

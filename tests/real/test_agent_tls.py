@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.rtsp_server import PASSWORD, USER, RtspServer
 from tests.support.screen import Screen
+from tests.support.sockets import free_port
 from tests.support.tls import Certificate, TlsFront, make_certificate, python_that_trusts
 from tests.support.tools import end, need
 from tests.support.xserver import XServer
@@ -138,9 +138,3 @@ def rtmp_server(film: Path, port: int) -> Iterator[None]:
         yield
     finally:
         end(process)
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])

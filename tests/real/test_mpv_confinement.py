@@ -16,7 +16,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.broken_camera import BrokenCamera
 from tests.support.clips import Clips
-from tests.support.confined import LANDLOCK, NAMESPACE, WITHOUT, Opened, skip_unless_there
+from tests.support.confined import WITHOUT, Opened
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.mpv import TRUSTING, Mpv
@@ -25,13 +25,6 @@ from tests.support.sound import PulseServer
 from tests.support.xserver import XServer
 
 GL = ["--no-config", "--idle=yes", "--no-terminal", "--gpu-context=x11egl", "--ytdl=no"]
-
-
-@pytest.fixture(params=[LANDLOCK, NAMESPACE])
-def means(request: pytest.FixtureRequest) -> str:
-    """Each means by itself; skipped where the machine does not have it."""
-    skip_unless_there(request.param)
-    return str(request.param)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,13 +27,6 @@ HANG_NOTICED_S = 10.0
 BACK_S = 8.0
 """A retry every second, and a server that has to start on a busy machine."""
 STOP_S = 3.0
-
-
-@pytest.fixture
-def mortal() -> Iterator[XServer]:
-    """An X server that the test may kill."""
-    with XServer() as server:
-        yield server
 
 
 class Watched:

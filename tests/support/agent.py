@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.support.sockets import free_port
 
 READY_S = 15.0
 ANSWER_S = 30.0
@@ -55,7 +56,7 @@ class Agent:
         self._prefix = tuple(prefix)
         self._folder = tempfile.TemporaryDirectory(prefix="agent-")
         self.folder = Path(self._folder.name)
-        self.port = _free_port()
+        self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self._arguments = ["run"]
         if config is not None:
@@ -238,9 +239,3 @@ def _children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             text += task.read_text()
     return [int(child) for child in text.split()]
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

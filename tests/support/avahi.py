@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support.lan import Machine
+from tests.support.running import Started
 from tests.support.tools import end, need, wait_until
 
 READY_S = 15.0
@@ -51,7 +52,7 @@ class Sighting:
     txt: tuple[str, ...] = ()
 
 
-class Avahi:
+class Avahi(Started):
     """`with Avahi(machine) as avahi`: avahi-daemon runs there."""
 
     def __init__(self, machine: Machine, host: str = "avahi") -> None:
@@ -61,17 +62,7 @@ class Avahi:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self._folder.name}/bus"}
 
-    def __enter__(self) -> Avahi:
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         for running in reversed(self._processes):
             end(running)
         self._folder.cleanup()
@@ -101,7 +92,7 @@ class Avahi:
         )
         return done.stdout.splitlines()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         folder = Path(self._folder.name)
         (folder / "bus.conf").write_text(_BUS.format(folder=folder))
         (folder / "avahi.conf").write_text(_AVAHI.format(host=self._host))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 
 from tests.support.clips import BOX_ROW
+from tests.support.recorder import Recording, ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.tools import wait_until
 
 MOVES_WITHIN_S = 2.0
 """The clips have 25 pictures a second; the rest is for a busy machine."""
+LOOK_EVERY_S = 0.005
+"""An eighth of a picture: nearer than that nobody can say when it moved last."""
 
 
 def wait_colour(screen: Screen, colour: str, *, timeout_s: float = 5.0) -> None:
@@ -34,6 +38,16 @@ def wait_moves(screen: Screen, colour: str, *, timeout_s: float = MOVES_WITHIN_S
     wait_colour(screen, colour, timeout_s=0.0)
 
 
+def record_switches(display: str, start: Callable[[str], object], order: Sequence[tuple[str, str]]) -> Recording:
+    """What is seen while one address after the other is started, each when the colour of the one before moves. Raises
+    TimeoutError."""
+    with Screen(display) as screen, ScreenRecorder(display) as recorder:
+        for colour, url in order:
+            start(url)
+            wait_moves(screen, colour)
+        return recorder.stop()
+
+
 def last_movement(screen: Screen, *, still_for_s: float, timeout_s: float) -> float:
     """The monotonic time at which the picture moved last, once it has stood still for so long. Raises TimeoutError."""
     row, at = _row(screen), time.monotonic()
@@ -44,7 +58,7 @@ def last_movement(screen: Screen, *, still_for_s: float, timeout_s: float) -> fl
             row, at = now, time.monotonic()
         if at > deadline:
             raise TimeoutError(f"The picture still moved after {timeout_s} s")
-        time.sleep(0.005)
+        time.sleep(LOOK_EVERY_S)
     return at
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
@@ -22,13 +21,14 @@ from aiohttp import web
 from tests.support.behaviour import GOOD, LOOK_AGAIN_S, Behaviour, BodyWriter, Record
 from tests.support.clips import Clips
 from tests.support.media_routes import WRITER, MediaRoutes
+from tests.support.running import Started
 
 START_S = 5.0
 """Binding a port takes milliseconds; the rest is for a loaded machine."""
 STOP_S = 5.0
 
 
-class MediaServer:
+class MediaServer(Started):
     """`with MediaServer(clips) as server: server.url("/live.ts")`. All methods may be called from any thread."""
 
     def __init__(self, clips: Clips, *, port: int = 0) -> None:
@@ -55,19 +55,6 @@ class MediaServer:
             self._thread.join(STOP_S)
         if not self._loop.is_running() and not self._loop.is_closed():
             self._loop.close()
-
-    def __enter__(self) -> MediaServer:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def url(self, path: str = "/", *, userinfo: str = "") -> str:
         """The URL of a path; `userinfo` is `user:password`."""

@@ -7,8 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
 
+from tests.support.running import Beside
 from tests.support.ts import FPS, PACKET, EndlessTs
 
 UNRESOLVABLE_HOST = "nonexistent.invalid"
@@ -35,6 +35,14 @@ def silent_port() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses now, for a program that is told its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def free_udp_port() -> int:
     """A UDP port of 127.0.0.1 that nobody uses, and to which nobody sends: a player that opens it hears silence."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -43,15 +51,14 @@ def free_udp_port() -> int:
         return port
 
 
-class UdpSender:
+class UdpSender(Beside):
     """Sends an endless stream in real time to a UDP port of 127.0.0.1, from its own thread, while in a `with`."""
 
     def __init__(self, stream: EndlessTs, port: int) -> None:
+        super().__init__("udp-sender")
         self._stream = stream
         self._address = ("127.0.0.1", port)
         self._silent = threading.Event()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._send, name="udp-sender", daemon=True)
 
     def pause(self) -> None:
         """Send nothing until `resume`, like a camera that lost its network."""
@@ -60,17 +67,7 @@ class UdpSender:
     def resume(self) -> None:
         self._silent.clear()
 
-    def __enter__(self) -> UdpSender:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join(2.0)  # it looks 25 times a second
-
-    def _send(self) -> None:
+    def _work(self) -> None:
         began = time.monotonic()
         number = 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:

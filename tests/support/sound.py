@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.support.pitch import RATE, Window, pitches
+from tests.support.running import Started
 from tests.support.tools import end, last_words, need, run, wait_until
 
 START_S = 10.0
@@ -179,7 +180,7 @@ class DeviceWatch:
                 self._uses.append(DeviceUse(time.monotonic(), "'new'" in words, index))
 
 
-class PulseServer:
+class PulseServer(Started):
     """PulseAudio with a null sink and stream-restore, reached by a socket of its own. `with PulseServer() as pulse`."""
 
     def __init__(self) -> None:
@@ -200,19 +201,6 @@ class PulseServer:
     @property
     def pids(self) -> set[int]:
         return set() if self._process is None else {self._process.pid}
-
-    def __enter__(self) -> PulseServer:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start it. Returns when it takes clients. What stream-restore learnt is kept over a stop and a start."""

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import sys
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
+from tests.support.running import Front, pump
 from tests.support.tools import need, run
-
-START_S = 5.0
-_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -51,48 +45,26 @@ def python_that_trusts(certificate: Certificate, folder: Path) -> str:
     return str(program)
 
 
-class TlsFront:
+class TlsFront(Front):
     """`with TlsFront(certificate, before=port) as front: front.port`: TLS there is plain TCP to `before`, whatever it
     carries. What is refused by a client is no error here."""
 
     def __init__(self, certificate: Certificate, *, before: int) -> None:
-        self.port = 0
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.file, certificate.key)
+        super().__init__("tls-front", before=before, context=context)
         self.received = 0
         """Bytes of clients that took the certificate."""
-        self.before = before
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate.file, certificate.key)
-        self._listening = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="tls-front", daemon=True)
-
-    def __enter__(self) -> TlsFront:
-        self._thread.start()
-        assert self._listening.wait(START_S)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._serving.cancel)
-        self._thread.join(START_S)
-        assert not self._thread.is_alive()
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(lambda loop, context: None)
-        self._serving = asyncio.create_task(asyncio.Event().wait())
-        server = await asyncio.start_server(self._carry, "127.0.0.1", 0, ssl=self._context)
-        self.port = server.sockets[0].getsockname()[1]
-        self._listening.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._serving
-        server.close()
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        await super()._serve()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind, to = await asyncio.open_connection("127.0.0.1", self.before)
         ways = {
-            asyncio.create_task(_pump(reader, to, seen=self._count)),
-            asyncio.create_task(_pump(behind, writer, seen=lambda count: None)),
+            asyncio.create_task(pump(reader, to, seen=self._count)),
+            asyncio.create_task(pump(behind, writer)),
         }
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -104,11 +76,3 @@ class TlsFront:
 
     def _count(self, count: int) -> None:
         self.received += count
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Callable[[int], None]) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(_PIECE_BYTES):
-            seen(len(data))
-            writer.write(data)
-            await writer.drain()

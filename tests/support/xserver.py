@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 
+from tests.support.running import Started
 from tests.support.screen import answers
 from tests.support.tools import end, last_words, need, run, wait_until
 
@@ -20,7 +20,7 @@ START_S = 10.0
 XRANDR_S = 5.0
 
 
-class XServer:
+class XServer(Started):
     """Xvfb on a free display number. `with XServer() as x: x.display, x.env`.
 
     `largest` is how far `resize` can go; without it the size can only shrink.
@@ -42,19 +42,6 @@ class XServer:
     @property
     def pids(self) -> set[int]:
         return set() if self._process is None else {self._process.pid}
-
-    def __enter__(self) -> XServer:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Start on a free number, or on the number that it had before. Returns when it takes clients."""

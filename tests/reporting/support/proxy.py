@@ -9,13 +9,9 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
-
-START_S = 5.0
-_PIECE_BYTES = 64 * 1024
+from tests.support.running import LEAVES_S, PIECE_BYTES, Front, pump
 
 
 @dataclass(frozen=True)
@@ -46,18 +42,14 @@ BLACK_HOLE = Fault(silent=True)
 GARBAGE = Fault(answer=b"\x00\x01SSH-2.0-nonsense\r\n\r\n" * 10)
 
 
-class Proxy:
+class Proxy(Front):
     """`with Proxy(before=port) as proxy: proxy.url`. A new fault ends the connections that there are."""
 
     def __init__(self, *, before: int) -> None:
-        self.port = 0
-        self.before = before
+        super().__init__("proxy", before=before)
         self.connections = 0
         """Taken so far."""
         self._fault = FINE
-        self._carrying: set[asyncio.Task[None]] = set()
-        self._listening = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="proxy", daemon=True)
 
     @property
     def url(self) -> str:
@@ -76,18 +68,6 @@ class Proxy:
 
         self._call(change)
 
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        assert self._listening.wait(START_S)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._serving.cancel)
-        self._thread.join(START_S)
-        assert not self._thread.is_alive()
-
     def _call(self, work: Callable[[], object]) -> None:
         done = threading.Event()
 
@@ -96,26 +76,11 @@ class Proxy:
             done.set()
 
         self._loop.call_soon_threadsafe(run)
-        assert done.wait(START_S)
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._serving = asyncio.create_task(asyncio.Event().wait())
-        server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        self._listening.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._serving
-        server.close()
-        for task in list(self._carrying):
-            task.cancel()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
+        assert done.wait(LEAVES_S)
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.create_task(self._carry(reader, writer))
-        self._carrying.add(task)
-        task.add_done_callback(self._carrying.discard)
+        super()._take(reader, writer)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fault = self._fault
@@ -128,7 +93,7 @@ class Proxy:
                     linger: Any = struct.pack("ii", 1, 0)
                     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 elif fault.answer is not None:
-                    await reader.read(_PIECE_BYTES)
+                    await reader.read(PIECE_BYTES)
                     await asyncio.sleep(fault.delay_s)
                     writer.write(fault.answer)
                     await writer.drain()
@@ -139,25 +104,18 @@ class Proxy:
 
     async def _through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault) -> None:
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self.before)
-        ways = [asyncio.create_task(_pump(reader, to_server))]
+        ways = [asyncio.create_task(pump(reader, to_server))]
         try:
             if fault.delay_s or fault.cut_answer:
-                first = await from_server.read(_PIECE_BYTES)
+                first = await from_server.read(PIECE_BYTES)
                 if fault.cut_answer:
                     return
                 await asyncio.sleep(fault.delay_s)
                 writer.write(first)
-            ways.append(asyncio.create_task(_pump(from_server, writer)))
+            ways.append(asyncio.create_task(pump(from_server, writer)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             to_server.transport.abort()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(_PIECE_BYTES):
-            writer.write(data)
-            await writer.drain()

@@ -1,0 +1,39 @@
+"""What several of these files ask for. Each makes its `shared` agent itself, because each sets it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.confined import LANDLOCK, NAMESPACE, skip_unless_there
+from tests.support.screen import Screen
+from tests.support.xserver import XServer
+
+
+@pytest.fixture
+def agent(shared: Agent) -> Iterator[Agent]:
+    """The agent of this file, with nothing on."""
+    yield shared
+    shared.stop(all=True)
+
+
+@pytest.fixture
+def screen(xserver: XServer) -> Iterator[Screen]:
+    with Screen(xserver.display) as screen:
+        yield screen
+
+
+@pytest.fixture
+def mortal() -> Iterator[XServer]:
+    """An X server that the test may kill."""
+    with XServer() as server:
+        yield server
+
+
+@pytest.fixture(params=[LANDLOCK, NAMESPACE])
+def means(request: pytest.FixtureRequest) -> str:
+    """Each means by itself; skipped where the machine does not have it."""
+    skip_unless_there(request.param)
+    return str(request.param)
