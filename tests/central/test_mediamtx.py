@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 
 from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, real_mediamtx
 from tests.central.support.service import Central, served
+from tests.support.tools import LOOK_EVERY_S
 
 BINARY = program()
 
@@ -61,7 +62,7 @@ async def publisher(address: str, *, kind: str) -> AsyncIterator[asyncio.subproc
 async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(SOON_S):
         while not await look():
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 def paths_on(central: Central) -> Callable[[], Awaitable[list[str]]]:

@@ -18,6 +18,7 @@ from central.services.upkeep import Upkeep
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box, Central, Client, served
+from tests.support.tools import LOOK_EVERY_S
 
 
 async def test_a_lost_postgres_is_503_and_then_all_is_well_again(postgres: PostgresServer, postgres_url: str) -> None:
@@ -74,7 +75,7 @@ async def test_nothing_that_was_answered_is_lost_when_the_service_is_killed(data
         admin_key = process.command("key", "add", "test")
         async with Reporters(process, admin_key, boxes=4) as reporters:
             for _ in range(3):
-                await asyncio.sleep(moments.uniform(0.2, 0.6))
+                await asyncio.sleep(moments.uniform(0.2, 0.6))  # some tens of batches
                 assert await asyncio.to_thread(process.end, signal.SIGKILL) == -signal.SIGKILL
                 await asyncio.to_thread(process.start)
         await reporters.compare()
@@ -114,7 +115,7 @@ class Reporters:
                     answer = await box.send(*batch)
                     assert answer.status == 200, answer.body
                     break
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # a box pauses longer; these are to be there at every moment
             kept += [event["event_id"] for event in batch]
 
     async def compare(self) -> None:
@@ -143,10 +144,10 @@ async def test_a_stop_lets_those_finish_who_are_being_answered(postgres: Postgre
         held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
         async with asyncio.timeout(10):
             while postgres.sql(held, database="central") == "0":
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(LOOK_EVERY_S)
         async with ClientSession(process.url) as session:
             call = asyncio.create_task(Client(session, key)("POST", "/broadcasters", {"name": f"x {random.random()}"}))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # the call waits for the lock by then, which is held for a second
             assert await asyncio.to_thread(process.end) == 0
             assert (await call).status == 201
         await holding

@@ -11,6 +11,7 @@ import structlog
 
 from tests.central.support.mediamtx import FakeControlApi, fake_control_api
 from tests.central.support.service import Central, served
+from tests.support.tools import LOOK_EVERY_S, until
 
 
 @dataclass
@@ -40,9 +41,7 @@ async def pair(database_url: str) -> AsyncIterator[Pair]:
     async with fake_control_api() as media:
         settings = {"api_url": media.url, "public_url": "https://media.example.org", "reconcile": 3600}
         async with served(database_url, mediamtx=settings) as central:
-            async with asyncio.timeout(5):
-                while central.services.reconciliation.reachable is None:
-                    await asyncio.sleep(0.01)
+            await until(lambda: central.services.reconciliation.reachable is not None)
             yield Pair(central, media)
 
 
@@ -186,11 +185,10 @@ async def test_doubt_brings_the_next_look_forward(pair: Pair) -> None:
     pair.central.clock.forward(10)
     before = pair.media.lists
     assert (await pair.central.auth(key, "live/one", "c2"))["code"] == "path_in_use"
+    await until(lambda: pair.media.lists > before, timeout_s=10)
     async with asyncio.timeout(10):
-        while pair.media.lists == before:
-            await asyncio.sleep(0.05)
         while (await pair.central.auth(key, "live/one", "c2")).status != 200:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK_EVERY_S)
     assert (await pair.central.admin("GET", f"/stream-keys/{key_id}"))["in_use"] is False
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support.agent import Agent
 from tests.support.media_server import MediaServer
 from tests.support.stuck import start_stuck_hls
+from tests.support.tools import wait_until
 from tests.support.xserver import XServer
 
 OUT_S = 5.0
@@ -45,7 +46,7 @@ def out_after(agent: Agent, *signals: int) -> tuple[float, int]:
     try:
         for number in signals:
             process.send_signal(number)
-            time.sleep(0.1)
+            time.sleep(0.1)  # as somebody presses Ctrl-C twice; two at once would be one signal
         code = process.wait(OUT_S * 3)
     finally:
         process.kill()
@@ -71,7 +72,7 @@ def test_out_in_time_with_everything_stuck(xserver: XServer, media_server: Media
             finally:
                 xserver.resume()
         assert took < OUT_S
-        wait_until(lambda: not any(map(exists, players)), "its players are gone")
+        wait_until(lambda: not any(map(exists, players)), timeout_s=SOON_S, what="its players to end")
         assert waiting.exception(timeout=SOON_S) is not None or waiting.result().status == 409
 
 
@@ -112,10 +113,3 @@ def exists(pid: int) -> bool:
 def waits_of(pid: int) -> str:
     """In which functions of the kernel the threads wait."""
     return " ".join(task.joinpath("wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)

@@ -156,7 +156,7 @@ def test_still_pictures_stay_on(media_server: MediaServer, leaks: LeakCheck) -> 
                 assert screen.colour_at_centre() == "orange"
                 stream = agent.status()["stream"]
                 assert (stream["media_type"], stream["state"]) == ("image", "playing")
-            time.sleep(0.5)
+            time.sleep(0.5)  # the end that libVLC would make of it is no flash
 
 
 def test_a_film_that_opens_in_black(agent: Agent, screen: Screen, media_server: MediaServer) -> None:

@@ -16,6 +16,7 @@ from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
 from tests.support.stuck import start_stuck_hls
+from tests.support.tools import wait_until
 from tests.support.xserver import XServer
 
 AT_ONCE_S = 1.0
@@ -124,10 +125,7 @@ def test_a_killed_daemon_takes_its_players_along(agent: Agent, screen: Screen, m
     assert process is not None
     process.kill()
     process.wait(5)
-    deadline = time.monotonic() + 2
-    while any(_exists(pid) for pid in players):
-        assert time.monotonic() < deadline, "players outlived their daemon"
-        time.sleep(0.01)
+    wait_until(lambda: not any(map(_exists, players)), timeout_s=2, what="players to end with their daemon")
     agent.process = None
     assert screen.colour_at_centre() == "black"
     agent.run()

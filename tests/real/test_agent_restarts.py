@@ -70,7 +70,7 @@ def test_a_paused_sound_comes_back_paused(agent: Agent, pulse: PulseServer, medi
     with pulse.listen() as listener:
         agent.run(until_spare=False)
         assert agent.wait_state("paused")["session_id"] == sound
-        time.sleep(1.0)
+        time.sleep(1.0)  # a tone that is played is heard within 0.3 s
         assert not listener.heard().heard()
         assert agent.call("POST", "/resume").status == 200
         wait_until(lambda: TONE in listener.heard().heard(), timeout_s=5, what="it is heard")

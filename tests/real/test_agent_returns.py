@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -80,7 +81,7 @@ def test_an_outage_is_retried_and_a_stop_ends_it(agent: Agent, screen: Screen, m
     agent.stop()
     assert screen.colour_at_centre() == "black"
     tries = len(media_server.requests("/live"))
-    time.sleep(1.5)
+    time.sleep(2.5)  # the next try would come after 2 s at most
     assert len(media_server.requests("/live")) == tries
     assert agent.status()["status"] == "idle"
 
@@ -174,10 +175,16 @@ def test_extending_does_not_touch_the_picture(agent: Agent, xserver: XServer, me
     stream = agent.status()["stream"]
     assert stream["expires_at"] > before
     assert stream["title"] == "longer"
-    time.sleep(2.5)
+    time.sleep(2.5)  # longer than the first duration
     assert agent.status()["stream"]["session_id"] == session
     assert agent.player_pid() == player
     assert agent.wait_ended(session)["reason"] == "expired"
+
+
+def kept_of(agent: Agent) -> dict[str, float]:
+    """The sessions that are on the disk, with their positions."""
+    sessions = json.loads((agent.folder / "state" / "wanted.json").read_text())["sessions"]
+    return {one["session_id"]: one["position"] for one in sessions}
 
 
 def test_it_comes_back_after_a_crash(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
@@ -186,7 +193,7 @@ def test_it_comes_back_after_a_crash(agent: Agent, screen: Screen, media_server:
     film = agent.start(media_server.url("/film/red.mp4"))["session_id"]
     agent.wait_until(lambda: (agent.status()["stream"]["position"] or 0) > 2, 10, "it is 2 s in")
     camera = agent.start(media_server.url("/live/green.ts"), interrupt=True, duration=60)["session_id"]
-    time.sleep(1.0)  # what is wanted is on the disk within 0.2 s
+    agent.wait_until(lambda: kept_of(agent).get(film, 0) > 1.5 and camera in kept_of(agent), 3, "both are on the disk")
     agent.kill()
     began = time.monotonic()
     agent.run(until_spare=False)

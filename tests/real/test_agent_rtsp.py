@@ -26,6 +26,7 @@ from tests.support.recorder import ScreenRecorder
 from tests.support.rtsp_server import PASSWORD, USER, RtspServer
 from tests.support.screen import Screen
 from tests.support.sound import PulseServer
+from tests.support.tools import wait_until
 from tests.support.xserver import XServer
 
 START_TIMEOUT_S = 2
@@ -226,10 +227,8 @@ def test_a_killed_daemon_takes_its_camera_players_along(xserver: XServer, camera
         agent.process.kill()
         agent.process.wait(5)
         agent.process = None
-        deadline = time.monotonic() + 2
-        while any(Path(f"/proc/{pid}").exists() for pid in players):
-            assert time.monotonic() < deadline, "players outlived their daemon"
-            time.sleep(0.01)
+        still_there = lambda: any(Path(f"/proc/{pid}").exists() for pid in players)  # noqa: E731
+        wait_until(lambda: not still_there(), timeout_s=2, what="players to end with their daemon")
 
 
 def test_a_warm_start_takes_the_spare(agent: Agent, screen: Screen, cameras: RtspServer) -> None:

@@ -13,6 +13,7 @@ from tests.support.looking import last_movement, wait_colour
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
 from tests.support.sound import PulseServer
+from tests.support.tools import LOOK_EVERY_S
 from tests.support.xserver import XServer
 
 STALL_TIMEOUT_S = 2.0
@@ -42,7 +43,7 @@ def test_slides_play_and_a_frozen_film_does_not(
         while time.monotonic() < until:
             stream = agent.status()["stream"]
             assert (stream["state"], stream["attempt"]) == ("playing", 1)
-            time.sleep(0.05)
+            time.sleep(LOOK_EVERY_S)
         film = clips.film_mp4("green", 60, 880)
         agent.start(f"{media_server.file_url(film)}?then=hold&after_bytes={film.stat().st_size // 10}", muted=muted)
         still_since = last_movement(screen, still_for_s=1.0, timeout_s=20)

@@ -112,7 +112,7 @@ async def test_stop_does_not_wait_for_a_frozen_server(mortal: XServer, asked: st
         mortal.pause()
         calls = {"open": stage.open_window, "snapshot": stage.snapshot, "close": window.close}
         task = asyncio.create_task(calls[asked]()) if asked in calls else None  # type: ignore[operator]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # it has been asked by then, and hangs
         began = time.monotonic()
         await stage.stop()
         assert time.monotonic() - began < STOP_S

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ from agent.stage.x11 import X11Stage
 from tests.support.clips import Clips
 from tests.support.colours import name_of
 from tests.support.screen import Screen
-from tests.support.tools import end, need, run, wait_until
+from tests.support.tools import end, need, run, until, wait_until
 from tests.support.xserver import XServer
 
 SOON_S = 8.0
@@ -72,10 +73,8 @@ async def on_stage(display: str, idle: Literal["black", "desktop"] = "black") ->
         await stage.stop()
 
 
-async def eventually(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not true():
-            await asyncio.sleep(0.02)
+def fills(screen: Screen, size: tuple[int, int]) -> bool:
+    return screen.size() == size and colours(screen.grab()) == {"green"}
 
 
 async def photographed(colour: str, environ: dict[str, str], folder: Path) -> None:
@@ -130,7 +129,7 @@ async def test_a_switch_is_never_black(xserver: XServer, clips: Clips) -> None:
                     await new.show()
                     old_player.kill()
                     await old.close()
-                    await eventually(lambda: "green" in samples)
+                    await until(lambda: "green" in samples, timeout_s=SOON_S)
             finally:
                 over.set()
                 watcher.join()
@@ -160,7 +159,7 @@ async def test_libvlc_follows_the_monitor(xserver: XServer, clips: Clips) -> Non
             try:
                 for size in ((1280, 720), (640, 360)):
                     xserver.resize(*size)
-                    await eventually(lambda: screen.size() == size and colours(screen.grab()) == {"green"})  # noqa: B023
+                    await until(partial(fills, screen, size), timeout_s=SOON_S)
             finally:
                 xserver.resize(640, 360)
 

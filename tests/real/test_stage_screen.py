@@ -18,7 +18,7 @@ from PIL import Image
 from agent.stage.x11 import X11Stage
 from tests.support.colours import name_of
 from tests.support.painter import Painter
-from tests.support.tools import end, need
+from tests.support.tools import end, need, until
 from tests.support.xserver import XServer
 
 SOON_S = 3.0
@@ -116,9 +116,7 @@ class Saver:
 
     async def comes_to(self, state: int) -> bool:
         try:
-            async with asyncio.timeout(SOON_S):
-                while self.state() != state:
-                    await asyncio.sleep(0.02)
+            await until(lambda: self.state() == state, timeout_s=SOON_S)
         except TimeoutError:
             return False
         return True

@@ -7,6 +7,7 @@ import io
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 import xcffib.res
@@ -18,12 +19,15 @@ from agent.stage.x11 import X11Stage
 from tests.support.colours import PALETTE, name_of
 from tests.support.painter import Painter
 from tests.support.screen import Screen
+from tests.support.tools import until
 from tests.support.xserver import XServer
 
 SOON_S = 3.0
 """Everything here takes some ms; the rest is for a busy machine."""
 UNMOVED_S = 0.3
 """Long enough for some 50 looks at a window."""
+
+eventually = partial(until, timeout_s=SOON_S)
 
 
 @pytest.fixture
@@ -53,12 +57,6 @@ async def seen(window: X11Window, *, pictures: Callable[[], int] = no_pictures, 
     except TimeoutError:
         return False
     return True
-
-
-async def eventually(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def shown(stage: X11Stage, xserver: XServer, colour: str) -> tuple[X11Window, Painter]:
@@ -110,7 +108,7 @@ async def test_black_counts_with_pictures_only(window: X11Window, xserver: XServ
         painter.fill("black")
         assert not await seen(window, within_s=UNMOVED_S)
         pixel = asyncio.create_task(window.first_pixel(pictures=lambda: pictures))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # some ten looks
         assert not pixel.done()
         pictures = 1
         await asyncio.wait_for(pixel, SOON_S)
@@ -140,7 +138,7 @@ async def test_a_switch_shows_the_old_or_the_new(stage: X11Stage, xserver: XServ
     watcher.start()
     try:
         for colour in ("green", "blue", "yellow") * 3:
-            await eventually(lambda: bool(samples))
+            await eventually(lambda: samples)
             new, new_painter = await shown(stage, xserver, colour)
             old_painter.kill()
             await old.close()
@@ -259,7 +257,7 @@ async def test_the_monitor_is_followed(stage: X11Stage, xserver: XServer) -> Non
 async def test_a_closed_window_says_so(stage: X11Stage, window: X11Window) -> None:
     """Whoever waits for a window that is closed meanwhile is told, and does not wait for ever."""
     waiting = asyncio.create_task(window.first_pixel(pictures=no_pictures))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # it looks by now
     await window.close()
     with pytest.raises(PlayerUnavailableError):
         await asyncio.wait_for(waiting, SOON_S)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.support.sockets import free_port
+from tests.support.tools import LOOK_EVERY_S
 
 READY_S = 15.0
 ANSWER_S = 30.0
@@ -212,7 +213,7 @@ class Agent:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"the agent ended ({self.process.returncode}) while: {what}\n{self._log_text()}")
             assert time.monotonic() < deadline, f"did not come about within {timeout_s} s: {what}"
-            time.sleep(0.02)
+            time.sleep(LOOK_EVERY_S)
 
     def _alive(self) -> bool:
         try:

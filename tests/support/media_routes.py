@@ -43,6 +43,8 @@ RADIO_RATE = 8_000
 RADIO_BURST_S = 2.0
 """Sent at once at the beginning, as Icecast does."""
 ICY_INTERVAL = 8_000
+JPEG_RATE_HZ = 10
+"""Of a camera that sends one picture after the other."""
 USER_PASS = b"user:pass"
 PITCHES = {"red": 440, "green": 880, "blue": 660, "yellow": 520, "magenta": 760, "cyan": 1000}
 """The tone of each film and live stream; all others have 440. All are multiples of 20 Hz (see `sound.pitches`)."""
@@ -271,7 +273,7 @@ async def _frames(frames: list[bytes]) -> AsyncIterator[bytes]:
     for frame in itertools.cycle(frames):
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
         yield head.encode() + frame + b"\r\n"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1 / JPEG_RATE_HZ)
 
 
 async def _page(request: web.Request) -> web.StreamResponse:

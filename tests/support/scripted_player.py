@@ -31,7 +31,7 @@ def main() -> None:
     channel = Channel(options.fd, inbox)
     channel.send(ipc.Hello("scripted", "1.0", {"rtsp": False}))
     if options.way == "dies-soon":
-        time.sleep(0.2)
+        time.sleep(0.2)  # it has been taken for a good one by then
         os.kill(os.getpid(), signal.SIGSEGV)
     while True:
         match inbox.get():

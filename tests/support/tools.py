@@ -32,7 +32,7 @@ END_S = 3.0
 LOOK_EVERY_S = 0.01
 """Between two looks at what tells nobody that it changed: nothing is waited for much longer than it takes."""
 
-SOON_S = 10.0
+SOON_S = 5.0
 """For what takes some milliseconds, on a busy machine."""
 
 

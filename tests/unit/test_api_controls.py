@@ -208,7 +208,7 @@ async def test_a_seek_is_told_at_once(wish: float, position: float) -> None:
         assert (await post(box, "/resume"))["position"] == position
         [saved] = box.tracker.saved()
         assert saved.position == position
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.6)  # a look at the player (every 0.5 s) lies in between
         assert (await post(box, "/pause"))["position"] == box.players.alive[0].position
 
 

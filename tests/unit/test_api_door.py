@@ -20,6 +20,7 @@ from agent.keys import KeyFile
 from agent.sections import ApiSettings, LogSettings
 from agent.types import Auth, ErrorCode
 from tests.support.api import Served, served
+from tests.support.tools import LOOK_EVERY_S
 
 
 @pytest.fixture
@@ -251,7 +252,7 @@ async def test_the_use_of_a_key_is_noted_once_an_hour(file: KeyFile, monkeypatch
         written = file.path.stat().st_ino
         for _ in range(50):
             door.admit([key], peer="192.0.2.1", port=1)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.002)  # ten writes could be made meanwhile
         assert file.path.stat().st_ino == written
         monkeypatch.setattr(door_module, "USE_NOTED_EVERY", timedelta(0))
         await asyncio.sleep(1.1)  # times are kept to the second
@@ -264,7 +265,7 @@ async def test_the_use_of_a_key_is_noted_once_an_hour(file: KeyFile, monkeypatch
 async def _noted(file: KeyFile, *, after: datetime | None) -> datetime:
     async with asyncio.timeout(5):
         while (noted := file.read()[0].last_used_at) == after:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LOOK_EVERY_S)
     assert noted is not None
     return noted
 

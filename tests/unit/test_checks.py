@@ -15,6 +15,7 @@ from agent import checks
 from agent.checks import THREADS_PER_FOLDER, MediaChecks
 from agent.errors import FileAwayError, InvalidRequestError
 from agent.urls import MediaPolicy
+from tests.support.tools import LOOK_EVERY_S
 
 
 class DeadShare:
@@ -71,7 +72,7 @@ async def test_a_dead_share_keeps_no_other_folder_waiting(
                 await media.check(f"file://{dead}/film.mp4")
                 break
             except FileAwayError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def test_outside_the_folders(folders: tuple[Path, Path]) -> None:

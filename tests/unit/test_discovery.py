@@ -17,6 +17,7 @@ from agent.discovery.records import label, services, wanted_names
 from agent.identity import host_name
 from agent.sections import DiscoverySettings
 from agent.types import Auth, DeviceInfo
+from tests.support.tools import until
 
 DEVICE = DeviceInfo("4f7c2a0e-6f0b-4c9e-9d55-0d8f3f6c1b7a", "Living room", "1.2.3")
 LAN = Interface("eth0", (ip_address("192.168.1.5"), ip_address("fd00::5"), ip_address("fe80::5")))
@@ -172,12 +173,6 @@ def make(auth: Auth = Auth.NONE, **settings: object) -> Advertiser:
     return Advertiser(device=DEVICE, settings=DiscoverySettings(**settings), auth=lambda: auth)  # type: ignore[arg-type]
 
 
-async def until(true: object) -> None:
-    async with asyncio.timeout(5):
-        while not (true() if callable(true) else true):
-            await asyncio.sleep(0.005)
-
-
 async def test_only_what_is_listened_on_is_announced(made: list[FakeAnnouncement]) -> None:
     """Addresses that the API does not listen on are not announced."""
     for listening, announced in (
@@ -197,7 +192,7 @@ async def test_a_box_for_itself_is_not_announced(made: list[FakeAnnouncement]) -
     """Nothing is announced of an API that only this machine reaches, nor when it is switched off."""
     for advertiser, host in ((make(), "127.0.0.1"), (make(), "::1"), (make(enabled=False), "0.0.0.0")):
         advertiser.start([(host, 8090)])
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the others are announced at once
         await advertiser.stop()
     assert made == []
 

@@ -25,6 +25,7 @@ from agent.reporting.webhook import body_of
 from agent.reporting.wire import EventKind
 from agent.types import DeviceInfo
 from tests.support.api import Tracked, tracked
+from tests.support.tools import LOOK_EVERY_S
 
 PAGE = Path(__file__).parents[2] / "docs" / "home-assistant.md"
 KEY_LINE, PACKAGE, AUTOMATION, TOLD, STOP_ALL = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -134,7 +135,7 @@ async def wait_state(hass: HomeAssistant, wanted: str) -> None:
     try:
         async with asyncio.timeout(SOON_S):
             while (await hass.scan()) and hass.player_says()["state"] != wanted:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         raise AssertionError(f"the player says {hass.player_says()}, not {wanted}") from None
 
@@ -146,7 +147,7 @@ async def wait_on(hass: HomeAssistant, url: str) -> None:
                 url,
                 "playing",
             ):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
         raise AssertionError(f"{url} does not play") from None
 

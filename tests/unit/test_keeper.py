@@ -21,6 +21,7 @@ from agent.tracker import StreamTracker
 from agent.types import ErrorCode, PlayerState, SessionChange, SessionId, StartRequest
 from agent.wanted import FILE, SAFE_FILE, SET_ASIDE
 from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.tools import until
 
 
 @dataclass
@@ -36,10 +37,7 @@ class Box:
         return None if stream is None else stream.url
 
     async def until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come about"
-            await asyncio.sleep(0.01)
+        await until(condition, timeout_s=timeout_s)
 
     async def play(self, url: str, **fields: object) -> SessionId:
         session_id = self.tracker.start(StartRequest(url=url, **fields))  # type: ignore[arg-type]
@@ -295,7 +293,7 @@ async def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.Monk
         assert left_of(box) == pytest.approx(1000, abs=20)
         real = time.time
         monkeypatch.setattr(time, "time", lambda: real() - 10_000.0)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # ten looks at the clock
         assert left_of(box) <= 3000
 
 
@@ -381,7 +379,7 @@ async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: 
         with monkeypatch.context() as disk:
             disk.setattr(wanted_module, "write_whole", full)
             await box.play("http://film/")
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(2 * keeper_module.COALESCE_S)  # a write was tried, and what it tells is over
             assert box.on() == "http://film/"
             assert not sessions(tmp_path)
         await box.play("http://radio/")
@@ -457,5 +455,5 @@ async def test_a_new_duration_outlives_a_jump_of_the_clock(tmp_path: Path, monke
         box.tracker.change(session.session_id, SessionChange(duration=7200.0))
         real = time.time
         monkeypatch.setattr(time, "time", lambda: real() + 3600.0)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # ten looks at the clock
         assert (box.tracker.saved()[0].remaining or 0.0) > 7000

@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from agent.player import launch
 from agent.player.confine import NONE, Confinement
+from tests.support.tools import wait_until
 
 LAUNCHER = [sys.executable, "-I", "-S", str(Path(launch.__file__))]
 GONE_S = 2.0
@@ -40,13 +40,10 @@ def test_it_does_not_outlive_its_parent() -> None:
     assert parent.stdout is not None
     with parent.stdout:
         pid = int(parent.stdout.readline())
-        _wait_until_it_is(pid, b"/bin/sleep")
+        wait_until(lambda: _runs(pid, b"/bin/sleep"), timeout_s=5, what="it to become the program")
         parent.send_signal(signal.SIGKILL)
         parent.wait(5)
-    deadline = time.monotonic() + GONE_S
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, "it outlived its parent"
-        time.sleep(0.01)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), timeout_s=GONE_S, what="it to end with its parent")
 
 
 def test_it_does_not_start_for_a_parent_that_is_gone() -> None:
@@ -78,8 +75,5 @@ def test_it_confines_and_says_so(tmp_path: Path) -> None:
     assert (kept.stdout, kept.returncode) == (b"", 1)
 
 
-def _wait_until_it_is(pid: int, program: bytes) -> None:
-    deadline = time.monotonic() + 5
-    while not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(program):
-        assert time.monotonic() < deadline, "it did not become the program"
-        time.sleep(0.01)
+def _runs(pid: int, program: bytes) -> bool:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(program)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,6 +17,7 @@ from agent.errors import PlayerUnavailableError
 from agent.player import pool as pool_module
 from agent.player.pool import PlayerPool
 from agent.player.worker import WorkerPlayer
+from tests.support.tools import until
 
 
 class Window:
@@ -57,13 +58,6 @@ class Bench:
             await pool.stop()
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        await asyncio.sleep(0.01)
-
-
 async def test_a_spare_is_ready_and_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """The spare is handed out at once, and another is made in the background."""
     monkeypatch.setattr(pool_module, "REFILL_DELAY_S", 0.1)
@@ -97,7 +91,7 @@ async def test_a_player_on_demand_is_followed_by_a_spare_unless_it_is_a_rare_one
     async with bench.pool(on_demand=True) as pool:
         assert not pool.health.spare_ready
         rare = await pool.take(keep_spare=False)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # five times the delay
         assert (pool.health.spare_ready, bench.spawned) == (False, 1)
         usual = await pool.take()
         await until(lambda: pool.health.spare_ready)
@@ -126,13 +120,13 @@ async def test_no_spawn_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "apt install" in pool.health.message
         with pytest.raises(PlayerUnavailableError, match="no libVLC here"):
             await pool.take()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # all but the long one of the intervals are over
         spawned = bench.spawned
         assert spawned <= 5
         for _ in range(20):
             with contextlib.suppress(PlayerUnavailableError):
                 await pool.take()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # for a process that was started all the same
         assert bench.spawned == spawned, "takes do not spend the budget"
 
 
@@ -156,7 +150,7 @@ async def test_spares_that_die_young_use_up_the_budget(monkeypatch: pytest.Monke
     async with bench.pool() as pool:
         await until(lambda: not pool.health.available)
         spawned = bench.spawned
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # they die after 0.2 s each: time for four
         assert bench.spawned <= spawned + 1
         assert "SIGSEGV" in pool.health.message
 

@@ -18,6 +18,7 @@ from agent.player.base import Media
 from agent.player.spawn import worker_environment
 from agent.player.worker import WorkerPlayer
 from agent.types import MediaType, Quality
+from tests.support.tools import until
 
 MEDIA = Media("http://127.0.0.1/film.mp4", Quality.AUTO, 1.0, False)
 
@@ -145,11 +146,7 @@ async def test_no_orphan_after_the_daemon_was_killed() -> None:
     assert is_running(pid)
     daemon.kill()
     await daemon.wait()
-    for _ in range(200):
-        if not is_running(pid):
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("the player outlived its daemon by 2 s")
+    await until(lambda: not is_running(pid), timeout_s=2.0, what="the player to end with its daemon")
 
 
 def test_players_do_not_get_our_settings() -> None:

@@ -173,7 +173,7 @@ def test_a_running_stream_obeys_the_test(media_server: MediaServer) -> None:
         media_server.behave("/live/", Behaviour(then=Then.HOLD))
         time.sleep(0.1)  # a picture may be on its way
         held = record.sent
-        time.sleep(0.3)
+        time.sleep(0.3)  # seven more would be
         assert record.sent == held
         media_server.behave("/live/", Behaviour())
         stream.read(held + PACKET)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agent.player import surroundings
 from agent.player.surroundings import Surroundings, identities, of_the_system
+from tests.support.tools import until
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +62,12 @@ async def test_a_change_is_told_once_and_soon(tmp_path: Path) -> None:
     watching = asyncio.create_task(
         Surroundings(lambda: identities([str(file)]), changed=lambda: told.append(now())).watch()
     )
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # ten looks
     assert told == []
     replace(file, "one")
-    await _until(lambda: len(told) == 1)
+    await until(lambda: len(told) == 1)
     replace(file, "two")
-    await _until(lambda: len(told) == 2)
+    await until(lambda: len(told) == 2)
     assert told[1] - told[0] >= surroundings.RENEWALS_APART_S - 0.05
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
@@ -85,14 +85,9 @@ async def test_a_look_that_hangs_is_the_only_one() -> None:
         return {}
 
     watching = asyncio.create_task(Surroundings(look, changed=lambda: None).watch())
-    await asyncio.sleep(0.2)
+    await until(lambda: looks == 2)
+    await asyncio.sleep(0.2)  # there would be twenty more
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     assert looks == 2
     let_go.set()
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.01)

@@ -32,6 +32,7 @@ from tests.support.virtual_time import VirtualTimeLoop
 ENDLESS = ["film", "slow", "radio", "tough"]
 SHOWS = [*ENDLESS, "short", "stalls", "breaks", "deaf"]
 SETTLED_S = 60.0
+"""Of virtual time: longer than any script, duration and pause of these."""
 
 
 class TrackerMachine(RuleBasedStateMachine):

@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 from aiohttp import ClientError, ClientSession, web
 
+from tests.support.tools import LOOK_EVERY_S
+
 _KINDS = {
     "rtspSession": "rtspsessions",
     "rtspsSession": "rtspssessions",
@@ -130,7 +132,7 @@ async def real_mediamtx(binary: str, *, api_port: int, central_url: str) -> Asyn
                         assert answer.status == 200, await answer.text()
                         break
                 assert process.returncode is None, log.read_text()
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(LOOK_EVERY_S)
         yield MediaMtxProcess(api, rtsp, rtmp, log)
     finally:
         if process.returncode is None:

@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support.tools import LOOK_EVERY_S
+
 START_S = 20.0
 _OPTIONS = ("fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB")
 """A power cut does not matter here, and every test waits for less."""
@@ -58,7 +60,7 @@ class PostgresServer:
         while subprocess.run(ready, check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL does not start: {(self._folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.05)
+            time.sleep(LOOK_EVERY_S)
 
     def stop(self) -> None:
         """At once, as when it crashes."""

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.tools import LOOK_EVERY_S
+
 START_S = 20.0
 CLI = (sys.executable, "-m", "central.cli")
 
@@ -56,7 +58,7 @@ class CentralProcess:
         while not (started := [line for line in self.log() if line.get("event") == "started"]):
             assert self._process.poll() is None, self.text()[:2000]
             assert time.monotonic() < deadline, self.text()[:2000]
-            time.sleep(0.02)
+            time.sleep(LOOK_EVERY_S)
         self.port = int(str(started[0]["port"]))
 
     def end(self, number: int = signal.SIGTERM) -> int:

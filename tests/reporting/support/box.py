@@ -20,6 +20,7 @@ from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
 from agent.urls import MediaPolicy, redact
 from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.tools import LOOK_EVERY_S
 
 SETTLED_S = 15.0
 """Everything but the pauses after failures takes some seconds at most; those grow from one second on."""
@@ -49,7 +50,7 @@ class Box:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"it did not come about: {self.status}"
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def connected(self) -> None:
         """Return when it has nothing left to say."""
