@@ -26,6 +26,7 @@ class Outcome:
     winners: Counter[int] = field(default_factory=Counter)
     """How many races had so many winners."""
     activated: int = 0
+    """Winners that said that they are ready, and were believed."""
     sneaked: int = 0
     """Losers that came on the air."""
     seconds: float = 0.0
@@ -60,7 +61,11 @@ async def measure(world: World, *, races: int) -> Point:
     )
     bars = (
         Bar(f"0 double activations in {races} races", doubles == 0, str(doubles)),
-        Bar("each key has exactly one winner, and that one is on", outcome.winners[1] == races == on, f"{on}"),
+        Bar(
+            "each key has exactly one winner, and that one is on",
+            outcome.winners[1] == outcome.activated == races == on,
+            f"{on}",
+        ),
     )
     return Point("races", f"{world.database}: races for stream keys", Table(("", "number"), rows), bars)
 

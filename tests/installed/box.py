@@ -113,7 +113,7 @@ class Box:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-            time.sleep(0.2)
+            time.sleep(0.2)  # a look enters the container and starts a program there
 
 
 def _init_below(pid: int) -> int:

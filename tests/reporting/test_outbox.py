@@ -472,7 +472,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_kept(tmp_path: Path) -> Non
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stdout is not None
         lines = [process.stdout.readline()]
-        time.sleep(dice.uniform(0.0, 0.15))
+        time.sleep(dice.uniform(0.0, 0.15))  # somewhere in the midst of its writing
         process.send_signal(signal.SIGKILL)
         lines += process.stdout.read().splitlines()
         process.wait()

@@ -57,7 +57,7 @@ async def test_without_a_registration_nothing_is_written_and_nothing_said(tmp_pa
     """Whatever happens on the box; the status says that there is nobody to report to."""
     async with box(tmp_path) as life:
         await life.play("http://film/")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # an event is on the disk within some ms
         assert life.status.enabled is False
         assert (life.status.problem, life.status.connected) == (None, False)
     assert not [file for file in tmp_path.iterdir() if "outbox" in file.name or "central" in file.name]
@@ -102,7 +102,7 @@ async def test_a_command_beside_the_agent_registers_and_forgets(
         await life.until(lambda: not life.status.enabled)
         connections = proxy.connections
         await life.tracker.stop()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # what changes is told within 0.1 s here
         assert proxy.connections == connections
         await enrol(proxy.url, enrolment_token, folder=tmp_path, name="Kitchen")
         second = await device_id(life)
@@ -189,7 +189,7 @@ async def test_heartbeats_come_as_often_as_the_server_says(state: Path, admin: A
         box_id = await device_id(life)
         await life.connected()
         first = (await admin.device(box_id))["state"]["seq"]
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(2.5)  # in the middle between the second and the third
         assert (await admin.device(box_id))["state"]["seq"] - first == 2
 
 
@@ -277,7 +277,7 @@ async def test_what_is_only_being_prepared_makes_no_stream(state: Path) -> None:
     async with box(state) as life:
         life.tracker.start(_request("http://late-broken/"))
         await life.connected()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # what changes is told within 0.1 s here
         assert life.status.code is None
 
 
@@ -336,10 +336,10 @@ async def test_a_box_that_is_gone_reports_no_more_until_it_is_registered_anew(
         await life.connected()
         proxy.fault = http(410)
         await life.until(lambda: "gone for good, so it is not asked again" in str(life.status.problem))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # a call that was under way is answered
         connections = proxy.connections
         await life.play("http://film/")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # what changes is told within 0.1 s here
         assert proxy.connections == connections
         proxy.fault = FINE
         (state / ENROLMENT_FILE).unlink()
@@ -429,5 +429,5 @@ async def _until(look: Any, true: Any, timeout_s: float = 10.0) -> Any:
     deadline = time.monotonic() + timeout_s
     while not true(found := await look()):
         assert time.monotonic() < deadline, found
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # each look asks the central API
     return found

@@ -32,7 +32,6 @@ class SinkInput:
 
     index: int
     pid: int
-    application: str
     muted: bool
     corked: bool
     volume: float
@@ -265,7 +264,6 @@ class PulseServer(Started):
             SinkInput(
                 index=one["index"],
                 pid=int(one["properties"].get("application.process.id", 0)),
-                application=one["properties"].get("application.name", ""),
                 muted=one["mute"],
                 corked=one["corked"],
                 volume=max(channel["value"] for channel in one["volume"].values()) / 65536,

@@ -30,7 +30,6 @@ from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage, FakeStreams
 from tests.support.virtual_time import VirtualTimeLoop
 
 ENDLESS = ["film", "slow", "radio", "tough"]
-SHOWS = [*ENDLESS, "short", "stalls", "breaks", "deaf"]
 SETTLED_S = 60.0
 """Of virtual time: longer than any script, duration and pause of these."""
 

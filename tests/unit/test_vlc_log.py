@@ -9,7 +9,7 @@ import pytest
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.types import ErrorCode
 
-DEBUG, NOTICE, WARNING, ERROR = 0, 2, 3, 4
+DEBUG, WARNING, ERROR = 0, 3, 4
 URL = "http://user:secret@nas.local/live/index.m3u8"
 
 
