@@ -110,6 +110,7 @@ class Front(ABC):
         task = asyncio.create_task(self._carry(reader, writer))
         self._carrying.add(task)
         task.add_done_callback(self._carrying.discard)
+        task.add_done_callback(lambda ended: writer.close())  # one that is cancelled before it began closes nothing
 
 
 async def pump(

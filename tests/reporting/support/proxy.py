@@ -115,7 +115,7 @@ class Proxy(Front):
             ways.append(asyncio.create_task(pump(from_server, writer)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            to_server.transport.abort()  # first: who is cancelled once more comes no further than the next wait
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            to_server.transport.abort()
