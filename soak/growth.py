@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent.threads import IDLE_LIMIT
 from bench.numbers import slope
 from bench.processes import descriptors, memory, threads
 from soak.box import Box
@@ -13,9 +14,9 @@ RSS_ARENAS_MIB = 1.0
 RSS_TOLERANCE_MIB = 0.5
 """More in a hundred steps, over a life. A leak of one picture of this screen (0.9 MiB) in a hundred is above it."""
 
-COUNTED = {"mpv": 1, "others": 0, "descriptors": 0, "threads": 2}
-"""How many more are no growth: mpv's spare comes with the first camera; asyncio's pool makes a thread whenever all
-others are busy, up to its limit."""
+COUNTED = {"mpv": 1, "others": 0, "descriptors": 0, "threads": IDLE_LIMIT - 1}
+"""How many more are no growth: mpv's spare comes with the first camera; of threads that block for the disk so many may
+stay as were ever needed at once, up to the limit, and one always is."""
 
 LOOKS_NEEDED = 3
 WARM_UP = 120
