@@ -84,6 +84,8 @@ class PlayerPool:
         self._problem = ""
         self._not_before = 0.0
         """Loop time before which no spare is made, unless somebody waits for a player."""
+        self._renewals = 0
+        """What was begun before the last of them is out of date."""
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,7 +123,8 @@ class PlayerPool:
         self._refuse_waiters(PlayerUnavailableError("The agent is stopping."))
 
     async def renew(self) -> None:
-        """Replace the spare: the display it was made for has gone, or one has come."""
+        """Replace the spare, also one that is being made: what it was made for has gone, or something has come."""
+        self._renewals += 1
         self._failures, self._problem, self._not_before = 0, "", 0.0
         await self._drop_spare()
         if self._display() is None:
@@ -173,6 +176,7 @@ class PlayerPool:
         return self._spare is None and (self._keeps_spare or bool(self._waiters))
 
     async def _add_player(self) -> None:
+        renewals = self._renewals
         try:
             player = await self._make()
         except AgentError as e:
@@ -180,6 +184,9 @@ class PlayerPool:
             return
         except OSError as e:  # out of descriptors or processes: that passes
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e.strerror}."))
+            return
+        if renewals != self._renewals:
+            await self._discard(player)
             return
         self._version, self._features = player.version or self._version, dict(player.features or self._features)
         self._settled.set()

@@ -34,12 +34,16 @@ class Bench:
         self.way = "behaves"
         self.display: str | None = ":1"
         self.spawned = 0
+        self.asked_for_window, self.has_window = asyncio.Event(), asyncio.Event()
+        self.has_window.set()
 
     def command(self) -> list[str]:
         self.spawned += 1
         return [sys.executable, "-m", "tests.support.scripted_player", self.way]
 
     async def window(self) -> Window:
+        self.asked_for_window.set()
+        await self.has_window.wait()
         return Window()
 
     @asynccontextmanager
@@ -167,6 +171,23 @@ async def test_no_display_no_players() -> None:
         bench.display = ":2"
         await pool.renew()
         await until(lambda: pool.health.spare_ready)
+
+
+async def test_a_renewal_reaches_the_spare_that_is_being_made() -> None:
+    """What was begun before it is out of date, too: it is ended, and the one after it is the spare."""
+    bench = Bench()
+    async with bench.pool() as pool:
+        bench.asked_for_window.clear()
+        bench.has_window.clear()
+        await pool.renew()
+        await bench.asked_for_window.wait()
+        spawned, [being_made] = bench.spawned, pool._ours
+        await pool.renew()
+        bench.has_window.set()
+        await until(lambda: pool.health.spare_ready)
+        assert bench.spawned == spawned + 1
+        assert pool._spare is not being_made
+        assert isinstance(await being_made.gone(), PlayerUnavailableError)
 
 
 async def test_a_take_that_is_given_up_leaks_no_player() -> None:
