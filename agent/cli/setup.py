@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,8 @@ def setup(options: argparse.Namespace) -> int:
     if options.central is not None or options.enrol is not None:
         from agent.cli.enrol import enrol
 
-        enrol(argparse.Namespace(**vars(options) | {"config": file, "forget": False, "json": False}))
+        with redirect_stdout(sys.stderr):
+            enrol(argparse.Namespace(**vars(options) | {"config": file, "forget": False, "json": False}))
     box = Box(settings.device.name, _url(settings), needs_key=settings.api.auth == "keys")
     key = _new_key(settings, options.key_name) if box.needs_key and not options.no_key else None
     _print(box, key)

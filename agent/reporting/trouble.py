@@ -134,7 +134,9 @@ def of_answer(
         to = redact(headers.get("Location", "elsewhere"))[:DETAIL_LIMIT]
         message = f"{host} sends callers on to {to}. Write the address that holds as [central] url."
         return CallFailedError(Trouble.PASSING, message, status=status)
-    if not code and status not in (400, 413, 415, 422):
+    # One of ours that is not this one, such as an agent, does not know the call; nor does ours below another path.
+    knows_no_such_call = code in ("not_found", "method_not_allowed")
+    if knows_no_such_call or (not code and status not in (400, 413, 415, 422)):
         message = f"What answers at {host} is no central API (it said {status}). {_CHECK_URL}"
         return CallFailedError(Trouble.PASSING, message, status=status)
     return CallFailedError(Trouble.REJECTED, f"{host} answered {status}{said}", status=status, reason=code)

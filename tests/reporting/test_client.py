@@ -69,6 +69,7 @@ async def test_one_connection_carries_many_calls(client: CentralClient, enrolmen
         (http(200, "<html>Welcome"), Trouble.PASSING, "is no central API (its answer cannot be understood)."),
         (http(200, "x" * 300_000), Trouble.PASSING, "is no central API (its answer does not end)."),
         (http(404, "<html>Not Found"), Trouble.PASSING, "is no central API (it said 404)."),
+        (http(404, PROBLEM % "not_found"), Trouble.PASSING, "is no central API (it said 404). Check the address"),
         (http(301, Location="http://me:secret@x/"), Trouble.PASSING, "on to http://***@x/. Write the address"),
         (
             http(401, PROBLEM % "unauthorized"),

@@ -80,6 +80,18 @@ def test_the_command_and_the_doctor_look_where_the_installed_agent_keeps_its_sta
     assert "knows this box" in found["central API"]
 
 
+def test_setup_prints_nothing_but_what_is_to_be_pasted(
+    central: CentralProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also when it registers the box: `cast-agent setup --central ... > package.yaml`."""
+    monkeypatch.setenv("CAST_AGENT_STATE__DIR", str(tmp_path / "state"))
+    line = ["setup", "--config", str(tmp_path / "config.toml"), "--central", central.url]
+    assert main([*line, "--enrol", central.command("enrol")]) == 0
+    written = capsys.readouterr()
+    assert written.out.startswith("# Into secrets.yaml:\n")
+    assert "This box is registered at" in written.err
+
+
 async def test_a_box_that_was_revoked_is_registered_anew(
     central: CentralProcess, enrolment_token: str, admin: Admin, tmp_path: Path
 ) -> None:
@@ -113,8 +125,11 @@ async def test_refusals_say_what_to_do(
     assert "cannot be reached" in said
     said = await refusal(central=central.url, token="et_" + "x" * 43, folder=folder)
     assert said.endswith("Make another there: cast-central enrol")
+    said = await refusal(central=f"{central.url}/elsewhere", token=enrolment_token, folder=folder)
+    assert said.startswith("What answers at 127.0.0.1:")
     proxy.fault = Fault(reset=True)
-    assert "broke the connection off" in await refusal(central=proxy.url, token=enrolment_token, folder=folder)
+    said = await refusal(central=proxy.url, token=enrolment_token, folder=folder)
+    assert said.endswith("broke the connection off. Run this again later, with the same token.")
     assert not (folder / FILE).exists()
     proxy.fault = FINE
     (tmp_path / "file").write_text("")
