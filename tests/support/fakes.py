@@ -21,9 +21,16 @@ from agent.errors import (
 from agent.player.base import Media, Opened, Progress
 from agent.stage.base import ImageFormat
 from agent.types import CentralStream, DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamRef, StreamType
+from tests.support.tools import LOOK_EVERY_S
 
 LENGTH_S = 9.0
 """Of everything."""
+
+X_S, TOLD_S, SOUND_S = 0.002, 0.01, 0.02
+"""What the screen, an order to a player and its sound take: different times, so that things that go on at once meet in
+many orders."""
+HANGS_S = 2.0
+"""Until a caller gives up on who does not answer."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +158,11 @@ class FakePlayer:
         await asyncio.shield(self._finished)
 
     async def set_sound(self, on: bool) -> None:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(SOUND_S)
         if not self.alive:
             raise PlayerUnavailableError("scripted: it is dead")
         if self.script.deaf:
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(HANGS_S)
             raise PlayerTimeoutError("scripted: it hangs")
         self.sound = on
         if on:
@@ -165,7 +172,7 @@ class FakePlayer:
         self._heard_from = self._loop.time() if on else None
 
     async def set_volume(self, volume: float, muted: bool) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(TOLD_S)
 
     async def pause(self, on: bool) -> None:
         self.commands.append("pause" if on else "resume")
@@ -196,7 +203,7 @@ class FakePlayer:
         _set(self._finished, None)
 
     async def _done(self) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(TOLD_S)
         if self.dies_when_told:
             self.crash()
         if not self.alive:
@@ -268,7 +275,7 @@ class FakeStreams:
         self.takes_s = 0.005
 
     async def find(self, ref: StreamRef) -> CentralStream:
-        await asyncio.sleep(2.0 if self.away else self.takes_s)
+        await asyncio.sleep(HANGS_S if self.away else self.takes_s)
         if self.away:
             raise CentralUnavailableError("scripted: it does not answer")
         if not self.urls:
@@ -288,15 +295,15 @@ class FakeWindow:
             player = self._stage.players.drawing_into(self.xid)
             if player is not None and player.drawn:
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def show(self) -> None:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(X_S)
         self._check()
         self._stage.stack.append(self)
 
     async def close(self) -> None:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(X_S)
         self._stage.windows.discard(self)
         if self in self._stage.stack:
             self._stage.stack.remove(self)
@@ -325,7 +332,7 @@ class FakeStage:
         return DisplayHealth(self.available, ":fake", 640, 360, "" if self.available else "scripted: no display")
 
     async def open_window(self) -> FakeWindow:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(X_S)
         if not self.available:
             raise PlayerUnavailableError("scripted: no display")
         window = FakeWindow(self, next(self._xids))

@@ -12,6 +12,7 @@ from agent.errors import InvalidTransitionError, PlayerTimeoutError
 from agent.tracker import Volume
 from agent.types import PlayerState, TrackerSnapshot
 from tests.support.api import Served, Tracked, served, session_snapshot, tracked
+from tests.support.tools import LOOK_EVERY_S
 
 
 @pytest.fixture
@@ -234,7 +235,7 @@ async def test_a_player_that_dies_while_it_is_controlled(box: Tracked, path: str
     assert refused["code"] == "invalid_transition"
     async with asyncio.timeout(5):
         while len(box.players.alive) == 0 or (await status(box))["stream"]["state"] != "playing":  # type: ignore[index]
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LOOK_EVERY_S)
     stream = (await status(box))["stream"]
     assert (stream["session_id"], stream["attempt"]) == (film, 1)  # type: ignore[index]
     assert box.players.alive != [player]

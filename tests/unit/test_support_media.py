@@ -257,7 +257,7 @@ def test_the_recorder_sees_short_flashes(xserver: XServer) -> None:
         with ScreenRecorder(xserver.display) as recorder:
             for colour in (0xFF0000, 0x000000, 0x00FF00):
                 paint(connection, colour)
-                time.sleep(0.3 if colour else 0.04)
+                time.sleep(0.3 if colour else 0.04)  # black for one picture
             recording = recorder.stop()
     finally:
         connection.disconnect()

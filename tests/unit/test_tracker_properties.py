@@ -259,7 +259,7 @@ class TrackerMachine(RuleBasedStateMachine):
         self.settle()
         for player in self.players.alive:
             player.fail(MediaError(ErrorCode.MEDIA_NETWORK, "scripted"))
-        self.run(asyncio.sleep(0.001))
+        self.run(asyncio.sleep(0.001))  # it is noticed, and nothing has taken its place yet
         assert self.stage.stack, "its last picture stays"
         self.settle()
         on_screen = self.tracker_snapshot().on_screen
@@ -317,7 +317,7 @@ class TrackerMachine(RuleBasedStateMachine):
 
         agent.tracker.Session = Session  # type: ignore[misc]
         self.run(self.tracker.close())
-        self.run(asyncio.sleep(1.0))
+        self.run(asyncio.sleep(1.0))  # of virtual time: the longest end of a player takes 0.5 s
         assert not self.players.alive, "no player outlives its session"
         assert all(p.kills == 1 for p in self.players.players), "every process is ended once"
         assert not self.stage.windows
