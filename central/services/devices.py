@@ -65,9 +65,10 @@ class Devices:
         token, now = enrolment.token or new_token(TokenKind.DEVICE), self._now()
         async with self._database.write() as session:
             if (there := await devices.with_token(session, digest(token))) is not None:
-                if there.revoked_at is None:
+                if there.revoked_at is None and there.last_seen is None:
                     return there, token
-                token = new_token(TokenKind.DEVICE)  # what was revoked stays so
+                # What was revoked stays so; and one that has spoken knew the answer: this is a copy of its card.
+                token = new_token(TokenKind.DEVICE)
             if caller.role is Role.ENROLMENT and not await access.use_enrolment(session, caller.id, now=now):
                 raise UnauthorizedError("This enrolment token has been used up. Make another: cast-central enrol.")
             device = _new_device(enrolment, token, now)

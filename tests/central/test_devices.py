@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from tests.central.support.service import Central, Client
+from tests.central.support.service import Box, Central, Client
 
 
 async def test_an_enrolment_token_lets_one_box_in(central: Central) -> None:
@@ -36,6 +36,19 @@ async def test_the_same_enrolment_once_more_is_the_same_box(central: Central) ->
     assert (stranger.status, stranger["code"]) == (401, "unauthorized")
     wrong = await newcomer("POST", "/api/v1/devices", {"name": "kitchen", "token": "1234"})
     assert wrong["detail"].startswith("token must be dt_ and 43 letters")
+
+
+async def test_a_copy_of_a_card_is_another_box(central: Central) -> None:
+    """Forty boxes of one image may all propose the same: once the first has spoken, the next is one of its own."""
+    token = await central.services.access.add_enrolment(uses=2, valid_for=timedelta(hours=1))
+    newcomer, body = Client(central.session, token), {"name": "kitchen", "token": "dt_" + "k" * 43}
+    first = await newcomer("POST", "/api/v1/devices", body)
+    box = Box(central.session, first["token"], id=first["id"])
+    assert (await box.put(box.state())).status == 200
+    second = await newcomer("POST", "/api/v1/devices", body)
+    assert second["id"] != first["id"]
+    assert second["token"] != first["token"]
+    assert (await newcomer("POST", "/api/v1/devices", body)).status == 401
 
 
 async def test_a_token_of_a_revoked_box_opens_nothing_again(central: Central) -> None:
