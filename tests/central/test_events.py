@@ -39,9 +39,7 @@ async def test_each_bad_event_is_answered_by_itself(central: Central) -> None:
     answer = await box.send(*bad[:4], good, *bad[4:])
     statuses = [result["status"] for result in answer["results"]]
     assert statuses == ["rejected"] * 4 + ["accepted"] + ["rejected"] * 4
-    assert [
-        result["error"]["message"].partition(" ")[0].rstrip(":") for result in answer["results"] if result["error"]
-    ] == [
+    assert [result["error"]["message"].partition(" ")[0] for result in answer["results"] if result["error"]] == [
         "event_id",
         "kind",
         "data.time_to_first_frame",
@@ -49,7 +47,7 @@ async def test_each_bad_event_is_answered_by_itself(central: Central) -> None:
         "data",
         "device_id",
         "occurred_at",
-        "Input",
+        "the",
     ]
     assert len((await box("GET", f"/api/v1/devices/{box.id}/events"))["items"]) == 1
 
