@@ -31,7 +31,7 @@ whether a receiver of webhooks wants no more of them."""
 ENROL_AGAIN_S: Final = 60.0
 """After a registration by the configuration that failed."""
 
-FIND_OUT_S: Final = 0.5
+FIND_OUT_S: Final = 1.0
 """For the disk to say at the start whether the box is registered; 1 ms is usual."""
 
 EARLY_LIMIT: Final = 100

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -13,7 +11,7 @@ from aiohttp import ClientSession
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import Enrolment
 from tests.central.support.process import CentralProcess, central_process
-from tests.central.support.service import Answered, Client
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.proxy import Proxy
 from tests.support.leaks import LeakCheck
 
@@ -52,25 +50,6 @@ def proxy(central: CentralProcess) -> Iterator[Proxy]:
     """The way from a box to the central API."""
     with Proxy(before=central.port) as made:
         yield made
-
-
-@dataclass
-class Admin(Client):
-    """Looks at what the central API knows."""
-
-    async def events(self, device_id: str) -> list[dict[str, Any]]:
-        """All of a box, in the order in which they came."""
-        found: list[dict[str, Any]] = []
-        cursor = ""
-        while True:
-            page = await self("GET", f"/api/v1/devices/{device_id}/events?limit=200{cursor}")
-            found += page["items"]
-            if page["next_cursor"] is None:
-                return found
-            cursor = f"&cursor={page['next_cursor']}"
-
-    async def device(self, device_id: str) -> Answered:
-        return await self("GET", f"/api/v1/devices/{device_id}")
 
 
 @pytest.fixture

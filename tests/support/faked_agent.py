@@ -1,9 +1,10 @@
 """The real API, tracker, keeper and reporter as a process that can be killed, with scripted players: lives of some
 milliseconds.
 
-`python -m tests.support.faked_agent FOLDER` begins a life for each line on its standard input, and writes
-`PID PORT` when that one answers. The imports are done once, by the parent of all lives. It reports when FOLDER holds an
-enrolment, and to CAST_AGENT_WEBHOOK.
+`python -m tests.support.faked_agent FOLDER` begins a life for each line on its standard input, which may say after how
+many seconds it is to be killed, and writes `NUMBER PID PORT` when that one answers, and `NUMBER 0 0` when it is over.
+The imports are done once, by the parent of all lives. It reports when FOLDER holds an enrolment, and to
+CAST_AGENT_WEBHOOK.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -38,13 +41,14 @@ from tests.support.fakes import FakePlayers, FakeStage
 class FakedAgent:
     """`with FakedAgent(folder) as agent: port = agent.live(); ...; agent.kill()`, again and again.
 
-    `fsync_s` is how long the disk takes to be sure; the log goes to `log`, as JSON lines.
+    `fsync_s` is how long the disk takes to be sure; the log of each life goes to a file of its own in `logs`, named by
+    its number, as JSON lines.
     """
 
-    def __init__(self, folder: Path, *, fsync_s: float = 0.0, log: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, fsync_s: float = 0.0, logs: Path | None = None) -> None:
         self._command = [sys.executable, "-m", "tests.support.faked_agent", str(folder), "--fsync", str(fsync_s)]
-        self._command += [] if log is None else ["--log", str(log)]
-        self._pid = 0
+        self._command += [] if logs is None else ["--logs", str(logs)]
+        self._number = self._pid = 0
 
     def __enter__(self) -> FakedAgent:
         self._lives = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -57,15 +61,18 @@ class FakedAgent:
             self.kill()
         self._lives.communicate(timeout=10)
 
-    def live(self) -> int:
-        """Begin a life; the port on which it answers."""
+    def live(self, *, killed_after_s: float | None = None) -> int:
+        """Begin a life; the port on which it answers, or 0 when it was killed before it did."""
         assert self._lives.stdin is not None
         assert self._lives.stdout is not None
-        self._lives.stdin.write("\n")
+        self._number += 1
+        self._lives.stdin.write(f"{'' if killed_after_s is None else killed_after_s}\n")
         self._lives.stdin.flush()
-        pid, port = self._lives.stdout.readline().split()
-        self._pid = int(pid)
-        return int(port)
+        while True:
+            number, pid, port = map(int, self._lives.stdout.readline().split())
+            if number == self._number:
+                self._pid = pid if killed_after_s is None else 0
+                return port
 
     def kill(self) -> None:
         """SIGKILL, as a crash."""
@@ -73,7 +80,7 @@ class FakedAgent:
         self._pid = 0
 
 
-async def _live(folder: Path) -> None:
+async def _live(folder: Path, number: int) -> None:
     settings = Settings()
     players = FakePlayers()
     stage = FakeStage(players)
@@ -102,7 +109,7 @@ async def _live(folder: Path) -> None:
     async with served_by(
         tracker, stage, players, kept=kept.kept, reporting=lambda: reporter.status, told=lambda: reporter.webhooks
     ) as (_, port):
-        print(os.getpid(), port, flush=True)
+        _say(number, os.getpid(), port)
         await asyncio.Event().wait()
 
 
@@ -110,13 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fsync", type=float, default=0.0)
-    parser.add_argument("--log", type=Path)
+    parser.add_argument("--logs", type=Path)
     options = parser.parse_args()
     keeper.RESTORES_ALLOWED = 1_000_000  # type: ignore[misc]  # it is killed again and again
-    if options.log is None:
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    else:
-        configure(LogSettings(format="json", level="debug"), stream=options.log.open("a"))
     fsync = os.fsync
 
     def slowly(descriptor: int) -> None:
@@ -124,10 +127,32 @@ def main() -> None:
         fsync(descriptor)
 
     files.os.fsync = slowly
-    for _ in sys.stdin:
+    for number, seconds in enumerate(sys.stdin, start=1):
         if (child := os.fork()) == 0:
-            asyncio.run(_live(options.folder))
-        os.waitpid(child, 0)
+            _log(options.logs, number)
+            asyncio.run(_live(options.folder, number))
+        _wait(child, seconds.strip())
+        _say(number, 0, 0)
+
+
+def _say(number: int, pid: int, port: int) -> None:
+    os.write(1, f"{number} {pid} {port}\n".encode())  # whole or not at all, whenever it is killed
+
+
+def _log(logs: Path | None, number: int) -> None:
+    if logs is None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    else:
+        configure(LogSettings(format="json", level="debug"), stream=(logs / str(number)).open("a"))
+
+
+def _wait(child: int, seconds: str) -> None:
+    killer = threading.Timer(float(seconds), os.kill, (child, signal.SIGKILL)) if seconds else None
+    if killer is not None:
+        killer.start()
+    os.waitpid(child, 0)
+    if killer is not None:
+        killer.join()  # before there is a fork again
 
 
 if __name__ == "__main__":

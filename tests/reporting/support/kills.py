@@ -1,0 +1,128 @@
+"""A busy box and its central API, each killed at any moment."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from tests.central.support.process import CentralProcess
+from tests.support.faked_agent import FakedAgent
+
+LOOK_EVERY = 10
+QUEUED_LIMIT = 300
+"""Events that wait for the central API. Then who uses the box has patience: it keeps 1,000 at most, and a test of what
+is lost must not be one of what is dropped."""
+
+SCRIPTED = ("http://film/", "http://film/", "http://fragile/", "http://flash/", "http://broken/")
+"""What the scripted players play, each in its way."""
+
+PAUSES_S = (0.0, 0.02, 0.1, 0.25)
+"""From one call to the next."""
+
+GONE = (OSError, http.client.HTTPException)
+"""What a call to a box raises that is killed."""
+
+
+@dataclass
+class Span:
+    """Seconds, from and to."""
+
+    least: float
+    most: float
+
+    def choose(self, dice: random.Random) -> float:
+        return dice.uniform(self.least, self.most)
+
+
+@dataclass
+class Kills:
+    count: int = 0
+
+
+@contextmanager
+def kills(central: CentralProcess, dice: random.Random, *, up: Span, down: Span) -> Iterator[Kills]:
+    """The central API is killed and started again, again and again; at the end of the block it is there."""
+    over = threading.Event()
+    failed: list[BaseException] = []
+    done = Kills()
+
+    def kill() -> None:
+        try:
+            while not over.wait(up.choose(dice)):
+                central.end(signal.SIGKILL)
+                done.count += 1
+                over.wait(down.choose(dice))
+                central.start()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=kill, name="killer")
+    thread.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def live_and_die(agent: FakedAgent, dice: random.Random, life: Span, *, pauses: Sequence[float] = PAUSES_S) -> None:
+    """A life of so many seconds, its start included, in which it is used all the time."""
+    with suppress(*GONE):
+        if port := agent.live(killed_after_s=life.choose(dice)):
+            use(port, dice, pauses=pauses)
+
+
+def use(
+    port: int,
+    dice: random.Random,
+    urls: Sequence[str] = SCRIPTED,
+    *,
+    pauses: Sequence[float] = PAUSES_S,
+) -> None:
+    """What people and doorbells do, until the box is killed: raises one of GONE then, RuntimeError for a refusal."""
+    for number in count(1):
+        if dice.random() < 0.75:
+            call(port, "POST", "/start", {"url": dice.choice(urls), "interrupt": dice.random() < 0.4})
+        else:
+            call(port, "POST", "/stop", {"all": dice.random() < 0.5})
+        while number % LOOK_EVERY == 0 and reporting(port)["queued"] > QUEUED_LIMIT:
+            time.sleep(0.1)
+        time.sleep(dice.choice(pauses))
+
+
+def delivered(port: int, *, timeout_s: float) -> Any:
+    """Wait until everything is there; `/status.reporting`. Raises AssertionError when that takes too long."""
+    deadline = time.monotonic() + timeout_s
+    while not (status := reporting(port))["connected"] or status["queued"]:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.05)
+    return status
+
+
+def reporting(port: int) -> Any:
+    return call(port, "GET", "/status")["reporting"]
+
+
+def call(port: int, method: str, path: str, body: object = None) -> Any:
+    """The answer's JSON. Raises one of GONE when the box is killed, and RuntimeError when it refuses."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"{method} {path}: {answer.status} {content!r}")
+    return json.loads(content)
