@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 CYCLES ?= 300
 MINUTES ?= 15
+EVENTS ?= 10000
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench bench-central soak clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central soak soak-reports clean setup setup-central setup-test
 .PHONY: install test-install rollback uninstall
 
 help: ## what there is
@@ -49,6 +50,9 @@ bench-central: setup-test ## the central API under load on both databases (about
 
 soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a look at the screen after each; SEED=N
 	$(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+soak-reports: setup-test ## EVENTS=10000 while a box and its central API are killed at random: none lost, none twice; SEED=N
+	$(BIN)/python -m soak.reports --events $(EVENTS) $(if $(SEED),--seed $(SEED))
 
 install: ## (sudo) install or upgrade for good: user, /opt/cast-agent, systemd units; INSTALL_ARGS='--desktop USER'
 	@scripts/install.sh install $(INSTALL_ARGS)
