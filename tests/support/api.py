@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -159,7 +159,13 @@ class ScriptedPlayers:
         )
     )
 
-    async def take(self) -> Player:
+    def check(self, url: str) -> None:
+        raise NotImplementedError
+
+    async def take(self, url: str, *, engine: str | None = None) -> Player:
+        raise NotImplementedError
+
+    def others(self, url: str) -> Mapping[str, str]:
         raise NotImplementedError
 
 

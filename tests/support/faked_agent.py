@@ -20,10 +20,11 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import files, keeper
+from agent import keeper
 from agent.config import Settings
 from agent.keeper import Keeper
 from agent.log import configure
@@ -36,6 +37,9 @@ from agent.types import DeviceInfo
 from agent.urls import redact
 from tests.support.api import served_by
 from tests.support.fakes import FakePlayers, FakeStage
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 
 class FakedAgent:
@@ -119,14 +123,14 @@ def main() -> None:
     parser.add_argument("--fsync", type=float, default=0.0)
     parser.add_argument("--logs", type=Path)
     options = parser.parse_args()
-    keeper.RESTORES_ALLOWED = 1_000_000  # type: ignore[misc]  # it is killed again and again
+    keeper.RESTORES_ALLOWED = 1_000_000  # it is killed again and again
     fsync = os.fsync
 
-    def slowly(descriptor: int) -> None:
+    def slowly(fd: FileDescriptorLike) -> None:
         time.sleep(options.fsync)
-        fsync(descriptor)
+        fsync(fd)
 
-    files.os.fsync = slowly
+    os.fsync = slowly
     for number, seconds in enumerate(sys.stdin, start=1):
         if (child := os.fork()) == 0:
             _log(options.logs, number)

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from agent.errors import (
@@ -22,6 +23,8 @@ from agent.player.base import Media, Opened, Progress
 from agent.stage.base import ImageFormat
 from agent.types import CentralStream, DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamRef, StreamType
 from tests.support.tools import LOOK_EVERY_S
+
+T = TypeVar("T")
 
 LENGTH_S = 9.0
 """Of everything."""
@@ -352,6 +355,6 @@ class FakeStage:
             self.loss = asyncio.Event()
 
 
-def _set(future: asyncio.Future[object], value: object) -> None:
+def _set(future: asyncio.Future[T], value: T) -> None:
     if not future.done():
         future.set_result(value)
