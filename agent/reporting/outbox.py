@@ -24,6 +24,10 @@ PENDING_LIMIT: Final = 1_000
 """Happenings that may wait for the thread. A slow card takes 0.3 s for a commit, and all that waits is one commit, so
 more than some wait only while the disk hangs."""
 
+COLLECT_S: Final = 0.05
+"""From a happening to the work of its commit, which must not take the processor from the answer that somebody waits
+for; what a switch is made of is one commit then. Only a power cut can lose it meanwhile."""
+
 LOOK_AGAIN_S: Final = 30.0
 """How often a reader looks without having been told of anything: whether a disk that was full can be written again, and
 whether something has become too old."""
@@ -49,6 +53,9 @@ class Outbox:
         in the spool, too."""
         self._overflow = 0
         self._overflow_since: Moment | None = None
+        self._collected: list[Happening] = []
+        """Not handed to the thread yet, but counted as taken."""
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -62,7 +69,7 @@ class Outbox:
     def start(self, beginning: Happening) -> None:
         """Begin to keep events, with what earlier runs could not bring to the disk."""
         left = self._spool.open()
-        self._queue.put(lambda: self._file.begin(left))
+        self._put(lambda: self._file.begin(left))
         self.record(beginning)
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -77,10 +84,13 @@ class Outbox:
         if self._overflow_since is not None:
             count, since = self._overflow, self._overflow_since
             self._overflow, self._overflow_since = 0, None
-            self._queue.put(lambda: self._file.lose(count, "disk", since))
+            self._put(lambda: self._file.lose(count, "disk", since))
         self._taken += 1
-        self._spool.append(self._taken, happening)
-        self._queue.put(happening)
+        self._collected.append(happening)
+        if not self._spool.append(self._taken, happening):
+            self._hand_over()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(COLLECT_S, self._hand_over)
 
     async def next(self, reader: str, limit: int) -> Batch:
         """What comes next for a reader, in order; empty when there is nothing."""
@@ -93,7 +103,7 @@ class Outbox:
 
     def follow(self, readers: Mapping[str, Reader]) -> None:
         """See OutboxFile.follow. Returns at once; what happened before is kept for those before."""
-        self._queue.put(lambda: self._file.follow(readers))
+        self._put(lambda: self._file.follow(readers))
 
     async def wait(self, reader: str) -> None:
         """Return when something may have come since `next` found nothing for this reader."""
@@ -109,9 +119,9 @@ class Outbox:
         if thread is None:
             return
         done = asyncio.Event()
-        self._queue.put(self._file.close)
-        self._queue.put(lambda: self._tell(done.set))
-        self._queue.put(None)
+        self._put(self._file.close)
+        self._put(lambda: self._tell(done.set))
+        self._put(None)
         try:
             async with asyncio.timeout(timeout_s):
                 await done.wait()
@@ -154,6 +164,19 @@ class Outbox:
 
     # --- helpers ---
 
+    def _put(self, item: _Work | None) -> None:
+        """For the thread to do after all that has happened before."""
+        self._hand_over()
+        self._queue.put(item)
+
+    def _hand_over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for happening in self._collected:
+            self._queue.put(happening)
+        self._collected = []
+
     def _have_kept(self) -> None:
         for news in self._news.values():
             news.set()
@@ -171,7 +194,7 @@ class Outbox:
                 answer.set_exception(error)
                 raise
 
-        self._queue.put(work)
+        self._put(work)
         return await asyncio.wrap_future(answer)
 
 

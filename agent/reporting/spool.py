@@ -63,10 +63,10 @@ class Spool:
             return b""
         return left[: self._size]
 
-    def append(self, number: int, happening: Happening) -> None:
-        """Takes microseconds; when it returns a kill cannot undo it."""
+    def append(self, number: int, happening: Happening) -> bool:
+        """Takes microseconds; whether a kill cannot undo it any more."""
         if self._descriptor is None:
-            return
+            return False
         try:
             line = _ENTRY.dump_json(Entry(self._run, number, happening)) + b"\n"
             if self._size + len(line) > BYTES_LIMIT:
@@ -76,11 +76,12 @@ class Spool:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except (OSError, ValueError) as error:
             self._failed(error)
-            return
+            return False
         self._size += len(line)
         if self._fails:
             self._fails = False
             log.info("events_spooled_again", file=str(self._file))
+        return True
 
     def empty(self) -> None:
         """The outbox has all of it."""

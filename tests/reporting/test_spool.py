@@ -240,7 +240,7 @@ async def test_what_a_full_disk_did_not_take_is_taken_up_after_a_kill(tmp_path: 
     for number in range(5):
         box.outbox.record(happening(number))
     async with asyncio.timeout(5):
-        while not box.outbox.status.problem:
+        while box.outbox.status.dropped.get(READER) != 6:
             await asyncio.sleep(0.01)
     left = box.spool.read_bytes()
     assert len(left.splitlines()) == 6
