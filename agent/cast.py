@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from agent.errors import AgentError, MediaError, PlaylistError
-from agent.joined import Joined
+from agent.playable import Playable
 from agent.playback import Check, Playback, first_of
 from agent.player.base import Players, PlayerSource
 from agent.player.choice import EngineChoice
@@ -65,12 +65,12 @@ class Retry:
 class Cast:
     """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
     pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
-    `failed` is called when it has failed and will be tried again. With `joined` it plays the stream of the central API
-    that this one looks up."""
+    `failed` is called when it has failed and will be tried again."""
 
     def __init__(
         self,
         session: Session,
+        playable: Playable,
         *,
         players: PlayerSource,
         make_playback: Callable[[Session, Players, bool], Playback],
@@ -78,17 +78,16 @@ class Cast:
         check: Check,
         checked: bool = True,
         failed: Callable[[], None] = lambda: None,
-        joined: Joined | None = None,
     ) -> None:
         self.session = session
         self.playback: Playback | None = None
+        self._playable = playable
         self._engines = EngineChoice(players)
         self._make_playback = make_playback
         self._retry = retry
         self._check = check
         self._checked = checked
         self._failed = failed
-        self._joined = joined
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
@@ -127,10 +126,7 @@ class Cast:
     async def _run(self) -> None:
         session = self.session
         try:
-            if self._joined is None:
-                await self._keep_going()
-            else:
-                await first_of(self._keep_going(), self._joined.follow())
+            await first_of(self._keep_going(), self._playable.follow())
             session.conclude(EndReason.FINISHED)
         except AgentError as e:
             session.conclude(EndReason.FAILED, e.failure)
@@ -148,47 +144,43 @@ class Cast:
             session.move(SessionState.ENDED)
 
     async def _keep_going(self) -> None:
-        session = self.session
+        session, playable = self.session, self._playable
         if session.state is SessionState.PENDING:
             session.move(SessionState.STARTING)
-        while self._joined is None or await self._joined.is_on():
+        while await playable.is_on():
             if self._suspended.is_set():
                 await self._resumed.wait()
-            if self._joined is not None:
-                self._joined.choose()
+            playable.choose()
             checked, self._checked = self._checked, False
             self.playback = playback = self._make_playback(session, self._engines, checked)
             try:
                 await self._perform(playback)
-                if self._joined is not None and self._joined.has_moved.is_set():
-                    continue
-                if not playback.interrupted and self._has_finished(playback) and not session.goes_on():
+                goes_on = playable.has_moved.is_set() or playback.interrupted
+                if not goes_on and self._has_finished(playback) and not session.goes_on():
                     return
             except PlaylistError as e:
                 await self._read_playlist(e)
             except AgentError as e:
                 if playback.interrupted:
                     continue
-                if self._joined is not None and not await self._joined.is_on():
+                if not await playable.is_on():
                     return
                 await self._go_on_after(e, playback)
             finally:
                 self.playback = None
 
     async def _perform(self, playback: Playback) -> None:
-        url, joined = self.session.url, self._joined
-        patience = [] if joined is None else [self._give_up_address(joined, playback)]
+        url, share = self.session.url, 1 / (self._playable.untried + 1)
         try:
-            await first_of(playback.perform(), *self._until_changed(), *patience)
+            await self._unless_changed(playback.perform(share=share))
         finally:
             if playback.was_shown:
                 self._engines.shown(url)
-                if joined is not None:
-                    joined.shown()
+                self._playable.shown()
 
     async def _go_on_after(self, error: AgentError, playback: Playback) -> None:
         """Return when the next attempt may begin: with another engine, with another entry of the playlist, at another
-        address of what was joined, or after a pause. Raises the error of all that have tried when there shall be none.
+        address, or after a pause. Raises the error of all that have tried when there shall be none.
         """
         session = self.session
         has_time = session.has_played or session.accepted_for < self._retry.start_timeout
@@ -199,8 +191,8 @@ class Cast:
         remaining = remaining or error
         if self._skip_entry(remaining):
             return
-        if self._joined is not None and not playback.was_shown:
-            of_all = self._joined.failed(remaining)
+        if not playback.was_shown:
+            of_all = self._playable.failed(remaining)
             if of_all is None and has_time:
                 log.info("address_changed", session_id=session.id, code=remaining.failure.code, reason=str(remaining))
                 return
@@ -222,20 +214,9 @@ class Cast:
             raise MediaError(ErrorCode.MEDIA_UNSUPPORTED, "A playlist inside a playlist is not followed.")
         log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
 
-    def _until_changed(self) -> list[Coroutine[Any, Any, None]]:
-        """Each returns when an attempt, or the pause before it, is not the right thing any more."""
-        events = [self._suspended] if self._joined is None else [self._suspended, self._joined.has_moved]
-        return [_wait(event) for event in events]
-
-    async def _give_up_address(self, joined: Joined, playback: Playback) -> None:
-        """An address that never answers must not take all the time for a first frame while there are others."""
-        session = self.session
-        left_s = self._retry.start_timeout - (0.0 if session.has_played else session.accepted_for)
-        if joined.untried > 0:
-            await asyncio.sleep(left_s / (joined.untried + 1))
-            if not playback.was_shown:
-                raise MediaError(ErrorCode.MEDIA_NETWORK, "Nothing that can be shown came from this address in time.")
-        await asyncio.Event().wait()
+    async def _unless_changed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it until an attempt, or the pause before it, is not the right thing any more."""
+        await first_of(work, _wait(self._suspended), _wait(self._playable.has_moved))
 
     def _has_finished(self, playback: Playback) -> bool:
         """Whether the end of the media is its end: what is live does not end, it breaks off. Raises MediaError."""
@@ -290,7 +271,7 @@ class Cast:
             code=code,
             message=str(error),
         )
-        await first_of(asyncio.sleep(delay), *self._until_changed())
+        await self._unless_changed(asyncio.sleep(delay))
         session.tries_again()
 
 

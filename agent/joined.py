@@ -58,8 +58,8 @@ class NoStreams:
 
 
 class Joined:
-    """What one session has joined, followed from its beginning to its end. `redact` takes credentials out of a URL;
-    `changed` is called when the stream is there for the first time, or is another.
+    """A Playable: what one session has joined. `redact` takes credentials out of a URL; `changed` is called when the
+    stream is there for the first time, or is another.
 
     It has several addresses. One that cannot be played makes way for the next; one that was shown keeps its turn.
     """

@@ -91,13 +91,14 @@ class Playback:
         """Done when the process is gone and the window released."""
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)
 
-    async def perform(self) -> None:
-        """Play to the end of the media. However it ends, the process is gone then and the window released.
+    async def perform(self, *, share: float = 1.0) -> None:
+        """Play to the end of the media. However it ends, the process is gone then and the window released. `share`
+        (0.0-1.0) is how much of the time that is left for a first frame this attempt may take.
 
         Raises MediaError, PlayerTimeoutError and PlayerUnavailableError when it cannot be played or breaks.
         """
         try:
-            await self._prepare()
+            await self._prepare(share)
             await self._switch(self)
             await self._watch()
         finally:
@@ -174,12 +175,12 @@ class Playback:
         assert self._player is not None, "nothing is prepared"
         return self._player
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, share: float) -> None:
         session, timeout_s = self.session, self._limits.start_timeout
         left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.accepted_for)
         opened: Opened | None = None
         try:
-            async with asyncio.timeout(left_s):
+            async with asyncio.timeout(left_s * share):
                 await self._allowed(session.url)
                 if not (display := self._stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
@@ -203,7 +204,7 @@ class Playback:
                 else:
                     await self._first_pixel(player, window)
         except TimeoutError as e:
-            raise self._too_late(opened, timeout_s) from e
+            raise self._too_late(opened, round(timeout_s - left_s * (1.0 - share), 1)) from e
 
     async def _allowed(self, url: str) -> None:
         try:

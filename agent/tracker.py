@@ -20,6 +20,7 @@ from agent.errors import (
 )
 from agent.joined import Joined, NoStreams, Streams
 from agent.outcomes import Outcomes
+from agent.playable import Address, Playable
 from agent.playback import Check, Limits, Playback, any_url
 from agent.player.base import Player, Players, PlayerSource
 from agent.session import Session
@@ -304,26 +305,28 @@ class StreamTracker:
             )
 
         self._outcomes.remember(session)
-        joined = None
-        if session.request.join is not None:
-            joined = Joined(
-                session,
-                session.request.join,
-                streams=self._streams,
-                players=self._players,
-                check=self._check,
-                redact=self._redact,
-                changed=lambda: self.changed(),
-            )
         return Cast(
             session,
+            self._playable(session),
             players=self._players,
             make_playback=playback,
             retry=self._retry,
             check=self._check,
-            checked=checked and joined is None,
+            checked=checked and session.request.join is None,
             failed=lambda: self.changed(),
-            joined=joined,
+        )
+
+    def _playable(self, session: Session) -> Playable:
+        if session.request.join is None:
+            return Address()
+        return Joined(
+            session,
+            session.request.join,
+            streams=self._streams,
+            players=self._players,
+            check=self._check,
+            redact=self._redact,
+            changed=lambda: self.changed(),
         )
 
     def _ended(self, cast: Cast, was_top: bool) -> None:

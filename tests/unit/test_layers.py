@@ -17,7 +17,7 @@ FLOORS: list[set[str]] = [
     {"stage", "player"},
     {"motion"},
     {"session"},
-    {"playback"},
+    {"playback", "playable"},
     {"joined"},
     {"cast", "last_picture", "outcomes"},
     {"stack"},

@@ -1,0 +1,60 @@
+"""What a session plays: the address that it was given, or something that tells its addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from agent.errors import AgentError
+
+
+class Playable(Protocol):
+    """Asked before an attempt, told what became of it, and followed for as long as the session lives."""
+
+    has_moved: asyncio.Event
+    """What plays now is not what is to be played any more."""
+
+    async def is_on(self) -> bool:
+        """Whether it is still there: to be asked before an attempt, and when one has failed. Raises the AgentError for
+        which it cannot be played at all."""
+
+    async def follow(self) -> None:
+        """Return when it has ended, also while the session waits. Raises the AgentError for which it must end."""
+
+    def choose(self) -> None:
+        """The next attempt plays the address whose turn it is."""
+
+    @property
+    def untried(self) -> int:
+        """Addresses that are left for when this one cannot be played."""
+
+    def shown(self) -> None:
+        """The attempt has shown something."""
+
+    def failed(self, error: AgentError) -> AgentError | None:
+        """The attempt failed before its first frame. None when another address is to be tried at once; otherwise the
+        error that counts."""
+
+
+class Address:
+    """The address of the request. It never moves, and nobody but its player knows whether there is anything."""
+
+    untried = 0
+
+    def __init__(self) -> None:
+        self.has_moved = asyncio.Event()
+
+    async def is_on(self) -> bool:
+        return True
+
+    async def follow(self) -> None:
+        await asyncio.Event().wait()
+
+    def choose(self) -> None:
+        """There is one."""
+
+    def shown(self) -> None:
+        """Nothing is to be remembered."""
+
+    def failed(self, error: AgentError) -> AgentError:
+        return error
