@@ -8,6 +8,8 @@ import time
 _UNSYNCHRONISED = 5
 """TIME_ERROR of adjtimex(2): nothing has set the clock by the network (or a GPS) since the machine started."""
 
+_LIBC = ctypes.CDLL(None)
+
 _TIMEX_BYTES = 256
 """More than `struct timex` has on any architecture (208 on 64 bits); all zeros asks and changes nothing."""
 
@@ -20,8 +22,7 @@ STEP_S = 5.0
 
 def synchronised() -> bool:
     """Whether NTP (or the like) keeps the clock. False where the kernel cannot be asked."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    state: int = _LIBC.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return 0 <= state < _UNSYNCHRONISED
 
 
