@@ -51,8 +51,8 @@ bench-central: setup-test ## the central API under load on both databases (about
 soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a look at the screen after each; SEED=N
 	$(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-soak-reports: setup-test ## EVENTS=10000 while a box and its central API are killed at random: none lost, none twice; SEED=N
-	$(BIN)/python -m soak.reports --events $(EVENTS) $(if $(SEED),--seed $(SEED))
+soak-reports: setup-test ## EVENTS=10000 while both sides are killed at random (about 6 minutes); SEED=N, DATABASE_URL, REAL=1
+	$(BIN)/python -m soak.reports $(if $(REAL),--real,--events $(EVENTS)) $(if $(SEED),--seed $(SEED))
 
 install: ## (sudo) install or upgrade for good: user, /opt/cast-agent, systemd units; INSTALL_ARGS='--desktop USER'
 	@scripts/install.sh install $(INSTALL_ARGS)
