@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from agent.reporting.line import Line
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import Batch
+from agent.reporting.reading import Batch
 from agent.reporting.trouble import CallFailedError, Trouble
 
 Send = Callable[[Sequence[Mapping[str, JsonValue]]], Awaitable[Mapping[int, str]]]

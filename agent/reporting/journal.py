@@ -14,7 +14,8 @@ from agent.reporting.happening import Happening, Run
 from agent.reporting.history import History
 from agent.reporting.moment import Moment
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import OutboxFile, Reader
+from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.reading import Reader
 from agent.reporting.spool import Spool, spool_file
 from agent.reporting.wire import EventKind
 from agent.types import DeviceInfo, TrackerSnapshot

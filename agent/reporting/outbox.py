@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
@@ -15,8 +16,10 @@ import structlog
 
 from agent.reporting.happening import Happening
 from agent.reporting.moment import Moment
-from agent.reporting.outbox_file import Batch, OutboxFile, OutboxStatus, Reader
+from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.reading import Batch, OutboxStatus, Reader
 from agent.reporting.spool import Spool
+from agent.reporting.wire import EventKind
 
 T = TypeVar("T")
 
@@ -51,7 +54,7 @@ class Outbox:
         self._taken = self._done = 0
         """Happenings; the first counted by the loop alone, the second by the thread alone. These are their numbers
         in the spool, too."""
-        self._overflow = 0
+        self._overflow: Counter[EventKind] = Counter()
         self._overflow_since: Moment | None = None
         self._collected: list[Happening] = []
         """Not handed to the thread yet, but counted as taken."""
@@ -78,13 +81,14 @@ class Outbox:
     def record(self, happening: Happening) -> None:
         """Keep it, if it is news. Takes microseconds, and after that a kill cannot undo it."""
         if self._taken - self._done >= PENDING_LIMIT:
-            self._overflow += 1
+            self._overflow[happening.kind] += 1
             self._overflow_since = self._overflow_since or happening.moment
             return
         if self._overflow_since is not None:
-            count, since = self._overflow, self._overflow_since
-            self._overflow, self._overflow_since = 0, None
-            self._put(lambda: self._file.lose(count, "disk", since))
+            for kind, count in self._overflow.items():
+                self._put(partial(self._file.lose, count, "disk", self._overflow_since, kind))
+            self._overflow.clear()
+            self._overflow_since = None
         self._taken += 1
         self._collected.append(happening)
         if not self._spool.append(self._taken, happening):

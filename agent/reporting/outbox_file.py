@@ -11,7 +11,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -20,10 +19,12 @@ import structlog
 from pydantic import JsonValue
 
 from agent.files import write_whole
-from agent.reporting.event_table import EventTable, Lost
+from agent.reporting.event_table import EventTable
 from agent.reporting.happening import Happening, Run
+from agent.reporting.losses import Losses
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox_schema import connect, is_damage, set_aside
+from agent.reporting.reading import Batch, OutboxStatus, Reader
 from agent.reporting.reported import Reported, Row
 from agent.reporting.runs import Runs
 from agent.reporting.spool import entries_in
@@ -37,41 +38,6 @@ DEAD_LETTERS_LIMIT: Final = 50
 """Kept for whoever looks into the file."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """One who passes events on."""
-
-    identity: str
-    """To whom. For somebody else than before only what happens from now on is meant."""
-    kinds: frozenset[EventKind] | None = None
-    """What they are to be told; None: everything."""
-
-    def wants(self, kind: EventKind) -> bool:
-        return self.kinds is None or kind in self.kinds
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What comes next for a reader, in order."""
-
-    reader: str
-    events: tuple[dict[str, JsonValue], ...] = ()
-    positions: tuple[int, ...] = ()
-    generation: int = 0
-    """Of the file: what was read from one that has been set aside since cannot be settled any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxStatus:
-    """How it is."""
-
-    queued: Mapping[str, int] = field(default_factory=dict)
-    """For each reader, how many events it has not passed on yet."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    """For each reader, how many events it will never get, as long as it has its place here."""
-    problem: str | None = None
 
 
 class OutboxFile:
@@ -96,10 +62,7 @@ class OutboxFile:
         self._newcomers: set[str] = set()
         """Readers who had no place when this began: what earlier runs have left is none of their business."""
         self._table = EventTable(self._runs.event, self._readers_of)
-        self._lost: dict[str, Lost] = {}
-        """What could not be written, by reason, until that is told."""
-        self._dropped: dict[str, int] = {}
-        """For each reader, as on the disk."""
+        self._losses = Losses(self._table)
         self._was_set_aside: str | None = None
         """Why, until that is told."""
         self._problem: str | None = None
@@ -121,7 +84,8 @@ class OutboxFile:
             if missing:
                 log.info("spool_taken_up", happenings=len(missing))
         elif entries:  # which of them are here already cannot be seen, and nothing may be told twice
-            self.lose(len(entries), "disk", entries[0].happening.moment)
+            for entry in entries:
+                self.lose(1, "disk", entry.happening.moment, entry.happening.kind)
         if damaged:
             aside = self._path.with_name(SPOOL_SET_ASIDE)
             log.error("spool_damaged", lines=damaged, set_aside_as=str(aside))
@@ -141,11 +105,13 @@ class OutboxFile:
                 self._table.append(db, event, at, readers)
 
         if events and not self._write(insert):
-            self.lose(len(events), "disk", events[0][1])
+            for _, at, readers in events:
+                self._losses.add(1, "disk", at, readers)
+            self._show()
 
-    def lose(self, count: int, reason: str, since: Moment) -> None:
-        """So many events were not kept."""
-        self._lost.setdefault(reason, Lost(since)).count += count
+    def lose(self, count: int, reason: str, since: Moment, kind: EventKind | None = None) -> None:
+        """So many events of this kind were not kept; None: of kinds that are not known."""
+        self._losses.add(count, reason, since, self._readers_of(kind))
         self._show()
 
     # --- who passes it on ---
@@ -159,7 +125,7 @@ class OutboxFile:
 
     def next(self, reader: str, limit: int) -> Batch:
         """The first `limit` events that this reader has not settled."""
-        if self._lost or self._was_set_aside is not None or self._table.is_stale(self._clock()):
+        if self._losses.are_untold or self._was_set_aside is not None or self._table.is_stale(self._clock()):
             self._write(_nothing)
         try:
             found = self._table.waiting(self._open(), reader, self._cursors.get(reader, 0), limit)
@@ -201,16 +167,16 @@ class OutboxFile:
                     self._tell_losses(db)
                     work(db)
                     sessions = self._keep(db)
-                    dropped = self._keep_losses(db, self._table.make_room(db, self._clock(), self._cursors))
+                    dropped = self._table.make_room(db, self._clock(), self._cursors)
+                    losses = self._losses.keep(db, self._readers, dropped)
                     place = self._runs.keep(db)
             except (sqlite3.Error, OSError) as error:
                 if not self._failed(error):
                     return False
                 continue
-            self._lost.clear()
+            self._losses.kept(losses)
             self._was_set_aside = None
             self._sessions_kept = sessions
-            self._dropped = dropped
             self._runs.kept(place)
             if self._has_begun:
                 self.kept_up_to = self._runs.number
@@ -243,7 +209,7 @@ class OutboxFile:
                     at, lost = newest[0] if newest else 0, 0
                     self._newcomers |= set() if self._generation else {name}
                 self._cursors[name] = max(self._cursors.get(name, 0), at)
-                self._dropped[name] = lost
+                self._losses.load(name, lost)
             self._table.load(db)
             if not self._has_begun:
                 self._reported.load(db.execute("SELECT * FROM sessions").fetchall())
@@ -259,7 +225,8 @@ class OutboxFile:
         """Write what is only in memory, and forget what all readers have settled."""
         db.execute("DELETE FROM readers")
         rows = [
-            (name, reader.identity, self._cursors[name], self._dropped[name]) for name, reader in self._readers.items()
+            (name, reader.identity, self._cursors[name], self._losses.on_disk(name))
+            for name, reader in self._readers.items()
         ]
         db.executemany("INSERT INTO readers VALUES (?, ?, ?, ?)", rows)
         self._table.forget(db, self._cursors)
@@ -296,8 +263,7 @@ class OutboxFile:
         queued = dict(self.status.queued)
         if self._db is not None:
             queued = {name: self._table.number_waiting(self._db, name, at) for name, at in self._cursors.items()}
-        lost = sum(lost.count for lost in self._lost.values())
-        dropped = {name: self._dropped.get(name, 0) + lost for name in self._readers}
+        dropped = {name: self._losses.of(name) for name in self._readers}
         self.status = OutboxStatus(queued, dropped, self._problem)
 
     # --- helpers ---
@@ -307,17 +273,9 @@ class OutboxFile:
             self._reported.assume(happening.present)
         return self._reported.news(happening)
 
-    def _readers_of(self, kind: EventKind) -> tuple[str, ...]:
+    def _readers_of(self, kind: EventKind | None) -> tuple[str, ...]:
         new = set() if self._has_begun else self._newcomers
         return tuple(name for name, reader in self._readers.items() if reader.wants(kind) and name not in new)
-
-    def _keep_losses(self, db: sqlite3.Connection, dropped: Mapping[str, int]) -> dict[str, int]:
-        """For each reader, with what it has lost by now."""
-        unwritten = sum(lost.count for lost in self._lost.values())
-        totals = {name: self._dropped[name] + unwritten + dropped.get(name, 0) for name in self._readers}
-        if totals != self._dropped:
-            db.executemany("UPDATE readers SET dropped = ? WHERE name = ?", [(n, name) for name, n in totals.items()])
-        return totals
 
     def _tell_losses(self, db: sqlite3.Connection) -> None:
         now = self._clock()
@@ -325,8 +283,7 @@ class OutboxFile:
             data: dict[str, JsonValue] = {"set_aside_as": SET_ASIDE, "reason": self._was_set_aside}
             event = self._runs.event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data))
             self._table.append(db, event, now, self._readers_of(EventKind.OUTBOX_SET_ASIDE))
-        for reason, lost in self._lost.items():
-            self._table.tell_dropped(db, reason, lost, now, tuple(self._readers))
+        self._losses.tell(db, now)
 
 
 def _nothing(db: sqlite3.Connection) -> None:

@@ -16,7 +16,7 @@ from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.journal import Journal
 from agent.reporting.link import READER, Link
 from agent.reporting.moment import Moment, moment
-from agent.reporting.outbox_file import OutboxStatus, Reader
+from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.trouble import ENROL_COMMAND
 from agent.reporting.view import View
 from agent.reporting.webhooks import Webhooks

@@ -22,7 +22,7 @@ from agent.reporting.delivery import Delivery
 from agent.reporting.line import Line
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import OutboxStatus, Reader
+from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.trouble import CallFailedError, Peer, Trouble, of_busy
 from agent.reporting.wire import EventKind
 from agent.sections import WebhookSettings

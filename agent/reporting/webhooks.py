@@ -13,7 +13,7 @@ import structlog
 
 from agent.files import write_whole
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import OutboxStatus, Reader
+from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.webhook import Webhook
 from agent.sections import WebhookSettings
 from agent.threads import in_thread

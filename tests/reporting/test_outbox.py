@@ -24,7 +24,8 @@ from agent.reporting.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
 from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import Moment, moment
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile, Reader
+from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
+from agent.reporting.reading import Reader
 from agent.reporting.spool import Spool
 from agent.reporting.wire import EventKind
 from tests.reporting.support.full_disk import small_disk
@@ -435,6 +436,31 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         events = told(file)
     assert [event["kind"] for event in events] == ["events_dropped", "agent_started"]
     assert events[0]["data"]["count"] == 1
+
+
+def test_what_is_lost_is_counted_for_those_who_wanted_it(tmp_path: Path) -> None:
+    """Whether it was an event already or, because too many waited, only its kind is known; what was damaged may have
+    been anything. It stays so over a restart."""
+    (tmp_path / "state").write_text("a file where a folder should be")
+    readers = {
+        "all": Reader("central"),
+        "starts": Reader("one", frozenset({EventKind.AGENT_STARTED})),
+        "frames": Reader("two", frozenset({EventKind.FIRST_FRAME, EventKind.EVENTS_DROPPED})),
+    }
+    with outbox(tmp_path / "state", **readers) as file:
+        file.record([happening(1), happening(2)])
+        assert file.status.dropped == {"all": 2, "starts": 2, "frames": 0}
+        file.lose(4, "disk", Clock()(), EventKind.FIRST_FRAME)
+        file.lose(1, "damaged", Clock()())
+        lost = {"all": 7, "starts": 3, "frames": 5}
+        assert file.status.dropped == lost
+        (tmp_path / "state").unlink()
+        file.record([happening(3)])
+        assert file.status.dropped == lost
+        counted = {name: [event["data"].get("count") for event in told(file, name)] for name in readers}
+        assert counted == {"all": [2, 4, 1, None], "starts": [None], "frames": [4, 1]}
+    with outbox(tmp_path / "state", **readers) as file:
+        assert file.status.dropped == lost
 
 
 KEEP_WRITING = """

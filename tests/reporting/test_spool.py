@@ -18,7 +18,8 @@ from structlog.testing import capture_logs
 from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import moment
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import FILE, SPOOL_SET_ASIDE, OutboxFile, Reader
+from agent.reporting.outbox_file import FILE, SPOOL_SET_ASIDE, OutboxFile
+from agent.reporting.reading import Reader
 from agent.reporting.spool import BYTES_LIMIT, Spool, spool_file
 from agent.reporting.wire import EventKind
 from tests.reporting.support.full_disk import small_disk
