@@ -103,20 +103,20 @@ def load_settings(path: Path | None = None, *, system_config: Path = SYSTEM_CONF
     return settings
 
 
-def installed_config(system_config: Path = SYSTEM_CONFIG) -> Path | None:
+def installed_config() -> Path | None:
     """The file of the agent that is installed on this machine, for commands that are about it; None where there is none
     or where this user may not read it."""
-    return system_config if os.access(system_config, os.R_OK) else None
+    return SYSTEM_CONFIG if os.access(SYSTEM_CONFIG, os.R_OK) else None
 
 
-def settings_beside(path: Path | None = None, *, system_config: Path = SYSTEM_CONFIG) -> Settings:
+def settings_beside(path: Path | None = None) -> Settings:
     """The settings of the agent on this machine, for a command that works on its state, with `state.dir` filled in.
 
     Without a path that is the installed agent, for those who may write to its state; for anybody else one that they
     run themselves. Raises ConfigError.
     """
     installed = path is None and not os.environ.get("STATE_DIRECTORY")
-    settings = load_settings(path or installed_config(system_config))
+    settings = load_settings(path or installed_config())
     folder = settings.state.dir
     if folder is None:
         folder = SYSTEM_STATE if installed and os.access(SYSTEM_STATE, os.W_OK) else settings.state.directory()

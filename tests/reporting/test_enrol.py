@@ -70,6 +70,7 @@ def test_the_command_and_the_doctor_look_where_the_installed_agent_keeps_its_sta
     service = tmp_path / "service"
     service.mkdir()
     monkeypatch.setattr(config, "SYSTEM_STATE", service)
+    monkeypatch.setattr(config, "SYSTEM_CONFIG", tmp_path / "config.toml")  # not that of who runs the tests
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
     assert main(["enrol", "--central", central.url, "--enrol", central.command("enrol")]) == 0
     assert f"its state in {service} begins to report" in capsys.readouterr().out

@@ -153,11 +153,12 @@ def test_whose_keys_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     named.write_text("")
     allowed = {service, installed}
     monkeypatch.setattr(config, "SYSTEM_STATE", service)
+    monkeypatch.setattr(config, "SYSTEM_CONFIG", installed)
     monkeypatch.setattr(os, "access", lambda path, mode: path in allowed and path.exists())
     monkeypatch.setenv("XDG_STATE_HOME", str(own))
 
     def folder(path: Path | None = None) -> Path:
-        return settings_beside(path, system_config=installed).state.directory()
+        return settings_beside(path).state.directory()
 
     assert folder() == own / "cast-agent"  # nothing is installed
     service.mkdir()

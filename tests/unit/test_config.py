@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from agent import config
 from agent.config import Settings, installed_config, is_repeated, load_settings
 from agent.errors import ConfigError
 from agent.sections import StateSettings
@@ -405,9 +406,10 @@ def test_runtime_directory() -> None:
     assert settings.runtime_directory({}) == Path("/mine")
 
 
-def test_commands_about_the_installed_agent_read_its_file(tmp_path: Path) -> None:
+def test_commands_about_the_installed_agent_read_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed is found without a name; where nothing is, the defaults hold."""
     file = tmp_path / "config.toml"
-    assert installed_config(file) is None
+    monkeypatch.setattr(config, "SYSTEM_CONFIG", file)
+    assert installed_config() is None
     file.touch()
-    assert installed_config(file) == file
+    assert installed_config() == file
