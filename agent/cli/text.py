@@ -39,7 +39,7 @@ def volume(answer: dict[str, Any]) -> str:
 def what_is_on(status: dict[str, Any]) -> str:
     """A few words."""
     stream = status["stream"]
-    return "idle" if stream is None else f"{stream['state']}: {stream['title'] or stream['url']}"
+    return "idle" if stream is None else f"{stream['state']}: {stream['title'] or _address(stream)}"
 
 
 def status(answer: dict[str, Any], url: str) -> str:
@@ -58,12 +58,25 @@ def status(answer: dict[str, Any], url: str) -> str:
         why = f": {error['message']}" if error else ""
         lines.append(["last", f"{title(answer['last'])}, {answer['last']['reason']}{why}"])
     lines.append(["volume", volume(answer["volume"])])
-    return table(lines)
+    return table([*lines, *_told(answer)])
 
 
 def title(stream: dict[str, Any]) -> str:
     """What a person would call it."""
-    return f"{stream['title']} ({stream['url']})" if stream["title"] else str(stream["url"])
+    return f"{stream['title']} ({_address(stream)})" if stream["title"] else _address(stream)
+
+
+def _address(stream: dict[str, Any]) -> str:
+    """What was asked for, as long as it is not known where that is."""
+    return stream["url"] or (f"code {stream['code']}" if stream["code"] else f"stream {stream['stream_id']}")
+
+
+def _told(answer: dict[str, Any]) -> list[list[str]]:
+    """How others join what is on, and what is wrong with telling them."""
+    reporting, hooks = answer["reporting"], answer["webhooks"]
+    lines = [["code", f"{reporting['code']}, by which others join what is on"]] if reporting["code"] else []
+    lines += [["reporting", reporting["problem"]]] if reporting["problem"] else []
+    return lines + [["webhook", f"{hook['url']}: {hook['problem']}"] for hook in hooks if hook["problem"]]
 
 
 def _stream(stream: dict[str, Any]) -> list[list[str]]:
