@@ -171,8 +171,16 @@ def of_answer(host: str, status: int, headers: Mapping[str, str], *, clock_is_do
     if clock_is_doubtful:
         message = f"{host} answered {status}. The clock of this box may not be set yet, so it is tried again."
         return CallFailedError(Trouble.PASSING, message, status=status)
-    advice = " Check the path of the url of this [[webhook]]." if status in (404, 405) else ""
+    advice = _ADVICE.get(status, "")
     return CallFailedError(Trouble.REJECTED, f"{host} answered {status}: it refused an event.{advice}", status=status)
+
+
+_ADVICE: Final = {
+    400: " If it checks signatures, then its secret must be that of this [[webhook]].",
+    404: " Check the path of the url of this [[webhook]].",
+    405: " Check the path of the url of this [[webhook]].",
+}
+"""What a person can do about an event that was refused."""
 
 
 def gone(host: str) -> str:

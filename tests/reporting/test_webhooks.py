@@ -181,7 +181,7 @@ async def test_credentials_of_an_address_are_used_and_not_told(tmp_path: Path, o
         (401, Trouble.REFUSED, "does not take the secret, or the url"),
         (403, Trouble.REFUSED, "does not take the secret, or the url"),
         (410, Trouble.GONE, "wants no more of these (410), so nothing is sent to it."),
-        (400, Trouble.REJECTED, "answered 400: it refused an event."),
+        (400, Trouble.REJECTED, "answered 400: it refused an event. If it checks signatures, then its secret must be"),
         (404, Trouble.REJECTED, "answered 404: it refused an event. Check the path of the url"),
         (422, Trouble.REJECTED, "answered 422: it refused an event."),
     ],
