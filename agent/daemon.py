@@ -174,7 +174,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     )
     players = Engines({"vlc": vlc, "mpv": mpv}, table=settings.player.engines)
     checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
-    lookup = Lookup(registered=lambda: reporter.registered(), agent_version=__version__)
+    lookup = Lookup(
+        registered=lambda: reporter.registered(), problem=lambda: reporter.status.problem, agent_version=__version__
+    )
     tracker = StreamTracker(
         players=players,
         stage=stage,

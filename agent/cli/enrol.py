@@ -24,7 +24,7 @@ def enrol(options: argparse.Namespace) -> int:
     try:
         return _forget(settings, options.json) if options.forget else _enrol(settings, options)
     except EnrolmentError as error:
-        raise CliError(_exit_of(error), "not_enrolled", str(error)) from error
+        raise CliError(_exit_of(error), "not_enrolled", _for_who_asked(error)) from error
 
 
 def _enrol(settings: Settings, options: argparse.Namespace) -> int:
@@ -67,8 +67,19 @@ def _forget(settings: Settings, json: bool) -> int:
 
 
 def _exit_of(error: BaseException) -> Exit:
+    if isinstance(error.__cause__, OSError):
+        return Exit.NO_INPUT
     trouble = getattr(error.__cause__, "trouble", None)
-    return Exit.NO_INPUT if trouble is None else _EXITS.get(trouble.value, Exit.FAILED)
+    return Exit.USAGE if trouble is None else _EXITS.get(trouble.value, Exit.FAILED)
+
+
+def _for_who_asked(error: BaseException) -> str:
+    from agent.reporting.trouble import AGAIN
+
+    text = str(error)
+    if not text.endswith(AGAIN):  # that is what an agent does by itself, and a command does not
+        return text
+    return f"{text.removesuffix(AGAIN)} Run this again later, with the same token."
 
 
 def _say(text: str) -> None:

@@ -45,7 +45,6 @@ def _not_registered(settings: Settings) -> Finding:
     if url is None:
         return Finding(Level.OK, NAME, "This box reports to nobody.")
     if settings.central.token is not None:
-        return Finding(
-            Level.WARN, NAME, f"This box is not registered at {url} yet.", "The agent does that when it runs."
-        )
+        advice = "The agent does that when it runs; if it runs already, cast-agent status says why not."
+        return Finding(Level.WARN, NAME, f"This box is not registered at {url} yet.", advice)
     return Finding(Level.WARN, NAME, f"This box is not registered at {url}.", f"Run {ENROL_COMMAND.format(url=url)}")

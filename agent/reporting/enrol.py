@@ -13,7 +13,7 @@ from agent import __version__
 from agent.reporting import wire
 from agent.reporting.client import CentralClient
 from agent.reporting.enrolment import Enrolment, EnrolmentError, keep_enrolment, proposed_token, read_enrolment
-from agent.reporting.trouble import AGAIN, CallFailedError, Trouble
+from agent.reporting.trouble import CallFailedError, Trouble
 from agent.threads import in_thread
 from agent.urls import check_central_url
 
@@ -108,6 +108,4 @@ def _why(error: CallFailedError) -> str:
             "The enrolment token is not accepted: it has been used up, has run out, or is not one of this central API. "
             "Make another there: cast-central enrol"
         )
-    if str(error).endswith(AGAIN):  # by an agent that runs, and not by whoever has called this
-        return f"{str(error).removesuffix(AGAIN)} Run this again later, with the same token."
     return str(error)

@@ -24,10 +24,18 @@ LOOKUP_TIMEOUT_S: Final = 2.0
 
 class Lookup:
     """On a connection of its own, so that it waits neither for reports nor for their pauses after failures. One
-    question at a time, and a session has few. `registered` tells what the box is registered as."""
+    question at a time, and a session has few. `registered` tells what the box is registered as, `problem` why it is
+    not where it should be."""
 
-    def __init__(self, *, registered: Callable[[], Awaitable[Enrolment | None]], agent_version: str) -> None:
+    def __init__(
+        self,
+        *,
+        registered: Callable[[], Awaitable[Enrolment | None]],
+        problem: Callable[[], str | None],
+        agent_version: str,
+    ) -> None:
         self._registered = registered
+        self._problem = problem
         self._version = agent_version
         self._turn = asyncio.Lock()
         self._enrolment: Enrolment | None = None
@@ -44,7 +52,7 @@ class Lookup:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S):
                 enrolment = await self._registered()
                 if enrolment is None:
-                    raise NotSupportedError(_NOT_REGISTERED)
+                    raise NotSupportedError(self._problem() or _NOT_REGISTERED)
                 async with self._turn:
                     client = await self._client_for(enrolment)
                     stream = await client.stream(ref.stream_id or ref.code or "")

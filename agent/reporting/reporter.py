@@ -191,7 +191,7 @@ class Reporter:
         """As the configuration says, if it does. Raises EnrolmentError."""
         url, token = self._settings.url, self._settings.token
         if url is None or token is None:
-            advice = f"This box is not registered there. Run {ENROL_COMMAND.format(url=url)}"
+            advice = f"This box is not registered at {url}. Run {ENROL_COMMAND.format(url=url)}"
             self._problem = None if url is None else advice
             return None
         done = await enrol(url, token, folder=self._folder, name=self._device.name)

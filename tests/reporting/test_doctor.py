@@ -30,6 +30,8 @@ async def test_nobody_to_report_to_is_well(tmp_path: Path) -> None:
     found = await look(settings(tmp_path, url="https://central.example.org"))
     assert (found.level, found.found) == (Level.WARN, "This box is not registered at https://central.example.org.")
     assert found.advice.startswith("Run cast-agent enrol --central https://central.example.org --enrol TOKEN")
+    found = await look(settings(tmp_path, url="https://central.example.org", token="et_" + "x" * 43))
+    assert (found.level, "cast-agent status says why not" in found.advice) == (Level.WARN, True)
 
 
 async def test_a_registered_box_is_asked_for(

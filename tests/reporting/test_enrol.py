@@ -130,12 +130,17 @@ async def test_refusals_say_what_to_do(
     assert said.startswith("What answers at 127.0.0.1:")
     proxy.fault = Fault(reset=True)
     said = await refusal(central=proxy.url, token=enrolment_token, folder=folder)
-    assert said.endswith("broke the connection off. Run this again later, with the same token.")
+    assert said.endswith("broke the connection off. It is tried again.")
+    typed = command(folder, "--central", proxy.url, "--enrol", enrolment_token)
+    assert typed.returncode == 69
+    assert typed.stderr.endswith("broke the connection off. Run this again later, with the same token.\n")
+    assert command(folder, "--central", "central", "--enrol", enrolment_token).returncode == 64
     assert not (folder / FILE).exists()
     proxy.fault = FINE
     (tmp_path / "file").write_text("")
     said = await refusal(central=proxy.url, token=enrolment_token, folder=tmp_path / "file")
     assert "cannot be written" in said
+    assert command(tmp_path / "file", "--central", proxy.url, "--enrol", enrolment_token).returncode == 66
 
 
 async def test_an_answer_that_is_lost_is_asked_for_again(

@@ -96,8 +96,8 @@ class Life:
 
 
 @asynccontextmanager
-async def life(folder: Path) -> AsyncIterator[Life]:
-    async with box(folder) as made:
+async def life(folder: Path, **central: object) -> AsyncIterator[Life]:
+    async with box(folder, **central) as made:
         serving = served_by(made.tracker, made.stage, made.players, reporting=lambda: made.status)
         async with serving as (client, _):
             yield Life(made, client)
@@ -180,6 +180,17 @@ async def test_a_box_without_a_central_api_says_how_to_get_one(tmp_path: Path) -
         answer = await kitchen.start(code="K7QF2M")
         assert (answer.status, answer["code"]) == (501, "not_supported")
         assert "cast-agent enrol --central" in answer["detail"]
+
+
+async def test_a_box_that_could_not_register_says_why(tmp_path: Path, central: CentralProcess) -> None:
+    """Not that it has no central API: the configuration names one."""
+    async with life(tmp_path, url=central.url) as kitchen:
+        answer = await kitchen.start(code="K7QF2M")
+        assert answer["detail"].startswith(f"This box is not registered at {central.url}. Run cast-agent enrol")
+    async with life(tmp_path, url=central.url, token="et_" + "x" * 43) as kitchen:
+        answer = await kitchen.start(code="K7QF2M")
+        assert (answer.status, answer["code"]) == (501, "not_supported")
+        assert answer["detail"].startswith("The enrolment token is not accepted")
 
 
 @pytest.mark.parametrize(

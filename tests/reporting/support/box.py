@@ -72,7 +72,9 @@ async def box(
     changed meanwhile."""
     players = FakePlayers()
     stage = FakeStage(players)
-    lookup = Lookup(registered=lambda: reporter.registered(), agent_version="0.1.0")
+    lookup = Lookup(
+        registered=lambda: reporter.registered(), problem=lambda: reporter.status.problem, agent_version="0.1.0"
+    )
     tracker = StreamTracker(
         players=players,
         stage=stage,
