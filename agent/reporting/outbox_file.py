@@ -92,6 +92,8 @@ class OutboxFile:
             with contextlib.suppress(OSError):  # for whoever wants to know more
                 write_whole(aside, left.decode(errors="replace"), durable=False)
             self.lose(damaged, "damaged", self._clock())
+        if self._newcomers >= self._readers.keys():  # what is on is news to them, and what was on is not
+            self._reported = Reported()
         self._has_begun = True
 
     def record(self, happenings: Sequence[Happening], number: int = 0) -> None:

@@ -188,10 +188,9 @@ async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
             await outbox.settle(batch, len(batch.events), {})
         assert (await outbox.next("a", 10)).events == ()
         outbox.record(happening(1))
-        while not (await outbox.next("b", 10)).events:
-            await asyncio.sleep(0.01)
-        await outbox.next("b", 10)
         async with asyncio.timeout(5.0):
+            while not (await outbox.next("b", 10)).events:
+                await outbox.wait("b")
             await outbox.wait("a")
         assert numbers(list((await outbox.next("a", 10)).events)) == [1]
     finally:
@@ -398,6 +397,26 @@ def damage(path: Path, harm: str) -> None:
         db.close()
 
 
+def test_whoever_is_told_first_hears_nothing_of_what_others_were_told(tmp_path: Path) -> None:
+    """A box that was registered elsewhere meanwhile, or nowhere for a while: what it shows is news to the new one, and
+    what ended before is not; but whoever was told of a session hears of its end."""
+
+    def is_on(session: str) -> Happening:
+        return Happening(EventKind.SESSION_STARTED, moment(), session)
+
+    with outbox(tmp_path, identity="first") as file:
+        file.record([agent_started(), is_on("gone"), is_on("on")])
+    with outbox(tmp_path, identity="second") as file:
+        file.record([agent_started("on"), is_on("on")])
+        assert [(event["kind"], event["session_id"]) for event in told(file)] == [
+            ("agent_started", None),
+            ("session_started", "on"),
+        ]
+    with outbox(tmp_path, identity="second") as file:
+        file.record([agent_started()])
+        assert [(event["kind"], event["session_id"]) for event in told(file)][-1] == ("session_ended", "on")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file system")
 def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_path: Path) -> None:
     """What was kept before stays and is passed on; the count is exact."""
@@ -468,7 +487,8 @@ import sys
 from pathlib import Path
 from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import moment
-from agent.reporting.outbox_file import OutboxFile, Reader
+from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.reading import Reader
 from agent.reporting.wire import EventKind
 
 run = Run("00000000-0000-4000-8000-000000000000", "1")
