@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from soak.reports.world import World
-from tests.reporting.support.kills import GONE, Span, delivered, live_and_die, use
+from tests.reporting.support.kills import Span, delivered, live_and_die, use
 from tests.reporting.support.witness import Life, lives_in, lives_of
 from tests.support.agent import Agent
+from tests.support.calls import GONE
 from tests.support.clips import Clips
 from tests.support.faked_agent import FakedAgent
 from tests.support.media_server import MediaServer
@@ -123,7 +124,7 @@ class RealBoxes(Boxes):
         while process.poll() is None:
             with suppress(*GONE, RuntimeError):  # it does not answer yet, or has no player yet
                 use(self._agent.port, dice, self._urls, pauses=REAL_PAUSES_S)
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two tries to reach one that is not there yet
         killer.join()
         self._agent.kill()
         self.lives += 1

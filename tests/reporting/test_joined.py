@@ -346,7 +346,7 @@ async def test_the_picture_goes_on_without_the_central_api(
         await kitchen.box.until(lambda: len(kitchen.box.players.players) == 2)
         await kitchen.box.until(lambda: kitchen.on is not None and kitchen.on.state == "playing")
         await publisher.stop()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # it is asked after 0.1 s, and again after 0.2
         assert kitchen.on is not None
         assert kitchen.on.session_id == session
         proxy.fault = FINE

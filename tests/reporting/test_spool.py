@@ -24,6 +24,7 @@ from agent.reporting.spool import BYTES_LIMIT, Spool, spool_file
 from agent.reporting.wire import EventKind
 from tests.reporting.support.full_disk import small_disk
 from tests.reporting.test_outbox import READER, ROOT, Clock, agent_started, happening, new_run, numbers, outbox, told
+from tests.support.tools import until
 
 KEEP_RECORDING = """
 import asyncio, os, structlog, sys
@@ -32,7 +33,8 @@ from uuid import uuid4
 from agent.reporting.happening import Happening, Run
 from agent.reporting.moment import moment
 from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import OutboxFile, Reader
+from agent.reporting.outbox_file import OutboxFile
+from agent.reporting.reading import Reader
 from agent.reporting.spool import Spool
 from agent.reporting.wire import EventKind
 
@@ -50,7 +52,7 @@ async def main() -> None:
             outbox.record(Happening(EventKind.AGENT_STARTED, moment(), data={"number": number}))
             os.write(1, b"%d\\n" % number)
         number += number < enough
-        await asyncio.sleep(0.001 * (number % 7))
+        await asyncio.sleep(0.001 * (number % 7))  # commits of one and of many
 
 asyncio.run(main())
 """
@@ -66,7 +68,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_recorded(tmp_path: Path) ->
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stdout is not None
         lines = [process.stdout.readline()]
-        time.sleep(dice.uniform(0.0, 0.05))
+        time.sleep(dice.uniform(0.0, 0.05))  # somewhere in the midst of its writing
         process.send_signal(signal.SIGKILL)
         lines += process.stdout.read().split("\n")[:-1]
         process.wait()
@@ -226,9 +228,7 @@ async def test_it_holds_what_the_disk_has_not_and_is_emptied_then(tmp_path: Path
     assert [b'"data":{"number":1}' in line for line in box.spool.read_bytes().splitlines()] == [False, True]
     assert (folder.stat().st_mode & 0o777, box.spool.stat().st_mode & 0o777) == (0o700, 0o600)
     assert await box.numbers(1) == [1]
-    async with asyncio.timeout(5):
-        while box.spool.stat().st_size:
-            await asyncio.sleep(0.01)
+    await until(lambda: not box.spool.stat().st_size)
     box.outbox.record(happening(2))
     await box.outbox.stop(5)
     assert not box.spool.exists()
@@ -240,9 +240,7 @@ async def test_what_a_full_disk_did_not_take_is_taken_up_after_a_kill(tmp_path: 
     box = Recording(tmp_path, tmp_path / "run")
     for number in range(5):
         box.outbox.record(happening(number))
-    async with asyncio.timeout(5):
-        while box.outbox.status.dropped.get(READER) != 6:
-            await asyncio.sleep(0.01)
+    await until(lambda: box.outbox.status.dropped.get(READER) == 6)
     left = box.spool.read_bytes()
     assert len(left.splitlines()) == 6
     recorded(tmp_path / "other", new_run(), [], 0)
@@ -251,9 +249,7 @@ async def test_what_a_full_disk_did_not_take_is_taken_up_after_a_kill(tmp_path: 
     (tmp_path / FILE).rmdir()
     box.outbox.record(happening(5))
     assert await box.numbers(1) == [5]
-    async with asyncio.timeout(5):
-        while box.spool.stat().st_size:
-            await asyncio.sleep(0.01)
+    await until(lambda: not box.spool.stat().st_size)
     await box.outbox.stop(5)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import threading
 import time
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.wanted import FILE, SAFE_FILE
+from tests.support.calls import GONE, call
 from tests.support.faked_agent import FakedAgent
 
 LIVES = 30
@@ -18,20 +17,8 @@ SEED = 3
 
 
 def post(port: int, path: str, body: object = None) -> Any:
-    """The answer's JSON. Raises OSError or HTTPException when it was killed."""
+    """See `call`."""
     return call(port, "POST", path, body)
-
-
-def call(port: int, method: str, path: str, body: object = None) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body))
-        answer = connection.getresponse()
-        content = answer.read()
-        assert answer.status == 200, content
-        return json.loads(content)
-    finally:
-        connection.close()
 
 
 def sessions(port: int) -> set[str]:
@@ -69,7 +56,7 @@ def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
                         stopped |= there
                     answered += 1
                     time.sleep(dice.choice((0.0, 0.0, 0.003, 0.15)))
-            except (OSError, http.client.HTTPException):
+            except GONE:
                 killer.join()
     assert answered > LIVES, "it was killed before it had done anything"
     left = [file.name for file in tmp_path.iterdir() if file.name not in (FILE, SAFE_FILE)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import signal
 import threading
@@ -15,7 +13,9 @@ from itertools import count
 from typing import Any
 
 from tests.central.support.process import CentralProcess
+from tests.support.calls import GONE, call
 from tests.support.faked_agent import FakedAgent
+from tests.support.tools import wait_until
 
 LOOK_EVERY = 10
 QUEUED_LIMIT = 300
@@ -27,9 +27,6 @@ SCRIPTED = ("http://film/", "http://film/", "http://fragile/", "http://flash/", 
 
 PAUSES_S = (0.0, 0.02, 0.1, 0.25)
 """From one call to the next."""
-
-GONE = (OSError, http.client.HTTPException)
-"""What a call to a box raises that is killed."""
 
 
 @dataclass
@@ -97,32 +94,20 @@ def use(
         else:
             call(port, "POST", "/stop", {"all": dice.random() < 0.5})
         while number % LOOK_EVERY == 0 and reporting(port)["queued"] > QUEUED_LIMIT:
-            time.sleep(0.1)
-        time.sleep(dice.choice(pauses))
+            time.sleep(0.1)  # some of them have gone by then
+        time.sleep(dice.choice(pauses))  # as people and doorbells do
 
 
 def delivered(port: int, *, timeout_s: float) -> Any:
-    """Wait until everything is there; `/status.reporting`. Raises AssertionError when that takes too long."""
-    deadline = time.monotonic() + timeout_s
-    while not (status := reporting(port))["connected"] or status["queued"]:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.05)
-    return status
+    """Wait until everything is there; `/status.reporting`. Raises TimeoutError when that takes too long."""
+
+    def is_there() -> bool:
+        status = reporting(port)
+        return bool(status["connected"] and not status["queued"])
+
+    wait_until(is_there, timeout_s=timeout_s, what="the central API to have everything")
+    return reporting(port)
 
 
 def reporting(port: int) -> Any:
     return call(port, "GET", "/status")["reporting"]
-
-
-def call(port: int, method: str, path: str, body: object = None) -> Any:
-    """The answer's JSON. Raises one of GONE when the box is killed, and RuntimeError when it refuses."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body))
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    if answer.status != 200:
-        raise RuntimeError(f"{method} {path}: {answer.status} {content!r}")
-    return json.loads(content)
