@@ -12,11 +12,12 @@ import structlog
 
 from agent.errors import AgentError, MediaError, PlaylistError
 from agent.playable import Playable
-from agent.playback import Check, Playback, first_of
+from agent.playback import Check, Playback
 from agent.player.base import Players, PlayerSource
 from agent.player.choice import EngineChoice
 from agent.session import Session
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
+from agent.waiting import first_of
 
 RETRY_CAP_S = 2.0
 """So that a source that is back is on the screen again within 2 s, as a rule."""

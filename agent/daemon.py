@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +32,10 @@ from agent.player.engines import Engines
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pool import PlayerPool
+from agent.player.renewals import Renewals
 from agent.player.spawn import vlc_command
-from agent.player.surroundings import Identities, Surroundings, identities, of_the_system
+from agent.player.surroundings import identities, of_the_system
+from agent.redaction import redact
 from agent.reload import Current
 from agent.reporting.lookup import Lookup
 from agent.reporting.reporter import Reporter
@@ -43,8 +45,8 @@ from agent.stage.x11 import X11Stage
 from agent.systemd import Notifier
 from agent.threads import in_thread
 from agent.tracker import StreamTracker
-from agent.types import DeviceInfo, DisplayHealth
-from agent.urls import MediaPolicy, redact
+from agent.types import DeviceInfo
+from agent.urls import MediaPolicy
 
 RELOAD_TIMEOUT_S = 5.0
 """For a file that lies on a disk."""
@@ -228,7 +230,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     door.on_change = advertiser.look_again
     running.push_async_callback(advertiser.stop)
 
-    renewals = _Renewals(players)
+    renewals = Renewals(players)
     stage.on_change = renewals.display_changed
     # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(stage.stop)
@@ -281,32 +283,3 @@ async def _listen(app: web.Application, settings: Settings, running: AsyncExitSt
             ) from e
         port = int(runner.addresses[0][1])
     return runner.addresses
-
-
-class _Renewals:
-    """Makes the spare players anew when the display comes or goes, or files that they need are replaced: they were made
-    for those before."""
-
-    def __init__(self, players: Engines) -> None:
-        self._players = players
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def display_changed(self, health: DisplayHealth) -> None:
-        self._renew()
-
-    def watch(self, look: Callable[[], Identities]) -> None:
-        """From now on."""
-        self._run(Surroundings(look, changed=self._renew).watch(), "surroundings")
-
-    def _renew(self) -> None:
-        self._run(self._players.renew(), "spare-renew")
-
-    def _run(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def stop(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,8 +15,8 @@ from uuid import UUID
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from agent.redaction import HIDDEN, names_secret, redact
 from agent.sections import LogSettings
-from agent.urls import HIDDEN, names_secret, redact
 
 
 def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -21,6 +20,7 @@ from agent.player.base import Media, Opened, Player, Players
 from agent.session import Session
 from agent.stage.base import Stage, Window
 from agent.types import ErrorCode, MediaType
+from agent.waiting import first_of, to_the_end
 
 WATCH_INTERVAL_S = 0.5
 """How often a playing stream is looked at: a freeze is noticed at most this much after `stall_timeout`."""
@@ -279,30 +279,3 @@ class Playback:
             await self._player.kill()
         if self._window is not None:
             await self._release(self, self._window)
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do bounded work to its end however often the caller is cancelled meanwhile; then the cancellation is raised."""
-    task, cancelled = asyncio.ensure_future(work), False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            cancelled = True
-    task.result()
-    if cancelled:
-        raise asyncio.CancelledError
-
-
-async def first_of(*awaitables: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:
-    """Wait until one of them is done, and raise what it raised; the others are cancelled and waited for."""
-    tasks = [asyncio.ensure_future(a) for a in awaitables]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for task, result in zip(tasks, results, strict=True):
-        if task in done and isinstance(result, BaseException):
-            raise result

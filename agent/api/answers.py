@@ -9,14 +9,11 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from agent.api.parts import Volume
 from agent.types import (
-    Auth,
     Capability,
     DeviceInfo,
-    DisplayHealth,
     EndReason,
     ErrorCode,
     MediaType,
-    PlayerHealth,
     PlayerState,
     Quality,
     ReportingStatus,
@@ -39,11 +36,13 @@ Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
 Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What all have in common."""
+
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class Started(_Answer):
+class Started(Answer):
     """The answer of `POST /start`; what is None is left out."""
 
     status: Literal["success", "pending"]
@@ -51,14 +50,14 @@ class Started(_Answer):
     time_to_first_frame: Seconds | None = None
 
 
-class Stopped(_Answer):
+class Stopped(Answer):
     """The answer of `POST /stop`."""
 
     status: Literal["success"] = "success"
     message: str
 
 
-class Controlled(_Answer):
+class Controlled(Answer):
     """The answer of `POST /pause`, `/resume` and `/seek`."""
 
     status: Literal["success"] = "success"
@@ -68,7 +67,7 @@ class Controlled(_Answer):
     """Into the media; null when live or unknown."""
 
 
-class VolumeAnswer(_Answer):
+class VolumeAnswer(Answer):
     """The volume of the device: what a start gets that names none."""
 
     volume_level: Seconds
@@ -85,22 +84,14 @@ class VolumeSet(VolumeAnswer):
     status: Literal["success"] = "success"
 
 
-class Alive(_Answer):
-    """The answer of `GET /health/live`."""
-
-    status: Literal["alive"] = "alive"
-    auth: Auth
-    """What a caller from the network needs for all else."""
-
-
-class FailureAnswer(_Answer):
+class FailureAnswer(Answer):
     """Why a session failed, or what failed last while it is tried again."""
 
     code: ErrorCode
     message: str
 
 
-class Capabilities(_Answer):
+class Capabilities(Answer):
     """What can be done with a session."""
 
     pause: Capability
@@ -109,7 +100,7 @@ class Capabilities(_Answer):
     snapshot: Capability
 
 
-class StreamAnswer(_Answer):
+class StreamAnswer(Answer):
     """One session as it is now."""
 
     session_id: str
@@ -156,7 +147,7 @@ class EndedAnswer(StreamAnswer):
     reason: EndReason | None
 
 
-class DeviceAnswer(_Answer):
+class DeviceAnswer(Answer):
     """Who this box is."""
 
     id: str
@@ -164,7 +155,7 @@ class DeviceAnswer(_Answer):
     version: str
 
 
-class ReportingAnswer(_Answer):
+class ReportingAnswer(Answer):
     """How it goes with the central API that this box reports to."""
 
     enabled: bool
@@ -188,7 +179,7 @@ class ReportingAnswer(_Answer):
     """What is wrong, and what to do about it."""
 
 
-class WebhookAnswer(_Answer):
+class WebhookAnswer(Answer):
     """How it goes with one webhook."""
 
     url: str
@@ -207,7 +198,7 @@ class WebhookAnswer(_Answer):
     """What is wrong, and what to do about it."""
 
 
-class StatusAnswer(_Answer):
+class StatusAnswer(Answer):
     """The answer of `GET /status`."""
 
     status: Literal["idle", "casting"]
@@ -243,70 +234,4 @@ class StatusAnswer(_Answer):
             device=DeviceAnswer.model_validate(device),
             reporting=ReportingAnswer.model_validate(reporting),
             webhooks=tuple(WebhookAnswer.model_validate(webhook) for webhook in webhooks),
-        )
-
-
-class DisplayCheck(_Answer):
-    """Whether there is a screen."""
-
-    status: Literal["ok", "fail"]
-    message: str
-    display: str | None
-    width: int
-    height: int
-
-
-class PlayerCheck(_Answer):
-    """Whether a start would get a player."""
-
-    status: Literal["ok", "fail"]
-    message: str
-    spare_ready: bool
-    engine: str
-    version: str
-    features: dict[str, bool | str]
-
-
-class Checks(_Answer):
-    """What `healthy` is made of."""
-
-    display: DisplayCheck
-    player: PlayerCheck
-
-
-class HealthAnswer(_Answer):
-    """The answer of `GET /health`; always 200, so that a monitor tells "degraded" from "down"."""
-
-    status: Literal["healthy", "degraded"]
-    active_streams: int
-    """Sessions that play or are being prepared; what waits underneath is not counted."""
-    player: Literal["available", "unavailable"]
-    display: Literal["available", "unavailable"]
-    checks: Checks
-
-    @classmethod
-    def of(cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth) -> Self:
-        active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
-        return cls(
-            status="healthy" if display.available and player.available else "degraded",
-            active_streams=len(active),
-            player="available" if player.available else "unavailable",
-            display="available" if display.available else "unavailable",
-            checks=Checks(
-                display=DisplayCheck(
-                    status="ok" if display.available else "fail",
-                    message=display.message,
-                    display=display.display,
-                    width=display.width,
-                    height=display.height,
-                ),
-                player=PlayerCheck(
-                    status="ok" if player.available else "fail",
-                    message=player.message,
-                    spare_ready=player.spare_ready,
-                    engine=player.engine,
-                    version=player.version,
-                    features=player.features,
-                ),
-            ),
         )

@@ -7,8 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.api.answers import Alive, HealthAnswer, StatusAnswer
+from agent.api.answers import StatusAnswer
 from agent.api.guard import DOOR
+from agent.api.health import Alive, HealthAnswer
 from agent.api.negotiate import json_answer, preference
 from agent.api.parts import DEVICE, PLAYERS, REPORTING, STAGE, TOLD, TRACKER
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError

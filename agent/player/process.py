@@ -14,7 +14,7 @@ import structlog
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import Media, Opened, Progress
 from agent.player.spawn import Child, spawn
-from agent.urls import redact
+from agent.redaction import redact
 
 PING_AFTER_S = 2.0
 """Silence after which a player is asked whether it is there. One that plays reports four times a second."""

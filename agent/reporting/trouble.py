@@ -24,8 +24,8 @@ from aiohttp import (
 )
 
 from agent.errors import AgentError
+from agent.redaction import redact
 from agent.reporting.names import PublicAddressError
-from agent.urls import redact
 
 RETRY_AFTER_MOST_S: Final = 3600.0
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from agent.urls import redact
+from agent.redaction import redact
 from central.secrets import CODE_ALPHABET
 from tests.central.support.service import Box, Central, Client, served
 

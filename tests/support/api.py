@@ -21,6 +21,7 @@ from agent.errors import PlayerUnavailableError
 from agent.keys import KeyFile
 from agent.playback import Limits
 from agent.player.base import Player, PlayerSource
+from agent.redaction import redact
 from agent.sections import ApiSettings
 from agent.stage.base import ImageFormat, Stage, Window
 from agent.tracker import StreamTracker, Volume
@@ -40,7 +41,7 @@ from agent.types import (
     TrackerSnapshot,
     WebhookStatus,
 )
-from agent.urls import MediaPolicy, redact
+from agent.urls import MediaPolicy
 from tests.support.fakes import FakePlayers, FakeStage
 
 NO_KEYS = Path("/nonexistent")

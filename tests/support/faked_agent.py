@@ -29,12 +29,12 @@ from agent.config import Settings
 from agent.keeper import Keeper
 from agent.log import configure
 from agent.playback import Limits
+from agent.redaction import redact
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.sections import LogSettings
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo
-from agent.urls import redact
 from tests.support.api import served_by
 from tests.support.fakes import FakePlayers, FakeStage
 

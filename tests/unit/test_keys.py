@@ -18,7 +18,7 @@ import pytest
 
 from agent import keys
 from agent.keys import KeyFile, KeyRing, KeysError
-from agent.urls import redact
+from agent.redaction import redact
 
 NOBODY = 65534
 

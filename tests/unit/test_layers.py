@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: list[set[str]] = [
     {"types", "errors"},
-    {"files", "threads"},
-    {"config", "sections", "log", "urls", "identity", "clock", "keys", "lock"},
+    {"files", "threads", "waiting"},
+    {"config", "sections", "log", "urls", "redaction", "identity", "clock", "keys", "lock"},
     {"checks"},
     {"stage", "player"},
     {"motion"},
@@ -32,7 +32,8 @@ FLOORS: list[set[str]] = [
 
 INSIDE_THE_GROUND_FLOORS = {
     ("errors", "types"),
-    ("log", "urls"),
+    ("log", "redaction"),
+    ("redaction", "urls"),
     ("log", "sections"),
     ("config", "sections"),
     ("sections", "urls"),

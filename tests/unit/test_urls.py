@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InvalidRequestError
-from agent.urls import NETWORK_SCHEMES, MediaPolicy, names_secret, redact, with_code
+from agent.redaction import names_secret, redact
+from agent.urls import NETWORK_SCHEMES, MediaPolicy, with_code
 
 
 @pytest.mark.parametrize(

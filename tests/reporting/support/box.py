@@ -12,13 +12,14 @@ from pathlib import Path
 from agent.checks import MediaChecks
 from agent.keeper import Keeper
 from agent.playback import Limits
+from agent.redaction import redact
 from agent.reporting.lookup import Lookup
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.sections import CentralSettings, WebhookSettings
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
-from agent.urls import MediaPolicy, redact
+from agent.urls import MediaPolicy
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import LOOK_EVERY_S
 
