@@ -152,7 +152,7 @@ class Joined:
         if len(self._refusals) < len(self._addresses):
             return None
         first, self._refusals = self._refusals[0], []
-        return first
+        return self._without_password(first)
 
     async def _look_up(self) -> None:
         known = self._session.joined
@@ -214,6 +214,15 @@ class Joined:
         if refusal is not None and not ready and not (others and self._session.has_played):
             raise refusal
         return (*ready, *others)
+
+    def _without_password(self, error: AgentError) -> AgentError:
+        """The same, and why: another box has a password for it, and tells nobody."""
+        stream = self._session.joined
+        is_locked = isinstance(error, MediaError) and error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED
+        if not is_locked or stream is None or stream.is_published:
+            return error
+        advice = "The box that shows it keeps its password to itself: start the address here, with the password."
+        return MediaError(ErrorCode.MEDIA_UNAUTHORIZED, f"{error} {advice}")
 
     def _with_code(self, url: str) -> str:
         stream = self._session.joined

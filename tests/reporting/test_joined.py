@@ -18,7 +18,7 @@ from aiohttp import ClientSession
 from agent import joined
 from agent.reporting import lookup, presence, reporter
 from agent.reporting.enrol import enrol
-from agent.types import SessionSnapshot
+from agent.types import ErrorCode, SessionSnapshot
 from agent.wanted import FILE as WANTED_FILE
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered
@@ -152,6 +152,21 @@ async def test_what_another_box_shows_is_played_by_its_id(admin: Admin, state: P
         assert kitchen.on.expires_at is not None
         assert kitchen.on.code == stream["code"]
         assert kitchen.plays == "http://film/one.mp4"
+
+
+async def test_what_another_box_has_a_password_for_cannot_be_joined(
+    admin: Admin, state: Path, other_box: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which nobody can know who has the code alone, so it is said."""
+    refused = Script(opens_after=None, fails_after=0.1, fails_with=ErrorCode.MEDIA_UNAUTHORIZED)
+    monkeypatch.setitem(SCRIPTS, "locked", refused)
+    stream = await started(other_box, admin, "http://locked/camera")
+    async with life(state) as kitchen:
+        answer = await kitchen.start("?wait=10", code=stream["code"])
+        assert (answer.status, answer["code"]) == (502, "media_unauthorized")
+        assert answer["detail"].startswith("scripted The box that shows it keeps its password to itself")
+        answer = await kitchen.start("?wait=10", url="http://locked/camera")
+        assert answer["detail"] == "scripted"
 
 
 async def test_an_unknown_code_changes_nothing(admin: Admin, state: Path) -> None:

@@ -44,6 +44,7 @@ class Script:
     """None: never."""
     pixel_after: float | None = 0.1
     fails_after: float | None = None
+    fails_with: ErrorCode = ErrorCode.MEDIA_NETWORK
     ends_after: float | None = None
     stalls_after: float | None = None
     media_type: MediaType = MediaType.VIDEO
@@ -120,7 +121,7 @@ class FakePlayer:
         if script.opens_after is not None:
             self._later(script.opens_after, lambda: _set(self._opened, Opened(script.media_type, True)))
         if script.fails_after is not None:
-            self._later(script.fails_after, lambda: self.fail(MediaError(ErrorCode.MEDIA_NETWORK, "scripted")))
+            self._later(script.fails_after, lambda: self.fail(MediaError(script.fails_with, "scripted")))
         if script.ends_after is not None:
             self._later(script.ends_after, self.finish)
 
