@@ -1,4 +1,4 @@
-"""One session: what was asked for, where it is in its life, how far its media is, and how it ended."""
+"""One session: what was asked for, what of it is played, where it is in its life, and how it ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from agent.course import Course
 from agent.errors import InvalidTransitionError
-from agent.motion import Motion
-from agent.player.base import Opened, Player, Progress
+from agent.player.base import Opened, Player
 from agent.types import (
-    Capability,
     CentralStream,
     EndReason,
     Failure,
@@ -36,11 +35,6 @@ MOVES: Mapping[SessionState, frozenset[SessionState]] = {
     SessionState.ENDED: frozenset(),
 }
 """Every move there is; anything else raises. A session that is taken up again after a failure stays `active`."""
-
-
-SOUGHT_S = 0.5
-"""After a seek the player's reports still tell where it was, and after its beginning none may have come: a player has
-two in this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +78,7 @@ class Session:
         self._accepted_utc = datetime.now(UTC)
         self._ended_utc: datetime | None = None
         self._first_frame_at: float | None = None
-        self._player: Player | None = None
-        self._engine: str | None = None
-        self._progress = Progress()
-        """The last report of the player before this one."""
-        self._pictures_before = 0
-        self._opened: Opened | None = None
-        self._motion: Motion | None = None
-        self._position = request.position
-        self._sought: tuple[float, float] | None = None
-        """Where it was sent, and the monotonic time at which it was."""
+        self._course = Course(request.position, now=loop.time)
         self.was_extended = False
         """Somebody gave it another duration while it was on."""
         self._entries = [request.url]
@@ -122,11 +107,11 @@ class Session:
 
     @property
     def media_type(self) -> MediaType | None:
-        return self._opened.media_type if self._opened else None
+        return self._course.media_type
 
     @property
     def stream_type(self) -> StreamType | None:
-        return (self._player.progress if self._player else self._progress).stream_type
+        return self._course.progress.stream_type
 
     @property
     def has_played(self) -> bool:
@@ -151,8 +136,7 @@ class Session:
     @property
     def resume_position(self) -> float:
         """Seconds into the media at which to go on; 0 for a live stream."""
-        self._keep_position()
-        return self._position
+        return self._course.resume_position
 
     @property
     def remaining(self) -> float | None:
@@ -193,7 +177,7 @@ class Session:
         """It is taken up after a restart of the agent: it has played before."""
         self.paused = paused
         self._first_frame_at = self._accepted_at
-        self._position = position
+        self._course.goes_on_at(position)
         self._entry_wanted = entry
         self.has_first_frame.set()
 
@@ -206,7 +190,8 @@ class Session:
     def plays_at(self, url: str, *, shown_url: str, anew: bool = False) -> None:
         """The next attempt plays this address of what it has joined; `anew` when that is something else than before."""
         if anew:
-            self._position, self._entry_wanted = 0.0, 0
+            self._entry_wanted = 0
+            self._course.goes_on_at(0.0)
         if anew or url != self._source:
             self._entries, self._entry, self._has_list = [url], 0, False
         self._source, self._shown_url = url, shown_url
@@ -215,20 +200,15 @@ class Session:
 
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
-        self._player, self._engine = player, player.engine
-        self._motion = None
+        self._course.plays_on(player)
 
     def opened(self, opened: Opened) -> None:
-        self._opened = opened
+        self._course.opened(opened)
 
     def first_frame(self) -> None:
         """Its picture is on the screen, or its sound has been heard; for the first time, or again."""
-        assert self._opened is not None
         now = self._now()
-        self._motion = Motion(self._opened.media_type, began_at=now)
-        self._motion.pause(self.paused, at=now)
-        if self.has_played and self._position > 0:
-            self._sought = self._position, now  # the player's first report may not know it yet
+        self._course.comes_on(again=self.has_played, paused=self.paused)
         self.attempt, self._trouble, self._retry_at = 1, None, None
         if self._state is not SessionState.ACTIVE:
             self.move(SessionState.ACTIVE)
@@ -240,12 +220,7 @@ class Session:
 
     def lets_go(self) -> None:
         """Its player is about to be ended: remember where it was."""
-        self._keep_position()
-        self._sought = None
-        if self._player is not None:
-            self._progress = self._player.progress
-            self._pictures_before += self._progress.pictures
-        self._player = self._motion = None
+        self._course.lets_go()
 
     def failed_for_now(self, trouble: Failure, *, retry_in_s: float) -> None:
         """It will be tried again."""
@@ -270,14 +245,14 @@ class Session:
         if self._entry + 1 >= len(self._entries):
             return False
         self._entry += 1
-        self._position = 0.0
+        self._course.goes_on_at(0.0)
         return True
 
     def goes_on(self) -> bool:
         """What it played has come to its end: the next attempt plays the next entry, or begins again. False when
         there is neither."""
         self.lets_go()
-        self._position = 0.0
+        self._course.goes_on_at(0.0)
         if self._entry + 1 < len(self._entries):
             self._entry += 1
         elif self.request.loop:
@@ -288,34 +263,23 @@ class Session:
 
     def pause(self, paused: bool) -> None:
         self.paused = paused
-        if self._motion is not None:
-            self._motion.pause(paused, at=self._now())
+        self._course.pause(paused)
 
     def jump(self, position: float) -> None:
         """It was sent to `position` seconds; beyond its end it is at its end."""
-        length = self._player.progress.duration if self._player else None
-        self._sought = position if length is None else min(position, length), self._now()
-        if self._motion is not None:
-            self._motion.jump(at=self._now())
+        self._course.jump(position)
 
     def observe(self) -> float:
         """Take in the player's latest report; seconds since something last advanced."""
-        if self._motion is None or self._player is None:
-            return 0.0
-        self._motion.observe(self._player.progress)
-        return self._motion.still_for(self._now())
+        return self._course.observe()
 
     # --- what others see ---
 
     def snapshot(self) -> SessionSnapshot:
         self.observe()
-        player, first, joined = self._player, self._first_frame_at, self._joined
-        wish = self.request.join or StreamRef()
-        progress = player.progress if player else self._progress
-        position, position_at = self._place(progress)
-        if self._motion is None:  # between two players: where the next one goes on, if that is known
-            known = progress.position is not None or self._position > 0
-            position, position_at = (self._position if known else None), self._now()
+        course, first, joined = self._course, self._first_frame_at, self._joined
+        wish, progress = self.request.join or StreamRef(), course.progress
+        position, position_at = course.place
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,
@@ -334,57 +298,25 @@ class Session:
             position_updated_at=None if position is None else self._utc(position_at),
             duration=progress.duration,
             expires_at=None if self.deadline is None else self._utc(self.deadline),
-            frames_displayed=self._pictures_before + (progress.pictures if player else 0),
-            media_type=self.media_type,
+            frames_displayed=course.pictures,
+            media_type=course.media_type,
             stream_type=progress.stream_type,
-            engine=self._engine,
+            engine=course.engine,
             hardware_decoding=progress.hardware_decoding,
             attempt=self.attempt,
             retry_at=None if self._retry_at is None else self._utc(self._retry_at),
             ended_at=self._ended_utc,
             reason=self._end.reason if self._end else None,
             error=self._end.failure if self._end else self._trouble,
-            capabilities=self._capabilities(),
+            capabilities=course.capabilities,
         )
-
-    def _capabilities(self) -> dict[str, Capability]:
-        now = Capability.AVAILABLE if self._motion else Capability.UNAVAILABLE
-        still = self.media_type is MediaType.IMAGE
-        progress = self._player.progress if self._player else self._progress
-        if still or progress.stream_type is StreamType.LIVE:
-            seekable = Capability.UNSUPPORTED
-        else:  # players find a position by the length of the media
-            seekable = Capability.UNAVAILABLE if progress.duration is None else now
-        return {
-            "pause": Capability.UNSUPPORTED if still else now,
-            "seek": seekable,
-            "volume_set": now,
-            "snapshot": now,
-        }
 
     def _player_state(self) -> PlayerState:
         if self._state in (SessionState.STOPPING, SessionState.ENDED, SessionState.WAITING):
             return PlayerState.IDLE
-        if self._motion is not None:
-            return self._motion.state(self._now())
-        if self._state is SessionState.ACTIVE:
+        if self._state is SessionState.ACTIVE and not self._course.is_on:
             return PlayerState.BUFFERING  # it has played, and is taken up again
-        return PlayerState.IDLE if self._player is None else PlayerState.LOADING
-
-    def _keep_position(self) -> None:
-        if self._player is not None and self._motion is not None:
-            position, _ = self._place(self._player.progress)
-            if position is not None:
-                self._position = max(0.0, position)  # containers may begin before 0
-            elif self._player.progress.stream_type is StreamType.LIVE:
-                self._position = 0.0
-
-    def _place(self, progress: Progress) -> tuple[float | None, float]:
-        """Seconds into the media, and the monotonic time at which it was there."""
-        live = progress.stream_type is StreamType.LIVE
-        if self._sought is not None and not live and progress.at < self._sought[1] + SOUGHT_S:
-            return self._sought
-        return progress.position, progress.at
+        return self._course.state
 
     def _utc(self, monotonic: float) -> datetime:
         return datetime.now(UTC) - timedelta(seconds=self._now() - monotonic)

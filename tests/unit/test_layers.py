@@ -16,6 +16,7 @@ FLOORS: list[set[str]] = [
     {"checks"},
     {"stage", "player"},
     {"motion"},
+    {"course"},
     {"session"},
     {"playback", "playable"},
     {"joined"},
