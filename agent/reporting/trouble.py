@@ -190,7 +190,9 @@ def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
 
 def _why(failure: OSError) -> str:
     """As the system says it; asyncio's own words name the address once more."""
-    return os.strerror(failure.errno) if failure.errno else str(failure)
+    if failure.errno is not None and failure.errno > 0:
+        return os.strerror(failure.errno)
+    return failure.strerror or str(failure)  # of a name, or of an interface in an address: getaddrinfo(3) counts down
 
 
 def _problem(content: bytes) -> tuple[str, str]:

@@ -122,13 +122,15 @@ async def test_the_server_names_a_moment(client: CentralClient, enrolment: Enrol
 
 
 async def test_nobody_there() -> None:
-    """A port that refuses, a name that does not resolve."""
+    """A port that refuses, a name that does not resolve, an interface that is not there."""
     with refused_port() as port:
         client = CentralClient(f"http://127.0.0.1:{port}", "t", agent_version="1")
         error = await failure(client, "x")
     assert f"127.0.0.1:{port} cannot be reached (Connection refused). Check that cast-central runs" in str(error)
     client = CentralClient(f"https://{UNRESOLVABLE_HOST}", "t", agent_version="1")
     assert f"The name {UNRESOLVABLE_HOST} cannot be resolved (" in str(await failure(client, "x"))
+    client = CentralClient("http://[fe80::1%25nowhere]:9", "t", agent_version="1")
+    assert "cannot be reached (Name or service not known). Check" in str(await failure(client, "x"))
 
 
 async def test_a_name_that_leads_out_of_the_house_gets_no_token_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
