@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from pathlib import Path
 
-from agent.config import SYSTEM_CONFIG, installed_config, settings_beside
+from agent.config import SYSTEM_CONFIG, Settings, installed_config, settings_beside
 from agent.doctor.bounds import bounded
 from agent.doctor.central import central
 from agent.doctor.engines import players
@@ -43,11 +44,17 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("clock", in_thread(clock)),
     )
     found = await asyncio.gather(*looks)
-    return [_configuration(config or installed_config()), *(finding for findings in found for finding in findings)]
+    own = configuration(config or installed_config(), settings)
+    return [own, *(finding for findings in found for finding in findings)]
 
 
-def _configuration(config: Path | None) -> Finding:
+def configuration(config: Path | None, settings: Settings) -> Finding:
+    """The file that these settings came from, if there is one: it can be read, by those alone who may."""
     if config is not None:
+        if (settings.webhook or settings.central.token) and config.stat().st_mode & stat.S_IROTH:
+            found = f"{config} holds secrets of webhooks or a token, and everybody on this machine can read it."
+            advice = f"Let its owner and the group of who runs cast-agent read it alone: chmod 640 {config}"
+            return Finding(Level.WARN, "configuration", found, advice)
         return Finding(Level.OK, "configuration", f"{config} is good.")
     if os.environ.get("INVOCATION_ID"):
         return Finding(Level.OK, "configuration", "It is good.")

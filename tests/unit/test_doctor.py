@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from agent.clock import synchronised
-from agent.config import Settings
+from agent.config import Settings, load_settings
 from agent.discovery.interfaces import Interface
 from agent.doctor import lan
 from agent.doctor.bounds import bounded
-from agent.doctor.examine import examine
+from agent.doctor.examine import configuration, examine
 from agent.doctor.findings import Finding, Level, as_json, as_text, exit_code
 from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import hardware, sound, state
@@ -79,6 +79,19 @@ async def test_each_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None
         (True, False),
         (False, True),
     ]
+
+
+def test_a_configuration_with_secrets_is_not_for_everybody(tmp_path: Path) -> None:
+    """The path of a webhook opens automations; without any secret everybody may read it."""
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    file.chmod(0o644)
+    assert configuration(file, load_settings(file)).level is Level.OK
+    file.write_text('[[webhook]]\nurl = "http://127.0.0.1:9/geheim"\n')
+    finding = configuration(file, load_settings(file))
+    assert (finding.level, "chmod 640" in finding.advice, "geheim" in finding.found) == (Level.WARN, True, False)
+    file.chmod(0o640)
+    assert configuration(file, load_settings(file)).level is Level.OK
 
 
 # --- the state folder ---
