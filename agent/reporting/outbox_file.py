@@ -59,6 +59,8 @@ class OutboxFile:
         """As they are on the disk; None: not known."""
         self._cursors: dict[str, int] = {}
         """Up to where each reader has settled; on the disk too, as soon as that can be written."""
+        self._identities: dict[str, str] = {}
+        """To whom each reader passes events on; empty when nobody has ever said it."""
         self._newcomers: set[str] = set()
         """Readers who had no place when this began: what earlier runs have left is none of their business."""
         self._table = EventTable(self._runs.event, self._readers_of)
@@ -206,10 +208,11 @@ class OutboxFile:
             newest = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
             places = {name: (whom, at, lost) for name, whom, at, lost in db.execute("SELECT * FROM readers")}
             for name, reader in self._readers.items():
-                whom, at, lost = places.get(name, (None, 0, 0))
-                if whom != reader.identity:
-                    at, lost = newest[0] if newest else 0, 0
+                whom, at, lost = places.get(name, ("", 0, 0))
+                if reader.identity not in (None, whom):
+                    whom, at, lost = reader.identity, newest[0] if newest else 0, 0
                     self._newcomers |= set() if self._generation else {name}
+                self._identities[name] = whom
                 self._cursors[name] = max(self._cursors.get(name, 0), at)
                 self._losses.load(name, lost)
             self._table.load(db)
@@ -227,8 +230,7 @@ class OutboxFile:
         """Write what is only in memory, and forget what all readers have settled."""
         db.execute("DELETE FROM readers")
         rows = [
-            (name, reader.identity, self._cursors[name], self._losses.on_disk(name))
-            for name, reader in self._readers.items()
+            (name, self._identities[name], self._cursors[name], self._losses.on_disk(name)) for name in self._readers
         ]
         db.executemany("INSERT INTO readers VALUES (?, ?, ?, ?)", rows)
         self._table.forget(db, self._cursors)

@@ -14,8 +14,9 @@ from agent.reporting.wire import EventKind
 class Reader:
     """One who passes events on."""
 
-    identity: str
-    """To whom. For somebody else than before only what happens from now on is meant."""
+    identity: str | None
+    """To whom. For somebody else than before only what happens from now on is meant. None: to whom it was before, as
+    long as nobody can say who it is."""
     kinds: frozenset[EventKind] | None = None
     """What they are to be told; None: everything."""
 

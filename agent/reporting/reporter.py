@@ -82,6 +82,8 @@ class Reporter:
         self._restores = restores
         self._view = view
         self._enrolment: Enrolment | None = None
+        self._is_known = False
+        """Whether it could be read what the box is registered as, if it is."""
         self._readers: Mapping[str, Reader] = {}
         self._journal: Journal | None = None
         self._link: Link | None = None
@@ -184,6 +186,7 @@ class Reporter:
     async def _registered(self) -> Enrolment | None:
         """Raises EnrolmentError when that cannot be found out."""
         kept = await in_thread(lambda: read_enrolment(self._folder), name="enrolment")
+        self._is_known = True
         url = self._settings.url
         return kept if kept is None or url is None else kept.model_copy(update={"url": url})
 
@@ -215,8 +218,10 @@ class Reporter:
             self._link.start()
 
     def _readers_with(self, enrolment: Enrolment | None) -> Mapping[str, Reader]:
-        central = {} if enrolment is None else {READER: Reader(enrolment.device_id)}
-        return {**self._webhooks.readers, **central}
+        """What cannot be read is no reason to forget what the central API does not have yet."""
+        if enrolment is None and self._is_known:
+            return self._webhooks.readers
+        return {**self._webhooks.readers, READER: Reader(enrolment.device_id if enrolment else None)}
 
     async def _journal_for(self, readers: Mapping[str, Reader]) -> Journal | None:
         """One that these read; none where there is nobody."""

@@ -397,6 +397,17 @@ def damage(path: Path, harm: str) -> None:
         db.close()
 
 
+def test_a_reader_of_whom_nobody_can_say_who_it_is_keeps_its_place(tmp_path: Path) -> None:
+    """And gets what happens meanwhile, unless it turns out to be somebody else."""
+    with outbox(tmp_path, identity="box") as file:
+        file.record([happening(1)])
+    for identity, due in (("box", [1, 2]), ("other", [])):
+        with outbox(tmp_path, **{READER: Reader(None)}) as file:
+            file.record([happening(2)] if identity == "box" else [])
+            file.follow({READER: Reader(identity)})
+            assert numbers(told(file)) == due
+
+
 def test_whoever_is_told_first_hears_nothing_of_what_others_were_told(tmp_path: Path) -> None:
     """A box that was registered elsewhere meanwhile, or nowhere for a while: what it shows is news to the new one, and
     what ended before is not; but whoever was told of a session hears of its end."""

@@ -16,6 +16,7 @@ from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import FILE as ENROLMENT_FILE
 from agent.reporting.enrolment import Enrolment, forget_enrolment
 from agent.reporting.outbox_file import FILE as OUTBOX_FILE
+from agent.sections import WebhookSettings
 from agent.types import SessionChange, StartRequest
 from tests.central.support.process import CentralProcess
 from tests.reporting.conftest import Admin
@@ -108,7 +109,31 @@ async def test_a_command_beside_the_agent_registers_and_forgets(
         second = await device_id(life)
         await life.connected()
         assert second != box_id
-        assert kinds(await admin.events(second))[0] == "agent_started"
+        assert kinds(await admin.events(second)) == ["agent_started"], "what only the first one knew is over"
+
+
+async def test_a_registration_that_cannot_be_read_for_a_while_loses_nothing(
+    tmp_path: Path, proxy: Proxy, enrolment_token: str, admin: Admin
+) -> None:
+    """Neither what waited nor what happens meanwhile, although webhooks are told meanwhile; it is said of itself."""
+    file, aside = tmp_path / ENROLMENT_FILE, tmp_path / "aside"
+    await enrol(proxy.url, enrolment_token, folder=tmp_path, name="Kitchen")
+    async with box(tmp_path) as life:
+        box_id = await device_id(life)
+        await life.connected()
+        proxy.fault = BLACK_HOLE
+        await life.play("http://film/1")
+    file.rename(aside)
+    file.mkdir()
+    async with box(tmp_path, webhooks=[WebhookSettings(url="http://127.0.0.1:9/")]) as life:
+        await life.play("http://film/2")
+        await life.until(lambda: "cannot be read" in str(life.status.problem))
+        file.rmdir()
+        aside.rename(file)
+        proxy.fault = FINE
+        await life.connected()
+        told = kinds(await admin.events(box_id))
+    assert (told.count("agent_started"), told.count("session_started"), told.count("first_frame")) == (2, 2, 2)
 
 
 # --- the two channels ---
