@@ -18,6 +18,7 @@ from agent.errors import PlayerUnavailableError
 from agent.stage.displays import DisplayAddress
 from agent.stage.handshake import connect
 from agent.stage.xcb import Xcb, xcffib
+from agent.waiting import to_the_end
 
 T = TypeVar("T")
 
@@ -88,10 +89,14 @@ class Connection:
         await self._lost.wait()
 
     async def close(self) -> None:
-        """End the connection, and with it everything that was made through it. Idempotent; 1.5 s at most."""
+        """End the connection, and with it everything that was made through it, also when the caller is cancelled
+        meanwhile. Idempotent; 1.5 s at most."""
         self._lose("The display was let go.")
         if self._thread is not None:
-            await asyncio.wait([self._ended], timeout=CLOSE_LIMIT_S)
+            await to_the_end(self._wait_ended())
+
+    async def _wait_ended(self) -> None:
+        await asyncio.wait([self._ended], timeout=CLOSE_LIMIT_S)
 
     async def _bounded(self, future: asyncio.Future[T], limit_s: float) -> T:
         # asyncio.wait, and not wait_for: an answer that came while the loop itself was late still counts.

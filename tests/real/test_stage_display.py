@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import time
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import PlayerUnavailableError
-from agent.stage.displays import addresses
+from agent.stage.connection import Connection
+from agent.stage.displays import DisplayAddress, addresses
 from agent.stage.handshake import find_cookie
 from agent.stage.x11 import X11Stage
 from agent.types import DisplayHealth
@@ -167,6 +169,25 @@ async def test_the_first_display_that_answers_counts(tmp_path: Path, mortal: XSe
         async with watching(X11Stage(None, "black", environ={}, sockets=tmp_path)) as watched:
             assert watched.stage.health.available
             assert watched.stage.health.display == f":{number}"
+
+
+async def test_a_close_that_is_cancelled_closes_all_the_same(tmp_path: Path) -> None:
+    """The agent that ends cancels whoever closes a connection just then; its socket must not be left to Python."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "X2"))
+        silent.listen()
+        before = set(os.listdir("/proc/self/fd"))
+        connection = Connection(on_event=lambda event: None, on_lost=lambda: None)
+        opening = asyncio.create_task(connection.open([DisplayAddress(2, 0, tmp_path / "X2")], {}))
+        taken, _ = await asyncio.to_thread(silent.accept)
+        with taken:
+            closing = asyncio.create_task(connection.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.wait([opening, closing])
+        assert isinstance(opening.exception(), PlayerUnavailableError)
+        assert closing.cancelled()
+        assert set(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("family", ["local", "wild"])
