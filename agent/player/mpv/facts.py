@@ -45,6 +45,8 @@ class Facts:
 
     def observed(self, name: str, data: Any) -> bool:
         """One of OBSERVED; whether another picture was shown."""
+        if data is None and name in ("seekable", "partially-seekable"):
+            return False  # it has ended, and would pass for live from now on
         self._properties[name] = data
         if name != "time-pos" or data is None or self._restarted_at is None or data == self._last_shown:
             return False
@@ -76,7 +78,9 @@ class Facts:
 
     def position(self) -> float | None:
         """Seconds; None when live or unknown."""
-        return None if self.length() is None else self._properties.get("time-pos") or self._last_shown
+        if self.length() is None:
+            return None
+        return self._last_shown if (now := self._properties.get("time-pos")) is None else now
 
     def length(self) -> float | None:
         """Seconds; None when live or unknown."""

@@ -108,10 +108,13 @@ class MpvPlayer(ChildPlayer):
     async def set_sound(self, on: bool) -> None:
         self._sound = on
         if self._facts.kind is not MediaType.AUDIO:
+            position = self._facts.position()
+            begins_late = on and position is not None and (self._format == "hls" or await self._has_read_all())
             await self._command("set_property", "aid", self._audio if on else "no")
-            if on and self._format == "hls" and (position := self._facts.position()) is not None:
+            if begins_late:
                 # FFmpeg does not go back by itself for a track that is chosen late: sound and picture would go on
-                # where it has read to, or end there.
+                # where it has read to, or end there. And of a film of one picture mpv has made a still image by then,
+                # which would stay when its sound has ended.
                 await self._command("seek", position, "absolute+exact")
         elif on:
             if self._outputs is not None:
@@ -121,6 +124,10 @@ class MpvPlayer(ChildPlayer):
         else:  # mpv has nothing to play without its sound, so it begins again where it is now
             self._begin_at = self._progress.position or 0.0
             await self._command("stop")
+
+    async def _has_read_all(self) -> bool:
+        cache = await self._command("get_property", "demuxer-cache-state")
+        return isinstance(cache, dict) and bool(cache.get("eof"))
 
     async def set_volume(self, volume: float, muted: bool) -> None:
         self._set_volume(volume, muted)
@@ -310,7 +317,8 @@ class MpvPlayer(ChildPlayer):
     # --- how far it is ---
 
     def _on_duration(self, data: Any) -> None:
-        self._facts.duration = data
+        if data is not None:  # it has ended, and would pass for live from now on
+            self._facts.duration = data
 
     def _on_heard(self, data: Any) -> None:
         self._facts.heard(data, sound=self._sound, since_s=REPORT_INTERVAL_S)
