@@ -11,15 +11,18 @@ from tests.support.agent import Agent
 from tests.support.clips import Clips
 from tests.support.looking import last_movement, wait_colour
 from tests.support.media_server import MediaServer
+from tests.support.pitch import WINDOW_S
 from tests.support.screen import Screen
-from tests.support.sound import PulseServer
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.sound import Heard, PulseServer
+from tests.support.tools import LOOK_EVERY_S, wait_until
 from tests.support.xserver import XServer
 
 STALL_TIMEOUT_S = 2.0
 NOTICED_S = STALL_TIMEOUT_S + 1.0
 BUSY_S = 1.0
 """For a machine on which other tests run."""
+MUSIC, MUSIC_S = 660, 4.0
+SOON_S = 5.0
 
 
 @pytest.fixture
@@ -50,3 +53,57 @@ def test_slides_play_and_a_frozen_film_does_not(
         agent.wait_until(lambda: agent.status()["stream"]["attempt"] > 1, 10, "it is noticed")
         assert time.monotonic() - still_since < NOTICED_S + BUSY_S
         assert agent.status()["stream"]["error"]["code"] == "media_stalled"
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "plays"), [("vlc", "mkv", "vlc"), ("vlc", "mp4", "mpv"), ("mpv", "mp4", "mpv")]
+)
+def test_one_picture_and_music_play_to_the_end_of_the_music(
+    agent: Agent, xserver: XServer, media_server: MediaServer, pulse: PulseServer, clips: Clips, kind: str, plays: str
+) -> None:
+    """The picture stands, all of the music is heard, it is `playing` for as long, and then it has finished. Nothing is
+    heard before it is seen."""
+    with Screen(xserver.display) as screen, pulse.listen() as listener:
+        began = time.monotonic()
+        session = agent.start(media_server.file_url(clips.one_picture(kind)))["session_id"]
+        assert screen.colour_at_centre() == "magenta"
+        first = agent.wait_state("playing", timeout_s=3)
+        assert (first["engine"], first["media_type"]) == (plays, "video")
+        while (stream := agent.status()["stream"]) and stream["position"] < MUSIC_S - 0.5:
+            assert (stream["state"], stream["attempt"]) == ("playing", first["attempt"])
+            assert screen.colour_at_centre() == "magenta"
+            time.sleep(LOOK_EVERY_S)
+        assert agent.wait_ended(session)["reason"] == "finished"
+        heard = listener.heard()
+    assert seconds_of_music(heard) == pytest.approx(MUSIC_S, abs=0.4)
+    shown_at = began + first["time_to_first_frame"]
+    assert next(w.at for w in heard.windows() if MUSIC in w.heard) > shown_at - 2 * WINDOW_S
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("vlc", "mkv"), ("vlc", "mp4")])
+def test_one_picture_and_music_begin_again_and_come_back(
+    agent: Agent, xserver: XServer, media_server: MediaServer, pulse: PulseServer, clips: Clips, kind: str
+) -> None:
+    """With `loop` the music begins again; after an interruption it goes on where it was, behind its picture."""
+    with Screen(xserver.display) as screen, pulse.listen() as listener:
+        session = agent.start(media_server.file_url(clips.one_picture(kind)), loop=True)["session_id"]
+        wait_until(
+            lambda: seconds_of_music(listener.heard()) > MUSIC_S + 2.0, timeout_s=3 * MUSIC_S, what="the second time"
+        )
+        before = agent.status()["stream"]["position"]
+        assert 1.0 < before < MUSIC_S
+        agent.start(media_server.file_url(clips.film_mp4("green", 1, 880)), interrupt=True)
+        wait_colour(screen, "magenta", timeout_s=SOON_S)
+        heard_s = seconds_of_music(listener.heard())
+        agent.wait_until(
+            lambda: (s := agent.status()["stream"])["session_id"] == session and s["state"] == "playing", SOON_S, "back"
+        )
+        assert agent.status()["stream"]["position"] >= before - 0.5
+        assert screen.colour_at_centre() == "magenta"
+        wait_until(
+            lambda: seconds_of_music(listener.heard()) > heard_s + 0.5, timeout_s=SOON_S, what="the rest of the music"
+        )
+
+
+def seconds_of_music(heard: Heard) -> float:
+    return sum(MUSIC in window.heard for window in heard.windows()) * WINDOW_S

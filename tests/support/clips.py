@@ -114,6 +114,11 @@ class Clips:
         film = ["-f", "lavfi", "-i", flat, *_tone(440, seconds), *_VERYFAST, "-tune", "zerolatency", *_AAC, *_FASTSTART]
         return self._ffmpeg(f"slides-{colour}-{seconds:g}s-{every:g}s.mp4", film)
 
+    def one_picture(self, kind: str, hz: int = 660, seconds: float = 4) -> Path:
+        """Music with a film of a single picture (magenta); `kind` is mp4 or mkv."""
+        film = ["-i", str(self.image("png", "magenta")), *_tone(hz, seconds), *_VERYFAST, *_AAC]
+        return self._ffmpeg(f"one-picture-{hz}-{seconds:g}s.{kind}", film)
+
     def black_start_mp4(self, colour: str = "yellow", seconds: float = 8) -> Path:
         """A film whose first 2 s are wholly black, box included."""
         hide = ["-vf", "drawbox=t=fill:color=black:enable='lt(t,2)',format=yuv420p"]

@@ -60,3 +60,11 @@ def test_an_http_answer_that_is_an_error_is_a_reason() -> None:
     reason = log.reason(URL)
     assert reason is not None
     assert reason.code is ErrorCode.MEDIA_NOT_FOUND
+
+
+def test_the_first_picture_and_the_end_are_noticed() -> None:
+    """Whether a film's only picture was drawn, and that all was read, libVLC tells nowhere else."""
+    log = reader((DEBUG, 'using demux module "mkv"'))
+    assert (log.pictured, log.read_to_end) == (False, False)
+    log = reader((DEBUG, "Received first picture"), (DEBUG, "EOF reached"))
+    assert (log.pictured, log.read_to_end) == (True, True)

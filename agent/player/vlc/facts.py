@@ -9,16 +9,18 @@ from agent.player import ipc
 from agent.player.vlc.log_reader import LogReader
 from agent.types import MediaType, StreamType
 
-_CLOCK_STUCK_S = 0.6
-"""libVLC's clock moves every 0.3 s."""
+_LOOKED_WITHIN_S = 0.6
+"""It is looked at every 0.25 s; what took longer was no playing."""
 
 
 class _Clock(NamedTuple):
-    """What libVLC's clock showed, since when, and how many pictures had been displayed by then."""
+    """What libVLC's clock showed, how many buffers of sound had been played when it was looked at last, and the seconds
+    that were played while it stood."""
 
     ms: int
-    since: float
-    pictures: int
+    buffers: int
+    looked_at: float
+    played_on_s: float
 
 
 class Facts:
@@ -28,7 +30,8 @@ class Facts:
         self._player = player
         self._log = log
         self._stats = vlc.MediaStats()
-        self._clock = _Clock(-1, 0.0, 0)
+        self._clock = _Clock(-1, 0, 0.0, 0.0)
+        self._begin_ms = 0
         self._complete = False
         self.moved_at = time.monotonic()
         """When (monotonic) libVLC was seen to have displayed another picture."""
@@ -39,38 +42,49 @@ class Facts:
         media.get_stats(self._stats)
         if self._stats.displayed_pictures != before:
             self.moved_at = time.monotonic()
+        self._look_at_clock()
         return ipc.ProgressReport(
             pictures=self._stats.displayed_pictures,
             audio_buffers=max(self._stats.played_abuffers, int(sounded)),
-            clock=ms / 1000 if (ms := self._player.get_time()) >= 0 else None,
+            clock=self._clock.ms / 1000 + self._clock.played_on_s if self._clock.ms >= 0 else None,
             position=self.position(),
             duration=self.duration(),
             stream_type=self._stream_type(kind),
             hardware_decoding=self._log.hardware,
         )
 
+    def begins_at(self, position_ms: int) -> None:
+        """It was sent there. The clock shows less where its picture is older than that, and stands."""
+        self._begin_ms = position_ms
+
     def complete(self) -> None:
         """All of it was played, and what was live has got its end."""
         self._complete = True
 
     def position(self) -> float | None:
-        """Seconds; None when live or unknown. libVLC's clock stands still once it has read a short file to its end,
-        long before that is shown: then the pictures that were displayed since tell."""
-        ms, duration = self._player.get_time(), self.duration()
-        if ms < 0 or duration is None:
+        """Seconds; None when live or unknown."""
+        self._look_at_clock()
+        duration = self.duration()
+        if self._clock.ms < 0 or duration is None:
             return None
-        now, pictures = time.monotonic(), self._stats.displayed_pictures
-        if ms != self._clock.ms:
-            self._clock = _Clock(ms, now, pictures)
-        position, fps = ms / 1000, float(self._player.get_fps())
-        if fps > 0 and now - self._clock.since > _CLOCK_STUCK_S:
-            position += (pictures - self._clock.pictures) / fps
-        return float(min(position, duration))
+        return min(max(self._clock.ms, self._begin_ms) / 1000 + self._clock.played_on_s, duration)
 
     def duration(self) -> float | None:
         """Seconds; None when live or unknown."""
         ms = 0 if self._log.live else self._player.get_length()
         return ms / 1000 if ms > 0 else None
+
+    def _look_at_clock(self) -> None:
+        """libVLC's clock stands while a picture does, and once it has read all, up to seconds before that is shown.
+        What is played meanwhile tells, and in the end the time: all is there, so nothing can hold it up."""
+        ms, buffers, now, before = self._player.get_time(), self._stats.played_abuffers, time.monotonic(), self._clock
+        if ms != before.ms:
+            self._clock = _Clock(ms, buffers, now, 0.0)
+            return
+        plays = buffers != before.buffers or (self._log.read_to_end and self._player.is_playing())
+        passed_s = min(now - before.looked_at, _LOOKED_WITHIN_S) if plays else 0.0
+        if plays or now - before.looked_at > _LOOKED_WITHIN_S:
+            self._clock = _Clock(ms, buffers, now, before.played_on_s + passed_s)
 
     def _stream_type(self, kind: MediaType | None) -> StreamType | None:
         if kind is None:

@@ -22,10 +22,19 @@ _STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
 """Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
 that is to be read again, the first time before any of its media; of a recording never. Everything else that libVLC
 tells is alike for both: it gives a live playlist a length, and says that it can be sought in."""
+_FIRST_PICTURE = "Received first picture"
+"""Logged (src/input/decoder.c) when a picture goes to the output while that waits for its buffer, to be drawn at once.
+A picture that comes later waits for its moment, and is thrown away if the media is over by then."""
+_READ_TO_END = "EOF reached"
+"""Logged (src/input/input.c, MainLoopDemux) when all was read; up to 2 s of it are still to be shown."""
 _GAVE_UP = "Could not update"
 _NOT_UPDATED = "Failed to update"
 """Logged (demux/hls, HLSRepresentation::runLocalUpdates) each time that a live playlist cannot be read again."""
-_DEBUG_LINES_WORTH_READING = (b"using %s module", b"incoming response", *(line.encode() for line in _STAYS_LIVE))
+_DEBUG_LINES_WORTH_READING = (
+    b"using %s module",
+    b"incoming response",
+    *(line.encode() for line in (*_STAYS_LIVE, _FIRST_PICTURE, _READ_TO_END)),
+)
 _SOUND_OPENED = b"%s '%4.4s' %d Hz"
 """Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
 played buffers is up to 1 s late, and for a short sound it never comes."""
@@ -49,6 +58,10 @@ class LogReader:
         """Name of the hardware decoder in use."""
         self.live = False
         """Whether it plays a playlist that goes on while it is played."""
+        self.pictured = False
+        """Whether its first picture was drawn for certain."""
+        self.read_to_end = False
+        """Whether all was read that there is, since it was last sent to a position."""
         self.not_updated_at = -math.inf
         """When (monotonic) that playlist could not be read the last time."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
@@ -63,6 +76,10 @@ class LogReader:
                 self._keep(f"HTTP {m[1]} error")
         elif line.text.startswith(_STAYS_LIVE):
             self.live = True
+        elif line.text.startswith(_FIRST_PICTURE):
+            self.pictured = True
+        elif line.text.startswith(_READ_TO_END):
+            self.read_to_end = True
         elif line.level >= _LOG_WARNING:
             if line.text.startswith(_NOT_UPDATED):
                 self.not_updated_at = time.monotonic()

@@ -40,7 +40,7 @@ def instance_arguments(*, audio_output: str, dev: Path = Path("/dev")) -> list[s
         "--image-duration=-1",  # a still image stays
     ]
     if audio_output == "none":
-        arguments.append("--no-audio")
+        arguments.append("--aout=adummy")  # not --no-audio: a film of one picture is as long as its music
     elif audio_output != "auto":
         arguments.append(f"--aout={audio_output}")
     if not has_gpu(dev):
@@ -64,9 +64,9 @@ def start_options(position: float) -> list[str]:
     return [f":start-time={position:.3f}"] if position > 0 else []
 
 
-def media_options(quality: Quality, *, position: float = 0.0) -> list[str]:
+def media_options(quality: Quality, *, position: float = 0.0, sound: bool = False) -> list[str]:
     """Options of one media. It starts without sound: the audio device is opened when the stream is shown."""
-    options = [":no-audio", *start_options(position)]
+    options = [*([] if sound else [":no-audio"]), *start_options(position)]
     # For rtmps, which libVLC leaves to FFmpeg, and that checks no certificate unless it is told to.
     options.append(f":avio-options={{tls_verify=1,ca_file={authorities()}}}")
     match quality:

@@ -103,6 +103,14 @@ def nothing_shown(url: str) -> Failure:
     )
 
 
+def only_picture_lost() -> Failure:
+    """A film of one picture and sound, and the picture was decoded too late to be drawn."""
+    return _failure(
+        ErrorCode.MEDIA_DECODE,
+        "libVLC cannot show the only picture of this film; in a Matroska file (.mkv) it can.",
+    )
+
+
 def broke_off(url: str, *, position: float, duration: float) -> Failure:
     """It ended well before its end."""
     return _failure(

@@ -24,7 +24,9 @@ class SoundOutput:
         self._level, self._muted = 1.0, False
         self.wanted = output != "none"
         """Whether anything is to be heard at all."""
-        if output == "auto":
+        if not self.wanted:
+            self._names = []  # the instance has been told
+        elif output == "auto":
             self._names = [name for name in _listed(instance) if name not in _NO_LOUDSPEAKER]
         else:
             self._names = [output]

@@ -20,9 +20,9 @@ from agent.player.vlc.events import PlayerEvent
 from agent.player.vlc.facts import Facts
 from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
-from agent.player.vlc.options import instance_arguments, media_options, short_sound_options, start_options
+from agent.player.vlc.options import instance_arguments, media_options, short_sound_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
-from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown
+from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown, only_picture_lost
 from agent.player.vlc.sound import SoundOutput
 from agent.types import Failure, MediaType, Quality
 
@@ -78,13 +78,14 @@ class VlcWorker:
         self._media: Any = None
         self._facts = Facts(vlc, self._player, self._log)
         self._url = ""
+        self._quality = Quality.AUTO
         self._begin_at = 0.0
         self._vout = self._buffered_at = 0.0
         self._opened: MediaType | None = None
         self._ended = self._over = False
         self._sound = self._paused = False
         self._added: set[float] = set()
-        self._track_chosen = False
+        self._track_chosen = self._looked_back = False
         self._heard_before = self._begun_again = self._sounded = False
         self._channel = Channel(channel_fd, self._inbox)
 
@@ -125,7 +126,7 @@ class VlcWorker:
                 self._player.set_pause(int(on))
                 self._channel.send(ipc.Done())
             case ipc.Seek(position=position):
-                self._player.set_time(round(position * 1000))
+                self._go_to(round(position * 1000))
                 self._channel.send(ipc.Done())
             case ipc.Sound(on=True):
                 self._take_sound()
@@ -169,8 +170,10 @@ class VlcWorker:
         self._url = load.url
         self._output.set_volume(load.volume, load.muted)
         self._player.set_xwindow(load.xid)
+        self._quality = Quality(load.quality)
         self._begin_at = load.position
-        self._play(media_options(Quality(load.quality), position=load.position))
+        self._facts.begins_at(round(load.position * 1000))
+        self._play(media_options(self._quality, position=load.position))
 
     def _play(self, options: list[str]) -> None:
         self._media = self._instance.media_new_location(self._url)
@@ -178,7 +181,7 @@ class VlcWorker:
             self._media.add_option(option)
         self._player.set_media(self._media)
         self._forget_events()
-        self._ended = False
+        self._ended = self._log.read_to_end = False
         self._player.play()
 
     def _leave_sound(self) -> None:
@@ -193,10 +196,10 @@ class VlcWorker:
     def _take_sound(self) -> None:
         audio_only = self._opened is MediaType.AUDIO
         self._sound = True
-        if not self._output.wanted:
-            return
         self._output.make()
-        if audio_only and not self._heard_before and (self._ended or (self._facts.duration() or SHORT_S) < SHORT_S):
+        self._read_pending_log()
+        over = self._ended or (self._is_short if audio_only else self._log.read_to_end)
+        if over and not self._heard_before:
             self._begin_again()
         else:
             tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
@@ -210,16 +213,29 @@ class VlcWorker:
         self._heard_before = True
 
     def _begin_again(self) -> None:
-        """For a sound that is shorter than what was buffered in silence: it is over, or about to be, before it was
-        heard, and going back then loses a part of it."""
+        """For what is over, or about to be, before it was heard: a sound that is shorter than what was buffered in
+        silence (going back then loses a part of it), or a film of which libVLC had nothing more to show. Its picture
+        stands meanwhile."""
         self._begun_again = self._track_chosen = True
-        self._play([*short_sound_options(), *start_options(self._begin_at)])
+        options = media_options(self._quality, position=self._begin_at, sound=True)
+        self._play([*options, *(short_sound_options() if self._is_short else [])])
+
+    @property
+    def _is_short(self) -> bool:
+        if self._ended and self._opened is MediaType.AUDIO:
+            return True
+        return bool(0 < self._media.get_duration() < SHORT_S * 1000)
 
     def _read_again(self, *, from_the_start: bool) -> None:
         # What was buffered (1-2 s of it) was read without its sound. Without this the sound sets in that much later,
         # and breaks off again for 0.2 s; with it the first picture stands for some 0.1 s, and then both go on.
         begin_ms = round(self._begin_at * 1000)
-        self._player.set_time(begin_ms if from_the_start else max(begin_ms, self._player.get_time()))
+        self._go_to(begin_ms if from_the_start else max(begin_ms, self._player.get_time()))
+
+    def _go_to(self, position_ms: int) -> None:
+        self._player.set_time(position_ms)
+        self._facts.begins_at(position_ms)
+        self._log.read_to_end = False
 
     # --- what libVLC says ---
 
@@ -288,8 +304,8 @@ class VlcWorker:
         self._read_pending_log()
         self._report_progress()
         self._look_for_audio_only(time.monotonic())
-        if self._opened is MediaType.AUDIO and not self._sound:
-            return  # a short sound, all of it buffered: it will be heard once it is given the sound
+        if not self._sound and self._waits_for_sound():
+            return
         if self._opened is MediaType.AUDIO and not self._sounded and not self._begun_again:
             self._begin_again()
             return
@@ -304,11 +320,26 @@ class VlcWorker:
         if self._log.live and not self._log.gave_up:  # its playlist has got its end
             self._finish()
         elif position is not None and duration is not None and duration - position > EARLY_END_S:
-            self._fail(broke_off(self._url, position=position, duration=duration))
+            lost = not self._sound and not self._log.pictured and events.AUDIO in self._added
+            self._fail(only_picture_lost() if lost else broke_off(self._url, position=position, duration=duration))
         elif duration is None and (reason := self._log.reason(self._url)):
             self._fail(reason)  # live does not finish: it was cut off, and the log knows why
         else:
             self._finish()
+
+    def _waits_for_sound(self) -> bool:
+        """Whether all that was to be seen or heard without the sound was, and the rest comes with it: a sound that is
+        over before it was heard, or a film whose pictures are (one picture and music). Without the sound libVLC has
+        nothing to wait for, and reads such a film to its end at once."""
+        if self._opened is MediaType.AUDIO:
+            return True
+        if not {events.AUDIO, events.VIDEO} <= self._added:
+            return False
+        if self._begin_at and not self._log.pictured and not self._looked_back:
+            self._looked_back = True  # its picture comes before the position, and is to be seen there too
+            self._play(media_options(self._quality))
+            return True
+        return self._opened is MediaType.VIDEO and self._log.pictured
 
     def _entries(self) -> list[str]:
         """The addresses in the playlist that the media turned out to be; what is too long for one is left out."""
