@@ -21,6 +21,9 @@ START_S = 20.0
 SPARE_S = 15.0
 """A spare is made 1 s after the one before was taken, and takes about 0.6 s."""
 
+MEMORY = "/dev/shm"  # noqa: S108 - each agent has a folder of its own there
+"""A tmpfs, as what systemd gives to the installed agent for the time that it runs."""
+
 MARK = "CAST_BENCH_RUN"
 """In the environment of the agent and so of all its processes, however they are orphaned."""
 
@@ -33,6 +36,7 @@ class Agent:
         self.port = free_port()
         self.mark = f"{os.getpid()}-{self.port}"
         self._folder = tempfile.TemporaryDirectory(prefix="bench-agent-")
+        self._runtime = tempfile.TemporaryDirectory(prefix="bench-agent-", dir=MEMORY)
         self._log = Path(self._folder.name) / "log"
         self._env = {
             **os.environ,
@@ -42,6 +46,7 @@ class Agent:
             "CAST_AGENT_API__HOST": "127.0.0.1",
             "CAST_AGENT_API__PORT": str(self.port),
             "CAST_AGENT_STATE__DIR": self._folder.name,
+            "RUNTIME_DIRECTORY": self._runtime.name,
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,3 +124,4 @@ class Agent:
         if self._process is not None:
             end(self._process)
         self._folder.cleanup()
+        self._runtime.cleanup()
