@@ -43,6 +43,7 @@ from agent.reporting.view import View
 from agent.signals import Signals
 from agent.stage.x11 import X11Stage
 from agent.systemd import Notifier
+from agent.tasks import Supervisor
 from agent.threads import in_thread
 from agent.tracker import StreamTracker
 from agent.types import DeviceInfo
@@ -143,7 +144,8 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     )
     log.info("starting", device_id=device.id, name=device.name, version=device.version)
 
-    stage = X11Stage(display=settings.display.display, idle=settings.display.idle)
+    supervisor = Supervisor()
+    stage = X11Stage(display=settings.display.display, idle=settings.display.idle, supervisor=supervisor)
 
     def display() -> str | None:
         return stage.health.display if stage.health.available else None
@@ -161,6 +163,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         ),
         display=display,
         open_window=stage.open_window,
+        supervisor=supervisor,
     )
     mpv = PlayerPool(
         engine="mpv",
@@ -173,6 +176,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         on_demand=True,  # 35 MB that a box without cameras need not spend
         missing=mpv_missing,
         advice=MPV_ADVICE,
+        supervisor=supervisor,
     )
     players = Engines({"vlc": vlc, "mpv": mpv}, table=settings.player.engines)
     checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
@@ -188,11 +192,11 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         streams=lookup,
         retry=settings.stream.retry,
     )
-    keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore)
+    keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, supervisor=supervisor)
 
     def problems() -> tuple[str, ...]:
-        display, player = stage.health, players.health
-        return tuple(health.message for health in (display, player) if not health.available)
+        parts = (stage.health, players.health, supervisor.health)
+        return tuple(health.message for health in parts if not health.available)
 
     reporter = Reporter(
         folder=settings.state.directory(),
@@ -202,6 +206,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         device=device,
         restores=settings.stream.restore,
         view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems()),
+        supervisor=supervisor,
     )
 
     def changed() -> None:
@@ -211,7 +216,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         reporter.changed(snapshot)
 
     tracker.changed = changed
-    door = Door(KeyFile(settings.state.directory()), settings=lambda: current.settings.api)
+    door = Door(KeyFile(settings.state.directory()), settings=lambda: current.settings.api, supervisor=supervisor)
     app = create_app(
         settings=lambda: current.settings.api,
         door=door,
@@ -224,13 +229,14 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         reporting=lambda: reporter.status,
         told=lambda: reporter.webhooks,
         default_quality=lambda: current.settings.player.quality,
+        tasks=lambda: supervisor.health,
     )
 
-    advertiser = Advertiser(device=device, settings=settings.discovery, auth=lambda: door.auth)
+    advertiser = Advertiser(device=device, settings=settings.discovery, auth=lambda: door.auth, supervisor=supervisor)
     door.on_change = advertiser.look_again
     running.push_async_callback(advertiser.stop)
 
-    renewals = Renewals(players)
+    renewals = Renewals(players, supervisor=supervisor)
     stage.on_change = renewals.display_changed
     # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(stage.stop)
@@ -239,7 +245,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(renewals.stop)
     renewals.watch(lambda: of_the_system(os.environ))
     if confinement.media_folders:
-        renewals.watch(lambda: identities(confinement.media_folders))  # apart, because a dead disk hangs
+        renewals.watch(
+            lambda: identities(confinement.media_folders), name="media-folders"
+        )  # apart, because a dead disk hangs
     await players.start()
     running.push_async_callback(reporter.stop)
     running.push_async_callback(lookup.close)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,14 @@ from typing import Any
 import structlog
 
 from agent.clock import WallClock
+from agent.tasks import Supervisor
 from agent.threads import in_thread
 from agent.tracker import Saved, StreamTracker
 from agent.types import SessionId
 from agent.wanted import Kept, KeptSession, KeptVolume, WantedFile, WantedFiles
+
+WRITER = "keeper"
+"""The task that writes the newest file."""
 
 COALESCE_S = 0.2
 """A switch changes several things at once: one write for all of them, unless somebody waits for it."""
@@ -49,7 +53,10 @@ class Keeper:
     whose writes wait for the disk, as often as that allows.
     """
 
-    def __init__(self, tracker: StreamTracker, *, folder: Path, restore: bool) -> None:
+    def __init__(
+        self, tracker: StreamTracker, *, folder: Path, restore: bool, supervisor: Supervisor | None = None
+    ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._tracker = tracker
         self._folder = folder
         self._files = WantedFiles(folder)
@@ -71,14 +78,14 @@ class Keeper:
 
     async def start(self) -> None:
         """Take up what was on, then keep what will be on. Never raises for what is on the disk."""
-        reading = asyncio.ensure_future(in_thread(self._files.read, name="keeper"))
+        reading = asyncio.ensure_future(self._read())
         await asyncio.wait({reading}, timeout=DISK_TIMEOUT_S)
         if not reading.done():
             log.error("wanted_not_read", folder=str(self._folder), hint="Its disk does not answer.")
         elif kept := reading.result():
             await self._take_up(kept)
-        self._go_on(self._keep(reading), "keeper")
-        self._go_on(self._secure(), "keeper-safe")
+        self._go_on(lambda: self._keep(reading), WRITER)
+        self._go_on(self._secure, "keeper-safe")
 
     async def stop(self) -> None:
         """Write a last time what is on now. After this the tracker may end everything. Idempotent."""
@@ -100,7 +107,7 @@ class Keeper:
         """Return when all that has changed so far would come back, or stay away, if the agent were killed now;
         after KEPT_TIMEOUT_S at most."""
         changes = self._changes
-        if self._kept >= changes or not self._tasks:
+        if self._kept >= changes or not self._tasks or self._supervisor.is_paused(WRITER):
             return
         self._awaited.set()
         try:
@@ -111,6 +118,13 @@ class Keeper:
             self._late = True
 
     # --- after a restart ---
+
+    async def _read(self) -> Kept | None:
+        try:
+            return await in_thread(self._files.read, name="keeper")
+        except Exception:  # whatever is on the disk: the box must play what comes next
+            log.exception("wanted_not_read", folder=str(self._folder))
+            return None
 
     async def _take_up(self, kept: Kept) -> None:
         self._number = kept.number
@@ -129,9 +143,9 @@ class Keeper:
             # Before it is tried: what takes the agent, or the box, down must be counted.
             self._number += 1
             await self._put_both(kept.model_copy(update={"restores": self._restores, "number": self._number}))
-            self._go_on(self._become_stable(), "keeper-stable")
+            self._go_on(self._become_stable, "keeper-stable")
             if any(session.expires_at is not None for session in kept.sessions):
-                self._go_on(self._watch_clock(kept), "keeper-clock")
+                self._go_on(lambda: self._watch_clock(kept), "keeper-clock")
         self._tracker.restore(wanted, kept.volume.volume())
 
     def _still_wanted(self, kept: Kept) -> list[Saved]:
@@ -168,7 +182,7 @@ class Keeper:
     # --- writing ---
 
     async def _keep(self, reading: asyncio.Future[Kept | None]) -> None:
-        if kept := await reading:
+        if kept := await asyncio.shield(reading):
             self._number = max(self._number, kept.number)  # the count goes on
         state = ""
         while True:
@@ -180,14 +194,22 @@ class Keeper:
                             await self._awaited.wait()
             self._dirty.clear()
             self._awaited.clear()
-            changes, kept = self._changes, self._now()
-            before, state = state, kept.model_copy(update={"written_at": 0.0, "number": 0}).model_dump_json()
-            if state != before:  # else nothing plays on, nothing has changed: spare the card
-                if not await self._put(self._files.newest, kept):
-                    state = ""
-                self._newest = kept
-                self._unsafe.set()
-            await self._tell_kept(changes)
+            changes = self._changes
+            try:
+                state = await self._keep_newest(state)
+            finally:
+                await self._tell_kept(changes)  # also of what cannot be written: nobody may wait for that
+
+    async def _keep_newest(self, before: str) -> str:
+        """Write what is wanted now, unless it is what was written before; return what was written, "" for nothing."""
+        kept = self._now()
+        state = kept.model_copy(update={"written_at": 0.0, "number": 0}).model_dump_json()
+        if state == before:  # nothing plays on, nothing has changed: spare the card
+            return state
+        done = await self._put(self._files.newest, kept)
+        self._newest = kept
+        self._unsafe.set()
+        return state if done else ""
 
     async def _secure(self) -> None:
         while True:
@@ -234,12 +256,5 @@ class Keeper:
             sessions=tuple(KeptSession.of(saved, now=self._time()) for saved in self._tracker.saved()),
         )
 
-    def _go_on(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_tell_broken)
-        self._tasks.append(task)
-
-
-def _tell_broken(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("keeper_broken", task=task.get_name(), exc_info=error)
+    def _go_on(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        self._tasks.append(self._supervisor.start(work, name=name))

@@ -14,7 +14,7 @@ from agent.api.guard import DOOR, guard
 from agent.api.middleware import around_request, kept_first
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import DeviceInfo, Quality, ReportingStatus, WebhookStatus
+from agent.types import Check, DeviceInfo, Quality, ReportingStatus, WebhookStatus
 
 
 def create_app(
@@ -30,6 +30,7 @@ def create_app(
     reporting: Callable[[], ReportingStatus],
     told: Callable[[], tuple[WebhookStatus, ...]],
     default_quality: Callable[[], Quality],
+    tasks: Callable[[], Check] = Check,
 ) -> web.Application:
     """The application, to be served by `agent.api.server.ApiRunner`.
 
@@ -47,6 +48,7 @@ def create_app(
     app[parts.REPORTING] = reporting
     app[parts.TOLD] = told
     app[parts.DEFAULT_QUALITY] = default_quality
+    app[parts.TASKS] = tasks
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import encodings.utf_8_sig
 import json
 from collections.abc import Collection
 from typing import Any, Final, NoReturn
@@ -26,7 +27,7 @@ async def read_object(request: web.Request, *, example: str) -> dict[str, Any] |
     """
     body = await _read(request)
     try:
-        text = body.decode("utf-8-sig")
+        text = encodings.utf_8_sig.decode(body)[0]  # imported: the codec by name is read from the disk at first use
     except UnicodeDecodeError as error:
         raise _bad_body("The body is not UTF-8 text.") from error
     if not text.strip():

@@ -17,6 +17,7 @@ from agent.api.parts import Settings
 from agent.api.refusals import Refusals
 from agent.errors import AgentError
 from agent.keys import ApiKey, KeyFile, KeyRing, KeysError
+from agent.tasks import Supervisor
 from agent.threads import in_thread
 from agent.types import Auth, ErrorCode, Failure
 
@@ -48,7 +49,10 @@ class DoorError(AgentError):
 class Door:
     """Decides who gets in. `settings` tells the [api] section that is in force."""
 
-    def __init__(self, file: KeyFile, *, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, file: KeyFile, *, settings: Callable[[], Settings], supervisor: Supervisor | None = None
+    ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._file = file
         self._ring = KeyRing(file)
         self._settings = settings
@@ -71,7 +75,7 @@ class Door:
 
     def start(self) -> None:
         """Begin to watch, and to keep when keys were used."""
-        self._task = asyncio.create_task(self._watch(), name="door")
+        self._task = self._supervisor.start(self._watch, name="door")
 
     async def stop(self) -> None:
         """Idempotent."""

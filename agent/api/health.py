@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from agent.api.answers import Answer
-from agent.types import Auth, DisplayHealth, PlayerHealth, TrackerSnapshot
+from agent.types import Auth, Check, DisplayHealth, PlayerHealth, TrackerSnapshot
 
 
 class Alive(Answer):
@@ -37,11 +37,24 @@ class PlayerCheck(Answer):
     features: dict[str, bool | str]
 
 
+class SimpleCheck(Answer):
+    """Whether a part of the agent works that has nothing else to tell."""
+
+    status: Literal["ok", "fail"]
+    message: str
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        return cls(status="ok" if check.available else "fail", message=check.message)
+
+
 class Checks(Answer):
     """What `healthy` is made of."""
 
     display: DisplayCheck
     player: PlayerCheck
+    tasks: SimpleCheck
+    """The long-lived tasks of the agent."""
 
 
 class HealthAnswer(Answer):
@@ -55,10 +68,10 @@ class HealthAnswer(Answer):
     checks: Checks
 
     @classmethod
-    def of(cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth) -> Self:
+    def of(cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth, tasks: Check) -> Self:
         active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
         return cls(
-            status="healthy" if display.available and player.available else "degraded",
+            status="healthy" if display.available and player.available and tasks.available else "degraded",
             active_streams=len(active),
             player="available" if player.available else "unavailable",
             display="available" if display.available else "unavailable",
@@ -78,5 +91,6 @@ class HealthAnswer(Answer):
                     version=player.version,
                     features=player.features,
                 ),
+                tasks=SimpleCheck.of(tasks),
             ),
         )

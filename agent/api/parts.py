@@ -10,6 +10,7 @@ from aiohttp import web
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import (
+    Check,
     DeviceInfo,
     Quality,
     ReportingStatus,
@@ -111,6 +112,8 @@ KEPT: Final = web.AppKey[Callable[[], Awaitable[None]]]("kept")
 REPORTING: Final = web.AppKey[Callable[[], ReportingStatus]]("reporting")
 TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
 """Those who are told what happens by webhooks."""
+TASKS: Final = web.AppKey[Callable[[], Check]]("tasks")
+"""Whether the long-lived tasks of the agent run."""
 DEFAULT_QUALITY: Final = web.AppKey[Callable[[], Quality]]("default_quality")
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")

@@ -16,6 +16,7 @@ from agent.discovery.announcement import Announcement
 from agent.discovery.interfaces import Address, Interface, lan_interfaces
 from agent.discovery.netlink import AddressWatch
 from agent.discovery.records import model
+from agent.tasks import Supervisor
 from agent.threads import Threads
 from agent.types import Auth, DeviceInfo
 
@@ -57,7 +58,15 @@ class _View:
 class Advertiser:
     """Owns the announcement of this box. Nothing here is ever fatal, and nothing waits for it."""
 
-    def __init__(self, *, device: DeviceInfo, settings: Settings, auth: Callable[[], Auth]) -> None:
+    def __init__(
+        self,
+        *,
+        device: DeviceInfo,
+        settings: Settings,
+        auth: Callable[[], Auth],
+        supervisor: Supervisor | None = None,
+    ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._device = device
         self._settings = settings
         self._auth = auth
@@ -79,7 +88,7 @@ class Advertiser:
         elif all(address.is_loopback for address in self._listening):
             log.info("not_announced", reason="[api] host is this machine only")
         else:
-            self._task = asyncio.create_task(self._run(), name="advertiser")
+            self._task = self._supervisor.start(self._run, name="advertiser")
 
     def look_again(self) -> None:
         """Something that is announced may be another now, such as what `auth` says."""

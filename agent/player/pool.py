@@ -16,6 +16,7 @@ from agent.player.confine import NONE
 from agent.player.process import ChildPlayer
 from agent.player.spawn import worker_environment
 from agent.player.worker import WorkerPlayer
+from agent.tasks import Supervisor
 from agent.types import PlayerHealth
 
 REFILL_DELAY_S = 1.0
@@ -65,7 +66,9 @@ class PlayerPool:
         on_demand: bool = False,
         missing: Callable[[], str] = lambda: "",
         advice: str = LIBVLC_ADVICE,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._engine = engine
         self._kind = kind
         self._keeps_spare = not on_demand
@@ -105,7 +108,7 @@ class PlayerPool:
 
     async def start(self, *, settle_s: float = 2.0) -> None:
         """Begin to keep a spare; return once the first one is ready or has failed, or after `settle_s` seconds."""
-        self._run(self._keep_spare(), "player-spare")
+        self._run(self._keep_spare, f"{self._engine}-spare")
         try:
             async with asyncio.timeout(settle_s):
                 await self._settled.wait()
@@ -185,6 +188,10 @@ class PlayerPool:
         except OSError as e:  # out of descriptors or processes: that passes
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e.strerror}."))
             return
+        except Exception as e:  # who waits for a player must be told
+            log.exception("spare_broken")
+            self._failed(PlayerUnavailableError(f"The player process cannot be started: {e!r}. Please report this."))
+            return
         if renewals != self._renewals:
             await self._discard(player)
             return
@@ -199,7 +206,7 @@ class PlayerPool:
                 self._not_before = asyncio.get_running_loop().time() + REFILL_DELAY_S
                 return
         self._spare = player
-        self._run(self._guard(player), f"spare-{player.pid}")
+        self._run(lambda: self._guard(player), f"spare-{player.pid}")
 
     async def _guard(self, player: ChildPlayer) -> None:
         """Notice the death of the spare, and count it: only one that lived is forgiven."""
@@ -261,8 +268,8 @@ class PlayerPool:
             if not waiter.done():
                 waiter.set_exception(error)
 
-    def _run(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=name)
+    def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        task = self._supervisor.start(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

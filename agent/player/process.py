@@ -149,7 +149,15 @@ class ChildPlayer(ABC):
     # --- hearing it ---
 
     def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(coroutine, name=f"player-{self.pid}-{name}"))
+        self._tasks.append(asyncio.create_task(self._or_gone(coroutine), name=f"player-{self.pid}-{name}"))
+
+    async def _or_gone(self, work: Coroutine[Any, Any, None]) -> None:
+        """Give the process up when what watches it fails: nothing would be known of it any more."""
+        try:
+            await work
+        except Exception as error:
+            log.exception("player_watch_failed", pid=self.pid)
+            self._is_gone(PlayerUnavailableError(f"The player process is not watched any more: {error!r}."))
 
     async def _end(self) -> None:
         self._is_gone(PlayerUnavailableError("The player process was ended."))
@@ -178,7 +186,13 @@ class ChildPlayer(ABC):
     async def _read_stderr(self) -> None:
         stderr = self._child.process.stderr
         assert stderr is not None
-        while line := await stderr.readline():
+        while True:
+            try:
+                line = await stderr.readline()
+            except ValueError:  # longer than asyncio keeps (64 KiB); it has thrown that away
+                continue
+            if not line:
+                return
             # A player may say the address that it plays; what it said is for the log and for people.
             self._last_words.append(redact(line.decode(errors="replace").rstrip()))
 

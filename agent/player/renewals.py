@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.player.engines import Engines
 from agent.player.surroundings import Identities, Surroundings
+from agent.tasks import Supervisor
 from agent.types import DisplayHealth
 
 
@@ -15,22 +16,23 @@ class Renewals:
     """Makes the spare players anew when the display comes or goes, or files that they need are replaced: they were made
     for those before."""
 
-    def __init__(self, players: Engines) -> None:
+    def __init__(self, players: Engines, *, supervisor: Supervisor | None = None) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._players = players
         self._tasks: set[asyncio.Task[None]] = set()
 
     def display_changed(self, health: DisplayHealth) -> None:
         self._renew()
 
-    def watch(self, look: Callable[[], Identities]) -> None:
-        """From now on."""
-        self._run(Surroundings(look, changed=self._renew).watch(), "surroundings")
+    def watch(self, look: Callable[[], Identities], *, name: str = "surroundings") -> None:
+        """From now on, as a task of this name."""
+        self._run(Surroundings(look, changed=self._renew).watch, name)
 
     def _renew(self) -> None:
-        self._run(self._players.renew(), "spare-renew")
+        self._run(self._players.renew, "spare-renew")
 
-    def _run(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(coroutine, name=name)
+    def _run(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        task = self._supervisor.start(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

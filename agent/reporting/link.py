@@ -19,10 +19,18 @@ from agent.reporting.presence import Presence
 from agent.reporting.trouble import CallFailedError
 from agent.reporting.view import View
 from agent.reporting.wire import EVENTS_LIMIT, EventStatus
+from agent.tasks import Supervisor
 from agent.types import ReportingStatus
 
 READER: Final = "central"
 """Of the outbox."""
+
+PRESENCE: Final = "reporting-presence"
+DELIVERY: Final = "reporting-delivery"
+
+BROKEN: Final = (
+    "Reporting fails because of a mistake in the agent and is tried again; its log has the details. Please report it."
+)
 
 FAREWELL_S: Final = 1.0
 """For the last word, from the moment at which the agent begins to stop; all else stops meanwhile."""
@@ -33,7 +41,16 @@ log = structlog.get_logger(__name__)
 class Link:
     """One connection, and the tasks that use it."""
 
-    def __init__(self, enrolment: Enrolment, *, journal: Journal, view: Callable[[], View], heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        *,
+        journal: Journal,
+        view: Callable[[], View],
+        heartbeat_s: float,
+        supervisor: Supervisor,
+    ) -> None:
+        self._supervisor = supervisor
         self._enrolment = enrolment
         self._journal = journal
         self._line = Line()
@@ -50,7 +67,6 @@ class Link:
         self._tasks: list[asyncio.Task[None]] = []
         self._farewell: asyncio.Task[None] | None = None
         self._leave_at = 0.0
-        self._broken: str | None = None
 
     @property
     def status(self) -> ReportingStatus:
@@ -65,16 +81,14 @@ class Link:
             device_id=self._enrolment.device_id,
             stream_id=None if shown is None else shown.id,
             code=None if shown is None else shown.code,
-            problem=self._broken or outbox.problem or (str(line.trouble) if line.trouble else self._presence.problem),
+            problem=self._broken() or outbox.problem or (str(line.trouble) if line.trouble else self._presence.problem),
         )
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._presence.run(), name="reporting-presence"),
-            asyncio.create_task(self._delivery.run(), name="reporting-delivery"),
+            self._supervisor.start(work, name=name)
+            for name, work in ((PRESENCE, self._presence.run), (DELIVERY, self._delivery.run))
         ]
-        for task in self._tasks:
-            task.add_done_callback(self._over)
 
     def changed(self) -> None:
         """Something is different on the box; returns at once."""
@@ -127,7 +141,5 @@ class Link:
             "events_dropped": outbox.dropped.get(READER, 0),
         }
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("reporting_broken", task=task.get_name(), exc_info=error)
-            self._broken = "Reporting stopped for a mistake of the agent's; its log has the details. Please report it."
+    def _broken(self) -> str | None:
+        return BROKEN if self._supervisor.failing.keys() & {PRESENCE, DELIVERY} else None

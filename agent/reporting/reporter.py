@@ -21,6 +21,7 @@ from agent.reporting.trouble import ENROL_COMMAND
 from agent.reporting.view import View
 from agent.reporting.webhooks import Webhooks
 from agent.sections import WebhookSettings
+from agent.tasks import Supervisor
 from agent.threads import in_thread
 from agent.types import DeviceInfo, ReportingStatus, TrackerSnapshot, WebhookStatus
 
@@ -73,7 +74,9 @@ class Reporter:
         device: DeviceInfo,
         restores: bool,
         view: Callable[[], View],
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._folder = folder
         self._runtime = runtime
         self._settings = settings
@@ -87,7 +90,7 @@ class Reporter:
         self._readers: Mapping[str, Reader] = {}
         self._journal: Journal | None = None
         self._link: Link | None = None
-        self._webhooks = Webhooks(folder=folder, device=device)
+        self._webhooks = Webhooks(folder=folder, device=device, supervisor=self._supervisor)
         self._task: asyncio.Task[None] | None = None
         self._to_look = asyncio.Event()
         self._problem: str | None = None
@@ -122,8 +125,7 @@ class Reporter:
             self._journal = self._begin([look])
         else:
             self._early = [look]
-        self._task = asyncio.create_task(self._run(), name="reporter")
-        self._task.add_done_callback(_tell_of_a_mistake)
+        self._task = self._supervisor.start(self._run, name="reporter")
 
     def changed(self, snapshot: TrackerSnapshot) -> None:
         """To be called after each change on the box; takes microseconds."""
@@ -214,7 +216,13 @@ class Reporter:
         if enrolment is not None and self._link is None:
             self._problem = None
             log.info("reporting", url=enrolment.url, device_id=enrolment.device_id)
-            self._link = Link(enrolment, journal=journal, view=self._view, heartbeat_s=self._settings.heartbeat)
+            self._link = Link(
+                enrolment,
+                journal=journal,
+                view=self._view,
+                heartbeat_s=self._settings.heartbeat,
+                supervisor=self._supervisor,
+            )
             self._link.start()
 
     def _readers_with(self, enrolment: Enrolment | None) -> Mapping[str, Reader]:
@@ -254,8 +262,3 @@ class Reporter:
         journal, self._journal = self._journal, None
         if journal is not None:
             await journal.stop(CLOSE_S)
-
-
-def _tell_of_a_mistake(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("reporting_broken", exc_info=error)

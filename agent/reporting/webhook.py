@@ -26,6 +26,7 @@ from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.trouble import CallFailedError, Peer, Trouble, of_busy
 from agent.reporting.wire import EventKind
 from agent.sections import WebhookSettings
+from agent.tasks import Supervisor
 from agent.types import DeviceInfo, WebhookStatus
 from agent.urls import origin
 
@@ -50,7 +51,9 @@ class Webhook:
         device: DeviceInfo,
         is_disabled: bool = False,
         clock: Callable[[], Moment] = moment,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self.settings: Final = settings
         self.name: Final = "webhook-" + hashlib.sha256(settings.url.encode()).hexdigest()[:16]
         """Of its place in the outbox: that of its address, whatever else is changed."""
@@ -66,15 +69,13 @@ class Webhook:
         self._caller = Caller(self._peer, headers=headers, timeout_s=CALL_TIMEOUT_S, answer_limit=0)
         self._rejection: str | None = None
         """Why the last event was refused for good; None when it was not."""
-        self._broken: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self, outbox: Outbox) -> None:
         """Pass on what is in there. Idempotent."""
         if self._task is None and not self.is_disabled:
             delivery = Delivery(self.name, outbox=outbox, line=self._line, send=self._send, limit=1)
-            self._task = asyncio.create_task(delivery.run(), name=self.name)
-            self._task.add_done_callback(self._over)
+            self._task = self._supervisor.start(delivery.run, name=self.name)
 
     async def stop(self) -> None:
         """Idempotent."""
@@ -100,7 +101,9 @@ class Webhook:
     def _problem(self, outbox: OutboxStatus) -> str | None:
         if self.is_disabled:
             return gone(self._peer.host)
-        return self._broken or outbox.problem or (str(self._line.trouble) if self._line.trouble else self._rejection)
+        if self.name in self._supervisor.failing:
+            return "It fails because of a mistake in the agent and is tried again; the log has the details."
+        return outbox.problem or (str(self._line.trouble) if self._line.trouble else self._rejection)
 
     async def _send(self, events: Sequence[Mapping[str, JsonValue]]) -> Mapping[int, str]:
         for event in events:
@@ -120,11 +123,6 @@ class Webhook:
         if not 200 <= answered.status < 300:
             may_be_late = self.settings.secret is not None and not now.synced and now.uptime < CLOCK_SETTLES_S
             raise of_answer(self._peer.host, answered.status, answered.headers, clock_is_doubtful=may_be_late)
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("reporting_broken", task=task.get_name(), exc_info=error)
-            self._broken = "It stopped for a mistake of the agent's; its log has the details. Please report it."
 
 
 def webhook_at(url: str) -> Peer:

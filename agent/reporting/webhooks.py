@@ -16,6 +16,7 @@ from agent.reporting.outbox import Outbox
 from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.webhook import Webhook
 from agent.sections import WebhookSettings
+from agent.tasks import Supervisor
 from agent.threads import in_thread
 from agent.types import DeviceInfo, WebhookStatus
 
@@ -31,7 +32,8 @@ class Webhooks:
     """Keeps in `folder` which of them their receivers do not want any more: those are not sent anything, over restarts
     too, until they are configured otherwise."""
 
-    def __init__(self, *, folder: Path, device: DeviceInfo) -> None:
+    def __init__(self, *, folder: Path, device: DeviceInfo, supervisor: Supervisor | None = None) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._folder = folder
         self._device = device
         self._all: tuple[Webhook, ...] = ()
@@ -67,7 +69,8 @@ class Webhooks:
         await asyncio.gather(*(webhook.stop() for webhook in self._all))
 
     def _made(self, settings: WebhookSettings) -> Webhook:
-        return Webhook(settings, device=self._device, is_disabled=fingerprint(settings) in (self._kept or ()))
+        is_disabled = fingerprint(settings) in (self._kept or ())
+        return Webhook(settings, device=self._device, is_disabled=is_disabled, supervisor=self._supervisor)
 
     async def _read(self) -> frozenset[str]:
         try:

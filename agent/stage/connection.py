@@ -181,6 +181,9 @@ class Connection:
                 return address, connect(address, environ, announce=self._announce)
             except PlayerUnavailableError as error:
                 refusal = refusal or error
+            except OSError as error:  # out of descriptors: that passes
+                text = f"cast-agent cannot connect to the display {address.name} ({error.strerror}); it tries again."
+                refusal = refusal or PlayerUnavailableError(text)
             except xcffib.XcffibException as error:  # it went away between the greeting and the first request
                 text = f"The X server of the display {address.name} hung up. Look at its log."
                 refusal = refusal or PlayerUnavailableError(text)

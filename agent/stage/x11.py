@@ -21,6 +21,7 @@ from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
+from agent.tasks import Supervisor
 from agent.types import DisplayHealth
 
 FIRST_ATTEMPT_S = 3.0
@@ -56,7 +57,9 @@ class X11Stage:
         on_change: Callable[[DisplayHealth], None] | None = None,
         environ: Mapping[str, str] = os.environ,
         sockets: Path = SOCKETS,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self._supervisor = supervisor or Supervisor()
         self._display = display
         self._idle = idle
         self._environ = environ
@@ -76,7 +79,7 @@ class X11Stage:
     async def start(self) -> None:
         """Begin to hold the display. Returns after the first attempt, 3 s at most; no display is no error."""
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="stage")
+            self._task = self._supervisor.start(self._keep, name="stage")
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ATTEMPT_S):
                 await self._tried.wait()
@@ -124,15 +127,16 @@ class X11Stage:
     async def _keep(self) -> None:
         while True:
             self._stir.clear()
-            connection = Connection(on_event=self._heard, on_lost=self._stir.set)
             try:
-                reason = await self._use(connection)
-                self._hold = None
-                self._unavailable(reason)
-                self._tried.set()
-            finally:
-                self._hold = None
-                await connection.close()
+                connection = Connection(on_event=self._heard, on_lost=self._stir.set)
+            except OSError as error:  # out of descriptors: that passes
+                self._unavailable(f"cast-agent cannot connect to a display ({error.strerror}); it tries again.")
+            else:
+                try:
+                    self._unavailable(await self._use(connection))
+                finally:
+                    self._hold = None
+                    await connection.close()
             await asyncio.sleep(RETRY_S)
 
     async def _use(self, connection: Connection) -> str:
@@ -223,6 +227,8 @@ class X11Stage:
                 hold.floor.connection.post(lambda xcb: requests.keep_lit(xcb, screen, False))
 
     def _unavailable(self, reason: str) -> None:
+        self._hold = None
+        self._tried.set()
         if self._health.available:
             _log.warning("display_lost", display=self._health.display, reason=reason)
         elif self._health.message != reason:

@@ -27,6 +27,7 @@ from agent.stage.base import ImageFormat, Stage, Window
 from agent.tracker import StreamTracker, Volume
 from agent.types import (
     Capability,
+    Check,
     DeviceInfo,
     DisplayHealth,
     PlayerHealth,
@@ -212,13 +213,20 @@ class Tracked(Client):
 
 @asynccontextmanager
 async def served(
-    *, host: str = "127.0.0.1", settings: ApiSettings | None = None, folder: Path | None = None
+    *,
+    host: str = "127.0.0.1",
+    settings: ApiSettings | None = None,
+    folder: Path | None = None,
+    tasks: Callable[[], Check] = Check,
 ) -> AsyncIterator[Served]:
     """Serve the API with scripted rooms on a free port of `host`; its client calls it there. Its keys are in
     `folder`; without one there are none."""
     tracker, stage, players = ScriptedTracker(), ScriptedStage(), ScriptedPlayers()
     try:
-        async with served_by(tracker, stage, players, host=host, settings=settings, folder=folder) as (client, port):
+        async with served_by(tracker, stage, players, host=host, settings=settings, folder=folder, tasks=tasks) as (
+            client,
+            port,
+        ):
             yield Served(client, host, port, tracker, stage, players)
     finally:
         tracker.outcome.cancel()
@@ -255,6 +263,7 @@ async def served_by(
     reporting: Callable[[], ReportingStatus] = ReportingStatus,
     told: Callable[[], tuple[WebhookStatus, ...]] = tuple,
     folder: Path | None = None,
+    tasks: Callable[[], Check] = Check,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
     app = create_app(
@@ -269,6 +278,7 @@ async def served_by(
         reporting=reporting,
         told=told,
         default_quality=lambda: Quality.HD,
+        tasks=tasks,
     )
     runner = ApiRunner(app)
     await runner.setup()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agent.stage.base import ImageFormat
+from agent.tasks import Supervisor
 from agent.tracker import Volume
 from agent.types import (
     Capability,
@@ -208,6 +209,7 @@ async def test_health_when_all_is_well(api: Served) -> None:
                 "version": "3.0.24",
                 "features": {"rtsp": False},
             },
+            "tasks": {"status": "ok", "message": ""},
         },
     }
 
@@ -226,6 +228,24 @@ async def test_health_without_a_player(api: Served) -> None:
     answer = await get(api, "/health")
     assert (answer["status"], answer["player"]) == ("degraded", "unavailable")
     assert answer["checks"]["player"]["status"] == "fail"  # type: ignore[index]
+
+
+async def test_health_while_a_part_of_the_agent_fails() -> None:
+    """A long-lived task that keeps failing makes the box degraded, and is named."""
+    supervisor = Supervisor()
+
+    async def fail() -> None:
+        raise RuntimeError("no such luck")
+
+    task = supervisor.start(fail, name="keeper")
+    async with served(tasks=lambda: supervisor.health) as api:
+        answer = await get(api, "/health")
+        assert answer["status"] == "degraded"
+        assert answer["checks"]["tasks"]["status"] == "fail"  # type: ignore[index]
+        assert "keeper (RuntimeError)" in answer["checks"]["tasks"]["message"]  # type: ignore[index]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (await get(api, "/health"))["status"] == "healthy"
 
 
 async def test_live(api: Served) -> None:

@@ -131,6 +131,35 @@ async def test_a_restart_of_the_service_keeps_what_is_on(tmp_path: Path) -> None
         assert box.on() == "http://film/"
 
 
+async def test_a_writer_that_fails_holds_nobody_up_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever keeps the writer from writing: callers have their answer at once, it is told, and it is tried again."""
+    async with life(tmp_path) as box:
+        with monkeypatch.context() as broken:
+            broken.setattr(box.tracker, "saved", _fails)
+            for level in (0.1, 0.2, 0.3):  # the first finds it well, the others find it failed
+                await box.tracker.set_volume(level, False)
+                began = time.monotonic()
+                await box.keeper.kept()
+                assert time.monotonic() - began < 0.9 * keeper_module.KEPT_TIMEOUT_S
+            assert "keeper" in box.keeper._supervisor.failing
+        await box.until(lambda: (tmp_path / FILE).exists())
+        assert written(tmp_path)["volume"] == {"level": 0.3, "muted": False}
+
+
+def _fails() -> None:
+    raise RuntimeError("a mistake")
+
+
+async def test_a_file_that_cannot_be_read_for_whatever_reason_is_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box plays what comes next, and keeps that."""
+    monkeypatch.setattr(wanted_module.WantedFiles, "read", lambda self: _fails())
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path))
+
+
 async def test_the_volume_is_kept(tmp_path: Path) -> None:
     """The volume of the device outlives a restart, also when nothing is on."""
     async with life(tmp_path) as box:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: list[set[str]] = [
     {"types", "errors"},
-    {"files", "threads", "waiting"},
+    {"files", "tasks", "threads", "waiting"},
     {"config", "sections", "log", "urls", "redaction", "identity", "clock", "keys", "lock"},
     {"checks"},
     {"stage", "player"},
@@ -116,6 +116,35 @@ def test_only_reporting_calls_out(path: Path) -> None:
     in_reporting = room_of(path) == "reporting"
     assert in_reporting or not any(name.startswith(("Client", "TCPConnector")) for name in taken)
     assert not in_reporting or "web" not in taken
+
+
+SHORT_TASKS = {
+    "cast.py",  # one session; whatever it raises ends the session with a reason
+    "discovery/browser.py",  # a command's
+    "last_picture.py",
+    "outcomes.py",
+    "player/mpv/tls.py",  # one connection of a camera
+    "player/process.py",  # one process, which is given up when what watches it fails
+    "reporting/link.py",  # the last word
+    "signals.py",
+    "tracker.py",
+    "playback.py",
+    "waiting.py",
+    "keeper.py",  # one reading of a file
+}
+"""Where tasks are begun that end by themselves, or whose end others wait for."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_long_lived_tasks_are_supervised(path: Path) -> None:
+    """What runs for as long as the agent does is started by the Supervisor: it must not die unnoticed."""
+    starts = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future")
+    }
+    inside = str(path.relative_to(ROOT / "agent"))
+    assert not starts or inside in SHORT_TASKS | {"tasks.py"}, "start it with Supervisor.start"
 
 
 def test_a_player_process_stays_light() -> None:
