@@ -23,7 +23,8 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     """Send all logs of this process to `stream` (standard error when None). Calling it again replaces that.
 
     `auto` is JSON under systemd and where the stream is no terminal, else text. Logging never raises: what cannot
-    be shown is shown by its repr, and URL credentials and values with a secret's name are shown as `***`.
+    be shown is shown by its repr, and URL credentials and values with a secret's name are shown as `***`. Where the
+    stream is systemd's journal, each line begins with its priority (sd-daemon(3)), which the journal takes away.
     """
     stream = sys.stderr if stream is None else stream
     terminal = _is_terminal(stream)
@@ -81,11 +82,21 @@ _CONTROL = {code: ascii(chr(code))[1:-1] for code in _UNPRINTABLE if chr(code) n
 class _Handler(logging.StreamHandler[TextIO]):
     """Says that a record could not be written, without the record: its arguments may hold secrets."""
 
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._to_journal = _is_journal(stream)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return _with_priority(text, record.levelno) if self._to_journal else text
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the stdlib's name
         error = sys.exc_info()[0]
         line = {"event": "log_failed", "level": "error", "logger": record.name, "error": getattr(error, "__name__", "")}
         try:
-            self.stream.write(json.dumps(line) + self.terminator)
+            text = json.dumps(line)
+            text = _with_priority(text, logging.ERROR) if self._to_journal else text
+            self.stream.write(text + self.terminator)
             self.flush()
         except (OSError, ValueError):
             return  # the stream is gone or closed; there is nowhere left to say so
@@ -96,6 +107,25 @@ def _is_terminal(stream: TextIO) -> bool:
         return stream.isatty()
     except (AttributeError, ValueError):  # a bare writer; a closed file
         return False
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Return True if systemd made this stream and gives it to its journal (systemd.exec(5), $JOURNAL_STREAM)."""
+    try:
+        there = os.fstat(stream.fileno())
+    except (OSError, AttributeError, ValueError):  # no file behind it, or a closed one
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
+
+
+def _with_priority(text: str, level: int) -> str:
+    """Mark each line: the journal makes an entry of its own of each."""
+    priority = next((priority for least, priority in _PRIORITIES if level >= least), 7)
+    return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
+
+
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+"""From which level on which priority of syslog(3); 7 is debug."""
 
 
 def _under_systemd() -> bool:

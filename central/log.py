@@ -26,12 +26,18 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     """Send all logs of this process to `stream` (standard error when None). Calling it again replaces that.
 
     `auto` is JSON under systemd and where the stream is no terminal, else text. Tokens, credentials in addresses and
-    secrets in queries are shown as `***`.
+    secrets in queries are shown as `***`. Where the stream is systemd's journal, each line begins with its priority
+    (sd-daemon(3)), which the journal takes away.
     """
     stream = sys.stderr if stream is None else stream
-    plain = os.environ.get("INVOCATION_ID") or not stream.isatty()
+    terminal = stream.isatty()
+    plain = os.environ.get("INVOCATION_ID") or not terminal
     as_json = settings.format == "json" or (settings.format == "auto" and plain)
-    renderer: Processor = _render_json if as_json else structlog.dev.ConsoleRenderer(sort_keys=False)
+    renderer: Processor = _render_json
+    if not as_json:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=terminal, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+        )
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -52,12 +58,38 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every start that nothing had to be done
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._to_journal = _is_journal(stream)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if not self._to_journal:
+            return text
+        priority = next((priority for least, priority in _PRIORITIES if record.levelno >= least), 7)
+        return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))  # an entry of the journal for each line
+
+
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+"""From which level on which priority of syslog(3); 7 is debug."""
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Return True if systemd made this stream and gives it to its journal (systemd.exec(5), $JOURNAL_STREAM)."""
+    try:
+        there = os.fstat(stream.fileno())
+    except (OSError, AttributeError, ValueError):  # no file behind it, or a closed one
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
 
 
 def redact(text: str) -> str:

@@ -27,6 +27,7 @@ if [ "$purpose" = test ]; then
     pulseaudio-utils       # pactl and parec
     x11-xserver-utils      # xrandr
     iproute2               # networks of the tests' own, to be found in
+    systemd                # its journal, which is asked what it makes of our log
     dbus avahi-daemon avahi-utils  # another mDNS than ours, to be found by
     postgresql             # the other database of the central API
     vlc-bin                # what `make bench` compares with, beside mpv

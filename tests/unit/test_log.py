@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ import structlog
 from agent.log import configure
 from agent.sections import LogSettings
 from agent.types import PlayerState
+from tests.support import journal
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Terminal(io.StringIO):
@@ -245,3 +249,64 @@ def test_configure_again_replaces() -> None:
 def test_one_event_is_one_line() -> None:
     """Line breaks in values and tracebacks stay within one JSON line."""
     assert logged(message="a\nb\r\nc\u2028d", stack_info=True)["message"] == "a\nb\\r\nc\\u2028d"
+
+
+SPEAKER = """
+import logging, sys, structlog
+if sys.argv[1] == "agent":
+    from agent.log import configure
+    from agent.sections import LogSettings
+else:
+    from central.log import configure
+    from central.config import LogSettings
+configure(LogSettings(format=sys.argv[2], level="debug"))
+log = structlog.get_logger("spoken")
+log.debug("so_it_is"), log.info("all_is_well"), log.warning("look_here")
+logging.getLogger("aiohttp.server").critical("the end")
+try:
+    raise RuntimeError("a mistake")
+except RuntimeError:
+    log.exception("that_failed")
+sys.stderr.write("what Python itself says\\n")
+"""
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+@pytest.mark.parametrize("program", ["agent", "central"])
+def test_the_journal_has_the_priority_of_each_line(program: str, format_: str) -> None:
+    """systemd's journal files each line under its level, so `journalctl -p warning` shows warnings and what is worse;
+    what Python itself writes counts as an error."""
+    if reason := journal.why_not():
+        pytest.skip(f"NOT TRIED: {reason}")
+    speaker = [sys.executable, "-c", SPEAKER, program, format_]
+    entries = journal.entries_of(*speaker, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)})
+    priorities: dict[str, set[int]] = {}
+    for entry in entries:
+        assert not re.search(r"<\d>", entry["MESSAGE"]), "the journal takes the mark away"
+        words = (
+            "so_it_is",
+            "all_is_well",
+            "look_here",
+            "the end",
+            "that_failed",
+            "Traceback",
+            "a mistake",
+            "Python itself",
+        )
+        for word in words:
+            if word in entry["MESSAGE"]:
+                priorities.setdefault(word, set()).add(int(entry["PRIORITY"]))
+    assert priorities == {
+        "so_it_is": {7}, "all_is_well": {6}, "look_here": {4}, "the end": {2}, "that_failed": {3}, "Traceback": {3},
+        "a mistake": {3}, "Python itself": {3},
+    }  # fmt: skip
+
+
+def test_elsewhere_no_line_has_a_priority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Under systemd, but with the log redirected to a file, lines are as they always are."""
+    monkeypatch.setenv("JOURNAL_STREAM", "1:2")
+    with (tmp_path / "log").open("w+") as stream:
+        configure(LogSettings(format="json"), stream=stream)
+        structlog.get_logger("agent.test").warning("something_happened")
+        stream.seek(0)
+        assert json.loads(stream.read())["event"] == "something_happened"
