@@ -9,12 +9,13 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 
-from agent import __version__, identity
+from agent import __version__
 from agent.api.app import create_app
 from agent.api.door import Door
 from agent.api.server import ApiRunner
@@ -22,6 +23,7 @@ from agent.checks import MediaChecks
 from agent.config import Settings
 from agent.discovery.advertiser import Advertiser
 from agent.errors import ConfigError
+from agent.identity import Identity, identity
 from agent.keeper import Keeper
 from agent.keys import KeyFile
 from agent.lock import only_agent
@@ -42,6 +44,7 @@ from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.signals import Signals
 from agent.stage.x11 import X11Stage
+from agent.storage import Storage
 from agent.systemd import Notifier
 from agent.tasks import Supervisor
 from agent.threads import in_thread
@@ -64,7 +67,7 @@ async def run(
     """Run until SIGTERM or SIGINT, and be out within 5 s then. SIGHUP takes over what `load` reads anew, as far as
     that can be done. `on_ready` is told the port once requests are answered.
 
-    Raises ConfigError when the port or the state directory cannot be had, or another agent has that directory.
+    Raises ConfigError when the port cannot be had, or another agent has the state directory.
     """
     current = Current(settings, load or (lambda: settings))
     signals = Signals()
@@ -137,8 +140,10 @@ def settle_memory() -> None:
 async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -> _Agent:
     settings = current.settings
     running.enter_context(only_agent(settings.state.directory()))
+    # The disk of the state may be full, read-only or worse: nobody visits this box, so it does what it still can.
+    own = Identity(settings.device.id) if settings.device.id else identity(settings.state.directory())
     device = DeviceInfo(
-        id=settings.device.id or identity.device_id(settings.state.directory()),
+        id=own.id,
         name=settings.device.name,
         version=__version__,
     )
@@ -151,7 +156,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         return stage.health.display if stage.health.available else None
 
     confinement = Confinement(
-        folder=str(settings.state.directory() / "players"),
+        folder=str(_players_folder(settings)),
         media_folders=tuple(map(str, settings.player.media_folders)),
     )
     vlc = PlayerPool(
@@ -194,8 +199,10 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     )
     keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, supervisor=supervisor)
 
+    storage = Storage(settings.state.directory(), own, not_written=lambda: keeper.not_written, supervisor=supervisor)
+
     def problems() -> tuple[str, ...]:
-        parts = (stage.health, players.health, supervisor.health)
+        parts = (stage.health, players.health, supervisor.health, storage.health)
         return tuple(health.message for health in parts if not health.available)
 
     reporter = Reporter(
@@ -230,6 +237,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         told=lambda: reporter.webhooks,
         default_quality=lambda: current.settings.player.quality,
         tasks=lambda: supervisor.health,
+        storage=lambda: storage.health,
     )
 
     advertiser = Advertiser(device=device, settings=settings.discovery, auth=lambda: door.auth, supervisor=supervisor)
@@ -239,6 +247,8 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     renewals = Renewals(players, supervisor=supervisor)
     stage.on_change = renewals.display_changed
     # Each is to be stopped also when a signal comes while it starts.
+    running.push_async_callback(storage.stop)
+    storage.start()
     running.push_async_callback(stage.stop)
     await stage.start()
     running.push_async_callback(players.stop)
@@ -272,6 +282,16 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.callback(advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
     running.callback(reporter.farewell)
     return _Agent(int(listening[0][1]), tracker, door, reporter)
+
+
+def _players_folder(settings: Settings) -> Path:
+    """Where players keep shaders, and are confined: with the state, or in memory where that cannot be had."""
+    folder = settings.state.directory() / "players"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return settings.state.runtime_directory() / "players"
+    return folder
 
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> list[Any]:

@@ -73,7 +73,7 @@ class Keeper:
         self._newest: Kept | None = None
         self._unsafe = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._failing: set[WantedFile] = set()
+        self._failing: dict[WantedFile, str] = {}
         self._late = False
 
     async def start(self) -> None:
@@ -97,6 +97,11 @@ class Keeper:
             self._restores = 0  # it was ended on purpose
             await self._put_both(self._now())
             await self._tell_kept(self._changes)
+
+    @property
+    def not_written(self) -> str:
+        """Why what is wanted is not on the disk, in the words of the system; empty when it is."""
+        return next(iter(self._failing.values()), "")
 
     def changed(self) -> None:
         """The tracker says that something is different now."""
@@ -233,11 +238,11 @@ class Keeper:
         except OSError as e:
             if file not in self._failing:
                 log.warning("wanted_not_kept", file=file.name, reason=e.strerror)
-            self._failing.add(file)
+            self._failing[file] = e.strerror or type(e).__name__
             return False
         if file in self._failing:
             log.info("wanted_kept_again", file=file.name)
-        self._failing.discard(file)
+        self._failing.pop(file, None)
         return True
 
     async def _tell_kept(self, changes: int) -> None:

@@ -31,6 +31,7 @@ def create_app(
     told: Callable[[], tuple[WebhookStatus, ...]],
     default_quality: Callable[[], Quality],
     tasks: Callable[[], Check] = Check,
+    storage: Callable[[], Check] = Check,
 ) -> web.Application:
     """The application, to be served by `agent.api.server.ApiRunner`.
 
@@ -49,6 +50,7 @@ def create_app(
     app[parts.TOLD] = told
     app[parts.DEFAULT_QUALITY] = default_quality
     app[parts.TASKS] = tasks
+    app[parts.STORAGE] = storage
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(
         [

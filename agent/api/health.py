@@ -55,6 +55,8 @@ class Checks(Answer):
     player: PlayerCheck
     tasks: SimpleCheck
     """The long-lived tasks of the agent."""
+    storage: SimpleCheck
+    """The state directory: what must outlive a restart."""
 
 
 class HealthAnswer(Answer):
@@ -68,10 +70,12 @@ class HealthAnswer(Answer):
     checks: Checks
 
     @classmethod
-    def of(cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth, tasks: Check) -> Self:
+    def of(
+        cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth, *, tasks: Check, storage: Check
+    ) -> Self:
         active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
         return cls(
-            status="healthy" if display.available and player.available and tasks.available else "degraded",
+            status="healthy" if all(part.available for part in (display, player, tasks, storage)) else "degraded",
             active_streams=len(active),
             player="available" if player.available else "unavailable",
             display="available" if display.available else "unavailable",
@@ -92,5 +96,6 @@ class HealthAnswer(Answer):
                     features=player.features,
                 ),
                 tasks=SimpleCheck.of(tasks),
+                storage=SimpleCheck.of(storage),
             ),
         )

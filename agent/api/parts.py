@@ -114,6 +114,8 @@ TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
 """Those who are told what happens by webhooks."""
 TASKS: Final = web.AppKey[Callable[[], Check]]("tasks")
 """Whether the long-lived tasks of the agent run."""
+STORAGE: Final = web.AppKey[Callable[[], Check]]("storage")
+"""Whether what must outlive a restart can be kept."""
 DEFAULT_QUALITY: Final = web.AppKey[Callable[[], Quality]]("default_quality")
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")

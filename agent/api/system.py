@@ -11,7 +11,7 @@ from agent.api.answers import StatusAnswer
 from agent.api.guard import DOOR
 from agent.api.health import Alive, HealthAnswer
 from agent.api.negotiate import json_answer, preference
-from agent.api.parts import DEVICE, PLAYERS, REPORTING, STAGE, TASKS, TOLD, TRACKER
+from agent.api.parts import DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD, TRACKER
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError
 from agent.stage.base import ImageFormat
 
@@ -30,7 +30,8 @@ async def status(request: web.Request) -> web.Response:
 async def health(request: web.Request) -> web.Response:
     """`GET /health`: whether a start would work, and what to do when it would not."""
     app = request.app
-    answer = HealthAnswer.of(app[TRACKER].snapshot(), app[STAGE].health, app[PLAYERS].health, app[TASKS]())
+    seen = (app[TRACKER].snapshot(), app[STAGE].health, app[PLAYERS].health)
+    answer = HealthAnswer.of(*seen, tasks=app[TASKS](), storage=app[STORAGE]())
     return json_answer(answer.model_dump_json())
 
 

@@ -15,7 +15,7 @@ class Level(StrEnum):
     WARN = "warn"
     """The agent shows pictures, but something will not work."""
     FAIL = "fail"
-    """The agent does not start, or shows nothing."""
+    """The agent does not start, shows nothing, or cannot keep anything over a restart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,10 @@ async def listening(settings: Settings) -> Finding:
         found = f"{port} on {host} is taken by another program."
         return Finding(Level.FAIL, "port", found, f"See which (ss -ltnp 'sport = :{port}'), or change [api] port.")
     if answer.get("status") == "degraded":
-        checks = answer.get("checks", {})
-        messages = " ".join(str(checks[name]["message"]) for name in ("display", "player") if name in checks)
-        return Finding(Level.WARN, "port", f"An agent runs on {port}, but a start would not work now.", messages)
+        failing = {name: check for name, check in answer["checks"].items() if check.get("status") == "fail"}
+        messages = " ".join(str(check.get("message")) for check in failing.values())
+        what = "but a start would not work now" if failing.keys() & {"display", "player"} else "and is not well"
+        return Finding(Level.WARN, "port", f"An agent runs on {port}, {what}.", messages)
     return Finding(Level.OK, "port", f"An agent answers on {port}.")
 
 

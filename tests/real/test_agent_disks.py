@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.xserver import free_display
+from tests.support.looking import wait_moves
+from tests.support.media_server import MediaServer
+from tests.support.screen import Screen
+from tests.support.xserver import XServer, free_display
+
+KEEPS_NOTHING = ("unshare", "--mount", "--propagation", "private", sys.executable, "-m", "tests.support.bad_disk")
+"""A command after it runs with such a disk as its state directory; see there."""
 
 CALLERS = 12
 """More than asyncio's own pool has threads on two cores."""
@@ -73,3 +80,31 @@ def test_a_dead_share_holds_up_nothing_else(agent: Agent, folders: tuple[Path, P
     began = time.monotonic()
     assert agent.terminate() == 0
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("full", "No space left on device"), ("read-only", "Read-only file system")]
+)
+def test_a_first_start_on_a_disk_that_keeps_nothing_shows_what_it_is_told(
+    xserver: XServer, media_server: MediaServer, tmp_path: Path, kind: str, words: str
+) -> None:
+    """Nobody visits this box: it plays all the same, says in /health and in its log what is wrong, and has the same id
+    at each start."""
+    if os.geteuid() != 0:
+        pytest.skip("NOT TRIED: only root can mount a disk")
+    ids = []
+    for _ in range(2):
+        with Agent(
+            xserver.display, prefix=(*KEEPS_NOTHING, kind, str(tmp_path)), state__dir=tmp_path / "state"
+        ) as agent:
+            with Screen(xserver.display) as screen:
+                agent.start(media_server.url("/film/green.mp4"))
+                wait_moves(screen, "green")
+            health = agent.health()
+            assert (health["status"], health["checks"]["storage"]["status"]) == ("degraded", "fail")
+            assert words in health["checks"]["storage"]["message"]
+            assert agent.log("storage_unusable")[0]["level"] == "warning"
+            assert not agent.log("player_died")
+            ids.append(agent.status()["device"]["id"])
+            assert agent.terminate() == 0
+    assert ids[0] == ids[1]

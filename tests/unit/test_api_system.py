@@ -210,6 +210,7 @@ async def test_health_when_all_is_well(api: Served) -> None:
                 "features": {"rtsp": False},
             },
             "tasks": {"status": "ok", "message": ""},
+            "storage": {"status": "ok", "message": ""},
         },
     }
 

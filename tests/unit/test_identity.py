@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+import subprocess
 import uuid
 from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigError
-from agent.identity import device_id
+from agent import identity as identity_module
+from agent.identity import MACHINE_ID, identity
 
 
 def test_made_once_and_kept(tmp_path: Path) -> None:
     """The first call makes a UUID, in a private file in a private directory, and later calls give the same."""
     state = tmp_path / "state" / "cast-agent"
-    first = device_id(state)
-    assert str(uuid.UUID(first)) == first
-    assert device_id(state) == first
+    first = identity(state)
+    assert str(uuid.UUID(first.id)) == first.id
+    assert first.is_kept
+    assert identity(state) == first
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert stat.S_IMODE((state / "device-id").stat().st_mode) == 0o600
     assert [entry.name for entry in state.iterdir()] == ["device-id"]
@@ -29,27 +32,66 @@ def test_made_once_and_kept(tmp_path: Path) -> None:
 def test_bad_file_is_set_aside(tmp_path: Path, content: bytes) -> None:
     """A torn or foreign file is kept as device-id.bad and a new id takes its place."""
     (tmp_path / "device-id").write_bytes(content)
-    made = device_id(tmp_path)
+    made = identity(tmp_path)
     assert (tmp_path / "device-id.bad").read_bytes() == content
-    assert device_id(tmp_path) == made
+    assert identity(tmp_path) == made
 
 
 def test_two_boxes_differ(tmp_path: Path) -> None:
     """Two state directories have two ids."""
-    assert device_id(tmp_path / "a") != device_id(tmp_path / "b")
+    assert identity(tmp_path / "a") != identity(tmp_path / "b")
 
 
-def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
-    """A state directory that cannot be used is an error that names it and says what to do."""
+MACHINE = "3d1219c7c4c5404aaa1f6d2a48adfda4"
+
+
+@pytest.fixture
+def machine_id(tmp_path: Path) -> Path:
+    file = tmp_path / "machine-id"
+    file.write_text(f"{MACHINE}\n")
+    return file
+
+
+def test_an_id_that_cannot_be_kept_is_the_same_each_time(tmp_path: Path, machine_id: Path) -> None:
+    """Where nothing can be written the id is that of the machine, and does not give the machine's own away."""
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"file/state cannot be used .* set dir in the section \[state\]"):
-        device_id(tmp_path / "file" / "state")
+    first, second = (identity(tmp_path / "file" / name, machine_id=machine_id) for name in ("state", "elsewhere"))
+    assert first == second
+    assert not first.is_kept
+    assert str(uuid.UUID(first.id)) == first.id
+    assert uuid.UUID(first.id).version == 4
+    machine_id.write_text("0" * 32)
+    assert identity(tmp_path / "file" / "state", machine_id=machine_id).id != first.id
 
 
-def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
+def test_the_derived_id_is_the_one_that_systemd_derives(tmp_path: Path, machine_id: Path) -> None:
+    """It is sd_id128_get_machine_app_specific(3) of this machine's id, as systemd-id128 has it."""
+    tool = shutil.which("systemd-id128")
+    if tool is None or not MACHINE_ID.exists():
+        pytest.skip("NOT TRIED: there is no systemd here to compare with")
+    made = identity_module._derived(MACHINE_ID)
+    application = str(identity_module._APPLICATION)
+    done = subprocess.run([tool, "machine-id", "--app-specific", application], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"NOT TRIED: {done.stderr.decode()}")
+    assert made == str(uuid.UUID(done.stdout.decode().strip()))
+
+
+@pytest.mark.parametrize("content", [None, "", "uninitialized\n", "abcd"])
+def test_a_machine_without_an_id_has_one_until_the_restart(tmp_path: Path, content: str | None) -> None:
+    """Then it is made up, and held in memory."""
+    (tmp_path / "file").touch()
+    if content is not None:
+        (tmp_path / "machine-id").write_text(content)
+    made = identity(tmp_path / "file" / "state", machine_id=tmp_path / "machine-id")
+    assert not made.is_kept
+    assert str(uuid.UUID(made.id)) == made.id
+
+
+def test_failed_write_leaves_nothing(tmp_path: Path, machine_id: Path) -> None:
     """When the id cannot be put in place no half-written file stays behind."""
-    (tmp_path / "device-id.bad").mkdir()
-    (tmp_path / "device-id").write_text("torn")
-    with pytest.raises(ConfigError):
-        device_id(tmp_path)
-    assert {entry.name for entry in tmp_path.iterdir()} == {"device-id", "device-id.bad"}
+    state = tmp_path / "state"
+    (state / "device-id.bad").mkdir(parents=True)
+    (state / "device-id").write_text("torn")
+    assert not identity(state, machine_id=machine_id).is_kept
+    assert {entry.name for entry in state.iterdir()} == {"device-id", "device-id.bad"}

@@ -24,7 +24,7 @@ FLOORS: list[set[str]] = [
     {"stack"},
     {"switch"},
     {"tracker"},
-    {"wanted"},
+    {"wanted", "storage"},
     {"keeper", "api", "discovery", "reload", "reporting", "signals", "systemd"},
     {"daemon", "doctor"},
     {"cli"},

@@ -107,12 +107,22 @@ def _by_namespace(reach: Reach, root: str) -> str | None:
     return "mount namespace"
 
 
+_CACHE_LEAST_BYTES = 16 * 1024 * 1024
+"""Free; the index takes 1.3 MB, shaders some more."""
+
+
 def _own_folder(folder: str) -> str | None:
     cache = os.path.join(folder, "cache")
     try:
         os.makedirs(cache, mode=0o700, exist_ok=True)
+        found = os.statvfs(cache)
+        has_room = not found.f_flag & os.ST_RDONLY and found.f_bavail * found.f_frsize >= _CACHE_LEAST_BYTES
     except OSError as e:
         print(f"The players have no folder of their own: {e}", file=sys.stderr)
+        has_room = False
+    if not has_room:
+        # Mesa maps its index of shaders into memory, and on a full disk writing to that is SIGBUS.
+        os.environ["MESA_SHADER_CACHE_DISABLE"] = os.environ["MESA_GLSL_CACHE_DISABLE"] = "true"
         return None
     os.environ["XDG_CACHE_HOME"] = cache  # where Mesa and mpv keep shaders; native code sees it too
     return cache
