@@ -85,11 +85,9 @@ class World:
         rows += [_key(key, value, broadcaster.id, now) for key, value in made_keys]
         database = Database(str(DatabaseSettings(url=self.url).url))
         try:
-            async with database.write() as session:
-                session.add(broadcaster)
+            await database.add(broadcaster)
             for at in range(0, len(rows), _PORTION):
-                async with database.write() as session:
-                    session.add_all(rows[at : at + _PORTION])
+                await database.add(*rows[at : at + _PORTION])
         finally:
             await database.close()
         self.boxes += made_boxes

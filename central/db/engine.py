@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import Table, event, text
@@ -33,6 +34,15 @@ STATEMENT_TIMEOUT_S: Final = 10.0
 
 BUSY_TIMEOUT_S: Final = 5.0
 """How long SQLite waits for another process that writes, such as `cast-central key add`."""
+
+TRIES: Final = 4
+"""Of one unit of work. All lock in one order (ARCHITECTURE.md), so even the second is rare; PostgreSQL takes a second
+to notice a deadlock, and callers wait no longer than for one statement."""
+
+PAUSE_S: Final = 0.05
+"""The most between two of them."""
+
+T = TypeVar("T")
 
 _ALREADY = "Try again in some seconds; it is looked for by itself."
 
@@ -70,12 +80,32 @@ class Database:
             async with self._reading() as session:
                 yield session
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A unit of work that is all there when this ends, or not at all. An IntegrityError comes through."""
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do `work` as one unit, which is all there when this returns, or not at all. An IntegrityError comes through.
+
+        What the database gave up for the sake of another unit (a deadlock, a conflict) is done again from its start, so
+        `work` changes nothing but the database.
+        """
         with _telling_that_it_is_gone():
-            async with self._turn, self._writing.begin() as session:
-                yield session
+            attempt = 1
+            while True:
+                try:
+                    async with self._turn, self._writing.begin() as session:
+                        return await work(session)
+                except DBAPIError as error:
+                    if attempt == TRIES or not _is_given_up(error):
+                        raise
+                    log.warning("unit_of_work_repeated", attempt=attempt, message=str(error.orig))
+                attempt += 1
+                await asyncio.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - it keeps the two from meeting again
+
+    async def add(self, *rows: Base) -> None:
+        """A unit of work that inserts these rows. Raises IntegrityError."""
+
+        async def work(session: AsyncSession) -> None:
+            session.add_all(rows)
+
+        await self.write(work)
 
     async def check(self) -> None:
         """Raises DatabaseUnavailableError when the database does not answer."""
@@ -151,6 +181,11 @@ def _parsed(url: str) -> URL:
             "database.url cannot be understood. It is postgresql://user:password@host:5432/name; in the password write "
             "@ : / ? # and % as %40 %3A %2F %3F %23 %25."
         ) from None
+
+
+def _is_given_up(error: DBAPIError) -> bool:
+    """Whether PostgreSQL rolled this unit of work back because of another: serialization_failure, deadlock_detected."""
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 
 def _is_refused(error: DBAPIError) -> bool:

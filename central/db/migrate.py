@@ -16,6 +16,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.db.engine import Database, make_directory, open_private
 from central.errors import ConfigError
@@ -33,15 +34,18 @@ _LOOK_AGAIN_S: Final = 0.05
 async def migrate(database: Database, revision: str = "head") -> None:
     """Upgrade to `revision`; safe for several instances at once. Raises DatabaseUnavailableError, or ConfigError when
     the database was made by a newer version, or its folder cannot be used."""
+
+    async def work(session: AsyncSession) -> None:
+        connection = await session.connection()
+        if not database.is_sqlite:
+            await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S:g}s'"))
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
+        await connection.run_sync(_to_revision, revision)
+
     try:
         make_directory(database.url)
         with _file_lock(database):
-            async with database.write() as session:
-                connection = await session.connection()
-                if not database.is_sqlite:
-                    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S:g}s'"))
-                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
-                await connection.run_sync(_to_revision, revision)
+            await database.write(work)
     except OSError as error:
         raise ConfigError(
             f"The folder of the database {database.url.database} cannot be used ({error.strerror}). Let the user who "

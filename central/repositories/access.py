@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.db.tables import AdminKey, Device, EnrolmentToken
@@ -78,11 +78,18 @@ async def use_enrolment(session: AsyncSession, token_id: str, *, now: datetime) 
 
 async def revoke_enrolments(session: AsyncSession, *, now: datetime) -> int:
     """How many there were that could still be used."""
-    open_ = (EnrolmentToken.uses_left > 0, EnrolmentToken.expires_at > now)
-    statement = update(EnrolmentToken).where(*open_).values(expires_at=now).returning(EnrolmentToken.id)
-    return len((await session.execute(statement)).all())
+    open_ = _locked(EnrolmentToken.uses_left > 0, EnrolmentToken.expires_at > now)
+    # No uses, too: another's clock may be behind, and it is then not over there yet.
+    statement = update(EnrolmentToken).where(EnrolmentToken.id.in_(open_)).values(expires_at=now, uses_left=0)
+    return len((await session.execute(statement.returning(EnrolmentToken.id))).all())
 
 
 async def forget_enrolments(session: AsyncSession, *, before: datetime) -> None:
     """Those that ran out before that moment."""
-    await session.execute(delete(EnrolmentToken).where(EnrolmentToken.expires_at < before))
+    old = _locked(EnrolmentToken.expires_at < before)
+    await session.execute(delete(EnrolmentToken).where(EnrolmentToken.id.in_(old)))
+
+
+def _locked(*which: ColumnElement[bool]) -> Select[str]:
+    """The ids of those tokens, locked in their order."""
+    return select(EnrolmentToken.id).where(*which).order_by(EnrolmentToken.id).with_for_update()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.db.engine import insert_into
@@ -64,9 +64,15 @@ async def change(session: AsyncSession, device_id: str, values: dict[str, Any]) 
     return (await session.execute(statement.returning(Device.id))).first() is not None
 
 
+async def lock(session: AsyncSession, device_id: str) -> bool:
+    """Whoever gives a box something that ends with it (a stream) locks it first, so that nobody revokes it meanwhile;
+    whether there is such a box that is not revoked."""
+    return await session.scalar(_locked(Device.id == device_id)) is not None
+
+
 async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> set[str]:
     """These boxes have been heard of; the ids of those that there are."""
-    statement = update(Device).where(Device.id.in_(ids), Device.revoked_at.is_(None))
+    statement = update(Device).where(Device.id.in_(_locked(Device.id.in_(ids))))
     touched = statement.values(last_seen=now, online_until=online_until).returning(Device.id)
     return set((await session.scalars(touched.execution_options(synchronize_session=False))).all())
 
@@ -105,13 +111,16 @@ async def put_state(
     return kept.first() is not None
 
 
-async def lost(session: AsyncSession, *, before: datetime) -> Sequence[str]:
-    """Boxes with a stream that is on, that were online for the last time before that moment."""
+async def lock_lost(session: AsyncSession, *, before: datetime) -> Sequence[str]:
+    """Boxes with a stream that is on, that were online for the last time before that moment; locked, so that none
+    comes back meanwhile."""
     query = (
         select(Device.id)
         .join(Stream, and_(Stream.device_id == Device.id, Stream.status == StreamStatus.ACTIVE))
         .where(or_(Device.online_until < before, and_(Device.online_until.is_(None), Device.created_at < before)))
+        .order_by(Device.id)
         .limit(1000)
+        .with_for_update(of=Device, key_share=True)
     )
     return (await session.scalars(query)).all()
 
@@ -124,5 +133,13 @@ async def count_online(session: AsyncSession, *, now: datetime) -> int:
 async def forget_boots(session: AsyncSession, *, before: datetime) -> None:
     """Runs that were first heard of before that moment, but for the current one of each box."""
     current = select(DeviceState.boot_number)
-    old = delete(DeviceBoot).where(DeviceBoot.first_seen < before, DeviceBoot.number.not_in(current))
-    await session.execute(old.execution_options(synchronize_session=False))
+    old = select(DeviceBoot.number).where(DeviceBoot.first_seen < before, DeviceBoot.number.not_in(current))
+    statement = delete(DeviceBoot).where(DeviceBoot.number.in_(old.with_for_update(skip_locked=True)))
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _locked(*which: ColumnElement[bool]) -> Select[str]:
+    """The ids of those boxes that are not revoked, locked in their order."""
+    # NO KEY UPDATE (key_share): rows that name a box may be added by others meanwhile.
+    query = select(Device.id).where(*which, Device.revoked_at.is_(None)).order_by(Device.id)
+    return query.with_for_update(key_share=True)

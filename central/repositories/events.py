@@ -35,6 +35,7 @@ async def page(
 
 async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
     """Delete what came before that moment, at most `limit`; how many there were."""
-    old = select(Event.number).where(Event.received_at < before).limit(limit)
+    # What another instance deletes at the same time is its own.
+    old = select(Event.number).where(Event.received_at < before).limit(limit).with_for_update(skip_locked=True)
     statement = delete(Event).where(Event.number.in_(old)).returning(Event.number)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())

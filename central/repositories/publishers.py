@@ -55,13 +55,14 @@ async def key_records(
     limit: int,
     lock: bool = False,
 ) -> Sequence[KeyRecord]:
-    """The newest first. With `lock` nobody else can revoke them until the end of the unit of work."""
+    """The newest first. With `lock` nobody else can revoke or claim them until the end of the unit of work; they come
+    in the order in which keys are locked. What is told of claims and streams may be older than the lock."""
     query = (
         select(StreamKey, Broadcaster.name, Claim, Stream.id)
         .join(Broadcaster, Broadcaster.id == StreamKey.broadcaster_id)
         .outerjoin(Claim, Claim.stream_key_id == StreamKey.id)
         .outerjoin(Stream, and_(Stream.stream_key_id == StreamKey.id, Stream.status == StreamStatus.ACTIVE))
-        .order_by(StreamKey.id.desc())
+        .order_by(StreamKey.id if lock else StreamKey.id.desc())
         .limit(limit)
     )
     if ids is not None:
@@ -77,11 +78,24 @@ async def key_records(
     return [KeyRecord(*row) for row in await session.execute(query)]
 
 
-async def revoke_keys(session: AsyncSession, *, now: datetime, **which: str) -> Sequence[str]:
-    """Revoke the keys of which the column of the given name has that value; the ids of those that were not yet."""
-    statement = update(StreamKey).where(StreamKey.revoked_at.is_(None)).values(revoked_at=now)
+async def lock_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool:
+    """From now on no key is made for it until the end of the unit of work; whether there is one."""
+    query = select(Broadcaster.id).where(Broadcaster.id == broadcaster_id).with_for_update()
+    return await session.scalar(query) is not None
+
+
+async def lock_keys(session: AsyncSession, **which: str) -> Sequence[str]:
+    """The ids of the keys of which the column of the given name has that value: whoever changes what hangs on a key
+    (its claim, its stream) locks it first, and several in the order of their ids."""
+    query = select(StreamKey.id).order_by(StreamKey.id).with_for_update()
     for name, wanted in which.items():
-        statement = statement.where(getattr(StreamKey, name) == wanted)
+        query = query.where(getattr(StreamKey, name) == wanted)
+    return (await session.scalars(query)).all()
+
+
+async def revoke_keys(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[str]:
+    """Revoke these keys, which are locked; the ids of those that were not revoked yet."""
+    statement = update(StreamKey).where(StreamKey.id.in_(ids), StreamKey.revoked_at.is_(None)).values(revoked_at=now)
     return (await session.scalars(statement.returning(StreamKey.id))).all()
 
 
@@ -110,8 +124,18 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
     return {row.stream_key_id for row in mine}
 
 
-async def claims_of_paths(session: AsyncSession, paths: Collection[str]) -> Sequence[Claim]:
-    return (await session.scalars(select(Claim).where(Claim.path.in_(paths)))).all()
+async def lock_claims(session: AsyncSession, *, key_ids: Collection[str], paths: Collection[str]) -> Sequence[Claim]:
+    """The claims of these keys and those of these paths, locked in the order of the paths."""
+    query = select(Claim).where(or_(Claim.stream_key_id.in_(key_ids), Claim.path.in_(paths)))
+    return (await session.scalars(query.order_by(Claim.path).with_for_update())).all()
+
+
+async def key_of(session: AsyncSession, path: str, connection_id: str | None = None) -> str | None:
+    """The id of the key with which that path is held (by that connection, when it is known)."""
+    query = select(Claim.stream_key_id).where(Claim.path == path)
+    if connection_id is not None:
+        query = query.where(Claim.connection_id == connection_id)
+    return await session.scalar(query)
 
 
 async def claims(session: AsyncSession) -> Sequence[Claim]:
@@ -123,18 +147,26 @@ async def drop_lapsed(session: AsyncSession, paths: Collection[str], *, now: dat
     await session.execute(delete(Claim).where(Claim.path.in_(paths), Claim.leased_until < now))
 
 
-async def hold(session: AsyncSession, path: str, *, connection_id: str | None) -> Claim | None:
-    """The claim of that path (and connection, when it is known), from now on without a lease; None without one."""
-    statement = update(Claim).where(Claim.path == path).values(leased_until=None)
+async def hold(session: AsyncSession, key_id: str, path: str, connection_id: str | None = None) -> Claim | None:
+    """The claim of that key and path (and connection, when it is known), from now on without a lease; None without
+    one."""
+    statement = update(Claim).where(Claim.stream_key_id == key_id, Claim.path == path).values(leased_until=None)
     if connection_id is not None:
         statement = statement.where(Claim.connection_id == connection_id)
     return (await session.scalars(statement.returning(Claim))).one_or_none()
 
 
+async def drop_unchanged(session: AsyncSession, claim: Claim) -> None:
+    """Delete that claim if it still is as it was read; its key is locked."""
+    same = [getattr(Claim, name) == getattr(claim, name) for name in ("stream_key_id", "connection_id", "leased_until")]
+    await session.execute(delete(Claim).where(*same).execution_options(synchronize_session=False))
+
+
 async def drop_claims(session: AsyncSession, **which: str | Collection[str]) -> Sequence[Claim]:
-    """Delete the claims of which the column of each given name has that value (or one of them)."""
-    statement = delete(Claim)
+    """Delete the claims of which the column of each given name has that value (or one of them); their keys are
+    locked."""
+    locked = select(Claim.path).order_by(Claim.path).with_for_update()
     for name, wanted in which.items():
         column = getattr(Claim, name)
-        statement = statement.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
-    return (await session.scalars(statement.returning(Claim))).all()
+        locked = locked.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
+    return (await session.scalars(delete(Claim).where(Claim.path.in_(locked)).returning(Claim))).all()

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.db.engine import insert_into
@@ -35,9 +35,12 @@ async def active_of_device(session: AsyncSession, device_id: str) -> Stream | No
     return (await session.scalars(query)).one_or_none()
 
 
-async def active_of_path(session: AsyncSession, path: str) -> Stream | None:
-    query = select(Stream).where(Stream.path == path, Stream.status == StreamStatus.ACTIVE)
-    return (await session.scalars(query)).one_or_none()
+async def lock_active(session: AsyncSession, *, path: str, stream_key_id: str | None) -> Sequence[Stream]:
+    """The active ones of this path and of this key, locked in the order of their ids."""
+    of_key = false() if stream_key_id is None else Stream.stream_key_id == stream_key_id
+    query = select(Stream).where(or_(Stream.path == path, of_key), Stream.status == StreamStatus.ACTIVE)
+    query = query.order_by(Stream.id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
 async def active_of_code(session: AsyncSession, code: str) -> Stream | None:
@@ -90,14 +93,12 @@ async def end(
     session: AsyncSession, *, reason: StreamEnd, now: datetime, **which: str | Collection[str]
 ) -> Sequence[Stream]:
     """End the active streams of which the column of each given name has that value (or one of them)."""
-    statement = (
-        update(Stream)
-        .where(Stream.status == StreamStatus.ACTIVE)
-        .values(status=StreamStatus.ENDED, ended_at=now, end_reason=reason)
-    )
+    locked = select(Stream.id).where(Stream.status == StreamStatus.ACTIVE).order_by(Stream.id).with_for_update()
     for name, wanted in which.items():
         column = getattr(Stream, name)
-        statement = statement.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
+        locked = locked.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
+    statement = update(Stream).where(Stream.id.in_(locked))
+    statement = statement.values(status=StreamStatus.ENDED, ended_at=now, end_reason=reason)
     return (await session.scalars(statement.returning(Stream))).all()
 
 
@@ -119,6 +120,6 @@ async def count_active(session: AsyncSession) -> dict[str, int]:
 
 async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
     """Delete what ended before that moment, at most `limit`; how many there were."""
-    old = select(Stream.id).where(Stream.ended_at < before).limit(limit)
+    old = select(Stream.id).where(Stream.ended_at < before).limit(limit).with_for_update(skip_locked=True)
     statement = delete(Stream).where(Stream.id.in_(old)).returning(Stream.id)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())

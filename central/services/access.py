@@ -37,8 +37,9 @@ class Access:
         """A new admin key, told this once. Raises NameInUseError."""
         token = new_token(TokenKind.ADMIN)
         try:
-            async with self._database.write() as session:
-                await access.add_key(session, name=name, key_hash=digest(token), now=self._now())
+            await self._database.write(
+                lambda session: access.add_key(session, name=name, key_hash=digest(token), now=self._now())
+            )
         except IntegrityError as error:
             raise NameInUseError(f"There is a key {name!r} already. Choose another name, or revoke it.") from error
         return token
@@ -53,22 +54,21 @@ class Access:
 
     async def revoke_key(self, name: str) -> bool:
         """From now on the key opens nothing; False when there is no active one of that name."""
-        async with self._database.write() as session:
-            return await access.revoke_key(session, name, now=self._now())
+        return await self._database.write(lambda session: access.revoke_key(session, name, now=self._now()))
 
     async def add_enrolment(self, *, uses: int, valid_for: timedelta) -> str:
         """A new enrolment token for so many boxes, told this once."""
         token, now = new_token(TokenKind.ENROLMENT), self._now()
-        async with self._database.write() as session:
-            await access.add_enrolment(
+        await self._database.write(
+            lambda session: access.add_enrolment(
                 session, token_hash=digest(token), uses=uses, now=now, expires_at=now + valid_for
             )
+        )
         return token
 
     async def revoke_enrolments(self) -> int:
         """No enrolment token that was made so far lets anybody in any more; how many could have. Boxes stay."""
-        async with self._database.write() as session:
-            return await access.revoke_enrolments(session, now=self._now())
+        return await self._database.write(lambda session: access.revoke_enrolments(session, now=self._now()))
 
     async def _look_up(self, asked: Sequence[tuple[TokenKind, str]]) -> Sequence[Caller | BaseException]:
         found: dict[str, Caller] = {}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent.reporting import wire
 from central.batch import Batcher
@@ -62,8 +63,10 @@ class Devices:
         return await self._enrol(caller, enrolment)  # the first call may have been under way still
 
     async def _enrol(self, caller: Caller, enrolment: wire.Enrolment) -> tuple[Device, str]:
-        token, now = enrolment.token or new_token(TokenKind.DEVICE), self._now()
-        async with self._database.write() as session:
+        now = self._now()
+
+        async def work(session: AsyncSession) -> tuple[Device, str]:
+            token = enrolment.token or new_token(TokenKind.DEVICE)
             if (there := await devices.with_token(session, digest(token))) is not None:
                 if there.revoked_at is None and there.last_seen is None:
                     return there, token
@@ -73,7 +76,9 @@ class Devices:
                 raise UnauthorizedError("This enrolment token has been used up. Make another: cast-central enrol.")
             device = _new_device(enrolment, token, now)
             session.add(device)
-        return device, token
+            return device, token
+
+        return await self._database.write(work)
 
     async def page(self, *, online: bool | None, cursor: str | None, limit: int) -> Page[DeviceRecord]:
         """The newest first; with `online` only those that are (or are not)."""
@@ -99,19 +104,20 @@ class Devices:
     async def change(self, caller: Caller, device_id: str, values: dict[str, Any]) -> DeviceRecord:
         """Raises DeviceNotFoundError."""
         reach(caller, device_id)
-        if values:
-            async with self._database.write() as session:
-                if not await devices.change(session, device_id, values):
-                    raise _missing(device_id)
+        if values and not await self._database.write(lambda session: devices.change(session, device_id, values)):
+            raise _missing(device_id)
         return await self.get(caller, device_id)
 
     async def revoke(self, device_id: str) -> None:
         """Its token opens nothing any more, and its stream ends. Raises DeviceNotFoundError."""
         now = self._now()
-        async with self._database.write() as session:
+
+        async def work(session: AsyncSession) -> None:
             if not await devices.change(session, device_id, {"revoked_at": now, "online_until": now}):
                 raise _missing(device_id)
             await streams.end(session, reason=StreamEnd.DEVICE_REVOKED, now=now, device_id=device_id)
+
+        await self._database.write(work)
 
     async def put_state(self, caller: Caller, device_id: str, state: wire.State) -> wire.StateAnswer:
         """Keep what the box says about itself, unless a later state has come before."""
@@ -121,7 +127,8 @@ class Devices:
         plain = state.model_dump(mode="json")
         if _size(plain) > wire.STATE_LIMIT:
             raise InvalidRequestError(f"The state is too large: at most {wire.STATE_LIMIT // 1024} KiB are kept.")
-        async with self._database.write() as session:
+
+        async def work(session: AsyncSession) -> bool:
             seen: dict[str, Any] = {"last_seen": now, "online_until": self._online_until(now)}
             if not await devices.change(session, device_id, seen):
                 raise _missing(device_id)
@@ -132,6 +139,9 @@ class Devices:
                 if state.stopping:
                     said["online_until"] = now
                 await devices.change(session, device_id, said)
+            return kept
+
+        kept = await self._database.write(work)
         return wire.StateAnswer(accepted=kept, next_interval_s=self.heartbeat_s, server_time=now)
 
     async def add_events(self, caller: Caller, device_id: str, items: Sequence[Any]) -> wire.EventsAnswer:
@@ -178,12 +188,15 @@ class Devices:
 
     async def _keep(self, heard: Sequence[Heard]) -> Sequence[list[wire.EventResult] | BaseException]:
         now = self._now()
-        boxes = sorted({item.device_id for item in heard})
-        async with self._database.write() as session:
+        boxes = {item.device_id for item in heard}
+
+        async def work(session: AsyncSession) -> tuple[set[str], set[tuple[str, str]]]:
             there = await devices.touch(session, boxes, now=now, online_until=self._online_until(now))
             known = [item for item in heard if item.device_id in there]
             rows = [_row(item.device_id, event, now) for item in known for event in item.events]
-            new = await events.add(session, rows)
+            return there, await events.add(session, rows)
+
+        there, new = await self._database.write(work)
         results: list[list[wire.EventResult] | BaseException] = []
         for item in heard:
             if item.device_id not in there:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -76,8 +76,7 @@ class Publishing:
         Raises NotClaimedError when it is somebody's who was not let in.
         """
         publisher = Publisher(path, connection_id or "", connection_type)
-        async with self._database.write() as session:
-            stream = await self.open(session, publisher)
+        stream = await self.open(publisher)
         if stream is None:
             if self._settings.unclaimed == "kick" and publisher.connection_id:
                 await kick_all(self._server, [publisher])
@@ -88,29 +87,57 @@ class Publishing:
         """The path cannot be viewed any more: its stream ends, and its key is free. False when it was so already, or
         when it is another's by now, which a late call must not end."""
         mine = {"path": path} | ({"connection_id": connection_id} if connection_id else {})
-        async with self._database.write() as session:
-            ended = await streams.end(session, reason=StreamEnd.UNPUBLISHED, now=self._now(), **mine)
-            await publishers.drop_claims(session, **mine)
-        for stream in ended:
-            log.info("stream_ended", stream_id=stream.id, path=stream.path, reason=StreamEnd.UNPUBLISHED)
+        return await self._end(StreamEnd.UNPUBLISHED, claim=mine, stream=mine)
+
+    async def end_lost(self, stream: Stream) -> bool:
+        """The same for a stream that the media server has not on any more."""
+        claim = {"path": stream.path, "connection_id": stream.connection_id}
+        held = {name: value for name, value in claim.items() if value} if stream.connection_id else {}
+        return await self._end(StreamEnd.LOST, claim=held, stream={"id": stream.id})
+
+    async def _end(self, reason: StreamEnd, *, claim: Mapping[str, str], stream: Mapping[str, str]) -> bool:
+        """End that stream and free the key of that claim, each known by its columns; whether one was on."""
+
+        async def work(session: AsyncSession) -> Sequence[Stream]:
+            if claim and (key_id := await publishers.key_of(session, **claim)) is not None:
+                await publishers.lock_keys(session, id=key_id)
+                await publishers.drop_claims(session, stream_key_id=key_id, **claim)
+            return await streams.end(session, reason=reason, now=self._now(), **stream)
+
+        ended = await self._database.write(work)
+        for each in ended:
+            log.info("stream_ended", stream_id=each.id, path=each.path, reason=reason)
         return bool(ended)
 
-    async def open(self, session: AsyncSession, publisher: Publisher) -> Stream | None:
+    async def release(self, claim: Claim) -> None:
+        """Free the key of a claim that is of no use to anybody, unless it has changed since it was read."""
+
+        async def work(session: AsyncSession) -> None:
+            await publishers.lock_keys(session, id=claim.stream_key_id)
+            await publishers.drop_unchanged(session, claim)
+
+        await self._database.write(work)
+
+    async def open(self, publisher: Publisher) -> Stream | None:
         """The stream of the publisher, opened if need be; None when it was not let in."""
+        return await self._database.write(lambda session: self._open(session, publisher))
+
+    async def _open(self, session: AsyncSession, publisher: Publisher) -> Stream | None:
         now, path = self._now(), publisher.path
         key: KeyRecord | None = None
         if publisher.connection_id or not is_pulled(publisher.connection_type):
-            claim = await publishers.hold(session, path, connection_id=publisher.connection_id or None)
+            mine = {"path": path} | ({"connection_id": publisher.connection_id} if publisher.connection_id else {})
+            key_id = await publishers.key_of(session, **mine)
+            locked = await publishers.key_records(session, ids=[key_id], limit=1, lock=True) if key_id else []
+            if not locked:
+                return None
+            key = locked[0]
+            # Before its key was locked the claim may have become another's, or nobody's.
+            claim = await publishers.hold(session, key.key.id, **mine)
             if claim is None:
                 return None
-            key = (await publishers.key_records(session, ids=[claim.stream_key_id], limit=1))[0]
-            await publishers.used(session, claim.stream_key_id, now=now)
+            await publishers.used(session, key.key.id, now=now)
             publisher = Publisher(path, claim.connection_id, publisher.connection_type)
-        if (there := await streams.active_of_path(session, path)) is not None:
-            if there.connection_id == (publisher.connection_id or None):
-                return there
-            # Its end was lost: the media server has one publisher for a path, and that is another one now.
-            await streams.end(session, reason=StreamEnd.LOST, now=now, id=there.id)
         values: dict[str, Any] = {
             "path": path,
             "connection_id": publisher.connection_id or None,
@@ -119,12 +146,18 @@ class Publishing:
             "title": key.broadcaster_name if key else path[:200],
         }
         for _ in range(_TRIES):
+            on = await streams.lock_active(session, path=path, stream_key_id=values["stream_key_id"])
+            for stream in on:
+                if (stream.path, stream.connection_id) == (path, values["connection_id"]):
+                    return stream
+            if on:
+                # Their ends were lost: the media server has one publisher for a path and for a key, and that is another
+                # one now.
+                await streams.end(session, reason=StreamEnd.LOST, now=now, id=[stream.id for stream in on])
             made = await streams.add(session, new_stream(StreamSource.PUBLISHER, now, **values))
             if made is not None:
                 log.info("stream_started", stream_id=made.id, path=path, key_id=made.stream_key_id)
                 return made
-            if key is not None:  # of this key a stream on another path, whose end was lost
-                await streams.end(session, reason=StreamEnd.LOST, now=now, stream_key_id=key.key.id)
         raise DatabaseUnavailableError("No free join code was found. Try again.")
 
     async def may_read(self, path: str, code: str) -> bool:
@@ -153,18 +186,23 @@ class Publishing:
         by a conditional upsert, so that between the look and the claim nothing can come."""
         now = self._now()
         hashes = [digest(request.key) for request in requests]
-        async with self._database.write() as session:
+        paths = {request.path for request in requests}
+
+        async def work(session: AsyncSession) -> list[BaseException | None]:
             found = await publishers.key_records(session, hashes=set(hashes), limit=len(requests), lock=True)
-            keys = {record.key.key_hash: record for record in found}
-            on = await publishers.claims_of_paths(session, {request.path for request in requests})
-            round_ = _Round({claim.path: claim for claim in on}, now=now, lease_s=self._settings.lease)
+            claims = await publishers.lock_claims(session, key_ids=[each.key.id for each in found], paths=paths)
+            of_key = {claim.stream_key_id: claim for claim in claims}
+            keys = {each.key.key_hash: replace(each, claim=of_key.get(each.key.id)) for each in found}
+            round_ = _Round({claim.path: claim for claim in claims}, now=now, lease_s=self._settings.lease)
             for request, key_hash in zip(requests, hashes, strict=True):
                 round_.look_at(request, keys.get(key_hash))
             if round_.lapsed:
                 await publishers.drop_lapsed(session, round_.lapsed, now=now)
             if round_.rows:
                 round_.got(await publishers.claim(session, round_.rows, now=now))
-        return round_.answers
+            return round_.answers
+
+        return await self._database.write(work)
 
 
 class _Round:

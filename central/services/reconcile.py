@@ -16,7 +16,6 @@ from central.repositories import publishers, streams
 from central.services.media import MediaServer, MediaServerError, Publisher, kick_all
 from central.services.pages import Clock, utc_now
 from central.services.publishing import Publishing
-from central.types import StreamEnd
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -95,19 +94,10 @@ class Reconciliation:
             and claim.connection_id not in held
             and not _is_there(there, claim.path, claim.connection_id)
         ]
-        if not gone and not stale:
-            return
-        async with self._database.write() as session:
-            for stream in gone:
-                if await streams.end(session, reason=StreamEnd.LOST, now=self._now(), id=stream.id):
-                    log.info("stream_ended", stream_id=stream.id, path=stream.path, reason=StreamEnd.LOST)
-                if stream.path and stream.connection_id:
-                    await publishers.drop_claims(session, path=stream.path, connection_id=stream.connection_id)
-            for claim in stale:
-                # By its connection: another may have taken the key since the look.
-                await publishers.drop_claims(
-                    session, stream_key_id=claim.stream_key_id, connection_id=claim.connection_id
-                )
+        for stream in gone:
+            await self._publishing.end_lost(stream)
+        for claim in stale:
+            await self._publishing.release(claim)
 
     async def _open_what_is_on(self, there: dict[str, Publisher]) -> None:
         async with self._database.read() as session:
@@ -116,9 +106,7 @@ class Reconciliation:
         for publisher in there.values():
             if (publisher.path, publisher.connection_id) in known:
                 continue
-            async with self._database.write() as session:
-                stream = await self._publishing.open(session, publisher)
-            if stream is None:
+            if await self._publishing.open(publisher) is None:
                 unclaimed.append(publisher)
         if self._settings.unclaimed == "kick":
             await kick_all(self._server, unclaimed)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.db.engine import Database
 from central.db.tables import Broadcaster, StreamKey
@@ -31,8 +33,7 @@ class StreamKeys:
         """Raises NameInUseError."""
         made = Broadcaster(id=new_id(), name=name, created_at=self._now(), meta=metadata)
         try:
-            async with self._database.write() as session:
-                session.add(made)
+            await self._database.add(made)
         except IntegrityError as error:
             raise _name_in_use(name) from error
         return made
@@ -56,8 +57,9 @@ class StreamKeys:
         if not values:
             return await self.broadcaster(broadcaster_id)
         try:
-            async with self._database.write() as session:
-                changed = await publishers.change_broadcaster(session, broadcaster_id, values)
+            changed = await self._database.write(
+                lambda session: publishers.change_broadcaster(session, broadcaster_id, values)
+            )
         except IntegrityError as error:
             raise _name_in_use(str(values.get("name"))) from error
         if changed is None:
@@ -66,12 +68,15 @@ class StreamKeys:
 
     async def delete_broadcaster(self, broadcaster_id: str) -> None:
         """With its keys: their streams end, and their publishers are kicked. Raises BroadcasterNotFoundError."""
-        async with self._database.write() as session:
-            keys = await publishers.revoke_keys(session, now=self._now(), broadcaster_id=broadcaster_id)
-            kicked = await self._off_air(session, list(keys))
-            if not await publishers.delete_broadcaster(session, broadcaster_id):
+
+        async def work(session: AsyncSession) -> list[Publisher]:
+            if not await publishers.lock_broadcaster(session, broadcaster_id):
                 raise _no_broadcaster()
-        await kick_all(self._server, kicked)
+            kicked = await self._off_air(session, await publishers.lock_keys(session, broadcaster_id=broadcaster_id))
+            await publishers.delete_broadcaster(session, broadcaster_id)
+            return kicked
+
+        await kick_all(self._server, await self._database.write(work))
 
     async def add(
         self, broadcaster_id: str, *, name: str | None, path: str | None, expires_at: datetime | None
@@ -93,8 +98,7 @@ class StreamKeys:
             last_used=None,
         )
         try:
-            async with self._database.write() as session:
-                session.add(key)
+            await self._database.add(key)
         except IntegrityError as error:  # the foreign key
             raise _no_broadcaster() from error
         return await self.get(key.id), token
@@ -120,9 +124,11 @@ class StreamKeys:
 
         Raises StreamKeyNotFoundError.
         """
-        async with self._database.write() as session:
-            kicked = await self._off_air(session, await publishers.revoke_keys(session, now=self._now(), id=key_id))
-        await kick_all(self._server, kicked)
+
+        async def work(session: AsyncSession) -> list[Publisher]:
+            return await self._off_air(session, await publishers.lock_keys(session, id=key_id))
+
+        await kick_all(self._server, await self._database.write(work))
         return await self.get(key_id)
 
     def status(self, key: StreamKey) -> KeyStatus:
@@ -136,12 +142,13 @@ class StreamKeys:
         claim = record.claim
         return claim is not None and (claim.leased_until is None or claim.leased_until > self._now())
 
-    async def _off_air(self, session: Any, key_ids: Any) -> list[Publisher]:
-        """End the streams of these keys and free what they hold; who has to be kicked."""
+    async def _off_air(self, session: AsyncSession, locked: Sequence[str]) -> list[Publisher]:
+        """Revoke these keys, end their streams and free what they hold; who has to be kicked."""
+        key_ids = await publishers.revoke_keys(session, locked, now=self._now())
         if not key_ids:
             return []
-        claims = await publishers.drop_claims(session, stream_key_id=list(key_ids))
-        ended = await streams.end(session, reason=StreamEnd.KEY_REVOKED, now=self._now(), stream_key_id=list(key_ids))
+        claims = await publishers.drop_claims(session, stream_key_id=key_ids)
+        ended = await streams.end(session, reason=StreamEnd.KEY_REVOKED, now=self._now(), stream_key_id=key_ids)
         types = {stream.connection_id: stream.connection_type for stream in ended}
         return [
             Publisher(claim.path, claim.connection_id, types.get(claim.connection_id) or claim.protocol)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from central.batch import Batcher
 from central.db.engine import Database
 from central.db.tables import Stream
@@ -44,8 +46,9 @@ class Streams:
         Raises DeviceNotFoundError. Two at once give one stream: the database lets only one of them in.
         """
         reach(caller, device_id)
-        async with self._database.write() as session:
-            if not await devices.records(session, ids=[device_id], limit=1):
+
+        async def work(session: AsyncSession) -> tuple[Stream, bool]:
+            if not await devices.lock(session, device_id):
                 raise DeviceNotFoundError(f"There is no device {device_id}, or it has been revoked.")
             for _ in range(TRIES):
                 made = await streams.add(session, self._values(StreamSource.DEVICE, device_id=device_id, **values))
@@ -54,7 +57,9 @@ class Streams:
                 if (there := await streams.active_of_device(session, device_id)) is not None:
                     return there, False
                 # It was the code, or what was in the way has just ended.
-        raise DatabaseUnavailableError("No free join code was found. Try again.")
+            raise DatabaseUnavailableError("No free join code was found. Try again.")
+
+        return await self._database.write(work)
 
     async def page(
         self,
@@ -105,9 +110,12 @@ class Streams:
 
     async def change(self, caller: Caller, stream_id: str, values: dict[str, Any]) -> Stream:
         """Title, url and the like of a stream that is on. Raises StreamNotFoundError or StreamEndedError."""
-        async with self._database.write() as session:
+
+        async def work(session: AsyncSession) -> Stream | None:
             stream = await self._of(session, caller, stream_id)
-            changed = await streams.change(session, stream_id, values) if values else stream
+            return await streams.change(session, stream_id, values) if values else stream
+
+        changed = await self._database.write(work)
         if changed is None or changed.status == StreamStatus.ENDED:
             raise StreamEndedError("This stream has ended, so nothing of it can be changed. Start a new one.")
         return changed
@@ -117,14 +125,21 @@ class Streams:
 
         Raises StreamNotFoundError.
         """
-        async with self._database.write() as session:
+
+        async def work(session: AsyncSession) -> tuple[Stream, bool]:
             stream = await self._of(session, caller, stream_id)
+            if stream.stream_key_id is not None:
+                await publishers.lock_keys(session, id=stream.stream_key_id)
+                await session.refresh(stream)
+            if stream.status == StreamStatus.ACTIVE and stream.path and stream.connection_id:
+                await publishers.drop_claims(session, path=stream.path, connection_id=stream.connection_id)
             ended = await streams.end(session, reason=StreamEnd.STOPPED, now=self._now(), id=stream_id)
-            kicked = publishers_of(ended)
-            for publisher in kicked:
-                await publishers.drop_claims(session, path=publisher.path, connection_id=publisher.connection_id)
-        await kick_all(self._server, kicked)
-        return ended[0] if ended else stream
+            return (ended[0], True) if ended else (stream, False)
+
+        stream, ended = await self._database.write(work)
+        if ended:
+            await kick_all(self._server, publishers_of([stream]))
+        return stream
 
     async def count_active(self) -> dict[str, int]:
         """By source."""

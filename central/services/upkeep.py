@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.config import DeviceSettings, RetentionSettings
 from central.db.engine import Database
+from central.db.tables import Stream
 from central.errors import DatabaseUnavailableError
 from central.repositories import access, devices, events, streams
 from central.services.pages import Clock, utc_now
@@ -53,28 +55,24 @@ class Upkeep:
             "events": await self._forget(events.forget, before=old_events),
             "streams": await self._forget(streams.forget, before=old_streams),
         }
-        async with self._database.write() as session:
-            await devices.forget_boots(session, before=old_events)
-            await access.forget_enrolments(session, before=old_events)
+        await self._database.write(lambda session: devices.forget_boots(session, before=old_events))
+        await self._database.write(lambda session: access.forget_enrolments(session, before=old_events))
         if any(forgotten.values()):
             log.info("forgotten", **forgotten)
 
     async def _forget(self, forget: Callable[..., Awaitable[int]], *, before: datetime) -> int:
         total = 0
         while True:
-            async with self._database.write() as session:
-                number = await forget(session, before=before, limit=PORTION)
+            number = await self._database.write(lambda session: forget(session, before=before, limit=PORTION))
             total += number
             if number < PORTION:
                 return total
             await asyncio.sleep(PAUSE_S)
 
     async def _end_lost(self, before: datetime) -> None:
-        async with self._database.read() as session:
-            lost = await devices.lost(session, before=before)
-        if not lost:
-            return
-        async with self._database.write() as session:
-            ended = await streams.end(session, reason=StreamEnd.DEVICE_LOST, now=self._now(), device_id=lost)
-        for stream in ended:
+        async def work(session: AsyncSession) -> Sequence[Stream]:
+            lost = await devices.lock_lost(session, before=before)
+            return await streams.end(session, reason=StreamEnd.DEVICE_LOST, now=self._now(), device_id=lost)
+
+        for stream in await self._database.write(work):
             log.info("stream_ended", stream_id=stream.id, device_id=stream.device_id, reason=StreamEnd.DEVICE_LOST)

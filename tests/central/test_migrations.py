@@ -78,8 +78,8 @@ async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> No
     database = Database(empty_url)
     try:
         await migrate(database)
-        async with database.write() as session:
-            await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        newer = text("UPDATE alembic_version SET version_num = '9999'")
+        await database.write(lambda session: session.execute(newer))
         with pytest.raises(ConfigError, match="newer version"):
             await migrate(database)
     finally:

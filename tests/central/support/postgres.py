@@ -73,6 +73,10 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def log(self) -> str:
+        """What it has said so far, deadlocks among it."""
+        return (self._folder / "log").read_text(errors="replace")
+
     def sql(self, text: str, *, database: str = "postgres") -> str:
         """What psql says to it."""
         return self._run(

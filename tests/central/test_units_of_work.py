@@ -1,0 +1,61 @@
+"""Units of work: all or nothing, and done again when the database gave one up for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.config import DatabaseSettings
+from central.db import engine
+from central.db.engine import Database
+from central.errors import DatabaseUnavailableError
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    """With two rows to lock."""
+    made = Database(str(DatabaseSettings(url=postgres_url).url))
+    rows = "INSERT INTO broadcasters VALUES ('1', 'one', now(), '{}'), ('2', 'two', now(), '{}')"
+    await made.write(lambda session: session.execute(text(rows)))
+    yield made
+    await made.close()
+
+
+async def test_of_two_that_deadlock_both_are_done(database: Database) -> None:
+    """PostgreSQL ends one of them, which is done once more."""
+    meet, tries = asyncio.Barrier(2), 0
+
+    async def work(session: AsyncSession, mine: str, other: str) -> None:
+        nonlocal tries
+        tries += 1
+        await session.execute(text(f"UPDATE broadcasters SET name = name || '{mine}' WHERE id = '{mine}'"))
+        if tries <= 2:
+            await meet.wait()
+        await session.execute(text(f"UPDATE broadcasters SET name = name || '{mine}' WHERE id = '{other}'"))
+
+    await asyncio.gather(
+        database.write(lambda session: work(session, "1", "2")),
+        database.write(lambda session: work(session, "2", "1")),
+    )
+    assert tries == 3
+    async with database.read() as session:
+        names = (await session.scalars(text("SELECT name FROM broadcasters ORDER BY id"))).all()
+    assert [sorted(name) for name in names] == [sorted("one12"), sorted("two12")]
+
+
+async def test_one_that_is_given_up_again_and_again_ends(database: Database) -> None:
+    """After so many tries it is the caller's to try."""
+    tries = 0
+
+    async def work(session: AsyncSession) -> None:
+        nonlocal tries
+        tries += 1
+        await session.execute(text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$"))
+
+    with pytest.raises(DatabaseUnavailableError):
+        await database.write(work)
+    assert tries == engine.TRIES
