@@ -33,6 +33,9 @@ from agent.player.confine import Confinement
 from agent.player.engines import Engines
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
+from agent.player.pillow.command import ADVICE as PILLOW_ADVICE
+from agent.player.pillow.command import SCHEMES as PILLOW_SCHEMES
+from agent.player.pillow.command import pillow_command
 from agent.player.pool import PlayerPool
 from agent.player.renewals import Renewals
 from agent.player.spawn import vlc_command
@@ -165,6 +168,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
             audio_output=settings.audio.output,
             audio_device=settings.audio.device,
             confinement=confinement,
+            shows_pictures=settings.player.engines["image"] == "vlc",
         ),
         display=display,
         open_window=stage.open_window,
@@ -183,7 +187,19 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         advice=MPV_ADVICE,
         supervisor=supervisor,
     )
-    players = Engines({"vlc": vlc, "mpv": mpv}, table=settings.player.engines)
+    pillow = PlayerPool(
+        engine="pillow",
+        command=pillow_command(confinement=confinement),
+        display=display,
+        open_window=stage.open_window,
+        on_demand=True,
+        advice=PILLOW_ADVICE,
+    )
+    players = Engines(
+        {"vlc": vlc, "pillow": pillow, "mpv": mpv},
+        table=settings.player.engines,
+        schemes={"pillow": PILLOW_SCHEMES},
+    )
     checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
     lookup = Lookup(
         registered=lambda: reporter.registered(), problem=lambda: reporter.status.problem, agent_version=__version__

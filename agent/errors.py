@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agent.types import ErrorCode, Failure
+from agent.types import ErrorCode, Failure, MediaType
 
 
 class AgentError(Exception):
@@ -101,11 +101,13 @@ class CentralUnavailableError(AgentError):
 
 
 class MediaError(AgentError):
-    """The media cannot be played; the code is one of the `media_` codes."""
+    """The media cannot be played; the code is one of the `media_` codes. `kind` is what it turned out to be when
+    another engine is there for that."""
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, kind: MediaType | None = None) -> None:
         super().__init__(message)
         self._code = code
+        self.kind = kind
 
     @property
     def failure(self) -> Failure:

@@ -46,12 +46,14 @@ def _network_scheme(scheme: str) -> str:
 
 
 def _engine_scheme(scheme: str) -> str:
-    return "file" if scheme.lower() == "file" else _network_scheme(scheme)
+    return scheme.lower() if scheme.lower() in ("file", "image") else _network_scheme(scheme)
 
 
 def _with_defaults(engines: Mapping[str, Engine]) -> Mapping[str, Engine]:
     # libVLC plays no RTSP as Debian builds it (#981439), and does not say what is wrong with a certificate of rtmps.
-    return {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv", **engines}
+    if misplaced := [scheme for scheme, engine in engines.items() if engine == "pillow" and scheme != "image"]:
+        raise ValueError(f"pillow shows pictures only: it can be the engine of image, and not of {misplaced[0]}")
+    return {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv", "image": "pillow", **engines}
 
 
 def _webhook_secret(secret: str) -> str:
@@ -75,7 +77,7 @@ def _each_once(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, 
 WEBHOOKS_LIMIT: Final = 16
 """Each has a connection and a place in the outbox of its own."""
 
-Engine = Literal["vlc", "mpv"]
+Engine = Literal["vlc", "mpv", "pillow"]
 EventName = Literal[
     "agent_started",
     "session_started",
@@ -157,7 +159,8 @@ class PlayerSettings(Section):
         default=NETWORK_SCHEMES, description="a list of some of " + ", ".join(NETWORK_SCHEMES)
     )
     engines: Annotated[Mapping[EngineScheme, Engine], AfterValidator(_with_defaults)] = Field(
-        default_factory=lambda: _with_defaults({}), description='a table of schemes, each with "vlc" or "mpv"'
+        default_factory=lambda: _with_defaults({}),
+        description='a table of schemes, each with "vlc" or "mpv"; image may have "pillow", too',
     )
 
 

@@ -18,6 +18,8 @@ from agent.player.confine import NONE, Confinement
 from agent.player.engines import DEFAULT
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
+from agent.player.pillow.command import ADVICE as PILLOW_ADVICE
+from agent.player.pillow.command import pillow_command
 from agent.player.pool import LIBVLC_ADVICE
 from agent.player.spawn import vlc_command, worker_environment
 from agent.player.worker import WorkerPlayer
@@ -41,14 +43,20 @@ async def players(settings: Settings) -> list[Finding]:
         confinement = Confinement(folder=folder, media_folders=tuple(map(str, settings.player.media_folders)))
         vlc_starts = vlc_command(audio_output=audio.output, audio_device=audio.device, confinement=confinement)
         mpv_starts = mpv_command(audio_output=audio.output, audio_device=audio.device, confinement=confinement)
-        vlc, mpv = await asyncio.gather(_ask_engine(_meet_vlc(vlc_starts())), _ask_engine(_meet_mpv(mpv_starts())))
+        pillow_starts = pillow_command(confinement=confinement)
+        vlc, pillow, mpv = await asyncio.gather(
+            _ask_engine(_meet_worker(vlc_starts())),
+            _ask_engine(_meet_worker(pillow_starts())),
+            _ask_engine(_meet_mpv(mpv_starts())),
+        )
     table = settings.player.engines
     return [
         _vlc(vlc),
         *_plugin_cache(vlc),
+        _pillow(pillow),
         _mpv(mpv, table),
         _rtsp(vlc, mpv, table),
-        _confinement({"vlc": vlc, "mpv": mpv}),
+        _confinement({"vlc": vlc, "pillow": pillow, "mpv": mpv}),
     ]
 
 
@@ -62,10 +70,11 @@ async def _ask_engine(meeting: Coroutine[Any, Any, _Engine]) -> _Engine:
         return _Engine(problem=str(e))
 
 
-async def _meet_vlc(command: list[str]) -> _Engine:
+async def _meet_worker(command: list[str]) -> _Engine:
     player = await WorkerPlayer.spawn(command, environment=worker_environment("", base=os.environ))
     try:
-        return _Engine(player.version, dict(player.features))
+        own = {"confinement": player.features.get(f"{player.engine}_confinement", NONE)}
+        return _Engine(player.version, {**own, **player.features})
     finally:
         await player.kill()
 
@@ -85,6 +94,14 @@ def _vlc(vlc: _Engine) -> Finding:
     if vlc.problem:
         return Finding(Level.FAIL, "vlc", f"{vlc.problem.rstrip('.')}.", LIBVLC_ADVICE)
     return Finding(Level.OK, "vlc", f"libVLC {vlc.version} starts.")
+
+
+def _pillow(pillow: _Engine) -> Finding:
+    if pillow.problem:
+        return Finding(
+            Level.WARN, "pictures", f"{pillow.problem.rstrip('.')}. Pictures cannot be shown.", PILLOW_ADVICE
+        )
+    return Finding(Level.OK, "pictures", f"Pillow {pillow.version} starts.")
 
 
 def _plugin_cache(vlc: _Engine) -> list[Finding]:

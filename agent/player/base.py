@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.errors import AgentError
 from agent.types import MediaType, PlayerHealth, Quality, StreamType
 
 
@@ -119,5 +120,6 @@ class PlayerSource(Protocol):
     async def take(self, url: str, *, engine: str | None = None) -> Player:
         """As in Players; of this engine instead of the one that usually plays such an address."""
 
-    def others(self, url: str) -> Mapping[str, str]:
-        """The other engines that might play this address; each with what to do to have it, or "" when it can be had."""
+    def others(self, url: str, error: AgentError) -> Mapping[str, str]:
+        """The other engines that might play this address although one failed with `error`, the likeliest first; each
+        with what to do to have it, or "" when it can be had."""

@@ -46,7 +46,7 @@ class EngineChoice:
         self._refusals[self._engine] = error
         missing = []
         if error.failure.code in _ANOTHER_MAY:
-            others = self._players.others(url)
+            others = self._players.others(url, error)
             for engine in (name for name in others if name not in self._refusals):
                 if not others[engine]:
                     self._chosen[url] = engine

@@ -133,10 +133,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The media cannot be played, or broke."""
+    """The media cannot be played, or broke. `kind` is the type of media that it turned out to be when another engine
+    is there for that."""
 
     code: str
     message: str
+    kind: str | None = None
 
 
 Command = Ping | Warm | Load | Pause | Seek | Sound | Volume

@@ -280,6 +280,6 @@ class PlayerPool:
             return self._missing() or f"The {self._engine} player cannot be started: {self._problem} {self._advice}"
         if self._problem and self._failures:
             return f"The last spare player failed, another is being made: {self._problem}"
-        if NONE in (self._features.get(name) for name in ("confinement", "mpv_confinement")):
+        if NONE in (value for name, value in self._features.items() if name.endswith("confinement")):
             return "Nothing keeps players from reading other files: `cast-agent doctor` says what can be done."
         return ""

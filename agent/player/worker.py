@@ -111,7 +111,8 @@ class WorkerPlayer(ChildPlayer):
             case ipc.Finished():
                 resolve(self._finished, None)
             case ipc.Failed():
-                self._failed(MediaError(ErrorCode(report.code), report.message))
+                kind = MediaType(report.kind) if report.kind else None
+                self._failed(MediaError(ErrorCode(report.code), report.message, kind=kind))
             case ipc.Pong():
                 pass  # heard, that is all that counts
 

@@ -62,8 +62,8 @@ def test_a_good_machine_is_good(env: dict[str, str], xserver: XServer, pulse: Pu
     assert {line.split()[0] for line in lines} == {"ok"}, lines
     names = [line[6:20].strip().partition("  ")[0] for line in lines]
     assert names == [
-        "configuration", "state folder", "display", "vlc", "plug-in cache", "mpv", "rtsp", "confinement", "hardware",
-        "sound", "fonts", "port", "central API",
+        "configuration", "state folder", "display", "vlc", "plug-in cache", "pictures", "mpv", "rtsp", "confinement",
+        "hardware",        "sound", "fonts", "port", "central API",
     ]  # fmt: skip
     assert f"{xserver.display} answers, 640x360." in lines[2]
     assert "libVLC 3" in lines[3]
@@ -126,7 +126,7 @@ def test_players_without_confinement_are_told(env: dict[str, str], xserver: XSer
     """Where nothing keeps players from files, there is a warning."""
     found = findings({**env, **xserver.env, "CONFINE_WITHOUT": "landlock,namespace"})
     assert found["confinement"]["level"] == "warn"
-    assert "vlc and mpv" in found["confinement"]["found"]
+    assert "vlc and pillow and mpv" in found["confinement"]["found"]
 
 
 def test_a_display_that_hangs_does_not_hold_it_up(env: dict[str, str]) -> None:

@@ -280,9 +280,9 @@ def test_credentials_stay_out_of_the_log(agent: Agent, cameras: RtspServer) -> N
 
 
 def test_where_mpv_is_missing_people_are_told(
-    xserver: XServer, cameras: RtspServer, media_server: MediaServer, tmp_path: Path
+    xserver: XServer, cameras: RtspServer, media_server: MediaServer, clips: Clips, tmp_path: Path
 ) -> None:
-    """A start of a camera is refused at once with what to install, and so is a picture that libVLC cannot decode,
+    """A start of a camera is refused at once with what to install, and so is a film that libVLC cannot decode,
     with the reason; health says it too."""
     with Agent(xserver.display, audio__output="none", env={"PATH": str(tmp_path)}) as agent:
         answer = agent.call("POST", "/start", {"url": cameras.url("/red")})
@@ -291,8 +291,8 @@ def test_where_mpv_is_missing_people_are_told(
         check = agent.health()["checks"]["player"]
         assert (check["status"], check["features"]["mpv"], check["features"]["rtsp"]) == ("ok", False, False)
         assert "apt install mpv" in check["message"]
-        detail = agent.start(media_server.url("/image.webp"), expect=502)["detail"]
-        assert "This libVLC has no decoder for WebP" in detail
+        detail = agent.start(media_server.file_url(clips.magicyuv_avi()), expect=502)["detail"]
+        assert "This libVLC has no decoder for" in detail
         assert "mpv might play it. mpv is not installed (Debian: apt install mpv)." in detail
 
 

@@ -17,7 +17,7 @@ from agent.api.door import Door
 from agent.api.parts import Tracker
 from agent.api.server import ApiRunner
 from agent.checks import MediaChecks
-from agent.errors import PlayerUnavailableError
+from agent.errors import AgentError, PlayerUnavailableError
 from agent.keys import KeyFile
 from agent.playback import Limits
 from agent.player.base import Player, PlayerSource
@@ -167,7 +167,7 @@ class ScriptedPlayers:
     async def take(self, url: str, *, engine: str | None = None) -> Player:
         raise NotImplementedError
 
-    def others(self, url: str) -> Mapping[str, str]:
+    def others(self, url: str, error: AgentError) -> Mapping[str, str]:
         raise NotImplementedError
 
 

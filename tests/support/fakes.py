@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from agent.errors import (
+    AgentError,
     CentralUnavailableError,
     MediaError,
     PlayerTimeoutError,
@@ -257,7 +258,7 @@ class FakePlayers:
         if urlsplit(url).scheme in self.missing:
             raise PlayerUnavailableError("scripted: nothing plays this")
 
-    def others(self, url: str) -> dict[str, str]:
+    def others(self, url: str, error: AgentError) -> dict[str, str]:
         return self.other_engines
 
     async def take(self, url: str, *, engine: str | None = None) -> FakePlayer:

@@ -216,6 +216,7 @@ def test_unknown_keys_are_refused_with_a_hint(file: Path, text: str, hint: str) 
         ("player", "allowed_schemes = ['file']"),
         ("player", "engines = { rtsp = 'chromium' }"),
         ("player", "engines = { gopher = 'mpv' }"),
+        ("player", "engines = { rtsp = 'pillow' }"),
         ("player", "engines = 'mpv'"),
         ("central", "url = 'central.example.org'"),
         ("central", "url = 'ftp://central.example.org'"),
@@ -258,9 +259,14 @@ def test_list_in_the_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch
 
 def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the table does not name keeps its engine, in the file and in the environment."""
-    assert load_settings(None).player.engines == {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv"}
+    assert load_settings(None).player.engines == {
+        "rtsp": "mpv",
+        "rtsps": "mpv",
+        "rtmps": "mpv",
+        "image": "pillow",
+    }
     file.write_text('[player]\nengines = { rtsp = "vlc", http = "mpv" }\n')
-    named = {"rtsp": "vlc", "rtsps": "mpv", "rtmps": "mpv", "http": "mpv"}
+    named = {"rtsp": "vlc", "rtsps": "mpv", "rtmps": "mpv", "image": "pillow", "http": "mpv"}
     assert load_settings(file).player.engines == named
     monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"file": "mpv"}')
     assert load_settings(file).player.engines == {**named, "file": "mpv"}

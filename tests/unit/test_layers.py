@@ -44,9 +44,11 @@ INSIDE_THE_GROUND_FLOORS = {
 
 ONLY_IN = {
     "vlc": {"player/vlc/worker.py"},
-    "xcffib": {"stage/"},
-    "PIL": {"stage/"},
+    "xcffib": {"stage/", "player/pillow/"},
+    "PIL": {"stage/", "player/pillow/"},
+    "resvg_py": {"player/pillow/"},
     "aiohttp": {"api/", "daemon.py", "reporting/"},
+    "httpx": {"player/pillow/fetch.py"},
     "sqlite3": {"reporting/"},
     "uuid_utils": {"reporting/"},
     "zeroconf": {"discovery/"},

@@ -103,6 +103,11 @@ def nothing_shown(url: str) -> Failure:
     )
 
 
+def picture() -> Failure:
+    """It is a picture, which another engine is for."""
+    return _failure(ErrorCode.MEDIA_UNSUPPORTED, "This is a still picture, and libVLC is set up to leave those alone.")
+
+
 def only_picture_lost() -> Failure:
     """A film of one picture and sound, and the picture was decoded too late to be drawn."""
     return _failure(

@@ -22,7 +22,7 @@ from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
-from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown, only_picture_lost
+from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown, only_picture_lost, picture
 from agent.player.vlc.sound import SoundOutput
 from agent.types import Failure, MediaType, Quality
 
@@ -59,7 +59,13 @@ class VlcWorker:
     """libVLC and what it has said so far."""
 
     def __init__(
-        self, *, channel_fd: int, audio_output: str, audio_device: str | None, confinement: Confinement | None
+        self,
+        *,
+        channel_fd: int,
+        audio_output: str,
+        audio_device: str | None,
+        confinement: Confinement | None,
+        shows_pictures: bool = True,
     ) -> None:
         import vlc  # only here: 31 ms and every wrapper of libVLC
 
@@ -75,6 +81,7 @@ class VlcWorker:
         self._player = self._instance.media_player_new()
         events.subscribe(vlc, self._player, self._inbox)
         self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
+        self._shows_pictures = shows_pictures
         self._media: Any = None
         self._facts = Facts(vlc, self._player, self._log)
         self._url = ""
@@ -357,13 +364,15 @@ class VlcWorker:
                 self._report_progress()
             self._channel.send(ipc.Finished())
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure, *, kind: MediaType | None = None) -> None:
         if not self._over:
             self._over = True
-            self._channel.send(ipc.Failed(failure.code, failure.message))
+            self._channel.send(ipc.Failed(failure.code, failure.message, kind))
 
     def _read_log(self, line: LogLine) -> None:
         self._log.read(line)
+        if not self._shows_pictures and self._opened is None and self._log.demuxer == "image":
+            self._fail(picture(), kind=MediaType.IMAGE)
         needed = self._opened is None or (self._opened is MediaType.AUDIO and self._sound)
         if needed and (failure := no_decoder(line.text)):
             self._fail(failure)  # libVLC plays on without it
@@ -382,6 +391,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--audio-output", default="auto")
     parser.add_argument("--audio-device")
+    parser.add_argument("--no-pictures", dest="shows_pictures", action="store_false")
     parser.add_argument("--confine", nargs="+", help="what it may reach")
     options = parser.parse_args()
     die_with_parent(options.parent)
@@ -389,6 +399,7 @@ def main() -> None:
         channel_fd=options.fd,
         audio_output=options.audio_output,
         audio_device=options.audio_device,
+        shows_pictures=options.shows_pictures,
         confinement=Confinement.from_words(options.confine) if options.confine else None,
     ).run()
 

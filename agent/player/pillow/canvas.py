@@ -1,0 +1,132 @@
+"""What a picture is drawn on: a window of the stage, through an X connection of the player's own."""
+
+from __future__ import annotations
+
+import io
+import select
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import xcffib as _xcffib
+import xcffib.xproto as _xproto
+from PIL import Image, ImageChops
+
+xcffib: Any = _xcffib
+xproto: Any = _xproto
+
+_PUT_IMAGE = 72
+"""Its opcode. xcffib's own PutImage packs each byte on its own: a second for one picture."""
+_Z_PIXMAP = 2
+_HEADER_BYTES = 64
+"""Of a request, with room to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the X server stores one pixel."""
+
+    bits: int
+    """Of storage: 16, 24 or 32."""
+    little_endian: bool
+    masks: tuple[int, int, int]
+    """Red, green, blue, such as 0xff0000."""
+
+    def pack(self, picture: Image.Image) -> tuple[bytes, int]:
+        """An RGB picture as the server stores it, row by row, and the bytes of a row."""
+        parts = picture.split()
+        size = self.bits // 8
+        stored = [self._byte(parts, number) for number in range(size)]
+        if not self.little_endian:
+            stored.reverse()
+        mode = ("LA", "RGB", "RGBA")[size - 2]
+        stride = -(-picture.width * self.bits // 32) * 4
+        return Image.merge(mode, stored).tobytes("raw", mode, stride), stride
+
+    def _byte(self, parts: tuple[Image.Image, ...], number: int) -> Image.Image:
+        """Byte `number` of all pixels, the lowest first."""
+        byte = Image.new("L", parts[0].size)
+        for part, mask in zip(parts, self.masks, strict=True):
+            most, unit = mask // (mask & -mask), mask & -mask
+            table = [(round(value * most / 255) * unit >> 8 * number) & 0xFF for value in range(256)]
+            if any(table):
+                byte = ImageChops.add(byte, part.point(table))  # their bits never meet
+        return byte
+
+
+class Canvas:
+    """Used on one thread. What is shown is kept in a pixmap, so that the window is changed in one step and can be
+    painted again. Raises xcffib's ConnectionException when the X server is gone."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._x: Any = xcffib.connect()
+        core, setup = self._x.core, self._x.get_setup()
+        root = setup.roots[self._x.pref_screen]
+        visuals = {visual.visual_id: visual for depth in root.allowed_depths for visual in depth.visuals}
+        geometry = core.GetGeometry(window).reply()
+        visual = visuals[core.GetWindowAttributes(window).reply().visual]
+        self._depth = geometry.depth
+        self._layout = Layout(
+            bits=next(f.bits_per_pixel for f in setup.pixmap_formats if f.depth == self._depth),
+            little_endian=setup.image_byte_order == xproto.ImageOrder.LSBFirst,
+            masks=(visual.red_mask, visual.green_mask, visual.blue_mask),
+        )
+        self._gc = self._x.generate_id()
+        core.CreateGC(self._gc, window, xproto.GC.Foreground | xproto.GC.GraphicsExposures, [0, 0])
+        events = xproto.EventMask.StructureNotify | xproto.EventMask.Exposure
+        core.ChangeWindowAttributes(window, xproto.CW.EventMask, [events])
+        self._pixmap = 0
+        self.size: tuple[int, int] = (0, 0)
+        self._resize(geometry.width, geometry.height)
+
+    def show(self, picture: Image.Image) -> None:
+        """Put it in the middle of the window, with black around it, in one step."""
+        core, (width, height) = self._x.core, self.size
+        left, top = (width - picture.width) // 2, (height - picture.height) // 2
+        core.PolyFillRectangle(self._pixmap, self._gc, 1, [xproto.RECTANGLE.synthetic(0, 0, width, height)])
+        data, stride = self._layout.pack(picture)
+        rows_at_once = max(1, (self._x.get_maximum_request_length() * 4 - _HEADER_BYTES) // stride)
+        for row in range(0, picture.height, rows_at_once):
+            rows = min(rows_at_once, picture.height - row)
+            self._put(data[row * stride : (row + rows) * stride], picture.width, rows, left, top + row)
+        self._copy()
+        core.GetInputFocus().reply()  # until then it may be on its way still
+
+    def wait(self, seconds: float | None) -> bool:
+        """Keep what is shown for so long, None: for good; False when the window has got another size meanwhile."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            changed = False
+            while (event := self._x.poll_for_event()) is not None:
+                if isinstance(event, xproto.ExposeEvent):
+                    self._copy()
+                elif isinstance(event, xproto.ConfigureNotifyEvent) and event.window == self._window:
+                    changed = self._resize(event.width, event.height) or changed
+            if changed:
+                return False
+            self._x.flush()
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                return True
+            select.select([self._x.get_file_descriptor()], [], [], left)
+            if self._x.has_error():
+                raise xcffib.ConnectionException("the X server is gone")
+
+    def _resize(self, width: int, height: int) -> bool:
+        if (width, height) == self.size:
+            return False
+        if self._pixmap:
+            self._x.core.FreePixmap(self._pixmap)
+        self._pixmap = self._x.generate_id()
+        self._x.core.CreatePixmap(self._depth, self._pixmap, self._window, width, height)
+        self.size = (width, height)
+        return True
+
+    def _copy(self) -> None:
+        self._x.core.CopyArea(self._pixmap, self._window, self._gc, 0, 0, 0, 0, *self.size)
+
+    def _put(self, data: bytes, width: int, height: int, x: int, y: int) -> None:
+        head = struct.pack("=xB2xIIHHhhBB2x", _Z_PIXMAP, self._pixmap, self._gc, width, height, x, y, 0, self._depth)
+        self._x.core.send_request(_PUT_IMAGE, io.BytesIO(head + data))

@@ -1,0 +1,31 @@
+"""How a `pillow` player process is started, and what it is for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from agent.player.confine import Confinement
+
+SCHEMES = frozenset({"http", "https", "file"})
+"""What it can fetch."""
+
+ADVICE = "Check that Pillow works: .venv/bin/python -c 'import PIL.Image, resvg_py'."
+
+_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".tif", ".tiff", ".jp2"})
+
+
+def looks_like_picture(url: str) -> bool:
+    """Return True if the address ends as those of pictures do. Only its content can tell for certain."""
+    parts = urlsplit(url)
+    return parts.scheme in SCHEMES and PurePosixPath(parts.path).suffix.lower() in _ENDINGS
+
+
+def pillow_command(*, confinement: Confinement | None = None) -> Callable[[], list[str]]:
+    """How to start one; without a confinement it reaches what the daemon reaches."""
+    command = [sys.executable, "-m", "agent.player.pillow.worker"]
+    if confinement:
+        command += confinement.arguments()
+    return lambda: command

@@ -1,0 +1,142 @@
+"""The `pillow` player process: shows one picture, still or animated, then waits to be killed.
+
+The main thread answers the daemon; another one fetches, decodes and draws, which may take seconds for a large picture.
+How long that may take in all is the daemon's affair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import resource
+import sysconfig
+import threading
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import PIL
+
+from agent.player import ipc
+from agent.player.channel import Channel, die_with_parent
+from agent.player.confine import NONE, Confinement, confine
+from agent.player.pillow.canvas import Canvas
+from agent.player.pillow.decode import Picture
+from agent.player.pillow.fetch import NoPictureError, fetch, trusted
+from agent.types import Failure, MediaType, StreamType
+
+REPORT_INTERVAL_S = 0.25
+
+MEMORY_LIMIT = 1024 * 1024 * 1024
+"""Bytes for the data of this process, and half of what the box has left at the most: a picture of 250 megapixels that
+has to be decoded whole. What needs more is refused in words; otherwise the kernel would end something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A picture was put on the window."""
+
+
+class PictureWorker:
+    """What is shown, and what the daemon asks."""
+
+    def __init__(self, *, channel_fd: int, confinement: Confinement | None) -> None:
+        libraries = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]  # they import when they need it
+        self._confined = confine(confinement, libraries=libraries) if confinement else NONE
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._pictures = 0
+        self._is_loaded = False
+        self._channel = Channel(channel_fd, self._inbox)
+
+    def run(self) -> None:
+        """Serve commands until the daemon goes away or kills."""
+        features: dict[str, bool | str] = {"pillow_confinement": self._confined}
+        self._channel.send(ipc.Hello(engine="pillow", version=PIL.__version__, features=features))
+        while True:
+            try:
+                self._handle(self._inbox.get(timeout=REPORT_INTERVAL_S if self._is_loaded else None))
+            except queue.Empty:
+                self._report()
+
+    def _handle(self, item: Any) -> None:
+        match item:
+            case ipc.Ping(id=ping_id):
+                self._channel.send(ipc.Pong(ping_id))
+            case ipc.Warm():
+                trusted()
+                self._channel.send(ipc.Warmed(True))  # all else that takes time was imported
+            case ipc.Load():
+                self._is_loaded = True
+                threading.Thread(target=self._work, args=(item,), name="picture", daemon=True).start()
+            case ipc.Pause() | ipc.Seek() | ipc.Sound() | ipc.Volume():
+                self._channel.send(ipc.Done())  # nothing of that is in a picture
+            case Drawn():
+                if not self._pictures:
+                    self._channel.send(ipc.OpenedReport(MediaType.IMAGE, False))
+                self._pictures += 1
+                self._report()
+            case Failure():
+                self._channel.send(ipc.Failed(item.code, item.message))
+
+    def _report(self) -> None:
+        self._channel.send(
+            ipc.ProgressReport(
+                pictures=self._pictures,
+                audio_buffers=0,
+                clock=None,
+                position=None,
+                duration=None,
+                stream_type=StreamType.BUFFERED if self._pictures else None,
+                hardware_decoding=None,
+            )
+        )
+
+    def _work(self, load: ipc.Load) -> None:
+        try:
+            self._show(load)
+        except NoPictureError as error:
+            self._inbox.put(error.failure)
+        except BaseException:  # a thread that dies alone would look like a picture that stands
+            traceback.print_exc()
+            os._exit(1)
+
+    def _show(self, load: ipc.Load) -> None:
+        picture = Picture(fetch(load.url), url=load.url)
+        canvas = Canvas(load.xid)
+        while True:
+            for frame, seconds in picture.frames(canvas.size):
+                canvas.show(frame)
+                self._inbox.put(Drawn())
+                if not canvas.wait(seconds):
+                    break  # the window has another size: from the beginning
+
+
+def limit_memory() -> None:
+    """Have what is too large fail in this process, with MemoryError."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        available = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    with open("/proc/self/status", encoding="ascii") as file:
+        used = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData:"))
+    limit = used + min(MEMORY_LIMIT, available // 2)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A player process of cast-agent; started by the daemon only.")
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--confine", nargs="+", help="what it may reach")
+    options = parser.parse_args()
+    die_with_parent(options.parent)
+    limit_memory()
+    PictureWorker(
+        channel_fd=options.fd,
+        confinement=Confinement.from_words(options.confine) if options.confine else None,
+    ).run()
+
+
+if __name__ == "__main__":
+    main()
