@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import parse_http_list, parse_keqv_list
 
 import pytest
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw
 from tests.support.agent import Agent
 from tests.support.clips import Clips
 from tests.support.colours import PALETTE, name_of
+from tests.support.confined import WITHOUT, Opened
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour
 from tests.support.media_server import MediaServer
@@ -282,3 +284,32 @@ def test_a_wrong_password_is_sent_once(agent: Agent, camera: Camera) -> None:
     answer = agent.start(camera.url("/digest.jpg", "user:wrong@"), expect=502)
     assert answer["code"] == "media_unauthorized"
     assert [given.partition(" ")[0] for given in camera.asked if given] == ["Digest"]
+
+
+def test_a_picture_reaches_no_other_file(
+    means: str, xserver: XServer, media_server: MediaServer, clips: Clips, tmp_path: Path
+) -> None:
+    """Confined by each means, it resolves a name and shows a file of a media folder; a drawing that names a file
+    outside opens nothing."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    _plain(colour="blue").save(secret / "picture.png")
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 16 9">'
+        '<rect width="16" height="9" fill="red"/>'
+        f'<image xlink:href="{secret}/picture.png" width="16" height="9"/></svg>'
+    )
+    of_means = {"CONFINE_WITHOUT": WITHOUT[means]}
+    with (
+        Agent(xserver.display, env=of_means, player__media_folders=[str(clips.folder)]) as agent,
+        Screen(xserver.display) as screen,
+        Opened(secret) as opened,
+    ):
+        agent.start(media_server.url("/image.png").replace("127.0.0.1", "localhost"))
+        wait_colour(screen, "orange")
+        assert str(agent.health()["checks"]["player"]["features"]["pillow_confinement"]).startswith(means)
+        agent.start(clips.image("png", "cyan").as_uri())
+        wait_colour(screen, "cyan")
+        agent.start(media_server.url(f"/text/drawing.svg?text={quote(drawing)}"))
+        wait_colour(screen, "red")
+        assert opened.names() <= {"."}
