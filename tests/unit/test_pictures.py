@@ -9,7 +9,8 @@ from PIL import Image
 
 from agent.player.pillow.canvas import Layout
 from agent.player.pillow.command import looks_like_picture
-from agent.player.pillow.decode import fitted
+from agent.player.pillow.decode import Picture, fitted
+from agent.player.pillow.fetch import NoPictureError
 
 COLOURS = [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (18, 52, 86)]
 LAYOUTS = {
@@ -71,3 +72,9 @@ def test_a_picture_fills_the_screen_in_its_shape(
 def test_an_address_may_tell_a_picture(url: str, is_one: bool) -> None:
     """Its ending does, where it is one that can be fetched."""
     assert looks_like_picture(url) is is_one
+
+
+def test_a_file_of_comments_is_no_drawing_at_once() -> None:
+    """What begins like a drawing and is none is told without trying every way to read it."""
+    with pytest.raises(NoPictureError):
+        Picture(b"<!---->" * 580, url="http://nas.local/x.svg")

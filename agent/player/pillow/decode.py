@@ -26,7 +26,11 @@ USUAL_FRAME_S = 0.1
 
 Size = tuple[int, int]
 
-_SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>\s*)*<svg[\s>]", re.DOTALL)
+_SVG = re.compile(
+    # Atomic groups: without them a file of comments would be matched in as many ways as there are pairs of them.
+    rb"\s*+(?>(?><\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^\[>]*(?>\[.*?\]\s*)?>)\s*)*+<svg[\s>]",
+    re.DOTALL,
+)
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 
 Image.MAX_IMAGE_PIXELS = None  # the process is bounded in its memory instead
