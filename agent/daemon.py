@@ -28,6 +28,7 @@ from agent.keeper import Keeper
 from agent.keys import KeyFile
 from agent.lock import only_agent
 from agent.log import configure
+from agent.names import look_up_name
 from agent.playback import Limits
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
@@ -210,6 +211,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         limits=_limits(settings),
         redact=redact,
         check=checks.check,
+        look_up=look_up_name,
         streams=lookup,
         retry=settings.stream.retry,
     )

@@ -16,6 +16,7 @@ from agent.errors import (
     PlayerTimeoutError,
     PlayerUnavailableError,
 )
+from agent.names import LookUp, NameWatch
 from agent.player.base import Media, Opened, Player, Players
 from agent.session import Session
 from agent.stage.base import Stage, Window
@@ -60,7 +61,8 @@ class Playback:
     `check` is what the URL must pass first: the configuration may have become stricter since it was submitted, or a
     disk may be gone for a while.
     `switch` is the tracker's: it makes this playback the one that is seen and heard. `release` takes over the window
-    at the end, with its last picture in it, and closes it when something else is shown.
+    at the end, with its last picture in it, and closes it when something else is shown. `look_up` is asked why the host
+    of a silent source cannot be found; None asks nobody.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Playback:
         check: Check,
         switch: Callable[[Playback], Awaitable[None]],
         release: Callable[[Playback, Window], Awaitable[None]],
+        look_up: LookUp | None = None,
     ) -> None:
+        self._look_up = look_up
         self.session = session
         self._players = players
         self._stage = stage
@@ -179,8 +183,9 @@ class Playback:
         session, timeout_s = self.session, self._limits.start_timeout
         left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.accepted_for)
         opened: Opened | None = None
+        names = NameWatch(session.url, self._look_up)
         try:
-            async with asyncio.timeout(left_s * share):
+            async with asyncio.timeout(left_s * share), names:
                 await self._allowed(session.url)
                 if not (display := self._stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
@@ -204,7 +209,8 @@ class Playback:
                 else:
                     await self._first_pixel(player, window)
         except TimeoutError as e:
-            raise self._too_late(opened, round(timeout_s - left_s * (1.0 - share), 1)) from e
+            waited_s = round(timeout_s - left_s * (1.0 - share), 1)
+            raise self._too_late(opened, waited_s, names_problem=await names.problem()) from e
 
     async def _allowed(self, url: str) -> None:
         try:
@@ -233,9 +239,11 @@ class Playback:
             pixel.cancel()
             await asyncio.gather(pixel, return_exceptions=True)
 
-    def _too_late(self, opened: Opened | None, timeout_s: float) -> AgentError:
+    def _too_late(self, opened: Opened | None, timeout_s: float, *, names_problem: str) -> AgentError:
         if self._player is None:
             return PlayerTimeoutError(f"No player process became ready within {timeout_s:g} s.")
+        if opened is None and names_problem:
+            return MediaError(ErrorCode.MEDIA_NETWORK, names_problem)
         if opened is None:
             return MediaError(
                 ErrorCode.MEDIA_NETWORK,

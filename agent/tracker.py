@@ -19,6 +19,7 @@ from agent.errors import (
     SessionNotFoundError,
 )
 from agent.joined import Joined, NoStreams, Streams
+from agent.names import LookUp
 from agent.outcomes import Outcomes
 from agent.playable import Address, Playable
 from agent.playback import Check, Limits, Playback, any_url
@@ -82,6 +83,7 @@ class StreamTracker:
         limits: Limits,
         redact: Callable[[str], str],
         check: Check = any_url,
+        look_up: LookUp | None = None,
         streams: Streams | None = None,
         retry: bool = True,
         changed: Callable[[], None] = lambda: None,
@@ -91,6 +93,7 @@ class StreamTracker:
         self._stage = stage
         self._redact = redact
         self._check = check
+        self._look_up = look_up
         self._streams = streams or NoStreams()
         self._random = random.Random(seed)  # noqa: S311 - spreads tries over time
         self.adjust(limits, retry=retry)
@@ -300,6 +303,7 @@ class StreamTracker:
                 stage=self._stage,
                 limits=self._limits,
                 check=any_url if checked else self._check,
+                look_up=self._look_up,
                 switch=self._switch.take_screen,
                 release=self._switch.release,
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.config import SYSTEM_CONFIG, Settings, installed_config, settings_beside
 from agent.doctor.bounds import bounded
 from agent.doctor.central import central
+from agent.doctor.dns import name_servers
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.lan import found_on_lan
@@ -41,6 +42,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("central API", central(settings)),
         webhooks(settings),
         bounded("mDNS", in_thread(lambda: found_on_lan(settings))),
+        bounded("DNS", name_servers()),
         bounded("clock", in_thread(clock)),
     )
     found = await asyncio.gather(*looks)

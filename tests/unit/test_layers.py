@@ -15,7 +15,7 @@ FLOORS: list[set[str]] = [
     {"config", "sections", "log", "urls", "redaction", "identity", "clock", "keys", "lock"},
     {"checks"},
     {"stage", "player"},
-    {"motion"},
+    {"motion", "names"},
     {"course"},
     {"session"},
     {"playback", "playable"},
@@ -133,6 +133,7 @@ SHORT_TASKS = {
     "playback.py",
     "waiting.py",
     "keeper.py",  # one reading of a file
+    "names.py",  # one look
 }
 """Where tasks are begun that end by themselves, or whose end others wait for."""
 

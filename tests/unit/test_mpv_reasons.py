@@ -15,6 +15,7 @@ GIVEN_UP = ["avformat_open_input() failed", "Failed to recognize file format."]
 
 CASES = [
     ("tcp: Connection to tcp://cam.local:8554?timeout=0 failed: Connection refused", "media_network", "refused"),
+    ("tcp: Failed to resolve hostname cam.lan: Temporary failure in name resolution", "media_network", "DNS server of"),
     ("tcp: Failed to resolve hostname cam.local: Name or service not known", "media_network", "'cam.local'"),
     ("tcp: Connection to tcp://cam.local:8554?timeout=0 failed: No route to host", "media_network", "switched on"),
     ("tcp: Connection to tcp://cam.local:8554?timeout=0 failed: Connection timed out", "media_network", "not answer"),

@@ -17,6 +17,11 @@ CASES = [
     (["HTTP 500 error"], ErrorCode.MEDIA_NETWORK, "problem of its own"),
     (["HTTP 418 error"], ErrorCode.MEDIA_NETWORK, "418"),
     (["cannot resolve cam.local: Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.local'"),
+    (
+        ["cannot resolve cam.lan port 80 : Temporary failure in name resolution"],
+        ErrorCode.MEDIA_NETWORK,
+        "DNS server of",
+    ),
     (["cannot resolve cam.local port 80 : Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.local'"),
     (["HTTP connection failure", "connection failed: Connection refused"], ErrorCode.MEDIA_NETWORK, "refused"),
     (["connection failed: No route to host"], ErrorCode.MEDIA_NETWORK, "switched on"),

@@ -41,7 +41,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     if m := _ANSWER.search(text):
         return shared.explain([f"HTTP {next(g for g in m.groups() if g)} error"], url)
     if m := _RESOLVE.search(text):
-        return shared.explain([f"cannot resolve {m[1]} : "], url)
+        return shared.explain([f"cannot resolve {m[1]} : ", text], url)
     if m := _DECODER.search(text):
         return Failure(ErrorCode.MEDIA_DECODE, f"This mpv has no decoder for {m[1] or 'this kind of video'}.")
     if _TLS.search(text):

@@ -24,6 +24,12 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     where = _where(url)
     if m := _HTTP_STATUS.search(text):
         return _http(int(next(g for g in m.groups() if g)), where)
+    if (m := _RESOLVE.search(text)) and "Temporary failure" in text:  # EAI_AGAIN, in the words of the C library
+        return _failure(
+            ErrorCode.MEDIA_NETWORK,
+            f"The name {m[1]!r} could not be looked up: the DNS server of this box does not answer, or cannot ask any "
+            "further. Check the network and the DNS server (`cast-agent doctor` looks at it), or use the IP address.",
+        )
     if m := _RESOLVE.search(text):
         return _failure(
             ErrorCode.MEDIA_NETWORK,
