@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from central.errors import OverloadedError
+from central.errors import OverloadedError, UnavailableError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +27,8 @@ class Batcher(Generic[Item, Result]):
     """
 
     def __init__(self, name: str, do: Callable[[Sequence[Item]], Awaitable[Sequence[Result | BaseException]]]) -> None:
-        """`do` gets the items of a round and gives a result, or an error to raise, for each, in the same order."""
+        """`do` gets the items of a round and gives a result, or an error to raise, for each, in the same order. When it
+        fails it has done nothing."""
         self._name = name
         self._do = do
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
@@ -56,15 +57,25 @@ class Batcher(Generic[Item, Result]):
         finally:
             self._round = None
 
+    async def _done(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
+        """A round that fails is halved until what it fails with is alone: nobody pays for what another asked."""
+        try:
+            return await self._do(items)
+        except UnavailableError as error:  # that is nobody's fault, and halves would fail, too
+            return [error] * len(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [error]
+            half = len(items) // 2
+            return [*await self._done(items[:half]), *await self._done(items[half:])]
+
     async def _one_round(self, taken: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
-            results = await self._do([item for item, _ in taken])
+            results = await self._done([item for item, _ in taken])
         except asyncio.CancelledError:
             for _, future in taken:
                 future.cancel()
             raise
-        except Exception as error:
-            results = [error] * len(taken)
         for (_, future), result in zip(taken, results, strict=True):
             with contextlib.suppress(asyncio.InvalidStateError):  # its caller has gone
                 if isinstance(result, BaseException):

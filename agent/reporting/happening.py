@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from uuid_utils import uuid7
 
 from agent.reporting.moment import Moment
-from agent.reporting.wire import EventKind
+from agent.reporting.wire import EventKind, storable
 
 URL_LIMIT: Final = 2048
 TITLE_LIMIT: Final = 200
@@ -52,5 +52,5 @@ def event_of(happening: Happening, run: Run, seq: int) -> dict[str, JsonValue]:
         "event_id": str(uuid7()),
         "kind": happening.kind.value,
         "session_id": happening.session_id,
-        "data": happening.data,
+        "data": storable(happening.data),
     }

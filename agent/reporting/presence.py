@@ -111,7 +111,8 @@ class Presence:
         return True
 
     def _state(self, view: View, *, stopping: bool = False) -> wire.State:
-        return wire.State.model_validate({**self._envelope(), **view.fields(), "stopping": stopping})
+        fields = {**self._envelope(), **view.fields(), "stopping": stopping}
+        return wire.State.model_validate(wire.storable(fields))
 
     def _notice_clones(self, accepted: bool) -> None:
         self._outdated = 0 if accepted else self._outdated + 1

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from agent.reporting import wire
 from central.errors import FieldError, InvalidRequestError
 from central.wording import sentence_of, wrong_fields
 
@@ -23,19 +24,24 @@ READ_TIMEOUT_S: Final = 15.0
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_json(request: web.Request) -> Any:
-    """The JSON in the body, whatever its Content-Type; None when the body is empty.
+async def read_raw(request: web.Request) -> Any:
+    """The JSON in the body, whatever its Content-Type; None when the body is empty. Its parts may have flaws.
 
     Raises InvalidRequestError, and aiohttp's HTTP errors when it is too large, too slow or broken on the way.
     """
     return _parse(await _read(request))
 
 
+async def read_json(request: web.Request) -> Any:
+    """The same, refused when any part of it has a flaw (`wire.flaw_of`)."""
+    return _storable(await read_raw(request))
+
+
 async def read_form(request: web.Request) -> Any:
     """Like `read_json`, but what does not begin as JSON is taken for a form, as `curl --data-urlencode` sends it."""
     body = await _read(request)
     if body.lstrip()[:1] in (b"{", b"[", b'"', b""):
-        return _parse(body)
+        return _storable(_parse(body))
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50, errors="strict")
     except ValueError as error:
@@ -59,7 +65,7 @@ def query_of(request: web.Request) -> dict[str, str]:
     for name in request.query:
         if len(request.query.getall(name)) > 1:
             raise InvalidRequestError.of(name[:64], "is there more than once")
-    query: dict[str, str] = _storable(dict(request.query))
+    query: dict[str, str] = _storable(dict(request.query), what="query")
     return query
 
 
@@ -76,7 +82,7 @@ async def _read(request: web.Request) -> bytes:
 def _parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_no_constant) if text.strip() else None
+        return json.loads(text, parse_constant=_no_constant) if text.strip() else None
     except UnicodeDecodeError as error:
         raise _bad_body("The body is not UTF-8 text.") from error
     except json.JSONDecodeError as error:
@@ -86,21 +92,11 @@ def _parse(body: bytes) -> Any:
         raise _bad_body("The body is nested too deeply.") from error
     except ValueError as error:  # an integer of thousands of digits, or NaN
         raise _bad_body("The body holds a number that cannot be used.") from error
-    return _storable(value) if "\\u" in text else value
 
 
-def _storable(value: Any) -> Any:
-    """The value. Raises InvalidRequestError when a text in it can be kept by no database, or be sent by no answer."""
-    if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise _bad_body("There is a text with a character in it that cannot be kept (NUL, or half of a pair).")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _storable(key)
-            _storable(item)
-    elif isinstance(value, list):
-        for item in value:
-            _storable(item)
+def _storable(value: Any, *, what: str = "body") -> Any:
+    if (flaw := wire.flaw_of(value)) is not None:
+        raise _bad_body(f"The {what} {flaw}.")
     return value
 
 

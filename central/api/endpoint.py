@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from central.api.body import query_of, read_form, read_json, validated
+from central.api.body import query_of, read_form, read_json, read_raw, validated
 from central.api.guard import Guard
 from central.api.middleware import CALLER, OPERATION
 from central.api.operations import Call, Operation, Reply
@@ -84,8 +84,9 @@ class Endpoint:
         operation = self._operation
         if operation.body is None:
             return None
-        given = await (read_form if operation.form else read_json)(request)
-        return given if operation.raw else validated(operation.body, given)
+        if operation.raw:
+            return await read_raw(request)
+        return validated(operation.body, await (read_form if operation.form else read_json)(request))
 
 
 def _rendered(reply: Reply) -> Answered:

@@ -264,7 +264,7 @@ def _read(item: Any, device_id: str) -> wire.Event | wire.EventResult:
         message = str(error)
     else:
         return event
-    known = event_id if isinstance(event_id, str) and len(event_id) <= 64 else None
+    known = event_id if isinstance(event_id, str) and len(event_id) <= 64 and not wire.flaw_of(event_id) else None
     error_info = wire.ErrorInfo(code="invalid_event", message=message[:500])
     return wire.EventResult(event_id=known, status=wire.EventStatus.REJECTED, error=error_info)
 

@@ -170,16 +170,10 @@ class Publishing:
         try:
             return await self._admit_all(requests)
         except IntegrityError:
-            # Another instance took one of the paths between our look and our claim. One by one only that one fails.
-            return [await self._admit_one(request) for request in requests]
-
-    async def _admit_one(self, request: PublishRequest) -> BaseException | None:
-        try:
-            return (await self._admit_all([request]))[0]
-        except IntegrityError:
-            return _path_in_use()
-        except DatabaseUnavailableError as error:
-            return error
+            # Another instance took one of the paths between our look and our claim; asked alone, it is that one.
+            if len(requests) > 1:
+                raise
+            return [_path_in_use()]
 
     async def _admit_all(self, requests: Sequence[PublishRequest]) -> list[BaseException | None]:
         """One unit of work for all: what stands against each is looked up, and what nothing stands against is claimed

@@ -1,0 +1,41 @@
+"""What the agent says to a central API can be stored there, whatever a source calls itself."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from pydantic import JsonValue, ValidationError
+
+from agent.reporting import wire
+from agent.reporting.happening import Happening, Run, event_of
+from agent.reporting.moment import moment
+
+BOX = "01a1fd12-eb6c-748a-a719-cf4ecab6bccb"
+
+
+def test_an_event_that_is_told_has_no_flaw() -> None:
+    """A title in a broken encoding and a position that is none do not keep it from being taken."""
+    data: dict[str, JsonValue] = {"title": "a\0b\ud83d", "position": math.inf, "list": [math.nan, {"\0": 1}]}
+    happening = Happening(wire.EventKind.AGENT_STARTED, moment(), data=data)
+    event = {**event_of(happening, Run(BOX, "0.1.0"), 1), "device_id": BOX}
+    told = wire.Event.model_validate(json.loads(json.dumps(event))).data
+    assert told == {
+        "title": "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}",
+        "position": None,
+        "list": [None, {"\N{REPLACEMENT CHARACTER}": 1}],
+    }
+
+
+@pytest.mark.parametrize(
+    "value", [math.inf, -math.inf, math.nan, 2**63, "\0", "\ud800", json.loads("[" * 40 + "]" * 40)]
+)
+def test_a_message_with_a_flaw_is_none(value: JsonValue) -> None:
+    """Wherever it is, and on both sides: neither makes one nor takes one."""
+    event = {**event_of(Happening(wire.EventKind.AGENT_STARTED, moment()), Run(BOX, "0.1.0"), 1), "device_id": BOX}
+    wire.Event.model_validate(event)
+    with pytest.raises(ValidationError, match="must "):
+        wire.Event.model_validate({**event, "data": {"a": [value]}})
+    with pytest.raises(ValidationError, match="must "):
+        wire.Event.model_validate({**event, "a field of tomorrow": value})
