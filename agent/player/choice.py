@@ -43,6 +43,10 @@ class EngineChoice:
         otherwise the error to go on with, which tells of all that have tried."""
         if url in self._settled:
             return error
+        if error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED:  # it is the source that says so, to whoever asks
+            self._refusals = {}
+            self._chosen.pop(url, None)
+            return error
         self._refusals[self._engine] = error
         missing = []
         if error.failure.code in _ANOTHER_MAY:

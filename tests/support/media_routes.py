@@ -13,6 +13,7 @@
     /garbage /page.html /list.m3u       the list holds /film.mp4, or what `?entry=` says
     /text/<name>?text=                  that text, with the type of the name's ending
     /status/<code> /never /redirect?to=<url>&code=302 /redirect-loop
+    /digest/<methods>/mjpeg             MJPEG behind MD5, SHA-256, Basic, or several of them with commas between
     /basic-auth/film.mp4 (user:pass)    /cookie/film.mp4 (a redirect that sets the cookie needed behind it)
 
 Each takes `?then=hold|trickle|end|close|reset&after=<s>&after_bytes=<n>&delay=<s>&rate=<bytes/s>`.
@@ -30,6 +31,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tests.support import digest
 from tests.support.behaviour import GOOD, Behaviour, BodyWriter, Then
 from tests.support.clips import LIVE_LOOP_S, Clips
 from tests.support.colours import PALETTE
@@ -121,6 +123,7 @@ class MediaRoutes:
         app.router.add_get("/trickle-hls/seg{number}.ts", self._trickling_segment)
         app.router.add_get("/radio.mp3", self._radio)
         app.router.add_get("/mjpeg", self._mjpeg)
+        app.router.add_get("/digest/{methods}/mjpeg", self._guarded_mjpeg)
         app.router.add_get("/garbage", self._garbage)
         app.router.add_get("/page.html", _page)
         app.router.add_get("/list.m3u", _list)
@@ -198,6 +201,17 @@ class MediaRoutes:
     async def _mjpeg(self, request: web.Request) -> web.StreamResponse:
         frames = await asyncio.to_thread(self._clips.mjpeg_frames)
         return await request[WRITER].send(_frames(frames), content_type="multipart/x-mixed-replace; boundary=frame")
+
+    async def _guarded_mjpeg(self, request: web.Request) -> web.StreamResponse:
+        offered = request.match_info["methods"].split(",")
+        said = request.headers.get("Authorization", "")
+        basic = f"Basic {b64encode(f'{digest.USER}:{digest.PASSWORD}'.encode()).decode()}"
+        if not digest.lets_in(said, request.method, offered) and not ("Basic" in offered and said == basic):
+            answer = web.Response(status=401)
+            for method in offered:
+                answer.headers.add("WWW-Authenticate", digest.challenge(method))
+            return answer
+        return await self._mjpeg(request)
 
     async def _garbage(self, request: web.Request) -> web.StreamResponse:
         data = self._clips.garbage()

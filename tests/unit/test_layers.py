@@ -125,7 +125,7 @@ SHORT_TASKS = {
     "discovery/browser.py",  # a command's
     "last_picture.py",
     "outcomes.py",
-    "player/mpv/tls.py",  # one connection of a camera
+    "player/mpv/relay.py",  # one connection of a camera
     "player/process.py",  # one process, which is given up when what watches it fails
     "reporting/link.py",  # the last word
     "signals.py",

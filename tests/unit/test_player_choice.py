@@ -72,6 +72,17 @@ async def test_when_both_fail_both_are_heard(players: FakePlayers, second: Agent
     assert await engine_of(choice) == "fake"
 
 
+async def test_a_wrong_password_counts_alone(players: FakePlayers) -> None:
+    """What another engine could not do before it says nothing about that, and no other tries the password again."""
+    choice = EngineChoice(players)
+    await choice.take(URL)
+    assert choice.failed(URL, NO_MEDIA) is None
+    await choice.take(URL)
+    wrong = MediaError(ErrorCode.MEDIA_UNAUTHORIZED, "nas.local answered 401.")
+    assert choice.failed(URL, wrong) is wrong
+    assert await engine_of(choice) == "fake"
+
+
 async def test_another_engine_that_cannot_be_started_is_heard(players: FakePlayers) -> None:
     """It may be missing, or break the moment that it is wanted."""
     choice = EngineChoice(players)

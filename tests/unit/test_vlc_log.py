@@ -68,3 +68,15 @@ def test_the_first_picture_and_the_end_are_noticed() -> None:
     assert (log.pictured, log.read_to_end) == (False, False)
     log = reader((DEBUG, "Received first picture"), (DEBUG, "EOF reached"))
     assert (log.pictured, log.read_to_end) == (True, True)
+
+
+def test_what_is_refused_again_and_again_is_known() -> None:
+    """Each of libVLC's two HTTP modules may ask once; the methods that were offered are those of the newer one."""
+    offers = "WWW-Authenticate: Digest realm=cam\r\nwww-authenticate: Basic\r\n"
+    newer = f"incoming response:\nHTTP/1.1 401 Unauthorized\r\n{offers}"
+    log = reader((DEBUG, newer))
+    assert (log.challenges, log.is_refused) == (["Digest realm=cam", "Basic"], False)
+    log.read(LogLine(DEBUG, "HTTP answer code 401"))
+    assert log.is_refused
+    log.forget()
+    assert (log.challenges, log.is_refused, log.reason(URL)) == ([], False, None)

@@ -10,6 +10,7 @@ from agent.player.mpv.reasons import (
     not_opened,
     nothing_shown,
     nothing_to_play,
+    password_refused,
     transport_refused,
     undecodable,
 )
@@ -48,6 +49,11 @@ class LogReader:
         if self._has(_NO_STREAMS):
             return nothing_to_play(url)
         return not_opened(url) if self._has(_NOT_OPENED) else nothing_shown(url)
+
+    @property
+    def password_refused(self) -> bool:
+        """Whether a password is missing or wrong, or wanted in a way that FFmpeg does not know."""
+        return password_refused(self._recent)
 
     @property
     def transport_refused(self) -> bool:

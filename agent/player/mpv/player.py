@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -20,8 +21,8 @@ from agent.player.mpv.facts import OBSERVED, Facts
 from agent.player.mpv.line import Line
 from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.options import FD, HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
-from agent.player.mpv.reasons import broke_off
-from agent.player.mpv.tls import TlsRelay
+from agent.player.mpv.reasons import broke_off, refused
+from agent.player.mpv.relay import Relay
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.spawn import Child
 from agent.player.vlc.reasons import not_heard
@@ -37,6 +38,10 @@ _TALKING_OUTPUTS = ("pulse", "pipewire")
 """Sound servers keep a volume for each application, and remember it."""
 
 _SILENT_OUTPUT = "null"
+
+_UNTIMED = ("mpjpeg",)
+"""A camera's pictures, one after the other: FFmpeg takes them for 25 a second, so mpv would stop each second to wait
+for more of them."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +68,7 @@ class MpvPlayer(ChildPlayer):
         now = asyncio.get_running_loop().time
         self._facts = Facts(now)
         self._log = LogReader(now)
+        self._relay: Relay | None = None
         self._outputs: Any = None
 
     @property
@@ -98,12 +104,17 @@ class MpvPlayer(ChildPlayer):
         """What mpv is to open for this address."""
         if url.startswith("rtsp"):
             self._line.set("demuxer-lavf-o", {"protocol_whitelist": RTSP_PROTOCOLS})
-        if not url.startswith("rtsps:"):
-            return url
-        relay = TlsRelay(url, failed=self._fail)
+        return await self._relayed() if url.startswith("rtsps:") else url
+
+    async def _relayed(self, *, only_to_mend: bool = False) -> str:
+        self._relay = relay = Relay(self._url, failed=self._fail, only_to_mend=only_to_mend)
         way = await relay.open()
-        self._keep(relay.serve(), "tls")
+        self._keep(relay.serve(), "relay")
         return way
+
+    async def _open_by_relay(self) -> None:
+        self._source = await self._relayed(only_to_mend=True)
+        self._play(self._begin_at)
 
     async def set_sound(self, on: bool) -> None:
         self._sound = on
@@ -240,6 +251,8 @@ class MpvPlayer(ChildPlayer):
 
     def _on_format(self, data: Any) -> None:
         self._format = data or ""
+        if data in _UNTIMED:
+            self._line.set("cache-pause", False)
 
     def _choose(self, tracks: Any) -> None:
         """Before anything is decoded: the best rendition up to the height, or else the lowest."""
@@ -276,6 +289,9 @@ class MpvPlayer(ChildPlayer):
             return
         if reason == "error" and self._tries_again():
             return
+        if self._relay is not None and self._log.password_refused:
+            self._fail(refused(self._url, unknown_digest=self._relay.unknown_digest))
+            return
         if reason in ("error", "redirect") or self._facts.kind is None:
             self._fail(self._log.why_nothing(self._url))
             return
@@ -295,6 +311,10 @@ class MpvPlayer(ChildPlayer):
             self._log.forget()
             self._line.set("rtsp-transport", "udp")
             self._play(self._begin_at)
+            return True
+        if self._log.password_refused and self._relay is None and _has_password(self._url):
+            self._log.forget()
+            self._keep(self._open_by_relay(), "relayed")
             return True
         if self._log.found_no_streams and self._facts.kind is None and not self._probing:
             # Perhaps it has nothing but sound, which it was not to play yet: look, without opening a device.
@@ -323,6 +343,11 @@ class MpvPlayer(ChildPlayer):
     def _on_heard(self, data: Any) -> None:
         self._facts.heard(data, sound=self._sound, since_s=REPORT_INTERVAL_S)
         self._progress = self._facts.progress()
+
+
+def _has_password(url: str) -> bool:
+    """Whether it is the address of a camera, with a password that may have to be told in another way."""
+    return url.startswith("rtsp:") and urlsplit(url).username is not None
 
 
 def _is_silent(outputs: Any) -> bool:

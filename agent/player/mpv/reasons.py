@@ -61,6 +61,20 @@ def no_connection(error: Exception, url: str) -> Failure:
     return shared.explain(lines, url) or not_opened(url)
 
 
+def refused(url: str, *, unknown_digest: str) -> Failure:
+    """The password was not let in; `unknown_digest` is the algorithm that alone would have done, or empty."""
+    if unknown_digest:
+        return shared.method_unknown(url, unknown_digest)
+    failure = shared.explain(["HTTP 401 error"], url)
+    assert failure is not None, "libVLC's reasons know it"
+    return failure
+
+
+def password_refused(lines: Iterable[str]) -> bool:
+    """Whether a server answered 401."""
+    return any((m := _ANSWER.search(line)) and "401" in m.groups() for line in lines)
+
+
 def transport_refused(lines: Iterable[str]) -> bool:
     """Whether an RTSP server does not send in the way that it was asked for."""
     return any(_TRANSPORT.search(line) for line in lines)

@@ -17,6 +17,15 @@ from agent.types import Failure
 _HARDWARE = re.compile(r"Using (.+) for hardware decoding")
 _DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
+_CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+_OLDER_ANSWER = re.compile(r"HTTP answer code (\d{3})")
+"""Of libVLC's older HTTP module (modules/access/http.c), which tries what the newer one could not have."""
+_REFUSED = b"HTTP answer code 401"
+_REFUSALS_AT_MOST = 2
+"""Answers 401 to one address, one for each of these modules. Where a digest is offered, the older one would go on
+asking, a thousand times a second, and whoever does that locks an account."""
+_REFUSED_PAUSE_S = 0.1
+"""How long that one is held up after each such answer, for this process to be ended meanwhile."""
 _LOG_NOTICE, _LOG_WARNING = 2, 3
 _STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
 """Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
@@ -33,12 +42,15 @@ _NOT_UPDATED = "Failed to update"
 _DEBUG_LINES_WORTH_READING = (
     b"using %s module",
     b"incoming response",
+    b"HTTP answer code",
     *(line.encode() for line in (*_STAYS_LIVE, _FIRST_PICTURE, _READ_TO_END)),
 )
 _SOUND_OPENED = b"%s '%4.4s' %d Hz"
 """Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
 played buffers is up to 1 s late, and for a short sound it never comes."""
 _LINES_KEPT = 200
+_LINE_BYTES = 4096
+"""The longest lines are the headers of an answer over HTTP."""
 _MEMORY_S = 30.0
 """A reason older than this is not why it fails now; libVLC gives up on a live playlist after about 14 s."""
 
@@ -62,6 +74,9 @@ class LogReader:
         """Whether its first picture was drawn for certain."""
         self.read_to_end = False
         """Whether all was read that there is, since it was last sent to a position."""
+        self.challenges: list[str] = []
+        """By which methods the password was asked for with the last answer 401."""
+        self._refusals = 0
         self.not_updated_at = -math.inf
         """When (monotonic) that playlist could not be read the last time."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
@@ -74,6 +89,11 @@ class LogReader:
         elif m := _HTTP_ANSWER.match(line.text):
             if int(m[1]) >= 400:
                 self._keep(f"HTTP {m[1]} error")
+            if int(m[1]) == 401:
+                self.challenges = _CHALLENGE.findall(line.text)
+                self._refusals += 1
+        elif m := _OLDER_ANSWER.match(line.text):
+            self._refusals += int(m[1]) == 401
         elif line.text.startswith(_STAYS_LIVE):
             self.live = True
         elif line.text.startswith(_FIRST_PICTURE):
@@ -89,6 +109,16 @@ class LogReader:
         """The most telling reason for a failure that happens now, or None."""
         since = time.monotonic() - _MEMORY_S
         return explain([text for at, text in self._lines if at >= since], url)
+
+    def forget(self) -> None:
+        """It is opened in another way: what was wrong with the one before is not wrong with this one."""
+        self._lines.clear()
+        self.challenges, self._refusals = [], 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was refused so often that nobody may go on asking."""
+        return self._refusals >= _REFUSALS_AT_MOST
 
     @property
     def gave_up(self) -> bool:
@@ -116,9 +146,11 @@ def subscribe(vlc: Any, instance: Any, inbox: queue.SimpleQueue[Any]) -> Any:
             if text.startswith(_SOUND_OPENED):
                 inbox.put(PlayerEvent("SoundOpened"))
             return  # a sound server that refuses is no reason why the media cannot be played
-        buffer = ctypes.create_string_buffer(1024)
+        buffer = ctypes.create_string_buffer(_LINE_BYTES)
         vsnprintf(buffer, len(buffer), ctypes.c_char_p(text), ctypes.cast(arguments, ctypes.c_void_p))
         inbox.put(LogLine(level, buffer.value.decode(errors="replace")))
+        if buffer.value.startswith(_REFUSED):
+            time.sleep(_REFUSED_PAUSE_S)  # holds up the thread of libVLC that logs it, and no other
 
     instance.log_set(on_log, None)
     return on_log  # ctypes keeps no reference of its own

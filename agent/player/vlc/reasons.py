@@ -130,6 +130,22 @@ def broke_off(url: str, *, position: float, duration: float) -> Failure:
     )
 
 
+def digest_wanted(url: str) -> Failure:
+    """It asks for the password in a way that libVLC does not know, and another engine does."""
+    return _failure(
+        ErrorCode.MEDIA_UNSUPPORTED, f"{_where(url)} asks for the password by digest, which libVLC does not know."
+    )
+
+
+def method_unknown(url: str, algorithm: str) -> Failure:
+    """It asks for the password in a way that no engine knows; `algorithm` is that of its digest."""
+    return _failure(
+        ErrorCode.MEDIA_UNAUTHORIZED,
+        f"{_where(url)} asks for the password by {algorithm} digest only, which the players here do not know: "
+        "choose MD5 (or digest and basic) for its authentication in its settings.",
+    )
+
+
 def _certificate(text: str, where: str) -> Failure:
     """Of GnuTLS (libVLC, Debian's FFmpeg) and OpenSSL."""
     if re.search(r"does not match|mismatch", text):

@@ -20,6 +20,7 @@ from agent.player.vlc.events import PlayerEvent
 from agent.player.vlc.facts import Facts
 from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
+from agent.player.vlc.login import Login
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown, only_picture_lost, picture
@@ -85,6 +86,7 @@ class VlcWorker:
         self._media: Any = None
         self._facts = Facts(vlc, self._player, self._log)
         self._url = ""
+        self._login = Login("")
         self._quality = Quality.AUTO
         self._begin_at = 0.0
         self._vout = self._buffered_at = 0.0
@@ -174,7 +176,7 @@ class VlcWorker:
         self._inbox.take(PlayerEvent, LogLine)
 
     def _load(self, load: ipc.Load) -> None:
-        self._url = load.url
+        self._url, self._login = load.url, Login(load.url)
         self._output.set_volume(load.volume, load.muted)
         self._player.set_xwindow(load.xid)
         self._quality = Quality(load.quality)
@@ -183,7 +185,8 @@ class VlcWorker:
         self._play(media_options(self._quality, position=load.position))
 
     def _play(self, options: list[str]) -> None:
-        self._media = self._instance.media_new_location(self._url)
+        login = self._login
+        self._media = self._instance.media_new_location(login.bare if login.is_kept_back else login.url)
         for option in options:
             self._media.add_option(option)
         self._player.set_media(self._media)
@@ -365,12 +368,20 @@ class VlcWorker:
             self._channel.send(ipc.Finished())
 
     def _fail(self, failure: Failure, *, kind: MediaType | None = None) -> None:
-        if not self._over:
-            self._over = True
-            self._channel.send(ipc.Failed(failure.code, failure.message, kind))
+        if self._over:
+            return
+        if (refusal := self._login.asked(failure, self._log.challenges)) is None:
+            self._log.forget()
+            self._play(media_options(self._quality, position=self._begin_at))
+            return
+        self._over = True
+        self._channel.send(ipc.Failed(refusal.code, refusal.message, kind))
 
     def _read_log(self, line: LogLine) -> None:
         self._log.read(line)
+        refused = self._log.is_refused and not self._login.is_kept_back
+        if refused and (refusal := self._log.reason(self._url)):
+            self._fail(refusal)  # libVLC would go on asking
         if not self._shows_pictures and self._opened is None and self._log.demuxer == "image":
             self._fail(picture(), kind=MediaType.IMAGE)
         needed = self._opened is None or (self._opened is MediaType.AUDIO and self._sound)
