@@ -220,8 +220,10 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     storage = Storage(settings.state.directory(), own, not_written=lambda: keeper.not_written, supervisor=supervisor)
 
     def problems() -> tuple[str, ...]:
-        parts = (stage.health, players.health, supervisor.health, storage.health)
-        return tuple(health.message for health in parts if not health.available)
+        display = stage.health
+        parts = (players.health, supervisor.health, storage.health)
+        unseen = () if display.is_well else (display.message,)
+        return (*unseen, *(health.message for health in parts if not health.available))
 
     reporter = Reporter(
         folder=settings.state.directory(),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -32,6 +32,8 @@ from agent.types import (
     Capability,
     CentralStream,
     EndReason,
+    MediaType,
+    PlayerState,
     SessionChange,
     SessionId,
     SessionSnapshot,
@@ -231,6 +233,8 @@ class StreamTracker:
 
     def snapshot(self) -> TrackerSnapshot:
         stack = [cast.session.snapshot() for cast in self._stack.casts]
+        if stack and self._stage.health.covered and stack[-1].media_type is not MediaType.AUDIO:
+            stack[-1] = _not_seen(stack[-1])
         top = stack[-1] if stack else None
         starting = self._stack.starting.session.snapshot() if self._stack.starting else None
         on_screen = top if top and top.session_state in (SessionState.ACTIVE, SessionState.STOPPING) else None
@@ -378,6 +382,10 @@ class StreamTracker:
             raise PlayerUnavailableError(display.message)
         if request.join is None:
             self._players.check(request.url)
+
+
+def _not_seen(shown: SessionSnapshot) -> SessionSnapshot:
+    return replace(shown, state=PlayerState.COVERED) if shown.state is PlayerState.PLAYING else shown
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ class PlayerState(StrEnum):
     """Something was shown or heard, and nothing advances at the moment."""
     PLAYING = "playing"
     """What is meant to reach a person advances."""
+    COVERED = "covered"
+    """It would be playing, but windows of other programs hide all of it."""
     PAUSED = "paused"
     """Stands still because somebody asked for it."""
 
@@ -288,7 +290,14 @@ class DisplayHealth:
     width: int = 0
     height: int = 0
     message: str = ""
-    """A sentence for a person; says what to do when the display is not available."""
+    """A sentence for a person; says what to do when the display is not available, or what is on is covered."""
+    covered: bool = False
+    """Windows of other programs hide all of what is shown."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether what is shown is seen, as far as that is known."""
+        return self.available and not self.covered
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class DisplayCheck(Answer):
     display: str | None
     width: int
     height: int
+    covered: bool
+    """Windows of other programs hide all of what is on."""
 
 
 class PlayerCheck(Answer):
@@ -75,15 +77,18 @@ class HealthAnswer(Answer):
     ) -> Self:
         active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
         return cls(
-            status="healthy" if all(part.available for part in (display, player, tasks, storage)) else "degraded",
+            status="healthy"
+            if display.is_well and player.available and tasks.available and storage.available
+            else "degraded",
             active_streams=len(active),
             player="available" if player.available else "unavailable",
             display="available" if display.available else "unavailable",
             checks=Checks(
                 display=DisplayCheck(
-                    status="ok" if display.available else "fail",
+                    status="ok" if display.is_well else "fail",
                     message=display.message,
                     display=display.display,
+                    covered=display.covered,
                     width=display.width,
                     height=display.height,
                 ),

@@ -89,7 +89,7 @@ media_player:
     unique_id: {slug}_cast_player
     state_template: >-
       {{{{ {{"loading": "buffering", "buffering": "buffering", "playing": "playing", "paused": "paused",
-          "idle": "idle"}}.get(states("sensor.{slug}_cast"), "unavailable") }}}}
+          "covered": "on", "idle": "idle"}}.get(states("sensor.{slug}_cast"), "unavailable") }}}}
     attributes:
       volume_level: sensor.{slug}_cast_volume
       is_volume_muted: binary_sensor.{slug}_cast_muted

@@ -34,7 +34,8 @@ async def listening(settings: Settings) -> Finding:
     if answer.get("status") == "degraded":
         failing = {name: check for name, check in answer["checks"].items() if check.get("status") == "fail"}
         messages = " ".join(str(check.get("message")) for check in failing.values())
-        what = "but a start would not work now" if failing.keys() & {"display", "player"} else "and is not well"
+        works = answer.get("display") == answer.get("player") == "available"
+        what = "and is not well" if works else "but a start would not work now"
         return Finding(Level.WARN, "port", f"An agent runs on {port}, {what}.", messages)
     return Finding(Level.OK, "port", f"An agent answers on {port}.")
 

@@ -23,6 +23,9 @@ from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel
 from agent.stage.xcb import Xcb, dpms, screensaver, xcffib, xproto
 
+NAME = "cast-agent"
+"""What our windows are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -51,6 +54,7 @@ def make_curtain(xcb: Xcb, screen: Screen, tools: Tools, place: Area) -> int:
     window = xcb.generate_id()
     background = {xproto.CW.BackPixel: screen.format.pixel(0, 0, 0)}
     _create(xcb, screen, window, screen.root, place, {**background, **_attributes(tools)})
+    _name(xcb, window)
     xcb.core.MapWindow(window, is_checked=True).check()
     return int(window)
 
@@ -64,6 +68,7 @@ def make_window(xcb: Xcb, screen: Screen, tools: Tools, parent: int, place: Area
         xproto.CW.BackingStore: xproto.BackingStore.Always,
     }
     _create(xcb, screen, window, parent, hidden(place), {**keep, **_attributes(tools)})
+    _name(xcb, window)
     xcb.core.MapWindow(window)
     paint_sentinel(xcb, tools, window, sentinel, place)
     _round_trip(xcb)
@@ -169,6 +174,14 @@ def _create(xcb: Xcb, screen: Screen, window: int, parent: int, place: Area, att
         [attributes[bit] for bit in sorted(attributes)],  # in the order of the mask's bits; xcffib does not sort
         is_checked=True,
     ).check()
+
+
+def _name(xcb: Xcb, window: int) -> None:
+    """For `xwininfo` and the like, and for another cast-agent on the same screen."""
+    for name, value in ((xproto.Atom.WM_NAME, NAME), (xproto.Atom.WM_CLASS, f"{NAME}\0{NAME}\0")):
+        xcb.core.ChangeProperty(
+            xproto.PropMode.Replace, window, name, xproto.Atom.STRING, 8, len(value), value.encode()
+        )
 
 
 def _mapped_children(xcb: Xcb, window: int) -> list[Area]:

@@ -58,6 +58,7 @@ class PixelFormat:
 class Screen:
     """What stays the same as long as the connection lives."""
 
+    number: int
     root: int
     visual: int
     format: PixelFormat
@@ -78,11 +79,14 @@ def read_screen(xcb: Xcb, number: int) -> Screen:
         raise PlayerUnavailableError(f"The X server has no screen {number}: name another one in `[display] display`.")
     root = xcb.setup.roots[number]
     has_monitors = _has(xcb, "RANDR") and _speaks_monitors(xcb)
-    xcb.core.ChangeWindowAttributes(root.root, xproto.CW.EventMask, [xproto.EventMask.StructureNotify])
+    # Its own size, and the windows of all programs: which are over ours.
+    events = xproto.EventMask.StructureNotify | xproto.EventMask.SubstructureNotify
+    xcb.core.ChangeWindowAttributes(root.root, xproto.CW.EventMask, [events])
     if has_monitors:
         masks = randr.NotifyMask
         xcb(randr.key).SelectInput(root.root, masks.ScreenChange | masks.CrtcChange | masks.OutputChange)
     return Screen(
+        number=number,
         root=root.root,
         visual=root.root_visual,
         format=_pixel_format(xcb, root),

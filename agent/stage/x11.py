@@ -16,6 +16,7 @@ from agent.errors import PlayerUnavailableError
 from agent.stage import requests
 from agent.stage.base import ImageFormat
 from agent.stage.connection import Connection
+from agent.stage.cover import covered_by
 from agent.stage.displays import SOCKETS, addresses
 from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
@@ -28,8 +29,20 @@ FIRST_ATTEMPT_S = 3.0
 """What `start` waits for: one attempt to connect, and the first requests."""
 RETRY_S = 1.0
 """Soon enough for a display manager's restart, and next to no work while there is no screen."""
+SETTLE_S = 0.2
+"""From a change of other programs' windows to a look at them: one that is dragged changes sixty times a second."""
 ROUND_TRIP_EVERY_S = 5.0
 """With the 2 s that a call may take, a server that hangs is noticed within 7 s."""
+
+TREE_EVENTS = (
+    xproto.ConfigureNotifyEvent,
+    xproto.MapNotifyEvent,
+    xproto.UnmapNotifyEvent,
+    xproto.DestroyNotifyEvent,
+    xproto.ReparentNotifyEvent,
+    xproto.CirculateNotifyEvent,
+)
+"""What changes which windows are over which."""
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +84,7 @@ class X11Stage:
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
         self._stir = asyncio.Event()
+        self._settling: asyncio.TimerHandle | None = None
 
     @property
     def health(self) -> DisplayHealth:
@@ -182,9 +196,12 @@ class X11Stage:
         hold = self._held()
         floor = hold.floor
         monitor = await floor.connection.call(lambda xcb: read_monitor(xcb, floor.screen))
-        if monitor == hold.monitor:
-            return
-        hold.monitor = monitor
+        if monitor != hold.monitor:
+            self._move_to(hold, monitor)
+        await self._look_above(hold)
+
+    def _move_to(self, hold: _Hold, monitor: Area) -> None:
+        floor, hold.monitor = hold.floor, monitor
         if floor.curtain:
             floor.connection.post(lambda xcb: requests.place_window(xcb, floor.curtain, monitor))
         for window in hold.windows.values():
@@ -192,10 +209,37 @@ class X11Stage:
         _log.info("display_resized", display=hold.name, width=monitor.width, height=monitor.height)
         self._set_health(replace(self._health, width=monitor.width, height=monitor.height))
 
+    async def _look_above(self, hold: _Hold) -> None:
+        """See whether other programs hide what is shown. Nothing is done about it but to say so: two programs that
+        both insist on being on top would fight for ever, and a lock screen must stay."""
+        floor, monitor = hold.floor, hold.monitor
+        shown = next((xid for xid in reversed(hold.windows) if xid in hold.shown), 0)
+        by: str | None = None
+        if shown:
+            ours = {floor.curtain, *hold.windows}
+            by = await floor.connection.call(
+                lambda xcb: covered_by(xcb, floor.screen, floor.curtain or shown, ours, monitor)
+            )
+        if by is None and self._health.covered:
+            _log.info("display_uncovered", display=hold.name)
+            self._set_health(replace(self._health, covered=False, message=""))
+        elif by is not None and not self._health.covered:
+            _log.warning("display_covered", display=hold.name, by=by)
+            self._set_health(replace(self._health, covered=True, message=_covered(by)))
+
+    def _look_soon(self) -> None:
+        def look() -> None:
+            self._settling = None
+            self._stir.set()
+
+        self._settling = self._settling or asyncio.get_running_loop().call_later(SETTLE_S, look)
+
     def _heard(self, event: Any) -> None:
         hold = self._hold
         if hold is None:
             return
+        if isinstance(event, TREE_EVENTS) and event.event == hold.floor.screen.root and hold.shown:
+            self._look_soon()
         if isinstance(event, randr.ScreenChangeNotifyEvent | randr.NotifyEvent):
             self._stir.set()
         elif isinstance(event, xproto.ConfigureNotifyEvent | xproto.MapNotifyEvent):
@@ -219,6 +263,8 @@ class X11Stage:
         hold = self._hold
         if hold is None or hold.windows.get(window.xid) is not window:
             return
+        if self._health.covered:
+            self._look_soon()
         del hold.windows[window.xid]
         if window.xid in hold.shown:
             hold.shown.remove(window.xid)
@@ -239,3 +285,11 @@ class X11Stage:
         before, self._health = self._health, health
         if before.available != health.available and self.on_change is not None:
             self.on_change(health)
+
+
+def _covered(by: str) -> str:
+    title = f" ({by!r})" if by else ""
+    return (
+        f"Another program's window{title} covers what is shown. Close it or send it to the background; the next start "
+        "is shown above it."
+    )

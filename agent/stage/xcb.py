@@ -8,6 +8,7 @@ import xcffib as _xcffib
 import xcffib.dpms as _dpms
 import xcffib.randr as _randr
 import xcffib.screensaver as _screensaver
+import xcffib.shape as _shape
 import xcffib.xproto as _xproto
 
 xcffib: Any = _xcffib
@@ -15,8 +16,9 @@ xproto: Any = _xproto
 randr: Any = _randr
 dpms: Any = _dpms
 screensaver: Any = _screensaver
+shape: Any = _shape
 
 Xcb = Any
 """An `xcffib.Connection`; used on the thread of its connection only."""
 
-__all__ = ["Xcb", "dpms", "randr", "screensaver", "xcffib", "xproto"]
+__all__ = ["Xcb", "dpms", "randr", "screensaver", "shape", "xcffib", "xproto"]

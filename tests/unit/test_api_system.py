@@ -200,7 +200,14 @@ async def test_health_when_all_is_well(api: Served) -> None:
         "player": "available",
         "display": "available",
         "checks": {
-            "display": {"status": "ok", "message": "1920x1080", "display": ":0", "width": 1920, "height": 1080},
+            "display": {
+                "status": "ok",
+                "message": "1920x1080",
+                "display": ":0",
+                "width": 1920,
+                "height": 1080,
+                "covered": False,
+            },
             "player": {
                 "status": "ok",
                 "message": "",
