@@ -73,6 +73,12 @@ class DatabaseUnavailableError(UnavailableError):
     code = ErrorCode.DATABASE_UNAVAILABLE
 
 
+class DatabaseFullError(DatabaseUnavailableError):
+    """There is no space left for what is to be written."""
+
+    code = ErrorCode.DATABASE_FULL
+
+
 class OverloadedError(UnavailableError):
     """More is waiting than can be done in a reasonable time."""
 

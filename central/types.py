@@ -18,6 +18,8 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden"
     INTERNAL = "internal"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    DATABASE_FULL = "database_full"
+    """There is no space left on its disk."""
     OVERLOADED = "overloaded"
 
     DEVICE_NOT_FOUND = "device_not_found"

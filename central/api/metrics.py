@@ -29,7 +29,9 @@ class Metrics:
         self._streams = Gauge(
             "cast_central_streams_active", "Streams that are on.", ("source",), registry=self._registry
         )
-        self._up = Gauge("cast_central_database_up", "Whether the database answers.", registry=self._registry)
+        self._up = Gauge(
+            "cast_central_database_up", "Whether the database can be read and written.", registry=self._registry
+        )
         self._mediamtx = Gauge("cast_central_mediamtx_up", "Whether MediaMTX answers.", registry=self._registry)
 
     def count(self, operation: str, status: int, seconds: float) -> None:
@@ -39,6 +41,7 @@ class Metrics:
     async def text(self, services: Services) -> str:
         """What Prometheus reads; without the database only what is known without it."""
         try:
+            await services.database.check()
             self._devices.set(await services.devices.count_online())
             active = await services.streams.count_active()
             for source in StreamSource:

@@ -27,6 +27,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.FORBIDDEN: 403,
         ErrorCode.INTERNAL: 500,
         ErrorCode.DATABASE_UNAVAILABLE: 503,
+        ErrorCode.DATABASE_FULL: 503,
         ErrorCode.OVERLOADED: 503,
         ErrorCode.DEVICE_NOT_FOUND: 404,
         ErrorCode.STREAM_NOT_FOUND: 404,

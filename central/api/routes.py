@@ -147,7 +147,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "GET", "/health", system.health, Access.OPEN,
         "Whether all is well; 503 without the database.",
-        {200: models.Health, 503: models.Health},
+        {200: models.Health, 503: models.Health}, shared=True,
     ),
 )  # fmt: skip
 """`/metrics` and `/openapi.json` beside these know the application, not only its services: see `app`."""

@@ -20,8 +20,8 @@ async def health(call: Call[None, NoQuery]) -> Reply:
     try:
         await services.database.check()
         database = models.Check(status="available")
-    except DatabaseUnavailableError:
-        database = models.Check(status="unavailable", detail="Calls are answered 503 until it is back.")
+    except DatabaseUnavailableError as error:
+        database = models.Check(status="unavailable", detail=str(error))
     mediamtx = _media_server(services)
     well = database.status == "available" and mediamtx.status != "unavailable"
     answer = models.Health(

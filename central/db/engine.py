@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,12 +19,12 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from central.db.tables import Base
-from central.errors import ConfigError, DatabaseUnavailableError
+from central.db.trouble import is_given_up, telling_what_is_wrong
+from central.errors import ConfigError, DatabaseFullError, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -42,9 +44,16 @@ to notice a deadlock, and callers wait no longer than for one statement."""
 PAUSE_S: Final = 0.05
 """The most between two of them."""
 
-T = TypeVar("T")
+FULL_S: Final = 90.0
+"""Longer than a heartbeat: while boxes report, a disk that is full still fails somebody within that time."""
 
-_ALREADY = "Try again in some seconds; it is looked for by itself."
+WRITTEN_S: Final = 1.0
+"""How often a check writes at most, if nothing else does: anybody may ask for one."""
+
+_PROBE: Final = text("UPDATE alembic_version SET version_num = version_num")
+"""A write that changes nothing, of a row that there is in every database of ours."""
+
+T = TypeVar("T")
 
 
 class Database:
@@ -68,6 +77,7 @@ class Database:
             # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
             immediate = self.engine.execution_options(begin="BEGIN IMMEDIATE")
             self._writing = async_sessionmaker(immediate, expire_on_commit=False)
+        self._written_at = self._full_at = -math.inf
         # SQLite has one writer at a time: those of this process stand in line here instead of polling there.
         self._turn: contextlib.AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
@@ -76,7 +86,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A unit of work that changes nothing."""
-        with _telling_that_it_is_gone():
+        with telling_what_is_wrong():
             async with self._reading() as session:
                 yield session
 
@@ -86,18 +96,16 @@ class Database:
         What the database gave up for the sake of another unit (a deadlock, a conflict) is done again from its start, so
         `work` changes nothing but the database.
         """
-        with _telling_that_it_is_gone():
-            attempt = 1
-            while True:
-                try:
-                    async with self._turn, self._writing.begin() as session:
-                        return await work(session)
-                except DBAPIError as error:
-                    if attempt == TRIES or not _is_given_up(error):
-                        raise
-                    log.warning("unit_of_work_repeated", attempt=attempt, message=str(error.orig))
-                attempt += 1
-                await asyncio.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - it keeps the two from meeting again
+        try:
+            with telling_what_is_wrong():
+                result = await self._write(work)
+        except DatabaseUnavailableError as error:
+            self._written_at = -math.inf
+            if isinstance(error, DatabaseFullError):
+                self._full_at = time.monotonic()
+            raise
+        self._written_at = time.monotonic()
+        return result
 
     async def add(self, *rows: Base) -> None:
         """A unit of work that inserts these rows. Raises IntegrityError."""
@@ -108,12 +116,35 @@ class Database:
         await self.write(work)
 
     async def check(self) -> None:
-        """Raises DatabaseUnavailableError when the database does not answer."""
+        """Raises DatabaseUnavailableError when the database does not answer, or cannot be written to.
+
+        One byte may fit on a disk where an event does not, so for a while the last write that failed counts.
+        """
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
+        if time.monotonic() - self._written_at > WRITTEN_S:
+            await self.write(lambda session: session.execute(_PROBE))
+        if time.monotonic() - self._full_at < FULL_S:
+            raise DatabaseFullError(
+                f"Within the last {FULL_S:g} s something could not be written, because the disk of the database is "
+                "full. Free space on it."
+            )
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+    async def _write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        attempt = 1
+        while True:
+            try:
+                async with self._turn, self._writing.begin() as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if attempt == TRIES or not is_given_up(error):
+                    raise
+                log.warning("unit_of_work_repeated", attempt=attempt, message=str(error.orig))
+            attempt += 1
+            await asyncio.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - it keeps the two from meeting again
 
 
 def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
@@ -153,26 +184,6 @@ def open_private(file: Path) -> int:
     return descriptor
 
 
-@contextlib.contextmanager
-def _telling_that_it_is_gone() -> Any:
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (OperationalError, InterfaceError, PoolTimeoutError, OSError, TimeoutError) as error:
-        log.warning("database_unavailable", error=type(error).__name__, message=str(getattr(error, "orig", error)))
-        raise DatabaseUnavailableError(f"The database does not answer. {_ALREADY}") from error
-    except DBAPIError as error:
-        if _is_refused(error):
-            said = str(error.orig).rpartition(">: ")[2]
-            log.warning("database_refuses", message=said)
-            raise DatabaseUnavailableError(f"The database lets nobody in ({said}). Check database.url.") from error
-        if not error.connection_invalidated and not _is_going_away(error):
-            raise
-        log.warning("database_unavailable", error=type(error.orig).__name__, message=str(error.orig))
-        raise DatabaseUnavailableError(f"The database went away. {_ALREADY}") from error
-
-
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
@@ -181,23 +192,6 @@ def _parsed(url: str) -> URL:
             "database.url cannot be understood. It is postgresql://user:password@host:5432/name; in the password write "
             "@ : / ? # and % as %40 %3A %2F %3F %23 %25."
         ) from None
-
-
-def _is_given_up(error: DBAPIError) -> bool:
-    """Whether PostgreSQL rolled this unit of work back because of another: serialization_failure, deadlock_detected."""
-    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
-
-
-def _is_refused(error: DBAPIError) -> bool:
-    """PostgreSQL's classes 28 (user, password) and 3D (no such database): for the operator to mend."""
-    return str(getattr(error.orig, "sqlstate", "") or "")[:2] in ("28", "3D")
-
-
-def _is_going_away(error: DBAPIError) -> bool:
-    """PostgreSQL's classes 08 (connection), 40 (deadlock), 53 (resources), 57 (shutdown, timeout), and 25006 (read
-    only): the same may work later."""
-    state = str(getattr(error.orig, "sqlstate", "") or "")
-    return state[:2] in ("08", "40", "53", "57") or state == "25006"
 
 
 def _postgres_arguments() -> dict[str, Any]:
