@@ -17,6 +17,7 @@ from aiohttp import web
 from central.api.app import create_app
 from central.api.server import ApiRunner
 from central.config import MediaMtxSettings, Settings
+from central.db.clock import DatabaseClock
 from central.db.engine import Database
 from central.db.migrate import migrate
 from central.errors import ConfigError, DatabaseUnavailableError
@@ -54,12 +55,19 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[Running]:
-    """The whole service, from its start to its end. Raises ConfigError or DatabaseUnavailableError."""
+async def running(settings: Settings, *, now: Clock | None = None) -> AsyncIterator[Running]:
+    """The whole service, from its start to its end, by the clock of its database unless another is given.
+
+    Raises ConfigError or DatabaseUnavailableError.
+    """
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.database_url(), pool=settings.database.pool)
         stack.push_async_callback(database.close)
         await _migrated(database)
+        if now is None:
+            now = clock = DatabaseClock(database)
+            await clock.adjust()
+            await _run_beside(stack, clock.run(), "clock")
         server: MediaServer = NoMediaServer()
         if settings.mediamtx.api_url:
             server = client = MediaMtx(settings.mediamtx.api_url)

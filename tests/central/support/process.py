@@ -17,12 +17,23 @@ from tests.support.tools import LOOK_EVERY_S
 
 START_S = 20.0
 CLI = (sys.executable, "-m", "central.cli")
+AHEAD = """
+import sys
+from datetime import timedelta
+from central.services import pages
+right = pages.utc_now
+pages.utc_now = lambda: right() + timedelta(seconds={seconds})
+from central.cli import main
+sys.exit(main())
+"""
+"""The service on a machine whose clock is wrong: all of it asks `utc_now`, if it asks its machine."""
 
 
 class CentralProcess:
     """`cast-central run` on a free port, or on the one that it had before."""
 
-    def __init__(self, database_url: str, **environ: str) -> None:
+    def __init__(self, database_url: str, *, ahead_s: float = 0.0, **environ: str) -> None:
+        self._program = (sys.executable, "-c", AHEAD.format(seconds=ahead_s)) if ahead_s else CLI
         self._environ = os.environ | {
             "CAST_CENTRAL_DATABASE__URL": database_url,
             "CAST_CENTRAL_API__HOST": "127.0.0.1",
@@ -53,7 +64,7 @@ class CentralProcess:
         self._log.write_bytes(b"")
         environ = self._environ | {"CAST_CENTRAL_API__PORT": str(self.port)}
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([*CLI, "run"], env=environ, stderr=log)
+            self._process = subprocess.Popen([*self._program, "run"], env=environ, stderr=log)
         deadline = time.monotonic() + START_S
         while not (started := [line for line in self.log() if line.get("event") == "started"]):
             assert self._process.poll() is None, self.text()[:2000]
@@ -83,9 +94,9 @@ class CentralProcess:
 
 
 @contextmanager
-def central_process(database_url: str, **environ: str) -> Iterator[CentralProcess]:
-    """Started, and killed at the end."""
-    process = CentralProcess(database_url, **environ)
+def central_process(database_url: str, *, ahead_s: float = 0.0, **environ: str) -> Iterator[CentralProcess]:
+    """Started, and killed at the end. Its machine's clock is ahead by so many seconds."""
+    process = CentralProcess(database_url, ahead_s=ahead_s, **environ)
     try:
         process.start()
         yield process
