@@ -176,7 +176,7 @@ class Cast:
             await self._unless_changed(playback.perform(share=share))
         finally:
             if playback.was_shown:
-                self._engines.shown(url)
+                self._engines.shown(url, playback.engine)
                 self._playable.shown()
 
     async def _go_on_after(self, error: AgentError, playback: Playback) -> None:

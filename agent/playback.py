@@ -17,17 +17,15 @@ from agent.errors import (
     PlayerUnavailableError,
 )
 from agent.names import LookUp, NameWatch
-from agent.player.base import Media, Opened, Player, Players
+from agent.player.base import Media, Player, Players
+from agent.preparing import Preparation, Race
 from agent.session import Session
 from agent.stage.base import Stage, Window
-from agent.types import ErrorCode, MediaType
+from agent.types import ErrorCode
 from agent.waiting import first_of, to_the_end
 
 WATCH_INTERVAL_S = 0.5
 """How often a playing stream is looked at: a freeze is noticed at most this much after `stall_timeout`."""
-
-SHORT_CLIP_GRACE_S = 0.5
-"""A clip of a few pictures may be over before its first pixel was seen; its last picture stays in the window."""
 
 FIRST_SOUND_TIMEOUT_S = 5.0
 """From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
@@ -118,6 +116,11 @@ class Playback:
         return self._player
 
     @property
+    def engine(self) -> str:
+        """Of that process; empty before."""
+        return self._player.engine if self._player else ""
+
+    @property
     def was_shown(self) -> bool:
         return self._shown_at is not None
 
@@ -182,35 +185,25 @@ class Playback:
     async def _prepare(self, share: float) -> None:
         session, timeout_s = self.session, self._limits.start_timeout
         left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.accepted_for)
-        opened: Opened | None = None
+        race = Race(
+            session.url,
+            players=self._players,
+            stage=self._stage,
+            media=self._media,
+            begun=self._plays_on,
+            silent=_nothing_to_do,
+        )
         names = NameWatch(session.url, self._look_up)
         try:
             async with asyncio.timeout(left_s * share), names:
                 await self._allowed(session.url)
                 if not (display := self._stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
-                self._player = player = await self._players.take(session.url)
-                session.plays_on(player)
-                self._window = window = await self._stage.open_window()
-                media = Media(
-                    session.url,
-                    session.request.quality,
-                    session.volume,
-                    session.muted,
-                    position=session.resume_position,
-                )
-                await player.load(media, window.xid)
-                opened = await player.opened()
-                session.opened(opened)
-                self._log.debug("stream_opened", media_type=opened.media_type, pid=player.pid)
-                if opened.media_type is MediaType.AUDIO:
-                    self._window = None
-                    await window.close()
-                else:
-                    await self._first_pixel(player, window)
+                ready = await race.run(within_s=left_s * share)
+                self._adopt(ready)
         except TimeoutError as e:
             waited_s = round(timeout_s - left_s * (1.0 - share), 1)
-            raise self._too_late(opened, waited_s, names_problem=await names.problem()) from e
+            raise self._too_late(race.has_opened, waited_s, names_problem=await names.problem()) from e
 
     async def _allowed(self, url: str) -> None:
         try:
@@ -220,31 +213,32 @@ class Playback:
         except InvalidRequestError as e:
             raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
 
-    async def _first_pixel(self, player: Player, window: Window) -> None:
-        pictures = 0
+    def _media(self) -> Media:
+        session = self.session
+        return Media(
+            session.url, session.request.quality, session.volume, session.muted, position=session.resume_position
+        )
 
-        def displayed() -> int:
-            return max(pictures, player.progress.pictures)
+    def _plays_on(self, player: Player) -> None:
+        self._player = player
+        self.session.plays_on(player)
 
-        pixel = asyncio.create_task(window.first_pixel(pictures=displayed), name=f"first-pixel-{self.session.id}")
-        try:
-            await first_of(asyncio.shield(pixel), player.finished())
-            if not pixel.done():
-                pictures = 1  # it is over, so all its pictures were displayed
-                await asyncio.wait({pixel}, timeout=SHORT_CLIP_GRACE_S)
-                if not pixel.done():
-                    raise MediaError(ErrorCode.MEDIA_DECODE, "The stream ended before a picture of it could be shown.")
-            pixel.result()
-        finally:
-            pixel.cancel()
-            await asyncio.gather(pixel, return_exceptions=True)
+    def _adopt(self, ready: Preparation) -> None:
+        assert ready.player is not None, "it is there"
+        assert ready.opened is not None, "it is there"
+        if ready.player is not self._player:
+            self._log.info("second_engine_shows_it", engine=ready.player.engine)
+            self._plays_on(ready.player)
+        self._window = ready.window
+        self.session.opened(ready.opened)
+        self._log.debug("stream_opened", media_type=ready.opened.media_type, pid=ready.player.pid)
 
-    def _too_late(self, opened: Opened | None, timeout_s: float, *, names_problem: str) -> AgentError:
+    def _too_late(self, has_opened: bool, timeout_s: float, *, names_problem: str) -> AgentError:
         if self._player is None:
             return PlayerTimeoutError(f"No player process became ready within {timeout_s:g} s.")
-        if opened is None and names_problem:
+        if not has_opened and names_problem:
             return MediaError(ErrorCode.MEDIA_NETWORK, names_problem)
-        if opened is None:
+        if not has_opened:
             return MediaError(
                 ErrorCode.MEDIA_NETWORK,
                 f"Nothing that can be shown came within {timeout_s:g} s: is the source switched on and sending? "
@@ -287,3 +281,7 @@ class Playback:
             await self._player.kill()
         if self._window is not None:
             await self._release(self, self._window)
+
+
+async def _nothing_to_do() -> None:
+    """Nobody has to be told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,6 +106,13 @@ class Players(Protocol):
 
         Raises PlayerUnavailableError when players cannot be started.
         """
+
+    def beside(self, url: str) -> Callable[[], Awaitable[Player]] | None:
+        """How to take a player of another engine for the same address while the first goes on; None where none might
+        do better."""
+
+    def failed_beside(self, url: str, engine: str, error: AgentError) -> None:
+        """The one of this engine, taken so, has failed."""
 
 
 class PlayerSource(Protocol):

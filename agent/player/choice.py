@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from agent.errors import AgentError, MediaError
 from agent.player.base import Player, PlayerSource
@@ -10,6 +11,9 @@ from agent.types import ErrorCode
 
 _ANOTHER_MAY = {ErrorCode.MEDIA_UNSUPPORTED, ErrorCode.MEDIA_DECODE}
 """What is wrong for one engine only. All else is wrong with the source, or with the box."""
+
+
+_SILENT = MediaError(ErrorCode.MEDIA_NETWORK, "It is silent.")
 
 
 class EngineChoice:
@@ -26,6 +30,8 @@ class EngineChoice:
         self._engine = ""
         self._refusals: dict[str, AgentError] = {}
         """By engine: why it could not play the address that is being tried."""
+        self._beside: dict[str, AgentError] = {}
+        """The same of those that tried beside another."""
 
     async def take(self, url: str) -> Player:
         self._engine = self._chosen.get(url, "")
@@ -33,10 +39,27 @@ class EngineChoice:
         self._engine = player.engine
         return player
 
-    def shown(self, url: str) -> None:
-        """The player that was taken last has shown something of this address."""
+    def beside(self, url: str) -> Callable[[], Awaitable[Player]] | None:
+        """See Players. Only over HTTP: two that listen at one port would take each other's packets."""
+        if url in self._settled or not url.lower().startswith(("http:", "https:")):
+            return None
+        others = self._players.others(url, _SILENT)
+        able = (name for name, missing in others.items() if not missing)
+        engine = next(
+            (name for name in able if name != self._engine and name not in self._refusals | self._beside), None
+        )
+        return None if engine is None else partial(self._players.take, url, engine=engine)
+
+    def failed_beside(self, url: str, engine: str, error: AgentError) -> None:
+        """The player of this engine, taken beside the other one, has failed."""
+        self._beside[engine] = error
+
+    def shown(self, url: str, engine: str) -> None:
+        """A player of this engine has shown something of this address."""
+        if engine != self._engine:
+            self._chosen[url] = engine
         self._settled.add(url)
-        self._refusals = {}
+        self._forget()
 
     def failed(self, url: str, error: AgentError) -> AgentError | None:
         """The player that was taken last failed with `error`. None when another engine is to try the same at once;
@@ -44,21 +67,24 @@ class EngineChoice:
         if url in self._settled:
             return error
         if error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED:  # it is the source that says so, to whoever asks
-            self._refusals = {}
+            self._forget()
             self._chosen.pop(url, None)
             return error
         self._refusals[self._engine] = error
-        missing = []
+        refusals, missing = self._refusals | self._beside, []
         if error.failure.code in _ANOTHER_MAY:
             others = self._players.others(url, error)
-            for engine in (name for name in others if name not in self._refusals):
+            for engine in (name for name in others if name not in refusals):
                 if not others[engine]:
                     self._chosen[url] = engine
                     return None
                 missing.append(f"{engine} might play it. {others[engine]}")
-        refusals, self._refusals = self._refusals, {}
+        self._forget()
         self._chosen.pop(url, None)
         return _together(refusals, missing)
+
+    def _forget(self) -> None:
+        self._refusals, self._beside = {}, {}
 
 
 def _together(refusals: Mapping[str, AgentError], missing: Sequence[str]) -> AgentError:

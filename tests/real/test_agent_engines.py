@@ -70,3 +70,27 @@ def test_what_libvlc_cannot_decode_is_shown_from_a_media_folder(xserver: XServer
             assert (stream["engine"], stream["media_type"]) == (engine, kind.replace("film", "video"))
             if kind != "image":
                 wait_moves(screen, colour)
+
+
+def test_a_stream_that_libvlc_is_silent_on_is_shown_by_mpv_beside_it(
+    xserver: XServer, media_server: MediaServer
+) -> None:
+    """MediaMTX tells the first viewer of a low-latency stream of segments that never were; libVLC waits for them."""
+    with Agent(xserver.display, audio__output="none", player__start_timeout=8) as agent, Screen(xserver.display) as s:
+        began = time.monotonic()
+        agent.start(media_server.url("/gap-hls/index.m3u8"))
+        assert time.monotonic() - began < 6, "a quarter of start_timeout, and what mpv takes"
+        stream = agent.status()["stream"]
+        assert (stream["engine"], stream["attempt"], stream["error"]) == ("mpv", 1, None)
+        wait_moves(s, "blue")
+        agent.wait_until(lambda: len(agent.children()) == 2, 5, "mpv and the spare are the only players")
+
+
+def test_a_slow_source_is_shown_by_the_player_that_asked_first(xserver: XServer, media_server: MediaServer) -> None:
+    """As late as if there were no other: the second one takes nothing from it."""
+    with Agent(xserver.display, audio__output="none", player__start_timeout=8) as agent, Screen(xserver.display) as s:
+        agent.start(media_server.url("/film/red.mp4?delay=5"))
+        stream = agent.status()["stream"]
+        assert (stream["engine"], stream["attempt"]) == ("vlc", 1)
+        assert stream["time_to_first_frame"] < 6.5
+        wait_moves(s, "red")

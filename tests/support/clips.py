@@ -155,6 +155,18 @@ class Clips:
         name = f"hls-{colour}-{seconds:g}s-{audio_hz or 'silent'}"
         return self._once(name, str(making), lambda to: self._run([*making, *_hls_to(to)])) / "index.m3u8"
 
+    def hls_fmp4(self, colour: str = "blue", seconds: float = 20) -> Path:
+        """The folder of `init.mp4` and `seg<number>.m4s`, 2 s each; silent."""
+        making = [*_source(colour, seconds, None), *_VERYFAST]
+        to_files = ["-f", "hls", "-hls_time", "2", "-hls_list_size", "0", "-hls_segment_type", "fmp4"]
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            names = ["-hls_fmp4_init_filename", "init.mp4", "-hls_segment_filename", str(folder / "seg%d.m4s")]
+            self._run([*making, *to_files, *names, str(folder / "index.m3u8")])
+
+        return self._once(f"hls-fmp4-{colour}-{seconds:g}s", str([*making, *to_files]), make)
+
     def dash(self, colour: str = "magenta", seconds: float = 10, audio_hz: int | None = 660) -> Path:
         """The manifest of a film in one rendition."""
         making = [*_source(colour, seconds, audio_hz), *_VERYFAST, *_AAC, "-f", "dash", "-seg_duration", "2"]

@@ -1,6 +1,7 @@
 """Players and a stage for tests of logic: they implement the real protocols, and can be told to fail.
 
-The script of a player is its URL's host: `http://film/`, `http://broken/`, ... see `SCRIPTS`.
+The script of a player is its URL's host: `http://film/`, `http://broken/`, ... see `SCRIPTS`. Another engine than
+`fake` plays by `BY_ANOTHER` where that knows the host.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ SCRIPTS = {
     "broken": Script(opens_after=None, fails_after=0.2),
     "late-broken": Script(opens_after=0.1, pixel_after=None, fails_after=6.0),
     "never": Script(opens_after=None),
+    "gap": Script(opens_after=None),
+    "deep-gap": Script(opens_after=None),
     "blank": Script(pixel_after=None),
     "stalls": Script(stalls_after=3.0),
     "breaks": Script(fails_after=3.0),
@@ -73,6 +76,11 @@ SCRIPTS = {
     "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),
     "deaf": Script(deaf=True),
     "tough": Script(kill_s=0.5),
+}
+
+BY_ANOTHER = {
+    "gap": Script(),
+    "deep-gap": Script(opens_after=None, fails_after=0.2),
 }
 
 
@@ -117,7 +125,9 @@ class FakePlayer:
 
     async def load(self, media: Media, xid: int) -> None:
         self.xid, self.url = xid, media.url
-        self.script = script = SCRIPTS[urlsplit(media.url).hostname or ""]
+        host = urlsplit(media.url).hostname or ""
+        own = BY_ANOTHER if self.engine != "fake" and host in BY_ANOTHER else SCRIPTS
+        self.script = script = own[host]
         self._loaded_at = self._loop.time()
         if script.opens_after is not None:
             self._later(script.opens_after, lambda: _set(self._opened, Opened(script.media_type, True)))

@@ -7,6 +7,8 @@
     /live-hls/index.m3u8                sliding playlist, segments of 2 s; `routes.end_live_hls()` ends it
     /trickle-hls/index.m3u8             the same, and its segments come with a few bytes a second
     /hls-missing/index.m3u8             a playlist whose segments are 404
+    /gap-hls/index.m3u8                 a live stream that has just begun, as MediaMTX 1.20 tells its first viewer of
+                                        it: six segments that never were (EXT-X-GAP, 404), then what there is
     /radio.mp3                          endless MP3 with icy headers (and StreamTitle when it is asked for)
     /mjpeg                              multipart/x-mixed-replace, 10 pictures a second
     /image.png /image.jpeg /image.webp /tone.mp3 /tone.ogg /covered.mp3 /truncated.mp4 /undecodable.mp4
@@ -31,7 +33,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.support import digest
+from tests.support import digest, gap_hls
 from tests.support.behaviour import GOOD, Behaviour, BodyWriter, Then
 from tests.support.clips import LIVE_LOOP_S, Clips
 from tests.support.colours import PALETTE
@@ -120,6 +122,7 @@ class MediaRoutes:
         for folder in ("live-hls", "trickle-hls", "hls-missing"):
             app.router.add_get(f"/{folder}/index.m3u8", self._playlist)
         app.router.add_get("/live-hls/seg{number}.ts", self._segment)
+        gap_hls.add_to(app, self._clips)
         app.router.add_get("/trickle-hls/seg{number}.ts", self._trickling_segment)
         app.router.add_get("/radio.mp3", self._radio)
         app.router.add_get("/mjpeg", self._mjpeg)

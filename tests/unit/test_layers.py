@@ -18,6 +18,7 @@ FLOORS: list[set[str]] = [
     {"motion", "names"},
     {"course"},
     {"session"},
+    {"preparing"},
     {"playback", "playable"},
     {"joined"},
     {"cast", "last_picture", "outcomes"},
@@ -130,7 +131,7 @@ SHORT_TASKS = {
     "reporting/link.py",  # the last word
     "signals.py",
     "tracker.py",
-    "playback.py",
+    "preparing.py",  # one attempt
     "waiting.py",
     "keeper.py",  # one reading of a file
     "names.py",  # one look

@@ -33,7 +33,7 @@ async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlay
     assert await engine_of(choice) == "fake"
     assert choice.failed(URL, NO_DECODER) is None
     assert await engine_of(choice) == "other"
-    choice.shown(URL)
+    choice.shown(URL, "other")
     assert choice.failed(URL, NO_NETWORK) is NO_NETWORK
     assert await engine_of(choice) == "other"
     assert choice.failed(URL, NO_MEDIA) is NO_MEDIA, "what has played once is no other kind of media now"

@@ -47,6 +47,7 @@ class TrackerMachine(RuleBasedStateMachine):
 
         async def make() -> None:
             self.players = FakePlayers()
+            self.players.other_engines = {"other": ""}
             self.stage = FakeStage(self.players)
             self.streams = FakeStreams()
             self.tracker = StreamTracker(
