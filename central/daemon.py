@@ -25,6 +25,7 @@ from central.mediamtx import MediaMtx
 from central.services.access import Access
 from central.services.all import Services
 from central.services.devices import Devices
+from central.services.interruptions import Interruptions
 from central.services.media import MediaServer, NoMediaServer
 from central.services.pages import Clock, utc_now
 from central.services.publishing import Publishing
@@ -75,6 +76,7 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
         services = build(settings, database, server, now=now)
         upkeep = Upkeep(database, settings.devices, settings.retention, now=now)
         await _run_beside(stack, upkeep.run(), "upkeep")
+        await _run_beside(stack, services.interruptions.run(), "interruptions")
         if services.reconciliation.is_configured:
             await _run_beside(stack, services.reconciliation.run(), "reconciliation")
         runner = ApiRunner(create_app(settings, services))
@@ -112,6 +114,7 @@ def build(settings: Settings, database: Database, server: MediaServer, *, now: C
         streams=Streams(database, server, now=now),
         stream_keys=StreamKeys(database, server, now=now),
         publishing=publishing,
+        interruptions=Interruptions(database, now=now),
         viewing=Viewing(access, publishing, mediamtx),
         reconciliation=Reconciliation(database, mediamtx, server, publishing, now=now),
         urls=_urls(mediamtx),

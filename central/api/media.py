@@ -48,8 +48,9 @@ async def webhook_ready(call: Call[WebhookBody, NoQuery]) -> Reply:
 async def webhook_not_ready(call: Call[WebhookBody, NoQuery]) -> Reply:
     body = call.body
     _check(body)
-    ended = await call.services.publishing.not_ready(body.path, connection_id=body.source_id or None)
-    return Reply(models.NotReady(ended=ended))
+    stream = await call.services.publishing.not_ready(body.path, connection_id=body.source_id or None)
+    ended = stream is not None and stream.interrupted_at is None
+    return Reply(models.NotReady(ended=ended, grace_until=stream.grace_until if stream else None))
 
 
 def _check(body: WebhookBody) -> None:

@@ -225,6 +225,14 @@ class Stream(Answer):
     quality: str | None
     status: StreamStatus
     started_at: datetime
+    updated_at: datetime = Field(description="When anything of it was changed last.")
+    interrupted_at: datetime | None = Field(
+        description="Since when its publisher is away; null while it is there. The stream stays active, with its code, "
+        "and goes on when the same key publishes to the same path again."
+    )
+    grace_until: datetime | None = Field(
+        description="When an interrupted stream ends, as of `interrupted_at`, unless its publisher is back."
+    )
     ended_at: datetime | None
     end_reason: StreamEnd | None
     metadata: dict[str, JsonValue]
@@ -281,7 +289,11 @@ class Ready(Answer):
 
 
 class NotReady(Answer):
-    ended: bool = Field(description="False: it had ended before, or the path is another's by now.")
+    ended: bool = Field(
+        description="Its stream has ended by this. False: it waits for its publisher (`grace_until`), or it had ended "
+        "before, or the path is another's by now."
+    )
+    grace_until: datetime | None = Field(description="Until when the stream waits for its publisher, if it does.")
 
 
 class Check(Answer):

@@ -7,7 +7,7 @@ from central.api.models import AllStreamsQuery, NoQuery, StreamBody, StreamPatch
 from central.api.operations import Call, Reply
 from central.db.tables import Stream
 from central.services.pages import Page
-from central.types import StreamStatus
+from central.types import StreamEnd, StreamStatus
 from central.urls import PlayUrls
 
 
@@ -47,10 +47,16 @@ async def stop_stream(call: Call[None, NoQuery]) -> Reply:
 
 def answer_of(urls: PlayUrls, stream: Stream) -> models.Stream:
     """A stream as callers see it; its addresses are there while it is on."""
-    plain = {name: getattr(stream, name) for name in models.Stream.model_fields if name not in ("urls", "metadata")}
-    on_air = stream.path is not None and stream.status == StreamStatus.ACTIVE
-    found = urls.of(stream.path) if on_air and stream.path else {}
-    return models.Stream(**plain, urls=models.Urls(**found) if found else None, metadata=stream.meta)
+    is_active = stream.status == StreamStatus.ACTIVE
+    names = models.Stream.model_fields.keys() - {"urls", "metadata", "updated_at", "end_reason"}
+    found = urls.of(stream.path) if is_active and stream.path else {}
+    return models.Stream(
+        **{name: getattr(stream, name) for name in names},
+        updated_at=stream.updated_at or stream.started_at,
+        end_reason=None if is_active or stream.end_reason is None else StreamEnd(stream.end_reason),
+        urls=models.Urls(**found) if found else None,
+        metadata=stream.meta,
+    )
 
 
 async def _page(

@@ -19,6 +19,7 @@ NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts by itself only in a column that is an INTEGER."""
 
 _ACTIVE = text("status = 'active'")
+_AWAY = text("grace_until IS NOT NULL")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -92,6 +93,7 @@ class Device(Base):
     name: Mapped[str] = mapped_column(NAME)
     token_hash: Mapped[str] = mapped_column(DIGEST, unique=True)
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_seen: Mapped[datetime | None]
     online_until: Mapped[datetime | None]
@@ -163,6 +165,7 @@ class Broadcaster(Base):
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(NAME, unique=True)
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
 
 
@@ -178,6 +181,7 @@ class StreamKey(Base):
     path: Mapped[str | None] = mapped_column(Text)
     """The only one that may be published to; None: any that is free."""
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used: Mapped[datetime | None]
@@ -190,6 +194,7 @@ class Claim(Base):
 
     stream_key_id: Mapped[str] = mapped_column(ID, ForeignKey("stream_keys.id", ondelete="CASCADE"), primary_key=True)
     connection_id: Mapped[str] = mapped_column(String(64), index=True)
+    """Empty: nobody's; the path is kept for the key until the lease is over."""
     path: Mapped[str] = mapped_column(Text, unique=True)
     protocol: Mapped[str] = mapped_column(WORD)
     claimed_at: Mapped[datetime]
@@ -209,18 +214,26 @@ class Stream(Base):
     stream_key_id: Mapped[str | None] = mapped_column(ID, ForeignKey("stream_keys.id", ondelete="SET NULL"), index=True)
     path: Mapped[str | None] = mapped_column(Text)
     connection_id: Mapped[str | None] = mapped_column(String(64))
-    """Of the publisher, as MediaMTX names it; with `connection_type` it can be kicked."""
+    """Of the publisher, as MediaMTX names it; with `connection_type` it can be kicked. None while it is away."""
     connection_type: Mapped[str | None] = mapped_column(WORD)
     title: Mapped[str | None] = mapped_column(NAME)
     url: Mapped[str | None] = mapped_column(Text)
     quality: Mapped[str | None] = mapped_column(WORD)
     status: Mapped[str] = mapped_column(WORD)
     started_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+    interrupted_at: Mapped[datetime | None]
+    """Its publisher has been away since then, and may come back until `grace_until`."""
+    grace_until: Mapped[datetime | None]
     ended_at: Mapped[datetime | None] = mapped_column(index=True)
     end_reason: Mapped[str | None] = mapped_column(WORD)
+    """While its publisher is away: the reason for which it will have ended unless the publisher comes back."""
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
 
-    __table_args__ = tuple(
-        Index(f"uq_streams_{column}_active", column, unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE)
-        for column in ("code", "device_id", "stream_key_id", "path")
+    __table_args__ = (
+        *(
+            Index(f"uq_streams_{column}_active", column, unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE)
+            for column in ("code", "device_id", "stream_key_id", "path")
+        ),
+        Index("ix_streams_grace_until", "grace_until", sqlite_where=_AWAY, postgresql_where=_AWAY),
     )

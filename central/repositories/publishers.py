@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import and_, case, delete, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central.db.engine import insert_rows_into
 from central.db.tables import Broadcaster, Claim, Stream, StreamKey
 from central.types import StreamStatus
+
+NOBODY: Final = ""
+"""The connection of a claim whose publisher is away: its path is kept for its key until the lease is over."""
 
 
 async def broadcasters(session: AsyncSession, *, after: str | None, limit: int) -> Sequence[Broadcaster]:
@@ -117,7 +120,9 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
     # Whose stream is on, and asks again, goes on holding the key without a lease.
     values["leased_until"] = case((and_(same, Claim.leased_until.is_(None)), null()), else_=given.leased_until)
     upsert = statement.on_conflict_do_update(
-        index_elements=["stream_key_id"], set_=values, where=or_(Claim.leased_until < now, same)
+        index_elements=["stream_key_id"],
+        set_=values,
+        where=or_(Claim.leased_until < now, same, Claim.connection_id == NOBODY),
     )
     # Rows beside the statement, not in it: so it is compiled once, however many they are.
     mine = await session.execute(upsert.returning(Claim.stream_key_id), rows)
@@ -132,7 +137,7 @@ async def lock_claims(session: AsyncSession, *, key_ids: Collection[str], paths:
 
 async def key_of(session: AsyncSession, path: str, connection_id: str | None = None) -> str | None:
     """The id of the key with which that path is held (by that connection, when it is known)."""
-    query = select(Claim.stream_key_id).where(Claim.path == path)
+    query = select(Claim.stream_key_id).where(Claim.path == path, Claim.connection_id != NOBODY)
     if connection_id is not None:
         query = query.where(Claim.connection_id == connection_id)
     return await session.scalar(query)
@@ -150,10 +155,23 @@ async def drop_lapsed(session: AsyncSession, paths: Collection[str], *, now: dat
 async def hold(session: AsyncSession, key_id: str, path: str, connection_id: str | None = None) -> Claim | None:
     """The claim of that key and path (and connection, when it is known), from now on without a lease; None without
     one."""
-    statement = update(Claim).where(Claim.stream_key_id == key_id, Claim.path == path).values(leased_until=None)
+    statement = update(Claim).where(Claim.stream_key_id == key_id, Claim.path == path, Claim.connection_id != NOBODY)
+    statement = statement.values(leased_until=None)
     if connection_id is not None:
         statement = statement.where(Claim.connection_id == connection_id)
     return (await session.scalars(statement.returning(Claim))).one_or_none()
+
+
+async def keep_path(
+    session: AsyncSession, key_id: str, path: str, connection_id: str | None = None, *, until: datetime
+) -> None:
+    """The connection (when it is known) that held this key, which is locked, is gone: the path is kept for the key
+    until that moment."""
+    statement = update(Claim).where(Claim.stream_key_id == key_id, Claim.path == path)
+    if connection_id is not None:
+        statement = statement.where(Claim.connection_id == connection_id)
+    statement = statement.values(connection_id=NOBODY, leased_until=until)
+    await session.execute(statement.execution_options(synchronize_session=False))
 
 
 async def drop_unchanged(session: AsyncSession, claim: Claim) -> None:

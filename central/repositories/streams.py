@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.db.engine import insert_into
-from central.db.tables import Stream
+from central.db.tables import Claim, Stream
 from central.types import StreamEnd, StreamSource, StreamStatus
 
 
@@ -92,14 +92,43 @@ async def change(session: AsyncSession, stream_id: str, values: dict[str, Any]) 
 async def end(
     session: AsyncSession, *, reason: StreamEnd, now: datetime, **which: str | Collection[str]
 ) -> Sequence[Stream]:
-    """End the active streams of which the column of each given name has that value (or one of them)."""
-    locked = select(Stream.id).where(Stream.status == StreamStatus.ACTIVE).order_by(Stream.id).with_for_update()
-    for name, wanted in which.items():
-        column = getattr(Stream, name)
-        locked = locked.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
-    statement = update(Stream).where(Stream.id.in_(locked))
-    statement = statement.values(status=StreamStatus.ENDED, ended_at=now, end_reason=reason)
+    """End the active streams of which the column of each given name has that value (or one of them). One whose
+    publisher is away ended when it left."""
+    statement = update(Stream).where(Stream.id.in_(_locked(**which))).values(_ended(now) | {"end_reason": reason})
     return (await session.scalars(statement.returning(Stream))).all()
+
+
+async def interrupt(
+    session: AsyncSession, *, reason: StreamEnd, now: datetime, until: datetime, **which: str | Collection[str]
+) -> Sequence[Stream]:
+    """The publishers of these active streams are away from now on: unless they come back until that moment, their
+    streams will have ended now, for that reason. Those that were away already stay as they are."""
+    there = _locked(Stream.interrupted_at.is_(None), **which)
+    values = {"interrupted_at": now, "grace_until": until, "end_reason": reason, "connection_id": None}
+    statement = update(Stream).where(Stream.id.in_(there)).values(values | {"updated_at": now})
+    return (await session.scalars(statement.returning(Stream))).all()
+
+
+async def resume(
+    session: AsyncSession, stream_id: str, connection_id: str | None, connection_type: str, *, now: datetime
+) -> Stream:
+    """The publisher of that active stream, which is locked, is this connection from now on."""
+    values = {"connection_id": connection_id, "connection_type": connection_type, "updated_at": now}
+    values |= dict.fromkeys(("interrupted_at", "grace_until", "end_reason"))
+    return (await session.scalars(update(Stream).where(Stream.id == stream_id).values(values).returning(Stream))).one()
+
+
+async def overdue(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Stream]:
+    """Active ones whose publisher has been away for too long; at most `limit`."""
+    query = select(Stream).where(Stream.status == StreamStatus.ACTIVE, *_is_overdue(now))
+    return (await session.scalars(query.order_by(Stream.grace_until).limit(limit))).all()
+
+
+async def end_overdue(session: AsyncSession, stream_id: str, *, now: datetime) -> Stream | None:
+    """End that stream if it still is overdue; its key is locked."""
+    late = _locked(*_is_overdue(now), id=stream_id)
+    statement = update(Stream).where(Stream.id.in_(late)).values(_ended(now))
+    return (await session.scalars(statement.returning(Stream))).one_or_none()
 
 
 async def published(session: AsyncSession) -> Sequence[Stream]:
@@ -123,3 +152,25 @@ async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
     old = select(Stream.id).where(Stream.ended_at < before).limit(limit).with_for_update(skip_locked=True)
     statement = delete(Stream).where(Stream.id.in_(old)).returning(Stream.id)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())
+
+
+def _locked(*conditions: ColumnElement[bool], **which: str | Collection[str]) -> Select[Any]:
+    """The ids of those active streams, locked in their order."""
+    locked = select(Stream.id).where(Stream.status == StreamStatus.ACTIVE, *conditions)
+    for name, wanted in which.items():
+        column = getattr(Stream, name)
+        locked = locked.where(column == wanted if isinstance(wanted, str) else column.in_(wanted))
+    return locked.order_by(Stream.id).with_for_update()
+
+
+def _is_overdue(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Its time is over, and its publisher was not let in before that, with a stream that is not ready yet."""
+    same = (Claim.stream_key_id == Stream.stream_key_id, Claim.path == Stream.path, Claim.connection_id != "")
+    coming = select(Claim.path).where(*same, Claim.claimed_at <= Stream.grace_until, Claim.leased_until >= now)
+    return Stream.grace_until < now, ~coming.exists()
+
+
+def _ended(now: datetime) -> dict[str, Any]:
+    left = func.coalesce(Stream.interrupted_at, literal(now, Stream.interrupted_at.type))
+    ended = {"status": StreamStatus.ENDED, "ended_at": left}
+    return ended | {"interrupted_at": None, "grace_until": None, "updated_at": now}

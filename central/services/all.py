@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from central.db.engine import Database
 from central.services.access import Access
 from central.services.devices import Devices
+from central.services.interruptions import Interruptions
 from central.services.publishing import Publishing
 from central.services.reconcile import Reconciliation
 from central.services.stream_keys import StreamKeys
@@ -25,6 +26,7 @@ class Services:
     streams: Streams
     stream_keys: StreamKeys
     publishing: Publishing
+    interruptions: Interruptions
     viewing: Viewing
     reconciliation: Reconciliation
     urls: PlayUrls

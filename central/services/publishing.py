@@ -83,31 +83,43 @@ class Publishing:
             raise NotClaimedError("Whoever publishes to this path was not let in here, or took longer than the lease.")
         return stream
 
-    async def not_ready(self, path: str, *, connection_id: str | None) -> bool:
-        """The path cannot be viewed any more: its stream ends, and its key is free. False when it was so already, or
-        when it is another's by now, which a late call must not end."""
+    async def not_ready(self, path: str, *, connection_id: str | None) -> Stream | None:
+        """The path cannot be viewed any more: its publisher is away, and its stream waits for it or ends. None when it
+        was so already, or when it is another's by now, which a late call must not end."""
         mine = {"path": path} | ({"connection_id": connection_id} if connection_id else {})
-        return await self._end(StreamEnd.UNPUBLISHED, claim=mine, stream=mine)
+        return await self._take_off(StreamEnd.UNPUBLISHED, claim=mine, stream=mine)
 
-    async def end_lost(self, stream: Stream) -> bool:
+    async def lost(self, stream: Stream) -> Stream | None:
         """The same for a stream that the media server has not on any more."""
-        claim = {"path": stream.path, "connection_id": stream.connection_id}
-        held = {name: value for name, value in claim.items() if value} if stream.connection_id else {}
-        return await self._end(StreamEnd.LOST, claim=held, stream={"id": stream.id})
+        mine = {"connection_id": stream.connection_id} if stream.connection_id else {}
+        held = mine | {"path": stream.path} if mine and stream.path else {}
+        return await self._take_off(StreamEnd.LOST, claim=held, stream={"id": stream.id} | mine)
 
-    async def _end(self, reason: StreamEnd, *, claim: Mapping[str, str], stream: Mapping[str, str]) -> bool:
-        """End that stream and free the key of that claim, each known by its columns; whether one was on."""
+    async def _take_off(
+        self, reason: StreamEnd, *, claim: Mapping[str, str], stream: Mapping[str, str]
+    ) -> Stream | None:
+        """The publisher of that stream and claim, each known by its columns, is gone; the stream as it is now."""
 
         async def work(session: AsyncSession) -> Sequence[Stream]:
-            if claim and (key_id := await publishers.key_of(session, **claim)) is not None:
+            now = self._now()
+            until = now + timedelta(seconds=self._settings.grace)
+            key_id = await publishers.key_of(session, **claim) if claim else None
+            if key_id is not None:
                 await publishers.lock_keys(session, id=key_id)
-                await publishers.drop_claims(session, stream_key_id=key_id, **claim)
-            return await streams.end(session, reason=reason, now=self._now(), **stream)
+                await publishers.keep_path(session, key_id, **claim, until=until)
+            if self._settings.grace:
+                off = await streams.interrupt(session, reason=reason, now=now, until=until, **stream)
+            else:
+                off = await streams.end(session, reason=reason, now=now, **stream)
+            if key_id is not None and not (off and off[0].interrupted_at):
+                await publishers.drop_claims(session, stream_key_id=key_id, connection_id=publishers.NOBODY)
+            return off
 
-        ended = await self._database.write(work)
-        for each in ended:
-            log.info("stream_ended", stream_id=each.id, path=each.path, reason=reason)
-        return bool(ended)
+        off = await self._database.write(work)
+        for each in off:
+            event = "stream_interrupted" if each.interrupted_at else "stream_ended"
+            log.info(event, stream_id=each.id, path=each.path, reason=reason)
+        return off[0] if off else None
 
     async def release(self, claim: Claim) -> None:
         """Free the key of a claim that is of no use to anybody, unless it has changed since it was read."""
@@ -124,11 +136,12 @@ class Publishing:
 
     async def _open(self, session: AsyncSession, publisher: Publisher) -> Stream | None:
         now, path = self._now(), publisher.path
+        let_in = now
         key: KeyRecord | None = None
         if publisher.connection_id or not is_pulled(publisher.connection_type):
             mine = {"path": path} | ({"connection_id": publisher.connection_id} if publisher.connection_id else {})
-            key_id = await publishers.key_of(session, **mine)
-            locked = await publishers.key_records(session, ids=[key_id], limit=1, lock=True) if key_id else []
+            held = await publishers.key_of(session, **mine)
+            locked = await publishers.key_records(session, ids=[held], limit=1, lock=True) if held else []
             if not locked:
                 return None
             key = locked[0]
@@ -137,28 +150,39 @@ class Publishing:
             if claim is None:
                 return None
             await publishers.used(session, key.key.id, now=now)
+            let_in = claim.claimed_at
             publisher = Publisher(path, claim.connection_id, publisher.connection_type)
+        key_id, connection_id = key.key.id if key else None, publisher.connection_id or None
         values: dict[str, Any] = {
             "path": path,
-            "connection_id": publisher.connection_id or None,
+            "connection_id": connection_id,
             "connection_type": publisher.connection_type,
-            "stream_key_id": key.key.id if key else None,
+            "stream_key_id": key_id,
             "title": key.broadcaster_name if key else path[:200],
         }
         for _ in range(_TRIES):
-            on = await streams.lock_active(session, path=path, stream_key_id=values["stream_key_id"])
+            on = await streams.lock_active(session, path=path, stream_key_id=key_id)
             for stream in on:
-                if (stream.path, stream.connection_id) == (path, values["connection_id"]):
+                if stream.path == path and stream.interrupted_at is None and stream.connection_id == connection_id:
                     return stream
-            if on:
-                # Their ends were lost: the media server has one publisher for a path and for a key, and that is another
-                # one now.
-                await streams.end(session, reason=StreamEnd.LOST, now=now, id=[stream.id for stream in on])
+                if stream.path == path and stream.stream_key_id == key_id and self._waits(stream, let_in):
+                    log.info("stream_resumed", stream_id=stream.id, path=path)
+                    return await streams.resume(session, stream.id, connection_id, publisher.connection_type, now=now)
+            for stream in on:
+                # Its publisher has not come back here, or its end was lost: the media server has one publisher for a
+                # path and for a key, and that is another one now.
+                reason = StreamEnd(stream.end_reason or StreamEnd.LOST)
+                await streams.end(session, reason=reason, now=now, id=stream.id)
             made = await streams.add(session, new_stream(StreamSource.PUBLISHER, now, **values))
             if made is not None:
                 log.info("stream_started", stream_id=made.id, path=path, key_id=made.stream_key_id)
                 return made
         raise DatabaseUnavailableError("No free join code was found. Try again.")
+
+    def _waits(self, stream: Stream, let_in: datetime) -> bool:
+        """Whether its publisher, let in at that moment, may come back to it. One that is not known to have been away
+        may: its not-ready was lost, or is late."""
+        return self._settings.grace > 0 if stream.grace_until is None else let_in <= stream.grace_until
 
     async def may_read(self, path: str, code: str) -> bool:
         """Whether this is the join code of what is on at the path."""
@@ -278,7 +302,7 @@ def _against(record: KeyRecord | None, request: PublishRequest, now: datetime) -
     if claim is None or _is_over(claim, now) or request.connection_id is None:
         return None
     mine = claim.connection_id == request.connection_id and claim.path == request.path
-    return None if mine else _key_in_use()
+    return None if mine or claim.connection_id == publishers.NOBODY else _key_in_use()
 
 
 def _is_over(claim: Claim, now: datetime) -> bool:

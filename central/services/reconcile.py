@@ -20,7 +20,7 @@ from central.services.publishing import Publishing
 log = structlog.stdlib.get_logger(__name__)
 
 YOUNG_S: Final = 3.0
-"""A stream that is younger than that may have begun after MediaMTX gave its list."""
+"""A stream that began, or came back, less than that ago may have done so after MediaMTX gave its list."""
 
 SOONER_S: Final = 1.0
 """The least time between two looks, however much is in doubt."""
@@ -84,7 +84,9 @@ class Reconciliation:
         gone = [
             stream
             for stream in on
-            if stream.started_at < before and not _is_there(there, stream.path, stream.connection_id)
+            if stream.interrupted_at is None
+            and (stream.updated_at or stream.started_at) < before  # an older list may have it not yet, or not again
+            and not _is_there(there, stream.path, stream.connection_id)
         ]
         held = {stream.connection_id for stream in on} - {stream.connection_id for stream in gone}
         stale = [
@@ -95,13 +97,14 @@ class Reconciliation:
             and not _is_there(there, claim.path, claim.connection_id)
         ]
         for stream in gone:
-            await self._publishing.end_lost(stream)
+            await self._publishing.lost(stream)
         for claim in stale:
             await self._publishing.release(claim)
 
     async def _open_what_is_on(self, there: dict[str, Publisher]) -> None:
         async with self._database.read() as session:
-            known = {(stream.path, stream.connection_id or "") for stream in await streams.published(session)}
+            on = [stream for stream in await streams.published(session) if stream.interrupted_at is None]
+        known = {(stream.path, stream.connection_id or "") for stream in on}
         unclaimed = []
         for publisher in there.values():
             if (publisher.path, publisher.connection_id) in known:

@@ -140,7 +140,9 @@ class StreamKeys:
     def in_use(self, record: KeyRecord) -> bool:
         """Whether a connection holds it."""
         claim = record.claim
-        return claim is not None and (claim.leased_until is None or claim.leased_until > self._now())
+        if claim is None or claim.connection_id == publishers.NOBODY:
+            return False
+        return claim.leased_until is None or claim.leased_until > self._now()
 
     async def _off_air(self, session: AsyncSession, locked: Sequence[str]) -> list[Publisher]:
         """Revoke these keys, end their streams and free what they hold; who has to be kicked."""
@@ -153,6 +155,7 @@ class StreamKeys:
         return [
             Publisher(claim.path, claim.connection_id, types.get(claim.connection_id) or claim.protocol)
             for claim in claims
+            if claim.connection_id != publishers.NOBODY
         ]
 
 

@@ -131,8 +131,9 @@ class Streams:
             if stream.stream_key_id is not None:
                 await publishers.lock_keys(session, id=stream.stream_key_id)
                 await session.refresh(stream)
-            if stream.status == StreamStatus.ACTIVE and stream.path and stream.connection_id:
-                await publishers.drop_claims(session, path=stream.path, connection_id=stream.connection_id)
+            if stream.status == StreamStatus.ACTIVE and stream.path:
+                holder = stream.connection_id or publishers.NOBODY
+                await publishers.drop_claims(session, path=stream.path, connection_id=holder)
             ended = await streams.end(session, reason=StreamEnd.STOPPED, now=self._now(), id=stream_id)
             return (ended[0], True) if ended else (stream, False)
 
@@ -167,7 +168,15 @@ class Streams:
 
 def new_stream(source: StreamSource, now: Any, **given: Any) -> dict[str, Any]:
     """The columns of a stream that begins now, with a new id and code."""
-    return {"id": new_id(), "code": new_code(), "source": source, "started_at": now, "meta": {}, **given}
+    return {
+        "id": new_id(),
+        "code": new_code(),
+        "source": source,
+        "started_at": now,
+        "updated_at": now,
+        "meta": {},
+        **given,
+    }
 
 
 def _is_for(caller: Caller, stream: Stream) -> bool:

@@ -74,7 +74,7 @@ async def test_a_key_in_use_is_refused_to_another_connection(central: Central) -
     assert (await central.auth(key, connection="c2")).status == 200
     central.clock.forward(3600)
     assert (await central.auth(key, connection="c3"))["code"] == "key_in_use"
-    assert (await central.not_ready(connection="c2"))["ended"] is True
+    assert (await central.not_ready(connection="c2"))["grace_until"] is not None
     assert (await central.auth(key, connection="c3")).status == 200
 
 
@@ -153,8 +153,10 @@ async def test_a_publisher_is_on_from_ready_to_not_ready(central: Central) -> No
     assert (listed["in_use"], listed["stream_id"]) == (True, stream["id"])
     again = await central.ready("live/door")
     assert again["stream_id"] == stream["id"]
-    assert (await central.not_ready("live/door"))["ended"] is True
-    assert (await central.not_ready("live/door"))["ended"] is False
+    assert (await central.not_ready("live/door"))["grace_until"] is not None
+    assert (await central.not_ready("live/door")).body == {"ended": False, "grace_until": None}
+    central.clock.forward(10.1)
+    await central.services.interruptions.once()
     ended = await central.admin("GET", f"/api/v1/streams/{stream['id']}")
     assert (ended["status"], ended["end_reason"], ended["urls"]) == ("ended", "unpublished", None)
 
@@ -167,7 +169,7 @@ async def test_a_late_not_ready_does_not_end_the_next_stream(central: Central) -
     await central.not_ready(connection="c1")
     await central.auth(key, connection="c2")
     await central.ready(connection="c2")
-    assert (await central.not_ready(connection="c1"))["ended"] is False
+    assert (await central.not_ready(connection="c1")).body == {"ended": False, "grace_until": None}
     assert len((await central.admin("GET", "/streams"))["items"]) == 1
 
 
@@ -177,7 +179,7 @@ async def test_ready_of_somebody_who_was_not_let_in_is_refused(central: Central)
     assert (await central.anybody("POST", "/webhook/ready", {"path": "live/one"}))["code"] == "not_claimed"
     pulled = await central.ready("camera", connection="", kind="rtspSource")
     assert pulled.status == 200
-    assert (await central.anybody("POST", "/webhook/not-ready", {"path": "camera"}))["ended"] is True
+    assert (await central.anybody("POST", "/webhook/not-ready", {"path": "camera"}))["grace_until"] is not None
 
 
 async def test_hooks_may_send_forms(central: Central) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import structlog
@@ -39,7 +40,8 @@ class Pair:
 async def pair(database_url: str) -> AsyncIterator[Pair]:
     """Looks only when the test says so: the first one, at start, has been waited for."""
     async with fake_control_api() as media:
-        settings = {"api_url": media.url, "public_url": "https://media.example.org", "reconcile": 3600}
+        settings: dict[str, Any] = {"api_url": media.url, "public_url": "https://media.example.org"}
+        settings |= {"reconcile": 3600, "grace": 0}  # what is interrupted has tests of its own
         async with served(database_url, mediamtx=settings) as central:
             await until(lambda: central.services.reconciliation.reachable is not None)
             yield Pair(central, media)
