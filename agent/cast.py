@@ -254,7 +254,8 @@ class Cast:
             if outage_s >= self._retry.start_timeout:
                 raise self._before or error  # the last try was cut short; the one before it knows why
             died = code is ErrorCode.PLAYER_UNAVAILABLE and session.attempt == 1  # a spare that was dead already
-            if code is not ErrorCode.MEDIA_NETWORK and not died:
+            comes = code is ErrorCode.MEDIA_NOT_FOUND and self._playable.is_awaited
+            if code is not ErrorCode.MEDIA_NETWORK and not died and not comes:
                 raise error
             self._before = error
         self._failures += 1
@@ -272,7 +273,7 @@ class Cast:
             code=code,
             message=str(error),
         )
-        await self._unless_changed(asyncio.sleep(delay))
+        await self._unless_changed(self._playable.rest(delay))
         session.tries_again()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -31,6 +32,10 @@ that is away must not hold up a picture."""
 
 FOLLOW_S: Final = 5.0
 """How often it is asked whether what is on is still there, and where."""
+
+AWAITED_S: Final = 0.4
+"""The same while its publisher is away and an attempt is due anyhow: it is 3 s at most from its return to its picture,
+which takes an engine to start and a key frame to come, and a second at most of those that look in vain."""
 
 FOLLOW_CAP_S: Final = 30.0
 """The same while the central API does not answer: how late an end is noticed at most once it does."""
@@ -90,6 +95,8 @@ class Joined:
         self._answers = True
         """Whether the central API answered when it was asked last."""
         self._has_ended = False
+        self._is_away = False
+        """Whether its publisher is, as the central API said last."""
         self.has_moved = asyncio.Event()
         """What plays now is not what the stream is any more."""
 
@@ -129,6 +136,22 @@ class Joined:
                 asked_for = error.retry_after_s if isinstance(error, CentralUnavailableError) else None
                 pause_s = max(min(pause_s * 2, FOLLOW_CAP_S), asked_for or 0.0)
 
+    @property
+    def is_awaited(self) -> bool:
+        return self._is_away and self._answers
+
+    async def rest(self, delay_s: float) -> None:
+        """While its publisher is away the central API is asked meanwhile, which costs less than an attempt."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                while self.is_awaited:
+                    await asyncio.sleep(AWAITED_S * self._random.uniform(1 - JITTER, 1 + JITTER))
+                    with contextlib.suppress(CentralUnavailableError, NotSupportedError):
+                        await self._look_up()
+                        if self._has_ended or not self._is_away:
+                            return
+                await asyncio.sleep(delay_s)
+
     def choose(self) -> None:
         """The next attempt plays the address whose turn it is."""
         url = self._addresses[self._turn]
@@ -147,6 +170,8 @@ class Joined:
     def failed(self, error: AgentError) -> AgentError | None:
         """The attempt failed before its first frame. None when another address is to be tried at once; otherwise the
         error of the best one, and the next attempt begins with that again."""
+        if self.is_awaited:
+            return error  # nothing is wrong with the address
         self._refusals.append(error)
         self._turn = (self._turn + 1) % len(self._addresses)
         if len(self._refusals) < len(self._addresses):
@@ -173,7 +198,7 @@ class Joined:
         except AgentError:
             self._answers = False
             raise
-        self._answers = True
+        self._answers, self._is_away = True, found.is_interrupted
         if found != known or not self._addresses:
             await self._take(found)
 

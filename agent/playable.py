@@ -21,6 +21,13 @@ class Playable(Protocol):
     async def follow(self) -> None:
         """Return when it has ended, also while the session waits. Raises the AgentError for which it must end."""
 
+    async def rest(self, delay_s: float) -> None:
+        """Wait so long before the next attempt; shorter when it is known by then that one is worth it."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what is not there is known to be expected back."""
+
     def choose(self) -> None:
         """The next attempt plays the address whose turn it is."""
 
@@ -40,6 +47,7 @@ class Address:
     """The address of the request. It never moves, and nobody but its player knows whether there is anything."""
 
     untried = 0
+    is_awaited = False
 
     def __init__(self) -> None:
         self.has_moved = asyncio.Event()
@@ -49,6 +57,9 @@ class Address:
 
     async def follow(self) -> None:
         await asyncio.Event().wait()
+
+    async def rest(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
 
     def choose(self) -> None:
         """There is one."""

@@ -169,6 +169,8 @@ class CentralStream:
     title: str | None = None
     is_published: bool = False
     """It comes from a media server, which may ask viewers for the code; otherwise it is what another box shows."""
+    is_interrupted: bool = field(default=False, compare=False)
+    """Its publisher is away, and expected back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Stream(BaseModel):
     title: wire.Title | None = None
     quality: str | None = None
     status: str
+    interrupted_at: str | None = None
     metadata: dict[str, JsonValue] = {}
 
 

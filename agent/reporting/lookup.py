@@ -116,4 +116,11 @@ def _as_found(stream: Stream) -> CentralStream:
             "This stream has no address that others could play. Set public_url in the section [mediamtx] of "
             "cast-central.",
         )
-    return CentralStream(stream.id, stream.code, found, stream.title, is_published=stream.source == "publisher")
+    return CentralStream(
+        stream.id,
+        stream.code,
+        found,
+        stream.title,
+        is_published=stream.source == "publisher",
+        is_interrupted=stream.interrupted_at is not None,
+    )

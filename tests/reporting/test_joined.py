@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from agent import joined
+from agent import cast, joined
 from agent.reporting import lookup, presence, reporter
 from agent.reporting.enrol import enrol
 from agent.types import ErrorCode, SessionSnapshot
@@ -33,6 +33,7 @@ AT_MOST_S = 5.0
 """For an answer that takes 2 s at most, on a busy machine."""
 
 LIVE, BROKEN, NEVER = Script(), SCRIPTS["broken"], SCRIPTS["never"]
+GONE = Script(opens_after=None, fails_after=0.05, fails_with=ErrorCode.MEDIA_NOT_FOUND)
 PROBLEM = '{"code": "%s", "detail": "The reason."}'
 BUSY = http(429, PROBLEM % "too_many_requests", Retry_After="7")
 
@@ -410,6 +411,70 @@ async def test_what_is_joined_may_become_something_else(admin: Admin, state: Pat
         last = await kitchen.ended(session)
         assert last.error is not None
         assert (last.reason, last.error.code) == ("failed", "media_forbidden")
+
+
+# --- a publisher that is away for a moment ---
+
+
+@pytest.mark.usefixtures("unasked")
+async def test_a_publisher_that_comes_back_is_waited_for(
+    admin: Admin, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same session, with the same code, at the address that it was shown at: while it is away nothing else is
+    tried, however little is left of it, and it is on again as soon as it is back, whatever the pause."""
+    monkeypatch.setattr(cast, "RETRY_BASE_S", 30.0)
+    monkeypatch.setattr(cast, "RETRY_CAP_S", 30.0)
+    monkeypatch.setattr(joined, "AWAITED_S", 0.1)
+    publisher = await publish(admin)
+    code = publisher.code
+    async with life(state) as kitchen:
+        session = await kitchen.play(code=code)
+        monkeypatch.setitem(SCRIPTS, "camera", GONE)
+        await publisher.hang_up()
+        kitchen.box.players.players[-1].crash()
+        await kitchen.box.until(lambda: kitchen.on is not None and kitchen.on.state != "playing")
+        monkeypatch.setitem(SCRIPTS, "camera", LIVE)
+        await publisher.go_on_air()
+        assert publisher.code == code
+        await kitchen.box.until(lambda: kitchen.on is not None and kitchen.on.state == "playing")
+        assert kitchen.on is not None
+        assert (kitchen.on.session_id, kitchen.on.code) == (session, code)
+        assert {player.url.partition(":")[0] for player in kitchen.box.players.players} == {"rtsp"}
+
+
+@pytest.mark.usefixtures("unasked")
+async def test_a_publisher_that_is_away_can_be_joined(
+    admin: Admin, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as a start may take; its address is not there meanwhile."""
+    monkeypatch.setattr(joined, "AWAITED_S", 0.1)
+    monkeypatch.setitem(SCRIPTS, "camera", GONE)
+    publisher = await publish(admin)
+    await publisher.hang_up()
+    async with life(state) as kitchen:
+        answer = await kitchen.start(code=publisher.code)
+        assert answer.status == 200
+        await kitchen.box.until(lambda: bool(kitchen.box.players.players))
+        monkeypatch.setitem(SCRIPTS, "camera", LIVE)
+        await publisher.go_on_air()
+        assert await kitchen.box.tracker.first_frame(answer["session_id"], 10.0)
+
+
+async def test_a_publisher_that_stays_away_has_finished(
+    admin: Admin, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the central API has given it up."""
+    monkeypatch.setitem(SCRIPTS, "camera", LIVE)
+    publisher = await publish(admin)
+    async with life(state) as kitchen:
+        session = await kitchen.play(code=publisher.code)
+        monkeypatch.setitem(SCRIPTS, "camera", GONE)
+        await publisher.hang_up()
+        kitchen.box.players.players[-1].crash()
+        await kitchen.box.until(lambda: len(kitchen.box.players.players) > 2)
+        assert kitchen.on is not None
+        await admin("POST", f"/api/v1/streams/{publisher.stream_id}/stop")
+        assert (await kitchen.ended(session)).reason == "finished"
 
 
 # --- over restarts ---

@@ -12,31 +12,44 @@ from tests.central.support.service import Answered, Client
 class Publisher:
     """On the air as soon as it is made by `publish`."""
 
-    media_server: Client
+    admin: Client
     path: str
-    connection: str
-    stream_id: str
-    code: str
+    key: str
+    connection: str = ""
+    stream_id: str = ""
+    code: str = ""
+
+    async def go_on_air(self) -> None:
+        """With a new connection."""
+        self.connection, media_server = uuid4().hex, Client(self.admin.session)
+        asked = {"user": "", "password": self.key, "ip": "192.0.2.7", "action": "publish", "path": self.path}
+        allowed = await media_server("POST", "/auth", {**asked, "protocol": "rtsp", "id": self.connection})
+        assert allowed.status == 200, allowed.body
+        hook = {"path": self.path, "source_type": "rtspSession", "source_id": self.connection}
+        ready = await media_server("POST", "/webhook/ready", hook)
+        assert ready.status == 200, ready.body
+        self.stream_id, self.code = ready["stream_id"], ready["code"]
+
+    async def hang_up(self) -> None:
+        """The media server tells that; its stream waits for it."""
+        hook = {"path": self.path, "source_id": self.connection}
+        told = await Client(self.admin.session)("POST", "/webhook/not-ready", hook)
+        assert told["grace_until"] is not None
 
     async def stop(self) -> None:
-        """It hangs up, and the media server tells that."""
-        ended = await self.media_server("POST", "/webhook/not-ready", {"path": self.path, "source_id": self.connection})
-        assert ended["ended"] is True
+        """It hangs up for good."""
+        await self.hang_up()
+        ended = await self.admin("POST", f"/api/v1/streams/{self.stream_id}/stop")
+        assert ended["status"] == "ended"
 
 
 async def publish(admin: Client, path: str | None = None) -> Publisher:
     """Somebody publishes to `path`, or to one of its own, with a key of its own."""
-    path, connection = path or f"live/{uuid4().hex[:8]}", uuid4().hex
-    broadcaster = await _made(admin, "/broadcasters", {"name": f"broadcaster {connection}"})
+    broadcaster = await _made(admin, "/broadcasters", {"name": f"broadcaster {uuid4().hex}"})
     key = await _made(admin, "/stream-keys", {"broadcaster_id": broadcaster["id"]})
-    media_server = Client(admin.session)
-    asked = {"user": "", "password": key["key"], "ip": "192.0.2.7", "action": "publish"}
-    allowed = await media_server("POST", "/auth", {**asked, "path": path, "protocol": "rtsp", "id": connection})
-    assert allowed.status == 200, allowed.body
-    hook = {"path": path, "source_type": "rtspSession", "source_id": connection}
-    ready = await media_server("POST", "/webhook/ready", hook)
-    assert ready.status == 200, ready.body
-    return Publisher(media_server, path, connection, ready["stream_id"], ready["code"])
+    publisher = Publisher(admin, path or f"live/{uuid4().hex[:8]}", key["key"])
+    await publisher.go_on_air()
+    return publisher
 
 
 async def _made(admin: Client, path: str, body: dict[str, str]) -> Answered:
