@@ -87,6 +87,7 @@ def _fields(devices: Devices, record: DeviceRecord) -> dict[str, Any]:
         "online": devices.is_online(device),
         "last_seen": device.last_seen,
         "created_at": device.created_at,
+        "updated_at": device.updated_at or device.created_at,
         "agent_version": device.agent_version,
         "status": said.get("status"),
         "on": on,

@@ -164,6 +164,7 @@ class Device(Answer):
     online: bool
     last_seen: datetime | None
     created_at: datetime
+    updated_at: datetime = Field(description="When its name or metadata were changed last, or it was revoked.")
     agent_version: str | None
     status: Literal["idle", "casting"] | None = Field(description="As the box said last; null: it has not yet.")
     on: OnScreen | None
@@ -247,6 +248,7 @@ class Broadcaster(Answer):
     id: str
     name: str
     created_at: datetime
+    updated_at: datetime
     metadata: dict[str, JsonValue]
 
 
@@ -265,6 +267,7 @@ class StreamKey(Answer):
     in_use: bool
     stream_id: str | None
     created_at: datetime
+    updated_at: datetime = Field(description="When it was revoked, or else made.")
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used: datetime | None

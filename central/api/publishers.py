@@ -69,7 +69,11 @@ async def revoke_stream_key(call: Call[None, NoQuery]) -> Reply:
 
 def _broadcaster(broadcaster: Broadcaster) -> models.Broadcaster:
     return models.Broadcaster(
-        id=broadcaster.id, name=broadcaster.name, created_at=broadcaster.created_at, metadata=broadcaster.meta
+        id=broadcaster.id,
+        name=broadcaster.name,
+        created_at=broadcaster.created_at,
+        updated_at=broadcaster.updated_at or broadcaster.created_at,
+        metadata=broadcaster.meta,
     )
 
 
@@ -78,6 +82,7 @@ def _fields(keys: StreamKeys, record: KeyRecord) -> dict[str, Any]:
     names = ("id", "broadcaster_id", "name", "path", "created_at", "expires_at", "revoked_at", "last_used")
     return {
         **{name: getattr(key, name) for name in names},
+        "updated_at": key.updated_at or key.created_at,
         "broadcaster_name": record.broadcaster_name,
         "status": keys.status(key),
         "in_use": keys.in_use(record),

@@ -98,7 +98,8 @@ async def lock_keys(session: AsyncSession, **which: str) -> Sequence[str]:
 
 async def revoke_keys(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[str]:
     """Revoke these keys, which are locked; the ids of those that were not revoked yet."""
-    statement = update(StreamKey).where(StreamKey.id.in_(ids), StreamKey.revoked_at.is_(None)).values(revoked_at=now)
+    statement = update(StreamKey).where(StreamKey.id.in_(ids), StreamKey.revoked_at.is_(None))
+    statement = statement.values(revoked_at=now, updated_at=now)
     return (await session.scalars(statement.returning(StreamKey.id))).all()
 
 

@@ -104,7 +104,8 @@ class Devices:
     async def change(self, caller: Caller, device_id: str, values: dict[str, Any]) -> DeviceRecord:
         """Raises DeviceNotFoundError."""
         reach(caller, device_id)
-        if values and not await self._database.write(lambda session: devices.change(session, device_id, values)):
+        changed = values | {"updated_at": self._now()}
+        if values and not await self._database.write(lambda session: devices.change(session, device_id, changed)):
             raise _missing(device_id)
         return await self.get(caller, device_id)
 
@@ -113,7 +114,9 @@ class Devices:
         now = self._now()
 
         async def work(session: AsyncSession) -> None:
-            if not await devices.change(session, device_id, {"revoked_at": now, "online_until": now}):
+            if not await devices.change(
+                session, device_id, {"revoked_at": now, "online_until": now, "updated_at": now}
+            ):
                 raise _missing(device_id)
             await streams.end(session, reason=StreamEnd.DEVICE_REVOKED, now=now, device_id=device_id)
 
@@ -224,6 +227,7 @@ def _new_device(enrolment: wire.Enrolment, token: str, now: datetime) -> Device:
         name=enrolment.name,
         token_hash=digest(token),
         created_at=now,
+        updated_at=now,
         revoked_at=None,
         last_seen=None,
         online_until=None,

@@ -31,7 +31,8 @@ class StreamKeys:
 
     async def add_broadcaster(self, name: str, metadata: dict[str, Any]) -> Broadcaster:
         """Raises NameInUseError."""
-        made = Broadcaster(id=new_id(), name=name, created_at=self._now(), meta=metadata)
+        now = self._now()
+        made = Broadcaster(id=new_id(), name=name, created_at=now, updated_at=now, meta=metadata)
         try:
             await self._database.add(made)
         except IntegrityError as error:
@@ -58,7 +59,9 @@ class StreamKeys:
             return await self.broadcaster(broadcaster_id)
         try:
             changed = await self._database.write(
-                lambda session: publishers.change_broadcaster(session, broadcaster_id, values)
+                lambda session: publishers.change_broadcaster(
+                    session, broadcaster_id, values | {"updated_at": self._now()}
+                )
             )
         except IntegrityError as error:
             raise _name_in_use(str(values.get("name"))) from error
@@ -93,6 +96,7 @@ class StreamKeys:
             key_hash=digest(token),
             path=path,
             created_at=now,
+            updated_at=now,
             expires_at=expires_at,
             revoked_at=None,
             last_used=None,

@@ -113,7 +113,8 @@ class Streams:
 
         async def work(session: AsyncSession) -> Stream | None:
             stream = await self._of(session, caller, stream_id)
-            return await streams.change(session, stream_id, values) if values else stream
+            changed = values | {"updated_at": self._now()}
+            return await streams.change(session, stream_id, changed) if values else stream
 
         changed = await self._database.write(work)
         if changed is None or changed.status == StreamStatus.ENDED:

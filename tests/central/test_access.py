@@ -6,7 +6,7 @@ import asyncio
 import base64
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import structlog
@@ -257,3 +257,29 @@ def test_a_guard_without_a_secret_knows_none() -> None:
 
 def _basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"mediamtx:{password}".encode()).decode()
+
+
+async def test_what_can_be_changed_tells_when_it_was(central: Central) -> None:
+    """Boxes, broadcasters, stream keys and streams; a heartbeat or a publisher is no change."""
+
+    async def updated(path: str) -> datetime:
+        return datetime.fromisoformat((await central.admin("GET", path))["updated_at"])
+
+    box, made, key = await central.box(), central.clock.at, await central.key()
+    stream = await box.cast()
+    broadcaster = f"/broadcasters/{key['broadcaster_id']}"
+    changes = {
+        f"/api/v1/devices/{box.id}": {"name": "Hall"},
+        broadcaster: {"name": "Radio"},
+        f"/api/v1/streams/{stream['id']}": {"title": "Film"},
+    }
+    central.clock.forward(60)
+    await box.put(box.state())
+    await central.auth(key["key"])
+    for path, change in changes.items():
+        assert await updated(path) == made
+        assert (await central.admin("PATCH", path, change)).status == 200
+        assert await updated(path) == central.clock.at
+    assert await updated(f"/stream-keys/{key['id']}") == made
+    await central.admin("DELETE", f"/stream-keys/{key['id']}")
+    assert await updated(f"/stream-keys/{key['id']}") == central.clock.at
