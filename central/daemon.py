@@ -29,6 +29,7 @@ from central.services.interruptions import Interruptions
 from central.services.media import MediaServer, NoMediaServer
 from central.services.pages import Clock, utc_now
 from central.services.publishing import Publishing
+from central.services.quota import Quota
 from central.services.reconcile import Reconciliation
 from central.services.stream_keys import StreamKeys
 from central.services.streams import Streams
@@ -107,11 +108,12 @@ def build(settings: Settings, database: Database, server: MediaServer, *, now: C
     mediamtx = settings.mediamtx
     access = Access(database, now=now)
     publishing = Publishing(database, mediamtx, server, now=now)
+    quota = Quota(settings.devices.quota)
     return Services(
         database=database,
         access=access,
-        devices=Devices(database, settings.devices, now=now),
-        streams=Streams(database, server, now=now),
+        devices=Devices(database, settings.devices, quota, now=now),
+        streams=Streams(database, server, quota, now=now),
         stream_keys=StreamKeys(database, server, now=now),
         publishing=publishing,
         interruptions=Interruptions(database, now=now),

@@ -63,6 +63,12 @@ class TooManyRequestsError(CentralError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaExceededError(TooManyRequestsError):
+    """A box has had as much stored as it may for now."""
+
+    code = ErrorCode.QUOTA_EXCEEDED
+
+
 class UnavailableError(CentralError):
     """It cannot be done now, through no fault of the caller: the same request may work later."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 import structlog
 from pydantic import JsonValue
@@ -15,6 +18,11 @@ from agent.reporting.trouble import CallFailedError, Trouble
 Send = Callable[[Sequence[Mapping[str, JsonValue]]], Awaitable[Mapping[int, str]]]
 """Returns when the receiver has these events: why some were refused for good, by their places. Raises
 CallFailedError."""
+
+LIMITED_RETRY_S: Final = 300.0
+"""When the other side does not say how long it has had enough for."""
+
+JITTER_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +39,8 @@ class Delivery:
         self._most = limit
         self._limit = limit
         """Of the next batch."""
+        self.trouble: CallFailedError | None = None
+        """Why no events are taken for now, although the other side is there."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -48,9 +58,20 @@ class Delivery:
         except CallFailedError as error:
             if error.trouble is Trouble.REJECTED:
                 await self._rejected(batch, error)
+            elif error.trouble is Trouble.LIMITED:
+                await self._pause(error)
             return
+        self.trouble = None
         self._limit = min(self._most, self._limit * 2)
         await self._settle(batch, len(batch.events), refused)
+
+    async def _pause(self, error: CallFailedError) -> None:
+        """Send nothing for as long as was asked for; what else goes over the line goes on."""
+        if self.trouble is None:
+            log.warning("events_not_taken", reason=str(error), retry_after_s=error.retry_after_s)
+        self.trouble = error
+        pause_s = LIMITED_RETRY_S if error.retry_after_s is None else error.retry_after_s
+        await asyncio.sleep(pause_s + random.uniform(0.0, JITTER_S))  # noqa: S311 - not all boxes in the same moment
 
     async def _rejected(self, batch: Batch, error: CallFailedError) -> None:
         """The batch as a whole was not taken: one of them is the reason, or each."""

@@ -54,7 +54,7 @@ class Line:
             try:
                 result = await make()
             except CallFailedError as error:
-                if error.trouble is Trouble.REJECTED:
+                if error.trouble in (Trouble.REJECTED, Trouble.LIMITED):
                     self._succeeded()  # the other side is there, and did not like this one thing
                 else:
                     self._failed(error)

@@ -81,7 +81,7 @@ class Link:
             device_id=self._enrolment.device_id,
             stream_id=None if shown is None else shown.id,
             code=None if shown is None else shown.code,
-            problem=self._broken() or outbox.problem or (str(line.trouble) if line.trouble else self._presence.problem),
+            problem=self._problem(outbox.problem),
         )
 
     def start(self) -> None:
@@ -140,6 +140,10 @@ class Link:
             "events_queued": outbox.queued.get(READER, 0),
             "events_dropped": outbox.dropped.get(READER, 0),
         }
+
+    def _problem(self, of_outbox: str | None) -> str | None:
+        failed = self._line.trouble or self._delivery.trouble
+        return self._broken() or of_outbox or (str(failed) if failed else self._presence.problem)
 
     def _broken(self) -> str | None:
         return BROKEN if self._supervisor.failing.keys() & {PRESENCE, DELIVERY} else None

@@ -70,7 +70,7 @@ class Presence:
             try:
                 await self._tell(look=is_heartbeat)
             except CallFailedError as error:
-                if error.trouble is not Trouble.REJECTED:
+                if error.trouble not in (Trouble.REJECTED, Trouble.LIMITED):
                     continue  # the line knows when to try again
                 log.error("state_refused", code=error.reason, message=str(error))
             except ValidationError as error:  # something on the box is as the wire does not allow

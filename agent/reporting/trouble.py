@@ -42,6 +42,8 @@ class Trouble(StrEnum):
 
     PASSING = "passing"
     """The same call may work later: the network, 408, 425, 429, 5xx, or something else answers there."""
+    LIMITED = "limited"
+    """The other side is there, and has had enough of this kind for now."""
     REFUSED = "refused"
     """Nothing will be taken until somebody changes something, such as a token (401, 403): everything is kept."""
     GONE = "gone"
@@ -129,6 +131,8 @@ def of_answer(
         message = f"{host} says that this box is gone for good, so it is not asked again{said} {advice}"
         return CallFailedError(Trouble.GONE, message, status=status, reason=code)
     if (busy := of_busy(host, status, headers, said=said, code=code)) is not None:
+        if code == "quota_exceeded":
+            busy.trouble = Trouble.LIMITED
         return busy
     if 300 <= status < 400:
         to = redact(headers.get("Location", "elsewhere"))[:DETAIL_LIMIT]

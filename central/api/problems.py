@@ -23,6 +23,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.METHOD_NOT_ALLOWED: 405,
         ErrorCode.PAYLOAD_TOO_LARGE: 413,
         ErrorCode.TOO_MANY_REQUESTS: 429,
+        ErrorCode.QUOTA_EXCEEDED: 429,
         ErrorCode.UNAUTHORIZED: 401,
         ErrorCode.FORBIDDEN: 403,
         ErrorCode.INTERNAL: 500,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central.db.engine import insert_into
 from central.db.tables import Device, DeviceBoot, DeviceState, Stream
 from central.types import StreamStatus
+
+BOOTS_LIMIT: Final = 100
+"""Runs of one box that are kept: states come late by one or two, and a box that makes up runs fills no disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,18 @@ async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, o
 
 
 async def boot_number(session: AsyncSession, device_id: str, boot_id: str, *, now: datetime) -> int:
-    """The place of this run among the runs of the box; the greatest when it is heard of for the first time."""
+    """The place of this run among the runs of the box; the greatest when it is heard of for the first time. The box is
+    locked."""
     known = select(DeviceBoot.number).where(DeviceBoot.device_id == device_id, DeviceBoot.boot_id == boot_id)
     number = await session.scalar(known)
     if number is None:
         values = {"device_id": device_id, "boot_id": boot_id, "first_seen": now}
         await session.execute(insert_into(session, DeviceBoot).values(values).on_conflict_do_nothing())
         number = await session.scalar(known)
+        of_box = DeviceBoot.device_id == device_id
+        last = select(DeviceBoot.number).where(of_box).order_by(DeviceBoot.number.desc()).limit(1).offset(BOOTS_LIMIT)
+        old = delete(DeviceBoot).where(of_box, DeviceBoot.number <= last.scalar_subquery())
+        await session.execute(old.execution_options(synchronize_session=False))
     assert number is not None
     return number
 

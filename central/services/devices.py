@@ -23,8 +23,14 @@ from central.repositories import access, devices, events, streams
 from central.repositories.devices import DeviceRecord
 from central.secrets import TokenKind, digest, new_token
 from central.services.pages import Clock, Page, id_behind, page_of, utc_now
+from central.services.quota import Quota
 from central.types import Caller, Role, StreamEnd
 from central.wording import sentence_of, wrong_fields
+
+EVENT_BYTES: Final = 512
+"""What an event takes on the disk beside its data, with its places in the indexes."""
+
+_ACCEPTED: Final = wire.EventStatus.ACCEPTED
 
 MISSED_HEARTBEATS: Final = 3
 JITTER: Final = 1.1
@@ -42,9 +48,10 @@ class Heard:
 class Devices:
     """The boxes. Methods with a `caller` raise ForbiddenError when it may not do that."""
 
-    def __init__(self, database: Database, settings: DeviceSettings, *, now: Clock = utc_now) -> None:
+    def __init__(self, database: Database, settings: DeviceSettings, quota: Quota, *, now: Clock = utc_now) -> None:
         self._database = database
         self._settings = settings
+        self._quota = quota
         self._now = now
         self._heard: Batcher[Heard, list[wire.EventResult]] = Batcher("events", self._keep)
 
@@ -148,12 +155,21 @@ class Devices:
         return wire.StateAnswer(accepted=kept, next_interval_s=self.heartbeat_s, server_time=now)
 
     async def add_events(self, caller: Caller, device_id: str, items: Sequence[Any]) -> wire.EventsAnswer:
-        """Keep the events, each once, whatever they look like: there is an answer for each item."""
+        """Keep the events, each once, whatever they look like: there is an answer for each item. Raises
+        QuotaExceededError, and has kept none then."""
         reach(caller, device_id)
         read = [_read(item, device_id) for item in items]
-        good = tuple(event for event in read if isinstance(event, wire.Event))
-        kept = iter(await self._heard.submit(Heard(device_id, good)))
-        results = tuple(next(kept) if isinstance(event, wire.Event) else event for event in read)
+        good = [item for item in read if isinstance(item, _Good)]
+        unused = sum(item.size for item in good)
+        self._quota.take(device_id, unused)
+        try:
+            kept = await self._heard.submit(Heard(device_id, tuple(item.event for item in good)))
+            new = (item.size for item, result in zip(good, kept, strict=True) if result.status is _ACCEPTED)
+            unused -= sum(new)
+        finally:
+            self._quota.give_back(device_id, unused)
+        answers = iter(kept)
+        results = tuple(next(answers) if isinstance(item, _Good) else item for item in read)
         return wire.EventsAnswer(results=results, next_interval_s=self.heartbeat_s)
 
     async def events(
@@ -208,7 +224,7 @@ class Devices:
             answers = []
             for event in item.events:
                 key = (item.device_id, event.event_id)
-                status = wire.EventStatus.ACCEPTED if key in new else wire.EventStatus.DUPLICATE
+                status = _ACCEPTED if key in new else wire.EventStatus.DUPLICATE
                 new.discard(key)  # the same once more in this round is a duplicate
                 answers.append(wire.EventResult(event_id=event.event_id, status=status))
             results.append(answers)
@@ -249,7 +265,15 @@ def _size(plain: object) -> int:
     return len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _read(item: Any, device_id: str) -> wire.Event | wire.EventResult:
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """An event that can be kept, and how many bytes that takes."""
+
+    event: wire.Event
+    size: int
+
+
+def _read(item: Any, device_id: str) -> _Good | wire.EventResult:
     """The event, or the answer that says what is wrong with it."""
     event_id = item.get("event_id") if isinstance(item, dict) else None
     try:
@@ -259,7 +283,8 @@ def _read(item: Any, device_id: str) -> wire.Event | wire.EventResult:
             _check(model, event.data)
         if event.kind in wire.SESSION_KINDS and event.session_id is None:
             raise InvalidRequestError.of("session_id", f"is required for {event.kind}")
-        if _size(event.data) > wire.EVENT_DATA_LIMIT:
+        size = _size(event.data)
+        if size > wire.EVENT_DATA_LIMIT:
             raise InvalidRequestError.of("data", f"must be at most {wire.EVENT_DATA_LIMIT} bytes of JSON")
     except ValidationError as error:
         wrong = wrong_fields(error, ())[0]
@@ -267,7 +292,7 @@ def _read(item: Any, device_id: str) -> wire.Event | wire.EventResult:
     except InvalidRequestError as error:
         message = str(error)
     else:
-        return event
+        return _Good(event, EVENT_BYTES + size)
     known = event_id if isinstance(event_id, str) and len(event_id) <= 64 and not wire.flaw_of(event_id) else None
     error_info = wire.ErrorInfo(code="invalid_event", message=message[:500])
     return wire.EventResult(event_id=known, status=wire.EventStatus.REJECTED, error=error_info)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,7 +25,11 @@ from central.services.devices import reach
 from central.services.limits import MissLimit
 from central.services.media import MediaServer, kick_all, publishers_of
 from central.services.pages import Clock, Page, id_behind, page_of, utc_now
+from central.services.quota import Quota
 from central.types import Caller, Role, StreamEnd, StreamSource, StreamStatus
+
+STREAM_BYTES: Final = 1024
+"""What a stream takes on the disk beside its texts, with its places in the indexes."""
 
 TRIES: Final = 5
 """Of a new code, or of finding what was in the way: with 10,000 active codes one try in 48,000 hits one of them."""
@@ -33,9 +38,10 @@ TRIES: Final = 5
 class Streams:
     """The streams. Methods with a `caller` raise ForbiddenError when it may not do that."""
 
-    def __init__(self, database: Database, server: MediaServer, *, now: Clock = utc_now) -> None:
+    def __init__(self, database: Database, server: MediaServer, quota: Quota, *, now: Clock = utc_now) -> None:
         self._database = database
         self._server = server
+        self._quota = quota
         self._now = now
         self._misses = MissLimit()
         self._asked: Batcher[tuple[By, str], Stream | None] = Batcher("streams", self._look_up)
@@ -43,7 +49,7 @@ class Streams:
     async def start(self, caller: Caller, device_id: str, values: dict[str, Any]) -> tuple[Stream, bool]:
         """A new stream of the box and True, or the one that it has already, as it is, and False.
 
-        Raises DeviceNotFoundError. Two at once give one stream: the database lets only one of them in.
+        Raises DeviceNotFoundError or QuotaExceededError. Two at once give one stream: the database lets only one in.
         """
         reach(caller, device_id)
 
@@ -59,7 +65,14 @@ class Streams:
                 # It was the code, or what was in the way has just ended.
             raise DatabaseUnavailableError("No free join code was found. Try again.")
 
-        return await self._database.write(work)
+        size = STREAM_BYTES + len(json.dumps(values))
+        self._quota.take(device_id, size)
+        is_new = False
+        try:
+            stream, is_new = await self._database.write(work)
+        finally:
+            self._quota.give_back(device_id, 0 if is_new else size)
+        return stream, is_new
 
     async def page(
         self,

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
-from agent.reporting import line, link, presence, reporter
+from agent.reporting import delivery, line, link, presence, reporter, trouble
 from agent.reporting.enrol import enrol
 from agent.reporting.enrolment import FILE as ENROLMENT_FILE
 from agent.reporting.enrolment import Enrolment, forget_enrolment
 from agent.reporting.outbox_file import FILE as OUTBOX_FILE
 from agent.sections import WebhookSettings
 from agent.types import SessionChange, StartRequest
-from tests.central.support.process import CentralProcess
+from tests.central.support.process import CentralProcess, central_process
+from tests.central.support.service import Box as Sender
 from tests.reporting.conftest import Admin
 from tests.reporting.support.box import Box, box
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
@@ -351,6 +353,43 @@ async def test_nothing_waits_and_nothing_is_lost_in_trouble(
     assert [(event["session_id"], event["kind"]) for event in events[1:]] == [
         (session, kind) for session in sessions for kind in one
     ]
+
+
+async def test_a_quota_that_is_used_up_holds_back_events_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The box stays online and its state is told; its events wait until there is room, and the status says why."""
+    monkeypatch.setattr(trouble, "RETRY_AFTER_MOST_S", 0.3)
+    monkeypatch.setattr(delivery, "JITTER_S", 0.1)
+    environ = {"CAST_CENTRAL_DEVICES__QUOTA": "8", "CAST_CENTRAL_DEVICES__HEARTBEAT": "1"}
+    with central_process(f"sqlite:///{tmp_path / 'central.db'}", **environ) as process:
+        await enrol(process.url, process.command("enrol"), folder=tmp_path / "state", name="Kitchen")
+        async with ClientSession(process.url) as session, box(tmp_path / "state") as life:
+            admin = Admin(session, process.command("key", "add", "test"))
+            await life.connected()
+            await _use_up(admin, await device_id(life))
+            await life.play("http://film/")
+            await life.until(lambda: "devices.quota" in str(life.status.problem))
+            assert (life.status.connected, life.status.queued) == (True, 2)
+            before = (await admin.device(await device_id(life)))["last_seen"]
+            async with asyncio.timeout(5):
+                while (await admin.device(await device_id(life)))["last_seen"] == before:
+                    await asyncio.sleep(0.1)
+            assert (await admin.device(await device_id(life)))["status"] == "casting"
+            await asyncio.to_thread(process.end)
+            await asyncio.to_thread(process.start)
+            await life.connected()
+            await life.until(lambda: life.status.queued == 0 and life.status.problem is None)
+            assert kinds(await admin.events(await device_id(life)))[-2:] == ["session_started", "first_frame"]
+
+
+async def _use_up(admin: Admin, box_id: str) -> None:
+    """As a program that has the token of the box, and has gone wild."""
+    wild = Sender(admin.session, admin.token, id=box_id)
+    for events, characters in ((50, 4000), (1, 0)):
+        while (
+            answer := await wild.send(*(wild.event("wild", data={"a": "x" * characters}) for _ in range(events)))
+        ).status == 200:
+            pass
+        assert answer.status == 429, answer.body
 
 
 async def test_a_box_that_is_gone_reports_no_more_until_it_is_registered_anew(
