@@ -293,6 +293,8 @@ class DisplayHealth:
     height: int = 0
     message: str = ""
     """A sentence for a person; says what to do when the display is not available, or what is on is covered."""
+    depth: int = 24
+    """Bits of colour in a pixel."""
     covered: bool = False
     """Windows of other programs hide all of what is shown."""
 

@@ -15,6 +15,7 @@ from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
 from agent.player.vlc.options import has_gpu
+from agent.stage.screen import FULL_DEPTH
 from agent.stage.x11 import X11Stage
 from agent.threads import in_thread
 
@@ -73,7 +74,11 @@ async def display(settings: Settings) -> Finding:
     finally:
         await stage.stop()
     if health.available:
-        return Finding(Level.OK, "display", f"{health.display} answers, {health.width}x{health.height}.")
+        found = f"{health.display} answers, {health.width}x{health.height}."
+        if health.depth < FULL_DEPTH:
+            advice = "Pictures have fewer colours for that: configure a depth of 24 (DefaultDepth in xorg.conf)."
+            return Finding(Level.OK, "display", f"{found} It shows {health.depth} bits of colour.", advice)
+        return Finding(Level.OK, "display", found)
     return Finding(Level.FAIL, "display", health.message)
 
 

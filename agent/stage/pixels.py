@@ -56,20 +56,33 @@ def read_rows(xcb: Xcb, window: int, rows: Sequence[int], width: int) -> list[by
 
 def encode(picture: Picture, image_format: ImageFormat) -> bytes:
     """The picture as a file. Takes 20-65 ms from 1080p to 4K: for a thread. Raises PlayerUnavailableError."""
-    layout = picture.format
+    layout, data = picture.format, picture.data
     mode = _RAW_MODES.get((layout.bits, layout.byte_order, layout.red, layout.blue))
+    if mode is None and layout.bits == 32:
+        mode, data = _eight_bits_each(layout, data)
     if mode is None:
         raise PlayerUnavailableError(
             f"A screen with {layout.depth} bits per pixel cannot be photographed: configure a depth of 24."
         )
     size = (picture.width, picture.height)
-    image = Image.frombuffer("RGB", size, picture.data, "raw", mode, _stride(picture.width, layout), 1)
+    image = Image.frombuffer("RGB", size, data, "raw", mode, _stride(picture.width, layout), 1)
     out = io.BytesIO()
     if image_format == "png":
         image.save(out, "png", compress_level=1)  # a third of the default level's time, for a slightly larger file
     else:
         image.save(out, "jpeg", quality=85)
     return out.getvalue()
+
+
+def _eight_bits_each(layout: PixelFormat, data: bytes) -> tuple[str, bytes]:
+    """The most significant eight bits of each colour of a screen with ten (depth 30), and Pillow's name of the result.
+    All pixels are shifted as one big number: 0.2 s for 1080p, where a loop over them takes several."""
+    pixels = int.from_bytes(data, layout.byte_order)
+    lowest = int.from_bytes(b"\xff\0\0\0" * (len(data) // 4), "little")
+    made = 0
+    for place, mask in enumerate((layout.blue, layout.green, layout.red)):
+        made |= (pixels >> (mask.bit_length() - 8) & lowest) << 8 * place
+    return "BGRX" if layout.byte_order == "little" else "XRGB", made.to_bytes(len(data), layout.byte_order)
 
 
 def _stride(width: int, pixel_format: PixelFormat) -> int:

@@ -37,8 +37,10 @@ class Tools:
 
 
 def make_tools(xcb: Xcb, screen: Screen) -> Tools:
-    gc, shape, cursor = (xcb.generate_id() for _ in range(3))
-    xcb.core.CreateGC(gc, screen.root, xproto.GC.GraphicsExposures, [0])
+    gc, like_ours, shape, cursor = (xcb.generate_id() for _ in range(4))
+    xcb.core.CreatePixmap(screen.format.depth, like_ours, screen.root, 1, 1)
+    xcb.core.CreateGC(gc, like_ours, xproto.GC.GraphicsExposures, [0])
+    xcb.core.FreePixmap(like_ours)
     xcb.core.CreatePixmap(1, shape, screen.root, 1, 1)
     clear = xcb.generate_id()
     xcb.core.CreateGC(clear, shape, xproto.GC.Foreground, [0])
@@ -159,6 +161,8 @@ def _attributes(tools: Tools) -> dict[int, int]:
 
 
 def _create(xcb: Xcb, screen: Screen, window: int, parent: int, place: Area, attributes: Mapping[int, int]) -> None:
+    if screen.colormap:
+        attributes = {**attributes, xproto.CW.BorderPixel: 0, xproto.CW.Colormap: screen.colormap}
     xcb.core.CreateWindow(
         screen.format.depth,
         window,

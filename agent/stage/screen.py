@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from agent.errors import PlayerUnavailableError
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
+
+FULL_DEPTH: Final = 24
+"""Bits of colour in a pixel: what GL draws without fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,12 @@ class Screen:
 
     number: int
     root: int
+    root_format: PixelFormat
     visual: int
+    """Of our windows, and `format` is theirs: that of the root, or one of more colours where the root has few."""
     format: PixelFormat
+    colormap: int
+    """For that visual; 0 when it is the root's own."""
     has_monitors: bool
     """RandR 1.5 or newer."""
     has_dpms: bool
@@ -85,11 +92,18 @@ def read_screen(xcb: Xcb, number: int) -> Screen:
     if has_monitors:
         masks = randr.NotifyMask
         xcb(randr.key).SelectInput(root.root, masks.ScreenChange | masks.CrtcChange | masks.OutputChange)
+    depth, visual = _best_visual(root)
+    colormap = 0
+    if visual.visual_id != root.root_visual:
+        colormap = xcb.generate_id()
+        xcb.core.CreateColormap(xproto.ColormapAlloc._None, colormap, root.root, visual.visual_id)
     return Screen(
         number=number,
         root=root.root,
-        visual=root.root_visual,
-        format=_pixel_format(xcb, root),
+        root_format=_pixel_format(xcb, root.root_depth, _visual_of_root(root)),
+        visual=visual.visual_id,
+        format=_pixel_format(xcb, depth, visual),
+        colormap=colormap,
         has_monitors=has_monitors,
         has_dpms=_has(xcb, "DPMS"),
         has_screensaver=_has(xcb, "MIT-SCREEN-SAVER"),
@@ -127,17 +141,33 @@ def _is_rootless(xcb: Xcb, root: int) -> bool:
     return False
 
 
-def _pixel_format(xcb: Xcb, root: Any) -> PixelFormat:
+def _visual_of_root(root: Any) -> Any:
     visuals = (visual for depth in root.allowed_depths for visual in depth.visuals)
-    visual = next(visual for visual in visuals if visual.visual_id == root.root_visual)
-    bits = next(entry.bits_per_pixel for entry in xcb.setup.pixmap_formats if entry.depth == root.root_depth)
+    return next(visual for visual in visuals if visual.visual_id == root.root_visual)
+
+
+def _best_visual(root: Any) -> tuple[int, Any]:
+    """The depth and the visual for our windows. On a screen of 15 or 16 bits that has others beside its own (Composite)
+    GL draws garbage with its own (libVLC 3.0 with Mesa 22). With the others all is right, and the X server itself
+    brings such windows to the screen. With 30 bits it is the other way round: its own is right, and the server is not.
+    """
+    if root.root_depth < FULL_DEPTH:
+        for depth in root.allowed_depths:
+            for visual in depth.visuals:
+                if depth.depth >= FULL_DEPTH and visual._class == xproto.VisualClass.TrueColor:
+                    return depth.depth, visual
+    return root.root_depth, _visual_of_root(root)
+
+
+def _pixel_format(xcb: Xcb, depth: int, visual: Any) -> PixelFormat:
+    bits = next(entry.bits_per_pixel for entry in xcb.setup.pixmap_formats if entry.depth == depth)
     if bits not in (16, 24, 32) or not (visual.red_mask and visual.green_mask and visual.blue_mask):
         raise PlayerUnavailableError(
-            f"The X server shows {root.root_depth} bits per pixel with a palette, which cast-agent cannot read: "
-            "configure a depth of 24."
+            f"The X server shows {depth} bits per pixel with a palette, which cast-agent cannot read: configure a "
+            "depth of 24."
         )
     return PixelFormat(
-        depth=root.root_depth,
+        depth=depth,
         bits=bits,
         byte_order="little" if xcb.setup.image_byte_order == xproto.ImageOrder.LSBFirst else "big",
         red=visual.red_mask,

@@ -127,14 +127,14 @@ class X11Stage:
 
     async def _photograph(self, hold: _Hold) -> Picture:
         floor, monitor = hold.floor, hold.monitor
-        drawable, area = floor.screen.root, monitor
+        drawable, area, layout = floor.screen.root, monitor, floor.screen.root_format
         if floor.screen.rootless:  # the compositor alone knows the whole screen: what is ours must do
-            area = Area(0, 0, monitor.width, monitor.height)
+            area, layout = Area(0, 0, monitor.width, monitor.height), floor.screen.format
             drawable = floor.curtain or next((xid for xid in reversed(hold.windows) if xid in hold.shown), 0)
         if not drawable:
-            return black_picture(area, floor.screen.format)
+            return black_picture(area, layout)
         try:
-            return await floor.connection.call(lambda xcb: read_picture(xcb, drawable, area, floor.screen.format))
+            return await floor.connection.call(lambda xcb: read_picture(xcb, drawable, area, layout))
         except xcffib.Error as error:
             raise PlayerUnavailableError("The screen changed just now: ask again.") from error
 
@@ -177,7 +177,8 @@ class X11Stage:
 
         floor, monitor = await connection.call(prepare)
         self._hold = _Hold(floor, address.name, monitor, {}, set())
-        health = DisplayHealth(True, address.name, monitor.width, monitor.height)
+        depth = floor.screen.root_format.depth
+        health = DisplayHealth(True, address.name, monitor.width, monitor.height, depth=depth)
         wayland = floor.screen.rootless
         _log.info("display_found", display=health.display, width=health.width, height=health.height, xwayland=wayland)
         self._set_health(health)

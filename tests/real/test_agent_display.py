@@ -235,3 +235,20 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     assert one.size == other.size
     means = ImageStat.Stat(ImageChops.difference(one, other)).mean
     return sum(means) / len(means)
+
+
+@pytest.mark.parametrize("engine", ["vlc", "mpv"])
+@pytest.mark.parametrize("depth", [15, 16, 30])
+def test_colours_are_right_on_a_screen_of_another_depth(media_server: MediaServer, engine: str, depth: int) -> None:
+    """With fewer or more bits of colour than usual the picture is right with either player, and so is the snapshot."""
+    with (
+        XServer(depth=depth) as server,
+        Agent(server.display, audio__output="none", player__engines=f'{{"http": "{engine}"}}') as agent,
+    ):
+        for colour in ("green", "red"):
+            agent.start(media_server.url(f"/film/{colour}.mp4"), loop=True)
+            assert agent.status()["stream"]["engine"] == engine
+            picture = Image.open(io.BytesIO(agent.call("GET", "/snapshot").content)).convert("RGB")
+            seen = picture.getpixel((picture.width // 2, picture.height // 2))
+            assert isinstance(seen, tuple)
+            assert name_of((int(seen[0]), int(seen[1]), int(seen[2]))) == colour

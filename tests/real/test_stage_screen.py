@@ -46,9 +46,9 @@ def screen_of_depth(depth: int) -> Iterator[str]:
         end(server)
 
 
-@pytest.mark.parametrize("depth", [15, 16, 24])
+@pytest.mark.parametrize("depth", [15, 16, 24, 30])
 async def test_depths(depth: int) -> None:
-    """Sentinel and snapshot work with 15, 16 and 24 bits per pixel; the width is no multiple of anything."""
+    """Sentinel and snapshot work with 15, 16, 24 and 30 bits per pixel; the width is no multiple of anything."""
     with screen_of_depth(depth) as display:
         async with on_stage(display) as stage:
             window = await stage.open_window()

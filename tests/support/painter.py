@@ -70,7 +70,9 @@ def main() -> None:
     core, root = connection.core, connection.get_setup().roots[0]
     window, child = int(sys.argv[2]), 0
     gc = connection.generate_id()
-    core.CreateGC(gc, root.root, 0, [])
+    core.CreateGC(gc, window, 0, [])
+    visuals = {visual.visual_id: visual for depth in root.allowed_depths for visual in depth.visuals}
+    visual = visuals[core.GetWindowAttributes(window).reply().visual]
     for line in sys.stdin:
         command, arguments = json.loads(line)
         if command == "child" and not child:
@@ -82,12 +84,19 @@ def main() -> None:
         elif command == "child":
             core.ConfigureWindow(child, 15, list(arguments))
         else:
-            pixel, top, bottom = arguments
+            colour, top, bottom = arguments
+            pixel = _pixel(colour, visual)
             core.ChangeGC(gc, xproto.GC.Foreground, [pixel])
             area = xproto.RECTANGLE.synthetic(0, top, LARGEST, bottom - top)
             core.PolyFillRectangle(child or window, gc, 1, [area])
         core.GetInputFocus().reply()
         print("done", flush=True)
+
+
+def _pixel(colour: int, visual: Any) -> int:
+    """0xrrggbb as this visual has it."""
+    parts = ((colour >> 16, visual.red_mask), (colour >> 8 & 255, visual.green_mask), (colour & 255, visual.blue_mask))
+    return sum((part * (mask // (mask & -mask)) // 255) * (mask & -mask) for part, mask in parts)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,11 @@ class XServer(Started):
     `largest` is how far `resize` can go; without it the size can only shrink.
     """
 
-    def __init__(self, size: tuple[int, int] = (640, 360), *, largest: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, size: tuple[int, int] = (640, 360), *, largest: tuple[int, int] | None = None, depth: int = 24
+    ) -> None:
         self.display = ""
+        self._depth = depth
         self._size = size
         self._largest = largest or size
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,7 +54,16 @@ class XServer(Started):
         command = [need("Xvfb"), *([self.display] if self.display else [])]
         width, height = self._largest
         # Without -noreset the screen would be wiped, and its modes forgotten, whenever the last client leaves.
-        command += ["-screen", "0", f"{width}x{height}x24", "+extension", "RANDR", "-nolisten", "tcp", "-noreset"]
+        command += [
+            "-screen",
+            "0",
+            f"{width}x{height}x{self._depth}",
+            "+extension",
+            "RANDR",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]
         reading, writing = os.pipe()
         try:
             with log.open("wb") as out:
