@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,8 @@ class Retry:
 class Cast:
     """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
     pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
-    `failed` is called when it has failed and will be tried again."""
+    `failed` is called when it has failed and will be tried again. `make_room` lets go of what is on if that takes this
+    session's place at its source, and tells whether it did."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Cast:
         check: Check,
         checked: bool = True,
         failed: Callable[[], None] = lambda: None,
+        make_room: Callable[[], Awaitable[bool]],
     ) -> None:
         self.session = session
         self.playback: Playback | None = None
@@ -89,6 +91,9 @@ class Cast:
         self._check = check
         self._checked = checked
         self._failed = failed
+        self._make_room = make_room
+        self._has_room = False
+        """Room was made for it; its source may need a moment to notice."""
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
         self._broke_at: float | None = None
@@ -185,6 +190,9 @@ class Cast:
         """
         session = self.session
         has_time = session.has_played or session.accepted_for < self._retry.start_timeout
+        if error.failure.is_full and not session.has_played and has_time and await self._make_room():
+            self._has_room = True
+            return
         remaining = self._engines.failed(session.url, error)
         if remaining is None and has_time:
             log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))
@@ -244,18 +252,20 @@ class Cast:
         if not self._retry.enabled:
             raise error
         if session.has_played:
-            if code not in _PASSING_ONCE_PLAYED:
-                raise error
             if self._broke_at is None or played_s >= STEADY_S:
                 self._broke_at, self._failures = now, 0
             outage_s = now - self._broke_at
+            frees_itself = error.failure.is_full and outage_s < self._retry.start_timeout
+            if code not in _PASSING_ONCE_PLAYED and not frees_itself:
+                raise error
         else:
             outage_s = session.accepted_for
             if outage_s >= self._retry.start_timeout:
                 raise self._before or error  # the last try was cut short; the one before it knows why
             died = code is ErrorCode.PLAYER_UNAVAILABLE and session.attempt == 1  # a spare that was dead already
             comes = code is ErrorCode.MEDIA_NOT_FOUND and self._playable.is_awaited
-            if code is not ErrorCode.MEDIA_NETWORK and not died and not comes:
+            frees_itself = error.failure.is_full and self._has_room
+            if code is not ErrorCode.MEDIA_NETWORK and not (died or comes or frees_itself):
                 raise error
             self._before = error
         self._failures += 1

@@ -102,16 +102,17 @@ class CentralUnavailableError(AgentError):
 
 class MediaError(AgentError):
     """The media cannot be played; the code is one of the `media_` codes. `kind` is what it turned out to be when
-    another engine is there for that."""
+    another engine is there for that; `is_full` as in Failure."""
 
-    def __init__(self, code: ErrorCode, message: str, *, kind: MediaType | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, kind: MediaType | None = None, is_full: bool = False) -> None:
         super().__init__(message)
         self._code = code
         self.kind = kind
+        self._is_full = is_full
 
     @property
     def failure(self) -> Failure:
-        return Failure(self._code, str(self))
+        return Failure(self._code, str(self), is_full=self._is_full)
 
 
 class PlaylistError(AgentError):

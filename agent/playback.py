@@ -24,6 +24,9 @@ from agent.stage.base import Stage, Window
 from agent.types import ErrorCode
 from agent.waiting import first_of, to_the_end
 
+ROOM_AFTER = 0.5
+"""Of the time for a first picture: after so much silence what is on is let go of, if it comes from the same host."""
+
 WATCH_INTERVAL_S = 0.5
 """How often a playing stream is looked at: a freeze is noticed at most this much after `stall_timeout`."""
 
@@ -60,7 +63,7 @@ class Playback:
     disk may be gone for a while.
     `switch` is the tracker's: it makes this playback the one that is seen and heard. `release` takes over the window
     at the end, with its last picture in it, and closes it when something else is shown. `look_up` is asked why the host
-    of a silent source cannot be found; None asks nobody.
+    of a silent source cannot be found; None asks nobody. `make_room` as in Cast.
     """
 
     def __init__(
@@ -73,9 +76,11 @@ class Playback:
         check: Check,
         switch: Callable[[Playback], Awaitable[None]],
         release: Callable[[Playback, Window], Awaitable[None]],
+        make_room: Callable[[], Awaitable[bool]],
         look_up: LookUp | None = None,
     ) -> None:
         self._look_up = look_up
+        self._make_room = make_room
         self.session = session
         self._players = players
         self._stage = stage
@@ -191,7 +196,6 @@ class Playback:
             stage=self._stage,
             media=self._media,
             begun=self._plays_on,
-            silent=_nothing_to_do,
         )
         names = NameWatch(session.url, self._look_up)
         try:
@@ -199,11 +203,20 @@ class Playback:
                 await self._allowed(session.url)
                 if not (display := self._stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
-                ready = await race.run(within_s=left_s * share)
-                self._adopt(ready)
+                await first_of(self._first_picture(race, left_s * share), self._ask_for_room(left_s * share))
         except TimeoutError as e:
             waited_s = round(timeout_s - left_s * (1.0 - share), 1)
             raise self._too_late(race.has_opened, waited_s, names_problem=await names.problem()) from e
+
+    async def _first_picture(self, race: Race, within_s: float) -> None:
+        ready = await race.run(within_s=within_s)
+        self._adopt(ready)
+
+    async def _ask_for_room(self, within_s: float) -> None:
+        """Its source may have it wait until what is on goes."""
+        await asyncio.sleep(within_s * ROOM_AFTER)
+        await self._make_room()
+        await asyncio.Event().wait()
 
     async def _allowed(self, url: str) -> None:
         try:
@@ -281,7 +294,3 @@ class Playback:
             await self._player.kill()
         if self._window is not None:
             await self._release(self, self._window)
-
-
-async def _nothing_to_do() -> None:
-    """Nobody has to be told."""

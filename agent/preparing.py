@@ -56,7 +56,7 @@ class Preparation:
 class Race:
     """Who is the first to show something of one address: the player of its engine, or one of another engine, which is
     asked as well when the first has shown nothing for long. `begun` is told of the first player, as soon as there is
-    one; `silent` is waited for before the second is asked."""
+    one."""
 
     def __init__(
         self,
@@ -66,14 +66,12 @@ class Race:
         stage: Stage,
         media: Callable[[], Media],
         begun: Callable[[Player], None],
-        silent: Callable[[], Awaitable[None]],
     ) -> None:
         self._url = url
         self._players = players
         self._stage = stage
         self._media = media
         self._begun = begun
-        self._silent = silent
         self._running: dict[asyncio.Task[None], Preparation] = {}
         self.has_opened = False
         """Whether one of them had opened it, whatever became of that."""
@@ -95,10 +93,8 @@ class Race:
         first = self._begin(lambda: self._players.take(self._url), self._begun)
         await asyncio.wait({first}, timeout=patience_s)
         second: asyncio.Task[None] | None = None
-        if not first.done():
-            await self._silent()
-            if (take := self._players.beside(self._url)) is not None:
-                second = self._begin(take, lambda _: None)
+        if not first.done() and (take := self._players.beside(self._url)) is not None:
+            second = self._begin(take, lambda _: None)
         pending, error = {task for task in (first, second) if task is not None}, None
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 import structlog
 
 from agent.cast import Cast
 from agent.errors import ReplacedError
 from agent.playback import Playback
+from agent.session import Session
 from agent.types import EndReason, SessionId, SessionState
 
 ENDING_TIMEOUT_S = 4.0
@@ -101,13 +103,30 @@ class Stack:
         elif top is not None:
             if top.playback is not None:
                 leaving.append(top.playback.over)
-            if top.session.end is None:
+            if top.session.end is None and top.session.state is not SessionState.WAITING:
                 log.info("stream_interrupted", session_id=top.session.id, by=starting.session.id)
                 top.suspend()
             if len(self._stack) > WAITING_LIMIT:
                 self.end(self._stack.pop(1), EndReason.REPLACED)
         self._stack.append(starting)
         return starting, leaving
+
+    async def make_room(self, session: Session) -> bool:
+        """The source of a start that is being prepared may serve one viewer at a time: if what is on comes from the
+        same host, let its player go, as for an interruption; its last picture stays. Tells whether a player has gone.
+
+        It is taken up again when nothing is prepared any more.
+        """
+        starting, top, host = self._starting, self.top, _host(session.url)
+        if starting is None or starting.session is not session or top is None or host is None:
+            return False
+        playback, on = top.playback, top.session
+        if playback is None or on.state is not SessionState.ACTIVE or _host(on.url) != host:
+            return False
+        log.info("room_made", session_id=on.id, for_session=session.id)
+        top.suspend()
+        await asyncio.wait([playback.over], timeout=ENDING_TIMEOUT_S)
+        return True
 
     def arm(self, cast: Cast) -> None:
         """Have it end when its duration is over, also while it waits."""
@@ -168,3 +187,8 @@ class Stack:
     def _disarm(self, cast: Cast) -> None:
         if (timer := self._timers.pop(cast, None)) is not None:
             timer.cancel()
+
+
+def _host(url: str) -> str | None:
+    """None for a file, and for what is still to be looked up."""
+    return urlsplit(url).hostname or None

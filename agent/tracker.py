@@ -310,6 +310,7 @@ class StreamTracker:
                 look_up=self._look_up,
                 switch=self._switch.take_screen,
                 release=self._switch.release,
+                make_room=lambda: self._stack.make_room(session),
             )
 
         self._outcomes.remember(session)
@@ -322,6 +323,7 @@ class StreamTracker:
             check=self._check,
             checked=checked and session.request.join is None,
             failed=lambda: self.changed(),
+            make_room=lambda: self._stack.make_room(session),
         )
 
     def _playable(self, session: Session) -> Playable:
@@ -339,7 +341,7 @@ class StreamTracker:
 
     def _ended(self, cast: Cast, was_top: bool) -> None:
         self._last = last = cast.session.snapshot()
-        if was_top:
+        if was_top or self._stack.starting is None:  # it may have made room for a start that has failed
             self._switch.come_back()
         self.changed()
         level = log.warning if last.reason is EndReason.FAILED else log.info

@@ -147,6 +147,8 @@ class Failure:
     message: str
     retry_after_s: float | None = None
     """When it makes sense to try again, where somebody has said that."""
+    is_full: bool = False
+    """The source refuses another viewer, perhaps because it has one already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,4 +95,5 @@ def _together(refusals: Mapping[str, AgentError], missing: Sequence[str]) -> Age
         return first
     if len(said) > 1:
         said[1:] = [f"{engine}: {error}" for engine, error in list(refusals.items())[1:]]
-    return MediaError(first.failure.code, " ".join([*said, *missing]))
+    is_full = any(error.failure.is_full for error in refusals.values())
+    return MediaError(first.failure.code, " ".join([*said, *missing]), is_full=is_full)

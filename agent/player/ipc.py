@@ -134,11 +134,12 @@ class Finished:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The media cannot be played, or broke. `kind` is the type of media that it turned out to be when another engine
-    is there for that."""
+    is there for that; `is_full` as in Failure."""
 
     code: str
     message: str
     kind: str | None = None
+    is_full: bool = False
 
 
 Command = Ping | Warm | Load | Pause | Seek | Sound | Volume

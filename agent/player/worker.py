@@ -112,7 +112,7 @@ class WorkerPlayer(ChildPlayer):
                 resolve(self._finished, None)
             case ipc.Failed():
                 kind = MediaType(report.kind) if report.kind else None
-                self._failed(MediaError(ErrorCode(report.code), report.message, kind=kind))
+                self._failed(MediaError(ErrorCode(report.code), report.message, kind=kind, is_full=report.is_full))
             case ipc.Pong():
                 pass  # heard, that is all that counts
 

@@ -54,6 +54,8 @@ class Script:
     """It opens as audio, and nothing is ever heard."""
     kill_s: float = 0.02
     """How long its process takes to be gone."""
+    viewers: int | None = None
+    """So many of its source at once; another one is refused. None: as many as there are."""
     deaf: bool = False
     """Commands for sound are never answered: the process hangs."""
 
@@ -76,6 +78,7 @@ SCRIPTS = {
     "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),
     "deaf": Script(deaf=True),
     "tough": Script(kill_s=0.5),
+    "single": Script(viewers=1),
 }
 
 BY_ANOTHER = {
@@ -100,8 +103,11 @@ class SoundDevice:
 
 
 class FakePlayer:
-    def __init__(self, pid: int, engine: str = "fake", device: SoundDevice | None = None) -> None:
+    def __init__(
+        self, pid: int, engine: str = "fake", device: SoundDevice | None = None, others: list[FakePlayer] | None = None
+    ) -> None:
         self.pid = pid
+        self._others = [] if others is None else others
         self._device = device or SoundDevice()
         self.engine = engine
         self.alive = True
@@ -129,6 +135,11 @@ class FakePlayer:
         own = BY_ANOTHER if self.engine != "fake" and host in BY_ANOTHER else SCRIPTS
         self.script = script = own[host]
         self._loaded_at = self._loop.time()
+        viewers = [p for p in self._others if p is not self and p.alive and urlsplit(p.url).hostname == host]
+        if script.viewers is not None and len(viewers) >= script.viewers:
+            self.script = SCRIPTS["never"]
+            self._later(0.05, lambda: self.fail(MediaError(ErrorCode.MEDIA_NETWORK, "scripted: full", is_full=True)))
+            return
         if script.opens_after is not None:
             self._later(script.opens_after, lambda: _set(self._opened, Opened(script.media_type, True)))
         if script.fails_after is not None:
@@ -275,7 +286,7 @@ class FakePlayers:
         await asyncio.sleep(self.take_s)
         if self.broken:
             raise PlayerUnavailableError("scripted: no player can be started")
-        player = FakePlayer(next(self._pids), engine or "fake", self.device)
+        player = FakePlayer(next(self._pids), engine or "fake", self.device, self.players)
         self.players.append(player)
         return player
 

@@ -9,6 +9,8 @@
     /hls-missing/index.m3u8             a playlist whose segments are 404
     /gap-hls/index.m3u8                 a live stream that has just begun, as MediaMTX 1.20 tells its first viewer of
                                         it: six segments that never were (EXT-X-GAP, 404), then what there is
+    /one-viewer/<refusal>/<colour>.ts   as /live/<colour>.ts, for one viewer of all of them at a time: another one gets
+                                        that status, or waits (`wait`)
     /radio.mp3                          endless MP3 with icy headers (and StreamTitle when it is asked for)
     /mjpeg                              multipart/x-mixed-replace, 10 pictures a second
     /image.png /image.jpeg /image.webp /tone.mp3 /tone.ogg /covered.mp3 /truncated.mp4 /undecodable.mp4
@@ -79,6 +81,7 @@ class MediaRoutes:
         # A live stream that has been on for a while: a sliding playlist is full from the first request on.
         self._live_since = time.monotonic() - HLS_SEGMENT_S * HLS_WINDOW
         self._hls_ended_at: float | None = None
+        self._place = asyncio.Lock()
 
     def stream(self, colour: str = "red") -> EndlessTs:
         """The endless stream of a colour; blocks while its clip is made."""
@@ -121,6 +124,7 @@ class MediaRoutes:
         app.router.add_get("/live/{colour}.ts", self._live)
         for folder in ("live-hls", "trickle-hls", "hls-missing"):
             app.router.add_get(f"/{folder}/index.m3u8", self._playlist)
+        app.router.add_get("/one-viewer/{refusal}/{colour}.ts", self._one_viewer)
         app.router.add_get("/live-hls/seg{number}.ts", self._segment)
         gap_hls.add_to(app, self._clips)
         app.router.add_get("/trickle-hls/seg{number}.ts", self._trickling_segment)
@@ -191,6 +195,13 @@ class MediaRoutes:
 
     async def _trickling_segment(self, request: web.Request) -> web.StreamResponse:
         return await self._segment(request, Behaviour(then=Then.TRICKLE))
+
+    async def _one_viewer(self, request: web.Request) -> web.StreamResponse:
+        refusal = request.match_info["refusal"]
+        if self._place.locked() and refusal != "wait":
+            return web.Response(status=int(refusal))
+        async with self._place:
+            return await self._live(request)
 
     async def _radio(self, request: web.Request) -> web.StreamResponse:
         data = (await asyncio.to_thread(self._clips.radio_mp3)).read_bytes()

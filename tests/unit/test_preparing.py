@@ -38,17 +38,12 @@ async def _run(work: Callable[[], Awaitable[None]]) -> None:
 async def prepare(players: FakePlayers, host: str) -> tuple[Preparation, EngineChoice, FakeStage]:
     choice, stage, begun = EngineChoice(players), FakeStage(players), list[Player]()
     url = f"http://{host}/"
-
-    async def silent() -> None:
-        begun.append(players.players[0])
-
     race = Race(
         url,
         players=choice,
         stage=stage,
         media=lambda: Media(url, Quality.AUTO, 1.0, False),
         begun=begun.append,
-        silent=silent,
     )
     return await race.run(within_s=WITHIN_S), choice, stage
 

@@ -332,7 +332,7 @@ class MpvPlayer(ChildPlayer):
 
     def _fail(self, failure: Failure) -> None:
         self._over = True
-        self._failed(MediaError(failure.code, failure.message))
+        self._failed(MediaError(failure.code, failure.message, is_full=failure.is_full))
 
     # --- how far it is ---
 

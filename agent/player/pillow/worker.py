@@ -77,7 +77,7 @@ class PictureWorker:
                 self._pictures += 1
                 self._report()
             case Failure():
-                self._channel.send(ipc.Failed(item.code, item.message))
+                self._channel.send(ipc.Failed(item.code, item.message, is_full=item.is_full))
 
     def _report(self) -> None:
         self._channel.send(

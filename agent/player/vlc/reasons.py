@@ -15,6 +15,8 @@ from agent.types import ErrorCode, Failure
 _HTTP_STATUS = re.compile(r"HTTP (\d{3}) error|error: HTTP/\S+ (\d{3})|Failed reading \S+: HTTP/\S+ (\d{3})")
 _NO_SUCH_FILE = re.compile(r"cannot open file .*\((.+)\)")
 _RESOLVE = re.compile(r"cannot resolve (\S+?)(?: port \d+)? ?: ")
+_NO_PLACE = {429, 453, 458}
+"""Too many requests; RTSP's "not enough bandwidth"; what panels of IPTV answer beyond the connections they sell."""
 _CODEC = re.compile(r"[Cc]odec [`'\"](\w+)[`'\"]? \(?([^)]*)\)? is not supported|could not decode the format \"(\w+)")
 
 
@@ -171,7 +173,11 @@ def _http(status: int, where: str) -> Failure:
         case 401 | 407:
             return _failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered {status}: check user name and password.")
         case 403:
-            return _failure(ErrorCode.MEDIA_UNAUTHORIZED, f"{where} answered 403: it does not allow this box to watch.")
+            return _failure(
+                ErrorCode.MEDIA_UNAUTHORIZED,
+                f"{where} answered 403: it does not allow this box to watch, or no other viewer beside the one it has.",
+                is_full=True,
+            )
         case 404 | 410:
             return _failure(
                 ErrorCode.MEDIA_NOT_FOUND,
@@ -181,15 +187,20 @@ def _http(status: int, where: str) -> Failure:
             return _failure(
                 ErrorCode.MEDIA_NETWORK,
                 f"{where} answered {status}: it has a problem of its own; try again later.",
+                is_full=status == 503,
             )
         case _:
-            return _failure(ErrorCode.MEDIA_NETWORK, f"{where} answered {status} instead of sending the stream.")
+            return _failure(
+                ErrorCode.MEDIA_NETWORK,
+                f"{where} answered {status} instead of sending the stream.",
+                is_full=status in _NO_PLACE,
+            )
 
 
-def _failure(code: ErrorCode, sentence: str) -> Failure:
+def _failure(code: ErrorCode, sentence: str, *, is_full: bool = False) -> Failure:
     if sentence.startswith("the "):  # a host name stays as it is
         sentence = "T" + sentence[1:]
-    return Failure(code, sentence)
+    return Failure(code, sentence, is_full=is_full)
 
 
 def _where(url: str) -> str:

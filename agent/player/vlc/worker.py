@@ -375,7 +375,7 @@ class VlcWorker:
             self._play(media_options(self._quality, position=self._begin_at))
             return
         self._over = True
-        self._channel.send(ipc.Failed(refusal.code, refusal.message, kind))
+        self._channel.send(ipc.Failed(refusal.code, refusal.message, kind, refusal.is_full))
 
     def _read_log(self, line: LogLine) -> None:
         self._log.read(line)
