@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 APT_PACKAGES = {
     "ffmpeg": "ffmpeg",
@@ -65,7 +66,7 @@ def run(command: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | No
     return done.stdout
 
 
-def end(process: subprocess.Popen[bytes], *, with_signal: int = signal.SIGTERM) -> None:
+def end(process: subprocess.Popen[Any], *, with_signal: int = signal.SIGTERM) -> None:
     """End one process and reap it: `with_signal` first, SIGKILL after END_S. Idempotent."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
