@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ STEADY_S = 10.0
 
 MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
+
+SAME_PLACE_S = 1.0
+"""Tries that end within this of each other have ended at the same place of the media."""
+
+SAME_PLACE_TRIES = 3
+SAME_PLACE_FOR_S = 5.0
+"""So many of them, over so long: a network that comes and goes breaks the same film twice in a moment."""
 
 _PASSING = {
     ErrorCode.MEDIA_NETWORK,
@@ -99,6 +107,7 @@ class Cast:
         self._broke_at: float | None = None
         self._failures = 0
         """In a row, without ever having played STEADY_S."""
+        self._place = _Place()
         self._before: AgentError | None = None
         """Why it failed before it had played, the last time that there was time enough."""
         self._task: asyncio.Task[None] | None = None
@@ -255,6 +264,12 @@ class Cast:
             if self._broke_at is None or played_s >= STEADY_S:
                 self._broke_at, self._failures = now, 0
             outage_s = now - self._broke_at
+            has_ended = played_s > 0.0 or code is ErrorCode.MEDIA_DECODE
+            is_buffered = session.stream_type is StreamType.BUFFERED
+            if has_ended and is_buffered and self._place.is_the_last(session.resume_position, now):
+                raise MediaError(
+                    code, f"{error} It ends there each time: the file is incomplete, or says a wrong length."
+                )
             frees_itself = error.failure.is_full and outage_s < self._retry.start_timeout
             if code not in _PASSING_ONCE_PLAYED and not frees_itself:
                 raise error
@@ -285,6 +300,22 @@ class Cast:
         )
         await self._unless_changed(self._playable.rest(delay))
         session.tries_again()
+
+
+class _Place:
+    """Where the tries at one media end."""
+
+    def __init__(self) -> None:
+        self._position = -math.inf
+        self._since = 0.0
+        self._tries = 0
+
+    def is_the_last(self, position: float, now: float) -> bool:
+        """One more has ended at `position` seconds. Whether none gets any further."""
+        if abs(position - self._position) > SAME_PLACE_S:
+            self._position, self._since, self._tries = position, now, 0
+        self._tries += 1
+        return self._tries >= SAME_PLACE_TRIES and now - self._since >= SAME_PLACE_FOR_S
 
 
 async def _wait(event: asyncio.Event) -> None:

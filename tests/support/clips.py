@@ -108,6 +108,13 @@ class Clips:
         film = ["-i", str(self.film_mp4(colour, seconds, None)), "-c:v", "magicyuv", "-pix_fmt", "yuv420p"]
         return self._ffmpeg(f"magicyuv-{colour}-{seconds:g}s.avi", film)
 
+    def late_subtitle_mkv(self, colour: str = "green", seconds: float = 4, until: float = 30) -> Path:
+        """A film whose last subtitle ends long after its last picture: its length is that of the subtitle."""
+        line = f"1\n00:00:01,000 --> 00:00:{until:02.0f},000\nStill here\n"
+        subtitle = self._once(f"late-{until:g}s.srt", line, lambda to: _write(to, line.encode()))
+        both = ["-i", str(self.film_mp4(colour, seconds)), "-i", str(subtitle), "-c", "copy", "-c:s", "srt"]
+        return self._ffmpeg(f"late-subtitle-{colour}-{seconds:g}s-{until:g}s.mkv", both)
+
     def slides_mp4(self, colour: str = "magenta", seconds: float = 12, every: float = 4) -> Path:
         """A lecture: a new picture every few seconds only, none of which differs, and a voice."""
         flat = f"color={hex_of(colour)}:s={SIZE[0]}x{SIZE[1]}:r=1/{every:g}:d={seconds:g},format=yuv420p"

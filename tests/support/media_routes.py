@@ -1,6 +1,7 @@
 """What the media server serves.
 
     /media/<file of the clips' cache>   with Range; hls, hls-variants and dash folders included
+    /plain/<file of the clips' cache>   the same without Range
     /film.mp4 /film/<colour>.mp4        10 s; also /stall.mp4 (holds at 40 %) and /cut.mp4 (breaks off at 40 %)
     /live.ts /live/<colour>.ts          endless MPEG-TS in real time, from the latest key frame on
     /live-stall.ts /live-trickle.ts /live-close.ts /live-reset.ts    the same for 3 s, then what the name says
@@ -117,6 +118,7 @@ class MediaRoutes:
             broken = Behaviour(then=then, after_s=BREAK_AFTER_S)
             app.router.add_get(f"/live-{end}.ts", partial(self._live, usual=broken))
         app.router.add_get("/media/{path:.+}", self._media)
+        app.router.add_get("/plain/{path:.+}", self._plain)
         app.router.add_get("/film/{colour}.mp4", self._film)
         app.router.add_get("/stall.mp4", partial(self._broken_film, then=Then.HOLD))
         app.router.add_get("/cut.mp4", partial(self._broken_film, then=Then.CLOSE))
@@ -148,6 +150,10 @@ class MediaRoutes:
         if not path.is_relative_to(self._clips.folder.resolve()) or not path.is_file():
             raise web.HTTPNotFound
         return await _file(request, path)
+
+    async def _plain(self, request: web.Request) -> web.StreamResponse:
+        data = (self._clips.folder / request.match_info["path"]).read_bytes()
+        return await request[WRITER].send(_whole(data), content_type="video/x-matroska", length=len(data))
 
     async def _clip(self, request: web.Request, clip: Callable[[], Path]) -> web.StreamResponse:
         return await _file(request, await asyncio.to_thread(clip))

@@ -21,6 +21,8 @@ _MEMORY_S = 30.0
 """A reason older than this is not why it fails now."""
 
 _NO_STREAMS = "No video or audio streams"
+_CUT_OFF = ("Stream ends prematurely", "Will reconnect")
+"""Of FFmpeg's http.c, which compares with the length that the server announced."""
 _NOT_OPENED = "avformat_open_input() failed"
 
 
@@ -29,9 +31,12 @@ class LogReader:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
+        self.was_cut_off = False
+        """Whether a connection ever ended before all had come."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
 
     def read(self, line: str) -> None:
+        self.was_cut_off = self.was_cut_off or any(words in line for words in _CUT_OFF)
         self._lines.append((self._now(), line.strip()))
 
     def forget(self) -> None:

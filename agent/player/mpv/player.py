@@ -39,6 +39,9 @@ _TALKING_OUTPUTS = ("pulse", "pipewire")
 
 _SILENT_OUTPUT = "null"
 
+_IN_PIECES = ("hls", "dash")
+"""Their size is that of their playlist."""
+
 _UNTIMED = ("mpjpeg",)
 """A camera's pictures, one after the other: FFmpeg takes them for 25 a second, so mpv would stop each second to wait
 for more of them."""
@@ -61,6 +64,7 @@ class MpvPlayer(ChildPlayer):
     _at_most: int | None = None
     _audio: int | str = "auto"
     _format = ""
+    _size: int | None = None
 
     def __init__(self, child: Child) -> None:
         super().__init__(child)
@@ -232,6 +236,7 @@ class MpvPlayer(ChildPlayer):
                         self._line.get(name, partial(self._on_property, name))
                     self._line.get("duration", self._on_duration)
                     self._line.get("file-format", self._on_format)
+                    self._line.get("file-size", self._on_size)
                     self._line.get("track-list", self._on_tracks)
             case "confined":  # the launcher's only word, said before it became mpv
                 self._confinement = str(message.get("by", ""))
@@ -253,6 +258,9 @@ class MpvPlayer(ChildPlayer):
         self._format = data or ""
         if data in _UNTIMED:
             self._line.set("cache-pause", False)
+
+    def _on_size(self, data: Any) -> None:
+        self._size = data
 
     def _choose(self, tracks: Any) -> None:
         """Before anything is decoded: the best rendition up to the height, or else the lowest."""
@@ -296,13 +304,22 @@ class MpvPlayer(ChildPlayer):
             self._fail(self._log.why_nothing(self._url))
             return
         position, duration = self._facts.position(), self._facts.length()
-        if position is not None and duration is not None and duration - position > EARLY_END_S:
-            self._fail(broke_off(self._url, position=position, duration=duration))
-        elif duration is None and (failure := self._log.reason(self._url)):
-            self._fail(failure)  # live does not finish: it was cut off, and the log knows why
+        failure: Failure | None = None
+        if duration is None:
+            failure = self._log.reason(self._url)  # live does not finish: it was cut off, and the log knows why
+        elif position is not None and duration - position > EARLY_END_S and not self._is_whole:
+            failure = broke_off(self._url, position=position, duration=duration)
+        if failure is not None:
+            self._fail(failure)
         elif not self._finished.done():
             self._over = True
             self._finished.set_result(None)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all came that was announced: then the length is that of a late subtitle, or wrong."""
+        known = self._size is not None and self._format not in _IN_PIECES
+        return known and not self._log.was_cut_off and self._log.reason(self._url) is None
 
     def _tries_again(self) -> bool:
         """Whether there is another way to open it; that is under way then."""

@@ -53,6 +53,11 @@ class Facts:
             hardware_decoding=self._log.hardware,
         )
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was read: of a file at its end it was, of a web server where that is certain."""
+        return self._log.body.is_whole(self._stats.read_bytes)
+
     def begins_at(self, position_ms: int) -> None:
         """It was sent there. The clock shows less where its picture is older than that, and stands."""
         self._begin_ms = position_ms

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
+from agent.player.vlc.body import Body
 from agent.player.vlc.events import PlayerEvent
 from agent.player.vlc.reasons import explain
 from agent.types import Failure
@@ -77,11 +78,14 @@ class LogReader:
         self.challenges: list[str] = []
         """By which methods the password was asked for with the last answer 401."""
         self._refusals = 0
+        self.body = Body()
+        """Of the media that plays."""
         self.not_updated_at = -math.inf
         """When (monotonic) that playlist could not be read the last time."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
 
     def read(self, line: LogLine) -> None:
+        self.body.read(line.text)
         if m := _DEMUXER.search(line.text):
             self.demuxer = self.demuxer or m[1]
         elif m := _HARDWARE.search(line.text):

@@ -16,6 +16,7 @@ from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
 from agent.player.confine import NONE, Confinement, confine
 from agent.player.vlc import events, log_reader
+from agent.player.vlc.body import Body
 from agent.player.vlc.events import PlayerEvent
 from agent.player.vlc.facts import Facts
 from agent.player.vlc.inbox import Inbox
@@ -192,6 +193,7 @@ class VlcWorker:
         self._player.set_media(self._media)
         self._forget_events()
         self._ended = self._log.read_to_end = False
+        self._log.body = Body()
         self._player.play()
 
     def _leave_sound(self) -> None:
@@ -330,12 +332,20 @@ class VlcWorker:
         if self._log.live and not self._log.gave_up:  # its playlist has got its end
             self._finish()
         elif position is not None and duration is not None and duration - position > EARLY_END_S:
-            lost = not self._sound and not self._log.pictured and events.AUDIO in self._added
-            self._fail(only_picture_lost() if lost else broke_off(self._url, position=position, duration=duration))
+            if not self._sound and not self._log.pictured and events.AUDIO in self._added:
+                self._fail(only_picture_lost())
+            elif self._is_whole:  # the length is that of a late subtitle, or wrong
+                self._finish()
+            else:
+                self._fail(broke_off(self._url, position=position, duration=duration))
         elif duration is None and (reason := self._log.reason(self._url)):
             self._fail(reason)  # live does not finish: it was cut off, and the log knows why
         else:
             self._finish()
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._log.demuxer != "adaptive" and (self._url.startswith("file:") or self._facts.is_whole)
 
     def _waits_for_sound(self) -> bool:
         """Whether all that was to be seen or heard without the sound was, and the rest comes with it: a sound that is

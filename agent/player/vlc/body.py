@@ -1,0 +1,30 @@
+"""Whether all came that a web server said it would send. A length of the media itself is only a claim: the last line
+of a subtitle may be long after the last picture."""
+
+from __future__ import annotations
+
+import re
+
+_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ 20[06]\b")
+_LENGTH = re.compile(r"^Content-Length:\s*(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+class Body:
+    """Of the answers that libVLC got for one media, told by its log."""
+
+    def __init__(self) -> None:
+        self._announced: int | None = None
+
+    def read(self, line: str) -> None:
+        """Take in one line of the log."""
+        if not _ANSWER.match(line):
+            return
+        length = _LENGTH.search(line)
+        before = 0 if self._announced is None else self._announced
+        # What comes in pieces, or until the connection is closed, is never known to be whole.
+        self._announced = before + (int(length[1]) if length else 2**62)
+
+    def is_whole(self, read_bytes: int) -> bool:
+        """Whether so many bytes are every one of them. Surely: after a jump, which leaves the rest of an answer unread,
+        that is not known, and this is False."""
+        return self._announced is not None and read_bytes >= self._announced
