@@ -23,6 +23,8 @@ from zeroconf.asyncio import AsyncZeroconf
 
 from agent.discovery.interfaces import Address, Interface
 from agent.discovery.records import AGENT_TYPE, services, wanted_names
+from agent.discovery.responder import Responder, Told, told_on
+from agent.identity import host_name
 from agent.types import Auth, DeviceInfo
 
 log = structlog.get_logger(__name__)
@@ -60,7 +62,9 @@ class Announcement:
         self._services: tuple[ServiceInfo, ...] = ()
         self._defended_at = -DEFEND_EVERY_S
         senders = _senders(interfaces)
-        self._mdns = AsyncZeroconf(senders, ip_version=_versions(senders))
+        self._told = told_on(interfaces)
+        self._responder = Responder(senders, _versions(senders), host=f"{host_name(device.id)}.", interfaces=interfaces)
+        self._mdns = AsyncZeroconf(zc=self._responder)
         self._registry = self._mdns.zeroconf.registry
         self._rivals = _Rivals(contested)
 
@@ -79,14 +83,16 @@ class Announcement:
 
     async def update(self, interfaces: Collection[Interface], auth: Auth) -> None:
         """Announce what has changed, with a goodbye for the addresses that are gone."""
-        before, self._services = self._services, self._made_for(interfaces, auth)
+        self._services = self._made_for(interfaces, auth)
+        before, self._told = self._told, told_on(interfaces)
         # In this order: what a new socket says first comes from the registry, and must not be the old addresses.
         # Clients that keep an address until its goodbye hear that before the last word.
         for service in self._services:
             self._registry.async_update(service)
+        self._responder.follow(interfaces)
         senders = _senders(interfaces)
         await self._mdns.async_update_interfaces(senders, _versions(senders))
-        self._say_goodbye(before[0], self._services[0])
+        self._say_goodbye(before)
         self._log("announcement_changed", interfaces, auth)
         await self._say_again()
 
@@ -117,16 +123,15 @@ class Announcement:
         said = [await self._mdns.async_update_service(service) for service in self._services]
         await asyncio.gather(*said)
 
-    def _say_goodbye(self, before: ServiceInfo, now: ServiceInfo) -> None:
-        kept = now.addresses_by_version(IPVersion.All)
-        gone = [address for address in before.addresses_by_version(IPVersion.All) if address not in kept]
-        if not gone:
-            return
-        message = DNSOutgoing(_RESPONSE)
-        of_old = ServiceInfo(AGENT_TYPE, now.name, server=now.server, addresses=gone)
+    def _say_goodbye(self, before: Told) -> None:
+        """To the addresses that an interface has no more, where it is still there."""
+        message, now = DNSOutgoing(_RESPONSE), self._services[0]
+        of_old = ServiceInfo(
+            AGENT_TYPE, now.name, server=now.server, addresses=sorted(frozenset().union(*before.values()))
+        )
         for record in of_old.dns_addresses(override_ttl=0):
             message.add_answer_at_time(record, 0)
-        self._mdns.zeroconf.async_send(message)
+        self._responder.say_goodbye(message, before)
 
     def _made_for(self, interfaces: Iterable[Interface], auth: Auth) -> tuple[ServiceInfo, ServiceInfo]:
         return services(

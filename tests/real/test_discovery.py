@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -10,14 +11,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from zeroconf import DNSAddress, DNSIncoming, DNSOutgoing, DNSQuestion  # type: ignore[attr-defined]
 
 from tests.support.avahi import Avahi, Browse, Sighting
 from tests.support.lan import Lan, LanAgent, LanError, Machine, udp_port_taken
 from tests.support.leaks import LeakCheck
-from tests.support.mdns import PORT, Ear
+from tests.support.mdns import GROUP, PORT, Ear
 from tests.support.tools import end, wait_until
 
 NOT_TESTED = "NOT TESTED: whether the agent is found on the LAN. That needs networks of our own: run the tests as root"
@@ -218,6 +221,61 @@ def test_a_copied_box_is_noticed(lan: Lan, tmp_path: Path) -> None:
 
         wait_until(lambda: len(doubles()) > 0, timeout_s=SEEN_S, what="the warning")
         assert set(doubles()) <= set(addresses)
+
+
+def test_each_network_is_told_its_own_addresses(leaks: LeakCheck) -> None:
+    """A box on two networks tells each the addresses that it has there: in announcements, in answers to everybody, in
+    answers to one who asked alone, and in goodbyes."""
+    try:
+        lan = Lan().__enter__()
+    except LanError as error:
+        pytest.skip(f"{NOT_TESTED} ({error})")
+    with ExitStack() as running:
+        running.push(lan.__exit__)
+        box = lan.machine("10.77.0.80/24", "fd77::80/64")
+        lan.second_card(box, "10.88.0.80/24", "fd88::80/64")
+        near, far = lan.machine("10.77.0.81/24"), lan.machine("10.88.0.83/24", apart=True)
+        here = running.enter_context(Ear(near, "10.77.0.81"))
+        there = running.enter_context(Ear(far, "10.88.0.83"))
+        agent = running.enter_context(LanAgent(box, device__name="Between", api__host="::"))
+        agent.wait_until(lambda: agent.log("announced"), SEEN_S, "it is announced")
+        host = agent.log("announced")[0]["host"]
+
+        def heard(ear: Ear) -> set[str]:
+            return {said.address for said in ear.addresses if said.host == host and said.ttl}
+
+        agent.wait_until(lambda: len(heard(here)) > 1 and len(heard(there)) > 1, SEEN_S, "both networks are told")
+        assert heard(here) == {"10.77.0.80", "fd77::80"}
+        assert heard(there) == {"10.88.0.80", "fd88::80"}
+        assert asked_alone(near, "10.77.0.81", host) == heard(here)
+        assert asked_alone(far, "10.88.0.83", host) == heard(there)
+
+        changed = time.time()
+        box.ip("addr", "add", "10.88.0.82/24", "dev", "eth1")
+        box.ip("addr", "del", "10.88.0.80/24", "dev", "eth1")
+        agent.wait_until(lambda: "10.88.0.82" in heard(there), SEEN_S, "the new address is told")
+        agent.wait_until(
+            lambda: any(said.address == "10.88.0.80" and not said.ttl for said in there.addresses),
+            SEEN_S,
+            "a goodbye to the old one",
+        )
+        assert agent.terminate() == 0
+        assert not [said for said in here.addresses if said.at > changed and said.address.startswith("10.88.")]
+        assert {said.address for said in there.addresses if said.at > changed and not said.ttl} >= {"10.88.0.82"}
+
+
+def asked_alone(machine: Machine, address: str, host: str) -> set[str]:
+    """The addresses that who asks for an answer to himself is given (RFC 6762, 6.7)."""
+    # An id of its own: the library overlooks a question that repeats another one within a second.
+    question = DNSOutgoing(0, multicast=False, id_=int(ip_address(address)) & 0xFFFF)
+    for kind in (1, 28):
+        question.add_question(DNSQuestion(host, kind, 1))
+    with machine.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(SEEN_S)
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+        asking.sendto(question.packets()[0], (GROUP, PORT))
+        records = [record for record in DNSIncoming(asking.recv(9000)).answers() if isinstance(record, DNSAddress)]
+    return {str(ip_address(record.address)) for record in records}
 
 
 @contextmanager

@@ -86,6 +86,16 @@ class Lan:
             machine.ip("link", "set", "eth0", "up")
         return machine
 
+    def second_card(self, machine: Machine, *addresses: str) -> None:
+        """Give a machine eth1, plugged into the switch of those that are apart."""
+        port = f"port{next(_numbers)}"
+        _ip("link", "add", port, "netns", self._switch, "type", "veth", "peer", "name", "eth1", "netns", machine.name)
+        _ip("-n", self._switch, "link", "set", port, "master", _APART, "up")
+        machine.run("sysctl", "-qw", "net.ipv6.conf.eth1.accept_dad=0", "net.ipv4.conf.eth1.promote_secondaries=1")
+        for address in addresses:
+            machine.ip("addr", "add", address, "dev", "eth1")
+        machine.ip("link", "set", "eth1", "up")
+
     def _make(self, name: str) -> None:
         _ip("netns", "add", name)
         self._running.callback(_ip, "netns", "del", name)
