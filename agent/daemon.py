@@ -22,6 +22,7 @@ from agent.api.server import ApiRunner
 from agent.checks import MediaChecks
 from agent.config import Settings
 from agent.discovery.advertiser import Advertiser
+from agent.discovery.local_names import LocalNames
 from agent.errors import ConfigError
 from agent.identity import Identity, identity
 from agent.keeper import Keeper
@@ -212,6 +213,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         redact=redact,
         check=checks.check,
         look_up=look_up_name,
+        locate=LocalNames(settings.discovery.interfaces).locate,
         streams=lookup,
         retry=settings.stream.retry,
     )

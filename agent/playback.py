@@ -16,7 +16,7 @@ from agent.errors import (
     PlayerTimeoutError,
     PlayerUnavailableError,
 )
-from agent.names import LookUp, NameWatch
+from agent.names import Locate, LookUp, NameWatch, as_it_is
 from agent.player.base import Media, Player, Players
 from agent.preparing import Preparation, Race
 from agent.session import Session
@@ -63,7 +63,8 @@ class Playback:
     disk may be gone for a while.
     `switch` is the tracker's: it makes this playback the one that is seen and heard. `release` takes over the window
     at the end, with its last picture in it, and closes it when something else is shown. `look_up` is asked why the host
-    of a silent source cannot be found; None asks nobody. `make_room` as in Cast.
+    of a silent source cannot be found; None asks nobody. `locate` makes of the URL the one that players can open.
+    `make_room` as in Cast.
     """
 
     def __init__(
@@ -78,9 +79,12 @@ class Playback:
         release: Callable[[Playback, Window], Awaitable[None]],
         make_room: Callable[[], Awaitable[bool]],
         look_up: LookUp | None = None,
+        locate: Locate | None = None,
     ) -> None:
         self._look_up = look_up
         self._make_room = make_room
+        self._locate = locate or as_it_is
+        self._located = session.url
         self.session = session
         self._players = players
         self._stage = stage
@@ -201,6 +205,7 @@ class Playback:
         try:
             async with asyncio.timeout(left_s * share), names:
                 await self._allowed(session.url)
+                self._located = await self._locate(session.url)
                 if not (display := self._stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
                 await first_of(self._first_picture(race, left_s * share), self._ask_for_room(left_s * share))
@@ -229,7 +234,7 @@ class Playback:
     def _media(self) -> Media:
         session = self.session
         return Media(
-            session.url, session.request.quality, session.volume, session.muted, position=session.resume_position
+            self._located, session.request.quality, session.volume, session.muted, position=session.resume_position
         )
 
     def _plays_on(self, player: Player) -> None:

@@ -19,7 +19,7 @@ from agent.errors import (
     SessionNotFoundError,
 )
 from agent.joined import Joined, NoStreams, Streams
-from agent.names import LookUp
+from agent.names import Locate, LookUp
 from agent.outcomes import Outcomes
 from agent.playable import Address, Playable
 from agent.playback import Check, Limits, Playback, any_url
@@ -86,6 +86,7 @@ class StreamTracker:
         redact: Callable[[str], str],
         check: Check = any_url,
         look_up: LookUp | None = None,
+        locate: Locate | None = None,
         streams: Streams | None = None,
         retry: bool = True,
         changed: Callable[[], None] = lambda: None,
@@ -96,6 +97,7 @@ class StreamTracker:
         self._redact = redact
         self._check = check
         self._look_up = look_up
+        self._locate = locate
         self._streams = streams or NoStreams()
         self._random = random.Random(seed)  # noqa: S311 - spreads tries over time
         self.adjust(limits, retry=retry)
@@ -308,6 +310,7 @@ class StreamTracker:
                 limits=self._limits,
                 check=any_url if checked else self._check,
                 look_up=self._look_up,
+                locate=self._locate,
                 switch=self._switch.take_screen,
                 release=self._switch.release,
                 make_room=lambda: self._stack.make_room(session),

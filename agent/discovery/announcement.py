@@ -24,6 +24,7 @@ from zeroconf.asyncio import AsyncZeroconf
 from agent.discovery.interfaces import Address, Interface
 from agent.discovery.records import AGENT_TYPE, services, wanted_names
 from agent.discovery.responder import Responder, Told, told_on
+from agent.discovery.senders import senders_of, versions_of
 from agent.identity import host_name
 from agent.types import Auth, DeviceInfo
 
@@ -61,9 +62,11 @@ class Announcement:
         self._names = wanted_names(device)
         self._services: tuple[ServiceInfo, ...] = ()
         self._defended_at = -DEFEND_EVERY_S
-        senders = _senders(interfaces)
+        senders = senders_of(interfaces)
         self._told = told_on(interfaces)
-        self._responder = Responder(senders, _versions(senders), host=f"{host_name(device.id)}.", interfaces=interfaces)
+        self._responder = Responder(
+            senders, versions_of(senders), host=f"{host_name(device.id)}.", interfaces=interfaces
+        )
         self._mdns = AsyncZeroconf(zc=self._responder)
         self._registry = self._mdns.zeroconf.registry
         self._rivals = _Rivals(contested)
@@ -90,8 +93,8 @@ class Announcement:
         for service in self._services:
             self._registry.async_update(service)
         self._responder.follow(interfaces)
-        senders = _senders(interfaces)
-        await self._mdns.async_update_interfaces(senders, _versions(senders))
+        senders = senders_of(interfaces)
+        await self._mdns.async_update_interfaces(senders, versions_of(senders))
         self._say_goodbye(before)
         self._log("announcement_changed", interfaces, auth)
         await self._say_again()
@@ -197,22 +200,6 @@ class _Rivals(RecordUpdateListener):
 
 def _announced(interfaces: Iterable[Interface]) -> tuple[Address, ...]:
     return tuple(dict.fromkeys(address for interface in interfaces for address in interface.announced))
-
-
-def _senders(interfaces: Iterable[Interface]) -> list[str]:
-    """What to speak from: an IPv4 and an IPv6 address of each interface, the link-local one if it can be
-    (RFC 6762, 11). Linux lets a socket into a group once for each interface, whatever its addresses."""
-    senders: list[str] = []
-    for interface in interfaces:
-        v4 = [address for address in interface.announced if address.version == 4]
-        v6 = [address for address in interface.addresses if address.version == 6]
-        senders += [str(address) for address in v4[:1]]
-        senders += [str(address) for address in sorted(v6, key=lambda address: not address.is_link_local)[:1]]
-    return list(dict.fromkeys(senders))
-
-
-def _versions(senders: Iterable[str]) -> IPVersion:
-    return IPVersion.All if any(":" in sender for sender in senders) else IPVersion.V4Only
 
 
 def _instance(full_name: str) -> str:

@@ -124,6 +124,7 @@ def test_only_reporting_calls_out(path: Path) -> None:
 SHORT_TASKS = {
     "cast.py",  # one session; whatever it raises ends the session with a reason
     "discovery/browser.py",  # a command's
+    "discovery/local_names.py",  # one look
     "last_picture.py",
     "outcomes.py",
     "player/mpv/relay.py",  # one connection of a camera

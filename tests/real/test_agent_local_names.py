@@ -1,0 +1,64 @@
+"""A film from a machine that is known by its name in `.local` alone, on a box whose system knows no such names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.avahi import Avahi
+from tests.support.clips import Clips
+from tests.support.lan import Lan, LanAgent, LanError
+from tests.support.leaks import LeakCheck
+from tests.support.looking import wait_moves
+from tests.support.screen import Screen
+from tests.support.tools import end
+from tests.support.xserver import XServer
+
+PORT = 8000
+UNKNOWN_S = 6.0
+"""mDNS is asked for 3 s, once more after a failure that may pass; it was 14 s until the DNS server was blamed."""
+
+
+@pytest.fixture(scope="module")
+def agent(xserver: XServer, clips: Clips, leaks: LeakCheck) -> Iterator[LanAgent]:
+    film = clips.film_mp4("green")
+    with ExitStack() as running:
+        try:
+            lan = running.enter_context(Lan())
+        except LanError as error:
+            pytest.skip(f"NOT TESTED: whether names in .local are found. That needs networks of our own ({error})")
+        nas = lan.machine("10.77.0.90/24")
+        avahi = running.enter_context(Avahi(nas, host="nas"))
+        serve = [*nas.prefix, sys.executable, "-m", "http.server", str(PORT), "--directory", str(film.parent)]
+        server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running.callback(end, server)
+        box = lan.machine("10.77.0.91/24")
+        agent = running.enter_context(
+            LanAgent(box, display__display=xserver.display, audio__output="none", player__start_timeout=4)
+        )
+        leaks.own_pids(lambda: {*agent.pids, *avahi.pids, server.pid})
+        yield agent
+
+
+def test_a_name_in_local_is_found(agent: LanAgent, xserver: XServer, clips: Clips) -> None:
+    """It plays, and what is told of it has the name that it was given."""
+    url = f"http://nas.local:{PORT}/{Path(clips.film_mp4('green')).name}"
+    agent.start(url)
+    with Screen(xserver.display) as screen:
+        wait_moves(screen, "green")
+    assert agent.status()["stream"]["url"] == url
+    assert agent.log("local_name_found")[0]["address"] == "10.77.0.90"
+
+
+def test_a_name_that_nobody_has_is_told(agent: LanAgent) -> None:
+    """Soon, and without blaming the DNS server, which such names are none of the business of."""
+    began = time.monotonic()
+    problem = agent.start("rtsp://nobody.local/ch0", expect=502)
+    assert "Nobody on the network answers to the name 'nobody.local'" in problem["detail"]
+    assert time.monotonic() - began < UNKNOWN_S
