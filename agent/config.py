@@ -109,6 +109,13 @@ def installed_config() -> Path | None:
     return SYSTEM_CONFIG if os.access(SYSTEM_CONFIG, os.R_OK) else None
 
 
+def admins_folder(path: Path | None = None) -> Path | None:
+    """Where the installed agent's key is kept for this machine's administrators; None for the agent of another
+    configuration, and for who is not root and may not write there."""
+    folder = SYSTEM_CONFIG.parent
+    return folder if path in (None, SYSTEM_CONFIG) and os.geteuid() == 0 and folder.is_dir() else None
+
+
 def settings_beside(path: Path | None = None) -> Settings:
     """The settings of the agent on this machine, for a command that works on its state, with `state.dir` filled in.
 

@@ -52,7 +52,7 @@ install_release() {
   trap 'rm -rf "$release"' EXIT # half a release is none
   "${PYTHON:-python3}" -m venv "$release"
   "$release/bin/pip" install --quiet --disable-pip-version-check "$source"
-  cp -r "$source/README.md" "$source/config.example.toml" "$source/systemd" "$release/"
+  cp -r "$source/README.md" "$source/docs" "$source/config.example.toml" "$source/systemd" "$release/"
   "$release/bin/cast-agent" --version >/dev/null
   trap - EXIT
   install -m 755 "$source/scripts/install.sh" $opt/install.sh
@@ -179,7 +179,7 @@ do_uninstall() {
   else
     systemctl --root=/ disable --quiet cast-agent.service cast-agent-display.service 2>/dev/null || true
   fi
-  rm -rf $units/cast-agent.service $units/cast-agent-display.service "$(dirname $drop_in)" $opt $state /run/cast-agent
+  rm -rf $units/cast-agent.service $units/cast-agent-display.service "$(dirname $drop_in)" $opt $state /run/cast-agent $etc/cli-key
   [ "$(readlink $command || true)" != $opt/current/bin/cast-agent ] || rm -f $command
   ! has_systemd || systemctl daemon-reload
   ! getent passwd $user >/dev/null || userdel $user || say "The user $user stays, because something still runs as it"

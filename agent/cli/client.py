@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -87,7 +88,11 @@ class Agent:
     def _unreachable(self, error: OSError) -> CliError:
         reason = error.strerror or str(error)
         if self.own:
+            from agent.config import SYSTEM_CONFIG
+
             advice = "Start it with `cast-agent run` or `systemctl start cast-agent`, or name another with --on."
+            if SYSTEM_CONFIG.exists() and not os.access(SYSTEM_CONFIG, os.R_OK):
+                advice += f" If {SYSTEM_CONFIG}, which you may not read, names another port: use sudo."
             text = f"No agent answers on this machine, at {self.url} ({reason}). {advice}"
         else:
             advice = "Is it switched on, and cast-agent running? `cast-agent discover` lists those that are found."
@@ -107,7 +112,7 @@ class Agent:
         exit_ = BY_STATUS.get(status, Exit.REFUSED)
         if code == "unauthorized":
             key = "The key was not taken." if self.key else "It needs a key."
-            kept = " With sudo the one is used that `cast-agent key add NAME --keep` has kept." if self.own else ""
+            kept = " `sudo cast-agent key add here --keep` keeps one for this machine's commands." if self.own else ""
             detail = f"{key} Give one with --key-file FILE or CAST_AGENT_KEY.{kept} ({detail})"
         return CliError(exit_, code, detail, problem)
 

@@ -15,7 +15,7 @@ from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.kept_key import forget, keep, kept_key
 from agent.cli.target import own_agent
 from agent.cli.text import table
-from agent.config import Settings, settings_beside
+from agent.config import Settings, admins_folder, settings_beside
 from agent.keys import KeyFile, KeysError
 from agent.types import Auth
 
@@ -32,7 +32,8 @@ def add(options: argparse.Namespace) -> int:
         key = file.add(options.name)
         # The key alone goes to standard output, so that a script can take it; before anything that may fail.
         print(as_json({"name": options.name, "key": key}) if options.json else key)
-        kept = keep(settings.state.directory(), key) if options.keep else None
+        folder = settings.state.directory()
+        kept = keep(folder, key, for_admins=admins_folder(options.config)) if options.keep else None
     if kept is None:
         _say(f"This is the key {options.name}. It is not kept and cannot be shown again; its hash is in {file.path}.")
     else:
@@ -60,9 +61,9 @@ def revoke(options: argparse.Namespace) -> int:
     """Take a key away."""
     with _key_file(options.config) as (settings, file):
         left = file.revoke(options.name)
-        folder = settings.state.directory()
-        if (kept := kept_key(folder)) is not None and not file.knows(kept):
-            forget(folder)
+        for folder in filter(None, (settings.state.directory(), admins_folder(options.config))):
+            if (kept := kept_key(folder)) is not None and not file.knows(kept):
+                forget(folder)
     _say(f"The key {options.name} is revoked: the agent refuses it from now on.")
     if not left:
         _say(f"It was the last one. {PROTECTED}")

@@ -13,10 +13,16 @@ import tomlkit
 
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
-from agent.config import SYSTEM_CONFIG, Settings, load_settings, settings_beside
+from agent.cli.kept_key import keep, kept_key
+from agent.config import SYSTEM_CONFIG, Settings, admins_folder, load_settings, settings_beside
 from agent.discovery.interfaces import lan_interfaces
 from agent.errors import ConfigError
 from agent.keys import KeyFile, KeysError
+
+PAGE: Final = "docs/home-assistant.md"
+
+HERE: Final = "here"
+"""The name of the key for the commands on this machine."""
 
 _NEW_CONFIG: Final = """\
 # The configuration of cast-agent. What is not here has its default; config.example.toml shows every key.
@@ -36,6 +42,8 @@ def setup(options: argparse.Namespace) -> int:
             enrol(argparse.Namespace(**vars(options) | {"config": file, "forget": False, "json": False}))
     box = Box(settings.device.name, _url(settings), needs_key=settings.api.auth == "keys")
     key = _new_key(settings, options.key_name) if box.needs_key and not options.no_key else None
+    if key is not None:
+        _keep_a_key(settings, file)
     _print(box, key)
     return Exit.OK
 
@@ -74,7 +82,8 @@ def _write_name(file: Path, name: str) -> None:
         file.write_text(text, encoding="utf-8")
         raise
     if changed != text:
-        _say(f"The name in {file} is {name} now. An agent that runs takes it over when it is restarted.")
+        command = "sudo systemctl restart cast-agent" if file == SYSTEM_CONFIG else "stop it, and run it again"
+        _say(f"The name in {file} is {name} now. An agent that runs takes it over when it is restarted: {command}")
 
 
 def _new_key(settings: Settings, name: str) -> str:
@@ -87,6 +96,22 @@ def _new_key(settings: Settings, name: str) -> str:
             else " Or give this one another name (--key-name), or print the package without a key (--no-key)."
         )
         raise CliError(Exit.FAILED, "keys", f"{str(error).rstrip('.')}.{hint}" if hint else str(error)) from error
+
+
+def _keep_a_key(settings: Settings, config: Path) -> None:
+    """With the first key everybody needs one, so this machine's commands get theirs, if they have none that is good."""
+    folder = settings.state.directory()
+    keys = KeyFile(folder)
+    try:
+        if (kept := kept_key(folder)) is not None and keys.knows(kept):
+            return
+        kept_in = keep(folder, keys.add(HERE), for_admins=admins_folder(config))
+    except KeysError as error:
+        _say(f"The commands on this machine need a key to be given (--key-file), because none is kept: {error}")
+    except OSError as error:
+        _say(f"The commands on this machine need a key to be given (--key-file): {error.filename} {error.strerror}.")
+    else:
+        _say(f"The commands on this machine, such as `cast-agent status`, use the key {HERE!r}, kept in {kept_in}.")
 
 
 def _url(settings: Settings) -> str:
@@ -107,7 +132,9 @@ def _print(box: Box, key: str | None) -> None:
         _say("A key was made for Home Assistant; it is shown this once, and is valid from now on.")
         print(f"# Into secrets.yaml:\n{secrets(box, key)}")
     print(f"# Into packages/{box.slug}_cast.yaml:\n{package(box)}", end="")
-    _say("What each part does: docs/home-assistant.md. Let the box keep its address (a fixed lease in the router).")
+    installed = Path(sys.prefix) / PAGE
+    page = installed if installed.exists() else PAGE
+    _say(f"What each part does: {page}. Let the box keep its address (a fixed lease in the router).")
 
 
 def _say(text: str) -> None:

@@ -53,10 +53,13 @@ def key_from(file: Path | None) -> str | None:
 
 
 def _own(config: Path | None) -> Agent:
-    from agent.config import settings_beside
+    from agent.config import SYSTEM_CONFIG, settings_beside
 
     settings = settings_beside(config)
-    return replace(own_agent(settings.api), key=kept_key(settings.state.directory()))
+    folders = [settings.state.directory()]
+    if config in (None, SYSTEM_CONFIG):
+        folders.append(SYSTEM_CONFIG.parent)
+    return replace(own_agent(settings.api), key=kept_key(*folders))
 
 
 def own_agent(api: ApiSettings) -> Agent:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import grp
 import os
 import re
 import stat
@@ -10,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main, setup
+from agent import config
+from agent.cli import kept_key, main, setup
 from agent.cli.home_assistant import Box, package
+from agent.cli.target import agent_of
 from agent.config import load_settings
 from agent.discovery.interfaces import Interface
 from agent.keys import KeyFile, KeyRing
+from tests.support.api import served
 
 Output = pytest.CaptureFixture[str]
 
@@ -45,6 +51,46 @@ def test_a_new_box_gets_a_configuration_a_key_and_a_package(tmp_path: Path, caps
     assert known.name == "home-assistant"
 
 
+async def test_the_commands_on_the_box_have_a_key_afterwards(tmp_path: Path, capsys: Output) -> None:
+    """Once callers need a key, `status` on the box itself still needs no more; who may read the key is who may make
+    keys."""
+    folder = tmp_path / "state" / "cast-agent"
+    folder.mkdir(parents=True)
+    async with served(folder=folder) as api:
+        file = tmp_path / "config.toml"
+        file.write_text(f"[api]\nport = {api.port}\n")
+        assert await asyncio.to_thread(main, ["setup", "--config", str(file)]) == 0
+        out, err = capsys.readouterr()
+        kept = (folder / "cli-key").read_text().strip()
+        assert kept not in out + err
+        assert stat.S_IMODE((folder / "cli-key").stat().st_mode) == 0o600
+        assert await asyncio.to_thread(main, ["status", "--config", str(file)]) == 0
+        assert await asyncio.to_thread(main, ["setup", "--key-name", "other", "--config", str(file)]) == 0
+    assert (folder / "cli-key").read_text().strip() == kept
+    assert [key.name for key in KeyFile(folder).read()] == ["home-assistant", "here", "other"]
+
+
+def test_the_administrators_of_the_box_may_read_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an installed box it is kept a second time, for root and the group sudo alone: `status` needs no sudo then. It
+    goes when the key is revoked."""
+    etc, state = tmp_path / "etc", tmp_path / "state" / "cast-agent"
+    etc.mkdir()
+    monkeypatch.setattr(config, "SYSTEM_CONFIG", etc / "config.toml")
+    monkeypatch.setattr(setup, "SYSTEM_CONFIG", etc / "config.toml")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda *_: None)  # for who runs the tests without being root
+    monkeypatch.setattr(kept_key, "ADMINS", grp.getgrgid(os.getgid()).gr_name)
+    (etc / "config.toml").write_text(f'[state]\ndir = "{state}"\n')
+    assert main(["setup"]) == 0
+    assert (etc / "cli-key").read_text() == (state / "cli-key").read_text()
+    assert stat.S_IMODE((etc / "cli-key").stat().st_mode) == 0o640
+    (state / "cli-key").unlink()  # as for who may not look into the state directory
+    agent = agent_of(argparse.Namespace(on=None, key_file=None, config=None))
+    assert agent.key == (etc / "cli-key").read_text().strip()
+    assert main(["key", "revoke", "here"]) == 0
+    assert not (etc / "cli-key").exists()
+
+
 def test_run_again_it_changes_nothing_and_says_how_to_go_on(tmp_path: Path, capsys: Output) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[device]\nname = "Hall"\n[api]\nport = 9000\n')
@@ -58,7 +104,7 @@ def test_run_again_it_changes_nothing_and_says_how_to_go_on(tmp_path: Path, caps
     assert "--key-name" in err
     assert main(["setup", "--no-key", "--config", str(file)]) == 0
     assert capsys.readouterr().out == before[before.index("# Into packages") :]
-    assert len(KeyFile(tmp_path / "state" / "cast-agent").read()) == 1
+    assert [key.name for key in KeyFile(tmp_path / "state" / "cast-agent").read()] == ["home-assistant", "here"]
 
 
 def test_of_a_configuration_that_is_there_only_the_name_is_changed(tmp_path: Path, capsys: Output) -> None:
