@@ -24,9 +24,13 @@ def run(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """`cast-agent doctor`."""
+    from agent.cli.as_service import become, installed_service
     from agent.doctor.examine import examine
     from agent.doctor.findings import as_json, as_text, exit_code
 
+    if os.geteuid() == 0 and options.config is None and (service := installed_service()) is not None:
+        # Root's environment is not the service's: another sound server, another cookie, another home.
+        become(service, ["doctor", *service.config, *(["--json"] if options.json else [])])
     log.configure(LogSettings(level="error"))  # what is wrong is in the findings
     findings = asyncio.run(examine(options.config))
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org

@@ -15,7 +15,7 @@ from agent.doctor.dns import name_servers
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.lan import found_on_lan
-from agent.doctor.machine import display, hardware, sound, state
+from agent.doctor.machine import as_service, display, hardware, sound, state, user_group, user_name
 from agent.doctor.port import listening
 from agent.doctor.surroundings import clock, fonts
 from agent.doctor.webhooks import webhooks
@@ -24,7 +24,8 @@ from agent.threads import in_thread
 
 
 async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> list[Finding]:
-    """Look at everything that playing needs, as the user who calls this. Takes 10 s at most."""
+    """Look at everything that playing needs, as the user who calls this (root's command becomes the
+    service's user first). Takes 10 s at most."""
     try:
         settings = settings_beside(config)
     except ConfigError as e:
@@ -61,6 +62,12 @@ def configuration(config: Path | None, settings: Settings) -> Finding:
     if os.environ.get("INVOCATION_ID"):
         return Finding(Level.OK, "configuration", "It is good.")
     found = "No file was named: the defaults and the environment hold."
+    if SYSTEM_CONFIG.exists() and as_service():
+        found = f"The service runs as {user_name(os.geteuid())}, which may not read {SYSTEM_CONFIG}: it does not start."
+        advice = (
+            f"Give it to a group of that user: chown root:{user_group()} {SYSTEM_CONFIG}; chmod 640 {SYSTEM_CONFIG}"
+        )
+        return Finding(Level.FAIL, "configuration", found, advice)
     if SYSTEM_CONFIG.exists():
         advice = f"The service reads {SYSTEM_CONFIG}, and you may not: call the doctor with sudo."
         return Finding(Level.WARN, "configuration", found, advice)

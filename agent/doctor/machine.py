@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import grp
 import os
 import pwd
 import tempfile
@@ -52,9 +53,26 @@ def _try_folder(folder: Path) -> Finding:
         return Finding(Level.OK, name, f"{folder} is not there yet; it is made at the first start.")
     if (owner := folder.stat().st_uid) != os.geteuid():
         found = f"{folder} belongs to {user_name(owner)}, and you are {user_name(os.geteuid())}."
-        advice = f"Run the doctor as the user who runs cast-agent (sudo -u {user_name(owner)}): each sees other things."
+        advice = (
+            f"Let it have its folder: chown -R {user_name(os.geteuid())}: {folder}"
+            if as_service()
+            else f"Run the doctor as the user who runs cast-agent ({user_name(owner)}): each sees other things."
+        )
         return Finding(Level.WARN, name, found, advice)
     return Finding(Level.OK, name, f"{folder} can be written to.")
+
+
+def as_service() -> bool:
+    """Return True if this process is, or stands for, the installed service: systemd names its state directory."""
+    return bool(os.environ.get("STATE_DIRECTORY"))
+
+
+def user_group() -> str:
+    """The group of this process, for a person."""
+    try:
+        return grp.getgrgid(os.getegid()).gr_name
+    except KeyError:
+        return str(os.getegid())
 
 
 def user_name(uid: int) -> str:
@@ -113,9 +131,12 @@ async def sound(settings: Settings, dev: Path) -> Finding:
     missing = {"pulse": "no sound server answers", "alsa": "there is no sound card"}
     what = missing.get(wish, "no sound server answers, and there is no sound card")
     advice = (
-        "Run the doctor as the user whose session has the sound (PulseAudio and PipeWire are per user), with its "
-        'XDG_RUNTIME_DIR; without a loudspeaker say [audio] output = "none".'
+        "PulseAudio and PipeWire are per user: on a machine with a desktop let the service run as the user who is "
+        "logged in there (make install INSTALL_ARGS='--desktop USER')"
+        if as_service()
+        else "PulseAudio and PipeWire are per user: run the doctor in the session that has the sound, without sudo"
     )
+    advice += '; without a loudspeaker say [audio] output = "none".'
     return Finding(Level.WARN, "sound", f"Pictures come without sound: {what}.", advice)
 
 

@@ -127,7 +127,7 @@ async def test_a_folder_of_another_user_is_doubtful(tmp_path: Path) -> None:
     os.chown(tmp_path, 1, 1)
     finding = await state(settings(state={"dir": tmp_path}))
     assert finding.level is Level.WARN
-    assert "sudo -u" in finding.advice
+    assert "as the user who runs cast-agent" in finding.advice
 
 
 # --- hardware and sound ---
