@@ -197,6 +197,11 @@ class Clips:
     def audio_ogg(self, hz: int = 660, seconds: float = 8) -> Path:
         return self._ffmpeg(f"tone-{hz}-{seconds:g}s.ogg", [*_tone(hz, seconds), "-c:a", "libvorbis", "-q:a", "4"])
 
+    def spoken(self, seconds: float, kind: str = "mp3", hz: int = 880) -> Path:
+        """A message of one tone; `kind` is mp3, wav, ogg, flac or aac."""
+        codec = {"mp3": ["-c:a", "libmp3lame"], "ogg": ["-c:a", "libvorbis"]}.get(kind, [])
+        return self._ffmpeg(f"spoken-{hz}-{seconds:g}s.{kind}", [*_tone(hz, seconds), *codec])
+
     def covered_mp3(self, hz: int = 880, seconds: float = 8, colour: str = "magenta") -> Path:
         """An MP3 that carries a cover picture in `colour`."""
         inputs = ["-i", str(self.audio_mp3(hz, seconds)), "-i", str(self.image("png", colour))]

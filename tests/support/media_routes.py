@@ -14,6 +14,7 @@
                                         that status, or waits (`wait`)
     /radio.mp3                          endless MP3 with icy headers (and StreamTitle when it is asked for)
     /mjpeg                              multipart/x-mixed-replace, 10 pictures a second
+    /spoken/chunked|length|until-closed/<file of the clips' cache>    without Range
     /image.png /image.jpeg /image.webp /tone.mp3 /tone.ogg /covered.mp3 /truncated.mp4 /undecodable.mp4
     /garbage /page.html /list.m3u       the list holds /film.mp4, or what `?entry=` says
     /text/<name>?text=                  that text, with the type of the name's ending
@@ -67,6 +68,8 @@ _TYPES = {
     ".m4s": "video/iso.segment",
     ".mp3": "audio/mpeg",
     ".ogg": "audio/ogg",
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
     ".png": "image/png",
     ".jpeg": "image/jpeg",
     ".webp": "image/webp",
@@ -119,6 +122,7 @@ class MediaRoutes:
             app.router.add_get(f"/live-{end}.ts", partial(self._live, usual=broken))
         app.router.add_get("/media/{path:.+}", self._media)
         app.router.add_get("/plain/{path:.+}", self._plain)
+        app.router.add_get("/spoken/{way}/{name}", self._spoken)
         app.router.add_get("/film/{colour}.mp4", self._film)
         app.router.add_get("/stall.mp4", partial(self._broken_film, then=Then.HOLD))
         app.router.add_get("/cut.mp4", partial(self._broken_film, then=Then.CLOSE))
@@ -154,6 +158,21 @@ class MediaRoutes:
     async def _plain(self, request: web.Request) -> web.StreamResponse:
         data = (self._clips.folder / request.match_info["path"]).read_bytes()
         return await request[WRITER].send(_whole(data), content_type="video/x-matroska", length=len(data))
+
+    async def _spoken(self, request: web.Request) -> web.StreamResponse:
+        data = (self._clips.folder / request.match_info["name"]).read_bytes()
+        content_type = _TYPES.get(Path(request.match_info["name"]).suffix, "application/octet-stream")
+        way = request.match_info["way"]
+        if way == "until-closed":
+            # Neither a length nor chunks, as servers of HTTP/1.0 answer; aiohttp's own answers have one of them.
+            assert request.transport is not None
+            request.transport.write(f"HTTP/1.0 200 OK\r\nContent-Type: {content_type}\r\n\r\n".encode() + data)
+            request.transport.close()
+            await asyncio.sleep(5.0)  # the closed connection cancels this handler
+            raise ConnectionAbortedError
+        return await request[WRITER].send(
+            _whole(data), content_type=content_type, length=len(data) if way == "length" else None
+        )
 
     async def _clip(self, request: web.Request, clip: Callable[[], Path]) -> web.StreamResponse:
         return await _file(request, await asyncio.to_thread(clip))

@@ -210,8 +210,8 @@ class VlcWorker:
         self._sound = True
         self._output.make()
         self._read_pending_log()
-        over = self._ended or (self._is_short if audio_only else self._log.read_to_end)
-        if over and not self._heard_before:
+        over = self._is_short or not self._player.is_seekable() if audio_only else self._log.read_to_end
+        if (over or self._ended) and not self._heard_before:
             self._begin_again()
         else:
             tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
@@ -226,15 +226,15 @@ class VlcWorker:
 
     def _begin_again(self) -> None:
         """For what is over, or about to be, before it was heard: a sound that is shorter than what was buffered in
-        silence (going back then loses a part of it), or a film of which libVLC had nothing more to show. Its picture
-        stands meanwhile."""
+        silence (going back then loses a part of it) or cannot go back, or a film of which libVLC had nothing more to
+        show. Its picture stands meanwhile."""
         self._begun_again = self._track_chosen = True
         options = media_options(self._quality, position=self._begin_at, sound=True)
         self._play([*options, *(short_sound_options() if self._is_short else [])])
 
     @property
     def _is_short(self) -> bool:
-        if self._ended and self._opened is MediaType.AUDIO:
+        if self._opened is MediaType.AUDIO and (self._ended or self._log.read_to_end):
             return True
         return bool(0 < self._media.get_duration() < SHORT_S * 1000)
 
