@@ -52,8 +52,11 @@ class Publishing:
         self._server = server
         self._now = now
         self._asked: Batcher[PublishRequest, None] = Batcher("claims", self._admit)
-        self.doubtful = asyncio.Event()
-        """Set when somebody was refused because of another who may be gone: a look at the media server tells."""
+        self.look_soon = asyncio.Event()
+        """Set when a look at the media server tells something: somebody was let in, or was refused because of another
+        who may be gone."""
+        self._expected: dict[str, float] = {}
+        """By path: until when, by the time of the event loop, a publisher that was let in may come on the air."""
 
     @property
     def key_in_path(self) -> bool:
@@ -67,8 +70,21 @@ class Publishing:
             await self._asked.submit(request)
         except PublishRefusedError as error:
             if error.reason in (ErrorCode.KEY_IN_USE, ErrorCode.PATH_IN_USE):
-                self.doubtful.set()
+                self.look_soon.set()
             raise
+        if request.connection_id is not None:
+            self._expected[request.path] = asyncio.get_running_loop().time() + self._settings.lease
+            self.look_soon.set()
+
+    def expects(self) -> bool:
+        """Whether somebody was let in here whose stream may be on any moment; not every media server can tell."""
+        now = asyncio.get_running_loop().time()
+        self._expected = {path: until for path, until in self._expected.items() if now < until}
+        return bool(self._expected)
+
+    def came(self, path: str) -> None:
+        """Somebody is on at this path: nobody is expected there."""
+        self._expected.pop(path, None)
 
     async def ready(self, path: str, *, connection_type: str, connection_id: str | None) -> Stream:
         """The path can be viewed: its stream is on from now. The same once more changes nothing.
@@ -132,7 +148,9 @@ class Publishing:
 
     async def open(self, publisher: Publisher) -> Stream | None:
         """The stream of the publisher, opened if need be; None when it was not let in."""
-        return await self._database.write(lambda session: self._open(session, publisher))
+        stream = await self._database.write(lambda session: self._open(session, publisher))
+        self.came(publisher.path)
+        return stream
 
     async def _open(self, session: AsyncSession, publisher: Publisher) -> Stream | None:
         now, path = self._now(), publisher.path

@@ -22,8 +22,10 @@ log = structlog.stdlib.get_logger(__name__)
 YOUNG_S: Final = 3.0
 """A stream that began, or came back, less than that ago may have done so after MediaMTX gave its list."""
 
-SOONER_S: Final = 1.0
-"""The least time between two looks, however much is in doubt."""
+SOONER_S: Final = 0.4
+"""The least time between two looks, and the time between them while somebody who was let in is not on yet. Where no
+hook tells us (the official image of MediaMTX has no program that could), its stream is known that soon; MediaMTX gives
+its list from memory."""
 
 
 class Reconciliation:
@@ -56,10 +58,12 @@ class Reconciliation:
             with contextlib.suppress(DatabaseUnavailableError):  # logged where it was noticed; the next look comes soon
                 await self.once()
             await asyncio.sleep(SOONER_S)
+            if self._publishing.expects():
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._settings.reconcile - SOONER_S)):
-                    await self._publishing.doubtful.wait()
-            self._publishing.doubtful.clear()
+                    await self._publishing.look_soon.wait()
+            self._publishing.look_soon.clear()
 
     async def once(self) -> None:
         """One look. A media server that does not answer changes nothing: what was on may well be on still."""
@@ -74,6 +78,8 @@ class Reconciliation:
         if self.reachable is False:
             log.info("mediamtx_reachable")
         self.reachable = True
+        for path in there:
+            self._publishing.came(path)
         await self._end_what_is_gone(there, before=began - timedelta(seconds=YOUNG_S))
         await self._open_what_is_on(there)
 

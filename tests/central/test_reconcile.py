@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from central.services.reconcile import SOONER_S
 from tests.central.support.mediamtx import FakeControlApi, fake_control_api
 from tests.central.support.service import Central, served
 from tests.support.tools import LOOK_EVERY_S, until
@@ -225,3 +226,24 @@ async def test_others_are_left_alone_if_wanted(database_url: str) -> None:
             await central.services.reconciliation.once()
             assert (await central.ready("theirs", "c9")).status == 409
             assert media.kicked == []
+
+
+async def test_who_was_let_in_is_looked_for(pair: Pair) -> None:
+    """No hook tells, as with MediaMTX's official image, which has no program that could: the stream is on at once all
+    the same. When it is on nobody is looked for any more."""
+    key = await pair.central.key()
+    assert (await pair.central.auth(key["key"])).status == 200
+    pair.media.put_on("live/one", "c1", ready=False)
+    lists = pair.media.lists
+    await until(lambda: pair.media.lists > lists + 1)
+    assert await pair.on() == []
+    pair.media.put_on("live/one", "c1")
+    began = asyncio.get_running_loop().time()
+    while await pair.on() == []:
+        await asyncio.sleep(LOOK_EVERY_S)
+    assert asyncio.get_running_loop().time() - began < 2.0, "0.4 s and a look, on a busy machine"
+    await until(lambda: not pair.central.services.publishing.expects())
+    lists = pair.media.lists
+    await asyncio.sleep(2 * SOONER_S)
+    assert pair.media.lists <= lists + 1
+    assert pair.media.kicked == []

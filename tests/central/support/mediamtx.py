@@ -102,22 +102,27 @@ class MediaMtxProcess:
 
 
 @contextlib.asynccontextmanager
-async def real_mediamtx(binary: str, *, api_port: int, central_url: str) -> AsyncIterator[MediaMtxProcess]:
-    """Run it with `central/mediamtx.example.yml`, its addresses replaced by ours."""
+async def real_mediamtx(
+    binary: str, *, api_port: int, central_url: str, rtsp: int = 0, hls: int = 0, **changes: Any
+) -> AsyncIterator[MediaMtxProcess]:
+    """Run it with `central/mediamtx.example.yml`, its addresses replaced by ours, and these changes; RTSP and HLS at
+    these ports, else RTSP at a free one and no HLS."""
     example = (Path(__file__).parents[3] / "central" / "mediamtx.example.yml").read_text()
     settings = yaml.safe_load(example.replace("http://127.0.0.1:8080", central_url))
-    rtsp, rtmp = free_port(), free_port()
+    rtsp, rtmp = rtsp or free_port(), free_port()
     settings |= {
         "logLevel": "info",
         "apiAddress": f"127.0.0.1:{api_port}",
         "rtspAddress": f"127.0.0.1:{rtsp}",
         "rtspTransports": ["tcp"],
         "rtmpAddress": f"127.0.0.1:{rtmp}",
-        "hls": False,
+        "hls": bool(hls),
+        "hlsAddress": f"127.0.0.1:{hls}",
         "webrtc": False,
         "srt": False,
         "moq": False,
     }
+    settings |= changes
     folder = Path(tempfile.mkdtemp(prefix="central-mediamtx-"))
     file, log = folder / "mediamtx.yml", folder / "log"
     file.write_text(yaml.safe_dump(settings))
