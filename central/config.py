@@ -21,12 +21,16 @@ ENV_PREFIX: Final = "CAST_CENTRAL_"
 
 ALIASES: Final = {
     "DATABASE_URL": ("database", "url"),
-    "API_SECRET": ("mediamtx", "secret"),
+    "API_SECRET": ("api", "secret"),
     "API_PORT": ("api", "port"),
     "MEDIAMTX_API_URL": ("mediamtx", "api_url"),
     "MEDIAMTX_PUBLIC_URL": ("mediamtx", "public_url"),
+    "MEDIAMTX_SECRET": ("mediamtx", "secret"),
 }
 """The usual names, which hosting environments set; ours win over them, and both over the file."""
+
+DEPRECATED: Final = {"API_SECRET": ("mediamtx", "secret")}
+"""What names meant before 0.2: it still holds where nothing else sets that."""
 
 SYSTEM_CONFIG: Final = Path("/etc/cast-central/config.toml")
 """Used under systemd when no file is named."""
@@ -95,6 +99,7 @@ def _absolute(path: Path) -> Path:
 Port = Annotated[int, Field(ge=0, le=65535)]
 HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+Secret = Annotated[str, Field(min_length=16, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 
@@ -112,6 +117,8 @@ class ApiSettings(_Section):
     port: Port = Field(default=8080, description="a whole number from 0 (any free port) to 65535")
     trusted_proxies: Networks = Field(default=(), description="a list of IP addresses or networks")
     """Whose X-Forwarded-For is believed."""
+    secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
+    """Opens everything, as an admin key does."""
 
 
 class StateSettings(_Section):
@@ -162,13 +169,7 @@ class MediaMtxSettings(_Section):
     rtsp_url: Annotated[str, AfterValidator(_rtsp_url)] | None = Field(
         default=None, description="as viewers reach it, such as rtsp://media.example.org:8554"
     )
-    secret: str | None = Field(
-        default=None,
-        min_length=16,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="16 to 200 printable ASCII characters without blanks",
-    )
+    secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
     addresses: Networks = Field(default=(), description="a list of IP addresses or networks")
     """May call /auth and /webhook without the secret, beside this machine itself."""
     reads: Literal["open", "checked"] = Field(default="open", description='"open" or "checked"')
@@ -243,6 +244,10 @@ def load_settings(path: Path | None = None, *, environ: Mapping[str, str] = os.e
     for variable, (section, key), text in _from_environment(environ, problems):
         values.setdefault(section, {})[key] = text
         places[section, key] = f"environment: {variable}"
+    for variable, (section, key) in DEPRECATED.items():
+        if environ.get(variable) and key not in values.setdefault(section, {}):
+            values[section][key] = environ[variable]
+            places[section, key] = f"environment: {variable}"
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -106,7 +106,7 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
 def build(settings: Settings, database: Database, server: MediaServer, *, now: Clock = utc_now) -> Services:
     """The services on a database that is up to date."""
     mediamtx = settings.mediamtx
-    access = Access(database, now=now)
+    access = Access(database, secret=settings.api.secret, now=now)
     publishing = Publishing(database, mediamtx, server, now=now)
     quota = Quota(settings.devices.quota)
     return Services(

@@ -87,12 +87,12 @@ async def _lane(ports: list[int], lane: int, keys: list[str], outcome: Outcome) 
             for connection, name, status in zip(connections, names, statuses, strict=True):
                 if status == 200:
                     answered, _ = await connection.ask(messages.ready(path=path, connection=name))
-                    outcome.activated += answered == 200  # not in one line: the other lanes count meanwhile
+                    outcome.activated += answered == 204  # not in one line: the other lanes count meanwhile
             if race % LOSERS_TRIED == 0 and 401 in statuses:
                 loser = statuses.index(401)
                 sent = messages.ready(path=path, connection=names[loser])
                 answered, _ = await connections[loser].ask(sent)
-                outcome.sneaked += answered == 200
+                outcome.sneaked += answered == 204
     finally:
         for connection in connections:
             connection.close()

@@ -70,7 +70,8 @@ class Endpoint:
         )
 
         async def answer() -> Answered:
-            return _rendered(await operation.handler(call))
+            reply = await operation.handler(call)
+            return _rendered(Reply(status=204) if operation.quiet and not _prefers_all(request) else reply)
 
         if operation.shared:
             whose = caller.id if caller.role is Role.DEVICE else ""
@@ -87,6 +88,11 @@ class Endpoint:
         if operation.raw:
             return await read_raw(request)
         return validated(operation.body, await (read_form if operation.form else read_json)(request))
+
+
+def _prefers_all(request: web.Request) -> bool:
+    told = ",".join(request.headers.getall("Prefer", ())).lower()
+    return "return=representation" in re.split(r"[,;\s]+", told)
 
 
 def _rendered(reply: Reply) -> Answered:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic.config import JsonDict
 
 from agent.reporting import wire
 from central.api.fields import Cursor, Expiry, Id, Limit, MediaPath, Metadata, Name, Quality, Title, Url
@@ -143,6 +144,10 @@ class WebhookBody(BaseModel):
     query: Annotated[str, Field(max_length=8192)] = ""
 
 
+_DEPRECATED: Final[JsonDict] = {"deprecated": True}
+"""It goes with the release after the next."""
+
+
 class Answer(BaseModel):
     """What is answered."""
 
@@ -239,8 +244,30 @@ class Stream(Answer):
     metadata: dict[str, JsonValue]
 
 
+class PublisherName(Answer):
+    """Who publishes."""
+
+    id: str
+    name: str
+
+
+class StreamDetail(Stream):
+    broadcaster: PublisherName | None = Field(description="Whose key it is published with; null for a box's stream.")
+    source_type: str | None = Field(
+        description="What publishes it, as MediaMTX names it, such as `rtspSession`; null for a box's stream."
+    )
+    duration: float = Field(description="Seconds from its start to its end, its interruption, or now.")
+
+
 class Streams(Answer):
     items: list[Stream]
+    next_cursor: str | None
+
+
+class LiveStreams(Answer):
+    streams: list[Stream]
+    count: int = Field(description="How many this answer has.")
+    items: list[Stream] = Field(description="The same as `streams`; use that.", json_schema_extra=_DEPRECATED)
     next_cursor: str | None
 
 
@@ -274,7 +301,8 @@ class StreamKey(Answer):
 
 
 class NewStreamKey(StreamKey):
-    key: str = Field(description="Told this once.")
+    key_value: str = Field(description="Told this once.")
+    key: str = Field(description="The same; use `key_value`.", json_schema_extra=_DEPRECATED)
 
 
 class StreamKeys(Answer):

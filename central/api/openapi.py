@@ -20,11 +20,20 @@ _REFERENCES: Final = "#/components/schemas/{model}"
 
 _SECURITY: Final[dict[Access, list[dict[str, list[str]]]]] = {
     Access.OPEN: [],
-    Access.LOCAL: [{"key": []}, {}],
+    Access.LOCAL: [{"key": []}, {"api_key": []}, {}],
     Access.MEDIAMTX: [{"shared_secret": []}, {}],
-    Access.ENROL: [{"key": []}],
-    Access.DEVICE: [{"key": []}],
-    Access.ADMIN: [{"key": []}],
+    Access.ENROL: [{"key": []}, {"api_key": []}],
+    Access.DEVICE: [{"key": []}, {"api_key": []}],
+    Access.ADMIN: [{"key": []}, {"api_key": []}],
+}
+
+_PREFER: Final[dict[str, Any]] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "deprecated": True,
+    "description": "What was answered before 0.2: 200 with a body instead of 204.",
+    "schema": {"type": "string", "enum": ["return=representation"]},
 }
 
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
@@ -62,8 +71,10 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An admin key (ak_), a device token (dt_) or an enrolment token (et_).",
+                    "description": "An admin key (ak_), the secret of the API (API_SECRET), a device token (dt_) or an "
+                    "enrolment token (et_).",
                 },
+                "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
                 "shared_secret": {
                     "type": "http",
                     "scheme": "basic",
@@ -107,6 +118,8 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     query = operation.query.model_json_schema(ref_template=_REFERENCES)
     for name, schema in query.get("properties", {}).items():
         parameters.append({"name": name, "in": "query", "required": False, "schema": _plain(schema, query)})
+    if operation.quiet:
+        parameters.append(_PREFER)
     if parameters:
         made["parameters"] = parameters
     if operation.body is not None:

@@ -79,6 +79,8 @@ class Operation:
     raw: bool = False
     """The handler gets the JSON as it came, because it answers for each of its parts; `body` is for the document."""
     query: type[BaseModel] = NoQuery
+    quiet: bool = False
+    """Answers 204, and what it did only to who prefers that (RFC 7240: `Prefer: return=representation`)."""
     shared: bool = False
     """Callers who ask the same while it is being looked up get the same answer of the next look."""
 

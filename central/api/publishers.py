@@ -46,7 +46,7 @@ async def delete_broadcaster(call: Call[None, NoQuery]) -> Reply:
 async def add_stream_key(call: Call[StreamKeyBody, NoQuery]) -> Reply:
     keys, body = call.services.stream_keys, call.body
     record, token = await keys.add(body.broadcaster_id, name=body.name, path=body.path, expires_at=body.expires_at)
-    answer = models.NewStreamKey(**_fields(keys, record), key=token)
+    answer = models.NewStreamKey(**_fields(keys, record), key_value=token, key=token)
     return Reply(answer, status=201, headers={"Location": f"/stream-keys/{record.key.id}"})
 
 

@@ -77,12 +77,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "GET", "/streams", streams.list_streams, Access.DEVICE,
         "What is on, with addresses to view it; a box sees its own.",
-        {200: models.Streams}, query=models.StreamsQuery, shared=True,
+        {200: models.LiveStreams}, query=models.StreamsQuery, shared=True,
     ),
     Operation(
         "GET", "/streams/{stream}", streams.get_live_stream, Access.DEVICE,
         "One stream, by its id or, while it is on, by its join code.",
-        {200: models.Stream}, (404, 429),
+        {200: models.StreamDetail}, (404, 429),
     ),
     Operation(
         "POST", "/broadcasters", publishers.add_broadcaster, Access.ADMIN,
@@ -127,7 +127,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "DELETE", "/stream-keys/{id}", publishers.revoke_stream_key, Access.ADMIN,
         "Revoke a stream key; its stream ends, and its publisher is kicked.",
-        {200: models.StreamKey}, (404,),
+        {204: None, 200: models.StreamKey}, (404,), quiet=True,
     ),
     Operation(
         "POST", "/auth", media.auth, Access.MEDIAMTX,
@@ -137,12 +137,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "POST", "/webhook/ready", media.webhook_ready, Access.MEDIAMTX,
         "A path can be viewed from now on: its stream begins.",
-        {200: models.Ready}, (409,), body=models.WebhookBody, form=True,
+        {204: None, 200: models.Ready}, (409,), body=models.WebhookBody, form=True, quiet=True,
     ),
     Operation(
         "POST", "/webhook/not-ready", media.webhook_not_ready, Access.MEDIAMTX,
-        "A path cannot be viewed any more: its stream ends.",
-        {200: models.NotReady}, body=models.WebhookBody, form=True,
+        "A path cannot be viewed any more: its stream waits for its publisher, and ends.",
+        {204: None, 200: models.NotReady}, body=models.WebhookBody, form=True, quiet=True,
     ),
     Operation(
         "GET", "/health", system.health, Access.OPEN,

@@ -24,7 +24,9 @@ async def list_all_streams(call: Call[None, AllStreamsQuery]) -> Reply:
 
 
 async def list_streams(call: Call[None, StreamsQuery]) -> Reply:
-    return _answer_of_page(call.services.urls, await _page(call, StreamStatus.ACTIVE))
+    page = await _page(call, StreamStatus.ACTIVE)
+    on = [answer_of(call.services.urls, stream) for stream in page.items]
+    return Reply(models.LiveStreams(streams=on, count=len(on), items=on, next_cursor=page.next_cursor))
 
 
 async def get_stream(call: Call[None, NoQuery]) -> Reply:
@@ -33,7 +35,16 @@ async def get_stream(call: Call[None, NoQuery]) -> Reply:
 
 
 async def get_live_stream(call: Call[None, NoQuery]) -> Reply:
-    return await get_stream(call)
+    services = call.services
+    stream = await services.streams.find(call.caller, call.path["stream"], address=call.address)
+    broadcaster = await services.streams.broadcaster(stream)
+    detail = models.StreamDetail(
+        **dict(answer_of(services.urls, stream)),
+        broadcaster=models.PublisherName(id=broadcaster.id, name=broadcaster.name) if broadcaster else None,
+        source_type=stream.connection_type,
+        duration=services.streams.duration_s(stream),
+    )
+    return Reply(detail)
 
 
 async def change_stream(call: Call[StreamPatch, NoQuery]) -> Reply:

@@ -26,6 +26,14 @@ async def broadcasters(session: AsyncSession, *, after: str | None, limit: int) 
     return (await session.scalars(query)).all()
 
 
+async def broadcaster_of(session: AsyncSession, key_id: str) -> Broadcaster | None:
+    """Whose key this is."""
+    query = (
+        select(Broadcaster).join(StreamKey, StreamKey.broadcaster_id == Broadcaster.id).where(StreamKey.id == key_id)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
 async def change_broadcaster(session: AsyncSession, broadcaster_id: str, values: dict[str, Any]) -> Broadcaster | None:
     """Raises IntegrityError when another has the name."""
     statement = update(Broadcaster).where(Broadcaster.id == broadcaster_id).values(values)

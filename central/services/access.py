@@ -13,21 +13,25 @@ from central.db.engine import Database
 from central.db.tables import AdminKey
 from central.errors import NameInUseError, UnauthorizedError
 from central.repositories import access
-from central.secrets import TokenKind, digest, kind_of, new_token
+from central.secrets import TokenKind, digest, kind_of, new_token, same
 from central.services.pages import Clock, utc_now
-from central.types import Caller
+from central.types import Caller, Role
 
 
 class Access:
     """Makes and revokes what opens doors, and tells who shows it."""
 
-    def __init__(self, database: Database, *, now: Clock = utc_now) -> None:
+    def __init__(self, database: Database, *, secret: str | None = None, now: Clock = utc_now) -> None:
+        """`secret` opens what an admin key opens."""
         self._database = database
+        self._secret = secret
         self._now = now
         self._asked: Batcher[tuple[TokenKind, str], Caller] = Batcher("callers", self._look_up)
 
     async def identify(self, token: str) -> Caller:
         """Whose token this is. Raises UnauthorizedError when it is nobody's, or not any more."""
+        if self._secret is not None and same(token, self._secret):
+            return Caller(Role.ADMIN, name="api.secret")
         kind = kind_of(token)
         if kind is None or kind is TokenKind.STREAM_KEY:
             raise _unknown()
@@ -49,8 +53,8 @@ class Access:
             return await access.keys(session)
 
     async def has_key(self) -> bool:
-        """Whether there is an admin key that opens anything."""
-        return any(key.revoked_at is None for key in await self.keys())
+        """Whether there is an admin key, or a secret, that opens anything."""
+        return self._secret is not None or any(key.revoked_at is None for key in await self.keys())
 
     async def revoke_key(self, name: str) -> bool:
         """From now on the key opens nothing; False when there is no active one of that name."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.batch import Batcher
 from central.db.engine import Database
-from central.db.tables import Stream
+from central.db.tables import Broadcaster, Stream
 from central.errors import (
     DatabaseUnavailableError,
     DeviceNotFoundError,
@@ -120,6 +120,18 @@ class Streams:
             self._misses.missed(address)
             raise StreamNotFoundError("No stream with this code is on. Check the code; it may also have ended.")
         raise StreamNotFoundError("There is no stream of this id.")
+
+    async def broadcaster(self, stream: Stream) -> Broadcaster | None:
+        """With whose key it is published; None when with none, or with none that is left."""
+        if stream.stream_key_id is None:
+            return None
+        async with self._database.read() as session:
+            return await publishers.broadcaster_of(session, stream.stream_key_id)
+
+    def duration_s(self, stream: Stream) -> float:
+        """Seconds from its start to its end, its interruption, or now."""
+        until = stream.ended_at or stream.interrupted_at or self._now()
+        return max(0.0, (until - stream.started_at).total_seconds())
 
     async def change(self, caller: Caller, stream_id: str, values: dict[str, Any]) -> Stream:
         """Title, url and the like of a stream that is on. Raises StreamNotFoundError or StreamEndedError."""

@@ -29,7 +29,7 @@ async def test_every_call_but_health_and_the_description_needs_a_key(central: Ce
     tried = 0
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if operation["security"] != [{"key": []}]:
+            if {"key": []} not in operation["security"] or {} in operation["security"]:
                 continue
             target = path.replace("{id}", "0" * 8 + "-0000-4000-8000-" + "0" * 12).replace("{stream}", "x")
             for caller in (central.anybody, stranger, Client(central.session, "nonsense")):

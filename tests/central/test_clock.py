@@ -11,7 +11,7 @@ from central.db.clock import DatabaseClock
 from central.db.engine import Database
 from tests.central.support.process import central_process
 
-BODY = {"action": "publish", "path": "live/one", "protocol": "rtsp", "user": "", "ip": "192.0.2.7", "query": ""}
+BODY = {"action": "publish", "protocol": "rtsp", "user": "", "ip": "192.0.2.7", "query": ""}
 
 
 async def test_a_key_is_given_once_by_instances_whose_clocks_differ(postgres_url: str) -> None:
@@ -26,19 +26,20 @@ async def test_a_key_is_given_once_by_instances_whose_clocks_differ(postgres_url
                     return made
 
             async def auth(url: str, key: str, connection: str) -> int:
-                body = BODY | {"password": key, "id": connection}
+                body = BODY | {"password": key, "id": connection, "path": path}
                 async with session.post(f"{url}/auth", json=body) as answer:
                     return answer.status
 
             broadcaster = await make("/broadcasters", {"name": "one"})
             for number, (first, second) in enumerate(((right, ahead), (ahead, right))):
-                key = (await make("/stream-keys", {"broadcaster_id": broadcaster["id"], "path": "live/one"}))["key"]
+                path = f"live/{number}"  # that of a publisher that has just left is kept for it
+                key = (await make("/stream-keys", {"broadcaster_id": broadcaster["id"], "path": path}))["key"]
                 assert await auth(first.url, key, f"a{number}") == 200
                 assert await auth(second.url, key, f"b{number}") == 401
-                async with session.post(f"{first.url}/webhook/ready", json={"path": "live/one"}) as answer:
-                    assert answer.status == 200, await answer.text()
-                async with session.post(f"{second.url}/webhook/not-ready", json={"path": "live/one"}) as answer:
-                    assert answer.status == 200, await answer.text()
+                async with session.post(f"{first.url}/webhook/ready", json={"path": path}) as answer:
+                    assert answer.status == 204, await answer.text()
+                async with session.post(f"{second.url}/webhook/not-ready", json={"path": path}) as answer:
+                    assert answer.status == 204, await answer.text()
 
 
 async def test_the_time_is_that_of_the_database(postgres_url: str) -> None:

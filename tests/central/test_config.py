@@ -37,9 +37,22 @@ def test_the_usual_names_are_taken_and_ours_win(tmp_path: Path) -> None:
     settings = load_settings(file, environ=environ)
     assert (settings.api.host, settings.api.port) == ("127.0.0.1", 3)
     assert settings.database_url() == "postgresql+asyncpg://user:pw@db/central"
+    assert settings.api.secret == "a-secret-of-16-or-more"
+    # What this name was for before 0.2.
     assert settings.mediamtx.secret == "a-secret-of-16-or-more"
     assert (settings.mediamtx.api_url, settings.mediamtx.public_url) == ("http://media:9997", "http://media.example")
     assert settings.mediamtx.addresses == ("10.0.0.0/8",)
+
+
+def test_mediamtx_has_a_secret_of_its_own(tmp_path: Path) -> None:
+    """The secret of the API is not its secret, wherever that is set."""
+    file = tmp_path / "config.toml"
+    file.write_text('[mediamtx]\nsecret = "the-secret-in-the-file"')
+    environ = {"API_SECRET": "the-secret-of-the-api"}
+    assert load_settings(file, environ=environ).mediamtx.secret == "the-secret-in-the-file"
+    environ["MEDIAMTX_SECRET"] = "the-secret-of-mediamtx"
+    settings = load_settings(file, environ=environ)
+    assert (settings.api.secret, settings.mediamtx.secret) == ("the-secret-of-the-api", "the-secret-of-mediamtx")
 
 
 def test_the_usual_words_for_an_encrypted_connection_are_taken() -> None:

@@ -44,14 +44,14 @@ class Answered:
 
 @dataclass
 class Client:
-    """Calls the service with one token, or with none."""
+    """Calls the service with one token, or with none, and wants to know what it did."""
 
     session: ClientSession
     token: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     async def __call__(self, method: str, path: str, json: Any = None, **options: Any) -> Answered:
-        headers = {**self.headers, **options.pop("headers", {})}
+        headers = {"Prefer": "return=representation"} | self.headers | options.pop("headers", {})
         if self.token is not None:
             headers.setdefault("Authorization", f"Bearer {self.token}")
         async with self.session.request(method, path, json=json, headers=headers, **options) as answer:
