@@ -95,6 +95,8 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
         log.info("started", host=host, port=port, database=database.url.render_as_string())
         if not await services.access.has_key():
             log.warning("no_admin_key", hint="Make one: cast-central key add NAME")
+        if settings.api.secret is not None and settings.api.secret == settings.mediamtx.secret:
+            log.warning("secret_shared", hint="MediaMTX has the secret of the API: set MEDIAMTX_SECRET to another one.")
         if services.reconciliation.is_configured and not services.urls.are_known:
             log.warning("no_public_url", hint=NO_VIEWERS)
         gc.collect()
