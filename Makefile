@@ -32,8 +32,8 @@ run-central: setup-central ## install what is missing and start the central API
 test: setup-test ## install what is missing and run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
-test-install: setup-test ## (root) install, upgrade, rollback and uninstall in a Debian 12 of its own (about 4 minutes)
-	$(BIN)/python -m pytest tests/installed --timeout 900
+test-install: setup-test ## (root) install, upgrade, rollback and uninstall in Debian 12 and 13; SUITE=trixie for one alone
+	$(if $(SUITE),SUITE=$(SUITE)) $(BIN)/python -m pytest tests/installed --timeout 900
 
 lint: setup-test ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -41,6 +41,10 @@ if [ "$purpose" = test ]; then
   )
 fi
 
+[ "$purpose" != test ] || ! apt-cache show labwc >/dev/null 2>&1 || packages+=(
+  labwc                    # one more Wayland session; Debian has it from 13 on
+)
+
 missing=()
 for package in "${packages[@]}"; do
   if [ "$package" = python3-venv ] && "$python" -c 'import ensurepip' 2>/dev/null; then continue; fi

@@ -1,4 +1,4 @@
-"""A Debian 12 machine of the test's own: a folder made with debootstrap, booted with its own systemd in a container."""
+"""A Debian machine of the test's own: a folder made with debootstrap, booted with its own systemd in a container."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
-FRESH = ROOT / ".cache" / "box"
-"""A Debian that nothing was done to; made once, in about a minute."""
+CACHE = ROOT / ".cache"
+"""Holds a Debian of each suite that nothing was done to; made once, in about a minute."""
+
+SUITES = tuple(os.environ.get("SUITE", "bookworm trixie").split())
+"""Debian 12 and 13; `make test-install SUITE=trixie` tries the one alone."""
 
 BOOTSTRAP_S = 900
 BOOT_S = 60
@@ -23,7 +26,7 @@ COMMAND_S = 600
 
 PACKAGES = "systemd-sysv,dbus,libpam-systemd,sudo,make,python3,python3-venv,ca-certificates"
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
-SECURITY = "deb http://deb.debian.org/debian-security bookworm-security main\n"
+SECURITY = "deb http://deb.debian.org/debian-security {suite}-security main\n"
 
 
 def missing() -> str:
@@ -35,18 +38,20 @@ def missing() -> str:
 
 
 class Box:
-    """`with Box() as box: box.run("make -C /src install")`. The checkout is at /src; the network is the host's."""
+    """`with Box("trixie") as box: box.run("make -C /src install")`. The network is the host's."""
 
-    def __init__(self) -> None:
+    def __init__(self, suite: str) -> None:
+        self._fresh = CACHE / f"box-{suite}"
+        self._suite = suite
         self._folder = tempfile.TemporaryDirectory(prefix="box-", dir="/var/tmp")
         self.root = Path(self._folder.name) / "root"
         self._container: subprocess.Popen[bytes] | None = None
         self._init = 0
 
     def __enter__(self) -> Box:
-        if not FRESH.exists():
-            _bootstrap()
-        subprocess.run(["cp", "-a", FRESH, self.root], check=True)
+        if not self._fresh.exists():
+            _bootstrap(self._suite, self._fresh)
+        subprocess.run(["cp", "-a", self._fresh, self.root], check=True)
         shutil.copy("/etc/resolv.conf", self.root / "etc" / "resolv.conf")
         self.boot()
         return self
@@ -126,16 +131,16 @@ def _init_below(pid: int) -> int:
     return 0
 
 
-def _bootstrap() -> None:
-    print("Making a Debian 12 for the tests of the installation; this takes about a minute, once.", flush=True)
-    FRESH.parent.mkdir(exist_ok=True)
-    half = FRESH.with_suffix(".half")
+def _bootstrap(suite: str, fresh: Path) -> None:
+    print(f"Making a Debian {suite} for the tests of the installation; this takes about a minute, once.", flush=True)
+    fresh.parent.mkdir(exist_ok=True)
+    half = fresh.with_suffix(".half")
     shutil.rmtree(half, ignore_errors=True)
     subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", half],
+        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, half],
         check=True,
         timeout=BOOTSTRAP_S,
         stdout=subprocess.DEVNULL,
     )
-    (half / "etc/apt/sources.list.d/security.list").write_text(SECURITY)
-    half.rename(FRESH)
+    (half / "etc/apt/sources.list.d/security.list").write_text(SECURITY.format(suite=suite))
+    half.rename(fresh)
