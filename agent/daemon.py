@@ -48,13 +48,14 @@ from agent.reporting.lookup import Lookup
 from agent.reporting.reporter import Reporter
 from agent.reporting.view import View
 from agent.signals import Signals
+from agent.stage.chosen import ChosenScreen
 from agent.stage.x11 import X11Stage
 from agent.storage import Storage
 from agent.systemd import Notifier
 from agent.tasks import Supervisor
 from agent.threads import in_thread
 from agent.tracker import StreamTracker
-from agent.types import DeviceInfo
+from agent.types import DeviceInfo, DisplayHealth
 from agent.urls import MediaPolicy
 
 RELOAD_TIMEOUT_S = 5.0
@@ -155,7 +156,14 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     log.info("starting", device_id=device.id, name=device.name, version=device.version)
 
     supervisor = Supervisor()
-    stage = X11Stage(display=settings.display.display, idle=settings.display.idle, supervisor=supervisor)
+    authority = settings.state.runtime_directory() / "Xauthority"
+    stage = X11Stage(
+        display=settings.display.display,
+        idle=settings.display.idle,
+        supervisor=supervisor,
+        chosen=ChosenScreen.of_this_installation(),
+        authority=authority,
+    )
 
     def display() -> str | None:
         return stage.health.display if stage.health.available else None
@@ -173,6 +181,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
             shows_pictures=settings.player.engines["image"] == "vlc",
         ),
         display=display,
+        authority=authority,
         open_window=stage.open_window,
         supervisor=supervisor,
     )
@@ -183,6 +192,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
             audio_output=settings.audio.output, audio_device=settings.audio.device, confinement=confinement
         ),
         display=display,
+        authority=authority,
         open_window=stage.open_window,
         on_demand=True,  # 35 MB that a box without cameras need not spend
         missing=mpv_missing,
@@ -193,6 +203,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         engine="pillow",
         command=pillow_command(confinement=confinement),
         display=display,
+        authority=authority,
         open_window=stage.open_window,
         on_demand=True,
         advice=PILLOW_ADVICE,
@@ -241,7 +252,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     def changed() -> None:
         keeper.changed()
         snapshot = tracker.snapshot()
-        systemd.show(snapshot)
+        systemd.show(snapshot, stage.health)
         reporter.changed(snapshot)
 
     tracker.changed = changed
@@ -267,7 +278,12 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(advertiser.stop)
 
     renewals = Renewals(players, supervisor=supervisor)
-    stage.on_change = renewals.display_changed
+
+    def display_changed(health: DisplayHealth) -> None:
+        systemd.show(tracker.snapshot(), health)
+        renewals.display_changed(health)
+
+    stage.on_change = display_changed
     # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(storage.stop)
     storage.start()
@@ -285,7 +301,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(lookup.close)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
-    systemd.show(tracker.snapshot())
+    systemd.show(tracker.snapshot(), stage.health)
     await reporter.find_out()  # before anything is on, so that nothing is seen that is not in the journal
     await keeper.start()  # before the first request: what comes back must not meet what is new
     reporter.start()

@@ -68,6 +68,10 @@ class PlayerUnavailableError(AgentError):
     code = ErrorCode.PLAYER_UNAVAILABLE
 
 
+class DisplayRefusedError(PlayerUnavailableError):
+    """A player process cannot open the display that the agent has."""
+
+
 class PlayerTimeoutError(AgentError):
     """A player process did not answer in time, or died."""
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(file: Path, text: str, *, durable: bool = True) -> None:
+def write_whole(file: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Write the file as a whole or not at all, also when the power fails in between. Its mode is 0600.
 
     Written by root it belongs to the owner of its folder: a command of root's works beside a daemon of another user.
@@ -16,11 +16,11 @@ def write_whole(file: Path, text: str, *, durable: bool = True) -> None:
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        with os.fdopen(descriptor, "wb") as stream:
             if os.geteuid() == 0:
                 folder = file.parent.stat()
                 os.fchown(stream.fileno(), folder.st_uid, folder.st_gid)
-            stream.write(text)
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())

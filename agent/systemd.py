@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 
 import structlog
 
-from agent.types import SessionState, TrackerSnapshot
+from agent.types import DisplayHealth, SessionState, TrackerSnapshot
 
 WATCHDOG_PARTS = 3
 """So many signs of life in one watchdog interval: one may be late, and one may get lost."""
@@ -57,9 +57,9 @@ class Notifier:
         """The daemon is on its way out."""
         self._send("STOPPING=1")
 
-    def show(self, snapshot: TrackerSnapshot) -> None:
-        """Say what is on, for `systemctl status`."""
-        if (status := status_line(snapshot)) != self._status:
+    def show(self, snapshot: TrackerSnapshot, display: DisplayHealth) -> None:
+        """Say what is on, or why nothing can be seen, for `systemctl status` and the installer."""
+        if (status := status_line(snapshot, display)) != self._status:
             self._status = status
             self._send(f"STATUS={status}")
 
@@ -87,8 +87,10 @@ class Notifier:
             self._failed = True
 
 
-def status_line(snapshot: TrackerSnapshot) -> str:
-    """What is on, in one line without credentials."""
+def status_line(snapshot: TrackerSnapshot, display: DisplayHealth) -> str:
+    """What is on, in one line without credentials; where there is no display, `No screen: ` and what to do."""
+    if not display.available:
+        return f"No screen: {display.message}"
     shown = snapshot.stream
     if shown is None:
         return "Idle"

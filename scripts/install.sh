@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# Installs cast-agent for good on Debian 12 or Raspberry Pi OS, upgrades it, takes an upgrade back, or removes it.
+# Installs cast-agent for good on Debian 12 or 13 or Raspberry Pi OS, upgrades it, takes an upgrade back, or removes it.
 # usage: scripts/install.sh install [--desktop USER | --console | --no-display] | rollback | uninstall [--purge]
 #
-#   /opt/cast-agent/releases/…    one virtual environment for each installation; the last two are kept
-#   /opt/cast-agent/current       the one that runs; /opt/cast-agent/previous the one before
+#   /opt/cast-agent/releases/…    all that one installation is, so that a rollback takes all of it back: a virtual
+#                                 environment, the units, and `screen`, which is `console`, `desktop USER` or `none`;
+#                                 `started` is there once it has run. The last two are kept.
+#   /opt/cast-agent/current       the one that runs; /opt/cast-agent/previous the one before, if that ever ran
 #   /opt/cast-agent/install.sh    this script, for `rollback` and `uninstall`
-#   /etc/cast-agent/config.toml   the configuration: made once, never touched again
+#   /etc/cast-agent/config.toml   the configuration: its text is made once and never touched again; who may read it
+#                                 follows the user of the service
 #   /var/lib/cast-agent           what the agent keeps: its id, its keys, what is on
 set -euo pipefail
+umask 022 # what is installed is for everybody to read and run, also where root's files usually are not
 
 readonly opt=/opt/cast-agent etc=/etc/cast-agent state=/var/lib/cast-agent units=/etc/systemd/system
-readonly user=cast-agent command=/usr/local/bin/cast-agent
+readonly user=cast-agent display_unit=cast-agent-display.service screen_up_s=10 command=/usr/local/bin/cast-agent
 readonly drop_in=$units/cast-agent.service.d/50-screen.conf
 
 say() { printf '==> %s\n' "$*"; }
@@ -53,6 +57,8 @@ install_release() {
   "${PYTHON:-python3}" -m venv "$release"
   "$release/bin/pip" install --quiet --disable-pip-version-check "$source"
   cp -r "$source/README.md" "$source/docs" "$source/config.example.toml" "$source/systemd" "$release/"
+  echo "$screen${desktop_user:+ $desktop_user}" >"$release/screen"
+  chmod -R a+rX "$release" # the checkout may be for its owner alone
   "$release/bin/cast-agent" --version >/dev/null
   trap - EXIT
   install -m 755 "$source/scripts/install.sh" $opt/install.sh
@@ -66,28 +72,43 @@ write_configuration() {
   sed "s|^# dir = .*|dir = \"$state\"|" "$source/config.example.toml" | install -m 640 -g $user /dev/stdin $etc/config.toml
 }
 
-install_screen() { # the choice is kept in the first line of the drop-in
+# --- what makes a release the one that runs, and back; no `set -e` inside of `if`, so steps are joined by && ---
+
+run_release() { # its directory: its units, its screen, what it may read, and the service anew
+  local kind who
+  if has_systemd && [ -e $units/cast-agent.service ]; then # now, because what it writes at its end needs its old owner
+    systemctl stop cast-agent.service
+  fi
+  read -r kind who <"$1/screen" &&
+    point current "$1" &&
+    install -m 644 "$1"/systemd/*.service $units/ &&
+    ln -sfn $opt/current/bin/cast-agent $command &&
+    take_screen "$1" "$kind" "$who" &&
+    own_files "${who:-$user}" &&
+    start_units "$kind" &&
+    touch "$1/started"
+}
+
+take_screen() { # the directory of a release, its kind of screen, and whose desktop it is
+  local home uid group
   mkdir -p "$(dirname $drop_in)"
-  case $screen in
-    console) install -m 644 "$source/systemd/console.conf" $drop_in ;;
+  case $2 in
+    console) install -m 644 "$1/systemd/console.conf" $drop_in ;;
     desktop)
-      local home uid
-      home=$(getent passwd "$desktop_user" | cut -d: -f6)
-      uid=$(id -u "$desktop_user")
-      sed -e "s|@USER@|$desktop_user|g; s|@GROUP@|$(id -gn "$desktop_user")|g; s|@UID@|$uid|g; s|@HOME@|$home|g" \
-        "$source/systemd/desktop.conf" >$drop_in
-      chown -f "root:$(id -gn "$desktop_user")" $etc/config.toml
+      home=$(getent passwd "$3" | cut -d: -f6) && uid=$(id -u "$3") && group=$(id -gn "$3") &&
+        sed -e "s|@USER@|$3|g; s|@GROUP@|$group|g; s|@UID@|$uid|g; s|@HOME@|$home|g" "$1/systemd/desktop.conf" |
+        install -m 644 /dev/stdin $drop_in
       ;;
-    none) echo '# screen: none' >$drop_in ;;
+    none) echo '# screen: none' | install -m 644 /dev/stdin $drop_in ;;
   esac
 }
 
-switch_to() { # the directory of a release, with its units; `previous` becomes what ran
-  [ "$(readlink $opt/current || true)" = "$1" ] && return
-  [ ! -e $opt/current ] || point previous "$(readlink $opt/current)"
-  point current "$1"
-  install -m 644 "$1"/systemd/*.service $units/
-  ln -sfn $opt/current/bin/cast-agent $command
+own_files() { # the user of the service reads the configuration and has the state, whoever did before
+  local group
+  group=$(id -gn "$1") &&
+    chown "root:$group" $etc/config.toml &&
+    chmod u+rw,g+r,g-w,o-w $etc/config.toml &&
+    { [ ! -d $state ] || chown -R --no-dereference "$1:$group" $state; }
 }
 
 point() { # a link that is never missing, also when the power fails in between
@@ -95,20 +116,23 @@ point() { # a link that is never missing, also when the power fails in between
   mv -T "$opt/$1.new" "$opt/$1"
 }
 
-start_units() {
+start_units() { # the kind of screen
   if ! has_systemd; then
     say "systemd does not run here, so nothing is started; it will be at the next boot"
-    systemctl --root=/ enable --quiet cast-agent.service
-    [ "$screen" != console ] || systemctl --root=/ enable --quiet cast-agent-display.service
+    systemctl --root=/ enable --quiet cast-agent.service &&
+      if [ "$1" = console ]; then systemctl --root=/ enable --quiet $display_unit; fi
     return
   fi
   systemctl daemon-reload
-  if [ "$screen" = console ]; then
-    systemctl enable --quiet cast-agent-display.service
-    systemctl start cast-agent-display.service || say "The display does not start yet: journalctl -u cast-agent-display"
+  if [ "$1" = console ]; then
+    systemctl enable --quiet $display_unit
+    systemctl start $display_unit || true # whether it has a screen is looked at in the end
+  elif [ -e $units/$display_unit ]; then # it would take the console from whoever has it now
+    systemctl disable --quiet --now $display_unit 2>/dev/null || true
   fi
-  systemctl enable --quiet cast-agent.service
-  systemctl restart cast-agent.service # Type=notify: returns when the agent answers, or has failed
+  systemctl reset-failed cast-agent.service 2>/dev/null || true # one that was tried in vain is not to keep this one off
+  systemctl enable --quiet cast-agent.service &&
+    systemctl start cast-agent.service # Type=notify: returns when the agent answers, or has failed
 }
 
 forget_old_releases() {
@@ -121,9 +145,8 @@ forget_old_releases() {
 
 choose_screen() { # console, desktop or none
   if [ -n "$screen" ]; then return; fi
-  if [ -e $drop_in ]; then # as it was chosen before
-    screen=$(sed -n 's/^# screen: //p' $drop_in)
-    desktop_user=$(sed -n 's/^User=//p' $drop_in)
+  if [ -e $opt/current/screen ]; then # as it was chosen before
+    read -r screen desktop_user <$opt/current/screen || true
   elif [ -e $units/display-manager.service ]; then
     screen=desktop desktop_user=${SUDO_USER:-}
     case $desktop_user in '' | root)
@@ -132,56 +155,98 @@ choose_screen() { # console, desktop or none
   else
     screen=console
   fi
+  [ "$screen" != desktop ] || getent passwd "$desktop_user" >/dev/null ||
+    fail "The desktop was that of $desktop_user, who is no user of this machine any more. Say whose it is: $0 install --desktop USER"
+}
+
+complete_release() { # one of a version that kept its screen elsewhere
+  [ ! -e "$1/screen" ] || return 0
+  local kind=none who=
+  if [ -e $drop_in ]; then
+    kind=$(sed -n 's/^# screen: //p' $drop_in)
+    who=$(sed -n 's/^User=//p' $drop_in)
+  fi
+  touch "$1/started"
+  echo "$kind${who:+ $who}" >"$1/screen"
+}
+
+release_at() { # the directory that a link names; nothing when there is none
+  [ ! -e "$opt/$1" ] || readlink "$opt/$1"
 }
 
 do_install() {
   source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   [ -e "$source/pyproject.toml" ] || fail "to install or upgrade, run this from a checkout: sudo make install"
+  local was before
+  was=$(release_at current) before=$(release_at previous)
+  [ -z "$before" ] || complete_release "$before"
+  [ -z "$was" ] || complete_release "$was"
   choose_screen
   install_packages
   make_user
   install_release
   write_configuration
-  install_screen
-  local first=yes
-  [ ! -e $opt/current ] || first=no
-  switch_to "$release"
-  if ! start_units; then
-    if [ $first = yes ]; then
-      fail "cast-agent is installed, but it does not start. What it says: journalctl -u cast-agent -n 20"
-    fi
+  [ -z "$was" ] || [ -e "$was/started" ] || was= # it never ran: nothing to go back to
+  [ -z "$was" ] || point previous "$was"
+  if ! run_release "$release"; then
+    [ -n "$was" ] || fail "cast-agent is installed, but it does not start. What it says: journalctl -u cast-agent -n 20"
     say "The new version does not start; going back to the one before. What it said:"
     journalctl -u cast-agent -n 20 --no-pager >&2 || true
-    do_rollback
+    go_back "$was" "$before"
+    rm -rf "$release"
     fail "the upgrade was taken back"
   fi
   forget_old_releases
   say "cast-agent $("$command" --version | cut -d' ' -f2) is installed"
-  if [ $first = yes ]; then
+  if [ -z "$was" ]; then
     echo "    Next: sudo cast-agent setup    (makes a key and prints what to paste into Home Assistant)"
     echo "          sudo cast-agent doctor   (what works on this machine, and what to do about what does not)"
   fi
+  look_at_screen
+}
+
+go_back() { # to a release, and to the one that was the one before it; both as they were
+  if [ -n "$2" ]; then point previous "$2"; else rm -f $opt/previous; fi
+  run_release "$1" || fail "the version before does not start any more either. What it says: journalctl -u cast-agent -n 20"
+}
+
+look_at_screen() { # the agent says in its status when it has none
+  has_systemd || return 0
+  local waited status
+  for ((waited = 0; waited < screen_up_s; waited++)); do
+    status=$(systemctl show --property=StatusText --value cast-agent.service)
+    case $status in 'No screen: '*) sleep 1 ;; *) return 0 ;; esac
+  done
+  echo "    It shows nothing yet. $status"
+  [ "$screen" != console ] || fail "cast-agent runs, but its screen does not: journalctl -u cast-agent-display -n 30"
 }
 
 do_rollback() {
-  choose_screen
-  [ -e $opt/previous ] || fail "there is no version before this one"
-  local to
-  to=$(readlink $opt/previous)
+  local was to
+  was=$(release_at current) to=$(release_at previous)
+  [ -n "$to" ] || fail "there is no version before this one"
+  complete_release "$to"
+  complete_release "$was"
   say "Going back to $to"
-  switch_to "$to"
-  start_units
+  if [ -e "$was/started" ]; then point previous "$was"; else rm -f $opt/previous; fi
+  run_release "$to" && return
+  say "It does not start; going on with $was. What it said:"
+  journalctl -u cast-agent -n 20 --no-pager >&2 || true
+  go_back "$was" "$to"
+  fail "nothing was rolled back"
 }
 
 do_uninstall() {
   if has_systemd; then
-    systemctl disable --quiet --now cast-agent.service cast-agent-display.service 2>/dev/null || true
+    systemctl disable --quiet --now cast-agent.service $display_unit 2>/dev/null || true
   else
-    systemctl --root=/ disable --quiet cast-agent.service cast-agent-display.service 2>/dev/null || true
+    systemctl --root=/ disable --quiet cast-agent.service $display_unit 2>/dev/null || true
   fi
-  rm -rf $units/cast-agent.service $units/cast-agent-display.service "$(dirname $drop_in)" $opt $state /run/cast-agent $etc/cli-key
+  rm -rf $units/cast-agent.service $units/$display_unit "$(dirname $drop_in)" $opt $state /run/cast-agent $etc/cli-key
   [ "$(readlink $command || true)" != $opt/current/bin/cast-agent ] || rm -f $command
   ! has_systemd || systemctl daemon-reload
+  # It may hold secrets, and the number of the group that read it may be given to another group.
+  [ ! -e $etc/config.toml ] || chown root:root $etc/config.toml
   ! getent passwd $user >/dev/null || userdel $user || say "The user $user stays, because something still runs as it"
   if [ "$purge" = yes ]; then
     rm -rf $etc

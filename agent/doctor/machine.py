@@ -16,6 +16,7 @@ from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
 from agent.player.vlc.options import has_gpu
+from agent.stage.chosen import ChosenScreen
 from agent.stage.screen import FULL_DEPTH
 from agent.stage.x11 import X11Stage
 from agent.threads import in_thread
@@ -85,7 +86,8 @@ def user_name(uid: int) -> str:
 
 async def display(settings: Settings) -> Finding:
     """Whether there is a screen."""
-    stage = X11Stage(settings.display.display, "desktop")  # nothing is drawn then
+    chosen = ChosenScreen.of_this_installation()
+    stage = X11Stage(settings.display.display, "desktop", chosen=chosen)  # nothing is drawn then
     try:
         await stage.start()
         health = stage.health

@@ -37,11 +37,15 @@ def _die_with(parent: int) -> None:
 
 
 def _confine(words: list[str]) -> str:
-    """What is given up here stays given up over exec. Tells what keeps the program in."""
+    """What is given up here stays given up over exec. Tells what keeps the program in. Ends a process that cannot open
+    its display then."""
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from agent.player.confine import Confinement, confine
+    from agent.player.confine.display import require_display
 
-    return confine(Confinement.from_words(words))
+    by = confine(Confinement.from_words(words))
+    require_display()
+    return by
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
-from agent.errors import AgentError, PlayerUnavailableError
+from agent.errors import AgentError, DisplayRefusedError, PlayerUnavailableError
 from agent.player.confine import NONE
 from agent.player.process import ChildPlayer
 from agent.player.spawn import worker_environment
@@ -53,6 +54,7 @@ class PlayerPool:
     """Keeps one spare player warm, from the first player that was wanted on when it is `on_demand`. `display` tells
     the X display to draw on, None when there is none; `open_window` makes the hidden window for the pre-roll.
     `missing` says, in a sentence, what has to be installed first; `advice` what to look at when players do not start.
+    `authority` is the file with the cookie of the display.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class PlayerPool:
         missing: Callable[[], str] = lambda: "",
         advice: str = LIBVLC_ADVICE,
         supervisor: Supervisor | None = None,
+        authority: Path | None = None,
     ) -> None:
         self._supervisor = supervisor or Supervisor()
         self._engine = engine
@@ -76,6 +79,7 @@ class PlayerPool:
         self._advice = advice
         self._command = command
         self._display = display
+        self._authority = authority
         self._open_window = open_window
         self._spare: ChildPlayer | None = None
         self._ours: set[ChildPlayer] = set()
@@ -84,7 +88,7 @@ class PlayerPool:
         self._features: dict[str, bool | str] = {}
         self._waiters: deque[asyncio.Future[ChildPlayer]] = deque()
         self._failures = 0
-        self._problem = ""
+        self._problem = self._remedy = ""
         self._not_before = 0.0
         """Loop time before which no spare is made, unless somebody waits for a player."""
         self._renewals = 0
@@ -233,7 +237,7 @@ class PlayerPool:
         display = self._display()
         if display is None:
             raise PlayerUnavailableError("There is no display to play on.")
-        environment = worker_environment(display, base=os.environ)
+        environment = worker_environment(display, base=os.environ, authority=self._authority)
         player = await self._kind.spawn(self._command(), environment=environment)
         self._ours.add(player)
         if self._waiters:
@@ -253,6 +257,8 @@ class PlayerPool:
     def _failed(self, error: AgentError) -> None:
         self._failures += 1
         self._problem = str(error)
+        # An engine that cannot open the display is not one that is installed badly.
+        self._remedy = "" if isinstance(error, DisplayRefusedError) else self._advice
         delay = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
         self._not_before = asyncio.get_running_loop().time() + delay
         level = log.warning if self._failures in (1, FAILURES_ALLOWED) else log.debug
@@ -277,7 +283,10 @@ class PlayerPool:
         if self._display() is None:
             return self._missing() or "There is no display to play on: /health says what to do."
         if not available:
-            return self._missing() or f"The {self._engine} player cannot be started: {self._problem} {self._advice}"
+            return (
+                self._missing()
+                or f"The {self._engine} player cannot be started: {self._problem} {self._remedy}".rstrip()
+            )
         if self._problem and self._failures:
             return f"The last spare player failed, another is being made: {self._problem}"
         if NONE in (value for name, value in self._features.items() if name.endswith("confinement")):

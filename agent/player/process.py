@@ -11,8 +11,9 @@ from typing import Any, Self, TypeVar
 
 import structlog
 
-from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.errors import AgentError, DisplayRefusedError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import Media, Opened, Progress
+from agent.player.confine.display import NOT_OPENED
 from agent.player.spawn import Child, spawn
 from agent.redaction import redact
 
@@ -199,7 +200,15 @@ class ChildPlayer(ABC):
     async def _watch_death(self) -> None:
         code = await self._child.process.wait()
         await asyncio.sleep(0)  # what it said last may still be in the pipe
-        if self._ending is None:
+        if self._ending is None and code == NOT_OPENED:
+            log.warning("player_without_display", pid=self.pid)
+            self._is_gone(
+                DisplayRefusedError(
+                    "The X server lets cast-agent in and no player: it has too many clients, or who may use it has "
+                    "changed. Look at its log, or restart it."
+                )
+            )
+        elif self._ending is None:
             why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             # Who is killed says no last words; what stands there then is an older line about something else.
             spoke = code >= 0 or code == -signal.SIGABRT

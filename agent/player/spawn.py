@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -77,10 +78,12 @@ async def spawn(complete: Callable[[int], Sequence[str]], *, environment: Mappin
     return Child(process, reader, writer)
 
 
-def worker_environment(display: str, *, base: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(display: str, *, base: Mapping[str, str], authority: Path | None = None) -> dict[str, str]:
     """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets,
     and Wayland: an engine that sees it would rather draw there than into a window of the stage."""
     environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
+    if authority is not None:  # the cookie that the stage got in by, which need not be the one that a client looks for
+        environment["XAUTHORITY"] = str(authority)
     return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
 
 

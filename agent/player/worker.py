@@ -7,7 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
+from agent.errors import (
+    AgentError,
+    DisplayRefusedError,
+    MediaError,
+    PlayerTimeoutError,
+    PlayerUnavailableError,
+    PlaylistError,
+)
 from agent.player import ipc
 from agent.player.base import Media, Opened, Progress
 from agent.player.process import DONE_TIMEOUT_S, ChildPlayer, reject, resolve
@@ -79,6 +86,8 @@ class WorkerPlayer(ChildPlayer):
     async def _begin(self) -> None:
         try:
             await self._unless_gone(self._greeted)
+        except DisplayRefusedError:
+            raise
         except AgentError as e:
             raise PlayerUnavailableError(f"The player process did not start. {e}") from e
 

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -41,6 +42,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
         self._reason = ""
+        self._addresses: Sequence[DisplayAddress] = ()
         self._address: DisplayAddress | None = None
         self._socket: socket.socket | None = None
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -55,13 +57,16 @@ class Connection:
         """Why the connection was lost, as a sentence; empty while it lives."""
         return self._reason
 
-    async def open(self, addresses: Sequence[DisplayAddress], environ: Mapping[str, str]) -> DisplayAddress:
-        """Connect to the first display that answers, and return which one that was.
+    async def open(
+        self, addresses: Sequence[DisplayAddress], environ: Mapping[str, str], *, authority: Path | None = None
+    ) -> DisplayAddress:
+        """Connect to the first display that answers, and return which one that was; `authority` as in `connect`.
 
         Raises PlayerUnavailableError, with the reason of the first display that did not answer.
         """
         # A thread of our own, and not an executor's: the interpreter must be able to exit while X hangs.
-        self._thread = threading.Thread(target=self._run, args=(addresses, environ), name="x11", daemon=True)
+        self._addresses = addresses
+        self._thread = threading.Thread(target=self._run, args=(environ, authority), name="x11", daemon=True)
         self._thread.start()
         self._address = await self._bounded(self._opened, OPEN_LIMIT_S)
         return self._address
@@ -102,10 +107,10 @@ class Connection:
         # asyncio.wait, and not wait_for: an answer that came while the loop itself was late still counts.
         await asyncio.wait([future], timeout=limit_s)
         if not future.done():
-            name = self._address.name if self._address else "that was tried"
+            address = self._address or self._addresses[0]
             self._lose(
-                f"The X server of the display {name} does not answer: it hangs or is stopped. Restart it (usually "
-                "`systemctl restart display-manager`); cast-agent takes the screen as soon as it answers."
+                f"The X server of the display {address.name} does not answer: it hangs or is stopped. Restart it "
+                f"({address.restart}); cast-agent takes the screen as soon as it answers."
             )
         return future.result()
 
@@ -147,16 +152,16 @@ class Connection:
 
     # Below here runs on the connection's thread.
 
-    def _run(self, addresses: Sequence[DisplayAddress], environ: Mapping[str, str]) -> None:
+    def _run(self, environ: Mapping[str, str], authority: Path | None) -> None:
         xcb: Xcb = None
         reason = ""
         try:
-            address, xcb = self._first(addresses, environ)
+            address, xcb = self._first(environ, authority)
             self._tell(_resolve, self._opened, address, None)
             name = address.name
             reason = (
                 f"The X server of the display {name} went away. cast-agent takes the screen again as soon as it is "
-                "back; if it stays away, start it (usually `systemctl restart display-manager`)."
+                f"back; if it stays away, start it ({address.restart})."
             )
             self._serve(xcb)
         except PlayerUnavailableError as error:
@@ -172,13 +177,13 @@ class Connection:
                 xcb.disconnect()
             self._tell(self._over, reason)
 
-    def _first(self, addresses: Sequence[DisplayAddress], environ: Mapping[str, str]) -> tuple[DisplayAddress, Xcb]:
+    def _first(self, environ: Mapping[str, str], authority: Path | None) -> tuple[DisplayAddress, Xcb]:
         refusal: PlayerUnavailableError | None = None
-        for address in addresses:
+        for address in self._addresses:
             if self._lost.is_set():
                 break
             try:
-                return address, connect(address, environ, announce=self._announce)
+                return address, connect(address, environ, announce=self._announce, authority=authority)
             except PlayerUnavailableError as error:
                 refusal = refusal or error
             except OSError as error:  # out of descriptors: that passes

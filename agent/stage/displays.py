@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import PlayerUnavailableError
+from agent.stage.chosen import ChosenScreen
 
 SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where every X server puts its sockets
 
@@ -21,47 +22,58 @@ class DisplayAddress:
     number: int
     screen: int
     socket: Path
+    restart: str = ChosenScreen().restart
+    """How its server is started anew."""
 
     @property
     def name(self) -> str:
         return f":{self.number}.{self.screen}" if self.screen else f":{self.number}"
 
 
-def addresses(display: str | None, environ: Mapping[str, str], sockets: Path = SOCKETS) -> list[DisplayAddress]:
+def addresses(
+    display: str | None, environ: Mapping[str, str], sockets: Path = SOCKETS, chosen: ChosenScreen | None = None
+) -> list[DisplayAddress]:
     """The displays to try, in order: the one that is configured, else `$DISPLAY`, else every socket there is.
 
     Raises PlayerUnavailableError, with what to do, when there is none to try.
     """
+    chosen = chosen or ChosenScreen()
     for name, origin in ((display, "the setting `display`"), (environ.get("DISPLAY"), "$DISPLAY")):
         if name:
-            return [_named(name, origin, environ, sockets)]
+            return [_named(name, origin, environ, sockets, chosen)]
     found = sorted((int(path.name[1:]), path) for path in _list(sockets) if re.fullmatch(r"X\d{1,5}", path.name))
     if not found:
-        raise PlayerUnavailableError(_none(environ, sockets))
-    return [DisplayAddress(number, 0, path) for number, path in found]
+        raise PlayerUnavailableError(_none(environ, sockets, chosen))
+    return [DisplayAddress(number, 0, path, chosen.restart) for number, path in found]
 
 
-def _named(name: str, origin: str, environ: Mapping[str, str], sockets: Path) -> DisplayAddress:
+def _named(name: str, origin: str, environ: Mapping[str, str], sockets: Path, chosen: ChosenScreen) -> DisplayAddress:
     match = _NAME.fullmatch(name)
     if match is None:
         # Another machine's display is not looked for: with the DNS dead, libxcb's TCP attempt blocks for minutes.
         raise PlayerUnavailableError(
             f"The display {name!r} (from {origin}) cannot be used: name a display of this machine, such as `:0`."
         )
-    address = DisplayAddress(int(match["number"]), int(match["screen"] or 0), sockets / f"X{match['number']}")
+    address = DisplayAddress(
+        int(match["number"]), int(match["screen"] or 0), sockets / f"X{match['number']}", chosen.restart
+    )
     if not address.socket.exists():
         hint = _wayland(environ)
         raise PlayerUnavailableError(
             f"There is no X server on the display {address.name} (from {origin}; {address.socket} does not exist). "
-            + (hint or f"Start the X server of {address.name}, or name the right display in `[display] display`.")
+            + (hint or f"{_start_of(address, chosen)} Or name the right display in `[display] display`.")
         )
     return address
 
 
-def _none(environ: Mapping[str, str], sockets: Path) -> str:
+def _start_of(address: DisplayAddress, chosen: ChosenScreen) -> str:
+    return chosen.start if chosen.kind else f"Start the X server of {address.name}."
+
+
+def _none(environ: Mapping[str, str], sockets: Path, chosen: ChosenScreen) -> str:
     return _wayland(environ) or (
         f"There is no display: no X server runs on this machine ({sockets} is empty and $DISPLAY is not set). "
-        "Start a desktop session or an X server; cast-agent takes the screen as soon as there is one."
+        f"{chosen.start}"
     )
 
 

@@ -5,42 +5,58 @@ libxcb has no time limit and tells nobody why it was refused, so the server is a
 
 from __future__ import annotations
 
-import os
-import pwd
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import structlog
+
 from agent.errors import PlayerUnavailableError
+from agent.stage.cookies import Cookie, cookies, hand_on, user_name
 from agent.stage.displays import DisplayAddress
 from agent.stage.xcb import Xcb, xcffib
 
 ANSWER_LIMIT_S = 1.0
 """A local X server answers within some ms; a second also lets a compositor start its XWayland on demand."""
 
-_COOKIE = b"MIT-MAGIC-COOKIE-1"
-_FAMILY_LOCAL, _FAMILY_WILD = 256, 65535
 _SUCCESS = 1
 
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """An authorisation out of an Xauthority file."""
-
-    name: bytes = b""
-    data: bytes = b""
+_log = structlog.get_logger(__name__)
 
 
-def connect(address: DisplayAddress, environ: Mapping[str, str], *, announce: Callable[[socket.socket], None]) -> Xcb:
-    """An xcffib connection to the display. Blocks: for a thread of its own.
+class _RefusedError(PlayerUnavailableError):
+    """The server does not take this cookie."""
 
-    Each socket is handed to `announce` before it is waited on: shutting it down ends the wait.
-    Raises PlayerUnavailableError with what to do.
+
+def connect(
+    address: DisplayAddress,
+    environ: Mapping[str, str],
+    *,
+    announce: Callable[[socket.socket], None],
+    authority: Path | None = None,
+) -> Xcb:
+    """An xcffib connection to the display, by the first cookie that opens it. Blocks: for a thread of its own.
+
+    Each socket is handed to `announce` before it is waited on: shutting it down ends the wait. `authority` is the file
+    in which players find that cookie. Raises PlayerUnavailableError with what to do.
     """
-    cookie = find_cookie(address.number, environ)
+    refusal: _RefusedError | None = None
+    for cookie in cookies(address.number, environ):
+        try:
+            xcb = _connect_by(cookie, address, announce)
+        except _RefusedError as error:
+            refusal = refusal or error
+            continue
+        if authority is not None:
+            _hand_on(cookie, address, authority, xcb)
+        return xcb
+    assert refusal is not None, "no cookie at all is the last that is tried"
+    raise refusal
+
+
+def _connect_by(cookie: Cookie, address: DisplayAddress, announce: Callable[[socket.socket], None]) -> Xcb:
     probe = _open(address)
     announce(probe)
     try:
@@ -59,34 +75,17 @@ def connect(address: DisplayAddress, environ: Mapping[str, str], *, announce: Ca
         probe.close()
 
 
-def find_cookie(number: int, environ: Mapping[str, str]) -> Cookie:
-    """The cookie for a local display, from `$XAUTHORITY` or ~/.Xauthority; an empty one when there is none."""
-    home = environ.get("HOME")
-    path = environ.get("XAUTHORITY") or (home and f"{home}/.Xauthority")
+def _hand_on(cookie: Cookie, address: DisplayAddress, authority: Path, xcb: Xcb) -> None:
     try:
-        content = Path(path).read_bytes() if path else b""
-    except OSError:
-        return Cookie()
-    host = os.uname().nodename.encode()
-    for family, owner, display, name, data in _entries(content):
-        ours = family == _FAMILY_WILD or (family == _FAMILY_LOCAL and owner == host)
-        if ours and name == _COOKIE and display in (b"", str(number).encode()):
-            return Cookie(name, data)
-    return Cookie()
-
-
-def _entries(content: bytes) -> Iterator[tuple[int, bytes, bytes, bytes, bytes]]:
-    """The entries of an Xauthority file (Xau(3)); a file that is cut short ends early."""
-    offset = 0
-    while offset + 2 <= len(content):
-        (family,) = struct.unpack_from(">H", content, offset)
-        offset += 2
-        parts: list[bytes] = []
-        for _ in range(4):
-            length = int.from_bytes(content[offset : offset + 2], "big")
-            parts.append(content[offset + 2 : offset + 2 + length])
-            offset += 2 + length
-        yield family, parts[0], parts[1], parts[2], parts[3]
+        hand_on(cookie, address.number, authority)
+    except OSError as error:
+        if cookie.name:
+            xcb.disconnect()
+            raise PlayerUnavailableError(
+                f"Players cannot be let onto the display {address.name}, because {authority} cannot be written "
+                f"({error.strerror}). Let the user who runs cast-agent write there, and look whether its disk is full."
+            ) from error
+        _log.warning("authority_not_written", file=str(authority), reason=error.strerror)
 
 
 def _open(address: DisplayAddress) -> socket.socket:
@@ -100,8 +99,9 @@ def _open(address: DisplayAddress) -> socket.socket:
     except OSError as error:
         line.close()
         raise PlayerUnavailableError(
-            f"The X server of the display {address.name} is not running ({error.strerror}). Start it, or remove "
-            f"the stale {address.socket}; cast-agent takes the screen as soon as it answers."
+            f"The X server of the display {address.name} is not running ({error.strerror}). Start it "
+            f"({address.restart}), or remove the stale {address.socket}; cast-agent takes the screen as soon as it "
+            "answers."
         ) from error
     return line
 
@@ -123,10 +123,10 @@ def _ask(line: socket.socket, address: DisplayAddress, cookie: Cookie) -> None:
             f"The X server of the display {address.name} hung up ({error.strerror}). Look at its log."
         ) from error
     said = reason.rstrip(b"\0").decode("latin-1").strip().rstrip(".") or "no reason given"
-    raise PlayerUnavailableError(
+    raise _RefusedError(
         f"The display {address.name} refuses cast-agent ({said}). Run the service as the user who is logged in on "
         "that screen, or set XAUTHORITY to that user's Xauthority file, or allow this user from within the session: "
-        f"`xhost +si:localuser:{_user()}`."
+        f"`xhost +si:localuser:{user_name()}`."
     )
 
 
@@ -145,17 +145,10 @@ def _hand_over(line: socket.socket, address: DisplayAddress, cookie: Cookie) -> 
 
 def _silent(address: DisplayAddress) -> PlayerUnavailableError:
     return PlayerUnavailableError(
-        f"The X server of the display {address.name} does not answer: it hangs or is stopped. Restart it (usually "
-        "`systemctl restart display-manager`); cast-agent takes the screen as soon as it answers."
+        f"The X server of the display {address.name} does not answer: it hangs or is stopped. Restart it "
+        f"({address.restart}); cast-agent takes the screen as soon as it answers."
     )
 
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a container's user without a name
-        return f"#{os.geteuid()}"

@@ -15,6 +15,7 @@ import structlog
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
 from agent.stage.base import ImageFormat
+from agent.stage.chosen import ChosenScreen
 from agent.stage.connection import Connection
 from agent.stage.cover import covered_by
 from agent.stage.displays import SOCKETS, addresses
@@ -71,12 +72,17 @@ class X11Stage:
         environ: Mapping[str, str] = os.environ,
         sockets: Path = SOCKETS,
         supervisor: Supervisor | None = None,
+        chosen: ChosenScreen | None = None,
+        authority: Path | None = None,
     ) -> None:
+        """`authority` is the file in which players find the cookie that opens the display."""
         self._supervisor = supervisor or Supervisor()
         self._display = display
         self._idle = idle
         self._environ = environ
         self._sockets = sockets
+        self._chosen = chosen or ChosenScreen()
+        self._authority = authority
         self.on_change = on_change
         """Called on the event loop when a display comes or goes; not when it is only resized, nor by `stop`."""
         self._health = DisplayHealth(False, message="The display has not been looked for yet.")
@@ -166,8 +172,8 @@ class X11Stage:
         return connection.reason
 
     async def _connect(self, connection: Connection) -> None:
-        found = addresses(self._display, self._environ, self._sockets)
-        address = await connection.open(found, self._environ)
+        found = addresses(self._display, self._environ, self._sockets, self._chosen)
+        address = await connection.open(found, self._environ, authority=self._authority)
 
         def prepare(xcb: Xcb) -> tuple[Floor, Area]:
             screen = read_screen(xcb, address.screen)

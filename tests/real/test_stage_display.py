@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,13 +14,13 @@ import pytest
 
 from agent.errors import PlayerUnavailableError
 from agent.stage.connection import Connection
+from agent.stage.cookies import cookies
 from agent.stage.displays import DisplayAddress, addresses
-from agent.stage.handshake import find_cookie
 from agent.stage.x11 import X11Stage
 from agent.types import DisplayHealth
+from tests.support.authority import private_display
 from tests.support.painter import Painter
 from tests.support.screen import Screen
-from tests.support.tools import end, need
 from tests.support.xserver import XServer, wait_answers
 
 AT_ONCE_S = 1.0
@@ -198,7 +197,7 @@ async def test_authorisation(tmp_path: Path, family: str) -> None:
     owner = (b"\1\0", socket.gethostname().encode()) if family == "local" else (b"\xff\xff", b"")
     parts = (owner[1], b"", b"MIT-MAGIC-COOKIE-1", cookie)
     authority.write_bytes(owner[0] + b"".join(len(part).to_bytes(2, "big") + part for part in parts))
-    with private_display(authority) as display:
+    with private_display(authority.read_bytes(), tmp_path) as display:
         environ = {"XAUTHORITY": str(authority)}
         async with watching(X11Stage(display, "black", environ=environ)) as watched:
             assert watched.stage.health.available
@@ -207,25 +206,6 @@ async def test_authorisation(tmp_path: Path, family: str) -> None:
             assert "refuses cast-agent" in message
             assert "XAUTHORITY" in message
             assert "xhost +si:localuser:" in message
-
-
-def private_display(authority: Path) -> PrivateDisplay:
-    return PrivateDisplay(authority)
-
-
-class PrivateDisplay:
-    """Xvfb with a cookie."""
-
-    def __init__(self, authority: Path) -> None:
-        self._command = [need("Xvfb"), "-auth", str(authority), "-nolisten", "tcp", "-noreset", "-displayfd", "1"]
-
-    def __enter__(self) -> str:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert self._process.stdout is not None
-        return f":{self._process.stdout.readline().decode().strip()}"
-
-    def __exit__(self, *_: object) -> None:
-        end(self._process)
 
 
 def test_the_order_of_looking(tmp_path: Path) -> None:
@@ -274,9 +254,9 @@ def test_a_broken_authority_file_is_no_cookie(tmp_path: Path, length: int) -> No
     """An Xauthority file that is cut short, or is not there, is the same as none."""
     whole = b"\xff\xff\0\0\0\0" + b"\0\x12MIT-MAGIC-COOKIE-1" + b"\0\x10" + bytes(16)
     (tmp_path / "authority").write_bytes(whole[:length])
-    cookie = find_cookie(0, {"XAUTHORITY": str(tmp_path / "authority")})
-    assert len(cookie.data) <= 16
-    assert find_cookie(0, {"XAUTHORITY": str(tmp_path / "none")}).name == b""
+    found = cookies(0, {"XAUTHORITY": str(tmp_path / "authority")}, root=tmp_path)
+    assert all(len(cookie.data) <= 16 for cookie in found)
+    assert [cookie.name for cookie in cookies(0, {"XAUTHORITY": str(tmp_path / "none")}, root=tmp_path)] == [b""]
 
 
 async def test_a_restart_within_a_second_is_survived(mortal: XServer) -> None:

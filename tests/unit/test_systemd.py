@@ -14,8 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.systemd import Notifier, status_line
-from agent.types import PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
+from agent.types import DisplayHealth, PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
 
+SCREEN = DisplayHealth(True, ":0", 1280, 720)
 SOON_S = 5.0
 
 
@@ -82,9 +83,9 @@ async def test_the_life_of_a_daemon_is_told(notifier: Notifier, manager: Manager
 
 
 async def test_what_is_on_is_told_once(notifier: Notifier, manager: Manager) -> None:
-    notifier.show(TrackerSnapshot())
-    notifier.show(TrackerSnapshot())
-    notifier.show(TrackerSnapshot(stream=session(title="Front door")))
+    notifier.show(TrackerSnapshot(), SCREEN)
+    notifier.show(TrackerSnapshot(), SCREEN)
+    notifier.show(TrackerSnapshot(stream=session(title="Front door")), SCREEN)
     assert [manager.hears(), manager.hears()] == ["STATUS=Idle", "STATUS=On screen: Front door"]
     notifier.close()
 
@@ -103,7 +104,13 @@ async def test_what_is_on_is_told_once(notifier: Notifier, manager: Manager) -> 
     ],
 )
 def test_the_status_is_one_line(snapshot: TrackerSnapshot, line: str) -> None:
-    assert status_line(snapshot) == line
+    assert status_line(snapshot, SCREEN) == line
+
+
+def test_the_status_says_why_nothing_can_be_seen() -> None:
+    """The installer looks for its beginning, and shows the rest to whoever installs."""
+    display = DisplayHealth(False, message="There is no display. Start one.")
+    assert status_line(TrackerSnapshot(stream=session()), display) == "No screen: There is no display. Start one."
 
 
 async def test_signs_of_life_come_from_the_loop_and_stop_with_it(manager: Manager, address: str) -> None:
@@ -159,7 +166,7 @@ async def test_without_a_service_manager_nothing_is_said(environment: dict[str, 
 async def test_a_manager_that_does_not_listen_is_no_reason_to_wait(notifier: Notifier) -> None:
     with capture_logs() as logs:
         for number in range(2000):  # more than the socket holds
-            notifier.show(TrackerSnapshot(stream=session(title=str(number))))
+            notifier.show(TrackerSnapshot(stream=session(title=str(number))), SCREEN)
     levels = [entry["log_level"] for entry in logs]
     assert levels
     assert levels[0] == "warning"

@@ -112,7 +112,7 @@ _DEVICES = (
     "/dev/vchiq", "/dev/vcsm-cma", "/dev/rpivid*", "/dev/mpp_service", "/dev/rga",
 )
 _HOME = (
-    ".Xauthority", ".asoundrc", ".config/pulse", ".pulse-cookie", ".drirc", ".fonts", ".fonts.conf",
+    ".asoundrc", ".config/pulse", ".pulse-cookie", ".drirc", ".fonts", ".fonts.conf",
     ".config/fontconfig", ".local/share/fonts",
 )
 _LOADERS = ("/lib/ld-*", "/lib64/ld-*")

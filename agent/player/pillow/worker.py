@@ -21,6 +21,7 @@ import PIL
 from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
 from agent.player.confine import NONE, Confinement, confine
+from agent.player.confine.display import require_display
 from agent.player.pillow.canvas import Canvas
 from agent.player.pillow.decode import Picture
 from agent.player.pillow.fetch import NoPictureError, fetch, trusted
@@ -44,6 +45,7 @@ class PictureWorker:
     def __init__(self, *, channel_fd: int, confinement: Confinement | None) -> None:
         libraries = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]  # they import when they need it
         self._confined = confine(confinement, libraries=libraries) if confinement else NONE
+        require_display()
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._pictures = 0
         self._is_loaded = False

@@ -15,6 +15,7 @@ from typing import Any
 from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
 from agent.player.confine import NONE, Confinement, confine
+from agent.player.confine.display import require_display
 from agent.player.vlc import events, log_reader
 from agent.player.vlc.body import Body
 from agent.player.vlc.events import PlayerEvent
@@ -73,6 +74,7 @@ class VlcWorker:
 
         # Before libVLC has threads: those would stay free.
         self._confined = confine(confinement, libraries=plugin_folders()) if confinement else NONE
+        require_display()
         self._vlc = vlc
         self._inbox = Inbox()
         self._log = LogReader()

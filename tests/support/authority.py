@@ -1,0 +1,40 @@
+"""Xauthority files, and X servers that let in nobody without what is in one."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.tools import end, need
+
+
+def entry(cookie: bytes, *, host: str | None = "", number: str = "") -> bytes:
+    """One entry; bound to this host, to another one, or (None) to none."""
+    family = b"\xff\xff" if host is None else b"\1\0"
+    parts = (b"" if host is None else (host or socket.gethostname()).encode(), number.encode())
+    parts += (b"MIT-MAGIC-COOKIE-1", cookie)
+    return family + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+
+
+def cookie() -> bytes:
+    return secrets.token_bytes(16)
+
+
+@contextmanager
+def private_display(content: bytes, folder: Path) -> Iterator[str]:
+    """Xvfb that wants a cookie of this authority file; its display."""
+    file = folder / "of-the-server"
+    file.write_bytes(content)
+    command = [need("Xvfb"), "-auth", str(file), "-nolisten", "tcp", "-noreset", "-displayfd", "1"]
+    command += ["-screen", "0", "640x360x24"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    try:
+        yield f":{process.stdout.readline().decode().strip()}"
+    finally:
+        process.stdout.close()
+        end(process)
