@@ -65,7 +65,9 @@ class Responder(Zeroconf):
             super().async_send(out, addr, port, v6_flow_scope, transport)
             return
         for each in [transport] if transport else list(self.engine.senders):
-            told = self._told_on.get(self._interface_of(each, addr, v6_flow_scope))
+            # To all of a network that is no more nothing is said of us; who asked from afar is told everything.
+            unknown: frozenset[bytes] | None = frozenset() if addr is None else None
+            told = self._told_on.get(self._interface_of(each, addr, v6_flow_scope), unknown)
             mine = out if told is None else self._only(out, told)
             if mine.questions or mine.answers or mine.authorities:
                 super().async_send(mine, addr, port, v6_flow_scope, each)

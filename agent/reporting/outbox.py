@@ -35,6 +35,10 @@ LOOK_AGAIN_S: Final = 30.0
 """How often a reader looks without having been told of anything: whether a disk that was full can be written again, and
 whether something has become too old."""
 
+MISTAKE: Final = (
+    "What happens cannot be kept because of a mistake in the agent; its log has the details. Please report it."
+)
+
 log = structlog.get_logger(__name__)
 
 _Work = Callable[[], None]
@@ -59,12 +63,15 @@ class Outbox:
         self._collected: list[Happening] = []
         """Not handed to the thread yet, but counted as taken."""
         self._timer: asyncio.TimerHandle | None = None
+        self._problem: str | None = None
+        """Written by the thread alone: why what happened last could not be kept."""
         self._loop = asyncio.get_running_loop()
 
     @property
     def status(self) -> OutboxStatus:
         """With what waits for the disk."""
         done, file = self._done, self._file.status  # replaced as a whole by the thread, before it counts
+        file = replace(file, problem=file.problem or self._problem)
         if (waiting := self._taken - done) == 0:
             return file
         return replace(file, queued={name: queued + waiting for name, queued in file.queued.items()})
@@ -147,18 +154,22 @@ class Outbox:
                 continue
             if happenings:  # all that came meanwhile is one commit
                 number = self._done + len(happenings)
-                self._do(lambda: self._file.record(happenings, number))  # noqa: B023 - done before the next round
+                done = self._do(lambda: self._file.record(happenings, number))  # noqa: B023 - before the next round
+                self._problem = None if done else MISTAKE
                 self._done, happenings = number, []
                 self._tell(self._have_kept)
             if item is None:
                 return
             self._do(item)
 
-    def _do(self, work: _Work) -> None:
+    def _do(self, work: _Work) -> bool:
+        """Whether it went well."""
         try:
             work()
         except Exception:  # a mistake of ours must not end the thread
             log.exception("outbox_broken")
+            return False
+        return True
 
     def _tell(self, word: Callable[[], None]) -> None:
         try:

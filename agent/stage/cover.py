@@ -1,4 +1,4 @@
-"""Whether windows of other programs hide what is shown.
+"""Whether what is shown is hidden: by windows of other programs, or because another virtual terminal is in front.
 
 The order of the root's children is looked at, and not VisibilityNotify: under a compositor every window counts as
 visible. What may let a picture through does not count: windows with an alpha channel or less than full opacity where a
@@ -19,19 +19,27 @@ WINDOWS_LIMIT: Final = 256
 NAME_LIMIT: Final = 80
 """Characters of a window's title."""
 
+_HAS_TERMINAL: Final = "XFree86_has_VT"
+"""A property of the root: Xorg has it at 0 while another terminal is in front (hw/xfree86/common/xf86Events.c)."""
+
 _OPAQUE: Final = 0xFFFFFFFF
 _NAME_DEPTH: Final = 3
 """A window manager puts the program's window into one or two of its own."""
 
 
-def covered_by(xcb: Xcb, screen: Screen, shown: int, ours: Collection[int], place: Area) -> str | None:
-    """What hides all of window `shown`, a child of the root that fills `place`: the title of the topmost window that
-    does, empty where it has none. None while some of it is seen, and under a Wayland compositor, which alone knows.
+def hidden_by(xcb: Xcb, screen: Screen, shown: int, ours: Collection[int], place: Area) -> str | None:
+    """What hides all of window `shown`, a child of the root that fills `place`, and what to do, as a sentence. None
+    while some of it is seen, and under a Wayland compositor, which alone knows.
 
     `ours` are windows of this program.
     """
     if screen.rootless:
         return None
+    if _property(xcb, screen.root, _HAS_TERMINAL) == bytes(4):
+        return (
+            "Another virtual terminal is in front of the one with this display: nothing of it is seen. Go back to it "
+            "with Ctrl-Alt-F7, or whichever it is on."
+        )
     children = list(xcb.core.QueryTree(screen.root).reply().children)
     above = children[children.index(shown) + 1 :] if shown in children else []
     composited = _has_compositor(xcb, screen.number)
@@ -47,8 +55,16 @@ def covered_by(xcb: Xcb, screen: Screen, shown: int, ours: Collection[int], plac
         if left != free:
             free, by = left, by or window
         if not free:
-            return _title(xcb, by)
+            return _covered(_title(xcb, by))
     return None
+
+
+def _covered(title: str) -> str:
+    named = f" ({title!r})" if title else ""
+    return (
+        f"Another program's window{named} covers what is shown. Close it or send it to the background; the next start "
+        "is shown above it."
+    )
 
 
 def without(area: Area, cover: Area) -> list[Area]:

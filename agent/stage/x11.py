@@ -17,7 +17,7 @@ from agent.stage import requests
 from agent.stage.base import ImageFormat
 from agent.stage.chosen import ChosenScreen
 from agent.stage.connection import Connection
-from agent.stage.cover import covered_by
+from agent.stage.cover import hidden_by
 from agent.stage.displays import SOCKETS, addresses
 from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
@@ -225,14 +225,14 @@ class X11Stage:
         if shown:
             ours = {floor.curtain, *hold.windows}
             by = await floor.connection.call(
-                lambda xcb: covered_by(xcb, floor.screen, floor.curtain or shown, ours, monitor)
+                lambda xcb: hidden_by(xcb, floor.screen, floor.curtain or shown, ours, monitor)
             )
         if by is None and self._health.covered:
             _log.info("display_uncovered", display=hold.name)
             self._set_health(replace(self._health, covered=False, message=""))
         elif by is not None and not self._health.covered:
-            _log.warning("display_covered", display=hold.name, by=by)
-            self._set_health(replace(self._health, covered=True, message=_covered(by)))
+            _log.warning("display_covered", display=hold.name, reason=by)
+            self._set_health(replace(self._health, covered=True, message=by))
 
     def _look_soon(self) -> None:
         def look() -> None:
@@ -292,11 +292,3 @@ class X11Stage:
         before, self._health = self._health, health
         if before.available != health.available and self.on_change is not None:
             self.on_change(health)
-
-
-def _covered(by: str) -> str:
-    title = f" ({by!r})" if by else ""
-    return (
-        f"Another program's window{title} covers what is shown. Close it or send it to the background; the next start "
-        "is shown above it."
-    )

@@ -138,3 +138,11 @@ def test_a_display_that_hangs_does_not_hold_it_up(env: dict[str, str]) -> None:
         finally:
             frozen.resume()
     assert found["display"]["level"] == "fail"
+
+
+def test_a_screen_of_few_colours_is_told(env: dict[str, str]) -> None:
+    """It works, and the line says what would look better."""
+    with XServer(depth=16) as server:
+        found = findings({**env, **server.env})["display"]
+    assert (found["level"], "It shows 16 bits of colour." in found["found"]) == ("ok", True)
+    assert "depth of 24" in found["advice"]

@@ -115,6 +115,19 @@ async def test_what_a_compositor_lets_through_covers_nothing(mortal: XServer) ->
             await stays_seen(stage, stranger)
 
 
+async def test_another_virtual_terminal_in_front_is_told(mortal: XServer) -> None:
+    """Then nothing of this display is seen, whatever its windows are."""
+    async with showing(mortal.display) as stage:
+        with Stranger(mortal.display) as stranger:
+            stranger.switch_terminal(away=True)
+            await stage._follow()
+            assert stage.health.covered
+            assert "Another virtual terminal" in stage.health.message
+            stranger.switch_terminal(away=False)
+            await stage._follow()
+            assert not stage.health.covered
+
+
 async def test_nothing_shown_is_nothing_covered(xserver: XServer) -> None:
     """A box that shows nothing is well whatever is over its black."""
     async with showing(xserver.display) as stage:

@@ -29,6 +29,7 @@ from agent.reporting.reading import Reader
 from agent.reporting.spool import Spool
 from agent.reporting.wire import EventKind
 from tests.reporting.support.full_disk import small_disk
+from tests.support.tools import until
 
 READER = "central"
 ROOT = Path(__file__).parents[2]
@@ -550,3 +551,23 @@ def count_rows(folder: Path, table: str) -> int:
     (number,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
     db.close()
     return int(number)
+
+
+async def test_a_mistake_in_the_thread_is_told_until_it_works_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread goes on, and nobody takes it for well meanwhile."""
+    run = new_run()
+    file = OutboxFile(tmp_path, run=run, readers={READER: Reader("box")}, clock=Clock())
+    kept = Outbox(file, Spool(tmp_path / "spool", run=run))
+    kept.start(agent_started())
+    await kept.next(READER, 10)
+    assert kept.status.problem is None
+    with monkeypatch.context() as broken:
+        broken.setattr(file, "record", lambda happenings, number: 1 / 0)
+        kept.record(happening(1))
+        await until(lambda: kept.status.problem is not None)
+    assert "mistake in the agent" in str(kept.status.problem)
+    kept.record(happening(2))
+    await until(lambda: kept.status.problem is None)
+    await kept.stop(5.0)

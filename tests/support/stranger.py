@@ -75,6 +75,14 @@ class Stranger:
         self._connection.composite.GetOverlayWindow(self._screen.root).reply()
         self._done()
 
+    def switch_terminal(self, *, away: bool) -> None:
+        """Say what Xorg says when another virtual terminal comes to the front, or this one does again."""
+        name = "XFree86_has_VT"
+        atom = self._connection.core.InternAtom(False, len(name), name).reply().atom
+        root, has = self._screen.root, int(not away).to_bytes(4, "little")
+        self._connection.core.ChangeProperty(PropMode.Replace, root, atom, Atom.INTEGER, 32, 1, has)
+        self._done()
+
     def make_translucent(self, window: int) -> None:
         name = "_NET_WM_WINDOW_OPACITY"
         atom = self._connection.core.InternAtom(False, len(name), name).reply().atom
