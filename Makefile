@@ -5,10 +5,12 @@ BIN := .venv/bin
 CYCLES ?= 300
 MINUTES ?= 15
 EVENTS ?= 10000
+ROUNDS ?= 200
+RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench bench-central soak soak-reports clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central races soak soak-reports clean setup setup-central setup-test
 .PHONY: install test-install rollback uninstall
 
 help: ## what there is
@@ -47,6 +49,9 @@ bench: setup-test ## speed, memory, black time and returns beside vlc and mpv, a
 
 bench-central: setup-test ## the central API under load on both databases (about 6 minutes); DATABASE=sqlite, postgres
 	$(BIN)/python -m bench.central $(if $(DATABASE),--database $(DATABASE))
+
+races: setup-test ## ROUNDS=200 of each pair of central calls at the same moment (half an hour); RACES='ready auth+auth'
+	$(BIN)/python -m soak.races --rounds $(ROUNDS) $(RACES)
 
 soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a look at the screen after each; SEED=N
 	$(BIN)/python -m soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))

@@ -51,8 +51,8 @@ class Interruptions:
         async def work(session: AsyncSession) -> Stream | None:
             if stream.stream_key_id is not None:
                 await publishers.lock_keys(session, id=stream.stream_key_id)
-                away = {"stream_key_id": stream.stream_key_id, "connection_id": publishers.NOBODY}
-                await publishers.drop_claims(session, **away, path=stream.path or "")
+                # The path is kept for as long as the stream: when the publisher was there meanwhile, both are not over.
+                await publishers.drop_lapsed(session, [stream.path or ""], now=self._now())
             return await streams.end_overdue(session, stream.id, now=self._now())
 
         ended = await self._database.write(work)

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.central.support.postgres import PostgresServer
+from tests.central.support.races import all_races
 from tests.central.support.service import Central, served
 
 ROUNDS = 40
+ROUNDS_OF_EACH = 3
 
 Pair = tuple[Central, Central]
 
@@ -57,3 +59,10 @@ async def test_a_box_that_is_revoked_while_it_starts_a_stream_has_none(pair: Pai
         assert started.status in (201, 401, 404), started.body
         assert revoked.status == 204
     assert (await one.admin("GET", "/streams"))["items"] == []
+
+
+async def test_every_pair_of_calls_at_the_same_moment(postgres: PostgresServer, pair: Pair) -> None:
+    """No 5xx, no deadlock, no lost effect; `make races` makes more rounds of each."""
+    verdicts = await all_races(postgres, pair, ROUNDS_OF_EACH)
+    assert [problem for verdict in verdicts for problem in verdict.wrong] == []
+    assert all(verdict.rounds == ROUNDS_OF_EACH for verdict in verdicts)

@@ -1,0 +1,171 @@
+"""What a race is run on: a box, a publisher and what belongs to them, made anew for each round."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from central.db.tables import Broadcaster, Claim, Device, DeviceState, EnrolmentToken, Event, Stream, StreamKey
+from central.ids import new_id
+from central.secrets import TokenKind, digest, new_code, new_token
+from tests.central.support.service import Box, Central
+
+C1, C2 = "c1", "c2"
+"""The connection of the publisher, and that of another, or of the same when it has come back."""
+
+_NUMBERS = itertools.count()
+
+
+@dataclass
+class Scene:
+    """The things of one round, as the calls of that round need them."""
+
+    made_by: Central
+    needs: frozenset[str]
+    """What the calls of the round need to find: `shown`, a stream of the box; `lost`, a box of long ago; `claim`, a
+    publisher that was let in; `published`, one that is on; `away`, one that was."""
+    number: int = field(default_factory=lambda: next(_NUMBERS))
+    broadcaster: str = field(default_factory=new_id)
+    key: str = field(default_factory=new_id)
+    key_token: str = field(default_factory=lambda: new_token(TokenKind.STREAM_KEY))
+    device: str = field(default_factory=new_id)
+    device_token: str = field(default_factory=lambda: new_token(TokenKind.DEVICE))
+    enrolment: str = field(default_factory=new_id)
+    enrolment_token: str = field(default_factory=lambda: new_token(TokenKind.ENROLMENT))
+    proposed: str = field(default_factory=lambda: new_token(TokenKind.DEVICE))
+    shown: str = field(default_factory=new_id)
+    """The stream of the box."""
+    published: str = field(default_factory=new_id)
+    event: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return f"race/{self.number}"
+
+    async def make(self) -> None:
+        """Everything there is before the calls."""
+        now = self.made_by.clock()
+        long_ago = now - timedelta(days=2)
+        rows: list[Any] = [
+            Broadcaster(id=self.broadcaster, name=f"b {self.number}", created_at=now, meta={}),
+            EnrolmentToken(
+                id=self.enrolment,
+                token_hash=digest(self.enrolment_token),
+                uses_left=1,
+                created_at=now,
+                expires_at=now + timedelta(hours=1),
+            ),
+            Device(
+                id=self.device,
+                name="box",
+                token_hash=digest(self.device_token),
+                created_at=long_ago if "lost" in self.needs else now,
+                meta={},
+            ),
+        ]
+        if "shown" in self.needs:
+            rows.append(self._stream(self.shown, now, source="device", device_id=self.device, url="http://nas/a"))
+        key = StreamKey(
+            id=self.key, broadcaster_id=self.broadcaster, name="k", key_hash=digest(self.key_token), created_at=now
+        )
+        is_on, is_away = "published" in self.needs, "away" in self.needs and "claim" not in self.needs
+        rows.append(key)
+        if "claim" in self.needs or is_on:
+            rows.append(self._claim(C1, None if is_on else now + timedelta(seconds=10)))
+        elif is_away:
+            rows.append(self._claim("", now + timedelta(seconds=1)))
+            away = {"interrupted_at": now, "grace_until": now + timedelta(seconds=1), "end_reason": "unpublished"}
+            rows.append(self._published(None, **away))
+        if is_on:
+            rows.append(self._published(C1))
+
+        def insert(session: Session) -> None:
+            for row in rows:  # in this order: some refer to those before
+                session.add(row)
+                session.flush()
+
+        await self.made_by.services.database.write(lambda session: session.run_sync(insert))
+        self.event = self.box(self.made_by).event()
+
+    async def found(self) -> Found:
+        """What there is now."""
+        async with self.made_by.services.database.read() as session:
+            return await session.run_sync(self._found)
+
+    def _found(self, session: Session) -> Found:
+        def all_of(table: Any, *which: Any) -> Sequence[Any]:
+            return session.scalars(select(table).where(*which)).all()
+
+        devices = all_of(Device, Device.token_hash.in_([digest(self.device_token), digest(self.proposed)]))
+        return Found(
+            device=next((each for each in devices if each.id == self.device), None),
+            enrolled=[each for each in devices if each.id != self.device],
+            states=all_of(DeviceState, DeviceState.device_id == self.device),
+            events=all_of(Event, Event.device_id == self.device),
+            enrolment=session.get_one(EnrolmentToken, self.enrolment),
+            broadcaster=session.get(Broadcaster, self.broadcaster),
+            namesakes=all_of(Broadcaster, Broadcaster.name == f"new {self.number}"),
+            key=session.get(StreamKey, self.key),
+            keys=all_of(StreamKey, StreamKey.broadcaster_id == self.broadcaster),
+            claims=all_of(Claim, (Claim.path == self.path) | (Claim.stream_key_id == self.key)),
+            streams=all_of(Stream, (Stream.path == self.path) | (Stream.device_id == self.device)),
+        )
+
+    def _claim(self, connection: str, leased_until: datetime | None) -> Claim:
+        return Claim(
+            stream_key_id=self.key,
+            connection_id=connection,
+            path=self.path,
+            protocol="rtsp",
+            claimed_at=self.made_by.clock() - timedelta(seconds=60),
+            leased_until=leased_until,
+        )
+
+    def _published(self, connection: str | None, **values: Any) -> Stream:
+        began = self.made_by.clock() - timedelta(seconds=60)
+        fixed = {"stream_key_id": self.key, "path": self.path, "connection_type": "rtspSession", "updated_at": began}
+        return self._stream(self.published, began, source="publisher", connection_id=connection, **(fixed | values))
+
+    def _stream(self, stream_id: str, began: datetime, **values: Any) -> Stream:
+        fixed: dict[str, Any] = {"status": "active", "started_at": began, "meta": {}}
+        return Stream(id=stream_id, code=new_code(), **(fixed | values))
+
+    def box(self, central: Central) -> Box:
+        return Box(central.session, self.device_token, id=self.device)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows of a scene."""
+
+    device: Device | None
+    enrolled: list[Device]
+    states: Sequence[DeviceState]
+    events: Sequence[Event]
+    enrolment: EnrolmentToken
+    broadcaster: Broadcaster | None
+    namesakes: Sequence[Broadcaster]
+    key: StreamKey | None
+    keys: Sequence[StreamKey]
+    claims: Sequence[Claim]
+    streams: Sequence[Stream]
+
+    def on(self, connection: str | None = None) -> list[Stream]:
+        """What is published and active, by that connection if one is named."""
+        on = [each for each in self.streams if each.status == "active" and each.source == "publisher"]
+        return [each for each in on if connection is None or each.connection_id == connection]
+
+    def shown(self) -> list[Stream]:
+        return [each for each in self.streams if each.status == "active" and each.source == "device"]
+
+    def stream(self, stream_id: str) -> Stream:
+        return next(each for each in self.streams if each.id == stream_id)
+
+    def holds(self, connection: str) -> bool:
+        return any(claim.connection_id == connection for claim in self.claims)
