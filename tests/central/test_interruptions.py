@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from central.repositories import streams
 from tests.central.support.mediamtx import fake_control_api
 from tests.central.support.service import Central, served
 from tests.support.tools import LOOK_EVERY_S, until
@@ -241,3 +242,31 @@ async def test_a_lost_not_ready_gives_the_stream_back_all_the_same(database_url:
             streams = (await central.admin("GET", "/streams"))["items"]
             assert [(stream["id"], stream["interrupted_at"]) for stream in streams] == [(stream_id, None)]
             assert media.kicked == []
+
+
+async def test_a_look_that_is_late_leaves_the_next_absence_alone(
+    central: Central, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look and its end the publisher was there and left again: the path stays its key's."""
+    key, other = (await central.key())["key"], (await central.key())["key"]
+    await on_air(central, key)
+    await central.not_ready()
+    central.clock.forward(GRACE_S + 1)
+    look = streams.overdue
+
+    async def late(*args: Any, **options: Any) -> Any:
+        seen = await look(*args, **options)
+        looked.set()
+        await asyncio.wait_for(done.wait(), 10)
+        return seen
+
+    looked, done = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(streams, "overdue", late)
+    once = asyncio.create_task(central.services.interruptions.once())
+    await looked.wait()
+    again = await on_air(central, key, connection="c2")
+    await central.not_ready(connection="c2")
+    done.set()
+    await once
+    assert (await told(central, again))["status"] == "active"
+    assert (await central.auth(other, PATH, "c3"))["code"] == "path_in_use"

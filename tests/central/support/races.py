@@ -66,8 +66,9 @@ def pairs(only: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Each call beside each, itself included; of these with `only` those with one of these calls (`ready`), and those
     that are one of these pairs (`ready+auth`)."""
     every = list(itertools.combinations_with_replacement(OPERATIONS, 2))
-    asked = {frozenset(text.split("+")) for text in only}
-    return [pair for pair in every if not asked or any(names <= set(pair) for names in asked)]
+    asked = [sorted(text.split("+")) for text in only]
+    with_one = {names[0] for names in asked if len(names) == 1}
+    return [pair for pair in every if not only or sorted(pair) in asked or not with_one.isdisjoint(pair)]
 
 
 @asynccontextmanager
