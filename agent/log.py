@@ -29,7 +29,7 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     stream = sys.stderr if stream is None else stream
     terminal = _is_terminal(stream)
     as_json = settings.format == "json" or (settings.format == "auto" and (_under_systemd() or not terminal))
-    renderer: Processor = _render_json if as_json else _console(colors=terminal)
+    renderer: Processor = _render_json if as_json else _console(colors=in_colour(stream))
 
     # What every event gets, whether it comes from structlog or from the stdlib's loggers (aiohttp, asyncio).
     common: list[Processor] = [
@@ -64,6 +64,11 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(settings.level.upper())
+
+
+def in_colour(stream: TextIO) -> bool:
+    """Return True if colours can be shown there, and are wanted (https://no-color.org)."""
+    return _is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def redact_secrets(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:

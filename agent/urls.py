@@ -117,7 +117,8 @@ class MediaPolicy:
             _refuse("The url holds a control character or a broken one. Copy the address again, in one line.")
         match = _SCHEME.match(url)
         if match is None:
-            _refuse(f"The url must be absolute and begin with one of {self._schemes()}.")
+            example = f"{self.allowed_schemes[0]}://nas.local/film.mp4"
+            _refuse(f"The url must be absolute and begin with one of {self._schemes()}. Give it whole: {example}")
         scheme, rest = match[1].lower(), url[match.end() :]
         if scheme == "file":
             return self._check_file(rest)

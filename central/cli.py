@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from central import log
+from central import log, output
 from central.api.openapi import as_text
 from central.api.routes import OPERATIONS
 from central.config import LogSettings, load_settings, settings_beside
@@ -26,18 +26,45 @@ T = TypeVar("T")
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h: systemd and people can tell a wrong configuration from a crash."""
 
+EXIT_NO_INPUT = 66
+"""EX_NOINPUT, as cast-agent has it: what cannot be read or written."""
+
+EXIT_INTERRUPTED = 130
+"""Ctrl-C."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the `cast-central` command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    output.prepare()
     try:
-        return int(options.command(options))
+        code = _command(arguments)
+        output.check()
+        return code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # who read our output has left, such as `head`
+        output.discard()
+        return 1
+    except OSError as error:
+        if not output.fails():
+            raise
+        output.discard()
+        print(f"cast-central: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        return EXIT_NO_INPUT
     except ConfigError as error:
         print(f"cast-central: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except CentralError as error:
         print(f"cast-central: {error}", file=sys.stderr)
         return 1
+
+
+def _command(arguments: list[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as done:  # --help, --version and a wrong command line
+        return int(done.code or 0)
+    return int(options.command(options))
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -35,8 +35,9 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     as_json = settings.format == "json" or (settings.format == "auto" and plain)
     renderer: Processor = _render_json
     if not as_json:
+        colours = terminal and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
         renderer = structlog.dev.ConsoleRenderer(
-            colors=terminal, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+            colors=colours, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
         )
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,

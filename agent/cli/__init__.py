@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import suppress
 
-from agent.cli.exits import CliError, Exit, as_json
+from agent.cli import output
+from agent.cli.exits import CliError, Exit, UsageError, as_json
 from agent.cli.parser import parser
 from agent.cli.text import plain
 from agent.errors import ConfigError
@@ -13,10 +14,12 @@ from agent.errors import ConfigError
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the `cast-agent` command; returns its exit code."""
-    options = parser().parse_args(arguments)
+    output.prepare()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    json = "--json" in arguments
     try:
-        code = int(options.command(options))
-        sys.stdout.flush()
+        code = _run(arguments)
+        output.check()
         return code
     except CliError as error:
         problem = error
@@ -25,10 +28,27 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:  # who read our output has left, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.discard()
         return Exit.FAILED
-    sentences = "\n".join(map(plain, str(problem).splitlines()))
-    print(f"cast-agent: {sentences}", file=sys.stderr)
-    if getattr(options, "json", False):
-        print(as_json(problem.problem))
+    except OSError as error:
+        if not output.fails():
+            raise
+        output.discard()
+        problem = CliError(Exit.NO_INPUT, "output", f"The output cannot be written: {error.strerror}.")
+    if isinstance(problem, UsageError):
+        output.say(problem.usage)
+    output.say("cast-agent: " + "\n".join(map(plain, str(problem).splitlines())))
+    if json:
+        with suppress(OSError):
+            print(as_json(problem.problem))
+        if output.fails():
+            output.discard()
     return problem.exit
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    return int(options.command(options))

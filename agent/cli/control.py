@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,25 @@ def snapshot(options: argparse.Namespace) -> int:
 
 
 def _url(url: str, *, own: bool) -> str:
-    """A file of this machine may be named as people do, to the agent that can read it."""
-    return Path(url).absolute().as_uri() if own and "://" not in url and Path(url).is_file() else url
+    """A file of this machine may be named as people do, to the agent that can read it. Raises CliError."""
+    if "://" in url:
+        return url
+    if own and os.path.isfile(url):  # unlike Path.is_file it never raises, whatever this is
+        return Path(url).absolute().as_uri()
+    if _LIKE_A_HOST.match(url):
+        from agent.redaction import redact
+
+        text_ = f"An address begins with its scheme. Did you mean {redact(f'http://{url}')} ?"
+        raise CliError(Exit.USAGE, "usage", text_)
+    if os.path.isdir(url):
+        raise CliError(Exit.USAGE, "usage", f"{url} is a folder. Name a file in it, or a playlist.")
+    what = f"There is no file {url} here" if own else f"{url} is no address, and the agent there reads no files of here"
+    text_ = f"{what}. An address begins with its scheme, such as http://nas.local/film.mp4 or rtsp://cam.local/stream1."
+    raise CliError(Exit.USAGE, "usage", text_)
+
+
+_LIKE_A_HOST = re.compile(r"(?:[^/\s@]*@)?(?:[\w-]+(?:\.[\w-]+)+|localhost|[\w-]+(?=:))(?::\d+)?/")
+"""`nas.local/film.mp4`, `192.168.1.20:8080/film.mp4`, `nas:8080/film.mp4`; not `videos/film.mp4`."""
 
 
 def _wait(agent: Agent, body: dict[str, Any], wait_s: float, *, tell: bool) -> Any:
@@ -116,7 +134,11 @@ def _wait(agent: Agent, body: dict[str, Any], wait_s: float, *, tell: bool) -> A
     def call() -> Any:
         return agent.call("POST", f"/start?wait={wait_s:g}", body, wait_s=wait_s)
 
-    return shown(agent, call) if tell and sys.stderr.isatty() else call()
+    try:
+        return shown(agent, call) if tell and sys.stderr.isatty() else call()
+    except KeyboardInterrupt:
+        text_ = "The start goes on: `cast-agent status` says how far it is, and `cast-agent stop` ends it."
+        raise CliError(Exit.INTERRUPTED, "interrupted", text_) from None
 
 
 def _controlled(options: argparse.Namespace, answer: dict[str, Any]) -> int:

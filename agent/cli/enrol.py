@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from agent.cli.exits import CliError, Exit, as_json
+from agent.cli.output import say
 from agent.cli.text import plain
 from agent.config import Settings, settings_beside
 
@@ -41,9 +42,9 @@ def _enrol(settings: Settings, options: argparse.Namespace) -> int:
         folder = settings.state.directory()
         print(f"An agent that keeps its state in {folder} begins to report within seconds: see cast-agent doctor.")
     if settings.central.url not in (None, enrolment.url):
-        _say(f"But [central] url is {settings.central.url}, and that counts: take it out of the configuration.")
+        say(f"But [central] url is {settings.central.url}, and that counts: take it out of the configuration.")
     if done.warning is not None:
-        _say(f"Careful: {done.warning}")
+        say(f"Careful: {done.warning}")
     return Exit.OK
 
 
@@ -80,7 +81,3 @@ def _for_who_asked(error: BaseException) -> str:
     if not text.endswith(AGAIN):  # that is what an agent does by itself, and a command does not
         return text
     return f"{text.removesuffix(AGAIN)} Run this again later, with the same token."
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
@@ -67,6 +68,16 @@ class CliError(Exception):
         self.problem = {"code": code, "detail": text} if problem is None else problem
 
 
+class UsageError(CliError):
+    """The command line is wrong."""
+
+    def __init__(self, text: str, usage: str) -> None:
+        """`usage` is how the command is called, in a few lines."""
+        super().__init__(Exit.USAGE, "usage", text)
+        self.usage = usage
+
+
 def as_json(value: object) -> str:
-    """For a program to read, and a person to look at."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """For a program to read, and a person to look at. Where the locale is not UTF-8 all but ASCII is escaped."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    return json.dumps(value, indent=2, ensure_ascii=encoding != "utf8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Final
 
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.kept_key import forget, keep, kept_key
+from agent.cli.output import say
 from agent.cli.target import own_agent
 from agent.cli.text import table
 from agent.config import Settings, admins_folder, settings_beside
@@ -35,11 +35,11 @@ def add(options: argparse.Namespace) -> int:
         folder = settings.state.directory()
         kept = keep(folder, key, for_admins=admins_folder(options.config)) if options.keep else None
     if kept is None:
-        _say(f"This is the key {options.name}. It is not kept and cannot be shown again; its hash is in {file.path}.")
+        say(f"This is the key {options.name}. It is not kept and cannot be shown again; its hash is in {file.path}.")
     else:
-        _say(f"This is the key {options.name}. It is kept in {kept} for the commands on this machine.")
-    _say("Callers send it as `Authorization: Bearer KEY`, or as `X-API-Key: KEY`.")
-    _say(_effect(settings, *before))
+        say(f"This is the key {options.name}. It is kept in {kept} for the commands on this machine.")
+    say("Callers send it as `Authorization: Bearer KEY`, or as `X-API-Key: KEY`.")
+    say(_effect(settings, *before))
     return Exit.OK
 
 
@@ -53,7 +53,7 @@ def list_(options: argparse.Namespace) -> int:
         rows = [["NAME", "MADE", "LAST USED (WITHIN 1 H)"]]
         print(table([*rows, *([key.name, _local(key.created_at), _local(key.last_used_at)] for key in keys)]))
     else:
-        _say(f"There is no key in {file.path}. {PROTECTED}")
+        say(f"There is no key in {file.path}. {PROTECTED}")
     return Exit.OK
 
 
@@ -64,9 +64,9 @@ def revoke(options: argparse.Namespace) -> int:
         for folder in filter(None, (settings.state.directory(), admins_folder(options.config))):
             if (kept := kept_key(folder)) is not None and not file.knows(kept):
                 forget(folder)
-    _say(f"The key {options.name} is revoked: the agent refuses it from now on.")
+    say(f"The key {options.name} is revoked: the agent refuses it from now on.")
     if not left:
-        _say(f"It was the last one. {PROTECTED}")
+        say(f"It was the last one. {PROTECTED}")
     return Exit.OK
 
 
@@ -107,7 +107,3 @@ def _auth_now(settings: Settings) -> str | None:
 
 def _local(moment: datetime | None) -> str:
     return "never" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -6,8 +6,10 @@ import argparse
 import asyncio
 import os
 import sys
+from dataclasses import asdict
 
 from agent import log
+from agent.cli.exits import as_json
 from agent.config import load_settings
 from agent.sections import LogSettings
 
@@ -26,13 +28,13 @@ def doctor(options: argparse.Namespace) -> int:
     """`cast-agent doctor`."""
     from agent.cli.as_service import become, installed_service
     from agent.doctor.examine import examine
-    from agent.doctor.findings import as_json, as_text, exit_code
+    from agent.doctor.findings import as_text, exit_code
 
     if os.geteuid() == 0 and options.config is None and (service := installed_service()) is not None:
         # Root's environment is not the service's: another sound server, another cookie, another home.
         become(service, ["doctor", *service.config, *(["--json"] if options.json else [])])
     log.configure(LogSettings(level="error"))  # what is wrong is in the findings
     findings = asyncio.run(examine(options.config))
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
-    print(as_json(findings) if options.json else as_text(findings, colour=colour))
+    found = [asdict(finding) for finding in findings]
+    print(as_json(found) if options.json else as_text(findings, colour=log.in_colour(sys.stdout)))
     return exit_code(findings)

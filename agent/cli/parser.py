@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from agent import __version__
-from agent.cli.exits import Exit
+from agent.cli.exits import UsageError
 from agent.types import Quality
 
 Commands = argparse._SubParsersAction  # it has no public name
@@ -45,8 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.print_usage()
-        self.exit(Exit.USAGE, f"{self.prog}: {message}\n")
+        raise UsageError(message, self.format_usage().rstrip())
 
 
 def _command(among: Commands[_Parser], name: str, text: str) -> _Parser:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import wait
+from contextlib import suppress
 from typing import Any, Final
 
 from agent.cli import text
@@ -14,19 +16,49 @@ from agent.cli.exits import CliError
 from agent.threads import in_background
 
 LOOK_EVERY_S: Final = 0.25
+USUAL_COLUMNS: Final = 80
+"""Of a terminal that does not say how wide it is."""
 _CLEAR_LINE: Final = "\r\033[K"
 
 
 def shown(agent: Agent, call: Callable[[], Any]) -> Any:
     """What `call` returns; meanwhile one line on standard error says how far the agent is."""
+    show = _new_line() if os.environ.get("TERM", "dumb") == "dumb" else _same_line
     began = time.monotonic()
     waiting = in_background(call)
     try:
         while not wait([waiting], LOOK_EVERY_S).done:
-            _say(f"{_CLEAR_LINE}{_how_far(agent)} ({time.monotonic() - began:.0f} s)")
+            show(_how_far(agent), time.monotonic() - began)
     finally:
-        _say(_CLEAR_LINE)
+        if show is _same_line:
+            _say(_CLEAR_LINE)
     return waiting.result()
+
+
+def _same_line(what: str, waited_s: float) -> None:
+    """Over what was there before. In the last column some terminals begin a new line already, so it stays free."""
+    after = f" ({waited_s:.0f} s)"
+    _say(f"{_CLEAR_LINE}{text.cut(what, _columns() - 1 - len(after))}{after}")
+
+
+def _new_line() -> Callable[[str, float], None]:
+    """Each news once: what obeys no escapes cannot take a line back."""
+    said = ""
+
+    def show(what: str, waited_s: float) -> None:
+        nonlocal said
+        if what != said:
+            said = what
+            _say(f"{what}\n")
+
+    return show
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_COLUMNS
+    except OSError:
+        return USUAL_COLUMNS
 
 
 def _how_far(agent: Agent) -> str:
@@ -42,5 +74,6 @@ def _how_far(agent: Agent) -> str:
 
 
 def _say(what: str) -> None:
-    sys.stderr.write(what)
-    sys.stderr.flush()
+    with suppress(OSError):  # the terminal is gone, and with it who waits
+        sys.stderr.write(what)
+        sys.stderr.flush()

@@ -14,6 +14,7 @@ import tomlkit
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
 from agent.cli.kept_key import keep, kept_key
+from agent.cli.output import say
 from agent.config import SYSTEM_CONFIG, Settings, admins_folder, load_settings, settings_beside
 from agent.discovery.interfaces import lan_interfaces
 from agent.errors import ConfigError
@@ -63,7 +64,7 @@ def _write_config(file: Path, name: str | None) -> None:
             state = '\n[state]\ndir = "/var/lib/cast-agent"\n' if file == SYSTEM_CONFIG else ""
             file.write_text(_NEW_CONFIG + state, encoding="utf-8")
             file.chmod(0o644)
-            _say(f"Wrote {file}.")
+            say(f"Wrote {file}.")
         if name is not None:
             _write_name(file, name)
     except OSError as error:
@@ -83,7 +84,7 @@ def _write_name(file: Path, name: str) -> None:
         raise
     if changed != text:
         command = "sudo systemctl restart cast-agent" if file == SYSTEM_CONFIG else "stop it, and run it again"
-        _say(f"The name in {file} is {name} now. An agent that runs takes it over when it is restarted: {command}")
+        say(f"The name in {file} is {name} now. An agent that runs takes it over when it is restarted: {command}")
 
 
 def _new_key(settings: Settings, name: str) -> str:
@@ -107,11 +108,11 @@ def _keep_a_key(settings: Settings, config: Path) -> None:
             return
         kept_in = keep(folder, keys.add(HERE), for_admins=admins_folder(config))
     except KeysError as error:
-        _say(f"The commands on this machine need a key to be given (--key-file), because none is kept: {error}")
+        say(f"The commands on this machine need a key to be given (--key-file), because none is kept: {error}")
     except OSError as error:
-        _say(f"The commands on this machine need a key to be given (--key-file): {error.filename} {error.strerror}.")
+        say(f"The commands on this machine need a key to be given (--key-file): {error.filename} {error.strerror}.")
     else:
-        _say(f"The commands on this machine, such as `cast-agent status`, use the key {HERE!r}, kept in {kept_in}.")
+        say(f"The commands on this machine, such as `cast-agent status`, use the key {HERE!r}, kept in {kept_in}.")
 
 
 def _url(settings: Settings) -> str:
@@ -120,22 +121,18 @@ def _url(settings: Settings) -> str:
     if host in ("0.0.0.0", "::"):
         addresses = [address for lan in lan_interfaces(settings.discovery.interfaces) for address in lan.announced]
         if not addresses:
-            _say("This machine is in no network now: put its address into what follows.")
+            say("This machine is in no network now: put its address into what follows.")
         host = str(addresses[0]) if addresses else "ADDRESS-OF-THE-BOX"
     elif host in ("127.0.0.1", "::1", "localhost"):
-        _say("Only this machine reaches the agent ([api] host): set it to 0.0.0.0 if Home Assistant is another one.")
+        say("Only this machine reaches the agent ([api] host): set it to 0.0.0.0 if Home Assistant is another one.")
     return f"http://[{host}]:{settings.api.port}" if ":" in host else f"http://{host}:{settings.api.port}"
 
 
 def _print(box: Box, key: str | None) -> None:
     if key is not None:
-        _say("A key was made for Home Assistant; it is shown this once, and is valid from now on.")
+        say("A key was made for Home Assistant; it is shown this once, and is valid from now on.")
         print(f"# Into secrets.yaml:\n{secrets(box, key)}")
     print(f"# Into packages/{box.slug}_cast.yaml:\n{package(box)}", end="")
     installed = Path(sys.prefix) / PAGE
     page = installed if installed.exists() else PAGE
-    _say(f"What each part does: {page}. Let the box keep its address (a fixed lease in the router).")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    say(f"What each part does: {page}. Let the box keep its address (a fixed lease in the router).")

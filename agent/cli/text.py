@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,17 +11,44 @@ _HARMLESS: Final = "\N{NO-BREAK SPACE}\N{ZERO WIDTH JOINER}"
 """Not printable in Python's eyes, but parts of names."""
 
 
+_MORE: Final = "..."
+
+
 def plain(text: object) -> str:
     """The text without control characters: a terminal would obey them."""
     return "".join(c if c.isprintable() or c in _HARMLESS else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
+def cut(text: str, columns: int) -> str:
+    """The text, or as much of it as a terminal shows in so many columns, with dots at its end."""
+    if _width(text) <= columns:
+        return text
+    kept, room = "", columns - len(_MORE)
+    for char in text:
+        room -= _columns(char)
+        if room < 0:
+            break
+        kept += char
+    return f"{kept}{_MORE}"[: max(columns, 0)]
+
+
+def _width(text: str) -> int:
+    return sum(map(_columns, text))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char) or char == "\N{ZERO WIDTH JOINER}":
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns of plain text, the last one ragged."""
     cells = [[plain(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
     )
 
 

@@ -12,7 +12,7 @@ from tests.unit.test_layers import ROOT, imports_of
 
 FLOORS: list[set[str]] = [
     {"types"},
-    {"errors", "secrets"},
+    {"errors", "secrets", "output"},
     {"config", "ids", "batch", "urls"},
     {"log", "wording"},
     {"db"},
