@@ -12,6 +12,13 @@ SOUGHT_S = 0.5
 """After a seek the player's reports still tell where it was, and after its beginning none may have come: a player has
 two in this time."""
 
+PATIENCE = (1.0, 3.0, 9.0)
+"""By how much more time a second picture has to come, after so many tries in which it did not: nothing else tells a
+source of a picture each 10 s from one that is dead."""
+
+SKIPPED_AT_MOST = 2.5
+"""Pictures of a slow source that may be missing before it stands."""
+
 
 class Course:
     """Of one session. `position` is where it begins, in seconds; `now` is the monotonic time."""
@@ -26,6 +33,9 @@ class Course:
         self._opened: Opened | None = None
         self._motion: Motion | None = None
         """While it is seen or heard."""
+        self._rhythm = 0.0
+        self._unmoved = 0
+        """Players in a row that showed a picture and no other."""
         self._sought: tuple[float, float] | None = None
         """Where it was sent, and the monotonic time at which it was."""
         self.engine: str | None = None
@@ -69,7 +79,7 @@ class Course:
         """It is seen or heard; `again` after another player."""
         assert self._opened is not None
         now = self._now()
-        self._motion = Motion(self._opened.media_type, began_at=now)
+        self._motion = Motion(self._opened.media_type, began_at=now, rhythm=self._rhythm)
         self._motion.pause(paused, at=now)
         if again and self._position > 0:
             self._sought = self._position, now  # the player's first report may not know it yet
@@ -81,6 +91,9 @@ class Course:
         if self._player is not None:
             self._progress = self._player.progress
             self._pictures_before += self._progress.pictures
+        if self._motion is not None:
+            self._rhythm = self._motion.rhythm
+            self._unmoved = 0 if self._motion.has_moved else self._unmoved + 1
         self._player = self._motion = None
 
     def pause(self, paused: bool) -> None:
@@ -100,6 +113,11 @@ class Course:
             return 0.0
         self._motion.observe(self._player.progress)
         return self._motion.still_for(self._now())
+
+    def stall_after(self, timeout_s: float) -> float:
+        """Seconds without anything new after which it stands: `timeout_s`, or more for what is slow or may be."""
+        rhythm = self._motion.rhythm if self._motion else self._rhythm
+        return max(timeout_s * PATIENCE[min(self._unmoved, len(PATIENCE) - 1)], rhythm * SKIPPED_AT_MOST)
 
     # --- what others see ---
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from agent.player.base import Progress
 from agent.types import MediaType, PlayerState, StreamType
 
 STILL_AFTER_S = 1.5
 """Counters are up to 0.5 s old when they are seen (libVLC renews them every 0.25 s, a player reports as often), and
 a camera of one picture a second is not standing still."""
+
+GAPS_KEPT = 3
+"""The shortest of the last few gaps between pictures is the rhythm of a source: one hiccup is not taken for it."""
+
+LATE_BY = 1.5
+"""Of its rhythm: what comes no later than this is no delay."""
+
+RHYTHM_LIMIT_S = 60.0
+"""A source that is slower than this is not told from one that stands."""
 
 SLOW_BELOW = 1.0
 """Pictures a second. Cameras send more; what sends less (a radio with slides, black with music) has its rests."""
@@ -18,10 +29,13 @@ class Motion:
 
     A film's picture may stand: slides and recordings of a screen hold no picture where nothing changes. Then its
     player's clock runs on, and it stops when the source does. Of a live stream nobody knows what its source holds
-    back: its picture may stand only where that is its way from the beginning, and only while its sound goes on.
+    back: its picture may stand only where that is its way from the beginning, and only while its sound goes on; or,
+    without sound, for as long as it always takes to the next one (a camera that sends a picture each few seconds).
+    `rhythm` is what was learned of it before.
     """
 
-    def __init__(self, media_type: MediaType, *, began_at: float) -> None:
+    def __init__(self, media_type: MediaType, *, began_at: float, rhythm: float = 0.0) -> None:
+        self._gaps: deque[float] = deque([rhythm] if rhythm else [], maxlen=GAPS_KEPT)
         self._media_type = media_type
         self._began_at = self._pictured_at = began_at
         self._last = Progress()
@@ -40,6 +54,8 @@ class Motion:
                 self._moved(progress.at, running=progress.audio_buffers >= 2)
         elif progress.pictures > last.pictures:
             self._pictures += 1
+            if last.pictures:  # the first was there before it could be counted
+                self._gaps.append(min(progress.at - self._pictured_at, RHYTHM_LIMIT_S))
             self._pictured_at = progress.at
             self._moved(progress.at, running=progress.pictures >= 2)
         elif self._rests(progress):
@@ -63,9 +79,22 @@ class Motion:
             return PlayerState.PAUSED
         if self._media_type is MediaType.IMAGE:
             return PlayerState.PLAYING  # the picture is shown, and that is all it is meant to do
-        if self._running and now - self._moved_at <= STILL_AFTER_S:
+        if self._running and now - self._moved_at <= max(STILL_AFTER_S, self.rhythm * LATE_BY):
             return PlayerState.PLAYING
         return PlayerState.BUFFERING
+
+    @property
+    def rhythm(self) -> float:
+        """Seconds from picture to picture, as far as that is known; 0 where other things tell whether it advances."""
+        by_pictures = self._media_type is MediaType.VIDEO and not self._last.audio_buffers
+        if not by_pictures or self._last.stream_type is StreamType.BUFFERED:
+            return 0.0
+        return min(self._gaps, default=0.0)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything followed its first picture."""
+        return self._running
 
     def still_for(self, now: float) -> float:
         """Seconds since something last advanced; 0 while paused and for a still image."""

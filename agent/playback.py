@@ -283,7 +283,7 @@ class Playback:
                 self._log.info("stream_moves" if moving else "stream_still", still_s=round(still_s, 1))
             silent_s = asyncio.get_running_loop().time() - self._playing.progress.at
             # A player that says nothing hangs, whatever the stream does: the player's own watch says so within 5 s.
-            if still_s >= self._limits.stall_timeout and silent_s < WATCH_INTERVAL_S * 3:
+            if still_s >= self.session.stall_after(self._limits.stall_timeout) and silent_s < WATCH_INTERVAL_S * 3:
                 raise MediaError(
                     ErrorCode.MEDIA_STALLED,
                     f"The stream stood still for {still_s:.0f} s: the source stopped sending, or the network lost it.",

@@ -273,6 +273,10 @@ class Session:
         """Take in the player's latest report; seconds since something last advanced."""
         return self._course.observe()
 
+    def stall_after(self, timeout_s: float) -> float:
+        """Seconds without anything new after which it stands, where `timeout_s` is usual."""
+        return self._course.stall_after(timeout_s)
+
     # --- what others see ---
 
     def snapshot(self) -> SessionSnapshot:

@@ -13,8 +13,8 @@
     /one-viewer/<refusal>/<colour>.ts   as /live/<colour>.ts, for one viewer of all of them at a time: another one gets
                                         that status, or waits (`wait`)
     /radio.mp3                          endless MP3 with icy headers (and StreamTitle when it is asked for)
-    /mjpeg                              multipart/x-mixed-replace, 10 pictures a second
     /spoken/chunked|length|until-closed/<file of the clips' cache>    without Range
+    /mjpeg                              multipart/x-mixed-replace, 10 pictures a second, or one each `?every=<s>`
     /image.png /image.jpeg /image.webp /tone.mp3 /tone.ogg /covered.mp3 /truncated.mp4 /undecodable.mp4
     /garbage /page.html /list.m3u       the list holds /film.mp4, or what `?entry=` says
     /text/<name>?text=                  that text, with the type of the name's ending
@@ -239,7 +239,10 @@ class MediaRoutes:
 
     async def _mjpeg(self, request: web.Request) -> web.StreamResponse:
         frames = await asyncio.to_thread(self._clips.mjpeg_frames)
-        return await request[WRITER].send(_frames(frames), content_type="multipart/x-mixed-replace; boundary=frame")
+        every_s = float(request.query.get("every", 1 / JPEG_RATE_HZ))
+        return await request[WRITER].send(
+            _frames(frames, every_s), content_type="multipart/x-mixed-replace; boundary=frame"
+        )
 
     async def _guarded_mjpeg(self, request: web.Request) -> web.StreamResponse:
         offered = request.match_info["methods"].split(",")
@@ -322,11 +325,11 @@ async def _radio(data: bytes, *, with_titles: bool) -> AsyncIterator[bytes]:
             yield metadata
 
 
-async def _frames(frames: list[bytes]) -> AsyncIterator[bytes]:
+async def _frames(frames: list[bytes], every_s: float) -> AsyncIterator[bytes]:
     for frame in itertools.cycle(frames):
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
         yield head.encode() + frame + b"\r\n"
-        await asyncio.sleep(1 / JPEG_RATE_HZ)
+        await asyncio.sleep(every_s)
 
 
 async def _page(request: web.Request) -> web.StreamResponse:

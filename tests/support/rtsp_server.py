@@ -48,10 +48,11 @@ MOUNTS: dict[str, dict[str, object]] = {
     "/tcp": {"transport": "tcp"},
     "/unknown": {"codec": "unknown"},
     "/running": {"running": True},
+    "/slow": {"rate_hz": 0.5},
 }
 """What there is below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP. It begins
 with a key frame for every client; /running has one at each full second of the monotonic clock, and nothing that can
-be shown to a new client before."""
+be shown to a new client before; /slow sends a picture each 2 s."""
 
 
 class RtspServer:
@@ -191,7 +192,8 @@ def serve(port: int, files: dict[str, str], viewers: dict[str, str]) -> None:
                 factory.add_role_from_structure(Gst.Structure.new_from_string(rights))
             path = f"/{colour}{suffix}"
             running = bool(kind.get("running"))
-            factory.connect("media-configure", _feed, encoded, path, running, silent, Gst)
+            rate_hz = float(str(kind.get("rate_hz", RATE_HZ)))
+            factory.connect("media-configure", _feed, encoded, path, running, silent, Gst, rate_hz)
             mounts.add_factory(path, factory)
     server.attach(None)
     print(server.get_bound_port(), flush=True)
@@ -227,14 +229,21 @@ def _joined(encoded: list[bytes], number: int) -> bytes:
 
 
 def _feed(
-    _factory: Any, media: Any, encoded: list[bytes], path: str, running: bool, silent: set[str], gst: Any
+    _factory: Any,
+    media: Any,
+    encoded: list[bytes],
+    path: str,
+    running: bool,
+    silent: set[str],
+    gst: Any,
+    rate_hz: float,
 ) -> None:
     pictures, sound = (media.get_element().get_child_by_name(name) for name in ("pictures", "sound"))
     count = SOUND_HZ // RATE_HZ
 
     def send() -> None:
         began = 0.0 if running else time.monotonic()
-        first = number = int((time.monotonic() - began) * RATE_HZ)
+        first = number = int((time.monotonic() - began) * rate_hz)
         while True:
             if path not in silent:
                 picture = _joined(encoded, number) if running and number == first else encoded[number % len(encoded)]
@@ -244,7 +253,7 @@ def _feed(
                 if sound is not None:
                     sound.emit("push-buffer", gst.Buffer.new_wrapped(_tone(number * count, count)))
             number += 1
-            time.sleep(max(0.0, began + number / RATE_HZ - time.monotonic()))
+            time.sleep(max(0.0, began + number / rate_hz - time.monotonic()))
 
     threading.Thread(target=send, daemon=True).start()
 

@@ -109,3 +109,44 @@ def test_a_still_image_plays_while_it_is_shown() -> None:
     motion = Motion(MediaType.IMAGE, began_at=0.0)
     assert motion.state(1000.0) is PlayerState.PLAYING
     assert motion.still_for(1000.0) == 0.0
+
+
+def slow_camera(every_s: float, *, until_s: float, motion: Motion, stops_at: float = 1e9) -> list[PlayerState]:
+    """What it is, four times a second, while its source sends a picture each `every_s`."""
+    states = []
+    for tick in range(1, int(until_s * 4)):
+        at = tick / 4
+        motion.observe(live(at, pictures=1 + int(min(at, stops_at) / every_s)))
+        states.append(motion.state(at))
+    return states
+
+
+@pytest.mark.parametrize("every_s", [1.9, 2.0, 5.0, 10.0])
+def test_a_slow_source_plays_from_its_second_picture_on(every_s: float) -> None:
+    """It never stands between two of its pictures, and it stands when one is overdue."""
+    motion = Motion(MediaType.VIDEO, began_at=0.0)
+    states = slow_camera(every_s, until_s=every_s * 6, motion=motion, stops_at=every_s * 4)
+    second = int(every_s * 4)
+    assert set(states[: second - 1]) == {PlayerState.BUFFERING}
+    assert set(states[second + 1 : second * 5]) == {PlayerState.PLAYING}
+    assert states[-1] is PlayerState.BUFFERING
+
+
+def test_one_hiccup_is_no_rhythm() -> None:
+    """A camera that stood for a while and went on stands after the usual time the next time."""
+    motion = Motion(MediaType.VIDEO, began_at=0.0)
+    for tick in range(1, 81):
+        at = tick / 4
+        pictures = 1 + tick * 6 if at < 5 else 121 + max(0, int((at - 10) * 25)) if at < 15 else 246
+        motion.observe(live(at, pictures=pictures))
+    assert motion.rhythm < 0.5
+    assert motion.state(15.0 + STILL_AFTER_S + 0.3) is PlayerState.BUFFERING
+
+
+def test_a_film_and_what_has_sound_have_no_rhythm() -> None:
+    """A film's clock tells, and sound that stops is no slow picture."""
+    for sound, kind in ((0, StreamType.BUFFERED), (10, StreamType.LIVE)):
+        motion = Motion(MediaType.VIDEO, began_at=0.0)
+        for tick in range(1, 41):
+            motion.observe(report(tick / 4, stream_type=kind, pictures=1 + tick // 16, audio_buffers=sound))
+        assert motion.rhythm == 0.0

@@ -12,7 +12,7 @@ OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "core
 """Properties that mpv is to tell whenever they change."""
 
 SURELY_DRAWN_S = 0.2
-"""After its first picture was handed to the video output; drawing takes 1-20 ms. For one that no second follows."""
+"""After a picture was handed to the video output; drawing takes 1-20 ms. For one that no other follows soon."""
 
 
 class Facts:
@@ -28,6 +28,7 @@ class Facts:
 
     _restarted_at: float | None = None
     _last_shown: float | None = None
+    _shown_at = 0.0
     _seen = 0
     _heard_at: float | None = None
     _audio_buffers = 0
@@ -51,8 +52,9 @@ class Facts:
         if name != "time-pos" or data is None or self._restarted_at is None or data == self._last_shown:
             return False
         # With video it is the time of the picture that was handed to the output last: it stands when that does.
-        self._last_shown = data
-        self._seen += 1
+        self._last_shown, self._shown_at = data, self._now()
+        first_was_drawn = self._shown_at - self._restarted_at > SURELY_DRAWN_S
+        self._seen += 2 if not self._seen and first_was_drawn else 1
         return True
 
     def heard(self, data: Any, *, sound: bool, since_s: float) -> None:
@@ -88,10 +90,10 @@ class Facts:
         return self.duration if has_end and self.kind is not MediaType.IMAGE else None
 
     def _pictures(self) -> int:
-        """How many were drawn for certain: all but the one that was handed to the output last."""
+        """How many were drawn for certain: all but the one that was handed to the output a moment ago."""
         if self.kind in (None, MediaType.AUDIO) or self._restarted_at is None:
             return 0
-        drawn = self._seen - 1
+        drawn = self._seen - (self._now() - self._shown_at <= SURELY_DRAWN_S)
         return max(drawn, 1) if self._now() - self._restarted_at > SURELY_DRAWN_S else max(drawn, 0)
 
     def _hardware(self) -> str | None:

@@ -1,0 +1,53 @@
+"""Sources that send a picture every few seconds: that is their way, and no fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.clips import Clips
+from tests.support.leaks import LeakCheck
+from tests.support.media_server import MediaServer
+from tests.support.rtsp_server import RtspServer
+from tests.support.tools import LOOK_EVERY_S
+from tests.support.xserver import XServer
+
+STALL_TIMEOUT_S = 1
+"""Less than the 2 s from picture to picture: it takes one try to learn that."""
+
+WATCHED_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
+    with leaks.adopting():
+        server = RtspServer(clips)
+        server.start()
+    leaks.own_pids(lambda: server.pids)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
+    with Agent(xserver.display, audio__output="none", player__stall_timeout=STALL_TIMEOUT_S) as agent:
+        leaks.own_pids(lambda: agent.pids)
+        yield agent
+
+
+@pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
+def test_a_picture_every_two_seconds_plays(
+    agent: Agent, media_server: MediaServer, cameras: RtspServer, kind: str
+) -> None:
+    """It is `playing` between two pictures as well, and is not opened again."""
+    agent.start({"mjpeg": media_server.url("/mjpeg?every=2"), "rtsp": cameras.url("/red/slow")}[kind])
+    agent.wait_state("playing", 15)
+    before, until = agent.status()["stream"]["frames_displayed"], time.monotonic() + WATCHED_S
+    while time.monotonic() < until:
+        stream = agent.status()["stream"]
+        assert (stream["state"], stream["attempt"], stream["error"]) == ("playing", 1, None)
+        time.sleep(LOOK_EVERY_S)
+    assert stream["frames_displayed"] - before in (2, 3)
