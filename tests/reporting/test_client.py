@@ -82,6 +82,7 @@ async def test_one_connection_carries_many_calls(client: CentralClient, enrolmen
         (http(408), Trouble.PASSING, "answered 408. It is tried again."),
         (http(425), Trouble.PASSING, "answered 425."),
         (http(429), Trouble.PASSING, "answered 429."),
+        (http(429, PROBLEM % "quota_exceeded"), Trouble.LIMITED, "answered 429: The reason. It is tried again."),
         (http(500), Trouble.PASSING, "answered 500."),
         (http(599, PROBLEM % "odd"), Trouble.PASSING, "answered 599: The reason. It is tried again."),
         (http(400), Trouble.REJECTED, "answered 400."),
