@@ -16,7 +16,9 @@ CASES = [
     (["error: HTTP/1.1 410 Gone"], ErrorCode.MEDIA_NOT_FOUND, "410"),
     (["HTTP 500 error"], ErrorCode.MEDIA_NETWORK, "problem of its own"),
     (["HTTP 418 error"], ErrorCode.MEDIA_NETWORK, "418"),
+    (["cannot resolve cam.lan: Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.lan'"),
     (["cannot resolve cam.local: Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.local'"),
+    (["cannot resolve cam.local: Name or service not known"], ErrorCode.MEDIA_NETWORK, "install libnss-mdns"),
     (
         ["cannot resolve cam.lan port 80 : Temporary failure in name resolution"],
         ErrorCode.MEDIA_NETWORK,

@@ -26,17 +26,8 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     where = _where(url)
     if m := _HTTP_STATUS.search(text):
         return _http(int(next(g for g in m.groups() if g)), where)
-    if (m := _RESOLVE.search(text)) and "Temporary failure" in text:  # EAI_AGAIN, in the words of the C library
-        return _failure(
-            ErrorCode.MEDIA_NETWORK,
-            f"The name {m[1]!r} could not be looked up: the DNS server of this box does not answer, or cannot ask any "
-            "further. Check the network and the DNS server (`cast-agent doctor` looks at it), or use the IP address.",
-        )
     if m := _RESOLVE.search(text):
-        return _failure(
-            ErrorCode.MEDIA_NETWORK,
-            f"The name {m[1]!r} cannot be resolved: check how it is spelled, and the DNS server of this box.",
-        )
+        return _failure(ErrorCode.MEDIA_NETWORK, _unresolved(m[1], is_silent="Temporary failure" in text))
     for needle, sentence in (
         ("Connection refused", "{} refused the connection: is the server running, and is the port right?"),
         ("No route to host", "There is no route to {}: is it switched on and in the same network?"),
@@ -146,6 +137,21 @@ def method_unknown(url: str, algorithm: str) -> Failure:
         f"{_where(url)} asks for the password by {algorithm} digest only, which the players here do not know: "
         "choose MD5 (or digest and basic) for its authentication in its settings.",
     )
+
+
+def _unresolved(name: str, *, is_silent: bool) -> str:
+    """Of a name that players cannot look up; `is_silent` when the C library has had no answer (EAI_AGAIN)."""
+    if name.lower().endswith(".local"):  # the one in the url itself is looked up by the daemon before
+        return (
+            f"The name {name!r} cannot be resolved by players here, and the stream leads to it: install libnss-mdns on "
+            "this box (Debian: apt install libnss-mdns), or have the server use its IP address."
+        )
+    if is_silent:
+        return (
+            f"The name {name!r} could not be looked up: the DNS server of this box does not answer, or cannot ask any "
+            "further. Check the network and the DNS server (`cast-agent doctor` looks at it), or use the IP address."
+        )
+    return f"The name {name!r} cannot be resolved: check how it is spelled, and the DNS server of this box."
 
 
 def _certificate(text: str, where: str) -> Failure:
