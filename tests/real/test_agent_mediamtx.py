@@ -35,6 +35,7 @@ DROPS = int(os.environ.get("MEDIAMTX_DROPS", "2"))
 DROP_S = 2.0
 BACK_WITHIN_S = 3.0
 """What the README promises."""
+AT_ONCE_S = 1.0
 SOON_S = 15.0
 
 
@@ -68,8 +69,8 @@ class Studio:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def stream(self, path: str) -> Answered:
-        """As soon as central knows it, which is at once."""
-        async with asyncio.timeout(1.0):
+        """As soon as central knows it, which is at once, also without hooks."""
+        async with asyncio.timeout(AT_ONCE_S):
             while True:
                 for stream in (await self.admin("GET", "/streams"))["items"]:
                     if stream["path"] == path:
@@ -78,26 +79,32 @@ class Studio:
 
 
 @pytest.fixture
-async def studio(xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path) -> AsyncIterator[Studio]:
+async def studio(
+    request: pytest.FixtureRequest, xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
+) -> AsyncIterator[Studio]:
+    """As configured in the example; or "without hooks", or "HLS only"."""
     assert BINARY is not None
+    kind = getattr(request, "param", "")
     api, rtsp, hls = free_port(), free_port(), free_port()
     settings = {
         "CAST_CENTRAL_MEDIAMTX__API_URL": f"http://127.0.0.1:{api}",
-        "CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{rtsp}",
+        "CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{rtsp}" if kind != "HLS only" else "",
         "CAST_CENTRAL_MEDIAMTX__HLS_URL": f"http://127.0.0.1:{hls}",
     }
+    changes = {"pathDefaults": {"overridePublisher": False}} if kind == "without hooks" else {}
     with central_process(f"sqlite:///{tmp_path / 'central.db'}", **settings) as central, leaks.adopting():
         key, token = central.command("key", "add", "test"), central.command("enrol")
         agent = Agent(xserver.display, audio__output="none")
         await enrol(central.url, token, folder=agent.folder / "state", name="Hall")
         async with (
-            real_mediamtx(BINARY, api_port=api, central_url=central.url, rtsp=rtsp, hls=hls) as media,
+            real_mediamtx(BINARY, api_port=api, central_url=central.url, rtsp=rtsp, hls=hls, **changes) as media,
             ClientSession(central.url) as session,
         ):
             with agent:
                 yield Studio(Client(session, key), media, agent, clips.live_ts("red"))
 
 
+@pytest.mark.parametrize("studio", ["with hooks", "without hooks"], indirect=True)
 @pytest.mark.parametrize("kind", ["rtsp", "flv"], ids=["RTSP", "RTMP"])
 async def test_a_publisher_that_drops_is_on_the_screen_again(studio: Studio, xserver: XServer, kind: str) -> None:
     """Killed for 2 s: the same stream with the same code, in the same session of a box that joined, whose picture
@@ -131,4 +138,25 @@ async def test_a_publisher_that_drops_is_on_the_screen_again(studio: Studio, xse
     finally:
         if process.returncode is None:
             process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("studio", ["HLS only"], indirect=True)
+async def test_the_first_viewer_over_hls_sees_a_picture(studio: Studio, xserver: XServer) -> None:
+    """With the engine that plays HLS, as soon as the stream is on."""
+    broadcaster = await studio.admin("POST", "/broadcasters", {"name": "one"})
+    key = await studio.admin("POST", "/stream-keys", {"broadcaster_id": broadcaster["id"]})
+    process = await studio.publish("rtsp", "live/one", key["key"])
+    try:
+        code = (await studio.stream("live/one"))["code"]
+        with Screen(xserver.display) as screen:
+            answer = await asyncio.to_thread(studio.agent.call, "POST", "/start?wait=15", {"code": code})
+            assert answer.status == 200, answer.content
+            await asyncio.to_thread(wait_moves, screen, "red")
+        on = await asyncio.to_thread(studio.agent.wait_state, "playing")
+        assert on["url"].endswith("/live/one/index.m3u8")
+        assert on["engine"] == "vlc"
+        print(f"first viewer over HLS: {answer.json['time_to_first_frame']:.1f} s")
+    finally:
+        process.kill()
         await process.wait()

@@ -1,0 +1,119 @@
+"""What `deploy/` says, against what the program and the example of MediaMTX know. No container is run here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from central.api.routes import OPERATIONS
+from central.config import ALIASES, ENV_PREFIX, ApiSettings, load_settings
+from central.urls import PlayUrls
+from tests.central.support.process import CLI
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+GIVEN = {"API_SECRET": "a" * 48, "MEDIAMTX_SECRET": "b" * 48, "PUBLIC_HOST": "192.0.2.10"}
+"""What the operator writes into .env."""
+
+
+@pytest.fixture(scope="module")
+def compose() -> Any:
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> list[list[str]]:
+    """Instructions and their words."""
+    text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+    return [line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def filled(environment: dict[str, str]) -> dict[str, str]:
+    """As compose fills it in; a variable that .env lacks is an error."""
+    return {
+        name: re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: GIVEN[found[1]], str(text))
+        for name, text in environment.items()
+    }
+
+
+def ports(service: dict[str, Any]) -> set[str]:
+    """Those inside that are published."""
+    return {published.rpartition(":")[2].partition("/")[0] for published in service["ports"]}
+
+
+def test_the_service_understands_its_environment(compose: Any) -> None:
+    """Every name, and it means what it should."""
+    environ = filled(compose["central"]["environment"])
+    assert all(name in ALIASES or name.startswith(ENV_PREFIX) for name in environ)
+    settings = load_settings(environ=environ)
+    assert (settings.api.secret, settings.mediamtx.secret) == (GIVEN["API_SECRET"], GIVEN["MEDIAMTX_SECRET"])
+    assert settings.mediamtx.api_url == "http://mediamtx:9997"
+    assert settings.mediamtx.public_url == "http://192.0.2.10"
+    [volume] = compose["central"]["volumes"]
+    assert str(settings.state.directory(environ)) == volume.partition(":")[2]
+    assert ports(compose["central"]) == {str(settings.api.port)}
+
+
+def test_the_image_has_what_it_is_made_of_and_runs_the_command(compose: Any, dockerfile: list[list[str]]) -> None:
+    """The files that are copied are there and not ignored; its command is the project's."""
+    build = compose["central"]["build"]
+    context = (DEPLOY / build["context"]).resolve()
+    assert (context, context / build["dockerfile"]) == (ROOT, DEPLOY / "Dockerfile")
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    copied = [word for kind, rest in dockerfile if kind == "COPY" for word in rest.split()[:-1]]
+    for name in copied:
+        assert (ROOT / name).exists()
+        assert f"!{name}" in ignored
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    packages = ("agent", "central", project["readme"], *project["license-files"], "pyproject.toml")
+    assert set(packages) == set(copied)
+    said = dict(pair for pair in dockerfile if pair[0] in ("ENTRYPOINT", "CMD", "EXPOSE", "VOLUME"))
+    [command] = json.loads(said["ENTRYPOINT"])
+    assert project["scripts"][command] == "central.cli:main"
+    known = subprocess.run([*CLI, *json.loads(said["CMD"]), "--help"], capture_output=True, check=False)
+    assert known.returncode == 0
+    assert said["EXPOSE"] == str(ApiSettings().port)
+    assert said["VOLUME"] == compose["central"]["environment"]["CAST_CENTRAL_STATE__DIR"]
+    [environment] = [rest for kind, rest in dockerfile if kind == "ENV"]
+    load_settings(environ=dict(word.split("=", 1) for word in shlex.split(environment)))
+
+
+def test_mediamtx_asks_the_service_and_publishes_what_viewers_are_told(compose: Any) -> None:
+    """With its secret, and with the settings of the example but for the hooks, which nothing there could run."""
+    service = compose["mediamtx"]
+    [mount] = service["volumes"]
+    file, _, inside = mount.partition(":")
+    assert inside == "/mediamtx.yml:ro"
+    settings = yaml.safe_load((DEPLOY / file).read_text())
+    example = yaml.safe_load((ROOT / "central" / "mediamtx.example.yml").read_text())
+    example["pathDefaults"] = {k: v for k, v in example["pathDefaults"].items() if not k.startswith("runOn")}
+    own = {"authHTTPAddress", "apiAddress", "rtspTransports"}
+    assert {k: v for k, v in settings.items() if k not in own} == {k: v for k, v in example.items() if k not in own}
+
+    environ = filled(service["environment"])
+    address = environ["MTX_AUTHHTTPADDRESS"]
+    assert address == f"http://mediamtx:{GIVEN['MEDIAMTX_SECRET']}@central:{ApiSettings().port}/auth"
+    assert settings["authHTTPAddress"] == address.replace(f"mediamtx:{GIVEN['MEDIAMTX_SECRET']}@", "")
+    assert "/auth" in {operation.path for operation in OPERATIONS}
+    assert re.fullmatch(r"bluenviron/mediamtx:1\.(19|[2-9]\d)\.\d+", service["image"])
+    assert service["depends_on"] == ["central"]
+
+    told = PlayUrls(public="http://192.0.2.10", hls=None, webrtc=None, rtsp=None).of("x").values()
+    assert {re.findall(r":(\d+)/", url)[0] for url in told} <= ports(service)
+    assert settings["apiAddress"].lstrip(":") not in ports(service)
+
+
+def test_the_quickstart_names_what_has_to_be_given() -> None:
+    """In the documentation and beside the file."""
+    documentation = (ROOT / "docs" / "central.md").read_text()
+    for text in (documentation, (DEPLOY / "compose.yaml").read_text()):
+        for name in GIVEN:
+            assert f"{name}=" in text
