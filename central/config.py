@@ -171,7 +171,7 @@ class MediaMtxSettings(_Section):
     )
     secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
     addresses: Networks = Field(default=(), description="a list of IP addresses or networks")
-    """May call /auth and /webhook without the secret, beside this machine itself."""
+    """May call /auth and /webhook without the secret; this machine may, too, as long as there is none."""
     reads: Literal["open", "checked"] = Field(default="open", description='"open" or "checked"')
     key_in_path: bool = Field(default=False, description="true or false")
     unclaimed: Literal["kick", "leave"] = Field(default="kick", description='"kick" or "leave"')

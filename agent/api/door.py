@@ -85,16 +85,16 @@ class Door:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def admit(self, keys: Sequence[str], *, peer: str, port: int) -> str | None:
+    def admit(self, keys: Sequence[str], *, peer: str, port: int, proxied: bool = False) -> str | None:
         """The name of the one of these keys that is known, None where none is needed. Raises DoorError.
 
-        `peer` is the caller's address, empty when it is gone; `port` is ours.
+        `peer` is the caller's address, empty when it is gone; `port` is ours. `proxied`: the peer only passes it on.
         """
         match self.auth:
             case Auth.NONE:
                 return None
             case Auth.CLOSED:
-                _check_loopback(peer, port=port)
+                _check_loopback("" if proxied else peer, port=port)
                 return None
         if not keys:
             raise _no_key()
@@ -155,8 +155,8 @@ def _check_loopback(peer: str, *, port: int) -> None:
         raise DoorError(
             ErrorCode.PROTECTED_MODE,
             "This box is in protected mode and answers only itself. Make a key on it (cast-agent key add NAME) and "
-            "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself as "
-            f"http://127.0.0.1:{port}.",
+            "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself, and not through "
+            f"a proxy, as http://127.0.0.1:{port}.",
         )
 
 

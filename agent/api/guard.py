@@ -8,7 +8,7 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy
 
@@ -22,6 +22,16 @@ DOOR: Final = web.AppKey[Door]("door")
 OPEN_PATH: Final = "/health/live"
 """The one call that is open to every peer and under every name: it tells that the box is up and whether it asks for a
 key, as any refused call would."""
+
+_PROXY_HEADERS: Final = (
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+    "X-Client-IP",
+    "Forwarded",
+    "Via",
+)
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
@@ -46,11 +56,18 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
         check_origin(origins, hosts)
     if request.path == OPEN_PATH:
         return
-    caller = door.admit(presented_keys(request.headers), peer=peer, port=port)
+    # A proxy on this box is no reason to take those for the box itself who call through it.
+    caller = door.admit(presented_keys(request.headers), peer=peer, port=port, proxied=is_proxied(request))
     if caller is None:
         check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
     else:  # a page of somebody else's, under whatever name, has no key
         request[CALLER] = caller
+
+
+def is_proxied(request: web.Request) -> bool:
+    """Return True if a proxy stands between: it says so, or it speaks HTTP/1.0, as nginx does unless it is told
+    otherwise. Its client's own headers make nobody local: they only make callers strangers."""
+    return request.version < HttpVersion11 or any(name in request.headers for name in _PROXY_HEADERS)
 
 
 def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:

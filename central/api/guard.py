@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from central.api.operations import Access
 from central.config import ApiSettings, MediaMtxSettings
@@ -22,7 +22,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-_FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+_PROXY_HEADERS: Final = (
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+    "X-Client-IP",
+    "Forwarded",
+    "Via",
+)
+"""What proxies add. None of them makes a caller local; each says that a caller may be somebody else than its peer."""
 
 _ROLES: Final = {
     Access.LOCAL: (Role.ADMIN,),
@@ -44,8 +53,9 @@ class Guard:
     def __init__(self, identities: Identities, api: ApiSettings, mediamtx: MediaMtxSettings) -> None:
         self._identities = identities
         self._proxies = [ipaddress.ip_network(text) for text in api.trusted_proxies]
-        self._mediamtx = [*_LOOPBACK, *(ipaddress.ip_network(text) for text in mediamtx.addresses)]
+        self._mediamtx = [ipaddress.ip_network(text) for text in mediamtx.addresses]
         self._secret = mediamtx.secret
+        self._proxy_is_here = any(_overlap(proxy, own) for proxy in self._proxies for own in _LOOPBACK)
 
     async def admit(self, request: web.Request, access: Access) -> Caller:
         """Who calls. Raises UnauthorizedError or ForbiddenError."""
@@ -53,7 +63,7 @@ class Guard:
             return Caller(Role.ANYBODY)
         if access is Access.MEDIAMTX:
             return self._media_server(request)
-        if access is Access.LOCAL and self._comes_from(request, _LOOPBACK):
+        if access is Access.LOCAL and self._is_this_machine(request):
             return Caller(Role.ANYBODY)
         token = _token(request)
         if token is None:
@@ -66,8 +76,9 @@ class Guard:
     def address(self, request: web.Request) -> str:
         """Of the client: what the nearest proxy that is not trusted (or the client itself) came from."""
         address = request.remote or ""
-        # Each proxy appends whom it heard, so from the right on it is true as far as the proxies are ours.
-        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        # Each proxy appends whom it heard, to the line that it got (nginx) or as one more line (HAProxy), so from the
+        # right on it is true as far as the proxies are ours.
+        for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):
             if not _is_in(_parse(address), self._proxies) or _parse(hop) is None:
                 break
             address = hop.strip()
@@ -81,19 +92,38 @@ class Guard:
         if given is not None and self.is_shared_secret(given):
             return Caller(Role.MEDIAMTX)
         # A page in a browser of this machine could call too, but cannot help saying where it is from.
-        if given is None and "Origin" not in request.headers and self._comes_from(request, self._mediamtx):
+        if given is None and "Origin" not in request.headers and self._is_media_server(request):
             return Caller(Role.MEDIAMTX)
         raise UnauthorizedError(
-            "This call is for MediaMTX. Put the address that it comes from into mediamtx.addresses, or set "
-            "mediamtx.secret and have it sent: http://mediamtx:SECRET@..."
+            "This call is for MediaMTX. Set mediamtx.secret and have it sent: http://mediamtx:SECRET@... Without a "
+            "secret MediaMTX may call from this machine, if no proxy stands between, and from mediamtx.addresses."
         )
 
-    def _comes_from(self, request: web.Request, networks: Sequence[Network]) -> bool:
-        """Also behind a proxy: then it is not the proxy's address that counts."""
+    def _is_media_server(self, request: web.Request) -> bool:
+        """Known by its address. Where there is a secret, this machine is no exception: a proxy on it that adds nothing
+        to a request cannot be told from a program on it."""
         address = self.address(request)
-        if address == request.remote and any(name in request.headers for name in _FORWARDED):
+        if address == request.remote and _is_proxied(request):
             return False  # a proxy that is not trusted stands between, so this says nothing about the caller
-        return _is_in(_parse(address), networks)
+        if _is_in(_parse(address), self._mediamtx):
+            return address == request.remote or not _is_in(_parse(address), _LOOPBACK)
+        return self._secret is None and self._is_this_machine(request)
+
+    def _is_this_machine(self, request: web.Request) -> bool:
+        """Return True if a program on this machine calls, as far as that can be told. No header says so."""
+        if self._proxy_is_here or _is_proxied(request):
+            return False
+        return _is_in(_parse(request.remote or ""), _LOOPBACK)
+
+
+def _is_proxied(request: web.Request) -> bool:
+    """Return True if a proxy stands between: it says so, or it speaks HTTP/1.0, as nginx does unless it is told
+    otherwise."""
+    return request.version < HttpVersion11 or any(name in request.headers for name in _PROXY_HEADERS)
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 @functools.lru_cache(maxsize=4096)  # every request asks, and most callers call again

@@ -22,7 +22,7 @@ from central.repositories import devices, publishers, streams
 from central.repositories.streams import By
 from central.secrets import as_code, new_code
 from central.services.devices import reach
-from central.services.limits import MissLimit
+from central.services.limits import MISSES_BEHIND_ONE_ADDRESS, MissLimit
 from central.services.media import MediaServer, kick_all, publishers_of
 from central.services.pages import Clock, Page, id_behind, page_of, utc_now
 from central.services.quota import Quota
@@ -43,7 +43,8 @@ class Streams:
         self._server = server
         self._quota = quota
         self._now = now
-        self._misses = MissLimit()
+        self._misses = MissLimit(whose="this device")
+        self._misses_behind = MissLimit(misses=MISSES_BEHIND_ONE_ADDRESS)
         self._asked: Batcher[tuple[By, str], Stream | None] = Batcher("streams", self._look_up)
 
     async def start(self, caller: Caller, device_id: str, values: dict[str, Any]) -> tuple[Stream, bool]:
@@ -107,17 +108,22 @@ class Streams:
 
     async def find(self, caller: Caller, reference: str, *, address: str) -> Stream:
         """By id, or by the join code of one that is on. Raises StreamNotFoundError, or TooManyRequestsError when this
-        address has guessed wrong too often. A box finds its own streams, and any other that is on."""
+        box, or all that share its address, have guessed wrong too often. A box finds its own streams, and any other
+        that is on."""
         if is_id(reference.lower()):
             stream = await self._asked.submit((By.ID, reference.lower()))
             if stream is not None and (caller.is_admin or _is_for(caller, stream)):
                 return stream
         elif (code := as_code(reference)) is not None:
-            self._misses.check(address)
+            if not caller.is_admin:  # they may list all that is on
+                self._misses.check(caller.id)
+                self._misses_behind.check(address)
             stream = await self._asked.submit((By.CODE, code))
             if stream is not None:
                 return stream
-            self._misses.missed(address)
+            if not caller.is_admin:
+                self._misses.missed(caller.id)
+                self._misses_behind.missed(address)
             raise StreamNotFoundError("No stream with this code is on. Check the code; it may also have ended.")
         raise StreamNotFoundError("There is no stream of this id.")
 

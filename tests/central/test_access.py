@@ -133,11 +133,11 @@ async def test_a_body_that_is_too_large_is_refused(central: Central) -> None:
 
 
 async def test_media_calls_from_elsewhere_need_the_secret(database_url: str) -> None:
-    """What comes through an unknown proxy is from elsewhere; so is a page in a browser of this machine."""
+    """Where there is one, also those from this machine, on which a proxy may be; and none of these is the right one."""
     async with served(database_url, mediamtx={"secret": SECRET}) as central:
         path, body = "/webhook/not-ready", {"path": "live/one"}
-        assert (await central.anybody("POST", path, body)).status == 200
         for headers in (
+            {},
             {"X-Forwarded-For": "127.0.0.1"},
             {"X-Forwarded-For": "203.0.113.9"},
             {"Forwarded": "for=127.0.0.1"},
@@ -151,6 +151,35 @@ async def test_media_calls_from_elsewhere_need_the_secret(database_url: str) -> 
                 await central.anybody("POST", path, body, headers=headers | {"Authorization": _basic("no")})
             ).status == 401
         assert (await central.anybody("POST", path, body, headers={"Authorization": _basic("wrong")})).status == 401
+
+
+async def test_without_a_secret_only_this_machine_is_answered(database_url: str) -> None:
+    """What comes through a proxy is from elsewhere; so is a page in a browser of this machine."""
+    async with served(database_url) as central:
+        path, body = "/webhook/not-ready", {"path": "live/one"}
+        assert (await central.anybody("POST", path, body)).status == 200
+        for headers in (
+            {"X-Forwarded-For": "127.0.0.1"},
+            {"X-Forwarded-Host": "central.example"},
+            {"Forwarded": "for=127.0.0.1"},
+            {"X-Real-IP": "127.0.0.1"},
+            {"Via": "1.1 proxy"},
+            {"Origin": "http://evil.example"},
+        ):
+            assert (await central.anybody("POST", path, body, headers=headers)).status == 401, headers
+            assert (
+                headers.keys() == {"Origin"}
+                or (await central.anybody("GET", "/metrics", headers=headers)).status == 401
+            )
+
+
+async def test_a_trusted_proxy_on_this_machine_makes_nobody_local(database_url: str) -> None:
+    """Whatever it or its client says: this machine's own addresses are nobody's behind a proxy."""
+    api = {"host": "127.0.0.1", "port": 0, "trusted_proxies": ["127.0.0.1"]}
+    async with served(database_url, api=api, mediamtx={"addresses": ["127.0.0.2"]}) as central:
+        for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-For": "127.0.0.2"}):
+            assert (await central.anybody("POST", "/webhook/not-ready", {"path": "x"}, headers=headers)).status == 401
+            assert (await central.anybody("GET", "/metrics", headers=headers)).status == 401
 
 
 async def test_trusted_proxies_tell_who_calls(database_url: str) -> None:

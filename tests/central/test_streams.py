@@ -78,6 +78,24 @@ async def test_guessing_codes_is_slow(central: Central) -> None:
     assert (await box("GET", f"/api/v1/streams/{code}")).status == 429
 
 
+async def test_who_guesses_locks_nobody_else_out(central: Central) -> None:
+    """Others behind the same address, and the admin, go on; one token is limited wherever it comes from, and so are
+    many tokens of one address."""
+    guesser, other = await central.box(), await central.box("other")
+    code = (await other.cast())["code"]
+    wrong = "BBBBBB" if code != "BBBBBB" else "CCCCCC"
+    for _ in range(25):
+        last = await guesser("GET", f"/api/v1/streams/{wrong}")
+    assert last.status == 429
+    assert (await other("GET", f"/api/v1/streams/{code}")).status == 200
+    for _ in range(25):
+        assert (await central.admin("GET", f"/api/v1/streams/{wrong}")).status == 404
+    for number in range(10):
+        box = await central.box(f"box {number}")
+        answers = [(await box("GET", f"/api/v1/streams/{wrong}")).status for _ in range(20)]
+    assert answers[-1] == 429, "200 wrong codes of one address"
+
+
 async def test_a_stream_is_changed_while_it_is_on(central: Central) -> None:
     """Only what is named is changed; null takes a title away; nothing of one that has ended."""
     box = await central.box()

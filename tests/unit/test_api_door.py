@@ -323,3 +323,23 @@ def test_the_table_of_addresses_is_bounded() -> None:
     assert refusals.is_first("10.0.0.1", ErrorCode.UNAUTHORIZED)
     assert not refusals.is_first("10.0.0.0", ErrorCode.UNAUTHORIZED)
     assert len(refusals._records) == ADDRESSES
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"X-Real-IP": "127.0.0.1"}, {"Via": "1.1 x"}],
+    ids=str,
+)
+async def test_a_proxy_on_the_box_makes_nobody_local(api: Served, headers: dict[str, str]) -> None:
+    """In protected mode only programs on the box itself are answered, and not who calls through one of them."""
+    assert await ask(api) == (200, "")
+    assert await ask(api, headers) == (403, "protected_mode")
+
+
+async def test_a_proxy_that_says_nothing_is_known_by_its_http(api: Served) -> None:
+    """nginx speaks HTTP/1.0 unless it is told otherwise."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
+    writer.write(b"GET /status HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    assert b" 403 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()

@@ -109,6 +109,8 @@ class Central:
     clock: Clock
     url: str
     stack: AsyncExitStack
+    secret: str | None = None
+    """That MediaMTX sends."""
 
     async def box(self, name: str = "kitchen") -> Box:
         made = await self.admin("POST", "/api/v1/devices", {"name": name})
@@ -138,14 +140,22 @@ class Central:
             "query": "",
             "userAgent": "test",
         }
-        return await self.anybody("POST", "/auth", body | changes)
+        headers = changes.pop("headers", None)
+        return await self.media_server("/auth", body | changes, **({"headers": headers} if headers else {}))
 
     async def ready(self, path: str = "live/one", connection: str = "c1", kind: str = "rtspSession") -> Answered:
         body = {"path": path, "source_type": kind, "source_id": connection}
-        return await self.anybody("POST", "/webhook/ready", body)
+        return await self.media_server("/webhook/ready", body)
 
     async def not_ready(self, path: str = "live/one", connection: str = "c1") -> Answered:
-        return await self.anybody("POST", "/webhook/not-ready", {"path": path, "source_id": connection})
+        return await self.media_server("/webhook/not-ready", {"path": path, "source_id": connection})
+
+    async def media_server(self, path: str, body: dict[str, Any], **options: Any) -> Answered:
+        """As MediaMTX calls, with the secret if there is one."""
+        if self.secret is not None:
+            headers = options.pop("headers", {}) | {"Authorization": f"Bearer {self.secret}"}
+            options["headers"] = headers
+        return await self.anybody("POST", path, body, **options)
 
 
 @asynccontextmanager
@@ -159,4 +169,5 @@ async def served(database_url: str, **sections: dict[str, Any]) -> AsyncIterator
         token = await run.services.access.add_key(f"test {uuid4().hex}")
         url = f"http://127.0.0.1:{run.port}"
         session = await stack.enter_async_context(ClientSession(url))
-        yield Central(run.services, session, Client(session, token), Client(session), clock, url, stack)
+        secret = settings.mediamtx.secret
+        yield Central(run.services, session, Client(session, token), Client(session), clock, url, stack, secret)
