@@ -234,7 +234,12 @@ class Playback:
     def _media(self) -> Media:
         session = self.session
         return Media(
-            self._located, session.request.quality, session.volume, session.muted, position=session.resume_position
+            session.url,
+            session.request.quality,
+            session.volume,
+            session.muted,
+            position=session.resume_position,
+            refresh=session.request.refresh,
         )
 
     def _plays_on(self, player: Player) -> None:

@@ -197,6 +197,8 @@ class StartRequest:
     """Seconds into the media at which to begin; without effect on a live stream."""
     loop: bool = False
     """Begin again at the end."""
+    refresh: float | None = None
+    """Seconds after which a still picture is fetched again; None shows it once. Without effect on anything else."""
 
 
 @dataclass(frozen=True, slots=True)

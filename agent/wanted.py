@@ -78,6 +78,7 @@ class KeptSession(BaseModel):
     duration: float | None = Field(gt=0)
     title: str | None
     loop: bool
+    refresh: float | None = Field(default=None, gt=0)
     interrupt: bool
     position: float = Field(ge=0)
     entry: int = Field(default=0, ge=0)
@@ -103,6 +104,7 @@ class KeptSession(BaseModel):
             duration=request.duration,
             title=request.title,
             loop=request.loop,
+            refresh=request.refresh,
             interrupt=request.interrupt,
             position=saved.position,
             entry=saved.entry,
@@ -127,6 +129,7 @@ class KeptSession(BaseModel):
                 muted=self.volume.muted,
                 interrupt=self.interrupt,
                 loop=self.loop,
+                refresh=self.refresh,
             ),
             position=self.position,
             entry=self.entry,

@@ -13,6 +13,9 @@ from pydantic_core import PydanticCustomError
 from agent.types import Quality
 
 TEN_YEARS_S: Final = 3650 * 86400
+REFRESH_LEAST_S: Final = 1.0
+"""What changes more often is a video: to fetch and decode a photograph takes a small box up to 1 s."""
+REFRESH_LIMIT_S: Final = 86400.0
 TITLE_LIMIT: Final = 200
 SESSION_ID_LIMIT: Final = 64
 """Characters. Ours have 36; what is longer is something else, and is not to be repeated in an answer."""
@@ -46,6 +49,14 @@ def as_duration(value: object) -> float:
     seconds = _number(value)
     if not 0 < seconds <= TEN_YEARS_S:
         raise _wrong(f"must be more than 0 and at most {TEN_YEARS_S} seconds (ten years)")
+    return seconds
+
+
+def as_refresh(value: object) -> float:
+    """Seconds: from 1 to a day."""
+    seconds = _number(value)
+    if not REFRESH_LEAST_S <= seconds <= REFRESH_LIMIT_S:
+        raise _wrong(f"must be from {REFRESH_LEAST_S:g} to {REFRESH_LIMIT_S:g} seconds (a day)")
     return seconds
 
 

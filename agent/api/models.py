@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agent.api.fields import (
+    REFRESH_LEAST_S,
+    REFRESH_LIMIT_S,
     SESSION_ID_LIMIT,
     TEN_YEARS_S,
     TITLE_LIMIT,
@@ -17,6 +19,7 @@ from agent.api.fields import (
     as_duration,
     as_position,
     as_quality,
+    as_refresh,
     as_session_id,
     as_stream_id,
     as_string,
@@ -105,7 +108,7 @@ class StartBody(_Body):
     that one."""
 
     EXAMPLE = '{"url": "http://example.org/film.mp4"}'
-    FIXED: ClassVar = ("code", "stream_id", "quality", "position", "loop", "interrupt")
+    FIXED: ClassVar = ("code", "stream_id", "quality", "position", "loop", "refresh", "interrupt")
     """What a session keeps for its life."""
 
     url: Annotated[str | None, BeforeValidator(as_string)] = None
@@ -127,6 +130,8 @@ class StartBody(_Body):
     position: Annotated[float, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)] = 0.0
     """Seconds into the media at which to begin."""
     loop: Annotated[bool, BeforeValidator(as_switch)] = False
+    refresh: Annotated[float | None, BeforeValidator(as_refresh), Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] = None
+    """Seconds after which a still picture is fetched again; None: it is shown as it is."""
     interrupt: Annotated[bool, BeforeValidator(as_switch)] = False
     session_id: Annotated[str | None, BeforeValidator(as_session_id), Field(max_length=SESSION_ID_LIMIT)] = None
     """The session to change; None: a new one."""

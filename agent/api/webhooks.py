@@ -84,6 +84,7 @@ def _start(wish: StartBody, url: str | None, *, default_quality: Quality) -> Sta
         interrupt=wish.interrupt,
         position=wish.position,
         loop=wish.loop,
+        refresh=wish.refresh,
     )
 
 

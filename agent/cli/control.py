@@ -43,7 +43,7 @@ def start(options: argparse.Namespace) -> int:
     return Exit.NOT_NOW if answer["status"] == "pending" else Exit.OK
 
 
-_START_FIELDS = ("code", "stream_id", "quality", "duration", "title", "volume", "muted", "position")
+_START_FIELDS = ("code", "stream_id", "quality", "duration", "title", "volume", "muted", "position", "refresh")
 
 
 def stop(options: argparse.Namespace) -> int:

@@ -124,7 +124,7 @@ _START = """\
 {{ {"url": url | default(""), "code": code | default(""), "title": title | default(""),
           "duration": duration | default(""), "volume": volume | default(""), "quality": quality | default(""),
           "position": position | default(""), "interrupt": interrupt | default(false),
-          "loop": loop | default(false)} | to_json }}"""
+          "loop": loop | default(false), "refresh": refresh | default("")} | to_json }}"""
 """What a call leaves out is empty, and the agent takes that as left out."""
 
 

@@ -21,6 +21,8 @@ class Media:
     muted: bool
     position: float = 0.0
     """Seconds into the media at which to begin; without effect on a live stream."""
+    refresh: float | None = None
+    """Seconds after which a still picture is fetched again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Load:
     volume: float
     muted: bool
     position: float = 0.0
+    refresh: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

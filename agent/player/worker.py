@@ -58,6 +58,7 @@ class WorkerPlayer(ChildPlayer):
                 volume=media.volume,
                 muted=media.muted,
                 position=media.position,
+                refresh=media.refresh,
             )
         )
 

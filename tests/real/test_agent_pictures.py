@@ -22,6 +22,7 @@ from tests.support.confined import WITHOUT, Opened
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour
 from tests.support.media_server import MediaServer
+from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.tools import wait_until
 from tests.support.xserver import XServer
@@ -313,3 +314,35 @@ def test_a_picture_reaches_no_other_file(
         agent.start(media_server.url(f"/text/drawing.svg?text={quote(drawing)}"))
         wait_colour(screen, "red")
         assert opened.names() <= {"."}
+
+
+def test_a_snapshot_is_fetched_again_without_black(
+    agent: Agent, xserver: XServer, screen: Screen, folder: Path
+) -> None:
+    """The picture before stays until the next one is there, by the same player; one that is away for a moment is tried
+    again with the last picture on the screen."""
+    file = folder / "snapshot.png"
+    with ScreenRecorder(xserver.display) as recorder:
+        _plain(colour="orange").save(file)
+        session_id = agent.start(file.as_uri(), refresh=1)["session_id"]
+        wait_colour(screen, "orange")
+        pid = agent.player_pid()
+        _replace(file, "green")
+        wait_colour(screen, "green", timeout_s=4)
+        assert (agent.status()["stream"]["state"], agent.player_pid()) == ("playing", pid)
+        file.unlink()
+        agent.wait_until(lambda: agent.status()["stream"]["error"], 5, "it is away")
+        wait_colour(screen, "green")
+        _replace(file, "blue")
+        wait_colour(screen, "blue", timeout_s=8)
+        seen = recorder.stop().colours()
+        assert seen[seen.index("orange") :] == ["orange", "green", "blue"]
+    stream = agent.status()["stream"]
+    assert (stream["session_id"], stream["state"], stream["media_type"]) == (session_id, "playing", "image")
+
+
+def _replace(file: Path, colour: str) -> None:
+    """Whole, as a server would."""
+    new = file.with_suffix(".new")
+    _plain(colour=colour).save(new, format="png")
+    new.replace(file)

@@ -55,7 +55,7 @@ async def test_takes_every_field(api: Served) -> None:
 @pytest.mark.parametrize("empty", ["", None])
 async def test_what_is_left_out_stays(api: Served, empty: object) -> None:
     """A field that is left out, empty or null changes nothing; the url is not needed either."""
-    names = ("url", "quality", "duration", "title", "volume", "muted", "interrupt", "position", "loop")
+    names = ("url", "quality", "duration", "title", "volume", "muted", "interrupt", "position", "loop", "refresh")
     await start(api, {"session_id": "abc"} | dict.fromkeys(names, empty))
     assert api.tracker.changes == [(SessionId("abc"), SessionChange())]
 
@@ -67,6 +67,7 @@ async def test_what_is_left_out_stays(api: Served, empty: object) -> None:
         ({"interrupt": False}, ["interrupt"]),
         ({"position": "0"}, ["position"]),
         ({"loop": True, "title": "Door"}, ["loop"]),
+        ({"refresh": 10}, ["refresh"]),
         ({"loop": True, "position": 9}, ["position", "loop"]),
         ({"duration": 0, "quality": "auto"}, ["duration", "quality"]),
         ({"url": "film.mp4"}, ["url"]),

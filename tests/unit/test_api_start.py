@@ -63,7 +63,7 @@ async def test_content_type_does_not_matter(api: Served, content_type: str) -> N
 async def test_takes_every_field(api: Served) -> None:
     """All fields reach the tracker."""
     body = {"url": URL, "quality": "1080p", "duration": 30, "title": "Door", "volume": 0.5, "muted": True}
-    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True})
+    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10"})
     assert api.tracker.requests == [
         StartRequest(
             url=URL,
@@ -75,6 +75,7 @@ async def test_takes_every_field(api: Served) -> None:
             interrupt=True,
             position=90.5,
             loop=True,
+            refresh=10.0,
         )
     ]
 
@@ -94,7 +95,18 @@ async def test_takes_what_templates_make(api: Served) -> None:
 @pytest.mark.parametrize("empty", ["", "  ", None])
 async def test_an_empty_field_counts_as_left_out(api: Served, empty: object) -> None:
     """Optional fields that are an empty string or null are the same as absent."""
-    optional = ("quality", "duration", "title", "volume", "muted", "interrupt", "position", "loop", "session_id")
+    optional = (
+        "quality",
+        "duration",
+        "title",
+        "volume",
+        "muted",
+        "interrupt",
+        "position",
+        "loop",
+        "refresh",
+        "session_id",
+    )
     await start(api, {"url": URL} | dict.fromkeys((*optional, "code", "stream_id"), empty))
     assert api.tracker.requests == [StartRequest(url=URL, quality=Quality.HD)]
 
@@ -173,6 +185,9 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": URL, "position": 3651 * 86400}, "position"),
         ({"url": URL, "position": False}, "position"),
         ({"url": URL, "loop": []}, "loop"),
+        ({"url": URL, "refresh": 0.5}, "refresh"),
+        ({"url": URL, "refresh": 86401}, "refresh"),
+        ({"url": URL, "refresh": "often"}, "refresh"),
         ({"url": URL, "\ud800": 1}, "\ud800"),
         (b'{"url": "http://nas/x", "volume": NaN}', ""),
         (b'{"url": "http://nas/x", "volume": 1e999}', "volume"),
@@ -343,6 +358,7 @@ names = st.sampled_from(
         "interrupt",
         "position",
         "loop",
+        "refresh",
         "session_id",
         "all",
         "volume_level",

@@ -7,11 +7,13 @@ How long that may take in all is the daemon's affair.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import queue
 import resource
 import sysconfig
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from typing import Any
@@ -104,14 +106,25 @@ class PictureWorker:
             os._exit(1)
 
     def _show(self, load: ipc.Load) -> None:
-        picture = Picture(fetch(load.url), url=load.url)
+        picture, due = _fetched(load)
         canvas = Canvas(load.xid)
         while True:
             for frame, seconds in picture.frames(canvas.size):
                 canvas.show(frame)
                 self._inbox.put(Drawn())
-                if not canvas.wait(seconds):
+                pause = min(max(0.0, due - time.monotonic()), math.inf if seconds is None else seconds)
+                if not canvas.wait(None if pause == math.inf else pause):
                     break  # the window has another size: from the beginning
+                if time.monotonic() >= due:
+                    break
+            if time.monotonic() >= due:  # what is shown stays until the next one is there
+                picture, due = _fetched(load)
+
+
+def _fetched(load: ipc.Load) -> tuple[Picture, float]:
+    """The picture, and when (monotonic) it is to be fetched again. Raises NoPictureError."""
+    due = time.monotonic() + (load.refresh or math.inf)
+    return Picture(fetch(load.url), url=load.url), due
 
 
 def limit_memory() -> None:
