@@ -100,8 +100,8 @@ class Keeper:
 
     @property
     def not_written(self) -> str:
-        """Why what is wanted is not on the disk, in the words of the system; empty when it is."""
-        return next(iter(self._failing.values()), "")
+        """Why what is wanted is not on the disk, in the words of the system; empty when it is, as far as is known."""
+        return next(iter(self._failing.values()), "its disk does not answer" if self._late else "")
 
     def changed(self) -> None:
         """The tracker says that something is different now."""

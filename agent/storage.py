@@ -68,7 +68,7 @@ class Storage:
             try:
                 self._problem = await self._threads.call(self._look, timeout_s=ANSWER_S)
             except TimeoutError:
-                self._problem = "Its disk does not answer"
+                self._problem = "its disk does not answer"
             self._tell()
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -61,8 +61,8 @@ class Supervisor:
                         recovered.cancel()
                     failures = 1 if loop.time() - began >= STEADY_S else failures + 1
                     pause_s = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+                    self._paused.add(name)
                     self._failed(name, error, failures, pause_s)
-                self._paused.add(name)
                 await asyncio.sleep(pause_s)
                 self._paused.discard(name)
                 recovered = loop.call_later(STEADY_S, self._recovered, name)

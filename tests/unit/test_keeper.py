@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -144,6 +145,25 @@ async def test_a_writer_that_fails_holds_nobody_up_and_goes_on(tmp_path: Path, m
             assert "keeper" in box.keeper._supervisor.failing
         await box.until(lambda: (tmp_path / FILE).exists())
         assert written(tmp_path)["volume"] == {"level": 0.3, "muted": False}
+
+
+async def test_a_disk_that_hangs_is_told_of_until_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that does not return is no error, so nothing fails; all the same it is known, and health can say it."""
+    monkeypatch.setattr(keeper_module, "KEPT_TIMEOUT_S", 0.1)
+    async with life(tmp_path) as box:
+        goes_on = threading.Event()
+        write = wanted_module.WantedFile.write
+
+        def hang(self: wanted_module.WantedFile, kept: wanted_module.Kept) -> None:
+            goes_on.wait(10)
+            write(self, kept)
+
+        monkeypatch.setattr(wanted_module.WantedFile, "write", hang)
+        await box.tracker.set_volume(0.3, True)
+        await box.keeper.kept()
+        assert box.keeper.not_written == "its disk does not answer"
+        goes_on.set()
+        await box.until(lambda: box.keeper.not_written == "")
 
 
 def _fails() -> None:
