@@ -155,8 +155,8 @@ def _check_loopback(peer: str, *, port: int) -> None:
         raise DoorError(
             ErrorCode.PROTECTED_MODE,
             "This box is in protected mode and answers only itself. Make a key on it (cast-agent key add NAME) and "
-            "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself, and not through "
-            f"a proxy, as http://127.0.0.1:{port}.",
+            "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself, and not "
+            f"through a proxy, as http://127.0.0.1:{port}.",
         )
 
 
