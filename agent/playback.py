@@ -234,7 +234,7 @@ class Playback:
     def _media(self) -> Media:
         session = self.session
         return Media(
-            session.url,
+            self._located,
             session.request.quality,
             session.volume,
             session.muted,
