@@ -67,7 +67,7 @@ class LocalNames:
         scheme = urlsplit(url).scheme
         if scheme in NEEDS_NAME:
             raise MediaError(
-                ErrorCode.MEDIA_NETWORK,
+                ErrorCode.MEDIA_FORBIDDEN,
                 f"The name {host!r} is that of {address}, but only for mDNS, and {scheme} needs the name itself: "
                 "install libnss-mdns on this box (Debian: apt install libnss-mdns), or use a name that DNS knows.",
             )
