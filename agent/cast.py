@@ -185,7 +185,9 @@ class Cast:
                 self.playback = None
 
     async def _perform(self, playback: Playback) -> None:
-        url, share = self.session.url, 1 / (self._playable.untried + 1)
+        session, untried = self.session, self._playable.untried
+        untried += session.has_next_entry and not session.has_played
+        url, share = session.url, 1 / (untried + 1)
         try:
             await self._unless_changed(playback.perform(share=share))
         finally:
@@ -218,7 +220,8 @@ class Cast:
         await self._pause_before_retry(remaining, played_s=playback.played_s)
 
     async def _read_playlist(self, error: PlaylistError) -> None:
-        """Play what the list holds, as far as each entry may be played. Raises MediaError when none may."""
+        """Play what the list holds, as far as each entry may be played. Raises MediaError when none may and there is
+        nothing else to play: a list may be an entry of another one."""
         allowed, refusal = [], ""
         for entry in error.entries:
             try:
@@ -227,10 +230,14 @@ class Cast:
                 refusal = refusal or str(e)
                 log.warning("entry_refused", session_id=self.session.id, url=entry, reason=str(e))
         if not allowed:
-            raise MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
-        if not self.session.takes_entries(allowed):
-            raise MediaError(ErrorCode.MEDIA_UNSUPPORTED, "A playlist inside a playlist is not followed.")
-        log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
+            none = MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
+        elif not self.session.takes_entries(allowed):
+            none = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "The playlist holds lists in lists that lie too deep.")
+        else:
+            log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
+            return
+        if not self._skip_entry(none):
+            raise none
 
     async def _unless_changed(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it until an attempt, or the pause before it, is not the right thing any more."""
@@ -248,8 +255,9 @@ class Cast:
         )
 
     def _skip_entry(self, error: AgentError) -> bool:
-        """Go on with the next entry of a playlist when this one cannot be played; what may pass is waited for."""
-        if error.failure.code in _PASSING or not self.session.skips_entry():
+        """Go on with the next entry of a playlist when this one cannot be played. Once it plays, what may pass is
+        waited for: all of an album may be on one server."""
+        if (error.failure.code in _PASSING and self.session.has_played) or not self.session.skips_entry():
             return False
         log.warning("entry_skipped", session_id=self.session.id, code=error.failure.code, reason=str(error))
         return True
@@ -298,6 +306,8 @@ class Cast:
             code=code,
             message=str(error),
         )
+        if not session.has_played:
+            session.begins_list_again()
         await self._unless_changed(self._playable.rest(delay))
         session.tries_again()
 

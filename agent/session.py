@@ -36,6 +36,12 @@ MOVES: Mapping[SessionState, frozenset[SessionState]] = {
 }
 """Every move there is; anything else raises. A session that is taken up again after a failure stays `active`."""
 
+LISTS_IN_EACH_OTHER = 3
+"""What stations of a directory need is two; a list that names itself ends here."""
+
+ENTRIES_LIMIT = 100
+"""Of all lists together."""
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -82,9 +88,12 @@ class Session:
         self.was_extended = False
         """Somebody gave it another duration while it was on."""
         self._entries = [request.url]
+        self._depths = [0]
+        """Of each entry: in how many lists it lies."""
+        self._origins = [0]
+        """Of each entry: which of the first list it is, or came from."""
         self._entry = 0
         self._entry_wanted = 0
-        self._has_list = False
 
     @property
     def url(self) -> str:
@@ -125,8 +134,8 @@ class Session:
 
     @property
     def entry(self) -> int:
-        """Of the playlist that it plays, counted from 0; 0 for anything else."""
-        return self._entry
+        """Of the playlist that it plays, counted from 0; 0 for anything else. Of a list in a list that of the list."""
+        return self._origins[self._entry]
 
     @property
     def on_for(self) -> float:
@@ -193,7 +202,7 @@ class Session:
             self._entry_wanted = 0
             self._course.goes_on_at(0.0)
         if anew or url != self._source:
-            self._entries, self._entry, self._has_list = [url], 0, False
+            self._entries, self._depths, self._origins, self._entry = [url], [0], [0], 0
         self._source, self._shown_url = url, shown_url
 
     # --- its player ---
@@ -232,17 +241,31 @@ class Session:
         self._retry_at = None
 
     def takes_entries(self, entries: Sequence[str]) -> bool:
-        """Play these in its stead, in order; False when it is a list already, because lists of lists are refused."""
-        if self._has_list:
+        """Play these, in order, in place of what turned out to be a list of them; False when lists lie too deep in each
+        other."""
+        at, depth = self._entry, self._depths[self._entry] + 1
+        if depth > LISTS_IN_EACH_OTHER:
             return False
-        self._has_list = True
-        self._entries = list(entries)
-        self._entry = min(self._entry_wanted, len(entries) - 1)
+        added = list(entries)[: ENTRIES_LIMIT + 1 - len(self._entries)]
+        self._origins[at : at + 1] = range(len(added)) if depth == 1 else [self._origins[at]] * len(added)
+        self._entries[at : at + 1] = added
+        self._depths[at : at + 1] = [depth] * len(added)
+        if depth == 1:
+            self._entry = min(self._entry_wanted, len(added) - 1)
         return True
+
+    @property
+    def has_next_entry(self) -> bool:
+        """Whether the playlist that it plays holds one more."""
+        return self._entry + 1 < len(self._entries)
+
+    def begins_list_again(self) -> None:
+        """None of its entries could be played yet."""
+        self._entry = 0
 
     def skips_entry(self) -> bool:
         """Leave out the entry of the playlist that cannot be played; False when there is no next one."""
-        if self._entry + 1 >= len(self._entries):
+        if not self.has_next_entry:
             return False
         self._entry += 1
         self._course.goes_on_at(0.0)
@@ -253,7 +276,7 @@ class Session:
         there is neither."""
         self.lets_go()
         self._course.goes_on_at(0.0)
-        if self._entry + 1 < len(self._entries):
+        if self.has_next_entry:
             self._entry += 1
         elif self.request.loop:
             self._entry = 0

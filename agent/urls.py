@@ -19,6 +19,12 @@ from agent.errors import FieldError, FileAwayError, InvalidRequestError
 NETWORK_SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "mms", "mmsh")
 """Every network scheme that can be allowed. Files are another matter: media folders govern them."""
 
+_HOME_ASSISTANT_PATHS = ("/api/", "/local/", "/media/local/")
+_HOME_ASSISTANT_ADVICE = (
+    "Send the whole address, such as http://homeassistant.local:8123/api/tts_proxy/message.mp3; docs/home-assistant.md "
+    'says how to get it for messages and media ("Spoken messages, and the media browser").'
+)
+
 MAX_URL_LENGTH = 2048
 """Characters. What browsers, proxies and media servers take without trouble."""
 
@@ -116,12 +122,16 @@ class MediaPolicy:
         if any(unicodedata.category(char) in _FORBIDDEN_CATEGORIES for char in url):
             _refuse("The url holds a control character or a broken one. Copy the address again, in one line.")
         match = _SCHEME.match(url)
+        if url.startswith(_HOME_ASSISTANT_PATHS):
+            _refuse(f"This is a path inside Home Assistant: put its address before it. {_HOME_ASSISTANT_ADVICE}")
         if match is None:
             example = f"{self.allowed_schemes[0]}://nas.local/film.mp4"
             _refuse(f"The url must be absolute and begin with one of {self._schemes()}. Give it whole: {example}")
         scheme, rest = match[1].lower(), url[match.end() :]
         if scheme == "file":
             return self._check_file(rest)
+        if scheme == "media-source":
+            _refuse(f"Only Home Assistant knows what a media-source:// address leads to. {_HOME_ASSISTANT_ADVICE}")
         if scheme not in self.allowed_schemes:
             _refuse(self._about_scheme(scheme))
         return f"{scheme}://{_check_network(scheme, rest)}"

@@ -17,6 +17,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import JsonValue
 
+from agent.api.models import StartBody
 from agent.cli.home_assistant import Box, package, secrets
 from agent.keys import KeyFile
 from agent.reporting.happening import Happening, Run, event_of
@@ -28,7 +29,9 @@ from tests.support.api import Tracked, tracked
 from tests.support.tools import LOOK_EVERY_S
 
 PAGE = Path(__file__).parents[2] / "docs" / "home-assistant.md"
-KEY_LINE, PACKAGE, AUTOMATION, TOLD, STOP_ALL = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+KEY_LINE, PACKAGE, AUTOMATION, TOLD, SPOKEN, SNAPSHOT, STOP_ALL = re.findall(
+    r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL
+)
 EXAMPLE = Box("Living room", "http://192.168.1.20:8090")
 FILM, CAMERA = "http://film/one.mp4", "http://film/door"
 SOON_S = 5.0
@@ -46,6 +49,7 @@ def load(text: str, *, key: str = "") -> Any:
         """Knows `!secret`, out of the page's own secrets."""
 
     secret = yaml.safe_load(KEY_LINE.replace("cak_the-key-that-setup-printed", key))
+    secret["home_assistant_authorization"] = "Bearer of-home-assistant"
     Loader.add_constructor("!secret", lambda loader, node: secret[node.value])
     return yaml.load(text, Loader)
 
@@ -256,3 +260,24 @@ async def test_every_name_makes_a_package(box: Tracked, name: str, slug: str) ->
     assert f"{slug}_cast_start" in hass.config["rest_command"]
     await hass.scan()
     assert hass.player_says()["state"] == "idle"
+
+
+async def test_a_spoken_message_and_a_snapshot_are_sent_whole(box: Tracked) -> None:
+    """The message's address is what Home Assistant answers to its own call; the snapshot's is made of the picture of a
+    camera, and is fetched again."""
+    hass = HomeAssistant(box)
+    spoken = load(SPOKEN)
+    ask, play = spoken["script"]["say_on_the_tv"]["sequence"]
+    assert ask["action"] == "rest_command.spoken_message"
+    payload = spoken["rest_command"]["spoken_message"]["payload"]
+    assert json.loads(hass.render(payload, **ask["data"])) == {"engine_id": "tts.piper", "message": "{{ message }}"}
+    await hass.act(play, spoken={"content": {"url": FILM}})
+    await wait_on(hass, FILM)
+    snapshot = yaml.safe_load(SNAPSHOT)
+    assert StartBody.parse(snapshot["data"] | {"url": FILM}).refresh == 5
+    assert (
+        hass._jinja.from_string(snapshot["data"]["url"]).render(
+            state_attr=lambda entity, name: "/api/camera_proxy/camera.garden?token=1"
+        )
+        == "http://homeassistant.local:8123/api/camera_proxy/camera.garden?token=1"
+    )

@@ -194,6 +194,8 @@ def test_urls_are_mended(url: str, played: str) -> None:
         ("http/dump://host/x", "must be absolute"),
         ("http:host", "must be absolute"),
         ("://host", "must be absolute"),
+        ("/api/tts_proxy/abc.mp3", "docs/home-assistant.md"),
+        ("media-source://tts/piper?message=hello", "docs/home-assistant.md"),
         ("htpp://host/x", "Did you mean http://?"),
         ("v4l2:///dev/video0", "must begin with one of"),
         ("dvd:///dev/sr0", "must begin with one of"),
