@@ -6,7 +6,7 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from central.errors import TooManyRequestsError
@@ -34,6 +34,11 @@ class MissLimit:
         self._monotonic = monotonic
         self._misses: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """For a caller the moment and what weighed on it then."""
+
+    @property
+    def callers(self) -> Collection[str]:
+        """Those that have guessed wrong, the one that was quiet for longest first."""
+        return self._misses.keys()
 
     def check(self, caller: str) -> None:
         """Raises TooManyRequestsError when this caller has to wait."""

@@ -44,7 +44,7 @@ class Streams:
         self._quota = quota
         self._now = now
         self._misses = MissLimit(whose="this device")
-        self._misses_behind = MissLimit(misses=MISSES_BEHIND_ONE_ADDRESS)
+        self.misses_behind = MissLimit(misses=MISSES_BEHIND_ONE_ADDRESS)
         self._asked: Batcher[tuple[By, str], Stream | None] = Batcher("streams", self._look_up)
 
     async def start(self, caller: Caller, device_id: str, values: dict[str, Any]) -> tuple[Stream, bool]:
@@ -117,13 +117,13 @@ class Streams:
         elif (code := as_code(reference)) is not None:
             if not caller.is_admin:  # they may list all that is on
                 self._misses.check(caller.id)
-                self._misses_behind.check(address)
+                self.misses_behind.check(address)
             stream = await self._asked.submit((By.CODE, code))
             if stream is not None:
                 return stream
             if not caller.is_admin:
                 self._misses.missed(caller.id)
-                self._misses_behind.missed(address)
+                self.misses_behind.missed(address)
             raise StreamNotFoundError("No stream with this code is on. Check the code; it may also have ended.")
         raise StreamNotFoundError("There is no stream of this id.")
 

@@ -338,7 +338,9 @@ async def test_a_proxy_on_the_box_makes_nobody_local(api: Served, headers: dict[
 
 async def test_a_proxy_that_says_nothing_is_known_by_its_http(api: Served) -> None:
     """nginx speaks HTTP/1.0 unless it is told otherwise."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port)
+    async with api.client.get("/health/live") as answer:
+        port = answer.url.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /status HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
     assert b" 403 " in await reader.readline()
     writer.close()
