@@ -40,130 +40,130 @@ def _operation(*needs: str, alone: bool = False) -> Callable[[Callable[[Scene, C
     return keep
 
 
-@_operation()
+@_operation("box")
 async def enrol(scene: Scene, central: Central) -> int:
     client = Client(central.session, scene.enrolment_token)
     return (await client("POST", "/api/v1/devices", {"name": "new", "token": scene.proposed})).status
 
 
-@_operation()
+@_operation("box")
 async def change_device(scene: Scene, central: Central) -> int:
     return (await central.admin("PATCH", f"/api/v1/devices/{scene.device}", {"name": "changed"})).status
 
 
-@_operation()
+@_operation("box")
 async def revoke_device(scene: Scene, central: Central) -> int:
     return (await central.admin("DELETE", f"/api/v1/devices/{scene.device}")).status
 
 
-@_operation()
+@_operation("box")
 async def put_state(scene: Scene, central: Central) -> int:
     box = scene.box(central)
     return (await box.put(box.state())).status
 
 
-@_operation()
+@_operation("box")
 async def add_events(scene: Scene, central: Central) -> int:
     return (await scene.box(central).send(scene.event)).status
 
 
-@_operation()
+@_operation("box")
 async def start_stream(scene: Scene, central: Central) -> int:
     return (await scene.box(central).cast()).status
 
 
-@_operation("shown")
+@_operation("box", "shown")
 async def change_stream(scene: Scene, central: Central) -> int:
     return (await central.admin("PATCH", f"/api/v1/streams/{scene.shown}", {"title": "changed"})).status
 
 
-@_operation("shown")
+@_operation("box", "shown")
 async def stop_stream(scene: Scene, central: Central) -> int:
     return (await central.admin("POST", f"/api/v1/streams/{scene.shown}/stop")).status
 
 
-@_operation()
+@_operation("publisher")
 async def add_broadcaster(scene: Scene, central: Central) -> int:
     return (await central.admin("POST", "/broadcasters", {"name": f"new {scene.number}"})).status
 
 
-@_operation()
+@_operation("publisher")
 async def change_broadcaster(scene: Scene, central: Central) -> int:
     body = {"name": f"changed {scene.number}"}
     return (await central.admin("PATCH", f"/broadcasters/{scene.broadcaster}", body)).status
 
 
-@_operation()
+@_operation("publisher")
 async def delete_broadcaster(scene: Scene, central: Central) -> int:
     return (await central.admin("DELETE", f"/broadcasters/{scene.broadcaster}")).status
 
 
-@_operation()
+@_operation("publisher")
 async def add_key(scene: Scene, central: Central) -> int:
     return (await central.admin("POST", "/stream-keys", {"broadcaster_id": scene.broadcaster})).status
 
 
-@_operation()
+@_operation("publisher")
 async def revoke_key(scene: Scene, central: Central) -> int:
     return (await central.admin("DELETE", f"/stream-keys/{scene.key}")).status
 
 
-@_operation()
+@_operation("publisher")
 async def auth(scene: Scene, central: Central) -> int:
     return (await central.auth(scene.key_token, scene.path, C1)).status
 
 
-@_operation()
+@_operation("publisher")
 async def auth_of_another(scene: Scene, central: Central) -> int:
     return (await central.auth(scene.key_token, scene.path, C2)).status
 
 
-@_operation("claim")
+@_operation("publisher", "claim")
 async def ready(scene: Scene, central: Central) -> int:
     return (await central.ready(scene.path, C1)).status
 
 
-@_operation("published")
+@_operation("publisher", "published")
 async def not_ready(scene: Scene, central: Central) -> int:
     return (await central.not_ready(scene.path, C1)).status
 
 
-@_operation()
+@_operation("publisher")
 async def come_back(scene: Scene, central: Central) -> int:
     asked = await central.auth(scene.key_token, scene.path, C2)
     return asked.status if asked.status != 200 else (await central.ready(scene.path, C2)).status
 
 
-@_operation("published")
+@_operation("publisher", "published")
 async def stop_published(scene: Scene, central: Central) -> int:
     return (await central.admin("POST", f"/api/v1/streams/{scene.published}/stop")).status
 
 
-@_operation(alone=True)
+@_operation("box", alone=True)
 async def revoke_enrolments(_scene: Scene, central: Central) -> int:
     await central.services.access.revoke_enrolments()
     return 200
 
 
-@_operation("lost", "shown", alone=True)
+@_operation("box", "lost", "shown", alone=True)
 async def end_lost(_scene: Scene, central: Central) -> int:
     await Upkeep(central.services.database, DeviceSettings(), RetentionSettings(), now=central.clock).once()
     return 200
 
 
-@_operation("claim", alone=True)
+@_operation("publisher", "claim", alone=True)
 async def find_on(scene: Scene, central: Central) -> int:
     await _look(central, [Publisher(scene.path, C1, "rtspSession")])
     return 200
 
 
-@_operation("published", alone=True)
+@_operation("publisher", "published", alone=True)
 async def find_gone(_scene: Scene, central: Central) -> int:
     await _look(central, [])
     return 200
 
 
-@_operation("away", alone=True)
+@_operation("publisher", "away", alone=True)
 async def end_interrupted(_scene: Scene, central: Central) -> int:
     later = central.clock() + timedelta(seconds=2)
     await Interruptions(central.services.database, now=lambda: later).once()

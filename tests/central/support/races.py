@@ -158,8 +158,8 @@ def _statuses(names: tuple[str, str], statuses: tuple[int, int]) -> Iterable[str
 
 def _always(found: Found) -> Iterable[str]:
     """What holds whatever was called."""
-    revoked = found.key is None or found.key.revoked_at is not None
-    if revoked and (found.on() or found.claims):
+    good = {key.id for key in found.keys if key.revoked_at is None}
+    if not {each.stream_key_id for each in (*found.on(), *found.claims)} <= good:
         yield "a key that is revoked has a stream or a claim"
     if (found.device is None or found.device.revoked_at is not None) and found.shown():
         yield "a box that is revoked has a stream"
@@ -175,7 +175,7 @@ def _always(found: Found) -> Iterable[str]:
 Effect = Callable[[Found, Scene, str], bool]
 
 EFFECTS: Final[dict[str, Effect]] = {
-    "enrol": lambda found, _scene, _beside: len(found.enrolled) == 1 and found.enrolment.uses_left == 0,
+    "enrol": lambda found, _scene, _beside: len(found.enrolled) == 1 and found.uses_left == [0],
     "change_device": lambda found, _scene, _beside: found.device is not None and found.device.name == "changed",
     "revoke_device": lambda found, _scene, _beside: found.device is not None and found.device.revoked_at is not None,
     "put_state": lambda found, _scene, _beside: len(found.states) == 1,
@@ -183,23 +183,24 @@ EFFECTS: Final[dict[str, Effect]] = {
     "start_stream": lambda found, _scene, beside: beside in _STREAM_GONE or len(found.shown()) == 1,
     "change_stream": lambda found, scene, _beside: found.stream(scene.shown).title == "changed",
     "stop_stream": lambda found, scene, _beside: found.stream(scene.shown).status == "ended",
-    "add_broadcaster": lambda found, _scene, _beside: len(found.namesakes) == 1,
+    "add_broadcaster": lambda found, scene, _beside: found.named(f"new {scene.number}") == 1,
     "change_broadcaster": lambda found, scene, beside: (
-        beside == "delete_broadcaster"
-        or (found.broadcaster is not None and found.broadcaster.name == f"changed {scene.number}")
+        beside == "delete_broadcaster" or found.named(f"changed {scene.number}") == 1
     ),
-    "delete_broadcaster": lambda found, _scene, _beside: found.broadcaster is None and not found.keys,
+    "delete_broadcaster": lambda found, scene, _beside: (
+        not found.keys and all(each.id != scene.broadcaster for each in found.broadcasters)
+    ),
     "add_key": lambda found, _scene, beside: (
         beside == "delete_broadcaster" or len(found.keys) == 2 + (beside == "add_key")
     ),
-    "revoke_key": lambda found, _scene, _beside: found.key is None or found.key.revoked_at is not None,
+    "revoke_key": lambda found, scene, _beside: all(key.revoked_at for key in found.keys if key.id == scene.key),
     "auth": lambda found, _scene, beside: beside in _PUBLISHER_GONE or found.holds(C1),
     "auth_of_another": lambda found, _scene, beside: beside in _PUBLISHER_GONE or found.holds(C2),
     "ready": lambda found, _scene, beside: beside in _PUBLISHER_GONE or bool(found.on(C1)),
     "not_ready": lambda found, _scene, beside: beside == "auth" or not (found.holds(C1) or found.on(C1)),
     "come_back": lambda found, _scene, beside: beside in _KEY_GONE | {"stop_published"} or bool(found.on(C2)),
     "stop_published": lambda found, scene, _beside: found.stream(scene.published).status == "ended",
-    "revoke_enrolments": lambda found, _scene, _beside: found.enrolment.uses_left == 0,
+    "revoke_enrolments": lambda found, _scene, _beside: found.uses_left == [0],
     "find_on": lambda found, _scene, beside: beside in _PUBLISHER_GONE or bool(found.on(C1)),
 }
 """By its name, what there is to see of a call that succeeded; the name of the call beside it may excuse it."""

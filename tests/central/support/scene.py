@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central.db.tables import Broadcaster, Claim, Device, DeviceState, EnrolmentToken, Event, Stream, StreamKey
+from central.db.tables import Base, Broadcaster, Claim, Device, DeviceState, EnrolmentToken, Event, Stream, StreamKey
 from central.ids import new_id
 from central.secrets import TokenKind, digest, new_code, new_token
 from tests.central.support.service import Box, Central
@@ -28,8 +28,9 @@ class Scene:
 
     made_by: Central
     needs: frozenset[str]
-    """What the calls of the round need to find: `shown`, a stream of the box; `lost`, a box of long ago; `claim`, a
-    publisher that was let in; `published`, one that is on; `away`, one that was."""
+    """What the calls of the round need to find: a `box` or a `publisher` with its key; `shown`, a stream of the box;
+    `lost`, a box of long ago; `claim`, a publisher that was let in; `published`, one that is on; `away`, one that
+    was."""
     number: int = field(default_factory=lambda: next(_NUMBERS))
     broadcaster: str = field(default_factory=new_id)
     key: str = field(default_factory=new_id)
@@ -51,39 +52,10 @@ class Scene:
     async def make(self) -> None:
         """Everything there is before the calls."""
         now = self.made_by.clock()
-        long_ago = now - timedelta(days=2)
-        rows: list[Any] = [
-            Broadcaster(id=self.broadcaster, name=f"b {self.number}", created_at=now, meta={}),
-            EnrolmentToken(
-                id=self.enrolment,
-                token_hash=digest(self.enrolment_token),
-                uses_left=1,
-                created_at=now,
-                expires_at=now + timedelta(hours=1),
-            ),
-            Device(
-                id=self.device,
-                name="box",
-                token_hash=digest(self.device_token),
-                created_at=long_ago if "lost" in self.needs else now,
-                meta={},
-            ),
+        rows = [
+            *(self._of_the_box(now) if "box" in self.needs else ()),
+            *(self._of_the_publisher(now) if "publisher" in self.needs else ()),
         ]
-        if "shown" in self.needs:
-            rows.append(self._stream(self.shown, now, source="device", device_id=self.device, url="http://nas/a"))
-        key = StreamKey(
-            id=self.key, broadcaster_id=self.broadcaster, name="k", key_hash=digest(self.key_token), created_at=now
-        )
-        is_on, is_away = "published" in self.needs, "away" in self.needs and "claim" not in self.needs
-        rows.append(key)
-        if "claim" in self.needs or is_on:
-            rows.append(self._claim(C1, None if is_on else now + timedelta(seconds=10)))
-        elif is_away:
-            rows.append(self._claim("", now + timedelta(seconds=1)))
-            away = {"interrupted_at": now, "grace_until": now + timedelta(seconds=1), "end_reason": "unpublished"}
-            rows.append(self._published(None, **away))
-        if is_on:
-            rows.append(self._published(C1))
 
         def insert(session: Session) -> None:
             for row in rows:  # in this order: some refer to those before
@@ -93,28 +65,58 @@ class Scene:
         await self.made_by.services.database.write(lambda session: session.run_sync(insert))
         self.event = self.box(self.made_by).event()
 
+    def _of_the_box(self, now: datetime) -> list[Base]:
+        made = now - timedelta(days=2) if "lost" in self.needs else now
+        expires = now + timedelta(hours=1)
+        token, box = digest(self.enrolment_token), digest(self.device_token)
+        rows: list[Base] = [
+            EnrolmentToken(id=self.enrolment, token_hash=token, uses_left=1, created_at=now, expires_at=expires),
+            Device(id=self.device, name="box", token_hash=box, created_at=made, meta={}),
+        ]
+        if "shown" in self.needs:
+            rows.append(self._stream(self.shown, now, source="device", device_id=self.device, url="http://nas/a"))
+        return rows
+
+    def _of_the_publisher(self, now: datetime) -> list[Base]:
+        key, soon = digest(self.key_token), now + timedelta(seconds=1)
+        rows: list[Base] = [
+            Broadcaster(id=self.broadcaster, name=f"b {self.number}", created_at=now, meta={}),
+            StreamKey(id=self.key, broadcaster_id=self.broadcaster, name="k", key_hash=key, created_at=now),
+        ]
+        if "published" in self.needs:
+            rows += [self._claim(C1, None), self._published(C1)]
+        elif "claim" in self.needs:
+            rows.append(self._claim(C1, now + timedelta(seconds=10)))
+        elif "away" in self.needs:
+            away = {"interrupted_at": now, "grace_until": soon, "end_reason": "unpublished"}
+            rows += [self._claim("", soon), self._published(None, **away)]
+        return rows
+
     async def found(self) -> Found:
         """What there is now."""
         async with self.made_by.services.database.read() as session:
             return await session.run_sync(self._found)
 
     def _found(self, session: Session) -> Found:
-        def all_of(table: Any, *which: Any) -> Sequence[Any]:
-            return session.scalars(select(table).where(*which)).all()
+        def all_of(part: str, table: Any, *which: Any) -> Sequence[Any]:
+            return session.scalars(select(table).where(*which)).all() if part in self.needs else []
 
-        devices = all_of(Device, Device.token_hash.in_([digest(self.device_token), digest(self.proposed)]))
+        names = [f"{word} {self.number}" for word in ("b", "changed", "new")]
+        tokens = [digest(self.device_token), digest(self.proposed)]
+        devices = all_of("box", Device, Device.token_hash.in_(tokens))
         return Found(
             device=next((each for each in devices if each.id == self.device), None),
             enrolled=[each for each in devices if each.id != self.device],
-            states=all_of(DeviceState, DeviceState.device_id == self.device),
-            events=all_of(Event, Event.device_id == self.device),
-            enrolment=session.get_one(EnrolmentToken, self.enrolment),
-            broadcaster=session.get(Broadcaster, self.broadcaster),
-            namesakes=all_of(Broadcaster, Broadcaster.name == f"new {self.number}"),
-            key=session.get(StreamKey, self.key),
-            keys=all_of(StreamKey, StreamKey.broadcaster_id == self.broadcaster),
-            claims=all_of(Claim, (Claim.path == self.path) | (Claim.stream_key_id == self.key)),
-            streams=all_of(Stream, (Stream.path == self.path) | (Stream.device_id == self.device)),
+            states=all_of("box", DeviceState, DeviceState.device_id == self.device),
+            events=all_of("box", Event, Event.device_id == self.device),
+            uses_left=[each.uses_left for each in all_of("box", EnrolmentToken, EnrolmentToken.id == self.enrolment)],
+            broadcasters=all_of("publisher", Broadcaster, Broadcaster.name.in_(names)),
+            keys=all_of("publisher", StreamKey, StreamKey.broadcaster_id == self.broadcaster),
+            claims=all_of("publisher", Claim, (Claim.path == self.path) | (Claim.stream_key_id == self.key)),
+            streams=[
+                *all_of("publisher", Stream, Stream.path == self.path),
+                *all_of("box", Stream, Stream.device_id == self.device),
+            ],
         )
 
     def _claim(self, connection: str, leased_until: datetime | None) -> Claim:
@@ -148,13 +150,18 @@ class Found:
     enrolled: list[Device]
     states: Sequence[DeviceState]
     events: Sequence[Event]
-    enrolment: EnrolmentToken
-    broadcaster: Broadcaster | None
-    namesakes: Sequence[Broadcaster]
-    key: StreamKey | None
+    uses_left: list[int]
+    """Of the enrolment token."""
+    broadcasters: Sequence[Broadcaster]
+    """That of the scene, and those that its calls made."""
     keys: Sequence[StreamKey]
+    """Of that of the scene."""
     claims: Sequence[Claim]
     streams: Sequence[Stream]
+
+    def named(self, name: str) -> int:
+        """How many broadcasters have that name."""
+        return sum(each.name == name for each in self.broadcasters)
 
     def on(self, connection: str | None = None) -> list[Stream]:
         """What is published and active, by that connection if one is named."""
