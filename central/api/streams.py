@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from central.api import models
 from central.api.models import AllStreamsQuery, NoQuery, StreamBody, StreamPatch, StreamsQuery
 from central.api.operations import Call, Reply
@@ -9,6 +11,8 @@ from central.db.tables import Stream
 from central.services.pages import Page
 from central.types import StreamEnd, StreamStatus
 from central.urls import PlayUrls
+
+_AS_STORED: Final = models.Stream.model_fields.keys() - {"urls", "metadata", "updated_at", "end_reason"}
 
 
 async def start_stream(call: Call[StreamBody, NoQuery]) -> Reply:
@@ -59,10 +63,9 @@ async def stop_stream(call: Call[None, NoQuery]) -> Reply:
 def answer_of(urls: PlayUrls, stream: Stream) -> models.Stream:
     """A stream as callers see it; its addresses are there while it is on."""
     is_active = stream.status == StreamStatus.ACTIVE
-    names = models.Stream.model_fields.keys() - {"urls", "metadata", "updated_at", "end_reason"}
     found = urls.of(stream.path) if is_active and stream.path else {}
     return models.Stream(
-        **{name: getattr(stream, name) for name in names},
+        **{name: getattr(stream, name) for name in _AS_STORED},
         updated_at=stream.updated_at or stream.started_at,
         end_reason=None if is_active or stream.end_reason is None else StreamEnd(stream.end_reason),
         urls=models.Urls(**found) if found else None,

@@ -19,8 +19,9 @@ from central.services.publishing import Publishing
 
 log = structlog.stdlib.get_logger(__name__)
 
-YOUNG_S: Final = 3.0
-"""A stream that began, or came back, less than that ago may have done so after MediaMTX gave its list."""
+YOUNG_S: Final = 1.0
+"""A stream that began, or came back, less than that before MediaMTX was asked for its list may have done so after that:
+the times of two instances differ by half a second at most (`db.clock`)."""
 
 SOONER_S: Final = 0.4
 """The least time between two looks, and the time between them while somebody who was let in is not on yet. Where no

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -78,5 +79,44 @@ async def test_publishers_are_joined_by_code_and_by_id(
                     wait_colour(screen, "black")
                     problem = agent.call("POST", "/start", {"code": camera.code})
                     assert (problem.status, problem.json["code"]) == (404, "stream_not_found")
+            finally:
+                cameras.stop()
+
+
+DROP_S = 2.0
+BACK_WITHIN_S = 3.0
+"""Both are what the README promises."""
+
+
+async def test_a_publisher_that_drops_is_on_the_screen_again(
+    xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
+) -> None:
+    """Its camera has no power for a moment: its last picture stays, and it moves again within 3 s of its return, in the
+    same session and under the same code."""
+    settings = {"CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{(port := free_port())}"}
+    with central_process(f"sqlite:///{tmp_path / 'central.db'}", **settings) as central, leaks.adopting():
+        key, token = central.command("key", "add", "test"), central.command("enrol")
+        agent = Agent(xserver.display, audio__output="none")
+        await enrol(central.url, token, folder=agent.folder / "state", name="Hall")
+        cameras = RtspServer(clips)
+        async with ClientSession(central.url) as session:
+            camera = await publish(Client(session, key), "red")
+            code = camera.code
+            try:
+                cameras.start(port=port, viewers={"code": code})
+                with agent, Screen(xserver.display) as screen:
+                    answer = await asyncio.to_thread(agent.call, "POST", "/start?wait=15", {"code": code})
+                    assert answer.status == 200, answer.content
+                    await asyncio.to_thread(wait_moves, screen, "red")
+                    cameras.kill()
+                    await camera.hang_up()
+                    await asyncio.sleep(DROP_S)
+                    assert screen.colour_at_centre() == "red"
+                    await asyncio.to_thread(cameras.start, port=port, viewers={"code": code})
+                    await camera.go_on_air()
+                    await asyncio.to_thread(wait_moves, screen, "red", timeout_s=BACK_WITHIN_S)
+                    stream = await asyncio.to_thread(agent.wait_state, "playing")
+                    assert (stream["session_id"], stream["code"]) == (answer.json["session_id"], code)
+                    assert camera.code == code
             finally:
                 cameras.stop()
