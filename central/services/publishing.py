@@ -72,7 +72,7 @@ class Publishing:
             if error.reason in (ErrorCode.KEY_IN_USE, ErrorCode.PATH_IN_USE):
                 self.look_soon.set()
             raise
-        if request.connection_id is not None:
+        if request.connection_id is not None and self._settings.api_url is not None:  # or nobody would look
             self._expected[request.path] = asyncio.get_running_loop().time() + self._settings.lease
             self.look_soon.set()
 
