@@ -59,8 +59,9 @@ T = TypeVar("T")
 class Database:
     """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
 
-    def __init__(self, url: str, *, pool: int = 5) -> None:
-        """Connects to nothing yet. `pool` bounds the connections. Raises ConfigError when the address is none."""
+    def __init__(self, url: str, *, pool: int = 5, cascades: bool = True) -> None:
+        """Connects to nothing yet. `pool` bounds the connections. Without `cascades` SQLite does not look after foreign
+        keys, which a migration needs. Raises ConfigError when the address is none."""
         self.url: URL = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
@@ -73,7 +74,7 @@ class Database:
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writing = self._reading
         if self.is_sqlite:
-            _prepare_sqlite(self.engine.sync_engine)
+            _prepare_sqlite(self.engine.sync_engine, cascades=cascades)
             # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
             immediate = self.engine.execution_options(begin="BEGIN IMMEDIATE")
             self._writing = async_sessionmaker(immediate, expire_on_commit=False)
@@ -202,14 +203,16 @@ def _postgres_arguments() -> dict[str, Any]:
     }
 
 
-def _prepare_sqlite(engine: Any) -> None:
+def _prepare_sqlite(engine: Any, *, cascades: bool) -> None:
+    keys = f"foreign_keys={'ON' if cascades else 'OFF'}"
+
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         # Transactions are ours to begin (below): the driver's own way would begin them too late, and not immediately.
         connection.isolation_level = None
         cursor = connection.cursor()
         # FULL: what was answered with 2xx is there after a power cut too.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", keys, "temp_store=MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +28,18 @@ log = structlog.stdlib.get_logger(__name__)
 LOCK_TIMEOUT_S: Final = 60.0
 """How long to wait for another instance that migrates."""
 
+BACKUPS: Final = 3
+"""Of a SQLite database: as many versions to go back to; each is as large as the database was."""
+
 _LOCK_NUMBER: Final = 0x63617374  # "cast": the key of the advisory lock
 _LOOK_AGAIN_S: Final = 0.05
 """Nothing ends a wait in flock(2); a migration takes longer than this."""
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Upgrade to `revision`; safe for several instances at once. Raises DatabaseUnavailableError, or ConfigError when
-    the database was made by a newer version, or its folder cannot be used."""
+    """Upgrade to `revision`; safe for several instances at once. A SQLite database is backed up beside itself before.
+    Raises DatabaseUnavailableError, or ConfigError when the database was made by a newer version, its folder cannot be
+    used, or there is no room for the backup."""
 
     async def work(session: AsyncSession) -> None:
         connection = await session.connection()
@@ -45,7 +51,16 @@ async def migrate(database: Database, revision: str = "head") -> None:
     try:
         make_directory(database.url)
         with _file_lock(database):
-            await database.write(work)
+            if not database.is_sqlite:
+                await database.write(work)
+                return
+            # A table that is made anew is dropped and renamed, and with cascades that deletes what refers to it. They
+            # cannot be switched off inside the transaction.
+            apart = Database(str(database.url), cascades=False)
+            try:
+                await apart.write(work)
+            finally:
+                await apart.close()
     except OSError as error:
         raise ConfigError(
             f"The folder of the database {database.url.database} cannot be used ({error.strerror}). Let the user who "
@@ -75,11 +90,39 @@ def _to_revision(connection: Connection, revision: str) -> None:
     if now == target:
         return
     config.attributes["connection"] = connection
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite and now is not None:
+        back_up(Path(str(connection.engine.url.database)), now)
     if target in known and (now is None or _is_older(scripts, now, target)):
         command.upgrade(config, revision)
     else:
         command.downgrade(config, revision)
+    if is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
+        raise RuntimeError(f"the migration to {target} left rows that refer to nothing: {broken[:5]}")  # rolled back
     log.info("database_migrated", before=now, after=target)
+
+
+def back_up(file: Path, revision: str) -> None:
+    """A copy of a SQLite database beside it, as it was at that revision; BACKUPS are kept. Raises ConfigError."""
+    copy = file.with_name(f"{file.name}.before-{revision}")
+    unfinished = copy.with_name(f"{copy.name}.part")
+    try:
+        os.close(open_private(unfinished))
+        with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(unfinished)) as to:
+            source.backup(to)
+        os.replace(unfinished, copy)
+    except (OSError, sqlite3.Error) as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        megabytes = math.ceil(file.stat().st_size / 1_000_000)
+        raise ConfigError(
+            f"The database is to be brought up to date, and cannot be backed up before ({error}). It needs "
+            f"{megabytes} MB in {file.parent}: make room there, then start cast-central again."
+        ) from error
+    kept = sorted(file.parent.glob(f"{file.name}.before-*"), key=lambda path: path.stat().st_mtime)
+    for old in kept[:-BACKUPS]:
+        old.unlink()
+    log.info("database_backed_up", file=str(copy))
 
 
 def _is_older(scripts: ScriptDirectory, one: str, other: str | None) -> bool:

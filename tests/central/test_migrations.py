@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +14,17 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from central.config import DatabaseSettings
+from central.db import migrate as migrate_module
 from central.db.engine import Database
-from central.db.migrate import migrate
+from central.db.migrate import configuration, migrate
 from central.db.tables import Base
 from central.errors import ConfigError
 from tests.central.conftest import DATABASES
+from tests.central.support.dumps import FIXTURES, load_sqlite
 from tests.central.support.postgres import PostgresServer
 
 
@@ -71,6 +77,110 @@ async def test_instances_that_start_together_migrate_once(empty_url: str) -> Non
     ]
     done = await asyncio.gather(*(process.communicate() for process in started))
     assert [process.returncode for process in started] == [0] * 4, done
+
+
+@pytest.mark.parametrize("dump", sorted(FIXTURES.glob("*.sql")), ids=lambda path: path.name)
+async def test_no_migration_loses_a_row(dump: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """From each schema that there was, with data in every table: up to today's, back, and up again."""
+    revision, kind, _ = dump.name.split(".")
+    if kind == "sqlite":
+        url = f"sqlite:///{tmp_path}/old/central.db"
+        load_sqlite(dump.read_text(), tmp_path / "old" / "central.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        server.sql("DROP DATABASE IF EXISTS old")
+        server.sql("CREATE DATABASE old")
+        server.load(dump.read_text(), database="old")
+        url = server.url("old")
+    database = Database(str(DatabaseSettings(url=url).url))
+    try:
+        before = await rows_of(database)
+        assert len(before) >= len(Base.metadata.tables) - 1
+        assert all(before.values()), before
+        for target in ("head", revision, "head"):
+            await migrate(database, target)
+            after = await rows_of(database)
+            assert {table: after[table] for table in before} == before, target
+        async with database.read() as session:
+            connection = await session.connection()
+            differing = await connection.run_sync(
+                lambda c: compare_metadata(MigrationContext.configure(c, opts={"compare_type": True}), Base.metadata)
+            )
+        assert differing == []
+    finally:
+        await database.close()
+
+
+async def test_a_table_that_is_made_anew_keeps_what_refers_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite changes a column by dropping the table: events, states and claims stay. A backup is made before."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(Path(migrate_module.__file__).parent / "migrations", scripts)
+    (scripts / "versions" / "9998_all_anew.py").write_text(ALL_ANEW.format(head=head()))
+    file = tmp_path / "old" / "central.db"
+    load_sqlite((FIXTURES / f"{head()}.sqlite.sql").read_text(), file)
+    database = Database(str(DatabaseSettings(url=f"sqlite:///{file}").url))
+    before = await rows_of(database)
+    config = configuration()
+    config.set_main_option("script_location", str(scripts))
+    monkeypatch.setattr(migrate_module, "configuration", lambda: config)
+    try:
+        await migrate(database)
+        assert await rows_of(database) == before
+        async with database.read() as session:
+            assert (await session.execute(text("PRAGMA foreign_keys"))).scalar() == 1
+    finally:
+        await database.close()
+    [backup] = tmp_path.glob("old/central.db.before-*")
+    assert backup.stat().st_mode & 0o777 == 0o600
+    with contextlib.closing(sqlite3.connect(backup)) as kept:
+        assert kept.execute("SELECT count(*) FROM events").fetchone() == (before["events"],)
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (head(),)
+
+
+async def test_without_room_for_a_backup_nothing_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says how much is needed, and the database is as it was."""
+    file = tmp_path / "central.db"
+    oldest = min(FIXTURES.glob("*.sqlite.sql"))
+    load_sqlite(oldest.read_text(), file)
+    (tmp_path / f"central.db.before-{oldest.name[:4]}.part").mkdir()  # as good as a disk that takes no file
+    database = Database(str(DatabaseSettings(url=f"sqlite:///{file}").url))
+    try:
+        with pytest.raises(ConfigError, match="It needs 1 MB in"):
+            await migrate(database)
+    finally:
+        await database.close()
+    with contextlib.closing(sqlite3.connect(file)) as left:
+        assert left.execute("SELECT version_num FROM alembic_version").fetchone() == (oldest.name[:4],)
+
+
+async def rows_of(database: Database) -> dict[str, int]:
+    """How many each table has."""
+    async with database.read() as session:
+        connection = await session.connection()
+        names = await connection.run_sync(lambda c: inspect(c).get_table_names())
+        names = [name for name in names if name != "sqlite_sequence"]
+        return {
+            name: (await session.execute(text(f"SELECT count(*) FROM {name}"))).scalar_one() for name in sorted(names)
+        }
+
+
+def head() -> str:
+    return str(ScriptDirectory.from_config(configuration()).get_current_head())
+
+
+ALL_ANEW = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "9998", "{head}", None, None
+def upgrade():
+    for table in ("devices", "stream_keys", "broadcasters"):
+        with op.batch_alter_table(table, recreate="always") as batch:
+            batch.add_column(sa.Column("anew", sa.Integer()))
+def downgrade():
+    pass
+"""
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> None:

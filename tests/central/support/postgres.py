@@ -83,6 +83,24 @@ class PostgresServer:
             "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "central", "-d", database, "-qAtc", text
         )
 
+    def dump(self, database: str) -> str:
+        """What pg_dump makes of it: plain SQL that any later server takes."""
+        options = ["--inserts", "--no-owner", "--no-privileges", "-h", "127.0.0.1", "-p", str(self.port)]
+        text = self._run("pg_dump", *options, "-U", "central", database)
+        # What newer clients write and older servers do not take.
+        lines = [
+            line for line in text.splitlines() if not line.startswith(("\\", "SET ", "SELECT pg_catalog.set_config"))
+        ]
+        return "\n".join(line for line in lines if line and not line.startswith("--")) + "\n"
+
+    def load(self, text: str, *, database: str) -> None:
+        """Carry out what `dump` made."""
+        file = self._folder / "load.sql"
+        file.write_text(text)
+        file.chmod(0o644)
+        options = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "central", "-d", database]
+        self._run("psql", *options, "-q", "-v", "ON_ERROR_STOP=1", "-f", str(file))
+
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
             [str(self._bin / program), *arguments],

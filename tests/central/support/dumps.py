@@ -1,0 +1,84 @@
+"""Dumps of a database with data in every table, to try migrations on.
+
+`python -m tests.central.support.dumps` writes those of today's schema, for both databases, into tests/central/fixtures;
+run it in the commit that adds a migration, and leave the older ones alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from central.config import DatabaseSettings
+from central.db.engine import Database
+from central.db.migrate import configuration, migrate
+from tests.central.support.postgres import PostgresServer
+from tests.central.support.service import Central, served
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+async def fill(central: Central) -> None:
+    """Rows in every table: boxes with and without a stream, a revoked one, publishers, keys, claims, tokens."""
+    await central.services.access.add_key("an admin")
+    await central.services.access.add_enrolment(uses=3, valid_for=timedelta(days=1))
+    for name in ("kitchen", "hall"):
+        box = await central.box(name)
+        await box.cast(title=f"On in the {name}")
+        await box.send(box.event(), box.event("first_frame"))
+        await box.put(box.state())
+    gone = await central.box("gone")
+    await gone.cast()
+    await central.admin("DELETE", f"/api/v1/devices/{gone.id}")
+    key = await central.key()
+    await central.auth(key["key"])
+    await central.ready()
+    waiting = await central.key()
+    await central.auth(waiting["key"], "live/two", "c2")
+    revoked = await central.key()
+    await central.admin("DELETE", f"/stream-keys/{revoked['id']}")
+
+
+def dump_sqlite(file: Path) -> str:
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return "\n".join(database.iterdump()) + "\n"
+
+
+def load_sqlite(text: str, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.executescript(text)
+
+
+async def write_all(head: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "central.db"
+        url = str(DatabaseSettings(url=f"sqlite:///{file}").url)
+        await _filled(url)
+        (FIXTURES / f"{head}.sqlite.sql").write_text(dump_sqlite(file))
+    server = PostgresServer()
+    server.start()
+    try:
+        server.sql("CREATE DATABASE dumped")
+        await _filled(str(DatabaseSettings(url=server.url("dumped")).url))
+        (FIXTURES / f"{head}.postgres.sql").write_text(server.dump("dumped"))
+    finally:
+        server.close()
+
+
+async def _filled(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+    async with served(url) as central:
+        await fill(central)
+
+
+if __name__ == "__main__":
+    asyncio.run(write_all(str(ScriptDirectory.from_config(configuration()).get_current_head())))
