@@ -214,8 +214,12 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         schemes={"pillow": PILLOW_SCHEMES},
     )
     checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
+    local_names = LocalNames(settings.discovery.interfaces)
     lookup = Lookup(
-        registered=lambda: reporter.registered(), problem=lambda: reporter.status.problem, agent_version=__version__
+        find_local=local_names.address,
+        registered=lambda: reporter.registered(),
+        problem=lambda: reporter.status.problem,
+        agent_version=__version__,
     )
     tracker = StreamTracker(
         players=players,
@@ -224,7 +228,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         redact=redact,
         check=checks.check,
         look_up=look_up_name,
-        locate=LocalNames(settings.discovery.interfaces).locate,
+        locate=local_names.locate,
         streams=lookup,
         retry=settings.stream.retry,
     )
@@ -246,6 +250,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         device=device,
         restores=settings.stream.restore,
         view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems()),
+        find_local=local_names.address,
         supervisor=supervisor,
     )
 

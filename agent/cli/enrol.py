@@ -29,10 +29,17 @@ def enrol(options: argparse.Namespace) -> int:
 
 
 def _enrol(settings: Settings, options: argparse.Namespace) -> int:
+    from agent.discovery.local_names import LocalNames
     from agent.reporting.enrol import enrol_now
 
     token = sys.stdin.readline(4096) if options.enrol == "-" else options.enrol
-    done = enrol_now(options.central, token.strip(), folder=settings.state.directory(), name=settings.device.name)
+    done = enrol_now(
+        options.central,
+        token.strip(),
+        folder=settings.state.directory(),
+        name=settings.device.name,
+        find_local=LocalNames(settings.discovery.interfaces).address,
+    )
     enrolment = done.enrolment
     if options.json:
         print(as_json({"device_id": enrolment.device_id, "name": enrolment.name, "new": done.is_new}))

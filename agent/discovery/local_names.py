@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -32,8 +32,6 @@ NEEDS_NAME: Final = frozenset({"https", "rtsps", "rtmps"})
 
 log = structlog.get_logger(__name__)
 
-Ask = Callable[[str], Awaitable[str]]
-
 
 class LocalNames:
     """`interfaces` are those that mDNS is to be spoken on, none for all that lead to the LAN."""
@@ -52,7 +50,7 @@ class LocalNames:
             return url
         system = asyncio.ensure_future(in_thread(lambda: _knows(host), name="host names"))
         try:
-            address = await self._ask(host)
+            address = await self.address(host)
             await asyncio.wait({system}, timeout=SYSTEM_LATER_S)
             if system.done() and system.result():
                 return url
@@ -74,7 +72,7 @@ class LocalNames:
         log.info("local_name_found", host=host, address=address)
         return _with_host(url, host, address)
 
-    async def _ask(self, host: str) -> str:
+    async def address(self, host: str) -> str:
         """The address that mDNS has for it, IPv4 first; empty when it has none."""
         logging.getLogger("zeroconf").setLevel(logging.CRITICAL)  # interfaces that it cannot use are no news
         try:

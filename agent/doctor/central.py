@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent import __version__
 from agent.config import Settings
+from agent.discovery.local_names import LocalNames
 from agent.doctor.bounds import CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
@@ -29,7 +30,10 @@ async def central(settings: Settings) -> Finding:
         return Finding(Level.WARN, NAME, str(error))
     if kept is None:
         return _not_registered(settings)
-    client = CentralClient(url or kept.url, kept.token, agent_version=__version__, timeout_s=_CALL_TIMEOUT_S)
+    find_local = LocalNames(settings.discovery.interfaces).address
+    client = CentralClient(
+        url or kept.url, kept.token, agent_version=__version__, timeout_s=_CALL_TIMEOUT_S, find_local=find_local
+    )
     try:
         device = await client.device(kept.device_id)
     except CallFailedError as error:

@@ -6,10 +6,12 @@ import asyncio
 
 from agent import __version__
 from agent.config import Settings
+from agent.discovery.local_names import LocalNames
 from agent.doctor.bounds import ANSWER_TIMEOUT_S, CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
 from agent.reporting.caller import Caller
+from agent.reporting.names import FindLocal
 from agent.reporting.trouble import CallFailedError, of_busy
 from agent.reporting.webhook import gone, redirected, webhook_at
 from agent.reporting.webhooks import disabled_in, fingerprint
@@ -29,20 +31,22 @@ async def webhooks(settings: Settings) -> list[Finding]:
     if not hooks:
         return []
     disabled = await _disabled(settings)
-    found = [finding for finding in await asyncio.gather(*(_look(hook, disabled) for hook in hooks)) if finding]
+    find_local = LocalNames(settings.discovery.interfaces).address
+    looks = (_look(hook, disabled, find_local) for hook in hooks)
+    found = [finding for finding in await asyncio.gather(*looks) if finding]
     if found:
         return found
     names = ", ".join(dict.fromkeys(origin(hook.url) for hook in hooks))
     return [Finding(Level.OK, NAME, f"{names} can be reached. Whether events are taken there is in /status.")]
 
 
-async def _look(hook: WebhookSettings, disabled: frozenset[str]) -> Finding | None:
+async def _look(hook: WebhookSettings, disabled: frozenset[str], find_local: FindLocal) -> Finding | None:
     """Ask with OPTIONS, which changes nothing there: an event that nobody saw would set off automations."""
     peer = webhook_at(hook.url)
     if fingerprint(hook) in disabled:
         return Finding(Level.WARN, NAME, gone(peer.host))
     headers = {"User-Agent": f"cast-agent/{__version__}"}
-    caller = Caller(peer, headers=headers, timeout_s=_CALL_TIMEOUT_S, answer_limit=0)
+    caller = Caller(peer, headers=headers, timeout_s=_CALL_TIMEOUT_S, answer_limit=0, find_local=find_local)
     try:
         answered = await caller.call("OPTIONS", hook.url)
     except CallFailedError as error:

@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 from yarl import URL
 
-from agent.reporting.names import Names
+from agent.reporting.names import FindLocal, Names
 from agent.reporting.trouble import Peer, of_error
 from agent.threads import in_thread
 
@@ -33,8 +33,17 @@ class Caller:
     """One connection to `peer`, made when it is needed. Every call takes `timeout_s` at most, from the first byte to
     the last, looking up the name and TLS included. Redirects are not followed."""
 
-    def __init__(self, peer: Peer, *, headers: Mapping[str, str], timeout_s: float, answer_limit: int) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        answer_limit: int,
+        find_local: FindLocal | None = None,
+    ) -> None:
         """`answer_limit` is in bytes, unpacked; with 0 the status alone is waited for."""
+        self._find_local = find_local
         self.peer: Final = peer
         self._headers = headers
         self._timeout_s = timeout_s
@@ -72,7 +81,10 @@ class Caller:
         context = await in_thread(ssl.create_default_context, name="certificates") if is_tls else True  # 20 ms
         self._session = ClientSession(
             connector=TCPConnector(
-                limit=1, resolver=Names(private_only=not is_tls), ssl=context, keepalive_timeout=KEEPALIVE_S
+                limit=1,
+                resolver=Names(private_only=not is_tls, find_local=self._find_local),
+                ssl=context,
+                keepalive_timeout=KEEPALIVE_S,
             ),
             timeout=ClientTimeout(total=self._timeout_s),
             headers=self._headers,

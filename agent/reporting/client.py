@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from agent.reporting import wire
 from agent.reporting.caller import Caller
+from agent.reporting.names import FindLocal
 from agent.reporting.trouble import central_at, of_answer
 
 CALL_TIMEOUT_S: Final = 10.0
@@ -70,14 +71,28 @@ class CentralClient:
     """One connection to the central API at `url`, made when it is needed. Every call takes CALL_TIMEOUT_S at most and
     raises CallFailedError when it did not do what it is for."""
 
-    def __init__(self, url: str, token: str, *, agent_version: str, timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        agent_version: str,
+        timeout_s: float = CALL_TIMEOUT_S,
+        find_local: FindLocal | None = None,
+    ) -> None:
         self.url: Final = url
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             "User-Agent": f"cast-agent/{agent_version}",
         }
-        self._caller = Caller(central_at(url), headers=headers, timeout_s=timeout_s, answer_limit=ANSWER_LIMIT)
+        self._caller = Caller(
+            central_at(url),
+            headers=headers,
+            timeout_s=timeout_s,
+            answer_limit=ANSWER_LIMIT,
+            find_local=find_local,
+        )
 
     async def enrol(self, enrolment: wire.Enrolment) -> wire.Enrolled:
         """Come in, with an enrolment token."""

@@ -13,6 +13,7 @@ from agent import __version__
 from agent.reporting import wire
 from agent.reporting.client import CentralClient
 from agent.reporting.enrolment import Enrolment, EnrolmentError, keep_enrolment, proposed_token, read_enrolment
+from agent.reporting.names import FindLocal
 from agent.reporting.trouble import CallFailedError, Trouble
 from agent.threads import in_thread
 from agent.urls import check_central_url
@@ -34,7 +35,7 @@ class Enrolled:
     """What the person who did it should know."""
 
 
-async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolled:
+async def enrol(central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None) -> Enrolled:
     """Register this box at the address `central` with an enrolment token, and keep what it is given in the state
     directory `folder`. An agent that runs takes it up within seconds.
 
@@ -47,12 +48,12 @@ async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolle
     except ValueError as error:
         raise EnrolmentError(f"The address of the central API {error}.") from None
     warning = warning_about(url)
-    if (known := await _known(url, folder)) is not None:
+    if (known := await _known(url, folder, find_local)) is not None:
         confirmed = known.model_copy(update={"confirmed": time.time()})
         await in_thread(lambda: keep_enrolment(folder, confirmed), name="enrolment")
         return Enrolled(confirmed, is_new=False, warning=warning)
     proposed = await in_thread(lambda: proposed_token(folder, url), name="enrolment")
-    client = CentralClient(url, token, agent_version=__version__)
+    client = CentralClient(url, token, agent_version=__version__, find_local=find_local)
     try:
         answer = await client.enrol(wire.Enrolment(name=name, agent_version=__version__, token=proposed))
     except CallFailedError as error:
@@ -64,9 +65,9 @@ async def enrol(central: str, token: str, *, folder: Path, name: str) -> Enrolle
     return Enrolled(enrolment, is_new=True, warning=warning)
 
 
-def enrol_now(central: str, token: str, *, folder: Path, name: str) -> Enrolled:
+def enrol_now(central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None) -> Enrolled:
     """As `enrol`, for a command."""
-    return asyncio.run(enrol(central, token, folder=folder, name=name))
+    return asyncio.run(enrol(central, token, folder=folder, name=name, find_local=find_local))
 
 
 def warning_about(url: str) -> str | None:
@@ -77,11 +78,11 @@ def warning_about(url: str) -> str | None:
     return PLAIN_HTTP_WARNING.format(host=host)
 
 
-async def _known(url: str, folder: Path) -> Enrolment | None:
+async def _known(url: str, folder: Path, find_local: FindLocal | None) -> Enrolment | None:
     kept = await in_thread(lambda: _read(folder), name="enrolment")
     if kept is None or kept.url != url:
         return None
-    client = CentralClient(url, kept.token, agent_version=__version__)
+    client = CentralClient(url, kept.token, agent_version=__version__, find_local=find_local)
     try:
         device = await client.device(kept.device_id)
     except CallFailedError as error:

@@ -15,6 +15,7 @@ from agent.reporting.enrolment import Enrolment
 from agent.reporting.journal import Journal
 from agent.reporting.line import Line
 from agent.reporting.moment import moment
+from agent.reporting.names import FindLocal
 from agent.reporting.presence import Presence
 from agent.reporting.trouble import CallFailedError
 from agent.reporting.view import View
@@ -49,12 +50,15 @@ class Link:
         view: Callable[[], View],
         heartbeat_s: float,
         supervisor: Supervisor,
+        find_local: FindLocal | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._enrolment = enrolment
         self._journal = journal
         self._line = Line()
-        self._client = CentralClient(enrolment.url, enrolment.token, agent_version=journal.run.agent_version)
+        self._client = CentralClient(
+            enrolment.url, enrolment.token, agent_version=journal.run.agent_version, find_local=find_local
+        )
         self._delivery = Delivery(READER, outbox=journal.outbox, line=self._line, send=self._send, limit=EVENTS_LIMIT)
         self._presence = Presence(
             line=self._line,

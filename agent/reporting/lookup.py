@@ -15,6 +15,7 @@ from agent.errors import (
 )
 from agent.reporting.client import CentralClient, Stream
 from agent.reporting.enrolment import Enrolment
+from agent.reporting.names import FindLocal
 from agent.reporting.trouble import AGAIN, ENROL_COMMAND, CallFailedError, central_at, of_error
 from agent.types import CentralStream, ErrorCode, StreamRef
 
@@ -33,7 +34,9 @@ class Lookup:
         registered: Callable[[], Awaitable[Enrolment | None]],
         problem: Callable[[], str | None],
         agent_version: str,
+        find_local: FindLocal | None = None,
     ) -> None:
+        self._find_local = find_local
         self._registered = registered
         self._problem = problem
         self._version = agent_version
@@ -77,7 +80,9 @@ class Lookup:
         if self._client is None or enrolment != self._enrolment:
             await self.close()
             self._enrolment = enrolment
-            self._client = CentralClient(enrolment.url, enrolment.token, agent_version=self._version)
+            self._client = CentralClient(
+                enrolment.url, enrolment.token, agent_version=self._version, find_local=self._find_local
+            )
         return self._client
 
 

@@ -16,6 +16,7 @@ from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.journal import Journal
 from agent.reporting.link import READER, Link
 from agent.reporting.moment import Moment, moment
+from agent.reporting.names import FindLocal
 from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.trouble import ENROL_COMMAND
 from agent.reporting.view import View
@@ -75,8 +76,10 @@ class Reporter:
         restores: bool,
         view: Callable[[], View],
         supervisor: Supervisor | None = None,
+        find_local: FindLocal | None = None,
     ) -> None:
         self._supervisor = supervisor or Supervisor()
+        self._find_local = find_local
         self._folder = folder
         self._runtime = runtime
         self._settings = settings
@@ -90,7 +93,7 @@ class Reporter:
         self._readers: Mapping[str, Reader] = {}
         self._journal: Journal | None = None
         self._link: Link | None = None
-        self._webhooks = Webhooks(folder=folder, device=device, supervisor=self._supervisor)
+        self._webhooks = Webhooks(folder=folder, device=device, supervisor=self._supervisor, find_local=find_local)
         self._task: asyncio.Task[None] | None = None
         self._to_look = asyncio.Event()
         self._problem: str | None = None
@@ -199,7 +202,7 @@ class Reporter:
             advice = f"This box is not registered at {url}. Run {ENROL_COMMAND.format(url=url)}"
             self._problem = None if url is None else advice
             return None
-        done = await enrol(url, token, folder=self._folder, name=self._device.name)
+        done = await enrol(url, token, folder=self._folder, name=self._device.name, find_local=self._find_local)
         log.info("registered", url=url, device_id=done.enrolment.device_id)
         return done.enrolment
 
@@ -222,6 +225,7 @@ class Reporter:
                 view=self._view,
                 heartbeat_s=self._settings.heartbeat,
                 supervisor=self._supervisor,
+                find_local=self._find_local,
             )
             self._link.start()
 

@@ -21,6 +21,7 @@ from agent.reporting.caller import Caller
 from agent.reporting.delivery import Delivery
 from agent.reporting.line import Line
 from agent.reporting.moment import Moment, moment
+from agent.reporting.names import FindLocal
 from agent.reporting.outbox import Outbox
 from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.trouble import CallFailedError, Peer, Trouble, of_busy
@@ -52,6 +53,7 @@ class Webhook:
         is_disabled: bool = False,
         clock: Callable[[], Moment] = moment,
         supervisor: Supervisor | None = None,
+        find_local: FindLocal | None = None,
     ) -> None:
         self._supervisor = supervisor or Supervisor()
         self.settings: Final = settings
@@ -66,7 +68,9 @@ class Webhook:
         self._peer = webhook_at(settings.url)
         self._line = Line("webhook", url=origin(settings.url))
         headers = {"Content-Type": "application/json", "User-Agent": f"cast-agent/{device.version}"}
-        self._caller = Caller(self._peer, headers=headers, timeout_s=CALL_TIMEOUT_S, answer_limit=0)
+        self._caller = Caller(
+            self._peer, headers=headers, timeout_s=CALL_TIMEOUT_S, answer_limit=0, find_local=find_local
+        )
         self._rejection: str | None = None
         """Why the last event was refused for good; None when it was not."""
         self._task: asyncio.Task[None] | None = None

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from agent.files import write_whole
+from agent.reporting.names import FindLocal
 from agent.reporting.outbox import Outbox
 from agent.reporting.reading import OutboxStatus, Reader
 from agent.reporting.webhook import Webhook
@@ -32,8 +33,16 @@ class Webhooks:
     """Keeps in `folder` which of them their receivers do not want any more: those are not sent anything, over restarts
     too, until they are configured otherwise."""
 
-    def __init__(self, *, folder: Path, device: DeviceInfo, supervisor: Supervisor | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        device: DeviceInfo,
+        supervisor: Supervisor | None = None,
+        find_local: FindLocal | None = None,
+    ) -> None:
         self._supervisor = supervisor or Supervisor()
+        self._find_local = find_local
         self._folder = folder
         self._device = device
         self._all: tuple[Webhook, ...] = ()
@@ -70,7 +79,13 @@ class Webhooks:
 
     def _made(self, settings: WebhookSettings) -> Webhook:
         is_disabled = fingerprint(settings) in (self._kept or ())
-        return Webhook(settings, device=self._device, is_disabled=is_disabled, supervisor=self._supervisor)
+        return Webhook(
+            settings,
+            device=self._device,
+            is_disabled=is_disabled,
+            supervisor=self._supervisor,
+            find_local=self._find_local,
+        )
 
     async def _read(self) -> frozenset[str]:
         try:

@@ -40,7 +40,13 @@ def agent(xserver: XServer, clips: Clips, leaks: LeakCheck) -> Iterator[LanAgent
         running.callback(end, server)
         box = lan.machine("10.77.0.91/24")
         agent = running.enter_context(
-            LanAgent(box, display__display=xserver.display, audio__output="none", player__start_timeout=4)
+            LanAgent(
+                box,
+                config=f'[[webhook]]\nurl = "http://nas.local:{PORT}/hook"\n',
+                display__display=xserver.display,
+                audio__output="none",
+                player__start_timeout=4,
+            )
         )
         leaks.own_pids(lambda: {*agent.pids, *avahi.pids, server.pid})
         yield agent
@@ -62,3 +68,12 @@ def test_a_name_that_nobody_has_is_told(agent: LanAgent) -> None:
     problem = agent.start("rtsp://nobody.local/ch0", expect=502)
     assert "Nobody on the network answers to the name 'nobody.local'" in problem["detail"]
     assert time.monotonic() - began < UNKNOWN_S
+
+
+def test_a_webhook_to_a_name_in_local_arrives(agent: LanAgent) -> None:
+    """The server there answers, even if it wants no such call."""
+
+    def problem() -> str:
+        return str(agent.status()["webhooks"][0]["problem"])
+
+    agent.wait_until(lambda: "nas.local:8000 answered 501" in problem(), 10, "the server's answer is told")

@@ -18,7 +18,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> LocalNames:
     async def ask(self: LocalNames, host: str) -> str:
         return {"nas.local": "10.0.0.7", "six.local": "fd00::7"}.get(host, "")
 
-    monkeypatch.setattr(LocalNames, "_ask", ask)
+    monkeypatch.setattr(LocalNames, "address", ask)
     monkeypatch.setattr(local_names, "_knows", lambda host: False)
     return LocalNames()
 
