@@ -174,7 +174,8 @@ def test_around_a_picture_there_is_black(media_server: MediaServer, clips: Clips
         assert {name_of(picture.getpixel(at)) for at in corners} == {"black"}  # type: ignore[arg-type]
 
 
-def test_a_wayland_session_with_xwayland(media_server: MediaServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compositor", ["sway", "labwc"])
+def test_a_wayland_session_with_xwayland(media_server: MediaServer, tmp_path: Path, compositor: str) -> None:
     """In a Wayland session a film, a switch and the end are on the compositor's screen, and in a snapshot."""
     for tool in ("sway", "Xwayland", "grim", "xhost"):
         need(tool)
@@ -185,7 +186,7 @@ def test_a_wayland_session_with_xwayland(media_server: MediaServer, tmp_path: Pa
         picture = photograph(environment, tmp_path)
         return {name_of(picture.getpixel((int(1280 * x), int(720 * y)))) for x, y in POINTS}  # type: ignore[arg-type]
 
-    with wayland_session("sway") as (display, environment):
+    with wayland_session(compositor) as (display, environment):
         of_session = {name: environment[name] for name in ("XDG_RUNTIME_DIR", "WAYLAND_DISPLAY")}
         with Agent(display, env=of_session) as agent:
             for path, colour in (("/film/green.mp4", "green"), ("/film.mp4", "red")):

@@ -43,6 +43,10 @@ time.sleep(60)
 """
 
 
+_CAP_IPC_OWNER = 15
+"""linux/capability.h."""
+
+
 class Vlc:
     """libVLC in a process of its own, drawing into a window."""
 
@@ -185,11 +189,11 @@ def wayland_session(compositor: str) -> Iterator[tuple[str, dict[str, str]]]:
             "sway": ["sway", "-c", str(config)],
             "cage": ["cage", "--", "sh", "-c", f"{tell}; exec cat"],
             # XWayland starts with the first X client, which xhost is.
-            "labwc": ["labwc", "-C", name, "-s", f"sh -c '{tell}; exec sleep infinity'"],
+            "labwc": ["labwc", "-C", name, "-s", f"sh -c '{tell}'"],
         }[compositor]
         if os.geteuid() == 0:  # compositors refuse to run as root
             os.chown(folder, 65534, 65534)
-            command = [need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+            command = [need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", *_sees_shm(), *command]
         environ = {
             **{key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")},
             "HOME": name,
@@ -210,6 +214,13 @@ def wayland_session(compositor: str) -> Iterator[tuple[str, dict[str, str]]]:
             yield display, {**os.environ, "XDG_RUNTIME_DIR": name, "WAYLAND_DISPLAY": wayland}
         finally:
             end(session)
+
+
+def _sees_shm() -> list[str]:
+    """For setpriv: an XWayland that may read the shared memory of clients of root, as one of the same user may. From 25
+    on Mesa draws nothing where it may not."""
+    held = int(Path("/proc/self/status").read_text().partition("CapEff:")[2].split()[0], 16)
+    return ["--inh-caps=+ipc_owner", "--ambient-caps=+ipc_owner"] if held >> _CAP_IPC_OWNER & 1 else []
 
 
 def photograph(environ: dict[str, str], folder: Path) -> Image.Image:
