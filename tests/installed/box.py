@@ -42,7 +42,7 @@ class Box:
 
     def __init__(self, suite: str) -> None:
         self._fresh = CACHE / f"box-{suite}"
-        self._suite = suite
+        self.suite = suite
         self._folder = tempfile.TemporaryDirectory(prefix="box-", dir="/var/tmp")
         self.root = Path(self._folder.name) / "root"
         self._container: subprocess.Popen[bytes] | None = None
@@ -50,9 +50,10 @@ class Box:
 
     def __enter__(self) -> Box:
         if not self._fresh.exists():
-            _bootstrap(self._suite, self._fresh)
+            _bootstrap(self.suite, self._fresh)
         subprocess.run(["cp", "-a", self._fresh, self.root], check=True)
-        shutil.copy("/etc/resolv.conf", self.root / "etc" / "resolv.conf")
+        for file in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):  # the network of this machine
+            shutil.copy(file, f"{self.root}{file}")
         self.boot()
         return self
 
@@ -71,7 +72,7 @@ class Box:
                 [
                     *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--console=pipe", "--boot"),
                     *(f"--system-call-filter={LANDLOCK}", f"--bind-ro={ROOT}:/checkout"),
-                    *("--bind-ro=/etc/ssl/certs", f"--directory={self.root}"),
+                    f"--directory={self.root}",
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=console,

@@ -18,6 +18,7 @@ from agent.player.spawn import vlc_command, worker_environment
 from agent.player.worker import WorkerPlayer
 from agent.stage.cookies import COOKIES_AT_MOST, Cookie, cookies, hand_on
 from agent.stage.x11 import X11Stage
+from tests.real.test_stage_player import wayland_session
 from tests.support.agent import Agent
 from tests.support.authority import cookie, entry, private_display
 from tests.support.media_server import MediaServer
@@ -65,6 +66,20 @@ async def test_a_display_is_opened_by_the_cookie_that_fits(tmp_path: Path, host:
             await stage.stop()
         assert handed.read_bytes() == entry(right, host=None, number=display[1:])
         assert stat.S_IMODE(handed.stat().st_mode) == 0o600
+
+
+def test_players_are_let_into_xwayland(media_server: MediaServer, tmp_path: Path) -> None:
+    """As in a session of GNOME, whose XWayland wants a cookie."""
+    right, runtime = cookie(), tmp_path / "run"
+    runtime.mkdir()
+    (runtime / ".mutter-Xwaylandauth.4TQ2B3").write_bytes(entry(right))
+    with (
+        wayland_session("sway") as (_, environ),
+        private_display(entry(right), tmp_path, wayland=environ) as display,
+        Agent(display, env={"XDG_RUNTIME_DIR": str(runtime)}) as agent,
+    ):
+        agent.start(media_server.url("/film.mp4"))
+        agent.wait_state("playing")
 
 
 def test_so_many_cookies_are_tried_and_the_newest_first(tmp_path: Path) -> None:

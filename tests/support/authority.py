@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,13 +25,13 @@ def cookie() -> bytes:
 
 
 @contextmanager
-def private_display(content: bytes, folder: Path) -> Iterator[str]:
-    """Xvfb that wants a cookie of this authority file; its display."""
+def private_display(content: bytes, folder: Path, *, wayland: Mapping[str, str] | None = None) -> Iterator[str]:
+    """An X server that wants a cookie of this authority file; its display. It is Xvfb, or XWayland in a session."""
     file = folder / "of-the-server"
     file.write_bytes(content)
-    command = [need("Xvfb"), "-auth", str(file), "-nolisten", "tcp", "-noreset", "-displayfd", "1"]
-    command += ["-screen", "0", "640x360x24"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [need("Xvfb"), "-screen", "0", "640x360x24"] if wayland is None else [need("Xwayland")]
+    command += ["-auth", str(file), "-nolisten", "tcp", "-noreset", "-displayfd", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=wayland)
     assert process.stdout is not None
     try:
         yield f":{process.stdout.readline().decode().strip()}"
