@@ -82,7 +82,7 @@ def worker_environment(display: str, *, base: Mapping[str, str], authority: Path
     """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets,
     and Wayland: an engine that sees it would rather draw there than into a window of the stage."""
     environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
-    if authority is not None:  # the cookie that the stage got in by, which need not be the one that a client looks for
+    if authority is not None and authority.is_file():  # a client need not look where the stage has found its cookie
         environment["XAUTHORITY"] = str(authority)
     return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
 

@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -50,7 +51,7 @@ def connect(
             refusal = refusal or error
             continue
         if authority is not None:
-            _hand_on(cookie, address, authority, xcb)
+            _hand_on(cookie, address, authority)
         return xcb
     assert refusal is not None, "no cookie at all is the last that is tried"
     raise refusal
@@ -75,16 +76,12 @@ def _connect_by(cookie: Cookie, address: DisplayAddress, announce: Callable[[soc
         probe.close()
 
 
-def _hand_on(cookie: Cookie, address: DisplayAddress, authority: Path, xcb: Xcb) -> None:
+def _hand_on(cookie: Cookie, address: DisplayAddress, authority: Path) -> None:
     try:
         hand_on(cookie, address.number, authority)
-    except OSError as error:
-        if cookie.name:
-            xcb.disconnect()
-            raise PlayerUnavailableError(
-                f"Players cannot be let onto the display {address.name}, because {authority} cannot be written "
-                f"({error.strerror}). Let the user who runs cast-agent write there, and look whether its disk is full."
-            ) from error
+    except OSError as error:  # a full disk, say: players look for a cookie themselves then, as any X client does
+        with suppress(OSError):
+            authority.unlink()
         _log.warning("authority_not_written", file=str(authority), reason=error.strerror)
 
 

@@ -117,6 +117,18 @@ def test_every_player_is_let_in(media_server: MediaServer, tmp_path: Path, engin
         agent.wait_state("playing")
 
 
+def test_where_the_cookie_cannot_be_handed_on_players_look_for_it(media_server: MediaServer, tmp_path: Path) -> None:
+    """A full disk, or one that is read only, costs no picture where the cookie is where X clients look."""
+    right, runtime = cookie(), tmp_path / "run"
+    (runtime / "cast-agent" / "Xauthority").mkdir(parents=True)  # nothing can take its place
+    (tmp_path / "usual").write_bytes(entry(right))
+    env = {"XDG_RUNTIME_DIR": str(runtime), "XAUTHORITY": str(tmp_path / "usual")}
+    with private_display(entry(right), tmp_path) as display, Agent(display, env=env) as agent:
+        assert agent.log("authority_not_written")
+        agent.start(media_server.url("/film.mp4"))
+        agent.wait_state("playing")
+
+
 async def test_a_player_that_cannot_open_the_display_says_so(tmp_path: Path) -> None:
     """And not that libVLC is installed badly, which crashes there."""
     folder = tmp_path / "players"

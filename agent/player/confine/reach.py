@@ -159,7 +159,8 @@ def _ours() -> list[str]:
 
 def _home(environ: dict[str, str]) -> list[str]:
     home = environ.get("HOME", "")
-    return [os.path.join(home, name) for name in _HOME] if os.path.isabs(home) else []
+    names = _HOME if environ.get("XAUTHORITY") else (*_HOME, ".Xauthority")  # the one or the other
+    return [os.path.join(home, name) for name in names] if os.path.isabs(home) else []
 
 
 def _named_by(environ: dict[str, str]) -> list[str]:
