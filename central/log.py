@@ -64,7 +64,9 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every start that nothing had to be done
+    # alembic tells of every start that nothing had to be done; the others tell what stands in the database.
+    for name in ("alembic", "aiosqlite", "sqlalchemy", "asyncpg"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

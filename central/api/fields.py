@@ -24,12 +24,26 @@ _PATH_PATTERN: Final = r"^[0-9a-zA-Z_\-/.~:]+$"
 """Of paths, as MediaMTX has it."""
 
 
+_JOINERS: Final = "\u200c\u200d"
+"""Invisible, and needed inside words of Persian and Hindi, and in emoji."""
+
+
 def _one_line(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError("must not be empty")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         raise ValueError("must not contain control characters or line breaks")
+    return text
+
+
+def _name(text: str) -> str:
+    """A name tells one from another, so nothing in it is invisible or turns the rest of a line around."""
+    text = _one_line(text)
+    if any(unicodedata.category(character) == "Cf" and character not in _JOINERS for character in text):
+        raise ValueError("must not contain invisible characters")
+    if all(unicodedata.category(character)[0] in "CMZ" for character in text):
+        raise ValueError("must hold something that can be seen")
     return text
 
 
@@ -74,8 +88,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
-Title = Name
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Url = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_media_url)]
 Quality = Literal["auto", "1080p", "720p", "low-latency"]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]

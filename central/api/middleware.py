@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from typing import Any, Final
+from urllib.parse import unquote
 
 import structlog
 from aiohttp import web
@@ -14,7 +15,9 @@ from aiohttp.typedefs import Handler, Middleware
 from central.api.metrics import Metrics
 from central.api.problems import REQUEST_ID, problem, problem_of, problem_of_http
 from central.errors import CentralError, UnavailableError
-from central.secrets import TOKEN_PATTERN
+from central.ids import is_id
+from central.log import HIDDEN, redact
+from central.secrets import TOKEN_PATTERN, as_code
 from central.types import ErrorCode
 
 log = structlog.stdlib.get_logger(__name__)
@@ -27,6 +30,7 @@ OPERATION: Final = web.RequestKey("operation", str)
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_LIMIT: Final = 120
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _QUIET: Final = frozenset({"health", "metrics"})
 
 
@@ -87,6 +91,14 @@ def _write(
 
 
 def _path(request: web.Request) -> str:
-    """The path without its query. A URL with a password, put into the path by mistake, does not get into the log."""
-    path = request.rel_url.raw_path
-    return "[hidden: may hold a password]" if "@" in path or "%40" in path else path[:_PATH_LIMIT]
+    """The path as the route has it, with ids and without anything else that a caller put there, such as a join code. Of
+    an unknown path what may be told of it: decoded and cleaned first, and cut then."""
+    resource = request.match_info.route.resource
+    if resource is not None:
+        known = {name: value for name, value in request.match_info.items() if is_id(value)}
+        return _PARAMETER.sub(lambda match: known.get(match[1], match[0]), resource.canonical)
+    path = unquote(request.rel_url.raw_path)
+    if "@" in path:
+        return "[hidden: may hold a password]"
+    segments = (HIDDEN if as_code(segment) else segment for segment in redact(path).split("/"))
+    return "/".join(segments)[:_PATH_LIMIT]

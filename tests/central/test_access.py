@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 import structlog
 from aiohttp import ClientSession
+from yarl import URL
 
 from central.api.guard import Guard
 from central.config import ApiSettings, LogSettings, MediaMtxSettings
@@ -275,6 +276,40 @@ async def test_no_token_gets_into_the_log(database_url: str) -> None:
     for token in [*tokens, SECRET, _basic(SECRET), "secret@"]:
         assert token is not None
         assert token not in text
+
+
+async def test_no_code_and_no_name_of_a_box_gets_into_the_log(database_url: str) -> None:
+    """Join codes in paths, tokens behind a long path or percent-encoded, and names that look like somebody else's."""
+    stream = io.StringIO()
+    configure(LogSettings(format="json", level="debug"), stream=stream)
+    async with served(database_url) as central:
+        box = await central.box("device admin")
+        made = await box.cast()
+        await box("GET", f"/api/v1/streams/{made['code']}")
+        await box("GET", f"/api/v1/streams/{made['id']}")
+        await box("GET", f"/nothing/{made['code'].lower()}")
+        await central.anybody("GET", f"/{'x' * 100}/{central.admin.token}")
+        encoded = "".join(f"%{ord(character):02x}" for character in box.token or "")
+        async with ClientSession() as session, session.get(URL(f"{central.url}/y/{encoded}", encoded=True)):
+            pass
+    text = stream.getvalue()
+    requests = [json.loads(line) for line in text.splitlines() if '"request"' in line]
+    paths = [line["path"] for line in requests]
+    assert "/api/v1/streams/{stream}" in paths
+    assert f"/api/v1/streams/{made['id']}" in paths
+    assert "/nothing/***" in paths
+    assert {line.get("caller") for line in requests if "streams" in line["path"]} == {f"device {box.id}"}
+    for secret in (made["code"], str(box.token)[:20], str(central.admin.token)[:20], encoded[:40], "device admin"):
+        assert secret.lower() not in text.lower(), secret
+
+
+@pytest.mark.parametrize("name", ["kit\u200bchen", "nehctik\u202e", "\u200d", "\u2800\u00ad"])
+async def test_a_name_is_what_it_looks_like(central: Central, name: str) -> None:
+    """Nothing invisible is in it, and nothing that turns it around; a family of emoji may be."""
+    refused = await central.admin("POST", "/broadcasters", {"name": name})
+    assert (refused.status, refused["code"]) == (422, "invalid_request")
+    family = await central.admin("POST", "/broadcasters", {"name": "\U0001f468\u200d\U0001f469\u200d\U0001f467"})
+    assert family.status == 201
 
 
 def test_a_guard_without_a_secret_knows_none() -> None:
