@@ -61,6 +61,7 @@ async def test_a_box_that_is_revoked_while_it_starts_a_stream_has_none(pair: Pai
     assert (await one.admin("GET", "/streams"))["items"] == []
 
 
+@pytest.mark.timeout(400)  # a minute or less on a machine that has nothing else to do
 async def test_every_pair_of_calls_at_the_same_moment(postgres: PostgresServer, pair: Pair) -> None:
     """No 5xx, no deadlock, no lost effect; `make races` makes more rounds of each."""
     verdicts = await all_races(postgres, pair, ROUNDS_OF_EACH)
