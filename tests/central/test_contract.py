@@ -5,9 +5,22 @@ from __future__ import annotations
 import pytest
 from aiohttp import ClientSession
 
+from central.api.openapi import document
+from central.api.routes import OPERATIONS
 from tests.central.support.service import Central, Client, served
 
 SECRET = "a-secret-of-16-or-more"
+
+
+def test_what_goes_with_a_later_version_is_marked() -> None:
+    """In the description of the calls."""
+    described = document(OPERATIONS)
+    schemas = described["components"]["schemas"]
+    assert schemas["NewStreamKey"]["properties"]["key"]["deprecated"] is True
+    assert schemas["LiveStreams"]["properties"]["items"]["deprecated"] is True
+    for path, method in (("/webhook/ready", "post"), ("/webhook/not-ready", "post"), ("/stream-keys/{id}", "delete")):
+        [prefer] = [each for each in described["paths"][path][method]["parameters"] if each["name"] == "Prefer"]
+        assert prefer["deprecated"] is True
 
 
 async def test_a_new_key_is_told_under_both_names(central: Central) -> None:
