@@ -392,7 +392,7 @@ class VlcWorker:
     def _read_log(self, line: LogLine) -> None:
         self._log.read(line)
         refused = self._log.is_refused and not self._login.is_kept_back
-        if refused and (refusal := self._log.reason(self._url)):
+        if refused and self._opened is None and (refusal := self._log.reason(self._url)):
             self._fail(refusal)  # libVLC would go on asking
         if not self._shows_pictures and self._opened is None and self._log.demuxer == "image":
             self._fail(picture(), kind=MediaType.IMAGE)
