@@ -164,6 +164,19 @@ def test_a_live_hls_that_can_be_read_no_more_broke_off(agent: Agent, screen: Scr
     assert "answered 503" in last["error"]["message"]
 
 
+def test_a_live_playlist_with_a_lost_segment_goes_on(
+    xserver: XServer, screen: Screen, media_server: MediaServer
+) -> None:
+    """A segment that is not there, once, is no end: it is opened again, and the picture moves in the same session."""
+    with Agent(xserver.display, audio__output="none") as agent:
+        session_id = agent.start(media_server.url("/live-hls/index.m3u8"))["session_id"]
+        agent.wait_state("playing")
+        media_server.routes.lose_segment()
+        agent.wait_until(lambda: agent.log("stream_retried"), 25, "libVLC has given up, and it is tried again")
+        assert agent.wait_state("playing")["session_id"] == session_id
+        wait_moves(screen, "red", timeout_s=5)
+
+
 def test_a_live_hls_that_ends_is_over(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
     """When its playlist gets the end mark, the stream ends by itself, whether or not it is seen to its last second."""
     session_id = agent.start(media_server.url("/live-hls/index.m3u8"))["session_id"]

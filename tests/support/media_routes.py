@@ -85,6 +85,7 @@ class MediaRoutes:
         # A live stream that has been on for a while: a sliding playlist is full from the first request on.
         self._live_since = time.monotonic() - HLS_SEGMENT_S * HLS_WINDOW
         self._hls_ended_at: float | None = None
+        self._loses_segment = False
         self._place = asyncio.Lock()
 
     def stream(self, colour: str = "red") -> EndlessTs:
@@ -97,6 +98,10 @@ class MediaRoutes:
     def end_live_hls(self) -> None:
         """The live playlists get their end mark and slide no more."""
         self._hls_ended_at = time.monotonic()
+
+    def lose_segment(self) -> None:
+        """The next segment that is asked for of the live playlist is not there, once."""
+        self._loses_segment = True
 
     def resume_live_hls(self) -> None:
         self._hls_ended_at = None
@@ -211,6 +216,9 @@ class MediaRoutes:
 
     async def _segment(self, request: web.Request, usual: Behaviour = GOOD) -> web.StreamResponse:
         number = int(request.match_info["number"])
+        if self._loses_segment:
+            self._loses_segment = False
+            raise web.HTTPNotFound
         if (number + 1) * HLS_SEGMENT_S > time.monotonic() - self._live_since:
             raise web.HTTPNotFound  # it has not happened yet
         stream = await asyncio.to_thread(self.stream, "red")

@@ -107,6 +107,13 @@ def picture() -> Failure:
     return _failure(ErrorCode.MEDIA_UNSUPPORTED, "This is a still picture, and libVLC is set up to leave those alone.")
 
 
+def piece_lost(url: str, reason: Failure) -> Failure:
+    """A live playlist that goes on, and of which a piece was not to be had."""
+    return _failure(
+        ErrorCode.MEDIA_NETWORK, f"A piece of the live stream of {_where(url)} was missing. {reason.message}"
+    )
+
+
 def only_picture_lost() -> Failure:
     """A film of one picture and sound, and the picture was decoded too late to be drawn."""
     return _failure(

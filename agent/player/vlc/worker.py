@@ -25,7 +25,15 @@ from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.login import Login
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
-from agent.player.vlc.reasons import broke_off, no_decoder, not_heard, nothing_shown, only_picture_lost, picture
+from agent.player.vlc.reasons import (
+    broke_off,
+    no_decoder,
+    not_heard,
+    nothing_shown,
+    only_picture_lost,
+    picture,
+    piece_lost,
+)
 from agent.player.vlc.sound import SoundOutput
 from agent.types import Failure, MediaType, Quality
 
@@ -331,8 +339,12 @@ class VlcWorker:
                 self._fail(self._log.reason(self._url) or nothing_shown(self._url))
             return
         position, duration = self._facts.position(), self._facts.duration()
-        if self._log.live and not self._log.gave_up:  # its playlist has got its end
-            self._finish()
+        if self._log.live and not self._log.gave_up:
+            # libVLC also ends a live playlist of which it could not have a segment, long before that has its end.
+            if reason := self._log.reason(self._url):
+                self._fail(piece_lost(self._url, reason))
+            else:
+                self._finish()
         elif position is not None and duration is not None and duration - position > EARLY_END_S:
             if not self._sound and not self._log.pictured and events.AUDIO in self._added:
                 self._fail(only_picture_lost())
