@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import os
 import re
+import stat
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,21 @@ def is_private(address: str) -> bool:
     """Whether an IP address is of this machine or of a private network."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    found = mapped or parsed
-    return (found.is_private or found.is_link_local) and not found.is_unspecified
+    return any((mapped or parsed) in network for network in _PRIVATE)
+
+
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+            *("::1/128", "fc00::/7", "fe80::/10"),
+            # For tests and documentation: routers pass them on to nobody.
+            *("192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
+        ),
+    )
+)
+"""Not what `ipaddress` calls private, which changes from one Python to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +183,14 @@ class MediaPolicy:
             _refuse("A file url is file:///folder/film.mp4; in file names write ? as %3F and # as %23.")
         try:
             # The real path, or a link below a media folder would lead anywhere.
-            real = Path(os.fsdecode(b"/" + unquote_to_bytes(path))).resolve()
+            real = _real(Path(os.fsdecode(b"/" + unquote_to_bytes(path))))
             # Other folders are looked at only where no folder holds it by its name: their disks may hang.
             allowed = any(real.is_relative_to(folder) for folder in self.media_folders) or any(
-                real.is_relative_to(folder.resolve()) for folder in self.media_folders
+                real.is_relative_to(_real(folder)) for folder in self.media_folders
             )
             # Outside the folders nobody is told whether a file is there.
-            found = allowed and real.is_file()
-        except (OSError, ValueError, RuntimeError):  # too long, no permission; a NUL byte; a circle of links
+            found = allowed and _is_file(real)
+        except (OSError, ValueError):  # too long, no permission, a circle of links; a NUL byte
             _refuse("The path of the file cannot be followed. Check how the url is written.")
         if not allowed:
             _refuse(
@@ -189,6 +203,20 @@ class MediaPolicy:
                 FileAwayError,
             )
         return real.as_uri()
+
+
+def _real(path: Path) -> Path:
+    """Without links. Unlike Path.resolve, which does so before Python 3.13 only, it never raises for a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _is_file(path: Path) -> bool:
+    """Return False if there is no such file. Raises OSError if that cannot be seen, which Path.is_file does or not,
+    by the Python."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://")

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection
 from typing import Any, Final, NoReturn
 
+import pydantic_core
 from aiohttp import web
 
 from agent.errors import FieldError, InvalidRequestError
@@ -35,8 +36,7 @@ async def read_object(request: web.Request, *, example: str) -> dict[str, Any] |
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise _bad_body(f"The body is not JSON ({where}: {error.msg}). Send for example {example}.") from error
+        raise _bad_body(f"The body is not JSON{_where(text)}. Send for example {example}.") from error
     except RecursionError as error:
         raise _bad_body("The body is nested too deeply.") from error
     except ValueError as error:  # an integer of thousands of digits, or NaN
@@ -71,6 +71,15 @@ async def _read(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout(text=f"The body did not arrive within {READ_TIMEOUT_S:g} s.") from error
     except (web.RequestPayloadError, ConnectionError) as error:
         raise web.HTTPBadRequest(text="The body was cut off, or its encoding is broken.") from error
+
+
+def _where(text: str) -> str:
+    """What is wrong, and where, in words that are the same with every Python."""
+    try:
+        pydantic_core.from_json(text)
+    except ValueError as error:
+        return f" ({error})"
+    return ""
 
 
 def _no_constant(name: str) -> NoReturn:

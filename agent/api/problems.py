@@ -47,6 +47,9 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
     }
 )
 
+_PHRASES: Final = {413: "Request Entity Too Large", 414: "Request-URI Too Long", 422: "Unprocessable Entity"}
+"""Those that Python 3.13 renamed: what is answered does not depend on the Python. The rest is HTTPStatus's."""
+
 RETRY_AFTER_S: Final = 5
 """The display and the spare player are looked at every few seconds: sooner there is nothing new to learn."""
 
@@ -68,7 +71,7 @@ def problem(
     status = HTTP_STATUS[code] if status is None else status
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": (title := _PHRASES.get(status) or HTTPStatus(status).phrase),
         "status": status,
         "detail": detail,
         "instance": request.rel_url.raw_path,
@@ -86,6 +89,7 @@ def problem(
         status=status,
         content_type="application/problem+json" if wants_problem else "application/json",
     )
+    answer.set_status(status, title)
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         answer.headers["Retry-After"] = str(math.ceil(retry_after_s or RETRY_AFTER_S))
     return answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from yarl import URL
 from agent.reporting.names import FindLocal, Names
 from agent.reporting.trouble import Peer, of_error
 from agent.threads import in_thread
+from agent.trust import trusted
 
 KEEPALIVE_S: Final = 70.0
 """Longer than a heartbeat, so that the connection stays; the central API closes after 75."""
@@ -78,7 +78,7 @@ class Caller:
 
     async def _open(self) -> ClientSession:
         is_tls = self.peer.url.startswith("https:")
-        context = await in_thread(ssl.create_default_context, name="certificates") if is_tls else True  # 20 ms
+        context = await in_thread(trusted, name="certificates") if is_tls else True
         self._session = ClientSession(
             connector=TCPConnector(
                 limit=1,

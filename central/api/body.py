@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
+import pydantic_core
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
@@ -86,8 +87,7 @@ def _parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise _bad_body("The body is not UTF-8 text.") from error
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise _bad_body(f"The body is not JSON ({where}: {error.msg}).") from error
+        raise _bad_body(f"The body is not JSON{_where(text)}.") from error
     except RecursionError as error:
         raise _bad_body("The body is nested too deeply.") from error
     except ValueError as error:  # an integer of thousands of digits, or NaN
@@ -98,6 +98,15 @@ def _storable(value: Any, *, what: str = "body") -> Any:
     if (flaw := wire.flaw_of(value)) is not None:
         raise _bad_body(f"The {what} {flaw}.")
     return value
+
+
+def _where(text: str) -> str:
+    """What is wrong, and where, in words that are the same with every Python."""
+    try:
+        pydantic_core.from_json(text)
+    except ValueError as error:
+        return f" ({error})"
+    return ""
 
 
 def _no_constant(name: str) -> NoReturn:

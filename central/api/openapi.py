@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from central.api.operations import Access, Operation
-from central.api.problems import Problem
+from central.api.problems import Problem, phrase
 from central.ids import ID_PATTERN
 
 _REFERENCES: Final = "#/components/schemas/{model}"
@@ -153,7 +152,7 @@ def _statuses(operation: Operation) -> list[int]:
 def _answer(operation: Operation, status: int, schemas: Schemas) -> dict[str, Any]:
     if status not in operation.answers:
         return {"$ref": f"#/components/responses/{_problem_name(status)}"}
-    made: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    made: dict[str, Any] = {"description": phrase(status)}
     if (model := operation.answers[status]) is not None:
         made["content"] = {"application/json": {"schema": schemas[model, "serialization"]}}
     return made
@@ -162,7 +161,7 @@ def _answer(operation: Operation, status: int, schemas: Schemas) -> dict[str, An
 def _problem(status: int, schemas: Schemas) -> dict[str, Any]:
     content = {"schema": schemas[Problem, "serialization"]}
     made: dict[str, Any] = {
-        "description": HTTPStatus(status).phrase,
+        "description": phrase(status),
         "content": {"application/json": content, "application/problem+json": content},
     }
     if status in (429, 503):

@@ -47,6 +47,9 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
     }
 )
 
+_PHRASES: Final = {413: "Request Entity Too Large", 414: "Request-URI Too Long", 422: "Unprocessable Entity"}
+"""Those that Python 3.13 renamed: what is answered does not depend on the Python. The rest is HTTPStatus's."""
+
 RETRY_AFTER_S: Final = 5
 """A restart of PostgreSQL takes about that long."""
 
@@ -86,7 +89,7 @@ def problem(
     status = HTTP_STATUS[code] if status is None else status
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": (title := phrase(status)),
         "status": status,
         "detail": detail,
         "instance": request.rel_url.raw_path,
@@ -98,6 +101,7 @@ def problem(
     answer = web.Response(
         text=json.dumps(body),
         status=status,
+        reason=title,
         content_type="application/problem+json" if wants_problem else "application/json",
         headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
     )
@@ -106,6 +110,11 @@ def problem(
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         answer.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
     return answer
+
+
+def phrase(status: int) -> str:
+    """What HTTP calls this status."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 def problem_of(request: BaseRequest, error: CentralError) -> web.Response:

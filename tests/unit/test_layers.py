@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: list[set[str]] = [
     {"types", "errors"},
-    {"files", "tasks", "threads", "waiting"},
+    {"files", "tasks", "threads", "trust", "waiting"},
     {"config", "sections", "log", "urls", "redaction", "identity", "clock", "keys", "lock"},
     {"checks"},
     {"stage", "player"},

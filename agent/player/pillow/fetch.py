@@ -11,6 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunspli
 
 import httpx
 
+from agent import trust
 from agent.player.vlc import reasons
 from agent.types import ErrorCode, Failure
 
@@ -37,10 +38,8 @@ class NoPictureError(Exception):
         self.failure = failure
 
 
-@cache
-def trusted() -> ssl.SSLContext:
-    """The certificates of this box. Takes 50 ms, so it is called before they are needed."""
-    return ssl.create_default_context()
+trusted = cache(trust.trusted)
+"""The certificates of this box. It takes 50 ms, so it is called before they are needed."""
 
 
 def fetch(url: str) -> bytes:
