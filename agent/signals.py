@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -31,8 +32,10 @@ class Signals:
         self._stopping = False
         self._working: asyncio.Task[Any] | None = None
         self._had_terminal = sys.stderr.isatty()
+        self._signalled_at: float | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop)
+            signal.signal(number, self._note)  # beside the loop's own way to hear of it, which may be busy for seconds
         self._loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     async def unless_told_to_stop(self, work: Coroutine[Any, Any, T]) -> T | None:
@@ -61,12 +64,17 @@ class Signals:
         if self._stopping:
             return
         self._stopping = True
-        _last_call()
+        late_s = 0.0 if self._signalled_at is None else time.monotonic() - self._signalled_at
+        _last_call(max(0.0, LEAVE_WITHIN_S - late_s))
         self._loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # of the kernel's doing: also when the loop is stuck
         self._told.set()
         if self._working is not None:
             self._working.cancel()
+
+    def _note(self, _number: int, _frame: object) -> None:
+        """Between two instructions of Python, whatever the loop is doing."""
+        self._signalled_at = self._signalled_at or time.monotonic()
 
     def _reload(self) -> None:
         if self._had_terminal and not sys.stderr.isatty():
@@ -75,11 +83,11 @@ class Signals:
             self._told.set()
 
 
-def _last_call() -> None:
-    """End the process LEAVE_WITHIN_S from now, from a thread of its own. The kernel then ends the players, which are
+def _last_call(after_s: float) -> None:
+    """End the process so many seconds from now, from a thread of its own. The kernel then ends the players, which are
     bound to this process, and the X server closes what was drawn; what is kept on disk is written whole or not at all.
     """
-    timer = threading.Timer(LEAVE_WITHIN_S, _too_late)
+    timer = threading.Timer(after_s, _too_late)
     timer.daemon = True
     timer.start()
 

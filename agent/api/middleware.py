@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -38,6 +39,9 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
         refused: DoorError | None = None
         try:
             try:
+                # From Python 3.12 on aiohttp begins a request at once (eager tasks), and so answers all that a caller
+                # has sent ahead in one go: everybody else, a signal too, would wait for seconds.
+                await asyncio.sleep(0)
                 answer = await handler(request)
             except DoorError as error:
                 code, refused = error.failure.code, error

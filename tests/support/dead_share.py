@@ -20,7 +20,11 @@ class DeadShare:
         self._device = -1
 
     def __enter__(self) -> Path:
-        self._device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self._device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:  # a container without it
+            self._folder.cleanup()
+            raise
         options = f"fd={self._device},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
         if _libc.mount(b"dead", self._folder.name.encode(), b"fuse", 0, options) != 0:
             number = ctypes.get_errno()

@@ -221,3 +221,26 @@ async def test_a_caller_that_never_finishes_its_headers_is_let_go(monkeypatch: p
     monkeypatch.setattr("agent.api.server.KEEPALIVE_S", 0.2)
     async with served() as api:
         assert await api.raw(b"POST /start HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ") == b""
+
+
+async def test_a_caller_who_sends_many_requests_ahead_holds_up_nobody(api: Served) -> None:
+    """The loop turns between any two of them."""
+    many, turns, over = 300, 0, asyncio.Event()
+
+    async def turn() -> None:
+        nonlocal turns
+        while not over.is_set():
+            await asyncio.sleep(0)
+            turns += 1
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(turn())
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * many)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < many:
+            answers += await reader.read(65536)
+        over.set()
+    writer.close()
+    await writer.wait_closed()
+    assert turns >= many

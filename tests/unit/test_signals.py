@@ -36,10 +36,12 @@ async def main(what):
         print("work:", await told.unless_told_to_stop(work()), flush=True)
     else:
         print("ready", flush=True)
+    if what == "busy":
+        time.sleep(1)
     while await told.told_to_reload():
         print("reload", flush=True)
     print("stop", flush=True)
-    if what == "hangs":
+    if what in ("hangs", "busy"):
         await asyncio.sleep(60)
     if what == "thread":
         asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
@@ -140,3 +142,14 @@ def test_a_terminal_that_is_gone_is_a_stop() -> None:
         p.send(signal.SIGHUP)
         assert p.hears() == "stop"
         assert p.code() == 0
+
+
+def test_the_time_counts_from_the_signal_also_when_the_loop_is_busy() -> None:
+    """A loop that hears of the signal when the time is over already ends at once."""
+    with program("busy") as running:
+        assert running.hears() == "ready"
+        running.send(signal.SIGTERM)
+        running.hears()  # that it stops, if it comes to that
+        heard = time.monotonic()
+        assert running.code() == 1
+        assert time.monotonic() - heard < 0.4
