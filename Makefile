@@ -33,7 +33,6 @@ run-central: setup-central ## install what is missing and start the central API
 
 test: setup-test ## install what is missing and run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
-	@TEST_WORKERS=$(TEST_WORKERS) scripts/test-pythons.sh
 
 test-install: setup-test ## (root) install, upgrade, rollback and uninstall in Debian 12 and 13; SUITE=trixie for one alone
 	$(if $(SUITE),SUITE=$(SUITE)) $(BIN)/python -m pytest tests/installed --timeout 900
