@@ -11,7 +11,7 @@ SEED ?=
 TEST_WORKERS ?= 3
 
 .PHONY: help run run-central test check lint bench bench-central races soak soak-reports clean setup setup-central setup-test
-.PHONY: install test-install rollback uninstall
+.PHONY: install test-install test-pythons rollback uninstall
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ run-central: setup-central ## install what is missing and start the central API
 
 test: setup-test ## install what is missing and run every test
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+test-pythons: setup-test ## the unit tests with the oldest and the newest other Python (3.11 to 3.13) that is here
+	@TEST_WORKERS=$(TEST_WORKERS) scripts/test-pythons.sh
 
 test-install: setup-test ## (root) install, upgrade, rollback and uninstall in Debian 12 and 13; SUITE=trixie for one alone
 	$(if $(SUITE),SUITE=$(SUITE)) $(BIN)/python -m pytest tests/installed --timeout 900
