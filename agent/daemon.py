@@ -178,6 +178,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
             audio_output=settings.audio.output,
             audio_device=settings.audio.device,
             confinement=confinement,
+            languages=settings.audio.languages,
             shows_pictures=settings.player.engines["image"] == "vlc",
         ),
         display=display,
@@ -189,7 +190,10 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         engine="mpv",
         kind=MpvPlayer,
         command=mpv_command(
-            audio_output=settings.audio.output, audio_device=settings.audio.device, confinement=confinement
+            audio_output=settings.audio.output,
+            audio_device=settings.audio.device,
+            confinement=confinement,
+            languages=settings.audio.languages,
         ),
         display=display,
         authority=authority,

@@ -94,6 +94,7 @@ EngineScheme = Annotated[str, AfterValidator(_engine_scheme)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 InterfaceName = Annotated[str, Field(pattern=r"^[^/\s\x00]{1,15}$")]  # as the kernel has it (IFNAMSIZ)
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -146,6 +147,9 @@ class AudioSettings(Section):
         default="auto", description='"auto", "pulse", "alsa" or "none"'
     )
     device: Text | None = Field(default=None, description="the name of a device, as pactl or aplay lists it")
+    languages: tuple[Language, ...] = Field(
+        default=(), max_length=16, description='a list of ISO 639 codes, the best one first, such as ["de", "en"]'
+    )
 
 
 class PlayerSettings(Section):

@@ -10,7 +10,7 @@ from agent.errors import AgentError, MediaError, PlayerUnavailableError
 from agent.player.base import Player
 from agent.player.pillow.command import looks_like_picture
 from agent.player.pool import PlayerPool
-from agent.types import ErrorCode, MediaType, PlayerHealth
+from agent.types import MediaType, PlayerHealth
 
 DEFAULT = "vlc"
 """For every scheme that the table does not name."""
@@ -82,7 +82,7 @@ class Engines:
         names = [name for name in self._pools if name != self._usual(url)]
         if kind is not None:
             names.sort(key=lambda name: name != self._table.get(kind))
-        elif error.failure.code is not ErrorCode.MEDIA_UNSUPPORTED:  # it was recognised, so it is no picture
+        else:
             names = [name for name in names if name not in self._schemes]
         names = [name for name in names if scheme in self._schemes.get(name, (scheme,))]
         healths = {name: self._pools[name].health for name in names}

@@ -93,12 +93,15 @@ def vlc_command(
     audio_device: str | None,
     confinement: Confinement | None = None,
     shows_pictures: bool = True,
+    languages: Sequence[str] = (),
 ) -> Callable[[], list[str]]:
     """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches. Unless it
     `shows_pictures`, it says of one what it is, for another engine to show it."""
     command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
     if audio_device:
         command += ["--audio-device", audio_device]
+    if languages:
+        command += ["--languages", *languages]
     if not shows_pictures:
         command += ["--no-pictures"]
     if confinement:

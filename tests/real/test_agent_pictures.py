@@ -179,6 +179,8 @@ def test_a_picture_without_an_ending_is_found_out(agent: Agent, screen: Screen, 
     """A camera's address says nothing of pictures: libVLC finds out, and it is shown without an error."""
     agent.start(camera.url("/snapshot.cgi"))
     wait_colour(screen, "cyan")
+    agent.start(camera.url("/drawing"))
+    wait_colour(screen, "orange")
     stream = agent.wait_state("playing")
     assert (stream["engine"], stream["media_type"], stream["error"]) == ("pillow", "image", None)
 
@@ -230,10 +232,12 @@ def _served(picture: bytes) -> Iterator[Camera]:
                 self.end_headers()
                 self._stream()
                 return
-            self.send_header("Content-Type", "image/jpeg")
-            self.send_header("Content-Length", str(len(picture)))
+            is_drawing = self.path == "/drawing"
+            body = SVG.encode() if is_drawing else picture
+            self.send_header("Content-Type", "image/svg+xml" if is_drawing else "image/jpeg")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(picture)
+            self.wfile.write(body)
 
         def _stream(self) -> None:
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n".encode()

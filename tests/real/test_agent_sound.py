@@ -363,3 +363,33 @@ def tone_seconds(heard: Heard, hz: int) -> float:
     step = RATE // 200
     shifted = (Heard(heard.samples[step * n :], 0.0) for n in range(round(WINDOW_S * 200)))
     return sum(w.levels[hz] >= FULL / 2 for part in shifted for w in part.windows()) / 200
+
+
+@pytest.mark.parametrize("kind", ["mkv", "mp4", "ts", "hls"])
+def test_the_usual_track_is_heard(
+    xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips, kind: str
+) -> None:
+    """And not the first one, also when it is not the language of the box; its picture stays on meanwhile."""
+    url = media_server.file_url(clips.two_tracks(kind))
+    with Agent(xserver.display, env=pulse.env) as agent, pulse.listen() as listener:
+        with ScreenRecorder(xserver.display) as recorder:
+            agent.start(url)
+            hear(listener, GREEN, for_s=0.5)
+            seen = recorder.stop().colours()
+        assert listener.heard().heard() == {GREEN}
+        assert seen == ["black", "red"]
+
+
+@pytest.mark.parametrize("engine", ["vlc", "mpv"])
+def test_a_language_can_be_preferred(
+    xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips, engine: str
+) -> None:
+    """With `[audio] languages` that track is taken, in both engines."""
+    engines = f'{{"http": "{engine}"}}'
+    with (
+        Agent(xserver.display, env=pulse.env, audio__languages='["fr", "en"]', player__engines=engines) as agent,
+        pulse.listen() as listener,
+    ):
+        agent.start(media_server.file_url(clips.two_tracks("mkv")))
+        hear(listener, RED, for_s=0.5)
+        assert listener.heard().heard() == {RED}

@@ -103,6 +103,27 @@ class Clips:
         film = self.film_mp4(colour, seconds, None)
         return self._ffmpeg(f"film-{colour}-{seconds:g}s.ts", ["-i", str(film), "-c", "copy"])
 
+    def two_tracks(self, kind: str) -> Path:
+        """A film with a tone of 440 Hz (English) and one of 880 Hz (German), which is the usual one. `kind` is mkv,
+        mp4, ts (where the first is an audio description), or hls (where each is a playlist of its own)."""
+        sources = [*_source("red", 8, None)[:-2], *_tone(440, 8), *_tone(880, 8)]
+        codecs = ["-map", "[v]", "-map", "2:a", "-map", "3:a", *_VERYFAST, *_AAC]
+        codecs += ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"]
+        if kind == "ts":
+            return self._ffmpeg("two-tracks.ts", [*sources, *codecs, "-disposition:a:0", "visual_impaired"])
+        if kind != "hls":
+            flags = ["-disposition:a:0", "0", "-disposition:a:1", "default"]
+            return self._ffmpeg(f"two-tracks.{kind}", [*sources, *codecs, *flags])
+        groups = "v:0,agroup:a a:0,agroup:a,language:eng a:1,agroup:a,language:deu,default:yes"
+        making = [*sources, *codecs, "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod"]
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            files = ["-master_pl_name", "master.m3u8", str(folder / "stream-%v.m3u8")]
+            self._run([*making, "-var_stream_map", groups, *files])
+
+        return self._once("two-tracks-hls", str([*making, groups]), make) / "master.m3u8"
+
     def magicyuv_avi(self, colour: str = "green", seconds: float = 4) -> Path:
         """A film in a codec that FFmpeg decodes, and libVLC has no name for."""
         film = ["-i", str(self.film_mp4(colour, seconds, None)), "-c:v", "magicyuv", "-pix_fmt", "yuv420p"]

@@ -3,12 +3,15 @@ cannot become an option."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import langcodes
 
 from agent.player.confine import Confinement
 from agent.player.vlc.options import authorities, has_gpu
@@ -44,11 +47,18 @@ def mpv_missing() -> str:
 
 
 def mpv_command(
-    *, audio_output: str, audio_device: str | None, confinement: Confinement | None = None
+    *,
+    audio_output: str,
+    audio_device: str | None,
+    confinement: Confinement | None = None,
+    languages: Sequence[str] = (),
 ) -> Callable[[], list[str]]:
     """How to start mpv, idle; FD stands where the descriptor of its end of the socket pair belongs. Without a
     confinement it reaches what the daemon reaches."""
     arguments = mpv_arguments(audio_output=audio_output, audio_device=audio_device)
+    if languages:
+        # Files have codes of three letters, playlists of two, and mpv 0.35 compares them as they are.
+        arguments.append(f"--alang={','.join(code for language in languages for code in _all_codes(language))}")
 
     def command() -> list[str]:
         program = os.path.realpath(shutil.which(PROGRAM) or PROGRAM)
@@ -61,6 +71,14 @@ def mpv_command(
         return [*launcher, "--", program, *arguments, f"--input-ipc-client=fd://{FD}"]
 
     return command
+
+
+def _all_codes(language: str) -> list[str]:
+    """The ISO 639 codes of a language: of two letters, and both of three (`de`, `deu`, `ger`)."""
+    known = langcodes.Language.get(language)
+    with contextlib.suppress(LookupError):
+        return list(dict.fromkeys((language, str(known.language), known.to_alpha3(), known.to_alpha3(variant="B"))))
+    return [language]
 
 
 def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Path("/dev")) -> list[str]:

@@ -17,6 +17,7 @@ from agent.types import Failure
 
 _HARDWARE = re.compile(r"Using (.+) for hardware decoding")
 _DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
+_PICTURE = re.compile(r"(?im)^\s*content-type:\s*image/")
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
 _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _OLDER_ANSWER = re.compile(r"HTTP answer code (\d{3})")
@@ -71,6 +72,8 @@ class LogReader:
         """Name of the hardware decoder in use."""
         self.live = False
         """Whether it plays a playlist that goes on while it is played."""
+        self.is_picture = False
+        """Whether the server calls it a picture."""
         self.pictured = False
         """Whether its first picture was drawn for certain."""
         self.read_to_end = False
@@ -91,6 +94,7 @@ class LogReader:
         elif m := _HARDWARE.search(line.text):
             self.hardware = m[1]
         elif m := _HTTP_ANSWER.match(line.text):
+            self.is_picture = _PICTURE.search(line.text) is not None
             if int(m[1]) >= 400:
                 self._keep(f"HTTP {m[1]} error")
             if int(m[1]) == 401:

@@ -3,6 +3,7 @@ goes in here, because libVLC trusts these options."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.types import Quality
@@ -64,11 +65,16 @@ def start_options(position: float) -> list[str]:
     return [f":start-time={position:.3f}"] if position > 0 else []
 
 
-def media_options(quality: Quality, *, position: float = 0.0, sound: bool = False) -> list[str]:
-    """Options of one media. It starts without sound: the audio device is opened when the stream is shown."""
+def media_options(
+    quality: Quality, *, position: float = 0.0, sound: bool = False, languages: Sequence[str] = ()
+) -> list[str]:
+    """Options of one media. It starts without sound: the audio device is opened when the stream is shown. `languages`
+    are those of the sound track to take, the best one first; else, the media's usual one is taken."""
     options = [*([] if sound else [":no-audio"]), *start_options(position)]
     # For rtmps, which libVLC leaves to FFmpeg, and that checks no certificate unless it is told to.
     options.append(f":avio-options={{tls_verify=1,ca_file={authorities()}}}")
+    if languages:
+        options.append(f":audio-language={','.join(languages)}")
     match quality:
         case Quality.FULL_HD:
             options += _at_most(1080)

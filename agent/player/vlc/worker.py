@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from agent.player.vlc.reasons import (
     piece_lost,
 )
 from agent.player.vlc.sound import SoundOutput
-from agent.types import Failure, MediaType, Quality
+from agent.types import ErrorCode, Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
 """libVLC renews its own statistics four times a second; asking more often brings nothing new."""
@@ -77,6 +78,7 @@ class VlcWorker:
         audio_device: str | None,
         confinement: Confinement | None,
         shows_pictures: bool = True,
+        languages: Sequence[str] = (),
     ) -> None:
         import vlc  # only here: 31 ms and every wrapper of libVLC
 
@@ -94,6 +96,9 @@ class VlcWorker:
         events.subscribe(vlc, self._player, self._inbox)
         self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
         self._shows_pictures = shows_pictures
+        self._languages = languages
+        self._track = -1
+        """That was heard last."""
         self._media: Any = None
         self._facts = Facts(vlc, self._player, self._log)
         self._url = ""
@@ -211,6 +216,7 @@ class VlcWorker:
         if self._opened is MediaType.AUDIO:
             self._player.set_pause(1)
         if self._track_chosen:
+            self._track = self._player.audio_get_track()
             self._player.audio_set_track(-1)  # the device is closed once libVLC says so, and only then it is done
         else:
             self._channel.send(ipc.Done())
@@ -221,12 +227,12 @@ class VlcWorker:
         self._output.make()
         self._read_pending_log()
         over = self._is_short or not self._player.is_seekable() if audio_only else self._log.read_to_end
-        if (over or self._ended) and not self._heard_before:
+        tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
+        if (over or self._ended or len(tracks) > 1) and not self._heard_before:
             self._begin_again()
         else:
-            tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]
             if tracks:
-                self._player.audio_set_track(tracks[0])
+                self._player.audio_set_track(self._track if self._track in tracks else tracks[0])
                 self._track_chosen = True
                 if not self._heard_before and self._player.is_seekable() and not self._log.live:
                     self._read_again(from_the_start=audio_only)
@@ -237,9 +243,10 @@ class VlcWorker:
     def _begin_again(self) -> None:
         """For what is over, or about to be, before it was heard: a sound that is shorter than what was buffered in
         silence (going back then loses a part of it) or cannot go back, or a film of which libVLC had nothing more to
-        show. Its picture stands meanwhile."""
+        show. And for what has several sound tracks: which of them is the usual one libVLC decides when it opens a media
+        with its sound, and tells nobody. Its picture stands meanwhile."""
         self._begun_again = self._track_chosen = True
-        options = media_options(self._quality, position=self._begin_at, sound=True)
+        options = media_options(self._quality, position=self._begin_at, sound=True, languages=self._languages)
         self._play([*options, *(short_sound_options() if self._is_short else [])])
 
     @property
@@ -398,6 +405,10 @@ class VlcWorker:
             self._log.forget()
             self._play(media_options(self._quality, position=self._begin_at))
             return
+        if self._opened is None and refusal.code is ErrorCode.MEDIA_UNSUPPORTED:
+            # SVG, or a picture behind a digest, which an engine for pictures may know.
+            maybe_picture = self._log.is_picture or refusal is not failure
+            kind = kind or (MediaType.IMAGE if maybe_picture else None)
         self._over = True
         self._channel.send(ipc.Failed(refusal.code, refusal.message, kind, refusal.is_full))
 
@@ -426,6 +437,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--audio-output", default="auto")
     parser.add_argument("--audio-device")
+    parser.add_argument("--languages", nargs="+", default=[], help="of sound tracks, the best one first")
     parser.add_argument("--no-pictures", dest="shows_pictures", action="store_false")
     parser.add_argument("--confine", nargs="+", help="what it may reach")
     options = parser.parse_args()
@@ -435,6 +447,7 @@ def main() -> None:
         audio_output=options.audio_output,
         audio_device=options.audio_device,
         shows_pictures=options.shows_pictures,
+        languages=options.languages,
         confinement=Confinement.from_words(options.confine) if options.confine else None,
     ).run()
 
