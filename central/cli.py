@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
+import uvloop
+
 from central import log, output
 from central.api.openapi import as_text
 from central.api.routes import OPERATIONS
@@ -70,7 +72,8 @@ def _command(arguments: list[str] | None) -> int:
 def _run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     log.configure(settings.log)
-    asyncio.run(run(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(settings))
     return 0
 
 

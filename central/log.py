@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import re
 import sys
+from functools import partial
 from typing import Any, Final, TextIO
+from urllib.parse import unquote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from central.config import LogSettings
-from central.secrets import TOKEN_LENGTH, TOKEN_PATTERN
 
 HIDDEN: Final = "***"
 
+# Also a part of one, as a text that was cut holds it.
+_TOKEN_LEAST = 19
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])(ak|dt|et|sk)_[A-Za-z0-9_-]{16,}")
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _QUERY_SECRET = re.compile(r"(?i)(?<=[?&])((?:key|token|pass|password|secret|code)=)[^&\s]+")
 _UNPRINTABLE = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
@@ -39,28 +44,28 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
         renderer = structlog.dev.ConsoleRenderer(
             colors=colours, exception_formatter=structlog.dev.plain_traceback, sort_keys=False
         )
-    common: list[Processor] = [
+    ours: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
+        _add_logger_name,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=common,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            hide_secrets,
-            renderer,
-        ],
-    )
+    shown: list[Processor] = [structlog.processors.format_exc_info, hide_secrets, renderer]
+    out = _Output(stream)
+    # Our own events go to the stream as they are: on their way through the standard library's loggers the line of each
+    # request cost a quarter of all that a request costs.
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*ours, *shown],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        logger_factory=partial(_Logger, out),
     )
-    handler = _Handler(stream)
-    handler.setFormatter(formatter)
+    handler = _Handler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *ours[:1], *ours[2:]],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shown],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
@@ -69,17 +74,53 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class _Output:
+    """Where lines go. A line that cannot be written is lost: there is nowhere to say so."""
+
     def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
+        self._stream = stream
         self._to_journal = _is_journal(stream)
 
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if not self._to_journal:
-            return text
-        priority = next((priority for least, priority in _PRIORITIES if record.levelno >= least), 7)
-        return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))  # an entry of the journal for each line
+    def write(self, text: str, level: int) -> None:
+        if self._to_journal:
+            priority = next((priority for least, priority in _PRIORITIES if level >= least), 7)
+            # An entry of the journal for each line.
+            text = "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
+        with contextlib.suppress(OSError, ValueError):  # full, broken or closed
+            self._stream.write(text + "\n")  # at once, so that lines of threads do not mix
+            self._stream.flush()
+
+
+class _Logger:
+    """What structlog hands its lines to."""
+
+    def __init__(self, out: _Output, name: str = "central") -> None:
+        self.name = name
+        self.debug = partial(out.write, level=logging.DEBUG)
+        self.info = partial(out.write, level=logging.INFO)
+        self.warning = partial(out.write, level=logging.WARNING)
+        self.error = self.exception = partial(out.write, level=logging.ERROR)
+        self.critical = partial(out.write, level=logging.CRITICAL)
+
+
+class _Handler(logging.Handler):
+    """For what the standard library's loggers say, such as aiohttp's."""
+
+    def __init__(self, out: _Output) -> None:
+        super().__init__()
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+        except Exception:  # arguments that do not fit their message; the record may hold secrets
+            text = f"a message of {record.name} cannot be shown"
+        self._out.write(text, record.levelno)
+
+
+def _add_logger_name(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:
+    event_dict["logger"] = logger.name
+    return event_dict
 
 
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -98,8 +139,14 @@ def _is_journal(stream: TextIO) -> bool:
 def redact(text: str) -> str:
     """The text without tokens, credentials of addresses, and secrets in queries."""
     # Most values are short words: looking for what a secret must hold is much quicker than looking for a secret.
-    if len(text) >= TOKEN_LENGTH:
-        text = TOKEN_PATTERN.sub(lambda match: f"{match[1]}_{HIDDEN}", text)
+    if "%" in text and (plain := unquote(unquote(text))) != text and _without(plain) != plain:
+        text = plain  # a secret that is percent-encoded, once or twice, is one
+    return _without(text)
+
+
+def _without(text: str) -> str:
+    if len(text) >= _TOKEN_LEAST:
+        text = _TOKEN.sub(lambda match: f"{match[1]}_{HIDDEN}", text)
     if "@" in text:
         text = _USERINFO.sub(HIDDEN, text)
     return _QUERY_SECRET.sub(rf"\1{HIDDEN}", text) if "=" in text else text

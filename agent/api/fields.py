@@ -100,14 +100,23 @@ def as_text(value: object) -> str:
     """A string of one line, without blanks around it."""
     text = as_string(value).strip()
     # Cs are halves of surrogate pairs: JSON can carry them, and no answer could be encoded with them.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        raise _wrong("must not contain control characters or line breaks")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text) or seen(text) != text:
+        raise _wrong("must not contain control characters, line breaks or characters that cannot be seen")
     return text
 
 
+def seen(text: str) -> str:
+    """The text without what turns the writing direction or is not seen, but for joiners: Persian words and some emoji
+    are written with them."""
+    if text.isprintable():
+        return text
+    return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) not in ("Cf", "Co"))
+
+
 def as_title(value: object) -> str:
-    """A text of at most TITLE_LIMIT characters."""
-    text = as_text(value)
+    """A text of at most TITLE_LIMIT characters, without those that cannot be seen: titles of media come with marks of
+    the writing direction, which is no reason to show nothing."""
+    text = as_text(seen(as_string(value)))
     if len(text) > TITLE_LIMIT:
         raise _wrong(f"must be at most {TITLE_LIMIT} characters")
     return text

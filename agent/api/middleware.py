@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote
 
 import structlog
 from aiohttp import web
@@ -18,6 +19,7 @@ from agent.api.guard import OPEN_PATH
 from agent.api.parts import CALLER, KEPT, REQUEST_ID, SESSION_ID
 from agent.api.problems import problem, problem_of, problem_of_http
 from agent.errors import AgentError
+from agent.redaction import redact
 from agent.types import ErrorCode
 
 log = structlog.get_logger(__name__)
@@ -54,7 +56,7 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
                 answer = problem_of_http(request, error)
             except Exception:
                 code = ErrorCode.INTERNAL
-                log.exception("request_failed", method=request.method, path=_path(request))
+                log.exception("request_failed", method=redact(request.method)[:20], path=_path(request))
                 answer = problem(request, code, _internal_detail(request_id))
             status = answer.status
             answer.headers["X-Request-ID"] = request_id
@@ -100,7 +102,7 @@ def _log_line(
         extra["caller"] = caller
     write(
         "request",
-        method=request.method[:20],
+        method=redact(request.method)[:20],
         path=_path(request),
         status=status,
         duration_ms=round(duration_ms, 1),
@@ -110,11 +112,13 @@ def _log_line(
 
 
 def _path(request: web.Request) -> str:
-    """The path without its query. A URL with a password, put into the path by mistake, does not get into the log."""
-    path = request.rel_url.raw_path
-    if "@" in path or "%40" in path:
-        return "[hidden: may hold a password]"
-    return path[:_PATH_LIMIT]
+    """That of the route; of a path that there is not, the path without its query. Credentials that were put there by
+    mistake, percent-encoded or not, do not get into the log, nor a part of them."""
+    resource = request.match_info.route.resource
+    if resource is not None:
+        return resource.canonical
+    path = unquote(unquote(request.rel_url.raw_path))
+    return "[hidden: may hold a password]" if "@" in path else redact(path)[:_PATH_LIMIT]
 
 
 def _internal_detail(request_id: str) -> str:

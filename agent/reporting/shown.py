@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -110,7 +111,9 @@ class ShownStream:
 
 
 def _wanted(session: SessionSnapshot) -> Wanted:
-    title = " ".join((session.title or "").split())[:TITLE_LIMIT]
+    # What `/start` takes now; a session that was saved by an older version may hold more.
+    seen = (c for c in session.title or "" if c in "\u200c\u200d" or unicodedata.category(c) not in ("Cf", "Co"))
+    title = " ".join("".join(seen).split())[:TITLE_LIMIT]
     return Wanted(_public(session.url), title or None, session.quality.value, session.session_id)
 
 

@@ -72,6 +72,8 @@ def query_of(request: web.Request) -> dict[str, str]:
 
 async def _read(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # it is all here: nothing to wait for
+            return await request.read()
         async with asyncio.timeout(READ_TIMEOUT_S):
             return await request.read()
     except TimeoutError as error:

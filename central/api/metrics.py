@@ -18,6 +18,9 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter("cast_central_requests", "Answers.", ("operation", "status"), registry=self._registry)
+        self._of: dict[tuple[str, int], Counter] = {}
+        """Looking for labels each time would cost more than counting."""
+        self._lasted: dict[str, Histogram] = {}
         self._duration = Histogram(
             "cast_central_request_duration_seconds",
             "Time from a request's headers to its answer.",
@@ -35,8 +38,14 @@ class Metrics:
         self._mediamtx = Gauge("cast_central_mediamtx_up", "Whether MediaMTX answers.", registry=self._registry)
 
     def count(self, operation: str, status: int, seconds: float) -> None:
-        self._requests.labels(operation, status).inc()
-        self._duration.labels(operation).observe(seconds)
+        requests = self._of.get((operation, status))
+        if requests is None:  # as many as there are operations and statuses
+            requests = self._of[operation, status] = self._requests.labels(operation, status)
+        requests.inc()
+        duration = self._lasted.get(operation)
+        if duration is None:
+            duration = self._lasted[operation] = self._duration.labels(operation)
+        duration.observe(seconds)
 
     async def text(self, services: Services) -> str:
         """What Prometheus reads; without the database only what is known without it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -41,7 +41,7 @@ def around_request(metrics: Metrics) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
-        request_id = given if _SAFE_ID.fullmatch(given) and not TOKEN_PATTERN.search(given) else uuid.uuid4().hex
+        request_id = given if _SAFE_ID.fullmatch(given) and not TOKEN_PATTERN.search(given) else os.urandom(16).hex()
         request[REQUEST_ID] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
         error: Exception | None = None

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from central.config import DatabaseSettings, LogSettings
 from central.db.engine import Database
@@ -71,6 +72,12 @@ async def central(database_url: str) -> AsyncIterator[Central]:
     """The service on that database."""
     async with served(database_url) as made:
         yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _libuv() -> None:
+    """The first loop of a process makes two descriptors for all that come; no test has left them behind."""
+    uvloop.new_event_loop().close()
 
 
 @pytest.fixture(autouse=True)
