@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import checks
+from agent import checks, urls
 from agent.checks import THREADS_PER_FOLDER, MediaChecks
 from agent.errors import FileAwayError, InvalidRequestError
 from agent.urls import MediaPolicy
@@ -24,15 +24,15 @@ class DeadShare:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.mended = threading.Event()
         self.looks = 0
-        resolve = Path.resolve
+        real = urls._real
 
-        def look(path: Path, strict: bool = False) -> Path:
+        def look(path: Path) -> Path:
             if path.is_relative_to(folder):
                 self.looks += 1
                 self.mended.wait(20)
-            return resolve(path, strict)
+            return real(path)
 
-        monkeypatch.setattr(Path, "resolve", look)
+        monkeypatch.setattr(urls, "_real", look)
 
 
 @pytest.fixture
