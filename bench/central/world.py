@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -92,6 +94,17 @@ class World:
             await database.close()
         self.boxes += made_boxes
         self.keys += made_keys
+
+
+@contextlib.contextmanager
+def busy_core() -> Iterator[None]:
+    """Another process that never rests, as on a machine that has more to do than this."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager
