@@ -180,6 +180,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
             confinement=confinement,
             languages=settings.audio.languages,
             shows_pictures=settings.player.engines["image"] == "vlc",
+            plays_live_fmp4=lambda: bool(mpv_missing()),  # with a picture that is grey at times: better than none
         ),
         display=display,
         authority=authority,

@@ -8,6 +8,7 @@
     /live-hls/index.m3u8                sliding playlist, segments of 2 s; `routes.end_live_hls()` ends it
     /trickle-hls/index.m3u8             the same, and its segments come with a few bytes a second
     /hls-missing/index.m3u8             a playlist whose segments are 404
+    /live-fmp4/index.m3u8               live HLS in fragmented MP4, three segments of 2 s
     /gap-hls/index.m3u8                 a live stream that has just begun, as MediaMTX 1.20 tells its first viewer of
                                         it: six segments that never were (EXT-X-GAP, 404), then what there is
     /one-viewer/<refusal>/<colour>.ts   as /live/<colour>.ts, for one viewer of all of them at a time: another one gets
@@ -37,7 +38,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.support import digest, gap_hls
+from tests.support import digest, gap_hls, live_fmp4
 from tests.support.behaviour import GOOD, Behaviour, BodyWriter, Then
 from tests.support.clips import LIVE_LOOP_S, Clips
 from tests.support.colours import PALETTE
@@ -138,6 +139,7 @@ class MediaRoutes:
         app.router.add_get("/one-viewer/{refusal}/{colour}.ts", self._one_viewer)
         app.router.add_get("/live-hls/seg{number}.ts", self._segment)
         gap_hls.add_to(app, self._clips)
+        live_fmp4.add_to(app, self._clips)
         app.router.add_get("/trickle-hls/seg{number}.ts", self._trickling_segment)
         app.router.add_get("/radio.mp3", self._radio)
         app.router.add_get("/mjpeg", self._mjpeg)

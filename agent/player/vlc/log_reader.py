@@ -29,7 +29,8 @@ asking, a thousand times a second, and whoever does that locks an account."""
 _REFUSED_PAUSE_S = 0.1
 """How long that one is held up after each such answer, for this process to be ended meanwhile."""
 _LOG_NOTICE, _LOG_WARNING = 2, 3
-_STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
+_HLS_STAYS_LIVE = "Updated playlist ID"
+_STAYS_LIVE = (_HLS_STAYS_LIVE, "Updated MPD")
 """Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
 that is to be read again, the first time before any of its media; of a recording never. Everything else that libVLC
 tells is alike for both: it gives a live playlist a length, and says that it can be sought in."""
@@ -68,12 +69,15 @@ class LogReader:
     def __init__(self) -> None:
         self.demuxer = ""
         """Name of the module that takes the media apart."""
+        self._hls_live = False
         self.hardware: str | None = None
         """Name of the hardware decoder in use."""
         self.live = False
         """Whether it plays a playlist that goes on while it is played."""
         self.is_picture = False
         """Whether the server calls it a picture."""
+        self.live_fmp4 = False
+        """Whether that is an HLS playlist whose segments are fragmented MP4."""
         self.pictured = False
         """Whether its first picture was drawn for certain."""
         self.read_to_end = False
@@ -90,6 +94,8 @@ class LogReader:
     def read(self, line: LogLine) -> None:
         self.body.read(line.text)
         if m := _DEMUXER.search(line.text):
+            if self._hls_live and self.demuxer == "adaptive" and m[1] == "mp4":
+                self.live_fmp4 = True
             self.demuxer = self.demuxer or m[1]
         elif m := _HARDWARE.search(line.text):
             self.hardware = m[1]
@@ -104,6 +110,7 @@ class LogReader:
             self._refusals += int(m[1]) == 401
         elif line.text.startswith(_STAYS_LIVE):
             self.live = True
+            self._hls_live = self._hls_live or line.text.startswith(_HLS_STAYS_LIVE)
         elif line.text.startswith(_FIRST_PICTURE):
             self.pictured = True
         elif line.text.startswith(_READ_TO_END):

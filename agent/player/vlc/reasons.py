@@ -102,6 +102,11 @@ def nothing_shown(url: str) -> Failure:
     )
 
 
+def live_fmp4() -> Failure:
+    """Its picture would be grey for a quarter of the time, at each segment; libVLC counts that as pictures."""
+    return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows live HLS in fragmented MP4 (fMP4) with grey pictures.")
+
+
 def picture() -> Failure:
     """It is a picture, which another engine is for."""
     return _failure(ErrorCode.MEDIA_UNSUPPORTED, "This is a still picture, and libVLC is set up to leave those alone.")

@@ -28,6 +28,7 @@ from agent.player.vlc.options import instance_arguments, media_options, short_so
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.reasons import (
     broke_off,
+    live_fmp4,
     no_decoder,
     not_heard,
     nothing_shown,
@@ -79,6 +80,7 @@ class VlcWorker:
         confinement: Confinement | None,
         shows_pictures: bool = True,
         languages: Sequence[str] = (),
+        plays_live_fmp4: bool = True,
     ) -> None:
         import vlc  # only here: 31 ms and every wrapper of libVLC
 
@@ -99,6 +101,7 @@ class VlcWorker:
         self._languages = languages
         self._track = -1
         """That was heard last."""
+        self._plays_live_fmp4 = plays_live_fmp4
         self._media: Any = None
         self._facts = Facts(vlc, self._player, self._log)
         self._url = ""
@@ -419,6 +422,8 @@ class VlcWorker:
             self._fail(refusal)  # libVLC would go on asking
         if not self._shows_pictures and self._opened is None and self._log.demuxer == "image":
             self._fail(picture(), kind=MediaType.IMAGE)
+        if not self._plays_live_fmp4 and self._opened is None and self._log.live_fmp4:
+            self._fail(live_fmp4())
         needed = self._opened is None or (self._opened is MediaType.AUDIO and self._sound)
         if needed and (failure := no_decoder(line.text)):
             self._fail(failure)  # libVLC plays on without it
@@ -439,6 +444,7 @@ def main() -> None:
     parser.add_argument("--audio-device")
     parser.add_argument("--languages", nargs="+", default=[], help="of sound tracks, the best one first")
     parser.add_argument("--no-pictures", dest="shows_pictures", action="store_false")
+    parser.add_argument("--no-live-fmp4", dest="plays_live_fmp4", action="store_false")
     parser.add_argument("--confine", nargs="+", help="what it may reach")
     options = parser.parse_args()
     die_with_parent(options.parent)
@@ -448,6 +454,7 @@ def main() -> None:
         audio_device=options.audio_device,
         shows_pictures=options.shows_pictures,
         languages=options.languages,
+        plays_live_fmp4=options.plays_live_fmp4,
         confinement=Confinement.from_words(options.confine) if options.confine else None,
     ).run()
 
