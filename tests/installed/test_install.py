@@ -164,7 +164,8 @@ def test_a_display_that_does_not_start_is_tried_for_ever(box: Box) -> None:
     box.run(f"printf '{quick}' > /run/systemd/system/cast-agent-display.service.d/quick.conf")
     box.run("systemctl daemon-reload && systemctl restart cast-agent-display", check=False)
     box.wait("test $(systemctl show -p NRestarts --value cast-agent-display) -gt 15", 30)
-    assert box.run("systemctl is-active cast-agent-display", check=False).strip() == "activating"
+    # Between two tries, or in the moment in which /bin/false runs; given up it would be failed.
+    assert box.run("systemctl is-active cast-agent-display", check=False).strip() in ("activating", "active")
 
 
 def test_the_display_goes_with_the_choice(box: Box) -> None:
