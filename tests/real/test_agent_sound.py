@@ -28,6 +28,8 @@ from tests.support.xserver import XServer
 
 SOON_S = 5.0
 """Sound comes 0.1-0.4 s after its picture; the rest is for a busy machine."""
+HEARD_AGAIN_S = 10.0
+"""After the sound server is there, as promised."""
 LONGEST_GAP_S = 0.6
 """Of silence at a switch: the old process's end, then a new stream at the sound server. 0.1-0.2 s is usual."""
 FULL = 0.5
@@ -278,6 +280,30 @@ def test_a_film_outlives_the_sound_server(xserver: XServer, media_server: MediaS
             hear(listener, RED, for_s=0.3)
 
 
+@pytest.mark.parametrize("engine", ["vlc", "mpv"])
+def test_a_film_is_heard_once_there_is_a_sound_server(xserver: XServer, long_green: str, engine: str) -> None:
+    """A film that was on before the sound server is heard soon after that came, and again when it has come anew."""
+    engines = json.dumps({"http": engine})
+    with PulseServer() as pulse, Agent(xserver.display, env=pulse.env, player__engines=engines) as agent:
+        pulse.terminate()
+        session = agent.start(long_green)["session_id"]
+        agent.wait_state("playing")
+        for _ in range(2):
+            pulse.start()
+            with pulse.listen() as listener:
+                hear(listener, GREEN, for_s=0.3, timeout_s=HEARD_AGAIN_S)
+            stream = agent.wait_state("playing")
+            assert (stream["session_id"], stream["engine"]) == (session, engine)
+            pulse.terminate()
+            go_on(agent, pictures=75)
+
+
+def go_on(agent: Agent, *, pictures: int) -> None:
+    """Wait until so many more pictures of the film were seen."""
+    before = agent.status()["stream"]["frames_displayed"]
+    agent.wait_until(lambda: agent.status()["stream"]["frames_displayed"] > before + pictures, 8, "more of the film")
+
+
 def start_late(agent: Agent, media_server: MediaServer, path: str) -> float:
     """Start what takes 1 s until it answers for the first time; when it was on."""
     media_server.behave(path, Behaviour(delay_s=1.0))
@@ -291,7 +317,9 @@ def start_late(agent: Agent, media_server: MediaServer, path: str) -> float:
 # --- what was heard ---
 
 
-def hear(listener: Listener, hz: int, *, for_s: float = 0.1, audible: float = FULL / 4) -> float:
+def hear(
+    listener: Listener, hz: int, *, for_s: float = 0.1, audible: float = FULL / 4, timeout_s: float = SOON_S
+) -> float:
     """Wait until the newest `for_s` seconds are all this tone; its amplitude then."""
     count = round(for_s / 0.05)
 
@@ -305,7 +333,7 @@ def hear(listener: Listener, hz: int, *, for_s: float = 0.1, audible: float = FU
         windows = newest()
         return len(windows) == count and all(w.levels[hz] >= audible for w in windows)
 
-    wait_until(is_heard, timeout_s=SOON_S, what=f"{hz} Hz")
+    wait_until(is_heard, timeout_s=timeout_s, what=f"{hz} Hz")
     return max(w.levels[hz] for w in newest())
 
 

@@ -39,6 +39,10 @@ _TALKING_OUTPUTS = ("pulse", "pipewire")
 
 _SILENT_OUTPUT = "null"
 
+SOUND_PAUSE_S = 4.0
+"""Between two attempts to be heard, for as long as a film goes on: a sound server may come at any time. Looking for
+one takes mpv some milliseconds."""
+
 _IN_PIECES = ("hls", "dash")
 """Their size is that of their playlist."""
 
@@ -65,6 +69,10 @@ class MpvPlayer(ChildPlayer):
     _audio: int | str = "auto"
     _format = ""
     _size: int | None = None
+    _has_audio = False
+    _paused = False
+    _output_opened = False
+    _no_output_since: float | None = None
 
     def __init__(self, child: Child) -> None:
         super().__init__(child)
@@ -149,6 +157,7 @@ class MpvPlayer(ChildPlayer):
         await self._command("get_property", "volume")
 
     async def pause(self, on: bool) -> None:
+        self._paused = on
         await self._command("set_property", "pause", on)
 
     async def seek(self, position: float) -> None:
@@ -214,6 +223,20 @@ class MpvPlayer(ChildPlayer):
             with contextlib.suppress(AgentError):  # it is gone: whoever waits is told
                 self._line.get("duration", self._on_duration)
                 self._line.get("audio-pts", self._on_heard)
+                self._look_for_lost_sound()
+
+    def _look_for_lost_sound(self) -> None:
+        """mpv drops the track when its device is lost or cannot be opened, and does not look for another."""
+        now = asyncio.get_running_loop().time()
+        expected = self._sound and self._has_audio and self._facts.kind is MediaType.VIDEO and not self._paused
+        if not expected or self._output_opened or self._over:
+            self._no_output_since = None
+        elif self._no_output_since is None:
+            self._no_output_since = now
+        elif now - self._no_output_since >= SOUND_PAUSE_S:
+            self._no_output_since = now
+            self._line.set("aid", "no")
+            self._line.set("aid", self._audio)
 
     # --- what it says ---
 
@@ -248,6 +271,7 @@ class MpvPlayer(ChildPlayer):
 
     def _on_property(self, name: str, data: Any) -> None:
         if name == "current-ao":
+            self._output_opened = data is not None
             if data in _TALKING_OUTPUTS:
                 self._line.set("ao-volume", 100)
                 self._line.set("ao-mute", False)
@@ -287,7 +311,7 @@ class MpvPlayer(ChildPlayer):
             self._open(MediaType.IMAGE if video.get("image") else MediaType.VIDEO, has_audio)
 
     def _open(self, kind: MediaType, has_audio: bool) -> None:
-        self._facts.kind = kind
+        self._facts.kind, self._has_audio = kind, has_audio
         self._progress = self._facts.progress()
         if not self._opened.done():
             self._opened.set_result(Opened(kind, has_audio))

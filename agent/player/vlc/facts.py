@@ -54,6 +54,11 @@ class Facts:
         )
 
     @property
+    def counts(self) -> Any:
+        """libVLC's own, as of the last report."""
+        return self._stats
+
+    @property
     def is_whole(self) -> bool:
         """Whether all of it was read: of a file at its end it was, of a web server where that is certain."""
         return self._log.body.is_whole(self._stats.read_bytes)

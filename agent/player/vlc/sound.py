@@ -8,6 +8,45 @@ _NO_LOUDSPEAKER = frozenset({"adummy", "amem", "afile"})
 """Outputs of libVLC that play into nothing, a program or a file."""
 
 
+SILENT_S = 1.5
+"""libVLC counts sound and pictures four times a second; a track that is chosen late sets in after 1 s at most."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 8.0
+"""Between two attempts to be heard again. The last one goes on for as long as the film does: a sound server may come
+at any time, and to ask for it takes 2 ms."""
+
+
+class LostSound:
+    """Whether sound that should be heard is not: its output was lost, or could not be made."""
+
+    def __init__(self) -> None:
+        self.opened = False
+        """Whether the device was opened since the last attempt."""
+        self._played = self._thrown_away = self._pictures = 0
+        self._heard_at = self._next_at = 0.0
+        self._pause_s = FIRST_PAUSE_S
+
+    def is_due(self, stats: Any, now: float, *, expected: bool) -> bool:
+        """Whether it is time for an attempt, by libVLC's counts: pictures go on, no sound is played, and what there is
+        of it is thrown away or has no device. A track that holds no sound for a while is not lost."""
+        pictures_stand = stats.displayed_pictures == self._pictures
+        self._pictures = stats.displayed_pictures
+        if not expected or stats.played_abuffers != self._played:
+            self._played, self._thrown_away, self._heard_at = stats.played_abuffers, stats.lost_abuffers, now
+            if expected:
+                self._pause_s = FIRST_PAUSE_S
+            return False
+        thrown_away = stats.lost_abuffers != self._thrown_away
+        if pictures_stand or now - self._heard_at < SILENT_S or now < self._next_at:
+            return False
+        if self.opened and not thrown_away:
+            return False
+        self._next_at = now + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._thrown_away, self.opened = stats.lost_abuffers, False
+        return True
+
+
 class SoundOutput:
     """The audio output of one media player of libVLC.
 
@@ -36,17 +75,19 @@ class SoundOutput:
         self._level, self._muted = level, muted
         self._apply()
 
-    def make(self) -> None:
-        """Make the output if there is none yet; the next audio track that is chosen opens its device.
+    def make(self, *, anew: bool = False) -> bool:
+        """Make the output if there is none yet; the next audio track that is chosen opens its device. Whether there is
+        one now.
 
-        Where none can be made libVLC plays without sound. It is made once only: libVLC destroys the one before,
-        and does not ask whether it is in use.
+        Where none can be made libVLC plays without sound. `anew` only while no audio track is chosen: libVLC destroys
+        the one before, and does not ask whether it is in use.
         """
-        if not self._made:
+        if anew or not self._made:
             self._made = any(self._works(name) for name in self._names)
             if self._made and self._device:
                 self._player.audio_output_device_set(None, self._device)
         self._apply()
+        return self._made
 
     def _works(self, name: str) -> bool:
         return bool(self._player.audio_output_set(name) == 0 and self._player.audio_get_volume() >= 0)

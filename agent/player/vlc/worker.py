@@ -36,7 +36,7 @@ from agent.player.vlc.reasons import (
     picture,
     piece_lost,
 )
-from agent.player.vlc.sound import SoundOutput
+from agent.player.vlc.sound import LostSound, SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
@@ -115,6 +115,9 @@ class VlcWorker:
         self._added: set[float] = set()
         self._track_chosen = self._looked_back = False
         self._heard_before = self._begun_again = self._sounded = False
+        self._lost_sound = LostSound()
+        self._choosing_again: int | None = None
+        """The audio track that is chosen once there is a new output."""
         self._channel = Channel(channel_fd, self._inbox)
 
     def run(self) -> None:
@@ -140,6 +143,7 @@ class VlcWorker:
                 self._report_progress()
                 self._look_for_audio_only(now)
                 self._look_for_lost_playlist(now)
+                self._look_for_lost_sound(now)
 
     def _handle(self, item: Any) -> None:
         match item:
@@ -215,7 +219,7 @@ class VlcWorker:
         self._player.play()
 
     def _leave_sound(self) -> None:
-        self._sound = False
+        self._sound, self._choosing_again = False, None
         if self._opened is MediaType.AUDIO:
             self._player.set_pause(1)
         if self._track_chosen:
@@ -281,13 +285,17 @@ class VlcWorker:
                 self._buffered_at = time.monotonic()
                 self._look_for_audio_only(self._buffered_at)
             case "SoundOpened":
-                self._sounded = True
+                self._sounded = self._lost_sound.opened = True
                 self._report_progress()
             case "ESAdded":
                 self._added.add(event.value)
             case "ESSelected" if event.value == events.AUDIO and self._track_chosen and not self._sound:
                 self._track_chosen = False
                 self._channel.send(ipc.Done())
+            case "ESSelected" if event.value == events.AUDIO and self._choosing_again is not None:
+                track, self._choosing_again = self._choosing_again, None
+                self._output.make(anew=True)
+                self._player.audio_set_track(track)
             case "EncounteredError":
                 self._read_pending_log()
                 self._fail(self._log.reason(self._url) or nothing_shown(self._url))
@@ -319,6 +327,16 @@ class VlcWorker:
         still = self._opened is MediaType.VIDEO and now - self._facts.moved_at > OUT_OF_STORE_S
         if lost and still and (reason := self._log.reason(self._url)):
             self._fail(reason)
+
+    def _look_for_lost_sound(self, now: float) -> None:
+        """A sound server that comes late or starts anew is nothing that libVLC would look for."""
+        expected = self._sound and self._output.wanted and self._opened is MediaType.VIDEO and not self._paused
+        if not self._lost_sound.is_due(self._facts.counts, now, expected=expected and events.AUDIO in self._added):
+            return
+        track = self._player.audio_get_track()
+        if track >= 0 and not self._ended and self._output.make():
+            self._choosing_again = track
+            self._player.audio_set_track(-1)  # the output is free once libVLC says so
 
     def _report_opened(self, kind: MediaType) -> None:
         if self._opened is None:
