@@ -28,7 +28,7 @@ _REFUSALS_AT_MOST = 2
 asking, a thousand times a second, and whoever does that locks an account."""
 _REFUSED_PAUSE_S = 0.1
 """How long that one is held up after each such answer, for this process to be ended meanwhile."""
-_LOG_NOTICE, _LOG_WARNING = 2, 3
+_LOG_NOTICE, _LOG_WARNING, _LOG_ERROR = 2, 3, 4
 _HLS_STAYS_LIVE = "Updated playlist ID"
 _STAYS_LIVE = (_HLS_STAYS_LIVE, "Updated MPD")
 """Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
@@ -160,6 +160,8 @@ def subscribe(vlc: Any, instance: Any, inbox: queue.SimpleQueue[Any]) -> Any:
         if kind.value == b"audio output":
             if text.startswith(_SOUND_OPENED):
                 inbox.put(PlayerEvent("SoundOpened"))
+            elif level >= _LOG_ERROR:
+                inbox.put(PlayerEvent("SoundRefused"))
             return  # a sound server that refuses is no reason why the media cannot be played
         buffer = ctypes.create_string_buffer(_LINE_BYTES)
         vsnprintf(buffer, len(buffer), ctypes.c_char_p(text), ctypes.cast(arguments, ctypes.c_void_p))

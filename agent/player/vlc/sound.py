@@ -22,24 +22,29 @@ class LostSound:
     def __init__(self) -> None:
         self.opened = False
         """Whether the device was opened since the last attempt."""
-        self._played = self._thrown_away = self._pictures = 0
+        self.complaints = 0
+        """Errors that the output has reported. PulseAudio's does for each piece once its server has gone, and libVLC
+        counts those as played all the same."""
+        self._played = self._complaints = self._thrown_away = self._pictures = 0
         self._heard_at = self._next_at = 0.0
         self._pause_s = FIRST_PAUSE_S
 
     def is_due(self, stats: Any, now: float, *, expected: bool) -> bool:
         """Whether it is time for an attempt, by libVLC's counts: pictures go on, no sound is played, and what there is
-        of it is thrown away or has no device. A track that holds no sound for a while is not lost."""
+        of it is refused, thrown away or has no device. A track that holds no sound for a while is not lost."""
         pictures_stand = stats.displayed_pictures == self._pictures
         self._pictures = stats.displayed_pictures
-        if not expected or stats.played_abuffers != self._played:
-            self._played, self._thrown_away, self._heard_at = stats.played_abuffers, stats.lost_abuffers, now
+        refused, self._complaints = self.complaints != self._complaints, self.complaints
+        played, self._played = stats.played_abuffers != self._played, stats.played_abuffers
+        if not expected or (played and not refused):
+            self._thrown_away, self._heard_at = stats.lost_abuffers, now
             if expected:
                 self._pause_s = FIRST_PAUSE_S
             return False
         thrown_away = stats.lost_abuffers != self._thrown_away
         if pictures_stand or now - self._heard_at < SILENT_S or now < self._next_at:
             return False
-        if self.opened and not thrown_away:
+        if self.opened and not thrown_away and not refused:
             return False
         self._next_at = now + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

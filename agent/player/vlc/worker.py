@@ -287,6 +287,8 @@ class VlcWorker:
             case "SoundOpened":
                 self._sounded = self._lost_sound.opened = True
                 self._report_progress()
+            case "SoundRefused":
+                self._lost_sound.complaints += 1
             case "ESAdded":
                 self._added.add(event.value)
             case "ESSelected" if event.value == events.AUDIO and self._track_chosen and not self._sound:
