@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.clips import Clips
 from tests.support.dead_share import DeadShare
@@ -75,6 +76,14 @@ def pulse(leaks: LeakCheck) -> Iterator[PulseServer]:
     with PulseServer() as server:
         leaks.own_pids(lambda: server.pids)
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """How a test has the process log is its own affair: a level that it sets hides nothing from the next one."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(autouse=True)

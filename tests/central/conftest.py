@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -82,7 +83,8 @@ def _libuv() -> None:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
-    configure(LogSettings(level="error"))
+    """All is logged, for who captures it, and nothing printed."""
+    configure(LogSettings(level="debug"), stream=io.StringIO())
 
 
 async def _migrated(url: str) -> None:

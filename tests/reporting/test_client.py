@@ -168,7 +168,7 @@ async def test_certificates(
         assert f"The certificate of localhost:{front.port} signs itself. Give the authority" in str(error)
         assert "update-ca-certificates" in str(error)
         # As after update-ca-certificates: certificates are read anew, without a restart.
-        monkeypatch.setattr(caller.ssl, "create_default_context", lambda: trusting)
+        monkeypatch.setattr(caller, "trusted", lambda: trusting)
         assert (await client.device(enrolment.device_id)).name == "kitchen"
         await client.close()
         error = await failure(CentralClient(url.replace("localhost", "127.0.0.1"), "t", agent_version="1"), "x")
