@@ -26,7 +26,6 @@ COMMAND_S = 600
 
 PACKAGES = "systemd-sysv,dbus,libpam-systemd,sudo,make,python3,python3-venv,ca-certificates"
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
-SECURITY = "deb http://deb.debian.org/debian-security {suite}-security main\n"
 
 
 def missing() -> str:
@@ -143,5 +142,13 @@ def _bootstrap(suite: str, fresh: Path) -> None:
         timeout=BOOTSTRAP_S,
         stdout=subprocess.DEVNULL,
     )
-    (half / "etc/apt/sources.list.d/security.list").write_text(SECURITY.format(suite=suite))
+    (half / "etc/apt/sources.list.d/security.list").write_text(_security_updates(suite))
     half.rename(fresh)
+
+
+def _security_updates(suite: str) -> str:
+    """The line of apt's for them, from where this machine has its own; empty where it has none."""
+    known = ["Origin: Debian", "Label: Debian-Security"]
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *known]
+    places = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return f"deb {places[0]} {suite}-security main\n" if places else ""
