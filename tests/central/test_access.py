@@ -15,7 +15,7 @@ from yarl import URL
 
 from central.api.guard import Guard
 from central.config import ApiSettings, LogSettings, MediaMtxSettings
-from central.log import configure
+from central.log import configure, redact
 from tests.central.support.service import Central, Client, served
 
 SECRET = "a-secret-of-the-tests"
@@ -310,6 +310,25 @@ async def test_a_name_is_what_it_looks_like(central: Central, name: str) -> None
     assert (refused.status, refused["code"]) == (422, "invalid_request")
     family = await central.admin("POST", "/broadcasters", {"name": "\U0001f468\u200d\U0001f469\u200d\U0001f467"})
     assert family.status == 201
+
+
+TOKEN = "sk_" + "Ab9-_x" * 7 + "Q"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"/live/{TOKEN}", "/live/sk_***"),
+        (f"/live/{TOKEN.replace('_', '%5F')}", "/live/sk_***"),
+        (f"/live/{TOKEN.replace('_', '%255F')}", "/live/sk_***"),
+        (f"/live/{TOKEN[:24]}", "/live/sk_***"),
+        ("/live/sk_short", "/live/sk_short"),
+        ("100%25", "100%25"),
+    ],
+)
+def test_a_token_is_hidden_in_whatever_form(text: str, expected: str) -> None:
+    """Whole or cut, plain or percent-encoded once or twice; what is none stays as it is."""
+    assert redact(text) == expected
 
 
 def test_a_guard_without_a_secret_knows_none() -> None:

@@ -406,3 +406,10 @@ async def test_a_file_is_looked_for_beside_the_event_loop(api: Served, monkeypat
         assert "disk" in str((await waiting)["detail"])
     finally:
         released.set()
+
+
+async def test_a_title_loses_what_cannot_be_seen(api: Served) -> None:
+    """Marks of the writing direction come with titles of media; joiners, which words and emoji need, stay."""
+    title = "\u202eDoor\u200b \u2066bell\u2069 \U0001f468\u200d\U0001f469"
+    await start(api, {"url": URL, "title": title})
+    assert api.tracker.requests[-1].title == "Door bell \U0001f468\u200d\U0001f469"
