@@ -228,7 +228,7 @@ def test_no_output_opens_nothing(xserver: XServer, pulse: PulseServer, media_ser
             assert 'this box plays no sound: its configuration says [audio] output = "none"' in problem["detail"]
         assert agent.wait_state("playing")["session_id"] == film
         music = agent.start(media_server.file_url(clips.one_picture("mkv")))["session_id"]
-        agent.wait_until(lambda: (agent.status()["stream"] or {}).get("position", 4) > 3, 8, "the time of its music")
+        agent.wait_until(lambda: (agent.status()["stream"]["position"] or 0) > 1, 8, "its time goes on")
         assert agent.wait_ended(music)["reason"] == "finished"
         assert watch.uses() == []
 
