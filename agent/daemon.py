@@ -16,47 +16,47 @@ import structlog
 from aiohttp import web
 
 from agent import __version__
-from agent.api.app import create_app
-from agent.api.door import Door
-from agent.api.server import ApiRunner
-from agent.checks import MediaChecks
-from agent.config import Settings
+from agent.access.gate import Door
+from agent.access.keys import KeyFile
+from agent.casting.attempt import Limits
+from agent.casting.tracker import StreamTracker
+from agent.config.loader import Settings
+from agent.config.reload import Current
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.local_names import LocalNames
 from agent.errors import ConfigError
-from agent.identity import Identity, identity
-from agent.keeper import Keeper
-from agent.keys import KeyFile
-from agent.lock import only_agent
-from agent.log import configure
-from agent.names import look_up_name
-from agent.playback import Limits
+from agent.frontends.http.app import create_app
+from agent.frontends.http.server import ApiRunner
+from agent.host.identity import Identity, identity
+from agent.host.lock import only_agent
+from agent.host.log import configure
+from agent.host.signals import Signals
+from agent.host.storage import Storage
+from agent.host.systemd import Notifier
+from agent.media.names import look_up_name
+from agent.media.policy import MediaChecks
+from agent.media.redaction import redact
+from agent.media.urls import MediaPolicy
+from agent.persistence.saver import Keeper
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
+from agent.player.file_watch import identities, of_the_system
 from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pillow.command import ADVICE as PILLOW_ADVICE
 from agent.player.pillow.command import SCHEMES as PILLOW_SCHEMES
 from agent.player.pillow.command import pillow_command
 from agent.player.pool import PlayerPool
-from agent.player.renewals import Renewals
+from agent.player.respawn import Renewals
 from agent.player.spawn import vlc_command
-from agent.player.surroundings import identities, of_the_system
-from agent.redaction import redact
-from agent.reload import Current
-from agent.reporting.lookup import Lookup
+from agent.reporting.central.lookup import Lookup
+from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
-from agent.reporting.view import View
-from agent.signals import Signals
 from agent.stage.chosen import ChosenScreen
 from agent.stage.x11 import X11Stage
-from agent.storage import Storage
-from agent.systemd import Notifier
-from agent.tasks import Supervisor
-from agent.threads import in_thread
-from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, DisplayHealth
-from agent.urls import MediaPolicy
+from agent.util.tasks import Supervisor
+from agent.util.threads import in_thread
 
 RELOAD_TIMEOUT_S = 5.0
 """For a file that lies on a disk."""

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
-from agent.reporting.enrol import enrol_now
-from agent.reporting.enrolment import Enrolment, keep_enrolment
+from agent.reporting.central.credentials import Enrolment, keep_enrolment
+from agent.reporting.central.enrol import enrol_now
 from bench.agent import Agent
 from bench.lab import Lab
 from bench.numbers import Series

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from agent.config.settings import CentralSettings, StateSettings
+from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
-from agent.reporting.view import View
-from agent.sections import CentralSettings, StateSettings
 from agent.types import (
     DeviceInfo,
     EndReason,

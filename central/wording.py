@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.errors import FieldError
 from central.ids import ID_PATTERN
 

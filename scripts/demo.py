@@ -21,7 +21,7 @@ from agent.cli.client import Agent
 from agent.cli.exits import CliError, Exit
 from agent.cli.kept_key import kept_key
 from agent.cli.target import own_agent
-from agent.config import KEY_VARIABLE, Settings, load_settings
+from agent.config.loader import KEY_VARIABLE, Settings, load_settings
 from agent.errors import ConfigError
 from agent.stage.x11 import X11Stage
 from agent.types import DisplayHealth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.threads import IDLE_LIMIT
+from agent.util.threads import IDLE_LIMIT
 from bench.numbers import slope
 from bench.processes import descriptors, memory, threads
 from soak.box import Box

@@ -88,7 +88,7 @@ class Agent:
     def _unreachable(self, error: OSError) -> CliError:
         reason = error.strerror or str(error)
         if self.own:
-            from agent.config import SYSTEM_CONFIG
+            from agent.config.loader import SYSTEM_CONFIG
 
             advice = "Start it with `cast-agent run` or `systemctl start cast-agent`, or name another with --on."
             if SYSTEM_CONFIG.exists() and not os.access(SYSTEM_CONFIG, os.R_OK):

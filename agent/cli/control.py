@@ -113,7 +113,7 @@ def _url(url: str, *, own: bool) -> str:
     if own and os.path.isfile(url):  # unlike Path.is_file it never raises, whatever this is
         return Path(url).absolute().as_uri()
     if _LIKE_A_HOST.match(url):
-        from agent.redaction import redact
+        from agent.media.redaction import redact
 
         text_ = f"An address begins with its scheme. Did you mean {redact(f'http://{url}')} ?"
         raise CliError(Exit.USAGE, "usage", text_)

@@ -14,7 +14,7 @@ from agent.cli.client import Agent
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.target import cannot_listen, key_from
 from agent.discovery.browser import Found, browse
-from agent.threads import in_background
+from agent.util.threads import in_background
 
 ASKED: Final = 64
 """How many agents are asked what is on, all at once; more than anybody has."""

@@ -10,14 +10,14 @@ from typing import Final
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.output import say
 from agent.cli.text import plain
-from agent.config import Settings, settings_beside
+from agent.config.loader import Settings, settings_beside
 
 _EXITS: Final = {"refused": Exit.NO_PERMISSION, "rejected": Exit.REFUSED, "passing": Exit.UNAVAILABLE}
 
 
 def enrol(options: argparse.Namespace) -> int:
     """Raises CliError, ConfigError."""
-    from agent.reporting.enrolment import EnrolmentError
+    from agent.reporting.central.credentials import EnrolmentError
 
     settings = settings_beside(options.config)
     if not options.forget and (options.central is None or options.enrol is None):
@@ -30,7 +30,7 @@ def enrol(options: argparse.Namespace) -> int:
 
 def _enrol(settings: Settings, options: argparse.Namespace) -> int:
     from agent.discovery.local_names import LocalNames
-    from agent.reporting.enrol import enrol_now
+    from agent.reporting.central.enrol import enrol_now
 
     token = sys.stdin.readline(4096) if options.enrol == "-" else options.enrol
     done = enrol_now(
@@ -56,7 +56,7 @@ def _enrol(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _forget(settings: Settings, json: bool) -> int:
-    from agent.reporting.enrolment import EnrolmentError, forget_enrolment, read_enrolment
+    from agent.reporting.central.credentials import EnrolmentError, forget_enrolment, read_enrolment
 
     folder, kept = settings.state.directory(), None
     with suppress(EnrolmentError):  # one that is damaged can be forgotten too
@@ -82,7 +82,7 @@ def _exit_of(error: BaseException) -> Exit:
 
 
 def _for_who_asked(error: BaseException) -> str:
-    from agent.reporting.trouble import AGAIN
+    from agent.reporting.http.errors import AGAIN
 
     text = str(error)
     if not text.endswith(AGAIN):  # that is what an agent does by itself, and a command does not

@@ -31,7 +31,7 @@ def kept_key(*folders: Path) -> str | None:
 def keep(folder: Path, key: str, *, for_admins: Path | None = None) -> Path:
     """Keep this key, instead of another one, in the state directory, for its owner and root. In the folder
     `for_admins` the group `sudo` gets it, too, where there is one. Raises OSError."""
-    from agent.files import write_whole
+    from agent.util.files import write_whole
 
     write_whole(folder / FILE, f"{key}\n")
     if for_admins is not None and (group := _admins()) is not None:

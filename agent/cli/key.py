@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from agent.access.keys import KeyFile, KeysError
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.kept_key import forget, keep, kept_key
 from agent.cli.output import say
 from agent.cli.target import own_agent
 from agent.cli.text import table
-from agent.config import Settings, admins_folder, settings_beside
-from agent.keys import KeyFile, KeysError
+from agent.config.loader import Settings, admins_folder, settings_beside
 from agent.types import Auth
 
 ANSWER_TIMEOUT_S: Final = 2.0

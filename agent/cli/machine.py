@@ -8,10 +8,10 @@ import os
 import sys
 from dataclasses import asdict
 
-from agent import log
 from agent.cli.exits import as_json
-from agent.config import load_settings
-from agent.sections import LogSettings
+from agent.config.loader import load_settings
+from agent.config.settings import LogSettings
+from agent.host import log
 
 
 def run(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agent.cli import text
 from agent.cli.client import Agent
 from agent.cli.exits import CliError
-from agent.threads import in_background
+from agent.util.threads import in_background
 
 LOOK_EVERY_S: Final = 0.25
 USUAL_COLUMNS: Final = 80

@@ -11,14 +11,14 @@ from typing import Final
 
 import tomlkit
 
+from agent.access.keys import KeyFile, KeysError
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
 from agent.cli.kept_key import keep, kept_key
 from agent.cli.output import say
-from agent.config import SYSTEM_CONFIG, Settings, admins_folder, load_settings, settings_beside
+from agent.config.loader import SYSTEM_CONFIG, Settings, admins_folder, load_settings, settings_beside
 from agent.discovery.interfaces import lan_interfaces
 from agent.errors import ConfigError
-from agent.keys import KeyFile, KeysError
 
 PAGE: Final = "docs/home-assistant.md"
 

@@ -19,7 +19,7 @@ from agent.cli.text import plain
 from agent.types import DEFAULT_PORT
 
 if TYPE_CHECKING:  # what a command does not need it does not wait for
-    from agent.sections import ApiSettings
+    from agent.config.settings import ApiSettings
 
 KEY_VARIABLE: Final = "CAST_AGENT_KEY"
 KEY_LIMIT: Final = 4096
@@ -53,7 +53,7 @@ def key_from(file: Path | None) -> str | None:
 
 
 def _own(config: Path | None) -> Agent:
-    from agent.config import SYSTEM_CONFIG, settings_beside
+    from agent.config.loader import SYSTEM_CONFIG, settings_beside
 
     settings = settings_beside(config)
     folders = [settings.state.directory()]

@@ -16,9 +16,9 @@ from agent.discovery.announcement import Announcement
 from agent.discovery.interfaces import Address, Interface, lan_interfaces
 from agent.discovery.netlink import AddressWatch
 from agent.discovery.records import model
-from agent.tasks import Supervisor
-from agent.threads import Threads
 from agent.types import Auth, DeviceInfo
+from agent.util.tasks import Supervisor
+from agent.util.threads import Threads
 
 log = structlog.get_logger(__name__)
 

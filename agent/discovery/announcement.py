@@ -25,7 +25,7 @@ from agent.discovery.interfaces import Address, Interface
 from agent.discovery.records import AGENT_TYPE, services, wanted_names
 from agent.discovery.responder import Responder, Told, told_on
 from agent.discovery.senders import senders_of, versions_of
-from agent.identity import host_name
+from agent.host.identity import host_name
 from agent.types import Auth, DeviceInfo
 
 log = structlog.get_logger(__name__)

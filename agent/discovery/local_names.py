@@ -17,9 +17,9 @@ from zeroconf.asyncio import AsyncZeroconf
 from agent.discovery.interfaces import Interface, lan_interfaces
 from agent.discovery.senders import senders_of, versions_of
 from agent.errors import MediaError
-from agent.names import host_to_look_up
-from agent.threads import in_thread
+from agent.media.names import host_to_look_up
 from agent.types import ErrorCode
+from agent.util.threads import in_thread
 
 ANSWER_S: Final = 3.0
 """A host answers within 0.2 s; a question that gets lost is asked again after one and after three seconds."""

@@ -10,7 +10,7 @@ from typing import Final
 from zeroconf import ServiceInfo
 
 from agent.discovery.interfaces import Address
-from agent.identity import host_name
+from agent.host.identity import host_name
 from agent.types import Auth, DeviceInfo
 
 AGENT_TYPE: Final = "_cast-agent._tcp.local."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from agent import __version__
-from agent.config import Settings
+from agent.config.loader import Settings
 from agent.discovery.local_names import LocalNames
 from agent.doctor.bounds import CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
-from agent.reporting.client import CentralClient
-from agent.reporting.enrol import warning_about
-from agent.reporting.enrolment import EnrolmentError, read_enrolment
-from agent.reporting.trouble import ENROL_COMMAND, CallFailedError
-from agent.threads import in_thread
+from agent.reporting.central.client import CentralClient
+from agent.reporting.central.credentials import EnrolmentError, read_enrolment
+from agent.reporting.central.enrol import warning_about
+from agent.reporting.http.errors import ENROL_COMMAND, CallFailedError
+from agent.util.threads import in_thread
 
 NAME = "central API"
 

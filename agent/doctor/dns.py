@@ -10,8 +10,8 @@ from typing import Final
 
 from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
-from agent.names import RESOLV_CONF, STUB_RESOLV_CONF, servers
-from agent.threads import in_thread
+from agent.media.names import RESOLV_CONF, STUB_RESOLV_CONF, servers
+from agent.util.threads import in_thread
 
 PORT: Final = 53
 

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.config import Settings
+from agent.config.loader import Settings
 from agent.doctor.bounds import CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.doctor.machine import user_name
@@ -22,7 +22,7 @@ from agent.player.pillow.command import ADVICE as PILLOW_ADVICE
 from agent.player.pillow.command import pillow_command
 from agent.player.pool import LIBVLC_ADVICE
 from agent.player.spawn import vlc_command, worker_environment
-from agent.player.worker import WorkerPlayer
+from agent.player.vlc.client import WorkerPlayer
 
 _NOT_INSTALLED = "It is not installed."
 

@@ -8,19 +8,19 @@ import os
 import stat
 from pathlib import Path
 
-from agent.config import SYSTEM_CONFIG, Settings, installed_config, settings_beside
+from agent.config.loader import SYSTEM_CONFIG, Settings, installed_config, settings_beside
 from agent.doctor.bounds import bounded
 from agent.doctor.central import central
+from agent.doctor.clock_fonts import clock, fonts
 from agent.doctor.dns import name_servers
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import as_service, display, hardware, sound, state, user_group, user_name
 from agent.doctor.port import listening
-from agent.doctor.surroundings import clock, fonts
 from agent.doctor.webhooks import webhooks
 from agent.errors import ConfigError
-from agent.threads import in_thread
+from agent.util.threads import in_thread
 
 
 async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> list[Finding]:

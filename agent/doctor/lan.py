@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from agent.config import Settings
+from agent.config.loader import Settings
 from agent.discovery.interfaces import lan_interfaces
 from agent.doctor.findings import Finding, Level
 

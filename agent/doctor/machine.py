@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.config import Settings
+from agent.config.loader import Settings
 from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
@@ -19,7 +19,7 @@ from agent.player.vlc.options import has_gpu
 from agent.stage.chosen import ChosenScreen
 from agent.stage.screen import FULL_DEPTH
 from agent.stage.x11 import X11Stage
-from agent.threads import in_thread
+from agent.util.threads import in_thread
 
 
 async def state(settings: Settings) -> Finding:

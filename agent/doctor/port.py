@@ -9,10 +9,10 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from agent.config import Settings
+from agent.config.loader import Settings
 from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
-from agent.threads import in_thread
+from agent.util.threads import in_thread
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer of the agent; /health has about one thousand."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 
 from agent import __version__
-from agent.config import Settings
+from agent.config.loader import Settings
+from agent.config.settings import WebhookSettings
 from agent.discovery.local_names import LocalNames
 from agent.doctor.bounds import ANSWER_TIMEOUT_S, CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
-from agent.reporting.caller import Caller
-from agent.reporting.names import FindLocal
-from agent.reporting.trouble import CallFailedError, of_busy
-from agent.reporting.webhook import gone, redirected, webhook_at
-from agent.reporting.webhooks import disabled_in, fingerprint
-from agent.sections import WebhookSettings
-from agent.threads import in_thread
-from agent.urls import origin
+from agent.media.urls import origin
+from agent.reporting.http.client import Caller
+from agent.reporting.http.errors import CallFailedError, of_busy
+from agent.reporting.http.resolver import FindLocal
+from agent.reporting.webhooks.webhook import gone, redirected, webhook_at
+from agent.reporting.webhooks.webhooks import disabled_in, fingerprint
+from agent.util.threads import in_thread
 
 NAME = "webhooks"
 

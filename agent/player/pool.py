@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, PlayerUnavailableError
+from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
-from agent.player.process import ChildPlayer
 from agent.player.spawn import worker_environment
-from agent.player.worker import WorkerPlayer
-from agent.tasks import Supervisor
+from agent.player.vlc.client import WorkerPlayer
 from agent.types import PlayerHealth
+from agent.util.tasks import Supervisor
 
 REFILL_DELAY_S = 1.0
 """The stream that took the spare gets the processor to itself until its first frame (0.1-0.5 s); nobody waits for

@@ -11,20 +11,20 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.reporting.enrol import enrol
-from agent.reporting.enrolment import Enrolment, EnrolmentError, read_enrolment
-from agent.reporting.journal import Journal
-from agent.reporting.link import READER, Link
-from agent.reporting.moment import Moment, moment
-from agent.reporting.names import FindLocal
-from agent.reporting.reading import OutboxStatus, Reader
-from agent.reporting.trouble import ENROL_COMMAND
-from agent.reporting.view import View
-from agent.reporting.webhooks import Webhooks
-from agent.sections import WebhookSettings
-from agent.tasks import Supervisor
-from agent.threads import in_thread
+from agent.config.settings import WebhookSettings
+from agent.events.timestamp import Moment, moment
+from agent.reporting.central.credentials import Enrolment, EnrolmentError, read_enrolment
+from agent.reporting.central.enrol import enrol
+from agent.reporting.central.link import READER, Link
+from agent.reporting.central.state import View
+from agent.reporting.http.errors import ENROL_COMMAND
+from agent.reporting.http.resolver import FindLocal
+from agent.reporting.outbox.journal import Journal
+from agent.reporting.outbox.reader import OutboxStatus, Reader
+from agent.reporting.webhooks.webhooks import Webhooks
 from agent.types import DeviceInfo, ReportingStatus, TrackerSnapshot, WebhookStatus
+from agent.util.tasks import Supervisor
+from agent.util.threads import in_thread
 
 LOOK_S: Final = 3.0
 """How often it is looked whether the box has been registered, or is no more (a command does that beside the agent), and

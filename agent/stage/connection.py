@@ -19,7 +19,7 @@ from agent.errors import PlayerUnavailableError
 from agent.stage.displays import DisplayAddress
 from agent.stage.handshake import connect
 from agent.stage.xcb import Xcb, xcffib
-from agent.waiting import to_the_end
+from agent.util.waiting import to_the_end
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.files import write_whole
+from agent.util.files import write_whole
 
 COOKIES_AT_MOST = 8
 """For one display; a session has one, and a server says no at once."""

@@ -12,7 +12,7 @@ import pydantic_core
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.errors import FieldError, InvalidRequestError
 from central.wording import sentence_of, wrong_fields
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.api import models
 from central.api.models import DeviceBody, DevicePatch, DevicesQuery, EventsQuery, NoQuery
 from central.api.operations import Call, Reply

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.config import JsonDict
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.api.fields import Cursor, Expiry, Id, Limit, MediaPath, Metadata, Name, Quality, Title, Url
 from central.services.pages import PAGE_DEFAULT
 from central.types import KeyStatus, StreamEnd, StreamSource, StreamStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.api import devices, media, models, publishers, streams, system
 from central.api.operations import Access, Operation
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.batch import Batcher
 from central.config import DeviceSettings
 from central.db.engine import Database

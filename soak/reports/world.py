@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from agent.reporting.enrol import enrol_now
+from agent.reporting.central.enrol import enrol_now
 from tests.central.support.process import CentralProcess, central_process
 from tests.reporting.support.admin import Admin
 

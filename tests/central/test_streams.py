@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from agent.redaction import redact
+from agent.media.redaction import redact
 from central.secrets import CODE_ALPHABET
 from central.services.limits import MissLimit
 from tests.central.support.service import Box, Central, Client, served

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent.reporting import wire
+from cast_wire import models as wire
 from central.api.body import validated
 from central.api.models import StreamBody, StreamKeyBody
 from central.api.routes import OPERATIONS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import ClientSession
 
-from agent.reporting.enrol import enrol
+from agent.reporting.central.enrol import enrol
 from tests.central.support.mediamtx import free_port
 from tests.central.support.process import central_process
 from tests.central.support.service import Client

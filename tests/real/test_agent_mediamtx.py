@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from agent.reporting.enrol import enrol
+from agent.reporting.central.enrol import enrol
 from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, real_mediamtx
 from tests.central.support.process import central_process
 from tests.central.support.service import Answered, Client

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.reporting.enrol import enrol_now
+from agent.reporting.central.enrol import enrol_now
 from tests.central.support.process import CentralProcess, central_process
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, Proxy
 from tests.support.agent import Agent

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.access.keys import KeyFile
 from agent.cli.kept_key import keep
-from agent.keys import KeyFile
 from tests.support.agent import Agent
 from tests.support.receiver import Receiver
 from tests.support.screen import Screen

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agent.config import load_settings
+from agent.config.loader import load_settings
 from tests.support.agent import Agent
 from tests.support.media_server import MediaServer
 from tests.support.xserver import XServer

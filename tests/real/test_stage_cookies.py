@@ -15,7 +15,7 @@ from agent.player.confine import Confinement
 from agent.player.mpv.options import mpv_command
 from agent.player.mpv.player import MpvPlayer
 from agent.player.spawn import vlc_command, worker_environment
-from agent.player.worker import WorkerPlayer
+from agent.player.vlc.client import WorkerPlayer
 from agent.stage.cookies import COOKIES_AT_MOST, Cookie, cookies, hand_on
 from agent.stage.x11 import X11Stage
 from tests.real.test_stage_player import wayland_session

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from agent.reporting.enrol import enrol
-from agent.reporting.enrolment import Enrolment
+from agent.reporting.central.credentials import Enrolment
+from agent.reporting.central.enrol import enrol
 from tests.central.support.process import CentralProcess, central_process
 from tests.reporting.support.admin import Admin
 from tests.reporting.support.proxy import Proxy

@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from agent.reporting import caller
-from agent.reporting.client import CentralClient
-from agent.reporting.enrolment import Enrolment
-from agent.reporting.happening import Happening, Run, event_of
-from agent.reporting.moment import moment
-from agent.reporting.trouble import CallFailedError, Trouble
-from agent.reporting.wire import EventKind
+from agent.events.event import Happening, Run, event_of
+from agent.events.timestamp import moment
+from agent.reporting.central.client import CentralClient
+from agent.reporting.central.credentials import Enrolment
+from agent.reporting.http import client as caller
+from agent.reporting.http.errors import CallFailedError, Trouble
+from cast_wire.models import EventKind
 from tests.central.support.process import CentralProcess
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
 from tests.support.sockets import UNRESOLVABLE_HOST, refused_port
@@ -137,7 +137,7 @@ async def test_nobody_there() -> None:
 async def test_a_name_that_leads_out_of_the_house_gets_no_token_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """The token would be readable for all on the way."""
     found = [(2, 1, 6, "", ("192.0.3.1", 80))]
-    monkeypatch.setattr("agent.reporting.names.socket.getaddrinfo", lambda *args, **more: found)
+    monkeypatch.setattr("agent.reporting.http.resolver.socket.getaddrinfo", lambda *args, **more: found)
     error = await failure(CentralClient("http://central.example.org", "t", agent_version="1"), "x")
     assert str(error).startswith("central.example.org is 192.0.3.1, which is not in your own network. Write https://")
 

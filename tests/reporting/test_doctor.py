@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import Settings
+from agent.config.loader import Settings
 from agent.doctor.central import central as look
 from agent.doctor.findings import Finding, Level
 from agent.doctor.webhooks import webhooks
-from agent.reporting.enrol import enrol
-from agent.reporting.enrolment import FILE, Enrolment
-from agent.reporting.webhooks import FILE as WEBHOOKS_FILE
-from agent.reporting.webhooks import fingerprint
+from agent.reporting.central.credentials import FILE, Enrolment
+from agent.reporting.central.enrol import enrol
+from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
+from agent.reporting.webhooks.webhooks import fingerprint
 from tests.reporting.conftest import Admin
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, Proxy, http
 from tests.support.receiver import Answer, Receiver

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from agent import config
 from agent.cli import main
-from agent.reporting.enrol import enrol, warning_about
-from agent.reporting.enrolment import (
+from agent.config import loader as config
+from agent.reporting.central.credentials import (
     FILE,
     PROPOSAL_FILE,
     EnrolmentError,
@@ -22,6 +21,7 @@ from agent.reporting.enrolment import (
     proposed_token,
     read_enrolment,
 )
+from agent.reporting.central.enrol import enrol, warning_about
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Client
 from tests.reporting.conftest import Admin

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from agent import cast, joined
-from agent.reporting import lookup, presence, reporter
-from agent.reporting.enrol import enrol
+from agent.casting import joined_source as joined
+from agent.casting import runner as cast
+from agent.persistence.session_file import FILE as WANTED_FILE
+from agent.reporting import reporter
+from agent.reporting.central import lookup
+from agent.reporting.central import state_reporter as presence
+from agent.reporting.central.enrol import enrol
 from agent.types import ErrorCode, SessionSnapshot
-from agent.wanted import FILE as WANTED_FILE
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered
 from tests.reporting.conftest import Admin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from agent.reporting.enrolment import Enrolment
+from agent.reporting.central.credentials import Enrolment
 from tests.central.support.process import CentralProcess
 from tests.reporting.conftest import Admin
 from tests.reporting.support.kills import Span, delivered, kills, live_and_die

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from agent.reporting import names
-from agent.reporting.names import Names, PublicAddressError
+from agent.reporting.http import resolver as names
+from agent.reporting.http.resolver import Names, PublicAddressError
 
 FOUND = {"hub.local": "10.0.0.7", "six.local": "fd00::7", "far.local": "8.8.8.8"}
 

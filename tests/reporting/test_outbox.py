@@ -19,15 +19,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agent.reporting import wire
-from agent.reporting.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
-from agent.reporting.happening import Happening, Run
-from agent.reporting.moment import Moment, moment
-from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
-from agent.reporting.reading import Reader
-from agent.reporting.spool import Spool
-from agent.reporting.wire import EventKind
+from agent.events.event import Happening, Run
+from agent.events.timestamp import Moment, moment
+from agent.reporting.outbox.database import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
+from agent.reporting.outbox.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
+from agent.reporting.outbox.outbox import Outbox
+from agent.reporting.outbox.reader import Reader
+from agent.reporting.outbox.spool import Spool
+from cast_wire import models as wire
+from cast_wire.models import EventKind
 from tests.reporting.support.full_disk import small_disk
 from tests.support.tools import until
 
@@ -497,11 +497,11 @@ def test_what_is_lost_is_counted_for_those_who_wanted_it(tmp_path: Path) -> None
 KEEP_WRITING = """
 import sys
 from pathlib import Path
-from agent.reporting.happening import Happening, Run
-from agent.reporting.moment import moment
-from agent.reporting.outbox_file import OutboxFile
-from agent.reporting.reading import Reader
-from agent.reporting.wire import EventKind
+from agent.events.event import Happening, Run
+from agent.events.timestamp import moment
+from agent.reporting.outbox.database import OutboxFile
+from agent.reporting.outbox.reader import Reader
+from cast_wire.models import EventKind
 
 run = Run("00000000-0000-4000-8000-000000000000", "1")
 file = OutboxFile(Path(sys.argv[1]), run=run, readers={"central": Reader("box")})

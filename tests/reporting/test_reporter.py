@@ -12,12 +12,17 @@ import pytest
 from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
-from agent.reporting import delivery, line, link, presence, reporter, trouble
-from agent.reporting.enrol import enrol
-from agent.reporting.enrolment import FILE as ENROLMENT_FILE
-from agent.reporting.enrolment import Enrolment, forget_enrolment
-from agent.reporting.outbox_file import FILE as OUTBOX_FILE
-from agent.sections import WebhookSettings
+from agent.config.settings import WebhookSettings
+from agent.reporting import reporter
+from agent.reporting.central import link
+from agent.reporting.central import state_reporter as presence
+from agent.reporting.central.credentials import FILE as ENROLMENT_FILE
+from agent.reporting.central.credentials import Enrolment, forget_enrolment
+from agent.reporting.central.enrol import enrol
+from agent.reporting.http import circuit as line
+from agent.reporting.http import errors as trouble
+from agent.reporting.outbox.database import FILE as OUTBOX_FILE
+from agent.reporting.outbox import delivery
 from agent.types import SessionChange, StartRequest
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box as Sender
@@ -329,7 +334,7 @@ async def test_nothing_waits_and_nothing_is_lost_in_trouble(
     """Starts and stops are as quick as ever, the status says what is wrong, and after each trouble all is there by
     itself; in the end in order and once."""
     monkeypatch.setattr(line, "REFUSED_RETRY_S", 0.3)
-    monkeypatch.setattr("agent.reporting.client.CentralClient.__init__.__kwdefaults__", {"timeout_s": 0.5})
+    monkeypatch.setattr("agent.reporting.central.client.CentralClient.__init__.__kwdefaults__", {"timeout_s": 0.5})
     sessions = []
     async with box(state) as life:
         await life.connected()

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from agent.reporting.happening import Happening, Run
-from agent.reporting.moment import moment
-from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import FILE, SPOOL_SET_ASIDE, OutboxFile
-from agent.reporting.reading import Reader
-from agent.reporting.spool import BYTES_LIMIT, Spool, spool_file
-from agent.reporting.wire import EventKind
+from agent.events.event import Happening, Run
+from agent.events.timestamp import moment
+from agent.reporting.outbox.database import FILE, SPOOL_SET_ASIDE, OutboxFile
+from agent.reporting.outbox.outbox import Outbox
+from agent.reporting.outbox.reader import Reader
+from agent.reporting.outbox.spool import BYTES_LIMIT, Spool, spool_file
+from cast_wire.models import EventKind
 from tests.reporting.support.full_disk import small_disk
 from tests.reporting.test_outbox import READER, ROOT, Clock, agent_started, happening, new_run, numbers, outbox, told
 from tests.support.tools import until
@@ -30,13 +30,13 @@ KEEP_RECORDING = """
 import asyncio, os, structlog, sys
 from pathlib import Path
 from uuid import uuid4
-from agent.reporting.happening import Happening, Run
-from agent.reporting.moment import moment
-from agent.reporting.outbox import Outbox
-from agent.reporting.outbox_file import OutboxFile
-from agent.reporting.reading import Reader
-from agent.reporting.spool import Spool
-from agent.reporting.wire import EventKind
+from agent.events.event import Happening, Run
+from agent.events.timestamp import moment
+from agent.reporting.outbox.outbox import Outbox
+from agent.reporting.outbox.database import OutboxFile
+from agent.reporting.outbox.reader import Reader
+from agent.reporting.outbox.spool import Spool
+from cast_wire.models import EventKind
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 

@@ -17,17 +17,20 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from agent.reporting import line, presence, reporter, webhook
-from agent.reporting.enrol import enrol
-from agent.reporting.enrolment import FILE as ENROLMENT_FILE
-from agent.reporting.enrolment import forget_enrolment
-from agent.reporting.outbox_file import FILE as OUTBOX_FILE
-from agent.reporting.trouble import Trouble
-from agent.reporting.webhook import headers_of, of_answer
-from agent.reporting.webhooks import FILE as WEBHOOKS_FILE
-from agent.reporting.wire import EventKind
-from agent.sections import EventName, WebhookSettings
+from agent.config.settings import EventName, WebhookSettings
+from agent.reporting import reporter
+from agent.reporting.central import state_reporter as presence
+from agent.reporting.central.credentials import FILE as ENROLMENT_FILE
+from agent.reporting.central.credentials import forget_enrolment
+from agent.reporting.central.enrol import enrol
+from agent.reporting.http import circuit as line
+from agent.reporting.http.errors import Trouble
+from agent.reporting.outbox.database import FILE as OUTBOX_FILE
+from agent.reporting.webhooks import webhook
+from agent.reporting.webhooks.webhook import headers_of, of_answer
+from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
 from agent.types import WebhookStatus
+from cast_wire.models import EventKind
 from tests.central.support.process import CentralProcess
 from tests.reporting.conftest import Admin
 from tests.reporting.support.box import SETTLED_S, Box, box

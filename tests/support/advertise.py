@@ -6,9 +6,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from agent import log
+from agent.config.settings import DiscoverySettings, LogSettings
 from agent.discovery.advertiser import Advertiser
-from agent.sections import DiscoverySettings, LogSettings
+from agent.host import log
 from agent.types import Auth, DeviceInfo
 
 

@@ -12,19 +12,20 @@ from uuid import uuid4
 
 from aiohttp import ClientSession, web
 
-from agent.api.app import create_app
-from agent.api.door import Door
-from agent.api.parts import Tracker
-from agent.api.server import ApiRunner
-from agent.checks import MediaChecks
+from agent.access.gate import Door
+from agent.access.keys import KeyFile
+from agent.casting.attempt import Limits
+from agent.casting.tracker import StreamTracker, Volume
+from agent.config.settings import ApiSettings
 from agent.errors import AgentError, PlayerUnavailableError
-from agent.keys import KeyFile
-from agent.playback import Limits
+from agent.frontends.http.app import create_app
+from agent.frontends.http.app_keys import Tracker
+from agent.frontends.http.server import ApiRunner
+from agent.media.policy import MediaChecks
+from agent.media.redaction import redact
+from agent.media.urls import MediaPolicy
 from agent.player.base import Player, PlayerSource
-from agent.redaction import redact
-from agent.sections import ApiSettings
 from agent.stage.base import ImageFormat, Stage, Window
-from agent.tracker import StreamTracker, Volume
 from agent.types import (
     Capability,
     Check,
@@ -42,7 +43,6 @@ from agent.types import (
     TrackerSnapshot,
     WebhookStatus,
 )
-from agent.urls import MediaPolicy
 from tests.support.fakes import FakePlayers, FakeStage
 
 NO_KEYS = Path("/nonexistent")

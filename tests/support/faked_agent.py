@@ -24,16 +24,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import keeper
-from agent.config import Settings
-from agent.keeper import Keeper
-from agent.log import configure
-from agent.playback import Limits
-from agent.redaction import redact
+from agent.casting.attempt import Limits
+from agent.casting.tracker import StreamTracker
+from agent.config.loader import Settings
+from agent.config.settings import LogSettings
+from agent.host.log import configure
+from agent.media.redaction import redact
+from agent.persistence import saver as keeper
+from agent.persistence.saver import Keeper
+from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
-from agent.reporting.view import View
-from agent.sections import LogSettings
-from agent.tracker import StreamTracker
 from agent.types import DeviceInfo
 from tests.support.api import served_by
 from tests.support.fakes import FakePlayers, FakeStage

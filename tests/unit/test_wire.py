@@ -8,9 +8,9 @@ import math
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from agent.reporting import wire
-from agent.reporting.happening import Happening, Run, event_of
-from agent.reporting.moment import moment
+from agent.events.event import Happening, Run, event_of
+from agent.events.timestamp import moment
+from cast_wire import models as wire
 
 BOX = "01a1fd12-eb6c-748a-a719-cf4ecab6bccb"
 

@@ -17,13 +17,13 @@ import structlog
 
 from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened
+from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.mpv.facts import OBSERVED, Facts
-from agent.player.mpv.line import Line
+from agent.player.mpv.json_ipc import Line
 from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.options import FD, HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
 from agent.player.mpv.reasons import broke_off, refused
 from agent.player.mpv.relay import Relay
-from agent.player.process import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.spawn import Child
 from agent.player.vlc.reasons import not_heard
 from agent.types import Failure, MediaType, Quality

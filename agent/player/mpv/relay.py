@@ -14,9 +14,9 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
+from agent.host.trust import trusted
 from agent.player.mpv.challenges import Challenges
 from agent.player.mpv.reasons import no_connection, refused
-from agent.trust import trusted
 from agent.types import Failure
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}

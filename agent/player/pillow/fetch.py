@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunspli
 
 import httpx
 
-from agent import trust
+from agent.host import trust
 from agent.player.vlc import reasons
 from agent.types import ErrorCode, Failure
 

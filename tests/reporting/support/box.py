@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.checks import MediaChecks
-from agent.keeper import Keeper
-from agent.playback import Limits
-from agent.redaction import redact
-from agent.reporting.lookup import Lookup
+from agent.casting.attempt import Limits
+from agent.casting.tracker import StreamTracker
+from agent.config.settings import CentralSettings, WebhookSettings
+from agent.media.policy import MediaChecks
+from agent.media.redaction import redact
+from agent.media.urls import MediaPolicy
+from agent.persistence.saver import Keeper
+from agent.reporting.central.lookup import Lookup
+from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
-from agent.reporting.view import View
-from agent.sections import CentralSettings, WebhookSettings
-from agent.tracker import StreamTracker
 from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
-from agent.urls import MediaPolicy
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import LOOK_EVERY_S
 

@@ -1,0 +1,199 @@
+"""The door: whether a key is needed, whose key a request brings, and what those are told who are not let in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from agent.access.keys import ApiKey, KeyFile, KeyRing, KeysError
+from agent.access.throttle import Refusals
+from agent.errors import AgentError
+from agent.types import Auth, ErrorCode, Failure
+from agent.util.tasks import Supervisor
+from agent.util.threads import in_thread
+
+WATCH_EVERY_S: Final = 2.0
+"""Every request looks for itself; this is for those who want to be told, such as mDNS."""
+
+USE_NOTED_EVERY: Final = timedelta(hours=1)
+"""So that an SD card lasts."""
+
+log = structlog.get_logger(__name__)
+
+
+class Settings(Protocol):
+    """The [api] section, as far as the app itself needs it."""
+
+    @property
+    def auth(self) -> str:
+        """`keys`, or `none` when everybody on the network may call."""
+
+    @property
+    def allowed_hosts(self) -> Collection[str]:
+        """Names beside the box's own that a `Host` header may carry."""
+
+
+class DoorError(AgentError):
+    """The caller is not let in; the text says what to do."""
+
+    def __init__(self, code: ErrorCode, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self._code = code
+        self.headers: Final = headers or {}
+        """What the answer carries beside the text."""
+        self.first = False
+        """Whether this address has not been refused so lately."""
+
+    @property
+    def failure(self) -> Failure:
+        return Failure(self._code, str(self))
+
+
+class Door:
+    """Decides who gets in. `settings` tells the [api] section that is in force."""
+
+    def __init__(
+        self, file: KeyFile, *, settings: Callable[[], Settings], supervisor: Supervisor | None = None
+    ) -> None:
+        self._supervisor = supervisor or Supervisor()
+        self._file = file
+        self._ring = KeyRing(file)
+        self._settings = settings
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when `auth` is another one, within 2 s."""
+        self._refusals = Refusals()
+        self._task: asyncio.Task[None] | None = None
+        self._used: dict[str, datetime] = {}
+        """By name of the key: what is to be noted in the file."""
+        self._noted: dict[str, datetime] = {}
+        self._told: Auth | None = None
+
+    @property
+    def auth(self) -> Auth:
+        """What a caller from the network needs now."""
+        self._ring.look()
+        if self._settings().auth == "none":
+            return Auth.NONE
+        return Auth.KEY if self._ring.needed else Auth.CLOSED
+
+    def start(self) -> None:
+        """Begin to watch, and to keep when keys were used."""
+        self._task = self._supervisor.start(self._watch, name="door")
+
+    async def stop(self) -> None:
+        """Idempotent."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def admit(self, keys: Sequence[str], *, peer: str, port: int, proxied: bool = False) -> str | None:
+        """The name of the one of these keys that is known, None where none is needed. Raises DoorError.
+
+        `peer` is the caller's address, empty when it is gone; `port` is ours. `proxied`: the peer only passes it on.
+        """
+        match self.auth:
+            case Auth.NONE:
+                return None
+            case Auth.CLOSED:
+                _check_loopback("" if proxied else peer, port=port)
+                return None
+        if not keys:
+            raise _no_key()
+        for key in map(self._ring.find, keys):
+            if key is not None:  # whatever others behind the same address have sent
+                self._note(key)
+                return key.name
+        wait_s = self._refusals.wrong_key(peer)
+        raise _too_many(wait_s) if wait_s else _wrong_key()
+
+    def is_first(self, peer: str, code: ErrorCode) -> bool:
+        """Whether this caller was not refused so lately; the log tells it once."""
+        return self._refusals.is_first(peer, code)
+
+    def look(self) -> None:
+        """See whether something else is needed to get in, and tell."""
+        auth = self.auth
+        if auth is self._told:
+            return
+        level = log.warning if auth is Auth.NONE else log.info
+        level("door", auth=auth, hint=_HINTS[auth])
+        self._told = auth
+        self.on_change()
+
+    def _note(self, key: ApiKey) -> None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        noted = self._noted.get(key.name) or key.last_used_at
+        if noted is None or abs(now - noted) >= USE_NOTED_EVERY:  # a clock that was set may have gone back
+            self._noted[key.name] = self._used[key.name] = now
+
+    async def _watch(self) -> None:
+        while True:
+            self.look()
+            used, self._used = self._used, {}
+            if used:
+                try:
+                    await in_thread(partial(self._file.note_use, used), name="keys")
+                except KeysError as error:
+                    log.debug("key_use_not_noted", reason=str(error))
+            await asyncio.sleep(WATCH_EVERY_S)
+
+
+_HINTS: Final = {
+    Auth.NONE: 'auth = "none" under [api]: whoever reaches the port may put anything on the screen.',
+    Auth.KEY: "Callers need a key; cast-agent key list shows them.",
+    Auth.CLOSED: "Protected mode: only this machine is answered until cast-agent key add NAME has made a key.",
+}
+
+
+def _check_loopback(peer: str, *, port: int) -> None:
+    """Raise DoorError (`protected_mode`) unless the peer address is of this box's own loopback."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        address = None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    if address is None or not (mapped or address).is_loopback:
+        raise DoorError(
+            ErrorCode.PROTECTED_MODE,
+            "This box is in protected mode and answers only itself. Make a key on it (cast-agent key add NAME) and "
+            "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself, and not "
+            f"through a proxy, as http://127.0.0.1:{port}.",
+        )
+
+
+def _no_key() -> DoorError:
+    return DoorError(
+        ErrorCode.UNAUTHORIZED,
+        "This box asks for a key. Send one as `Authorization: Bearer KEY` or as `X-API-Key: KEY`; to get one, run "
+        "cast-agent key add NAME on the box.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _wrong_key() -> DoorError:
+    return DoorError(
+        ErrorCode.UNAUTHORIZED,
+        "This box does not know the key that was sent: it was revoked, or it was not copied whole. Run "
+        "cast-agent key add NAME on the box to get a new one.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+def _too_many(wait_s: float) -> DoorError:
+    seconds = math.ceil(wait_s)
+    return DoorError(
+        ErrorCode.TOO_MANY_REQUESTS,
+        f"Too many wrong keys came from this address: send the next one in {seconds} s. A right key is let in at any "
+        "time; cast-agent key list on the box shows which there are.",
+        headers={"Retry-After": str(seconds)},
+    )

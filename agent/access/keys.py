@@ -1,0 +1,266 @@
+"""API keys: named, revocable, random. Their hashes are kept in the state directory, the keys
+themselves nowhere (but for the one that `cast-agent key add --keep` is to keep)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import structlog
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import AgentError
+from agent.util.files import write_whole
+
+FILE: Final = "api-keys.json"
+
+PREFIX: Final = "cak_"
+"""Of every key, so that people and secret scanners know one when they see it."""
+
+KEY_BYTES: Final = 32
+"""Of randomness: nothing that could be guessed, so a plain SHA-256 of it needs no salt and no stretching."""
+
+MAX_KEYS: Final = 100
+
+READ_LIMIT: Final = 64 * 1024
+"""Bytes. A hundred keys with the longest names need 25 KiB; whatever is longer is not ours."""
+
+LOCK_TIMEOUT_S: Final = 5.0
+"""For another command that changes the keys; one takes some milliseconds, on a slow card half a second."""
+
+LOCK_LOOK_EVERY_S: Final = 0.02
+"""Looked for again and again, because nothing ends a wait in flock(2): a thread that waits there would stay behind each
+time that the lock is held for too long, and the daemon comes every 2 s."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+log = structlog.get_logger(__name__)
+
+
+class KeysError(AgentError):
+    """The keys cannot be read or changed so; the text says what to do."""
+
+
+class ApiKey(BaseModel):
+    """What is kept of a key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=f"^{_NAME.pattern}$")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None = None
+    """Noted at most once an hour, so it may have been used later than this, by up to an hour."""
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    keys: tuple[ApiKey, ...] = Field(default=(), max_length=MAX_KEYS)
+
+
+class KeyFile:
+    """The file with the keys in the state directory `folder`. Several processes may change it: each change is made
+    under a lock and written whole. Everything here blocks for the disk and raises KeysError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.path: Final = folder / FILE
+
+    def read(self) -> tuple[ApiKey, ...]:
+        """The keys, the oldest first; none when there is no file."""
+        try:
+            with open(self.path, "rb", opener=_open_carefully) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise self._damaged("is not a file")
+                return _Kept.model_validate_json(stream.read(READ_LIMIT)).keys
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise self._failed("read", error) from error
+        except ValidationError as error:
+            raise self._damaged("cannot be understood") from error
+
+    def add(self, name: str) -> str:
+        """Make a key of that name, and the state directory if there is none. The key is never shown again."""
+        if _NAME.fullmatch(name) is None:
+            raise KeysError(
+                f"{name!r} cannot be the name of a key. Take 1 to 64 letters, digits, dots, dashes and underscores, "
+                "beginning with a letter or a digit: home-assistant, for example."
+            )
+        with self._changing() as keys:
+            if any(key.name == name for key in keys):
+                raise KeysError(
+                    f"There is a key {name} already, and it cannot be shown again. Take another name, or revoke it "
+                    f"first: cast-agent key revoke {name}"
+                )
+            if len(keys) >= MAX_KEYS:
+                raise KeysError(f"There are {MAX_KEYS} keys, the most there may be. Revoke one that is not used.")
+            key = PREFIX + secrets.token_urlsafe(KEY_BYTES)
+            self._write((*keys, ApiKey(name=name, sha256=_hash(key), created_at=_now())))
+        return key
+
+    def revoke(self, name: str) -> tuple[ApiKey, ...]:
+        """Take the key of that name away; the keys that are left."""
+        with self._changing() as keys:
+            left = tuple(key for key in keys if key.name != name)
+            if len(left) == len(keys):
+                names = ", ".join(key.name for key in keys)
+                raise KeysError(
+                    f"There is no key {name!r}. " + (f"There are: {names}." if names else "There are no keys at all.")
+                )
+            self._write(left)
+        return left
+
+    def knows(self, presented: str) -> bool:
+        """Whether this is one of the keys."""
+        digest = _hash(presented)
+        return any(hmac.compare_digest(key.sha256, digest) for key in self.read())
+
+    def note_use(self, used: Mapping[str, datetime]) -> None:
+        """Keep when these keys, by name, were used last; passes over those that are gone."""
+        with self._changing() as keys:
+            noted = tuple(
+                key.model_copy(update={"last_used_at": used[key.name]}) if key.name in used else key for key in keys
+            )
+            if noted != keys:
+                self._write(noted)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[tuple[ApiKey, ...]]:
+        """The keys as they are, and as they stay until the end of the block for everybody else."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._failed("changed", error) from error
+        try:
+            self._lock(lock)
+            yield self.read()
+        finally:
+            os.close(lock)  # which unlocks
+
+    def _lock(self, descriptor: int) -> None:
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise KeysError(
+                        f"Another process has been changing the keys for {LOCK_TIMEOUT_S:g} s. See which "
+                        f"(lsof {self._folder}), and try again."
+                    ) from error
+                time.sleep(LOCK_LOOK_EVERY_S)
+            except OSError as error:
+                raise self._failed("changed", error) from error
+
+    def _write(self, keys: tuple[ApiKey, ...]) -> None:
+        try:
+            write_whole(self.path, _Kept(keys=keys).model_dump_json(indent=1) + "\n")
+        except OSError as error:
+            raise self._failed("changed", error) from error
+
+    def _failed(self, what: str, error: OSError) -> KeysError:
+        advice = (
+            "Run this as the user who runs cast-agent, or as root (sudo)."
+            if isinstance(error, PermissionError)
+            else "Look at the disk and at the state directory."
+        )
+        return KeysError(f"The keys in {self.path} cannot be {what} ({error.strerror}). {advice}")
+
+    def _damaged(self, how: str) -> KeysError:
+        return KeysError(
+            f"{self.path} {how}: it was changed by hand, or is damaged. Restore it, or remove it and make all keys "
+            "anew with cast-agent key add."
+        )
+
+
+class KeyRing:
+    """The keys as the daemon knows them: those of the file, as soon as it changes.
+
+    A file that cannot be read changes nothing; if that was so from the beginning, nobody is let in with a key, and
+    nobody without.
+    """
+
+    def __init__(self, file: KeyFile) -> None:
+        self._file = file
+        self._keys: tuple[ApiKey, ...] = ()
+        self._identity: tuple[int, ...] | None = ()
+        """Of the file as it was read: inode, size and time of change; None when there was none."""
+        self._problem = ""
+
+    @property
+    def needed(self) -> bool:
+        """Whether there are keys, or were before the file became unreadable."""
+        return bool(self._keys) or bool(self._problem)
+
+    def look(self) -> None:
+        """See whether the file is another one now. Costs 2 µs when it is not: it is asked for at each request.
+
+        It blocks for the disk only where everything else would too: an inode that is looked at so often is in memory
+        for as long as the program is. So is what has just been written, and the next request must be judged by
+        it (0.1 ms with a hundred keys).
+        """
+        try:
+            found = self._file.path.stat(follow_symlinks=False)
+            identity = (found.st_ino, found.st_size, found.st_ctime_ns)
+        except FileNotFoundError:
+            identity = None
+        except OSError as error:
+            self._identity = ()
+            self._failed(f"{self._file.path}: {error.strerror}")
+            return
+        if identity != self._identity:
+            self._identity = identity
+            self._read()
+
+    def find(self, presented: str) -> ApiKey | None:
+        """The key that this is. Takes equally long for every key that it might be."""
+        digest = _hash(presented)
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        return found
+
+    def _read(self) -> None:
+        try:
+            keys = self._file.read()
+        except KeysError as error:
+            self._failed(str(error))
+            return
+        if self._problem or [key.sha256 for key in keys] != [key.sha256 for key in self._keys]:
+            log.info("keys_changed", names=[key.name for key in keys])
+        self._keys, self._problem = keys, ""
+
+    def _failed(self, problem: str) -> None:
+        if problem != self._problem:
+            log.error("keys_unreadable", reason=problem, still_let_in=[key.name for key in self._keys])
+        self._problem = problem
+
+
+def _open_carefully(path: str, flags: int) -> int:
+    """Not by way of a link, and without waiting for a pipe's other end: root reads in somebody else's folder."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,147 @@
+"""The handover: one attempt becomes what is seen and heard, without black in between and without doubled sound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from agent.casting.attempt import Attempt
+from agent.casting.last_frame import LastPicture
+from agent.casting.runner import SessionRunner
+from agent.casting.stack import ENDING_TIMEOUT_S, Stack
+from agent.errors import PlayerTimeoutError, PlayerUnavailableError
+from agent.stage.base import Window
+from agent.types import EndReason, MediaType, SessionState
+
+RETURN_TIMEOUT_S = 5.0
+"""How long the last picture of what has ended stays, while what it interrupted is opened again."""
+
+log = structlog.get_logger(__name__)
+
+
+class Switch:
+    """Makes what the stack says seen and heard, one switch at a time; `switched` is called after each."""
+
+    def __init__(self, stack: Stack, *, switched: Callable[[], None]) -> None:
+        self._stack = stack
+        self._switched = switched
+        self._switching = asyncio.Lock()
+        self._heard: Attempt | None = None
+        """The one that was given the sound last; it may have ended since."""
+        self._last_picture = LastPicture()
+
+    async def take_screen(self, attempt: Attempt) -> None:
+        """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
+        then the old one goes, then the new one is given the sound, so that a device that cannot be shared is free.
+        """
+        async with self._switching:
+            session = attempt.session
+            if session.media_type is MediaType.AUDIO and not session.paused:
+                await self._switch_to_audio(attempt)
+            else:
+                await attempt.show()
+                await self._now_on_screen(attempt)
+                if not session.paused:
+                    await self._give_sound(attempt)
+            if session.paused:  # it was, before it was taken up again: it gets the sound when it goes on
+                await attempt.pause(True)
+
+    async def release(self, attempt: Attempt, window: Window) -> None:
+        """The window of an attempt that is over. It stays while something is to take its place."""
+        top, below = self._stack.top, self._stack.below
+        if top is None or top.attempt is not attempt or not attempt.was_shown:
+            await window.close()  # nobody has seen it, or something is over it
+        elif top.session.end is None or (below is not None and below.session.end is None):
+            self._last_picture.keep(window)  # it is taken up again, or what it interrupted is
+        else:
+            await window.close()
+
+    def come_back(self) -> None:
+        """The top has ended: what is on top now was interrupted, and is opened again."""
+        self._stack.drop_ended()
+        top = self._stack.top
+        if top is None:
+            self._last_picture.close()
+        elif top.session.state is SessionState.WAITING:
+            top.resume()
+            self._last_picture.close_in(RETURN_TIMEOUT_S)
+
+    async def settled(self) -> None:
+        """Return when the last picture of what has gone is off the screen, if it is to go."""
+        await self._last_picture.gone()
+
+    async def close(self) -> None:
+        """Everything has ended."""
+        self._last_picture.close()
+        await self._last_picture.gone()
+
+    async def _switch_to_audio(self, attempt: Attempt) -> None:
+        """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends
+        the sound, and gets it back when nothing is heard of the new one."""
+        old = self._heard_now(attempt)
+        if old is not None and not await self._lend_sound(old):
+            old = None
+        try:
+            await self._give_sound(attempt)
+            await attempt.first_sound()
+        except BaseException:
+            if old is not None and old.attempt is not None and old is self._stack.top:
+                await asyncio.shield(self._give_back_sound(old, instead_of=attempt))
+            raise
+        await self._now_on_screen(attempt)
+
+    async def _give_sound(self, attempt: Attempt) -> None:
+        """Once nobody else has it: the one before has lent it, or is gone, which takes it some time."""
+        before = self._heard
+        if before is not None and before is not attempt and before.has_sound:
+            await asyncio.wait([before.over], timeout=ENDING_TIMEOUT_S)
+        self._heard = attempt
+        await attempt.set_sound(True)
+
+    async def _give_back_sound(self, runner: SessionRunner, *, instead_of: Attempt) -> None:
+        try:
+            if instead_of.player is not None:
+                await instead_of.player.kill()  # it has failed, and may hold the device still
+            if runner.attempt is not None and not runner.session.paused:
+                self._heard = runner.attempt
+                await runner.attempt.set_sound(True)
+        except (PlayerTimeoutError, PlayerUnavailableError) as e:  # it hangs or died: its own task sees to it
+            log.warning("sound_not_returned", session_id=runner.session.id, reason=str(e))
+
+    def _heard_now(self, attempt: Attempt) -> SessionRunner | None:
+        top = self._stack.top
+        if top is None or top.session.state is not SessionState.ACTIVE or top.attempt in (None, attempt):
+            return None
+        return top
+
+    async def _lend_sound(self, runner: SessionRunner) -> bool:
+        """Silence it. One that cannot be silenced is broken, and its process is what holds the device: it ends."""
+        try:
+            if runner.attempt is not None:
+                await runner.attempt.set_sound(False)
+        except (PlayerTimeoutError, PlayerUnavailableError) as e:
+            log.warning("sound_not_lent", session_id=runner.session.id, reason=str(e))
+            await self._stack.end_all([runner], EndReason.REPLACED)
+            return False
+        return True
+
+    async def _now_on_screen(self, attempt: Attempt) -> None:
+        runner, leaving = self._stack.enter(attempt)
+        returned = runner.session.has_played
+        attempt.is_on()
+        runner.session.first_frame()
+        self._stack.arm(runner)
+        self._last_picture.close()
+        self._switched()
+        shown = runner.session.snapshot()
+        log.info(
+            "first_frame",
+            session_id=shown.session_id,
+            seconds=None if returned else round(shown.time_to_first_frame or 0.0, 3),
+            media_type=shown.media_type,
+            again=returned,
+        )
+        if leaving:
+            await asyncio.wait(leaving, timeout=ENDING_TIMEOUT_S)

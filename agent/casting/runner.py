@@ -1,0 +1,332 @@
+"""A session and the task that keeps it going: attempts, pauses between them, interruptions, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from agent.casting.attempt import Attempt, Check
+from agent.casting.session import Session
+from agent.casting.source import Playable
+from agent.errors import AgentError, MediaError, PlaylistError
+from agent.player.base import Players, PlayerSource
+from agent.player.fallback import EngineChoice
+from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
+from agent.util.waiting import first_of
+
+RETRY_CAP_S = 2.0
+"""So that a source that is back is on the screen again within 2 s, as a rule."""
+
+PATIENT_AFTER_S = 120.0
+"""An outage this long is no blip: from then on the tries are PATIENT_CAP_S apart at most, because each costs a
+player process (0.3 s of processor time)."""
+
+PATIENT_CAP_S = 15.0
+
+RETRY_BASE_S = 0.25
+
+STEADY_S = 10.0
+"""One that shows a picture and breaks again at once is still the same outage."""
+
+MESSAGE_AT_MOST_S = 60.0
+"""A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
+
+SAME_PLACE_S = 1.0
+"""Tries that end within this of each other have ended at the same place of the media."""
+
+SAME_PLACE_TRIES = 3
+SAME_PLACE_FOR_S = 5.0
+"""So many of them, over so long: a network that comes and goes breaks the same film twice in a moment."""
+
+_PASSING = {
+    ErrorCode.MEDIA_NETWORK,
+    ErrorCode.MEDIA_STALLED,
+    ErrorCode.PLAYER_TIMEOUT,
+    ErrorCode.PLAYER_UNAVAILABLE,
+}
+_PASSING_ONCE_PLAYED = {*_PASSING, ErrorCode.MEDIA_NOT_FOUND, ErrorCode.MEDIA_DECODE, ErrorCode.MEDIA_UNSUPPORTED}
+"""What a camera answers while it starts: 404, half a stream, a page that asks for patience."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a stream that failed is taken up again."""
+
+    enabled: bool
+    start_timeout: float
+    """Seconds from acceptance in which one that has not played yet is tried again."""
+    random: random.Random
+
+    def delay(self, attempt: int, *, outage_s: float) -> float:
+        """Seconds before the next try: full jitter under a doubling cap."""
+        cap = PATIENT_CAP_S if outage_s > PATIENT_AFTER_S else RETRY_CAP_S
+        return self.random.uniform(0.0, min(cap, RETRY_BASE_S * 2 ** min(attempt, 16)))
+
+
+class SessionRunner:
+    """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
+    pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
+    `failed` is called when it has failed and will be tried again. `make_room` lets go of what is on if that takes this
+    session's place at its source, and tells whether it did."""
+
+    def __init__(
+        self,
+        session: Session,
+        playable: Playable,
+        *,
+        players: PlayerSource,
+        make_attempt: Callable[[Session, Players, bool], Attempt],
+        retry: Retry,
+        check: Check,
+        checked: bool = True,
+        failed: Callable[[], None] = lambda: None,
+        make_room: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self.session = session
+        self.attempt: Attempt | None = None
+        self._playable = playable
+        self._engines = EngineChoice(players)
+        self._make_playback = make_attempt
+        self._retry = retry
+        self._check = check
+        self._checked = checked
+        self._failed = failed
+        self._make_room = make_room
+        self._has_room = False
+        """Room was made for it; its source may need a moment to notice."""
+        self._suspended = asyncio.Event()
+        self._resumed = asyncio.Event()
+        self._broke_at: float | None = None
+        self._failures = 0
+        """In a row, without ever having played STEADY_S."""
+        self._place = _Place()
+        self._before: AgentError | None = None
+        """Why it failed before it had played, the last time that there was time enough."""
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        assert self._task is not None, "it has begun"
+        return self._task
+
+    def begin(self, *, waiting: bool = False) -> asyncio.Task[None]:
+        """Start its task; `waiting` begins underneath, to be resumed."""
+        if waiting:
+            self.suspend()
+        self._task = asyncio.create_task(self._run(), name=f"session-{self.session.id}")
+        return self._task
+
+    def suspend(self) -> None:
+        """It is interrupted: its player ends, and it waits until it is resumed or ended."""
+        self.session.move(SessionState.WAITING)
+        if self.attempt is not None:
+            self.attempt.interrupted = True
+        self._resumed.clear()
+        self._suspended.set()
+
+    def resume(self) -> None:
+        """Take it up again where it was."""
+        self.session.move(SessionState.STARTING)
+        self._suspended.clear()
+        self._resumed.set()
+
+    async def _run(self) -> None:
+        session = self.session
+        try:
+            await first_of(self._keep_going(), self._playable.follow())
+            session.conclude(EndReason.FINISHED)
+        except AgentError as e:
+            session.conclude(EndReason.FAILED, e.failure)
+        except asyncio.CancelledError:
+            session.conclude(EndReason.SHUTDOWN)
+            raise
+        except Exception:
+            log.exception("cast_broken", session_id=session.id)
+            session.conclude(
+                EndReason.FAILED,
+                Failure(ErrorCode.INTERNAL, "The agent made a mistake; its log has the details. Please report it."),
+            )
+        finally:
+            session.move(SessionState.STOPPING)
+            session.move(SessionState.ENDED)
+
+    async def _keep_going(self) -> None:
+        session, playable = self.session, self._playable
+        if session.state is SessionState.PENDING:
+            session.move(SessionState.STARTING)
+        while await playable.is_on():
+            if self._suspended.is_set():
+                await self._resumed.wait()
+            playable.choose()
+            checked, self._checked = self._checked, False
+            self.attempt = attempt = self._make_playback(session, self._engines, checked)
+            try:
+                await self._perform(attempt)
+                goes_on = playable.has_moved.is_set() or attempt.interrupted
+                if not goes_on and self._has_finished(attempt) and not session.goes_on():
+                    return
+            except PlaylistError as e:
+                await self._read_playlist(e)
+            except AgentError as e:
+                if attempt.interrupted:
+                    continue
+                if not await playable.is_on():
+                    return
+                await self._go_on_after(e, attempt)
+            finally:
+                self.attempt = None
+
+    async def _perform(self, attempt: Attempt) -> None:
+        session, untried = self.session, self._playable.untried
+        untried += session.has_next_entry and not session.has_played
+        url, share = session.url, 1 / (untried + 1)
+        try:
+            await self._unless_changed(attempt.perform(share=share))
+        finally:
+            if attempt.was_shown:
+                self._engines.shown(url, attempt.engine)
+                self._playable.shown()
+
+    async def _go_on_after(self, error: AgentError, attempt: Attempt) -> None:
+        """Return when the next attempt may begin: with another engine, with another entry of the playlist, at another
+        address, or after a pause. Raises the error of all that have tried when there shall be none.
+        """
+        session = self.session
+        has_time = session.has_played or session.accepted_for < self._retry.start_timeout
+        if error.failure.is_full and not session.has_played and has_time and await self._make_room():
+            self._has_room = True
+            return
+        remaining = self._engines.failed(session.url, error)
+        if remaining is None and has_time:
+            log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))
+            return
+        remaining = remaining or error
+        if self._skip_entry(remaining):
+            return
+        if not attempt.was_shown:
+            of_all = self._playable.failed(remaining)
+            if of_all is None and has_time:
+                log.info("address_changed", session_id=session.id, code=remaining.failure.code, reason=str(remaining))
+                return
+            remaining = of_all or remaining
+        await self._pause_before_retry(remaining, played_s=attempt.played_s)
+
+    async def _read_playlist(self, error: PlaylistError) -> None:
+        """Play what the list holds, as far as each entry may be played. Raises MediaError when none may and there is
+        nothing else to play: a list may be an entry of another one."""
+        allowed, refusal = [], ""
+        for entry in error.entries:
+            try:
+                allowed.append(await self._check(entry))
+            except AgentError as e:
+                refusal = refusal or str(e)
+                log.warning("entry_refused", session_id=self.session.id, url=entry, reason=str(e))
+        if not allowed:
+            none = MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
+        elif not self.session.takes_entries(allowed):
+            none = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "The playlist holds lists in lists that lie too deep.")
+        else:
+            log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
+            return
+        if not self._skip_entry(none):
+            raise none
+
+    async def _unless_changed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it until an attempt, or the pause before it, is not the right thing any more."""
+        await first_of(work, _wait(self._suspended), _wait(self._playable.has_moved))
+
+    def _has_finished(self, attempt: Attempt) -> bool:
+        """Whether the end of the media is its end: what is live does not end, it breaks off. Raises MediaError."""
+        player = attempt.player
+        if player is None or player.progress.stream_type is not StreamType.LIVE:
+            return True
+        if self.session.media_type is MediaType.AUDIO and self.session.on_for <= MESSAGE_AT_MOST_S:
+            return True
+        raise MediaError(
+            ErrorCode.MEDIA_NETWORK, "The live stream ended: its source stopped, or closed the connection."
+        )
+
+    def _skip_entry(self, error: AgentError) -> bool:
+        """Go on with the next entry of a playlist when this one cannot be played. Once it plays, what may pass is
+        waited for: all of an album may be on one server."""
+        if (error.failure.code in _PASSING and self.session.has_played) or not self.session.skips_entry():
+            return False
+        log.warning("entry_skipped", session_id=self.session.id, code=error.failure.code, reason=str(error))
+        return True
+
+    async def _pause_before_retry(self, error: AgentError, *, played_s: float) -> None:
+        """Wait before the next attempt. Raises the error when there shall be none."""
+        session, now = self.session, asyncio.get_running_loop().time()
+        code = error.failure.code
+        if not self._retry.enabled:
+            raise error
+        if session.has_played:
+            if self._broke_at is None or played_s >= STEADY_S:
+                self._broke_at, self._failures = now, 0
+            outage_s = now - self._broke_at
+            has_ended = played_s > 0.0 or code is ErrorCode.MEDIA_DECODE
+            is_buffered = session.stream_type is StreamType.BUFFERED
+            if has_ended and is_buffered and self._place.is_the_last(session.resume_position, now):
+                raise MediaError(
+                    code, f"{error} It ends there each time: the file is incomplete, or says a wrong length."
+                )
+            frees_itself = error.failure.is_full and outage_s < self._retry.start_timeout
+            if code not in _PASSING_ONCE_PLAYED and not frees_itself:
+                raise error
+        else:
+            outage_s = session.accepted_for
+            if outage_s >= self._retry.start_timeout:
+                raise self._before or error  # the last try was cut short; the one before it knows why
+            died = code is ErrorCode.PLAYER_UNAVAILABLE and session.attempt == 1  # a spare that was dead already
+            comes = code is ErrorCode.MEDIA_NOT_FOUND and self._playable.is_awaited
+            frees_itself = error.failure.is_full and self._has_room
+            if code is not ErrorCode.MEDIA_NETWORK and not (died or comes or frees_itself):
+                raise error
+            self._before = error
+        self._failures += 1
+        delay = self._retry.delay(self._failures, outage_s=outage_s)
+        if not session.has_played and outage_s + delay >= self._retry.start_timeout:
+            raise error
+        session.failed_for_now(error.failure, retry_in_s=delay)
+        self._failed()
+        level = log.warning if session.attempt == 2 else log.debug
+        level(
+            "stream_retried",
+            session_id=session.id,
+            attempt=session.attempt,
+            in_s=round(delay, 2),
+            code=code,
+            message=str(error),
+        )
+        if not session.has_played:
+            session.begins_list_again()
+        await self._unless_changed(self._playable.rest(delay))
+        session.tries_again()
+
+
+class _Place:
+    """Where the tries at one media end."""
+
+    def __init__(self) -> None:
+        self._position = -math.inf
+        self._since = 0.0
+        self._tries = 0
+
+    def is_the_last(self, position: float, now: float) -> bool:
+        """One more has ended at `position` seconds. Whether none gets any further."""
+        if abs(position - self._position) > SAME_PLACE_S:
+            self._position, self._since, self._tries = position, now, 0
+        self._tries += 1
+        return self._tries >= SAME_PLACE_TRIES and now - self._since >= SAME_PLACE_FOR_S
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

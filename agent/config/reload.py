@@ -1,0 +1,74 @@
+"""The settings that are in force: those of the start, but for what a reload (SIGHUP) has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from agent.config.loader import Settings, is_repeated
+
+RELOADABLE: Final = frozenset(
+    {
+        "api.auth",
+        "api.allowed_hosts",
+        "player.quality",
+        "player.start_timeout",
+        "player.stall_timeout",
+        "stream.retry",
+        "webhook",
+        "log.format",
+        "log.level",
+    }
+)
+"""What whoever needs it asks for anew each time, or is told; all else is built into something at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload did; keys as `section.key`, sections that may be repeated as a whole."""
+
+    changed: tuple[str, ...]
+    needs_restart: tuple[str, ...]
+    """Those that are written otherwise than they are in force."""
+
+
+class Current:
+    """`settings` is replaced as a whole by `reload`; `load` reads them anew, and raises ConfigError."""
+
+    def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self.load: Final = load
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def take(self, wanted: Settings) -> Reloaded:
+        """Put in force what may be changed while running."""
+        different = _different(self._settings, wanted)
+        changed = tuple(key for key in different if key in RELOADABLE)
+        self._settings = _with(self._settings, wanted, changed)
+        return Reloaded(changed, tuple(key for key in different if key not in RELOADABLE))
+
+
+def _different(old: Settings, new: Settings) -> list[str]:
+    return [
+        name
+        for section in type(old).model_fields
+        if (before := getattr(old, section)) != (after := getattr(new, section))
+        for name in ([section] if is_repeated(section) else _different_keys(section, before, after))
+    ]
+
+
+def _different_keys(section: str, before: Iterable[tuple[str, object]], after: object) -> list[str]:
+    return [f"{section}.{key}" for key, value in before if value != getattr(after, key)]
+
+
+def _with(old: Settings, new: Settings, keys: tuple[str, ...]) -> Settings:
+    for section, _, key in (name.partition(".") for name in keys):
+        part = getattr(new, section)
+        if key:
+            part = getattr(old, section).model_copy(update={key: getattr(part, key)})
+        old = old.model_copy(update={section: part})
+    return old

@@ -1,0 +1,56 @@
+"""What happened on the box, before and after it has its place in the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import JsonValue
+from uuid_utils import uuid7
+
+from agent.events.timestamp import Moment
+from cast_wire.models import EventKind, storable
+
+URL_LIMIT: Final = 2048
+TITLE_LIMIT: Final = 200
+MESSAGE_LIMIT: Final = 300
+"""Characters. An event with the longest texts, all of characters of four bytes, stays below EVENT_DATA_LIMIT; a state
+with nine sessions below STATE_LIMIT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened, as it was seen. Whether it is news is for the outbox to say."""
+
+    kind: EventKind
+    moment: Moment
+    session_id: str | None = None
+    data: dict[str, JsonValue] = field(default_factory=dict)
+    present: tuple[str, ...] | None = None
+    """When the agent starts: the sessions that are there. What was there before and is not has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """This run of the agent."""
+
+    boot_id: str
+    """Made anew by each run."""
+    agent_version: str
+
+
+def event_of(happening: Happening, run: Run, seq: int) -> dict[str, JsonValue]:
+    """The event but for its `device_id`, which is known to whom it is sent with."""
+    moment = happening.moment
+    return {
+        "boot_id": run.boot_id,
+        "seq": seq,
+        "occurred_at": moment.utc.isoformat(),
+        "uptime": round(moment.uptime, 3),
+        "clock_synced": moment.synced,
+        "agent_version": run.agent_version,
+        "event_id": str(uuid7()),
+        "kind": happening.kind.value,
+        "session_id": happening.session_id,
+        "data": storable(happening.data),
+    }

@@ -1,0 +1,57 @@
+"""When something happened, told in ways that survive a clock that was wrong."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from agent.host.clock import synchronised
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """By the wall clock, and by the time since this machine was switched on."""
+
+    at: float
+    """Seconds since 1970, by the clock of the box."""
+    synced: bool
+    """Whether that clock was kept by the network then."""
+    uptime: float
+    """Seconds since the machine was switched on, suspended or not."""
+    machine_boot: str
+    """Which time of being switched on that was."""
+
+    @property
+    def utc(self) -> datetime:
+        """Within the years that the wire knows, whatever the clock says."""
+        return datetime.fromtimestamp(min(max(self.at, 0.0), _YEAR_3000 - 1), UTC)
+
+    def age(self, now: Moment) -> float:
+        """Seconds from this moment to `now`, or as many as are certain: a clock that was set in between does not make
+        it older."""
+        if self.machine_boot == now.machine_boot:
+            return now.uptime - self.uptime
+        if self.synced and now.synced:
+            return max(now.at - self.at, now.uptime)
+        return now.uptime
+
+
+def moment() -> Moment:
+    """Now."""
+    return Moment(time.time(), synchronised(), time.clock_gettime(time.CLOCK_BOOTTIME), MACHINE_BOOT)
+
+
+_YEAR_3000: Final = 32_503_680_000.0
+
+
+def _machine_boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+MACHINE_BOOT: Final = _machine_boot()

@@ -1,0 +1,83 @@
+"""The local HTTP API as one aiohttp application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import HttpVersion11, web
+
+from agent.access.gate import Door, Settings
+from agent.frontends.http import app_keys as parts
+from agent.frontends.http import controls
+from agent.frontends.http import sessions as webhooks
+from agent.frontends.http import status as system
+from agent.frontends.http.body import BODY_LIMIT
+from agent.frontends.http.guard import DOOR, guard
+from agent.frontends.http.middleware import around_request, kept_first
+from agent.player.base import PlayerSource
+from agent.stage.base import Stage
+from agent.types import Check, DeviceInfo, Quality, ReportingStatus, WebhookStatus
+
+
+def create_app(
+    *,
+    settings: Callable[[], Settings],
+    door: Door,
+    device: DeviceInfo,
+    tracker: parts.Tracker,
+    stage: Stage,
+    players: PlayerSource,
+    policy: parts.Policy,
+    kept: Callable[[], Awaitable[None]],
+    reporting: Callable[[], ReportingStatus],
+    told: Callable[[], tuple[WebhookStatus, ...]],
+    default_quality: Callable[[], Quality],
+    tasks: Callable[[], Check] = Check,
+    storage: Callable[[], Check] = Check,
+) -> web.Application:
+    """The application, to be served by `agent.frontends.http.server.ApiRunner`.
+
+    It owns none of what it is given. What a reload may change comes as a function.
+    """
+    app = web.Application(middlewares=(around_request, guard, kept_first), client_max_size=BODY_LIMIT)
+    app[parts.SETTINGS] = settings
+    app[DOOR] = door
+    app[parts.DEVICE] = device
+    app[parts.TRACKER] = tracker
+    app[parts.STAGE] = stage
+    app[parts.PLAYERS] = players
+    app[parts.POLICY] = policy
+    app[parts.KEPT] = kept
+    app[parts.REPORTING] = reporting
+    app[parts.TOLD] = told
+    app[parts.DEFAULT_QUALITY] = default_quality
+    app[parts.TASKS] = tasks
+    app[parts.STORAGE] = storage
+    post: dict[str, Any] = {"expect_handler": _expect}
+    app.add_routes(
+        [
+            web.post("/start", webhooks.start, **post),
+            web.post("/stop", webhooks.stop, **post),
+            web.post("/pause", controls.pause, **post),
+            web.post("/resume", controls.resume, **post),
+            web.post("/seek", controls.seek, **post),
+            web.post("/volume", controls.volume, **post),
+            web.get("/status", system.status),
+            web.get("/health", system.health),
+            web.get("/health/live", system.live),
+            web.get("/snapshot", system.snapshot),
+        ]
+    )
+    return app
+
+
+async def _expect(request: web.Request) -> None:
+    """Let the body come when the caller waits for our word; overlook other expectations, as RFC 9110 10.1.1 allows.
+
+    aiohttp's own refuses those with a plain text, before our errors are made into problems.
+    """
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The answer itself has not begun.
+        request.writer.output_size = 0

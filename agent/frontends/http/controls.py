@@ -1,0 +1,52 @@
+"""The calls that work on what is on: pause, resume, seek, volume."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from agent.frontends.http.app_keys import SESSION_ID, TRACKER
+from agent.frontends.http.body import read_object, single_parameters
+from agent.frontends.http.negotiate import json_answer
+from agent.frontends.http.requests import NoBody, SeekBody, VolumeBody
+from agent.frontends.http.responses import Controlled, VolumeSet
+from agent.types import SessionSnapshot
+
+
+async def pause(request: web.Request) -> web.Response:
+    """`POST /pause`: what is on stands still; also when it does already."""
+    return await _pause(request, on=True)
+
+
+async def resume(request: web.Request) -> web.Response:
+    """`POST /resume`: what is on goes on; also when it does already."""
+    return await _pause(request, on=False)
+
+
+async def seek(request: web.Request) -> web.Response:
+    """`POST /seek`: what is on goes on at another position."""
+    single_parameters(request, known=())
+    wish = SeekBody.parse(await read_object(request, example=SeekBody.EXAMPLE) or {})
+    session = await request.app[TRACKER].seek(wish.position)
+    return _controlled(request, session)
+
+
+async def volume(request: web.Request) -> web.Response:
+    """`POST /volume`: the volume of the device, also when nothing is on; answers with both of its parts."""
+    single_parameters(request, known=())
+    wish = VolumeBody.parse(await read_object(request, example=VolumeBody.EXAMPLE) or {})
+    now = await request.app[TRACKER].set_volume(wish.volume_level, wish.muted)
+    return json_answer(VolumeSet.of(now).model_dump_json())
+
+
+async def _pause(request: web.Request, *, on: bool) -> web.Response:
+    # A session_id would be overlooked otherwise, and another session stand still than the one that is meant.
+    single_parameters(request, known=())
+    NoBody.parse(await read_object(request, example=NoBody.EXAMPLE) or {})
+    session = await request.app[TRACKER].pause(on)
+    return _controlled(request, session)
+
+
+def _controlled(request: web.Request, session: SessionSnapshot) -> web.Response:
+    request[SESSION_ID] = session.session_id
+    answer = Controlled(session_id=session.session_id, state=session.state, position=session.position)
+    return json_answer(answer.model_dump_json())

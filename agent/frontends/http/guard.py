@@ -1,0 +1,161 @@
+"""What every request passes: the door, and the checks for pages in somebody's browser."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import HttpVersion11, web
+from aiohttp.typedefs import Handler
+from multidict import CIMultiDictProxy
+
+from agent.access.gate import Door, DoorError, Settings
+from agent.frontends.http.app_keys import CALLER, DEVICE, SETTINGS
+from agent.host.identity import host_name
+from agent.types import DeviceInfo, ErrorCode
+
+DOOR: Final = web.AppKey[Door]("door")
+
+OPEN_PATH: Final = "/health/live"
+"""The one call that is open to every peer and under every name: it tells that the box is up and whether it asks for a
+key, as any refused call would."""
+
+_PROXY_HEADERS: Final = (
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+    "X-Client-IP",
+    "Forwarded",
+    "Via",
+)
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request in, or raise DoorError."""
+    door, (peer, port) = request.app[DOOR], _ends(request)
+    try:
+        _check(request, door, peer=peer, port=port)
+    except DoorError as error:
+        error.first = door.is_first(peer, error.failure.code)
+        raise
+    return await handler(request)
+
+
+def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
+    hosts = request.headers.getall("Host", [])
+    origins = request.headers.getall("Origin", [])
+    if origins:
+        check_origin(origins, hosts)
+    if request.path == OPEN_PATH:
+        return
+    # A proxy on this box is no reason to take those for the box itself who call through it.
+    caller = door.admit(presented_keys(request.headers), peer=peer, port=port, proxied=is_proxied(request))
+    if caller is None:
+        check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
+    else:  # a page of somebody else's, under whatever name, has no key
+        request[CALLER] = caller
+
+
+def is_proxied(request: web.Request) -> bool:
+    """Return True if a proxy stands between: it says so, or it speaks HTTP/1.0, as nginx does unless it is told
+    otherwise. Its client's own headers make nobody local: they only make callers strangers."""
+    return request.version < HttpVersion11 or any(name in request.headers for name in _PROXY_HEADERS)
+
+
+def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:
+    """The keys that come with a request, in either of the headers that may carry one."""
+    found = headers.getall("X-API-Key", [])
+    for value in headers.getall("Authorization", []):
+        scheme, _, key = value.partition(" ")
+        if scheme.lower() == "bearer":
+            found.append(key)
+    return [key.strip() for key in found if key.strip()]
+
+
+def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
+    """Raise DoorError (`forbidden_host`) when `Host` is neither an IP address nor one of `names`.
+
+    A page in somebody's browser can point a name of its own at this box (DNS rebinding) and would then be of the
+    same origin as we are; it cannot do so with an address or with a name of ours. No browser leaves `Host` out.
+    """
+    if not hosts:
+        return
+    parsed = _parse_host(hosts[0]) if len(hosts) == 1 else None
+    if parsed is not None and (_is_address(parsed[0]) or parsed[0] in names):
+        return
+    raise DoorError(
+        ErrorCode.FORBIDDEN_HOST,
+        "This box does not answer to the name in the Host header. Call it by its IP address, or add the name to "
+        "allowed_hosts under [api] in the configuration.",
+    )
+
+
+def check_origin(origins: list[str], hosts: list[str]) -> None:
+    """Raise DoorError (`forbidden_origin`) when a page of another host or port in a browser sends the request."""
+    if len(origins) == 1 and len(hosts) == 1 and _same_origin(origins[0], hosts[0]):
+        return
+    raise DoorError(
+        ErrorCode.FORBIDDEN_ORIGIN,
+        "A web page of another site sent this request, so it is refused. Open the page from this box itself, or "
+        "call from a program that sends no Origin header.",
+    )
+
+
+def own_names(device: DeviceInfo, settings: Settings) -> frozenset[str]:
+    """The names that this box is known by, in lower case: its host name now, the device's name, `.local` of both,
+    the one that mDNS announces, and what the configuration allows."""
+    host = socket.gethostname().lower().rstrip(".")
+    short = host.partition(".")[0]
+    slug = re.sub(r"[^a-z0-9]+", "-", device.name.lower()).strip("-")
+    names = {"localhost", host, short, f"{short}.local", host_name(device.id)}
+    if slug:
+        names.add(f"{slug}.local")
+    for allowed in settings.allowed_hosts:
+        parsed = _parse_host(allowed)
+        if parsed is not None:
+            names.add(parsed[0])
+    return frozenset(names)
+
+
+def _ends(request: web.Request) -> tuple[str, int]:
+    """The caller's address, empty when it is gone already, and our port."""
+    transport = request.transport
+    peer, ours = (transport and transport.get_extra_info(end) for end in ("peername", "sockname"))
+    return peer[0] if isinstance(peer, tuple) else "", ours[1] if isinstance(ours, tuple) else 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_host(host: str) -> tuple[str, int | None] | None:
+    """Name or address in lower case, and the port if there is one; None when it is not a host at all."""
+    match = _HOST.fullmatch(host.strip())
+    if match is None:
+        return None
+    name = (match["v6"] or match["name"]).lower().rstrip(".")
+    return name, int(match["port"]) if match["port"] else None
+
+
+def _same_origin(origin: str, host: str) -> bool:
+    try:
+        scheme, netloc, *rest = urlsplit(origin)
+    except ValueError:
+        return False
+    default = _DEFAULT_PORTS.get(scheme)
+    theirs, ours = _parse_host(netloc), _parse_host(host)
+    if default is None or theirs is None or ours is None or any(rest):
+        return False
+    return (theirs[0], theirs[1] or default) == (ours[0], ours[1] or default)

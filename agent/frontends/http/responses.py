@@ -1,0 +1,237 @@
+"""What the calls answer with. Times are RFC 3339 in UTC, lengths of time are seconds rounded to milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from agent.frontends.http.app_keys import Volume
+from agent.types import (
+    Capability,
+    DeviceInfo,
+    EndReason,
+    ErrorCode,
+    MediaType,
+    PlayerState,
+    Quality,
+    ReportingStatus,
+    SessionState,
+    StreamType,
+    TrackerSnapshot,
+    WebhookStatus,
+)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
+
+
+class Answer(BaseModel):
+    """What all have in common."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class Started(Answer):
+    """The answer of `POST /start`; what is None is left out."""
+
+    status: Literal["success", "pending"]
+    session_id: str
+    time_to_first_frame: Seconds | None = None
+
+
+class Stopped(Answer):
+    """The answer of `POST /stop`."""
+
+    status: Literal["success"] = "success"
+    message: str
+
+
+class Controlled(Answer):
+    """The answer of `POST /pause`, `/resume` and `/seek`."""
+
+    status: Literal["success"] = "success"
+    session_id: str
+    state: PlayerState
+    position: Seconds | None
+    """Into the media; null when live or unknown."""
+
+
+class VolumeAnswer(Answer):
+    """The volume of the device: what a start gets that names none."""
+
+    volume_level: Seconds
+    muted: bool
+
+    @classmethod
+    def of(cls, volume: Volume) -> Self:
+        return cls(volume_level=volume.level, muted=volume.muted)
+
+
+class VolumeSet(VolumeAnswer):
+    """The answer of `POST /volume`."""
+
+    status: Literal["success"] = "success"
+
+
+class FailureAnswer(Answer):
+    """Why a session failed, or what failed last while it is tried again."""
+
+    code: ErrorCode
+    message: str
+
+
+class Capabilities(Answer):
+    """What can be done with a session."""
+
+    pause: Capability
+    seek: Capability
+    volume_set: Capability
+    snapshot: Capability
+
+
+class StreamAnswer(Answer):
+    """One session as it is now."""
+
+    session_id: str
+    url: str
+    """Without credentials; empty while the central API is asked for it."""
+    title: str | None
+    stream_id: str | None
+    """Of the stream of the central API that it has joined; null for an address."""
+    code: str | None
+    """Of the same. The code of what this box itself shows is that in `reporting`."""
+    quality: Quality
+    state: PlayerState
+    session_state: SessionState
+    started_at: Moment
+    first_frame_at: Moment | None
+    time_to_first_frame: Seconds | None
+    position: Seconds | None
+    """Into the media, at `position_updated_at`; null when live or unknown."""
+    position_updated_at: Moment | None
+    duration: Seconds | None
+    """Length of the media; null when live or unknown."""
+    expires_at: Moment | None
+    """When the cast ends by itself."""
+    frames_displayed: int
+    attempt: int
+    """Which try this is since it last played; 1 when all is well."""
+    retry_at: Moment | None
+    """When the next try begins; null while one is under way or none is needed."""
+    error: FailureAnswer | None
+    """What failed last, while it is tried again; in `last` why it ended."""
+    capabilities: Capabilities
+    volume_level: Seconds
+    muted: bool
+    media_type: MediaType | None
+    stream_type: StreamType | None
+    engine: str | None
+    hardware_decoding: str | None
+
+
+class EndedAnswer(StreamAnswer):
+    """The session that ended last."""
+
+    ended_at: Moment | None
+    reason: EndReason | None
+
+
+class DeviceAnswer(Answer):
+    """Who this box is."""
+
+    id: str
+    name: str
+    version: str
+
+
+class ReportingAnswer(Answer):
+    """How it goes with the central API that this box reports to."""
+
+    enabled: bool
+    """Whether there is one."""
+    connected: bool
+    """Whether its last answer was a good one."""
+    last_success: Moment | None
+    """When it answered well for the last time, since the agent was started."""
+    queued: int
+    """Events that it does not have yet."""
+    dropped: int
+    """Events that it will never have: too many or too old, or the disk was full."""
+    url: str | None
+    device_id: str | None
+    """As it knows this box."""
+    stream_id: str | None
+    """Of what is on, there."""
+    code: str | None
+    """By which others join what is on."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
+class WebhookAnswer(Answer):
+    """How it goes with one webhook."""
+
+    url: str
+    """Scheme and host alone: the rest may be a secret."""
+    connected: bool
+    """Whether its last answer was a good one."""
+    last_success: Moment | None
+    """When it answered well for the last time, since the agent was started."""
+    queued: int
+    """Events that wait for it."""
+    dropped: int
+    """Events that it will never get: too many or too old, or the disk was full."""
+    disabled: bool
+    """Its receiver answered 410, so nothing is sent to it until it is configured otherwise."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
+class StatusAnswer(Answer):
+    """The answer of `GET /status`."""
+
+    status: Literal["idle", "casting"]
+    stream: StreamAnswer | None
+    """The newest accepted session that has not ended."""
+    on_screen: str | None
+    """Id of the session whose picture is on the screen: another one than `stream` while that is being prepared."""
+    interrupted: tuple[StreamAnswer, ...]
+    """What waits underneath, the next to come back first."""
+    last: EndedAnswer | None
+    volume: VolumeAnswer
+    device: DeviceAnswer
+    reporting: ReportingAnswer
+    webhooks: tuple[WebhookAnswer, ...]
+
+    @classmethod
+    def of(
+        cls,
+        snapshot: TrackerSnapshot,
+        device: DeviceInfo,
+        volume: Volume,
+        reporting: ReportingStatus,
+        webhooks: tuple[WebhookStatus, ...],
+    ) -> Self:
+        stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
+        return cls(
+            status="idle" if stream is None else "casting",
+            stream=None if stream is None else StreamAnswer.model_validate(stream),
+            on_screen=None if on_screen is None else on_screen.session_id,
+            interrupted=tuple(StreamAnswer.model_validate(waiting) for waiting in snapshot.interrupted),
+            last=None if last is None else EndedAnswer.model_validate(last),
+            volume=VolumeAnswer.of(volume),
+            device=DeviceAnswer.model_validate(device),
+            reporting=ReportingAnswer.model_validate(reporting),
+            webhooks=tuple(WebhookAnswer.model_validate(webhook) for webhook in webhooks),
+        )

@@ -1,0 +1,284 @@
+"""The daemon's end of one player process: hearing it, noticing that it hangs or died, killing it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+import structlog
+
+from agent.errors import AgentError, DisplayRefusedError, MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.media.redaction import redact
+from agent.player.base import Media, Opened, Progress
+from agent.player.confine.display import NOT_OPENED
+from agent.player.spawn import Child, spawn
+
+PING_AFTER_S = 2.0
+"""Silence after which a player is asked whether it is there. One that plays reports four times a second."""
+
+PONG_TIMEOUT_S = 3.0
+"""Calls of libVLC that the player makes take 5-50 ms on a busy Raspberry Pi; 3 s is a hang."""
+
+DONE_TIMEOUT_S = 2.0
+"""For opening or closing an audio device: 150 ms is usual, a sound server that wakes up needs up to 1 s."""
+
+HELLO_TIMEOUT_S = 20.0
+"""Python and libVLC from a cold SD card, while everything else starts too; 0.1 s warm."""
+
+_STDERR_LINES = 12
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class ChildPlayer(ABC):
+    """What player processes of every engine have in common: how they are spawned, heard, missed and killed."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._progress = Progress()
+        self._greeted: asyncio.Future[None] = _future()
+        self._opened: asyncio.Future[Opened] = _future()
+        self._finished: asyncio.Future[None] = _future()
+        self._gone: asyncio.Future[AgentError] = _future()
+        self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._ending: asyncio.Task[None] | None = None
+        self._heard = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str]) -> Self:
+        """Start `command`, told of its end of the socket pair.
+
+        Raises PlayerUnavailableError when it cannot be started.
+        """
+        player = cls(await spawn(lambda fd: cls._complete(command, fd), environment=environment))
+        try:
+            for name, coroutine in (
+                ("reports", player._read_lines()),
+                ("stderr", player._read_stderr()),
+                ("death", player._watch_death()),
+                ("silence", player._watch_silence()),
+            ):
+                player._keep(coroutine, name)
+            await player._begin()
+        except BaseException:
+            await player.kill()
+            raise
+        return player
+
+    @property
+    def pid(self) -> int:
+        return self._child.process.pid
+
+    @property
+    def progress(self) -> Progress:
+        return self._progress
+
+    async def opened(self) -> Opened:
+        return await self._unless_gone(self._opened)
+
+    async def finished(self) -> None:
+        await self._unless_gone(self._finished)
+
+    async def gone(self) -> AgentError:
+        """Wait until the process hangs or is dead; tells why."""
+        return await asyncio.shield(self._gone)
+
+    async def kill(self) -> None:
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(), name=f"player-{self.pid}-end")
+        await asyncio.shield(self._ending)  # it goes on, whoever is cancelled while waiting for it
+
+    # --- what an engine adds ---
+
+    @property
+    @abstractmethod
+    def engine(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def version(self) -> str: ...
+
+    @property
+    @abstractmethod
+    def features(self) -> Mapping[str, bool | str]: ...
+
+    @abstractmethod
+    async def warm(self, xid: int, *, timeout_s: float) -> bool:
+        """Get ready to play, with the help of window `xid`; tells whether something was shown in it.
+
+        Raises PlayerTimeoutError, PlayerUnavailableError.
+        """
+
+    @abstractmethod
+    async def load(self, media: Media, xid: int) -> None: ...
+
+    @abstractmethod
+    async def set_sound(self, on: bool) -> None: ...
+
+    @abstractmethod
+    async def set_volume(self, volume: float, muted: bool) -> None: ...
+
+    @abstractmethod
+    async def pause(self, on: bool) -> None: ...
+
+    @abstractmethod
+    async def seek(self, position: float) -> None: ...
+
+    @staticmethod
+    @abstractmethod
+    def _complete(command: Sequence[str], fd: int) -> list[str]:
+        """The command with the descriptor that is its end of the socket pair."""
+
+    @abstractmethod
+    async def _begin(self) -> None:
+        """The first exchange. Raises PlayerUnavailableError when the process is not fit for use."""
+
+    @abstractmethod
+    def _hear(self, line: bytes) -> None:
+        """Take in one line. Raises ValueError for one that makes no sense."""
+
+    @abstractmethod
+    def _ping(self) -> None:
+        """Ask for any answer, from the thread that hangs when the engine hangs."""
+
+    # --- hearing it ---
+
+    def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(self._or_gone(coroutine), name=f"player-{self.pid}-{name}"))
+
+    async def _or_gone(self, work: Coroutine[Any, Any, None]) -> None:
+        """Give the process up when what watches it fails: nothing would be known of it any more."""
+        try:
+            await work
+        except Exception as error:
+            log.exception("player_watch_failed", pid=self.pid)
+            self._is_gone(PlayerUnavailableError(f"The player process is not watched any more: {error!r}."))
+
+    async def _end(self) -> None:
+        self._is_gone(PlayerUnavailableError("The player process was ended."))
+        await self._child.kill()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._child.close()
+        for future in (self._greeted, self._opened, self._finished):
+            _retrieve(future)
+
+    async def _read_lines(self) -> None:
+        try:
+            while line := await self._child.reader.readline():
+                self._heard.set()
+                self._hear(line)
+        except ConnectionError:
+            return  # it died: its death is watched
+        except ValueError as e:
+            self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {redact(str(e))}."))
+
+    def _failed(self, error: MediaError) -> None:
+        reject(self._opened, error)
+        reject(self._finished, error)
+
+    async def _read_stderr(self) -> None:
+        stderr = self._child.process.stderr
+        assert stderr is not None
+        while True:
+            try:
+                line = await stderr.readline()
+            except ValueError:  # longer than asyncio keeps (64 KiB); it has thrown that away
+                continue
+            if not line:
+                return
+            # A player may say the address that it plays; what it said is for the log and for people.
+            self._last_words.append(redact(line.decode(errors="replace").rstrip()))
+
+    async def _watch_death(self) -> None:
+        code = await self._child.process.wait()
+        await asyncio.sleep(0)  # what it said last may still be in the pipe
+        if self._ending is None and code == NOT_OPENED:
+            log.warning("player_without_display", pid=self.pid)
+            self._is_gone(
+                DisplayRefusedError(
+                    "The X server lets cast-agent in and no player: it has too many clients, or who may use it has "
+                    "changed. Look at its log, or restart it."
+                )
+            )
+        elif self._ending is None:
+            why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            # Who is killed says no last words; what stands there then is an older line about something else.
+            spoke = code >= 0 or code == -signal.SIGABRT
+            words = next((line for line in reversed(self._last_words) if line.strip() and spoke), "")
+            log.warning("player_died", pid=self.pid, why=why, last_words=list(self._last_words))
+            self._is_gone(
+                PlayerUnavailableError(f"The player process died ({why}). {words}".rstrip()),
+            )
+
+    async def _watch_silence(self) -> None:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                await self._unless_gone(self._greeted)
+        except TimeoutError:
+            self._is_gone(PlayerUnavailableError(f"It said nothing for {HELLO_TIMEOUT_S:.0f} s."))
+        except AgentError:
+            return  # gone
+        while not self._gone.done():
+            if await self._hears_something(PING_AFTER_S):
+                continue
+            self._ping()
+            if not await self._hears_something(PONG_TIMEOUT_S):
+                log.warning("player_hangs", pid=self.pid)
+                self._is_gone(
+                    PlayerTimeoutError(f"The player process hung: no answer for {PING_AFTER_S + PONG_TIMEOUT_S:.0f} s.")
+                )
+
+    async def _hears_something(self, timeout_s: float) -> bool:
+        self._heard.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._heard.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # --- speaking ---
+
+    def _write(self, line: bytes) -> None:
+        if self._gone.done():
+            raise self._gone.result()
+        self._child.writer.write(line)  # a few short lines in the life of a player: no need to drain
+
+    async def _unless_gone(self, future: asyncio.Future[T]) -> T:
+        if not future.done():
+            either: set[asyncio.Future[Any]] = {future, self._gone}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if future.done():
+            return future.result()
+        raise self._gone.result()
+
+    def _is_gone(self, error: AgentError) -> None:
+        resolve(self._gone, error)
+
+
+def _future() -> asyncio.Future[T]:
+    return asyncio.get_running_loop().create_future()
+
+
+def resolve(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def reject(future: asyncio.Future[T], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Mark as seen what nobody waited for, so that asyncio does not report it as lost."""
+    if not future.cancel() and not future.cancelled():
+        future.exception()

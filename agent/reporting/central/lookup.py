@@ -1,0 +1,131 @@
+"""Asks the central API for the streams of others, so that they can be joined by code or id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from agent.errors import (
+    AgentError,
+    CentralUnavailableError,
+    MediaError,
+    NotSupportedError,
+    StreamNotFoundError,
+)
+from agent.reporting.central.client import CentralClient, Stream
+from agent.reporting.central.credentials import Enrolment
+from agent.reporting.http.errors import AGAIN, ENROL_COMMAND, CallFailedError, central_at, of_error
+from agent.reporting.http.resolver import FindLocal
+from agent.types import CentralStream, ErrorCode, StreamRef
+
+LOOKUP_TIMEOUT_S: Final = 2.0
+"""For all of it: somebody has typed a code, and waits."""
+
+
+class Lookup:
+    """On a connection of its own, so that it waits neither for reports nor for their pauses after failures. One
+    question at a time, and a session has few. `registered` tells what the box is registered as, `problem` why it is
+    not where it should be."""
+
+    def __init__(
+        self,
+        *,
+        registered: Callable[[], Awaitable[Enrolment | None]],
+        problem: Callable[[], str | None],
+        agent_version: str,
+        find_local: FindLocal | None = None,
+    ) -> None:
+        self._find_local = find_local
+        self._registered = registered
+        self._problem = problem
+        self._version = agent_version
+        self._turn = asyncio.Lock()
+        self._enrolment: Enrolment | None = None
+        self._client: CentralClient | None = None
+
+    async def find(self, ref: StreamRef) -> CentralStream:
+        """The stream, if it is on; within LOOKUP_TIMEOUT_S.
+
+        Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError when the box is registered nowhere, and
+        MediaError when the stream has no address that an agent could play.
+        """
+        enrolment: Enrolment | None = None
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT_S):
+                enrolment = await self._registered()
+                if enrolment is None:
+                    raise NotSupportedError(self._problem() or _NOT_REGISTERED)
+                async with self._turn:
+                    client = await self._client_for(enrolment)
+                    stream = await client.stream(ref.stream_id or ref.code or "")
+        except TimeoutError as error:
+            if enrolment is None:
+                raise CentralUnavailableError("It is not known yet whether this box is registered anywhere.") from error
+            failure = of_error(central_at(enrolment.url), error, timeout_s=LOOKUP_TIMEOUT_S)
+            raise _unavailable(failure) from error
+        except CallFailedError as error:
+            raise _not_there(ref) if error.reason == "stream_not_found" else _unavailable(error) from error
+        if stream.status != "active":
+            raise _not_there(ref)
+        return _as_found(stream)
+
+    async def close(self) -> None:
+        """Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def _client_for(self, enrolment: Enrolment) -> CentralClient:
+        if self._client is None or enrolment != self._enrolment:
+            await self.close()
+            self._enrolment = enrolment
+            self._client = CentralClient(
+                enrolment.url, enrolment.token, agent_version=self._version, find_local=self._find_local
+            )
+        return self._client
+
+
+_NOT_REGISTERED: Final = (
+    "This box reports to no central API, so it knows no codes. Register it: "
+    + ENROL_COMMAND.format(url="https://central.example.org")
+)
+
+
+def _not_there(ref: StreamRef) -> AgentError:
+    if ref.stream_id is not None:
+        return StreamNotFoundError(
+            f"No stream with the id {ref.stream_id} is on. Check the id; it may also have ended."
+        )
+    return StreamNotFoundError(f"No stream with the code {ref.code} is on. Check the code; it may also have ended.")
+
+
+def _unavailable(error: CallFailedError) -> AgentError:
+    reason = str(error).removesuffix(AGAIN)  # that goes for reports
+    return CentralUnavailableError(f"The stream cannot be looked up. {reason}", retry_after_s=error.retry_after_s)
+
+
+def _as_found(stream: Stream) -> CentralStream:
+    """RTSP before HLS: it is seconds nearer to live."""
+    urls = (stream.url,) if stream.urls is None else (stream.urls.rtsp, stream.urls.hls)
+    found = tuple(url for url in urls if url is not None)
+    if not found and stream.urls is not None and stream.urls.webrtc is not None:
+        raise MediaError(
+            ErrorCode.MEDIA_UNSUPPORTED,
+            "This stream is to be had over WebRTC only, which this box does not play. Set rtsp_url or hls_url in the "
+            "section [mediamtx] of cast-central.",
+        )
+    if not found:
+        raise MediaError(
+            ErrorCode.MEDIA_UNSUPPORTED,
+            "This stream has no address that others could play. Set public_url in the section [mediamtx] of "
+            "cast-central.",
+        )
+    return CentralStream(
+        stream.id,
+        stream.code,
+        found,
+        stream.title,
+        is_published=stream.source == "publisher",
+        is_interrupted=stream.interrupted_at is not None,
+    )

@@ -1,0 +1,221 @@
+"""Why a call failed, what that means for the next one, and what a person can do about it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientResponseError,
+    ClientSSLError,
+)
+
+from agent.errors import AgentError
+from agent.media.redaction import redact
+from agent.reporting.http.resolver import PublicAddressError
+
+RETRY_AFTER_MOST_S: Final = 3600.0
+
+DETAIL_LIMIT: Final = 200
+"""Characters that are repeated of what the other side says."""
+
+
+AGAIN: Final = " It is tried again."
+"""What ends the sentence about a failure that may pass."""
+
+
+class Trouble(StrEnum):
+    """What a failure means."""
+
+    PASSING = "passing"
+    """The same call may work later: the network, 408, 425, 429, 5xx, or something else answers there."""
+    LIMITED = "limited"
+    """The other side is there, and has had enough of this kind for now."""
+    REFUSED = "refused"
+    """Nothing will be taken until somebody changes something, such as a token (401, 403): everything is kept."""
+    GONE = "gone"
+    """410: nothing is wanted there any more."""
+    REJECTED = "rejected"
+    """Any other 4xx: it will never be taken like this."""
+
+
+class CallFailedError(AgentError):
+    """A call that did not do what it is for; the text says why, and what to do."""
+
+    def __init__(
+        self, trouble: Trouble, message: str, *, retry_after_s: float | None = None, status: int = 0, reason: str = ""
+    ) -> None:
+        """`retry_after_s` is what the server asked for, within RETRY_AFTER_MOST_S; `reason` the code that it gave."""
+        super().__init__(message)
+        self.trouble = trouble
+        self.retry_after_s = retry_after_s
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is called, in words for people."""
+
+    url: str
+    """Never told whole: it may hold a secret."""
+    when_silent: str
+    """What to check when nothing answers."""
+    when_wrong: str
+    """What to check when something else answers."""
+    at_stake: str
+    """What anybody on the way could do without TLS."""
+
+    @property
+    def host(self) -> str:
+        """With its port, if that is another than usual."""
+        return host_of(self.url)
+
+
+def central_at(url: str) -> Peer:
+    """A central API."""
+    return Peer(url, "Check that cast-central runs, and the network to it.", _CHECK_URL, "read the token")
+
+
+def host_of(url: str) -> str:
+    """Of a URL, with the port if there is one, and without credentials."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def of_error(peer: Peer, error: Exception, *, timeout_s: float) -> CallFailedError:
+    """There was no answer, or none that is HTTP."""
+    return CallFailedError(Trouble.PASSING, _sentence(peer, error, timeout_s))
+
+
+def of_busy(
+    host: str, status: int, headers: Mapping[str, str], *, said: str = ".", code: str = ""
+) -> CallFailedError | None:
+    """There was an answer that may be another one soon; None where it was not such a one."""
+    if status not in (408, 425, 429) and status < 500:
+        return None
+    message = f"{host} answered {status}{said}{AGAIN}"
+    retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
+    return CallFailedError(Trouble.PASSING, message, retry_after_s=retry_after_s, status=status, reason=code)
+
+
+def of_answer(
+    url: str, status: int, headers: Mapping[str, str], content: bytes, *, why: str | None = None
+) -> CallFailedError:
+    """A central API answered, and not as was hoped for; `why` is what is wrong with that if not its status."""
+    host = host_of(url)
+    code, detail = _problem(content)
+    said = f": {detail}" if detail else "."
+    if why is not None or status < 300:
+        what = why or "its answer cannot be understood"
+        return CallFailedError(Trouble.PASSING, f"What answers at {host} is no central API ({what}). {_CHECK_URL}")
+    if status in (401, 403) or (status == 404 and code == "device_not_found"):
+        advice = f"Register this box again: {ENROL_COMMAND.format(url=url)}"
+        return CallFailedError(
+            Trouble.REFUSED, f"{host} does not know this box (any more){said} {advice}", status=status, reason=code
+        )
+    if status == 410:
+        advice = f"Register this box anew: {ENROL_COMMAND.format(url=url)} Or end it: cast-agent enrol --forget"
+        message = f"{host} says that this box is gone for good, so it is not asked again{said} {advice}"
+        return CallFailedError(Trouble.GONE, message, status=status, reason=code)
+    if (busy := of_busy(host, status, headers, said=said, code=code)) is not None:
+        if code == "quota_exceeded":
+            busy.trouble = Trouble.LIMITED
+        return busy
+    if 300 <= status < 400:
+        to = redact(headers.get("Location", "elsewhere"))[:DETAIL_LIMIT]
+        message = f"{host} sends callers on to {to}. Write the address that holds as [central] url."
+        return CallFailedError(Trouble.PASSING, message, status=status)
+    # One of ours that is not this one, such as an agent, does not know the call; nor does ours below another path.
+    knows_no_such_call = code in ("not_found", "method_not_allowed")
+    if knows_no_such_call or (not code and status not in (400, 413, 415, 422)):
+        message = f"What answers at {host} is no central API (it said {status}). {_CHECK_URL}"
+        return CallFailedError(Trouble.PASSING, message, status=status)
+    return CallFailedError(Trouble.REJECTED, f"{host} answered {status}{said}", status=status, reason=code)
+
+
+ENROL_COMMAND: Final = "cast-agent enrol --central {url} --enrol TOKEN (`cast-central enrol` prints a TOKEN)."
+
+_CHECK_URL: Final = "Check the address: [central] url, or that of `cast-agent enrol`."
+
+_TRUST: Final = (
+    "Give the authority that signed it to this box (/usr/local/share/ca-certificates, then update-ca-certificates)."
+)
+_CERTIFICATE: Final = {
+    10: "has run out: renew it there, or set the clock of this box",
+    9: "is not valid yet: set the clock of this box",
+    18: f"signs itself. {_TRUST}",
+    19: f"is signed by an authority that this box does not trust. {_TRUST}",
+    20: f"is signed by an authority that this box does not trust. {_TRUST}",
+    62: "is made for another name: use that name in the address, or renew the certificate there",
+    64: "is made for another name: use that name in the address, or renew the certificate there",
+}
+"""By the codes of X509_verify_cert(3)."""
+
+
+def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
+    host = peer.host
+    match error:
+        case TimeoutError():
+            return f"{host} did not answer within {timeout_s:g} s. {peer.when_silent}"
+        case ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as bad):
+            what = _CERTIFICATE.get(bad.verify_code, f"cannot be trusted ({bad.verify_message})")
+            return f"The certificate of {host} {what.rstrip('.')}."
+        case ClientSSLError() | ssl.SSLError():
+            return (
+                f"{host} does not speak TLS as it should. If it speaks plain HTTP there, write http:// in the address."
+            )
+        case ClientConnectorDNSError(os_error=PublicAddressError() as public):
+            return f"{public.strerror}. Write https:// in the address: else anybody on the way could {peer.at_stake}."
+        case ClientConnectorDNSError(os_error=failure):
+            return (
+                f"The name {host} cannot be resolved ({failure.strerror}). Check the address, and the DNS of this box."
+            )
+        case ClientConnectorError(os_error=failure):
+            return f"{host} cannot be reached ({_why(failure)}). {peer.when_silent}"
+        case ClientResponseError() | ValueError():
+            return f"What answers at {host} does not speak HTTP. {peer.when_wrong}"
+        case ClientConnectionError() | OSError():
+            return f"{host} broke the connection off.{AGAIN}"
+    return f"{host} could not be asked ({type(error).__name__}).{AGAIN}"
+
+
+def _why(failure: OSError) -> str:
+    """As the system says it; asyncio's own words name the address once more."""
+    if failure.errno is not None and failure.errno > 0:
+        return os.strerror(failure.errno)
+    return failure.strerror or str(failure)  # of a name, or of an interface in an address: getaddrinfo(3) counts down
+
+
+def _problem(content: bytes) -> tuple[str, str]:
+    """The `code` and `detail` of an RFC 9457 answer; empty where there is none."""
+    try:
+        problem = json.loads(content)
+    except (ValueError, RecursionError):
+        return "", ""
+    if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
+        return "", ""
+    detail = problem.get("detail")
+    text = redact(detail) if isinstance(detail, str) else ""
+    return problem["code"][:64], "".join(c if c.isprintable() else " " for c in text)[:DETAIL_LIMIT]
+
+
+def _retry_after_s(text: str) -> float | None:
+    """Seconds or a date (RFC 9110, 10.2.3), within reason; None when it says neither."""
+    try:
+        seconds = float(text) if text.strip().isdecimal() else parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, seconds), RETRY_AFTER_MOST_S) if math.isfinite(seconds) else RETRY_AFTER_MOST_S

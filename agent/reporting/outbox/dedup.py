@@ -1,0 +1,82 @@
+"""What the outbox has been told of each session, over restarts of the agent: it decides what is news."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from pydantic import JsonValue
+
+from agent.events.event import Happening
+from agent.reporting.outbox.schema import DamagedError
+from agent.types import EndReason
+from cast_wire.models import EventKind
+
+
+@dataclass(slots=True)
+class _Known:
+    phase: EventKind
+    """What was told last."""
+    framed: bool
+    """Whether its first frame was."""
+
+
+Row = tuple[str, str, bool]
+"""A session, what was told of it last, and whether its first frame was."""
+
+
+class Reported:
+    """Sessions come back under their ids after a restart, so each thing is told once, however often it is seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def rows(self) -> tuple[Row, ...]:
+        """To be kept."""
+        return tuple((session, known.phase.value, known.framed) for session, known in self._known.items())
+
+    def load(self, rows: Iterable[Row]) -> None:
+        """As they were kept. Raises DamagedError."""
+        try:
+            self._known = {session: _Known(EventKind(phase), bool(framed)) for session, phase, framed in rows}
+        except ValueError as error:
+            raise DamagedError("a session is in no phase that there is") from error
+
+    def assume(self, present: Collection[str]) -> None:
+        """What was kept is lost; these sessions are there since before, so they were most probably told of."""
+        for session in present:
+            self._known.setdefault(session, _Known(EventKind.FIRST_FRAME, True))
+
+    def news(self, happening: Happening) -> list[Happening]:
+        """What is to be told of it; nothing when it was told already."""
+        if happening.session_id is None:
+            return [happening, *self._gone(happening)]
+        news = self._news(happening.session_id, happening)
+        return [] if news is None else [news]
+
+    def _gone(self, beginning: Happening) -> list[Happening]:
+        gone = [] if beginning.present is None else [name for name in self._known if name not in beginning.present]
+        for session in gone:
+            del self._known[session]
+        data: dict[str, JsonValue] = {"reason": EndReason.SHUTDOWN.value}
+        return [Happening(EventKind.SESSION_ENDED, beginning.moment, session, data) for session in gone]
+
+    def _news(self, session: str, happening: Happening) -> Happening | None:
+        kind = happening.kind
+        if kind is EventKind.SESSION_ENDED:
+            self._known.pop(session, None)
+            return happening
+        known = self._known.get(session)
+        if known is None:
+            self._known[session] = _Known(kind, kind is EventKind.FIRST_FRAME)
+            return happening
+        if kind is EventKind.SESSION_STARTED:
+            return None
+        if kind is EventKind.FIRST_FRAME:
+            again, known.framed = known.framed, True
+            known.phase = EventKind.SESSION_RESUMED if again else kind
+            return replace(happening, kind=known.phase, data={}) if again else happening
+        if kind is known.phase:
+            return None
+        known.phase = kind
+        return happening

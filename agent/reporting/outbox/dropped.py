@@ -1,0 +1,57 @@
+"""Events that readers will never get: counted for each of them, and told as soon as that can be written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+
+from agent.events.timestamp import Moment
+from agent.reporting.outbox.event_table import EventTable, Lost
+
+
+class Losses:
+    """What is on the disk of it is in the table `readers`, whose rows are the caller's, and so are transactions."""
+
+    def __init__(self, table: EventTable) -> None:
+        self._table = table
+        self._untold: dict[tuple[str, tuple[str, ...]], Lost] = {}
+        """What could not be written, by its reason and those who should have got it."""
+        self._kept: dict[str, int] = {}
+        """For each reader, as on the disk."""
+
+    def load(self, reader: str, number: int) -> None:
+        """So many were found there."""
+        self._kept[reader] = number
+
+    def add(self, count: int, reason: str, since: Moment, readers: Collection[str]) -> None:
+        """So many events could not be written."""
+        if readers:
+            self._untold.setdefault((reason, tuple(readers)), Lost(since)).count += count
+
+    @property
+    def are_untold(self) -> bool:
+        return bool(self._untold)
+
+    def on_disk(self, reader: str) -> int:
+        return self._kept[reader]
+
+    def of(self, reader: str) -> int:
+        """All that it has lost, as long as it has its place here."""
+        untold = sum(lost.count for (_, readers), lost in self._untold.items() if reader in readers)
+        return self._kept.get(reader, 0) + untold
+
+    def tell(self, db: sqlite3.Connection, now: Moment) -> None:
+        """Write the events that tell of those that could not be written."""
+        for (reason, readers), lost in self._untold.items():
+            self._table.tell_dropped(db, reason, lost, now, readers)
+
+    def keep(self, db: sqlite3.Connection, readers: Collection[str], dropped: Mapping[str, int]) -> dict[str, int]:
+        """Write how many they are, with those that were dropped just now; to be handed to `kept` after the commit."""
+        totals = {name: self.of(name) + dropped.get(name, 0) for name in readers}
+        changed = [(number, name) for name, number in totals.items() if number != self._kept[name]]
+        db.executemany("UPDATE readers SET dropped = ? WHERE name = ?", changed)
+        return totals
+
+    def kept(self, totals: dict[str, int]) -> None:
+        self._kept = totals
+        self._untold.clear()

@@ -1,0 +1,47 @@
+"""Those who pass on what is in the outbox, and what they are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from cast_wire.models import EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One who passes events on."""
+
+    identity: str | None
+    """To whom. For somebody else than before only what happens from now on is meant. None: to whom it was before, as
+    long as nobody can say who it is."""
+    kinds: frozenset[EventKind] | None = None
+    """What they are to be told; None: everything."""
+
+    def wants(self, kind: EventKind | None) -> bool:
+        """None: an event of which nobody knows what it was."""
+        return self.kinds is None or kind is None or kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What comes next for a reader, in order."""
+
+    reader: str
+    events: tuple[dict[str, JsonValue], ...] = ()
+    positions: tuple[int, ...] = ()
+    generation: int = 0
+    """Of the file: what was read from one that has been set aside since cannot be settled any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStatus:
+    """How it is."""
+
+    queued: Mapping[str, int] = field(default_factory=dict)
+    """For each reader, how many events it has not passed on yet."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """For each reader, how many events it will never get, as long as it has its place here."""
+    problem: str | None = None

@@ -1,0 +1,109 @@
+"""The one-way life of a session."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from agent.casting.session import ENTRIES_LIMIT, LISTS_IN_EACH_OTHER, MOVES, Session
+from agent.errors import InvalidTransitionError
+from agent.player.base import Opened
+from agent.types import EndReason, ErrorCode, Failure, MediaType, PlayerState, SessionState, StartRequest
+from tests.support.fakes import FakePlayer
+
+
+def session(**fields: object) -> Session:
+    request = StartRequest(url="http://user:pw@cam/x", **fields)  # type: ignore[arg-type]
+    return Session(request, shown_url="http://***@cam/x", volume=1.0, muted=False)
+
+
+async def test_a_life(caplog: pytest.LogCaptureFixture) -> None:
+    """Accepted, prepared, shown, stopped, ended; each with its record."""
+    one = session(duration=30.0, title="Door")
+    assert one.snapshot().session_state is SessionState.PENDING
+    assert one.snapshot().state is PlayerState.IDLE
+    one.move(SessionState.STARTING)
+    one.opened(Opened(MediaType.VIDEO, True))
+    one.first_frame()
+    shown = one.snapshot()
+    assert shown.session_state is SessionState.ACTIVE
+    assert shown.time_to_first_frame is not None
+    assert shown.first_frame_at is not None
+    assert shown.expires_at is not None
+    assert (shown.expires_at - shown.first_frame_at).total_seconds() == pytest.approx(30.0, abs=0.01)
+    assert one.has_first_frame.is_set()
+    assert one.conclude(EndReason.STOPPED)
+    one.move(SessionState.STOPPING)
+    one.move(SessionState.ENDED)
+    ended = one.snapshot()
+    assert (ended.reason, ended.error, ended.state) == (EndReason.STOPPED, None, PlayerState.IDLE)
+    assert ended.url == "http://***@cam/x"
+
+
+async def test_the_first_reason_holds() -> None:
+    """A session ends for one reason: the first that was said."""
+    one = session()
+    failure = Failure(ErrorCode.MEDIA_NETWORK, "gone")
+    assert one.conclude(EndReason.FAILED, failure)
+    assert not one.conclude(EndReason.STOPPED)
+    assert one.end is not None
+    assert one.end.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b, a) for b, a in itertools.product(SessionState, SessionState) if a not in MOVES[b]],
+    ids=str,
+)
+async def test_other_moves_are_refused(before: SessionState, after: SessionState) -> None:
+    """A move that is not in the table raises."""
+    one = session()
+    one._state = before
+    with pytest.raises(InvalidTransitionError):
+        one.move(after)
+
+
+def test_every_state_but_the_last_can_end() -> None:
+    """From every state that is in use there is a way to `ended`, and none leads out of it."""
+    reach = {SessionState.ENDED}
+    for _ in SessionState:
+        reach |= {state for state, moves in MOVES.items() if moves & reach}
+    assert reach == set(SessionState)
+    assert MOVES[SessionState.ENDED] == frozenset()
+
+
+async def test_a_film_that_was_taken_up_again_knows_its_position_at_once() -> None:
+    """What is kept at its first frame is not 0 because its new player has not told a position yet."""
+    player = FakePlayer(1)
+    one = session()
+    one.was_playing(position=1234.0)
+    one.move(SessionState.STARTING)
+    one.plays_on(player)
+    one.opened(Opened(MediaType.VIDEO, True))
+    one.first_frame()
+    assert player.progress.position is None
+    assert one.snapshot().position == 1234.0
+    assert one.resume_position == 1234.0
+
+
+async def test_a_list_in_a_list_takes_the_place_of_its_entry() -> None:
+    """What is kept over a restart is the entry of the first list, because the lists in it may be others by then."""
+    one = session()
+    assert one.takes_entries(["http://a/", "http://list/", "http://d/"])
+    assert one.skips_entry()
+    assert one.takes_entries(["http://b/", "http://c/"])
+    played = [(one.url, one.entry)]
+    while one.goes_on():
+        played.append((one.url, one.entry))
+    assert played == [("http://b/", 1), ("http://c/", 1), ("http://d/", 2)]
+
+
+async def test_lists_in_lists_are_bounded() -> None:
+    """In depth, so that one that names itself comes to an end, and in number."""
+    one = session()
+    assert [one.takes_entries(["http://itself/"]) for _ in range(LISTS_IN_EACH_OTHER + 1)] == [True] * 3 + [False]
+    one = session()
+    assert one.takes_entries([f"http://{number}/" for number in range(99)])
+    assert one.takes_entries(["http://x/", "http://y/", "http://z/"])
+    assert sum(1 for _ in iter(one.goes_on, False)) == ENTRIES_LIMIT - 1

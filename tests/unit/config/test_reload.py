@@ -1,0 +1,54 @@
+"""What a reload takes over, and what it cannot."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from agent.config.loader import Settings, is_repeated
+from agent.config.reload import RELOADABLE, Current
+from agent.config.settings import ApiSettings, DeviceSettings, LogSettings, PlayerSettings
+from agent.types import Quality
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith("CAST_AGENT_"):
+            monkeypatch.delenv(name)
+
+
+def test_what_can_be_changed_is_in_force_and_the_rest_is_named() -> None:
+    """Keys that only count at a start keep their value, and are named again at each reload until then."""
+    first = Settings(device=DeviceSettings(name="Old"), api=ApiSettings(port=1000))
+    wanted = Settings(
+        device=DeviceSettings(name="New"),
+        api=ApiSettings(port=2000, auth="none", allowed_hosts=("tv.example",)),
+        player=PlayerSettings(quality=Quality.HD, start_timeout=3),
+        log=LogSettings(level="debug"),
+    )
+    current = Current(first, lambda: wanted)
+    done = current.take(wanted)
+    assert set(done.changed) == {
+        "api.auth",
+        "api.allowed_hosts",
+        "player.quality",
+        "player.start_timeout",
+        "log.level",
+    }
+    assert set(done.needs_restart) == {"device.name", "api.port"}
+    now = current.settings
+    assert (now.api.auth, now.api.allowed_hosts, now.api.port) == ("none", ("tv.example",), 1000)
+    assert (now.player.quality, now.player.start_timeout, now.log.level) == (Quality.HD, 3, "debug")
+    assert now.device.name == "Old"
+    again = current.take(wanted)
+    assert (again.changed, again.needs_restart) == ((), done.needs_restart)
+    assert set(current.take(first).changed) == set(done.changed)
+    assert current.settings == first
+
+
+def test_every_reloadable_key_exists() -> None:
+    """A key that was renamed would otherwise silently need a restart."""
+    keys = {f"{section}.{key}" for section, content in Settings() for key, _ in content}
+    assert keys | {section for section in Settings.model_fields if is_repeated(section)} > RELOADABLE

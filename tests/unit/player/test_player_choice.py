@@ -1,0 +1,99 @@
+"""Which engine plays an address after one of them could not."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import AgentError, MediaError, PlayerUnavailableError
+from agent.player.fallback import EngineChoice
+from agent.types import ErrorCode, Failure
+from tests.support.fakes import FakePlayers
+
+URL = "http://nas.local/picture.webp"
+NO_DECODER = MediaError(ErrorCode.MEDIA_DECODE, "No decoder for WebP.")
+NO_MEDIA = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "This is no media.")
+NO_NETWORK = MediaError(ErrorCode.MEDIA_NETWORK, "nas.local refused the connection.")
+
+
+@pytest.fixture
+def players() -> FakePlayers:
+    players = FakePlayers()
+    players.other_engines = {"other": ""}
+    return players
+
+
+async def engine_of(choice: EngineChoice, url: str = URL) -> str:
+    """Of the player that it takes."""
+    return (await choice.take(url)).engine
+
+
+async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlayers) -> None:
+    """And what it has shown it plays from then on; another address begins with the table's engine."""
+    choice = EngineChoice(players)
+    assert await engine_of(choice) == "fake"
+    assert choice.failed(URL, NO_DECODER) is None
+    assert await engine_of(choice) == "other"
+    choice.shown(URL, "other")
+    assert choice.failed(URL, NO_NETWORK) is NO_NETWORK
+    assert await engine_of(choice) == "other"
+    assert choice.failed(URL, NO_MEDIA) is NO_MEDIA, "what has played once is no other kind of media now"
+    assert await engine_of(choice) == "other"
+    assert await engine_of(choice, "http://nas.local/film.mp4") == "fake"
+
+
+@pytest.mark.parametrize("error", [NO_NETWORK, PlayerUnavailableError("The player process died.")])
+async def test_what_is_not_the_engine_s_fault_is_not_tried_with_another(
+    players: FakePlayers, error: AgentError
+) -> None:
+    """A source that cannot be reached cannot be reached by anybody."""
+    choice = EngineChoice(players)
+    await choice.take(URL)
+    assert choice.failed(URL, error) is error
+    assert await engine_of(choice) == "fake"
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (NO_MEDIA, "No decoder for WebP. other: This is no media."),
+        (NO_NETWORK, "No decoder for WebP. other: nas.local refused the connection."),
+        (NO_DECODER, "No decoder for WebP."),
+    ],
+)
+async def test_when_both_fail_both_are_heard(players: FakePlayers, second: AgentError, message: str) -> None:
+    """The code is that of the first. What both say is said once. The next attempt begins with the first again."""
+    choice = EngineChoice(players)
+    await choice.take(URL)
+    assert choice.failed(URL, NO_DECODER) is None
+    await choice.take(URL)
+    error = choice.failed(URL, second)
+    assert error is not None
+    assert error.failure == Failure(ErrorCode.MEDIA_DECODE, message)
+    assert await engine_of(choice) == "fake"
+
+
+async def test_a_wrong_password_counts_alone(players: FakePlayers) -> None:
+    """What another engine could not do before it says nothing about that, and no other tries the password again."""
+    choice = EngineChoice(players)
+    await choice.take(URL)
+    assert choice.failed(URL, NO_MEDIA) is None
+    await choice.take(URL)
+    wrong = MediaError(ErrorCode.MEDIA_UNAUTHORIZED, "nas.local answered 401.")
+    assert choice.failed(URL, wrong) is wrong
+    assert await engine_of(choice) == "fake"
+
+
+async def test_another_engine_that_cannot_be_started_is_heard(players: FakePlayers) -> None:
+    """It may be missing, or break the moment that it is wanted."""
+    choice = EngineChoice(players)
+    await choice.take(URL)
+    players.other_engines = {"other": "other is not installed (apt install other)."}
+    error = choice.failed(URL, NO_DECODER)
+    assert str(error) == "No decoder for WebP. other might play it. other is not installed (apt install other)."
+    players.other_engines = {"other": ""}
+    await choice.take(URL)
+    assert choice.failed(URL, NO_DECODER) is None
+    players.broken = True
+    with pytest.raises(PlayerUnavailableError) as broken:
+        await choice.take(URL)
+    assert str(choice.failed(URL, broken.value)) == "No decoder for WebP. other: scripted: no player can be started"
