@@ -21,8 +21,8 @@ from agent.reporting.central.credentials import Enrolment, forget_enrolment
 from agent.reporting.central.enrol import enrol
 from agent.reporting.http import circuit as line
 from agent.reporting.http import errors as trouble
-from agent.reporting.outbox.database import FILE as OUTBOX_FILE
 from agent.reporting.outbox import delivery
+from agent.reporting.outbox.database import FILE as OUTBOX_FILE
 from agent.types import SessionChange, StartRequest
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box as Sender
