@@ -19,6 +19,7 @@ from agent import __version__
 from agent.access.gate import Door
 from agent.access.keys import KeyFile
 from agent.casting.attempt import Limits
+from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.reload import Current
@@ -271,14 +272,13 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         settings=lambda: current.settings.api,
         door=door,
         device=device,
-        tracker=tracker,
+        casting=CastingService(
+            tracker, policy=checks, default_quality=lambda: current.settings.player.quality, kept=keeper.kept
+        ),
         stage=stage,
         players=players,
-        policy=checks,
-        kept=keeper.kept,
         reporting=lambda: reporter.status,
         told=lambda: reporter.webhooks,
-        default_quality=lambda: current.settings.player.quality,
         tasks=lambda: supervisor.health,
         storage=lambda: storage.health,
     )

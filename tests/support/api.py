@@ -15,11 +15,11 @@ from aiohttp import ClientSession, web
 from agent.access.gate import Door
 from agent.access.keys import KeyFile
 from agent.casting.attempt import Limits
+from agent.casting.service import CastingService, Tracker
 from agent.casting.tracker import StreamTracker, Volume
 from agent.config.settings import ApiSettings
 from agent.errors import AgentError, PlayerUnavailableError
 from agent.frontends.http.app import create_app
-from agent.frontends.http.app_keys import Tracker
 from agent.frontends.http.server import ApiRunner
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
@@ -270,14 +270,13 @@ async def served_by(
         settings=lambda: in_force,
         door=Door(KeyFile(folder or NO_KEYS), settings=lambda: in_force),
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
-        tracker=tracker,
+        casting=CastingService(
+            tracker, policy=MediaChecks(MediaPolicy()), default_quality=lambda: Quality.HD, kept=kept
+        ),
         stage=stage,
         players=players,
-        policy=MediaChecks(MediaPolicy()),
-        kept=kept,
         reporting=reporting,
         told=told,
-        default_quality=lambda: Quality.HD,
         tasks=tasks,
     )
     runner = ApiRunner(app)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import HttpVersion11, web
 
 from agent.access.gate import Door, Settings
+from agent.casting.service import CastingService
 from agent.frontends.http import app_keys as parts
 from agent.frontends.http import controls
 from agent.frontends.http import sessions as webhooks
 from agent.frontends.http import status as system
 from agent.frontends.http.body import BODY_LIMIT
 from agent.frontends.http.guard import DOOR, guard
-from agent.frontends.http.middleware import around_request, kept_first
+from agent.frontends.http.middleware import around_request
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import Check, DeviceInfo, Quality, ReportingStatus, WebhookStatus
+from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
 
 
 def create_app(
@@ -25,14 +26,11 @@ def create_app(
     settings: Callable[[], Settings],
     door: Door,
     device: DeviceInfo,
-    tracker: parts.Tracker,
+    casting: CastingService,
     stage: Stage,
     players: PlayerSource,
-    policy: parts.Policy,
-    kept: Callable[[], Awaitable[None]],
     reporting: Callable[[], ReportingStatus],
     told: Callable[[], tuple[WebhookStatus, ...]],
-    default_quality: Callable[[], Quality],
     tasks: Callable[[], Check] = Check,
     storage: Callable[[], Check] = Check,
 ) -> web.Application:
@@ -40,18 +38,15 @@ def create_app(
 
     It owns none of what it is given. What a reload may change comes as a function.
     """
-    app = web.Application(middlewares=(around_request, guard, kept_first), client_max_size=BODY_LIMIT)
+    app = web.Application(middlewares=(around_request, guard), client_max_size=BODY_LIMIT)
     app[parts.SETTINGS] = settings
     app[DOOR] = door
     app[parts.DEVICE] = device
-    app[parts.TRACKER] = tracker
+    app[parts.CASTING] = casting
     app[parts.STAGE] = stage
     app[parts.PLAYERS] = players
-    app[parts.POLICY] = policy
-    app[parts.KEPT] = kept
     app[parts.REPORTING] = reporting
     app[parts.TOLD] = told
-    app[parts.DEFAULT_QUALITY] = default_quality
     app[parts.TASKS] = tasks
     app[parts.STORAGE] = storage
     post: dict[str, Any] = {"expect_handler": _expect}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.frontends.http.app_keys import SESSION_ID, TRACKER
+from agent.frontends.http.app_keys import CASTING, SESSION_ID
 from agent.frontends.http.body import read_object, single_parameters
 from agent.frontends.http.negotiate import json_answer
 from agent.frontends.http.requests import NoBody, SeekBody, VolumeBody
@@ -26,7 +26,7 @@ async def seek(request: web.Request) -> web.Response:
     """`POST /seek`: what is on goes on at another position."""
     single_parameters(request, known=())
     wish = SeekBody.parse(await read_object(request, example=SeekBody.EXAMPLE) or {})
-    session = await request.app[TRACKER].seek(wish.position)
+    session = await request.app[CASTING].seek(wish.position)
     return _controlled(request, session)
 
 
@@ -34,7 +34,7 @@ async def volume(request: web.Request) -> web.Response:
     """`POST /volume`: the volume of the device, also when nothing is on; answers with both of its parts."""
     single_parameters(request, known=())
     wish = VolumeBody.parse(await read_object(request, example=VolumeBody.EXAMPLE) or {})
-    now = await request.app[TRACKER].set_volume(wish.volume_level, wish.muted)
+    now = await request.app[CASTING].set_volume(wish.volume_level, wish.muted)
     return json_answer(VolumeSet.of(now).model_dump_json())
 
 
@@ -42,7 +42,7 @@ async def _pause(request: web.Request, *, on: bool) -> web.Response:
     # A session_id would be overlooked otherwise, and another session stand still than the one that is meant.
     single_parameters(request, known=())
     NoBody.parse(await read_object(request, example=NoBody.EXAMPLE) or {})
-    session = await request.app[TRACKER].pause(on)
+    session = await request.app[CASTING].pause(on)
     return _controlled(request, session)
 
 

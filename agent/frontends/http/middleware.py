@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from agent.access.gate import DoorError
 from agent.errors import AgentError
-from agent.frontends.http.app_keys import CALLER, KEPT, REQUEST_ID, SESSION_ID
+from agent.frontends.http.app_keys import CALLER, REQUEST_ID, SESSION_ID
 from agent.frontends.http.guard import OPEN_PATH
 from agent.frontends.http.problems import problem, problem_of, problem_of_http
 from agent.media.redaction import redact
@@ -69,15 +69,6 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
             elif request.path == OPEN_PATH:
                 write = log.debug
             _log_line(write, request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
-
-
-@web.middleware
-async def kept_first(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The innermost layer: what a caller has changed outlives a crash of the agent once the caller is told."""
-    answer = await handler(request)
-    if request.method == "POST":
-        await request.app[KEPT]()
-    return answer
 
 
 def _request_id(request: web.Request) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from agent.casting.service import Wish
 from agent.errors import FieldError, InvalidRequestError
 from agent.frontends.http.fields import (
     REFRESH_LEAST_S,
@@ -135,6 +136,10 @@ class StartBody(_Body):
     interrupt: Annotated[bool, BeforeValidator(as_switch)] = False
     session_id: Annotated[str | None, BeforeValidator(as_session_id), Field(max_length=SESSION_ID_LIMIT)] = None
     """The session to change; None: a new one."""
+
+    def wish(self) -> Wish:
+        """What it asks for."""
+        return Wish(**{name: getattr(self, name) for name in type(self).model_fields})
 
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:

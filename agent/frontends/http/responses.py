@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from agent.frontends.http.app_keys import Volume
+from agent.casting.service import Volume
 from agent.types import (
     Capability,
     DeviceInfo,

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError
-from agent.frontends.http.app_keys import DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD, TRACKER
+from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
 from agent.frontends.http.guard import DOOR
 from agent.frontends.http.health import Alive, HealthAnswer
 from agent.frontends.http.negotiate import json_answer, preference
@@ -21,16 +21,16 @@ SNAPSHOT_TIMEOUT_S: Final = 10.0
 
 async def status(request: web.Request) -> web.Response:
     """`GET /status`: what is on."""
-    tracker = request.app[TRACKER]
+    casting = request.app[CASTING]
     app = request.app
-    answer = StatusAnswer.of(tracker.snapshot(), app[DEVICE], tracker.volume, app[REPORTING](), app[TOLD]())
+    answer = StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, app[REPORTING](), app[TOLD]())
     return json_answer(answer.model_dump_json())
 
 
 async def health(request: web.Request) -> web.Response:
     """`GET /health`: whether a start would work, and what to do when it would not."""
     app = request.app
-    seen = (app[TRACKER].snapshot(), app[STAGE].health, app[PLAYERS].health)
+    seen = (app[CASTING].snapshot(), app[STAGE].health, app[PLAYERS].health)
     answer = HealthAnswer.of(*seen, tasks=app[TASKS](), storage=app[STORAGE]())
     return json_answer(answer.model_dump_json())
 

@@ -1,0 +1,233 @@
+"""What every face calls: the rules of a start, a change and a stop, whoever asks. A face only translates."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from agent.errors import FieldError, InvalidRequestError
+from agent.types import Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, StreamRef, TrackerSnapshot
+
+LOCATED_S: Final = 2.5
+"""Wait for a joined stream to be located: the central API is asked for 2 s at most."""
+
+
+class Volume(Protocol):
+    """The volume of the device."""
+
+    @property
+    def level(self) -> float:
+        """0.0-1.0."""
+
+    @property
+    def muted(self) -> bool: ...
+
+
+class Tracker(Protocol):
+    """The owner of what is on."""
+
+    def start(self, request: StartRequest) -> SessionId:
+        """Accept a start, at once. Raises PlayerUnavailableError."""
+
+    def change(self, session_id: SessionId, change: SessionChange) -> SessionSnapshot:
+        """Change a session without touching its picture.
+
+        Raises SessionNotFoundError, and InvalidTransitionError for another url.
+        """
+
+    async def first_frame(self, session_id: SessionId, timeout_s: float) -> SessionSnapshot | None:
+        """The session at its first frame; None when the time is over.
+
+        Raises MediaError, PlayerTimeoutError or PlayerUnavailableError when it failed, ReplacedError when a newer
+        start took its place, InvalidTransitionError when it was stopped before, SessionNotFoundError.
+        """
+
+    async def located(self, session_id: SessionId, timeout_s: float) -> bool:
+        """Return True once the stream is located that the session is to join; False when the time is over.
+
+        Raises as `first_frame` does, and StreamNotFoundError, CentralUnavailableError or NotSupportedError.
+        """
+
+    async def stop(
+        self, session_id: SessionId | None = None, *, everything: bool = False
+    ) -> tuple[SessionSnapshot, ...]:
+        """End one session, or what is on, or everything; return what it ended."""
+
+    async def pause(self, on: bool) -> SessionSnapshot:
+        """Pause what is on, or let it go on.
+
+        Raises InvalidTransitionError, also when its player dies meanwhile, and PlayerTimeoutError when that hangs.
+        """
+
+    async def seek(self, position: float) -> SessionSnapshot:
+        """Go on at `position` seconds. Raises as `pause` does."""
+
+    async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
+        """Set the volume of the device; None leaves it as it is. Raises PlayerTimeoutError, PlayerUnavailableError."""
+
+    @property
+    def volume(self) -> Volume: ...
+
+    def snapshot(self) -> TrackerSnapshot: ...
+
+
+class Policy(Protocol):
+    """What may be played."""
+
+    async def check(self, url: str) -> str:
+        """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a caller wants on the screen: one of `url`, `code` and `stream_id` for a new session, or `session_id` for a
+    change of that one. The values are within the ranges of StartRequest."""
+
+    url: str | None = None
+    code: str | None = None
+    """The join code of a stream of the central API."""
+    stream_id: str | None = None
+    session_id: str | None = None
+    quality: Quality | None = None
+    """None: as configured."""
+    duration: float | None = None
+    """Seconds from the first frame; in a change, from now."""
+    title: str | None = None
+    volume: float | None = None
+    """0.0-1.0; None: the volume of the device, in a change as it was."""
+    muted: bool | None = None
+    interrupt: bool = False
+    position: float = 0.0
+    """Seconds."""
+    loop: bool = False
+    refresh: float | None = None
+    """Seconds after which a still picture is fetched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a wish."""
+
+    session_id: SessionId
+    first_frame: SessionSnapshot | None = None
+    """The session at its first frame, for a caller that waited and got it."""
+
+
+async def _kept_at_once() -> None:
+    """For a service whose sessions need not outlive it."""
+
+
+class CastingService:
+    """The rules that every face shares. A call that changes something returns when the change would survive a crash.
+
+    `policy` says what may be played, `default_quality` what a start gets that names none, and `kept` returns when what
+    has changed so far is on the disk, after a bounded time.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        *,
+        policy: Policy,
+        default_quality: Callable[[], Quality] = lambda: Quality.AUTO,
+        kept: Callable[[], Awaitable[None]] = _kept_at_once,
+    ) -> None:
+        self._tracker = tracker
+        self._policy = policy
+        self._default_quality = default_quality
+        self._kept = kept
+
+    async def start(
+        self, wish: Wish, *, wait_s: float | None = None, accepted: Callable[[SessionId], None] = lambda _: None
+    ) -> Accepted:
+        """Start a session, or change the one that the wish names. Without `wait_s` return when it is accepted and, for
+        a stream of the central API, located; with `wait_s` (seconds) at its first frame or when the time is over. A
+        caller that is cancelled meanwhile changes nothing. `accepted` is told the session as soon as there is one.
+
+        Raises InvalidRequestError, SessionNotFoundError, InvalidTransitionError, PlayerUnavailableError, and those of
+        `Tracker.first_frame` and `Tracker.located`.
+        """
+        check_together(wish)
+        url = None if wish.url is None else await self._policy.check(wish.url)
+        if wish.session_id is not None:
+            session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
+        else:
+            session_id = self._tracker.start(self._request(wish, url))
+        accepted(session_id)
+        shown = None
+        if wait_s is not None:
+            shown = await self._tracker.first_frame(session_id, wait_s)
+        elif wish.session_id is None and url is None:
+            await self._tracker.located(session_id, LOCATED_S)
+        await self._kept()
+        return Accepted(session_id, shown)
+
+    async def stop(
+        self, session_id: SessionId | None = None, *, everything: bool = False
+    ) -> tuple[SessionSnapshot, ...]:
+        """End what is on, or the session of that id, or everything; return what it ended, which may be nothing. Raises
+        InvalidRequestError for an id together with `everything`."""
+        if session_id is not None and everything:
+            message = "cannot be given together with all"
+            raise InvalidRequestError(f"session_id {message}.", (FieldError("session_id", message),))
+        ended = await self._tracker.stop(session_id, everything=everything)
+        await self._kept()
+        return ended
+
+    async def pause(self, on: bool) -> SessionSnapshot:
+        """Pause what is on, or resume it. Raises InvalidTransitionError, PlayerTimeoutError."""
+        session = await self._tracker.pause(on)
+        await self._kept()
+        return session
+
+    async def seek(self, position: float) -> SessionSnapshot:
+        """Continue at `position` seconds. Raises InvalidTransitionError, PlayerTimeoutError."""
+        session = await self._tracker.seek(position)
+        await self._kept()
+        return session
+
+    async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
+        """Set the volume of the device (0.0-1.0); None leaves a part as it is. Raises PlayerTimeoutError,
+        PlayerUnavailableError."""
+        volume = await self._tracker.set_volume(level, muted)
+        await self._kept()
+        return volume
+
+    @property
+    def volume(self) -> Volume:
+        """The volume of the device."""
+        return self._tracker.volume
+
+    def snapshot(self) -> TrackerSnapshot:
+        """What is on, what waits and what ended last."""
+        return self._tracker.snapshot()
+
+    def _request(self, wish: Wish, url: str | None) -> StartRequest:
+        return StartRequest(
+            url=url or "",
+            join=None if url is not None else StreamRef(code=wish.code, stream_id=wish.stream_id),
+            quality=self._default_quality() if wish.quality is None else wish.quality,
+            duration=wish.duration,
+            title=wish.title,
+            volume=wish.volume,
+            muted=wish.muted,
+            interrupt=wish.interrupt,
+            position=wish.position,
+            loop=wish.loop,
+            refresh=wish.refresh,
+        )
+
+
+def check_together(wish: Wish) -> None:
+    """Raise InvalidRequestError unless the wish names exactly one thing to play, or the session that it changes."""
+    named = [name for name in ("url", "code", "stream_id") if getattr(wish, name) is not None]
+    if wish.session_id is None and not named:
+        raise InvalidRequestError("url is required.", (FieldError("url", "is required"),))
+    if wish.session_id is None and len(named) > 1:
+        errors = tuple(FieldError(name, f"cannot be given together with {named[0]}") for name in named[1:])
+        raise InvalidRequestError(f"{named[1]} {errors[0].message}.", errors)
+
+
+def _change(wish: Wish, url: str | None) -> SessionChange:
+    return SessionChange(url=url, duration=wish.duration, title=wish.title, volume=wish.volume, muted=wish.muted)
