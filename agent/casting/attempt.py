@@ -28,7 +28,10 @@ ROOM_AFTER = 0.5
 """Of the time for a first picture: after so much silence what is on is let go of, if it comes from the same host."""
 
 WATCH_INTERVAL_S = 0.5
-"""How often a playing stream is looked at: a freeze is noticed at most this much after `stall_timeout`."""
+"""The longest pause between two reports of a player that is well."""
+
+OBSERVE_EVERY_S = 0.25
+"""A player reports as often: `playing` turns to `buffering` and back at most this much later."""
 
 FIRST_SOUND_TIMEOUT_S = 5.0
 """From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
@@ -281,7 +284,7 @@ class Attempt:
     async def _notice_stall(self) -> None:
         moving = False
         while True:
-            await asyncio.sleep(WATCH_INTERVAL_S)
+            await asyncio.sleep(OBSERVE_EVERY_S)
             still_s = self.session.observe()
             if moving != (still_s < WATCH_INTERVAL_S * 3):
                 moving = not moving

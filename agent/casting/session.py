@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.casting.progress import Course
 from agent.errors import InvalidTransitionError
+from agent.events.bus import Emit, EventKind, nobody
 from agent.player.base import Opened, Player
 from agent.types import (
     CentralStream,
@@ -53,10 +54,17 @@ class End:
 
 class Session:
     """One-shot: playing something again is a new session. `shown_url` is the url without its credentials, and empty
-    for what is still to be looked up."""
+    for what is still to be looked up. `emit` is told each of its transitions."""
 
     def __init__(
-        self, request: StartRequest, *, shown_url: str, volume: float, muted: bool, session_id: SessionId | None = None
+        self,
+        request: StartRequest,
+        *,
+        shown_url: str,
+        volume: float,
+        muted: bool,
+        session_id: SessionId | None = None,
+        emit: Emit = nobody,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.id = session_id or SessionId(str(uuid.uuid4()))
@@ -94,6 +102,10 @@ class Session:
         """Of each entry: which of the first list it is, or came from."""
         self._entry = 0
         self._entry_wanted = 0
+        self._emit = emit
+        self._told = self._player_state()
+        """The player state that was told last."""
+        self._tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title)
 
     @property
     def url(self) -> str:
@@ -157,10 +169,17 @@ class Session:
         if state not in MOVES[self._state]:
             raise InvalidTransitionError(f"A session cannot go from {self._state} to {state}.")
         self._state = state
-        if state is SessionState.ENDED:
+        if state is SessionState.STARTING:
+            self._tell(EventKind.SESSION_LOADING)
+        elif state is SessionState.WAITING:
+            self._tell(EventKind.SESSION_WAITING)
+        elif state is SessionState.ENDED:
             assert self._end is not None, "a session ends with a reason"
             self._ended_utc = datetime.now(UTC)
             self.has_ended.set()
+            failure = self._end.failure
+            self._tell(EventKind.SESSION_ENDED, reason=self._end.reason, code=failure.code if failure else None)
+        self._tell_playback()
 
     def conclude(self, reason: EndReason, failure: Failure | None = None) -> bool:
         """Say how it ends. The first to say it wins; tells whether that was this call."""
@@ -179,8 +198,13 @@ class Session:
         self.volume = self.volume if change.volume is None else change.volume
         self.muted = self.muted if change.muted is None else change.muted
         if change.duration is not None and self.has_played:
-            self.deadline = self._now() + change.duration
+            self.expires_in(change.duration)
             self.was_extended = True
+        self._tell(EventKind.SESSION_CHANGED)
+
+    def expires_in(self, seconds: float) -> None:
+        """End by itself so many seconds from now."""
+        self.deadline = self._now() + max(0.0, seconds)
 
     def was_playing(self, *, position: float, entry: int = 0, paused: bool = False) -> None:
         """It is taken up after a restart of the agent: it has played before."""
@@ -195,6 +219,7 @@ class Session:
         self._joined = stream
         self._shown_url = self._shown_url or shown_url
         self.is_located.set()
+        self._tell(EventKind.SESSION_CHANGED)
 
     def plays_at(self, url: str, *, shown_url: str, anew: bool = False) -> None:
         """The next attempt plays this address of what it has joined; `anew` when that is something else than before."""
@@ -203,29 +228,38 @@ class Session:
             self._course.goes_on_at(0.0)
         if anew or url != self._source:
             self._entries, self._depths, self._origins, self._entry = [url], [0], [0], 0
-        self._source, self._shown_url = url, shown_url
+        if shown_url != self._shown_url:
+            self._shown_url = shown_url
+            self._tell(EventKind.SESSION_CHANGED)
+        self._source = url
 
     # --- its player ---
 
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
         self._course.plays_on(player)
+        self._tell_playback()
 
     def opened(self, opened: Opened) -> None:
         self._course.opened(opened)
 
     def first_frame(self) -> None:
         """Its picture is on the screen, or its sound has been heard; for the first time, or again."""
-        now = self._now()
-        self._course.comes_on(again=self.has_played, paused=self.paused)
+        now, again = self._now(), self.has_played
+        self._course.comes_on(again=again, paused=self.paused)
         self.attempt, self._trouble, self._retry_at = 1, None, None
         if self._state is not SessionState.ACTIVE:
             self.move(SessionState.ACTIVE)
-        if self._first_frame_at is None:
+        if not again:
             self._first_frame_at = now
             if self.request.duration is not None and self.deadline is None:
                 self.deadline = now + self.request.duration
         self.has_first_frame.set()
+        if again:
+            self._tell(EventKind.SESSION_RESUMED)
+        else:
+            self._tell(EventKind.FIRST_FRAME, seconds=round(now - self._accepted_at, 3), engine=self._course.engine)
+        self._tell_playback()
 
     def lets_go(self) -> None:
         """Its player is about to be ended: remember where it was."""
@@ -236,6 +270,8 @@ class Session:
         self.attempt += 1
         self._trouble = trouble
         self._retry_at = self._now() + retry_in_s
+        self._tell(EventKind.SESSION_FAILING, code=trouble.code, attempt=self.attempt)
+        self._tell_playback()
 
     def tries_again(self) -> None:
         self._retry_at = None
@@ -287,14 +323,18 @@ class Session:
     def pause(self, paused: bool) -> None:
         self.paused = paused
         self._course.pause(paused)
+        self._tell_playback()
 
     def jump(self, position: float) -> None:
         """It was sent to `position` seconds; beyond its end it is at its end."""
         self._course.jump(position)
+        self._tell(EventKind.SESSION_CHANGED)
 
     def observe(self) -> float:
         """Take in the player's latest report; seconds since something last advanced."""
-        return self._course.observe()
+        still_s = self._course.observe()
+        self._tell_playback()
+        return still_s
 
     def stall_after(self, timeout_s: float) -> float:
         """Seconds without anything new after which it stands, where `timeout_s` is usual."""
@@ -303,7 +343,6 @@ class Session:
     # --- what others see ---
 
     def snapshot(self) -> SessionSnapshot:
-        self.observe()
         course, first, joined = self._course, self._first_frame_at, self._joined
         wish, progress = self.request.join or StreamRef(), course.progress
         position, position_at = course.place
@@ -337,6 +376,15 @@ class Session:
             error=self._end.failure if self._end else self._trouble,
             capabilities=course.capabilities,
         )
+
+    def _tell(self, kind: EventKind, **data: str | float | bool | None) -> None:
+        self._emit(kind, self.id, **data)
+
+    def _tell_playback(self) -> None:
+        state = self._player_state()
+        if state is not self._told:
+            self._told = state
+            self._tell(EventKind.PLAYBACK_CHANGED, state=state)
 
     def _player_state(self) -> PlayerState:
         if self._state in (SessionState.STOPPING, SessionState.ENDED, SessionState.WAITING):

@@ -25,6 +25,7 @@ from agent.errors import (
     PlayerUnavailableError,
     SessionNotFoundError,
 )
+from agent.events.bus import Emit, EventKind, nobody
 from agent.media.names import Locate, LookUp
 from agent.player.base import Player, Players, PlayerSource
 from agent.stage.base import Stage
@@ -75,7 +76,7 @@ class Saved:
 class StreamTracker:
     """What others ask of what is on, and what they see of it. `redact` takes the credentials out of a URL, `check`
     raises for one that may not be played, `streams` knows those of the central API; `changed` is called after every
-    change of what is on, waits or ended."""
+    change of what is on, waits or ended, and `emit` is told each transition."""
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class StreamTracker:
         streams: Streams | None = None,
         retry: bool = True,
         changed: Callable[[], None] = lambda: None,
+        emit: Emit = nobody,
         seed: int | None = None,
     ) -> None:
         self._players = players
@@ -103,6 +105,7 @@ class StreamTracker:
         self.adjust(limits, retry=retry)
         self.changed = changed
         """Called after every change; set before anything is started."""
+        self._emit = emit
         self._volume = Volume()
         self._stack = Stack(ended=self._ended)
         self._switch = Switch(self._stack, switched=lambda: self.changed())
@@ -130,7 +133,9 @@ class StreamTracker:
         self._check_available(request)
         volume = self._volume.level if request.volume is None else request.volume
         muted = self._volume.muted if request.muted is None else request.muted
-        runner = self._runner(Session(request, shown_url=self._redact(request.url), volume=volume, muted=muted))
+        runner = self._runner(
+            Session(request, shown_url=self._redact(request.url), volume=volume, muted=muted, emit=self._emit)
+        )
         self._stack.prepare(runner)
         shown = runner.session.snapshot()
         self.changed()  # first, as at the first frame and at the end: what the log tells is in the journal then
@@ -213,6 +218,7 @@ class StreamTracker:
         before = self._volume
         self._volume = Volume(before.level if level is None else level, before.muted if muted is None else muted)
         self.changed()
+        self._emit(EventKind.VOLUME_CHANGED, level=self._volume.level, muted=self._volume.muted)
         runners = self._stack.wanted
         for runner in runners:
             runner.session.change(SessionChange(volume=level, muted=muted))
@@ -269,7 +275,6 @@ class StreamTracker:
     def restore(self, sessions: Sequence[Saved], volume: Volume) -> None:
         """Take up what was on before a restart, under the same ids; the last of them is the top."""
         self._volume = volume
-        loop = asyncio.get_running_loop()
         top = next((saved for saved in reversed(sessions) if saved.played), None)
         for saved in sessions:
             session = Session(
@@ -278,6 +283,7 @@ class StreamTracker:
                 volume=saved.volume.level,
                 muted=saved.volume.muted,
                 session_id=saved.session_id,
+                emit=self._emit,
             )
             if saved.joined is not None:
                 session.joins(saved.joined, shown_url=self._redact(saved.joined.urls[0]))
@@ -285,7 +291,7 @@ class StreamTracker:
             if saved.played:
                 session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
                 if saved.remaining is not None:
-                    session.deadline = loop.time() + saved.remaining
+                    session.expires_in(saved.remaining)
                 self._stack.put_back(runner, waiting=saved is not top)
             else:
                 self._stack.prepare(runner)
@@ -296,7 +302,7 @@ class StreamTracker:
         """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
         runner = self._stack.find(session_id)
         if runner is not None and not runner.session.was_extended:
-            runner.session.deadline = asyncio.get_running_loop().time() + max(0.0, seconds)
+            runner.session.expires_in(seconds)
             self._stack.arm(runner)
 
     # --- beginnings and ends ---

@@ -1,0 +1,153 @@
+"""What changes on the box, told to all who follow it: one bus, one list of kinds."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, Protocol
+
+from agent.types import SessionId
+
+HISTORY_LIMIT: Final = 256
+"""Events that a follower can catch up on: an hour of a box that is steered by hand, and 50 KB."""
+
+QUEUE_LIMIT: Final = 256
+"""Events that wait for one follower before it is dropped: it has not read for a minute or more."""
+
+
+class EventKind(StrEnum):
+    """Everything that a follower is told."""
+
+    SESSION_STARTED = "session_started"
+    SESSION_CHANGED = "session_changed"
+    """Its title, duration, volume, position, address or pause is another one."""
+    SESSION_LOADING = "session_loading"
+    """It is being prepared: for the first time, after it broke, or to come back."""
+    FIRST_FRAME = "first_frame"
+    SESSION_RESUMED = "session_resumed"
+    """It is on again: after it waited, or after it broke."""
+    SESSION_WAITING = "session_waiting"
+    """Interrupted by another, which is on now."""
+    SESSION_FAILING = "session_failing"
+    """It broke, and is tried again."""
+    SESSION_ENDED = "session_ended"
+    PLAYBACK_CHANGED = "playback_changed"
+    """`state` is another one: playing, buffering, paused, loading or idle."""
+    VOLUME_CHANGED = "volume_changed"
+    DISPLAY_CHANGED = "display_changed"
+    ACCESS_CHANGED = "access_changed"
+    PRESETS_CHANGED = "presets_changed"
+    """A preset or the list of what was played lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change."""
+
+    id: int
+    """Rises by one with each event of this run of the agent."""
+    kind: EventKind
+    occurred_at: datetime
+    """By the wall clock, in UTC."""
+    monotonic: float
+    """Seconds, as of `time.monotonic`."""
+    session_id: SessionId | None = None
+    data: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+
+
+class SlowFollowerError(Exception):
+    """The follower did not read for so long that events would be missing."""
+
+
+class Emit(Protocol):
+    """Tells of a change, at once, and waits for nobody."""
+
+    def __call__(
+        self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None
+    ) -> None: ...
+
+
+def nobody(kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
+    """Nobody follows."""
+
+
+class Subscription:
+    """The events for one follower, in order."""
+
+    def __init__(self, bus: EventBus, missed: list[Event]) -> None:
+        self._bus = bus
+        self._events = deque(missed)
+        self._more = asyncio.Event()
+        self._is_slow = False
+
+    def put(self, event: Event) -> None:
+        """Called by the bus."""
+        if len(self._events) >= QUEUE_LIMIT:
+            self._is_slow = True
+            self._events.clear()
+            self._bus.leave(self)
+        else:
+            self._events.append(event)
+        self._more.set()
+
+    async def next(self) -> Event:
+        """The next event. Raises SlowFollowerError when events were lost."""
+        while not self._events:
+            if self._is_slow:
+                raise SlowFollowerError
+            self._more.clear()
+            await self._more.wait()
+        return self._events.popleft()
+
+    def close(self) -> None:
+        """Follow no more. Idempotent."""
+        self._bus.leave(self)
+
+
+class EventBus:
+    """Keeps the last HISTORY_LIMIT events and hands each new one to every follower. Publishing waits for nobody."""
+
+    def __init__(self) -> None:
+        self.run: Final = secrets.token_hex(4)
+        """Made anew by each run of the agent: an id of another run says nothing here."""
+        self._numbers = itertools.count(1)
+        self._history: deque[Event] = deque(maxlen=HISTORY_LIMIT)
+        self._followers: set[Subscription] = set()
+
+    @property
+    def last_id(self) -> int:
+        """Of the newest event; 0 before the first."""
+        return self._history[-1].id if self._history else 0
+
+    def publish(self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
+        """Tell all followers. To be called from the event loop."""
+        event = Event(next(self._numbers), kind, datetime.now(UTC), time.monotonic(), session_id, data)
+        self._history.append(event)
+        for follower in tuple(self._followers):
+            follower.put(event)
+
+    def subscribe(self) -> Subscription:
+        """Follow from now on."""
+        return self._follow([])
+
+    def resume(self, after: int) -> Subscription | None:
+        """Follow from the event after the one of this id; None when some of those are not there any more."""
+        if not 0 <= after <= self.last_id or (self._history and after + 1 < self._history[0].id):
+            return None
+        return self._follow([event for event in self._history if event.id > after])
+
+    def leave(self, follower: Subscription) -> None:
+        """Called by a subscription that ends."""
+        self._followers.discard(follower)
+
+    def _follow(self, missed: list[Event]) -> Subscription:
+        follower = Subscription(self, missed)
+        self._followers.add(follower)
+        return follower

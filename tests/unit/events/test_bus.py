@@ -1,0 +1,62 @@
+"""The bus: order, catching up, and followers that do not read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agent.events.bus import HISTORY_LIMIT, QUEUE_LIMIT, EventBus, EventKind, SlowFollowerError
+
+TICK = EventKind.VOLUME_CHANGED
+
+
+async def test_followers_get_each_event_in_order() -> None:
+    bus = EventBus()
+    bus.publish(TICK)
+    first, second = bus.subscribe(), bus.subscribe()
+    waiting = asyncio.create_task(first.next())
+    await asyncio.sleep(0)
+    bus.publish(TICK, level=0.5)
+    bus.publish(EventKind.DISPLAY_CHANGED)
+    assert [(await waiting).data, (await first.next()).kind] == [{"level": 0.5}, EventKind.DISPLAY_CHANGED]
+    assert [(await second.next()).id, (await second.next()).id] == [2, 3]
+
+
+async def test_a_follower_resumes_where_it_was() -> None:
+    bus = EventBus()
+    for _ in range(5):
+        bus.publish(TICK)
+    follower = bus.resume(3)
+    assert follower is not None
+    bus.publish(TICK)
+    assert [(await follower.next()).id for _ in range(3)] == [4, 5, 6]
+
+
+@pytest.mark.parametrize("after", [-1, 0, HISTORY_LIMIT + 100])
+async def test_a_gap_is_said(after: int) -> None:
+    bus = EventBus()
+    for _ in range(HISTORY_LIMIT + 1):
+        bus.publish(TICK)
+    assert bus.resume(after) is None
+    assert bus.resume(1) is not None
+
+
+async def test_a_follower_that_does_not_read_is_dropped_and_holds_nothing() -> None:
+    bus = EventBus()
+    slow, good = bus.subscribe(), bus.subscribe()
+    for number in range(QUEUE_LIMIT + 10):
+        bus.publish(TICK)
+        assert (await good.next()).id == number + 1
+    with pytest.raises(SlowFollowerError):
+        await slow.next()
+
+
+async def test_a_follower_that_left_gets_nothing() -> None:
+    bus = EventBus()
+    follower = bus.subscribe()
+    follower.close()
+    bus.publish(TICK)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await follower.next()
