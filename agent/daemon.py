@@ -26,6 +26,7 @@ from agent.config.reload import Current
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.local_names import LocalNames
 from agent.errors import ConfigError
+from agent.events.bus import EventBus, EventKind
 from agent.frontends.http.app import create_app
 from agent.frontends.http.server import ApiRunner
 from agent.host.identity import Identity, identity
@@ -227,6 +228,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         problem=lambda: reporter.status.problem,
         agent_version=__version__,
     )
+    bus = EventBus()
     tracker = StreamTracker(
         players=players,
         stage=stage,
@@ -237,6 +239,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         locate=local_names.locate,
         streams=lookup,
         retry=settings.stream.retry,
+        emit=bus.publish,
     )
     keeper = Keeper(tracker, folder=settings.state.directory(), restore=settings.stream.restore, supervisor=supervisor)
 
@@ -275,6 +278,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         casting=CastingService(
             tracker, policy=checks, default_quality=lambda: current.settings.player.quality, kept=keeper.kept
         ),
+        bus=bus,
         stage=stage,
         players=players,
         reporting=lambda: reporter.status,
@@ -284,7 +288,12 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     )
 
     advertiser = Advertiser(device=device, settings=settings.discovery, auth=lambda: door.auth, supervisor=supervisor)
-    door.on_change = advertiser.look_again
+
+    def access_changed() -> None:
+        advertiser.look_again()
+        bus.publish(EventKind.ACCESS_CHANGED, auth=door.auth)
+
+    door.on_change = access_changed
     running.push_async_callback(advertiser.stop)
 
     renewals = Renewals(players, supervisor=supervisor)
@@ -292,6 +301,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     def display_changed(health: DisplayHealth) -> None:
         systemd.show(tracker.snapshot(), health)
         renewals.display_changed(health)
+        bus.publish(EventKind.DISPLAY_CHANGED, available=health.available)
 
     stage.on_change = display_changed
     # Each is to be stopped also when a signal comes while it starts.

@@ -117,6 +117,7 @@ class ErrorCode(StrEnum):
     REPLACED = "replaced"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     TOO_MANY_REQUESTS = "too_many_requests"
+    TOO_MANY_CLIENTS = "too_many_clients"
     NOT_SUPPORTED = "not_supported"
     STREAM_NOT_FOUND = "stream_not_found"
     CENTRAL_UNAVAILABLE = "central_unavailable"

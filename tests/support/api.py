@@ -19,6 +19,7 @@ from agent.casting.service import CastingService, Tracker
 from agent.casting.tracker import StreamTracker, Volume
 from agent.config.settings import ApiSettings
 from agent.errors import AgentError, PlayerUnavailableError
+from agent.events.bus import EventBus
 from agent.frontends.http.app import create_app
 from agent.frontends.http.server import ApiRunner
 from agent.media.policy import MediaChecks
@@ -237,11 +238,17 @@ async def tracked(*, folder: Path | None = None) -> AsyncIterator[Tracked]:
     """Serve the API with the real tracker; at the end everything is stopped. Its keys are in `folder`."""
     players = FakePlayers()
     stage = FakeStage(players)
+    bus = EventBus()
     tracker = StreamTracker(
-        players=players, stage=stage, limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact, seed=7
+        players=players,
+        stage=stage,
+        limits=Limits(start_timeout=5.0, stall_timeout=5.0),
+        redact=redact,
+        seed=7,
+        emit=bus.publish,
     )
     try:
-        async with served_by(tracker, stage, players, folder=folder) as (client, port):
+        async with served_by(tracker, stage, players, folder=folder, bus=bus) as (client, port):
             yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
     finally:
         await tracker.close()
@@ -264,6 +271,7 @@ async def served_by(
     told: Callable[[], tuple[WebhookStatus, ...]] = tuple,
     folder: Path | None = None,
     tasks: Callable[[], Check] = Check,
+    bus: EventBus | None = None,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
     app = create_app(
@@ -273,6 +281,7 @@ async def served_by(
         casting=CastingService(
             tracker, policy=MediaChecks(MediaPolicy()), default_quality=lambda: Quality.HD, kept=kept
         ),
+        bus=bus or EventBus(),
         stage=stage,
         players=players,
         reporting=reporting,

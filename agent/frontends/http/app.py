@@ -9,11 +9,13 @@ from aiohttp import HttpVersion11, web
 
 from agent.access.gate import Door, Settings
 from agent.casting.service import CastingService
+from agent.events.bus import EventBus
 from agent.frontends.http import app_keys as parts
 from agent.frontends.http import controls
 from agent.frontends.http import sessions as webhooks
 from agent.frontends.http import status as system
 from agent.frontends.http.body import BODY_LIMIT
+from agent.frontends.http.events import FEED, Feed, end_followers, events
 from agent.frontends.http.guard import DOOR, guard
 from agent.frontends.http.middleware import around_request
 from agent.player.base import PlayerSource
@@ -27,6 +29,7 @@ def create_app(
     door: Door,
     device: DeviceInfo,
     casting: CastingService,
+    bus: EventBus,
     stage: Stage,
     players: PlayerSource,
     reporting: Callable[[], ReportingStatus],
@@ -43,6 +46,8 @@ def create_app(
     app[DOOR] = door
     app[parts.DEVICE] = device
     app[parts.CASTING] = casting
+    app[FEED] = Feed(bus)
+    app.on_shutdown.append(end_followers)
     app[parts.STAGE] = stage
     app[parts.PLAYERS] = players
     app[parts.REPORTING] = reporting
@@ -59,6 +64,7 @@ def create_app(
             web.post("/seek", controls.seek, **post),
             web.post("/volume", controls.volume, **post),
             web.get("/status", system.status),
+            web.get("/events", events),
             web.get("/health", system.health),
             web.get("/health/live", system.live),
             web.get("/snapshot", system.snapshot),

@@ -40,13 +40,18 @@ _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request in, or raise DoorError."""
+    admit(request)
+    return await handler(request)
+
+
+def admit(request: web.Request) -> None:
+    """Check a request, or one whose answer goes on, by what is in force now. Raises DoorError."""
     door, (peer, port) = request.app[DOOR], _ends(request)
     try:
         _check(request, door, peer=peer, port=port)
     except DoorError as error:
         error.first = door.is_first(peer, error.failure.code)
         raise
-    return await handler(request)
 
 
 def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:

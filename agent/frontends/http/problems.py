@@ -27,6 +27,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.REPLACED: 409,
         ErrorCode.PAYLOAD_TOO_LARGE: 413,
         ErrorCode.TOO_MANY_REQUESTS: 429,
+        ErrorCode.TOO_MANY_CLIENTS: 503,
         ErrorCode.NOT_SUPPORTED: 501,
         ErrorCode.STREAM_NOT_FOUND: 404,
         ErrorCode.CENTRAL_UNAVAILABLE: 503,

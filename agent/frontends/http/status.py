@@ -21,10 +21,13 @@ SNAPSHOT_TIMEOUT_S: Final = 10.0
 
 async def status(request: web.Request) -> web.Response:
     """`GET /status`: what is on."""
-    casting = request.app[CASTING]
-    app = request.app
-    answer = StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, app[REPORTING](), app[TOLD]())
-    return json_answer(answer.model_dump_json())
+    return json_answer(status_answer(request.app).model_dump_json())
+
+
+def status_answer(app: web.Application) -> StatusAnswer:
+    """What is on now."""
+    casting = app[CASTING]
+    return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, app[REPORTING](), app[TOLD]())
 
 
 async def health(request: web.Request) -> web.Response:

@@ -1,0 +1,147 @@
+"""`GET /events`: what changes on the box, as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from agent.errors import AgentError
+from agent.events.bus import Event, EventBus, SlowFollowerError, Subscription
+from agent.frontends.http.app_keys import REQUEST_ID
+from agent.frontends.http.guard import admit
+from agent.frontends.http.status import status_answer
+from agent.types import ErrorCode
+
+CLIENTS_LIMIT: Final = 64
+"""Open pages, dashboards and scripts at once: each costs a connection and at most QUEUE_LIMIT events."""
+
+HEARTBEAT_S: Final = 15.0
+"""A client that has heard nothing for longer may take the connection for lost."""
+
+LOOK_EVERY_S: Final = 1.0
+"""How soon it is noticed that a client has gone, or that its key was revoked."""
+
+SEND_TIMEOUT_S: Final = 20.0
+"""For the client to take what was sent: one that does not is cut off."""
+
+RETRY_MS: Final = 1000
+"""How soon a browser connects again."""
+
+
+class TooManyClientsError(AgentError):
+    """All places of followers are taken."""
+
+    code = ErrorCode.TOO_MANY_CLIENTS
+
+
+class Feed:
+    """The bus as HTTP clients get it: numbered lines, each with the status as it is then, made once for all."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self.bus: Final = bus
+        self._made: tuple[int, str] = (-1, "")
+        self.clients: set[asyncio.Task[object]] = set()
+
+    def status(self, app: web.Application) -> str:
+        """The body of `GET /status`; made anew after each event."""
+        number, text = self._made
+        if number != self.bus.last_id:
+            text = status_answer(app).model_dump_json()
+            self._made = self.bus.last_id, text
+        return text
+
+    def name(self, number: int) -> str:
+        """The id of an event as clients see it: it tells runs of the agent apart."""
+        return f"{self.bus.run}-{number}"
+
+    def resume(self, last: str) -> Subscription | None:
+        """Follow from the event after `last`; None when there is a gap."""
+        run, _, number = last.partition("-")
+        if run != self.bus.run or not re.fullmatch(r"[0-9]{1,15}", number):
+            return None
+        return self.bus.resume(int(number))
+
+    def line(self, app: web.Application, event: Event) -> str:
+        """The data of one event."""
+        head = json.dumps(
+            {
+                "kind": event.kind,
+                "session_id": event.session_id,
+                "occurred_at": event.occurred_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "data": dict(event.data),
+            }
+        )
+        return f'{head[:-1]}, "status": {self.status(app)}}}'
+
+
+FEED: Final = web.AppKey[Feed]("feed")
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """`GET /events`: a snapshot first, then each change with its id. With `Last-Event-ID` what was missed comes instead
+    of the snapshot; where that is not known any more, `gap` and a snapshot."""
+    feed = request.app[FEED]
+    if len(feed.clients) >= CLIENTS_LIMIT:
+        raise TooManyClientsError(
+            f"{CLIENTS_LIMIT} clients follow /events already. Close pages and scripts that are not needed, or ask for "
+            "/status instead."
+        )
+    task = asyncio.current_task()
+    assert task is not None, "a request is handled in a task"
+    feed.clients.add(task)
+    follower: Subscription | None = None
+    try:
+        last = request.headers.get("Last-Event-ID", "")
+        follower = feed.resume(last) if last else None
+        headers = {"X-Request-ID": request[REQUEST_ID], "X-Content-Type-Options": "nosniff"}
+        async with sse_response(
+            request, ping_interval=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, headers=headers
+        ) as stream:
+            with suppress(ConnectionResetError, TimeoutError):  # it hung up, or does not read
+                if follower is None:
+                    follower = feed.bus.subscribe()
+                    if last:
+                        await stream.send("{}", event="gap")
+                    now = status_answer(request.app).model_dump_json()
+                    await stream.send(now, id=feed.name(feed.bus.last_id), event="snapshot", retry=RETRY_MS)
+                await _follow(request, feed, follower, stream)
+        return stream
+    finally:
+        feed.clients.discard(task)
+        if follower is not None:
+            follower.close()
+
+
+async def _follow(request: web.Request, feed: Feed, follower: Subscription, stream: EventSourceResponse) -> None:
+    """Until the client is slow, gone, or not let in any more."""
+    while stream.is_connected():
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                event = await follower.next()
+        except TimeoutError:
+            if request.transport is None:
+                return
+            try:
+                admit(request)
+            except AgentError as error:
+                await stream.send(json.dumps({"code": error.failure.code, "detail": str(error)}), event="closed")
+                return
+            continue
+        except SlowFollowerError:
+            await stream.send("{}", event="gap")
+            return
+        await stream.send(feed.line(request.app, event), id=feed.name(event.id), event=event.kind)
+
+
+async def end_followers(app: web.Application) -> None:
+    """When the agent stops: no follower holds up its end."""
+    for task in tuple(app[FEED].clients):
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)

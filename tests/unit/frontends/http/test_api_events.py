@@ -1,0 +1,139 @@
+"""`GET /events`: the snapshot, the changes, catching up, and who is turned away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, ClientSession
+
+from agent.access.keys import KeyFile
+from agent.events.bus import HISTORY_LIMIT, EventBus, EventKind
+from agent.frontends.http import events
+from tests.support.api import ScriptedStage, ScriptedTracker, Tracked, served_by, tracked
+from tests.support.fakes import FakePlayers
+
+
+@dataclass
+class Message:
+    kind: str
+    id: str
+    data: dict[str, Any]
+
+
+class Follower:
+    def __init__(self, response: ClientResponse) -> None:
+        self.response = response
+
+    async def next(self) -> Message:
+        fields = {"event": "message", "id": "", "data": ""}
+        async with asyncio.timeout(5):
+            async for raw in self.response.content:
+                line = raw.decode().rstrip("\r\n")
+                if not line and fields["data"]:
+                    return Message(fields["event"], fields["id"], json.loads(fields["data"]))
+                name, _, value = line.partition(": ")
+                if name in fields:
+                    fields[name] = value
+        raise EOFError
+
+    async def until(self, kind: str) -> Message:
+        while (message := await self.next()).kind != kind:
+            pass
+        return message
+
+
+@asynccontextmanager
+async def following(client: ClientSession, last: str = "", **headers: str) -> AsyncIterator[Follower]:
+    more = {"Last-Event-ID": last} if last else {}
+    async with client.get("/events", headers=more | headers) as response:
+        assert (response.status, response.content_type) == (200, "text/event-stream")
+        yield Follower(response)
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Tracked]:
+    async with tracked() as box:
+        yield box
+
+
+async def test_the_state_comes_first_and_then_each_change(box: Tracked) -> None:
+    async with following(box.client) as follower:
+        first = await follower.next()
+        assert (first.kind, first.data["status"]) == ("snapshot", "idle")
+        await box.client.post("/start?wait=5", json={"url": "http://film/one.mp4"})
+        started = await follower.until("session_started")
+        assert started.data["data"]["url"] == "http://film/one.mp4"
+        frame = await follower.until("first_frame")
+        assert frame.data["status"]["on_screen"] == frame.data["session_id"] == started.data["session_id"]
+        await follower.until("playback_changed")
+        await box.client.post("/volume", json={"volume_level": 0.25})
+        volume = await follower.until("volume_changed")
+        assert volume.data["status"]["volume"]["volume_level"] == 0.25
+        assert volume.data["data"] == {"level": 0.25, "muted": False}
+
+
+async def test_who_lost_the_connection_misses_nothing(box: Tracked) -> None:
+    async with following(box.client) as follower:
+        first = await follower.next()
+    await box.client.post("/volume", json={"volume_level": 0.25})
+    await box.client.post("/volume", json={"volume_level": 0.5})
+    async with following(box.client, first.id) as follower:
+        both = [await follower.next(), await follower.next()]
+    assert [message.data["data"]["level"] for message in both] == [0.25, 0.5]
+
+
+async def test_a_gap_is_said_and_filled() -> None:
+    bus, players = EventBus(), FakePlayers()
+    async with served_by(ScriptedTracker(), ScriptedStage(), players, bus=bus) as (client, _port):
+        for _ in range(HISTORY_LIMIT + 2):
+            bus.publish(EventKind.VOLUME_CHANGED)
+        for last in (f"{bus.run}-1", "0badf00d-1", f"{bus.run}-99999", "nonsense", f"{bus.run}-²"):
+            async with following(client, last) as follower:
+                assert [(await follower.next()).kind, (await follower.next()).kind] == ["gap", "snapshot"]
+
+
+async def test_the_one_beyond_the_limit_is_told_what_to_do(box: Tracked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "CLIENTS_LIMIT", 3)
+    monkeypatch.setattr(events, "LOOK_EVERY_S", 0.05)
+    async with AsyncExitStack() as open_pages:
+        for _ in range(3):
+            await open_pages.enter_async_context(following(box.client))
+        async with box.client.get("/events") as refused:
+            problem = await refused.json()
+        assert (refused.status, problem["code"]) == (503, "too_many_clients")
+        assert "Close pages" in problem["detail"]
+    async with asyncio.timeout(5):
+        while (await _status_of_one_more(box)) != 200:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_follower_whose_key_is_revoked_is_let_go(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LOOK_EVERY_S", 0.05)
+    file = KeyFile(tmp_path)
+    key, other = file.add("page"), file.add("other")
+    assert other
+    async with tracked(folder=tmp_path) as box, following(box.client, Authorization=f"Bearer {key}") as follower:
+        assert (await follower.next()).kind == "snapshot"
+        file.revoke("page")
+        closed = await follower.until("closed")
+        assert closed.data["code"] == "unauthorized"
+        with pytest.raises(EOFError):
+            await follower.next()
+
+
+async def test_the_agent_stops_while_pages_are_open() -> None:
+    async with AsyncExitStack() as pages, asyncio.timeout(5), tracked() as box:
+        client = await pages.enter_async_context(ClientSession(f"http://{box.host}:{box.port}"))
+        follower = await pages.enter_async_context(following(client))
+        assert (await follower.next()).kind == "snapshot"
+
+
+async def _status_of_one_more(box: Tracked) -> int:
+    async with box.client.get("/events") as response:
+        return response.status
