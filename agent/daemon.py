@@ -214,6 +214,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         open_window=stage.open_window,
         on_demand=True,
         advice=PILLOW_ADVICE,
+        supervisor=supervisor,
     )
     players = Engines(
         {"vlc": vlc, "pillow": pillow, "mpv": mpv},

@@ -25,6 +25,7 @@ from agent.errors import (
 from agent.media.urls import with_code
 from agent.player.base import PlayerSource
 from agent.types import CentralStream, ErrorCode, StreamRef
+from agent.util.backoff import Backoff
 
 KNOWN_S: Final = 0.5
 """How long an attempt waits for an answer when it knows an address already: a central API answers within 50 ms, and one
@@ -37,7 +38,7 @@ AWAITED_S: Final = 0.4
 """The same while its publisher is away and an attempt is due anyhow: it is 3 s at most from its return to its picture,
 which takes an engine to start and a key frame to come, and a second at most of those that look in vain."""
 
-FOLLOW_CAP_S: Final = 30.0
+FOLLOW_PAUSES: Final = Backoff(2 * FOLLOW_S, cap_s=30.0)
 """The same while the central API does not answer: how late an end is noticed at most once it does."""
 
 JITTER: Final = 0.2
@@ -124,17 +125,18 @@ class Joined:
     async def follow(self) -> None:
         """Return when it has ended, also while the session waits. Raises MediaError when it has become something that
         this box may not play, StreamNotFoundError when it ended before it was ever on the screen."""
-        pause_s = FOLLOW_S
+        pause_s, failures = FOLLOW_S, 0
         while not self._has_ended:
             await asyncio.sleep(pause_s * self._random.uniform(1 - JITTER, 1 + JITTER))
             if self._session.joined is None:
                 continue
             try:
                 await self._look_up()
-                pause_s = FOLLOW_S
+                pause_s, failures = FOLLOW_S, 0
             except (CentralUnavailableError, NotSupportedError) as error:
                 asked_for = error.retry_after_s if isinstance(error, CentralUnavailableError) else None
-                pause_s = max(min(pause_s * 2, FOLLOW_CAP_S), asked_for or 0.0)
+                failures += 1
+                pause_s = max(FOLLOW_PAUSES.after(failures), asked_for or 0.0)
 
     @property
     def is_awaited(self) -> bool:

@@ -18,18 +18,17 @@ from agent.errors import AgentError, MediaError, PlaylistError
 from agent.player.base import Players, PlayerSource
 from agent.player.fallback import EngineChoice
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
+from agent.util.backoff import Backoff
 from agent.util.waiting import first_of
 
-RETRY_CAP_S = 2.0
+PAUSES = Backoff(0.5, cap_s=2.0)
 """So that a source that is back is on the screen again within 2 s, as a rule."""
 
 PATIENT_AFTER_S = 120.0
-"""An outage this long is no blip: from then on the tries are PATIENT_CAP_S apart at most, because each costs a
-player process (0.3 s of processor time)."""
+"""An outage this long is no blip: from then on PATIENT_PAUSES are between the tries, because each costs a player
+process (0.3 s of processor time)."""
 
-PATIENT_CAP_S = 15.0
-
-RETRY_BASE_S = 0.25
+PATIENT_PAUSES = Backoff(0.5, cap_s=15.0)
 
 STEADY_S = 10.0
 """One that shows a picture and breaks again at once is still the same outage."""
@@ -65,10 +64,10 @@ class Retry:
     """Seconds from acceptance in which one that has not played yet is tried again."""
     random: random.Random
 
-    def delay(self, attempt: int, *, outage_s: float) -> float:
-        """Seconds before the next try: full jitter under a doubling cap."""
-        cap = PATIENT_CAP_S if outage_s > PATIENT_AFTER_S else RETRY_CAP_S
-        return self.random.uniform(0.0, min(cap, RETRY_BASE_S * 2 ** min(attempt, 16)))
+    def delay(self, failures: int, *, outage_s: float) -> float:
+        """Seconds before the next try."""
+        pauses = PATIENT_PAUSES if outage_s > PATIENT_AFTER_S else PAUSES
+        return pauses.spread_after(failures, self.random)
 
 
 class SessionRunner:

@@ -18,6 +18,7 @@ from agent.player.confine import NONE
 from agent.player.spawn import worker_environment
 from agent.player.vlc.client import WorkerPlayer
 from agent.types import PlayerHealth
+from agent.util.backoff import Backoff
 from agent.util.tasks import Supervisor
 
 REFILL_DELAY_S = 1.0
@@ -30,7 +31,7 @@ WARM_TIMEOUT_S = 15.0
 FAILURES_ALLOWED = 3
 """After so many failed players in a row a start is refused with the reason, instead of failing later."""
 
-BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+PAUSES = Backoff(0.5, cap_s=60.0)
 """Waits between failed players: a libVLC that cannot start costs one process a minute, not a spawn loop."""
 
 HEALTHY_AFTER_S = 30.0
@@ -259,7 +260,7 @@ class PlayerPool:
         self._problem = str(error)
         # An engine that cannot open the display is not one that is installed badly.
         self._remedy = "" if isinstance(error, DisplayRefusedError) else self._advice
-        delay = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
+        delay = PAUSES.after(self._failures)
         self._not_before = asyncio.get_running_loop().time() + delay
         level = log.warning if self._failures in (1, FAILURES_ALLOWED) else log.debug
         level("spare_failed", failures=self._failures, retry_in_s=delay, reason=self._problem)

@@ -9,8 +9,9 @@ from typing import Any, Final
 import structlog
 
 from agent.types import Check
+from agent.util.backoff import Backoff
 
-BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PAUSES: Final = Backoff(0.5, cap_s=30.0)
 """Pauses between failures in a row: soon enough that nobody notices one, and next to no work if it never works."""
 
 STEADY_S: Final = 30.0
@@ -60,7 +61,7 @@ class Supervisor:
                     if recovered is not None:
                         recovered.cancel()
                     failures = 1 if loop.time() - began >= STEADY_S else failures + 1
-                    pause_s = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+                    pause_s = PAUSES.after(failures)
                     self._paused.add(name)
                     self._failed(name, error, failures, pause_s)
                 await asyncio.sleep(pause_s)

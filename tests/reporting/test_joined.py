@@ -23,6 +23,7 @@ from agent.reporting.central import lookup
 from agent.reporting.central import state_reporter as presence
 from agent.reporting.central.enrol import enrol
 from agent.types import ErrorCode, SessionSnapshot
+from agent.util.backoff import Backoff
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered
 from tests.reporting.conftest import Admin
@@ -425,8 +426,7 @@ async def test_a_publisher_that_comes_back_is_waited_for(
 ) -> None:
     """In the same session, with the same code, at the address that it was shown at: while it is away nothing else is
     tried, however little is left of it, and it is on again as soon as it is back, whatever the pause."""
-    monkeypatch.setattr(cast, "RETRY_BASE_S", 30.0)
-    monkeypatch.setattr(cast, "RETRY_CAP_S", 30.0)
+    monkeypatch.setattr(cast, "PAUSES", Backoff(30.0, cap_s=30.0))
     monkeypatch.setattr(joined, "AWAITED_S", 0.1)
     publisher = await publish(admin)
     code = publisher.code

@@ -24,6 +24,7 @@ from agent.reporting.http import errors as trouble
 from agent.reporting.outbox import delivery
 from agent.reporting.outbox.database import FILE as OUTBOX_FILE
 from agent.types import SessionChange, StartRequest
+from agent.util.backoff import Backoff
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box as Sender
 from tests.reporting.conftest import Admin
@@ -37,7 +38,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "COALESCE_S", 0.1)
     monkeypatch.setattr(presence, "LOOK_S", 0.2)
     monkeypatch.setattr(reporter, "LOOK_S", 0.1)
-    monkeypatch.setattr(line, "RETRY_BASE_S", 0.1)
+    monkeypatch.setattr(line, "PAUSES", Backoff(0.1, cap_s=300.0))
 
 
 @pytest.fixture

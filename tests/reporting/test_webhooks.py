@@ -30,6 +30,7 @@ from agent.reporting.webhooks import webhook
 from agent.reporting.webhooks.webhook import headers_of, of_answer
 from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
 from agent.types import WebhookStatus
+from agent.util.backoff import Backoff
 from cast_wire.models import EventKind
 from tests.central.support.process import CentralProcess
 from tests.reporting.conftest import Admin
@@ -45,7 +46,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses short enough to be waited for; what they are for stays the same."""
     monkeypatch.setattr(presence, "COALESCE_S", 0.1)
     monkeypatch.setattr(reporter, "LOOK_S", 0.1)
-    monkeypatch.setattr(line, "RETRY_BASE_S", 0.1)
+    monkeypatch.setattr(line, "PAUSES", Backoff(0.1, cap_s=300.0))
     monkeypatch.setattr(webhook, "CALL_TIMEOUT_S", 1.0)
 
 

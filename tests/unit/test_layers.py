@@ -134,11 +134,12 @@ def test_long_lived_tasks_are_supervised(path: Path) -> None:
 
 
 def test_a_player_process_stays_light() -> None:
-    """A player process imports nothing of the daemon but the words and its own engine."""
+    """A player process imports nothing of the daemon but the words, the pauses and its own engine."""
     allowed = ("vlc", "ipc", "channel", "confine")
     for path in (ROOT / "agent" / "player" / "vlc").glob("*.py"):
         if path.name == "client.py":  # the daemon's end of it
             continue
         for name in imports_of(path):
             if name.startswith("agent."):
-                assert name.startswith((*(f"agent.player.{room}" for room in allowed), "agent.types"))
+                rooms = (*(f"agent.player.{room}" for room in allowed), "agent.types", "agent.util.backoff")
+                assert name.startswith(rooms)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.util.backoff import Backoff
+
 _NO_LOUDSPEAKER = frozenset({"adummy", "amem", "afile"})
 """Outputs of libVLC that play into nothing, a program or a file."""
 
@@ -11,7 +13,7 @@ _NO_LOUDSPEAKER = frozenset({"adummy", "amem", "afile"})
 SILENT_S = 1.5
 """libVLC counts sound and pictures four times a second; a track that is chosen late sets in after 1 s at most."""
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 8.0
+PAUSES = Backoff(2.0, cap_s=8.0)
 """Between two attempts to be heard again. The last one goes on for as long as the film does: a sound server may come
 at any time, and to ask for it takes 2 ms."""
 
@@ -27,7 +29,7 @@ class LostSound:
         counts those as played all the same."""
         self._played = self._complaints = self._thrown_away = self._pictures = 0
         self._heard_at = self._next_at = 0.0
-        self._pause_s = FIRST_PAUSE_S
+        self._attempts = 0
 
     def is_due(self, stats: Any, now: float, *, expected: bool) -> bool:
         """Whether it is time for an attempt, by libVLC's counts: pictures go on, no sound is played, and what there is
@@ -39,15 +41,15 @@ class LostSound:
         if not expected or (played and not refused):
             self._thrown_away, self._heard_at = stats.lost_abuffers, now
             if expected:
-                self._pause_s = FIRST_PAUSE_S
+                self._attempts = 0
             return False
         thrown_away = stats.lost_abuffers != self._thrown_away
         if pictures_stand or now - self._heard_at < SILENT_S or now < self._next_at:
             return False
         if self.opened and not thrown_away and not refused:
             return False
-        self._next_at = now + self._pause_s
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._attempts += 1
+        self._next_at = now + PAUSES.after(self._attempts)
         self._thrown_away, self.opened = stats.lost_abuffers, False
         return True
 

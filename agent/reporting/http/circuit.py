@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 import structlog
 
 from agent.reporting.http.errors import CallFailedError, Trouble
+from agent.util.backoff import Backoff
 
-RETRY_BASE_S: Final = 1.0
-RETRY_CAP_S: Final = 300.0
+PAUSES: Final = Backoff(1.0, cap_s=300.0)
 REFUSED_RETRY_S: Final = 300.0
 """A token that was refused may be known again: a database that was restored, a clock that was mended."""
 
@@ -86,9 +86,8 @@ class Circuit:
     def _delay(self, error: CallFailedError) -> float:
         if error.trouble is Trouble.REFUSED:
             return REFUSED_RETRY_S
-        cap = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** min(self._failures, 16))
         self._failures += 1
         if error.retry_after_s is not None:
             # Not all boxes of a house in the same moment.
-            return error.retry_after_s + self._random.uniform(0.0, RETRY_BASE_S)
-        return self._random.uniform(0.0, cap)
+            return error.retry_after_s + PAUSES.spread_after(1, self._random)
+        return PAUSES.spread_after(self._failures, self._random)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agent.errors import MediaError
 from agent.types import ErrorCode, MediaType
+from agent.util.backoff import Backoff
 from tests.support.api import Tracked, tracked
 from tests.support.fakes import SCRIPTS, Script
 
@@ -75,7 +76,8 @@ async def test_all_ends_what_waits_too(box: Tracked) -> None:
 
 async def test_a_stream_that_broke_says_when_it_is_tried_again(box: Tracked, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries the stream is still on, buffers, and tells what failed and when it goes on."""
-    monkeypatch.setattr("agent.casting.runner.RETRY_BASE_S", 2.0)  # the pause is to be long enough to be seen
+    pauses = Backoff(2.0, cap_s=2.0)  # long enough to be seen
+    monkeypatch.setattr("agent.casting.runner.PAUSES", pauses)
     film = await on(box, "http://film/")
     box.players.players[-1].fail(MediaError(ErrorCode.MEDIA_NETWORK, "The server closed the connection."))
     async with asyncio.timeout(SOON_S):
