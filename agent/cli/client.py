@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,12 @@ CONNECT_TIMEOUT_S: Final = 3.0
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """A snapshot of a 4K screen takes a Raspberry Pi 2 s, and a display that hangs is given up after 10."""
+
+SILENCE_S: Final = 40.0
+"""Without a word from /events, where a heartbeat comes each 15 s: the agent or the network is gone."""
+
+LINE_LIMIT: Final = 1024 * 1024
+"""Bytes of one event: some 10 KB are usual."""
 
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes. A 4K screen of noise as PNG has 25 MB."""
@@ -72,6 +78,30 @@ class Agent:
             raise self._refusal(answer.status, content)
         return content
 
+    def events(self, last: str = "") -> Iterator[tuple[str, str, Any]]:
+        """Kind, id and data of each message of /events, from the one after `last` on, until the agent goes away. Raises
+        CliError."""
+        headers = {"Last-Event-ID": last} if last else {}
+        if self.key is not None:
+            headers["Authorization"] = f"Bearer {self.key}"
+        connection = self._connect()
+        try:
+            assert connection.sock is not None
+            connection.sock.settimeout(SILENCE_S)
+            connection.request("GET", "/events", headers=headers)
+            answer = connection.getresponse()
+            if answer.getheader("X-Request-ID") is None:
+                raise self._stranger()
+            if answer.status >= 300:
+                raise self._refusal(answer.status, answer.read(ANSWER_LIMIT))
+            yield from _messages(answer)
+        except (http.client.HTTPException, ValueError) as error:
+            raise self._stranger() from error
+        except OSError:  # it went away, or says nothing any more
+            return
+        finally:
+            connection.close()
+
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
         failures: list[OSError] = []
@@ -115,6 +145,18 @@ class Agent:
             kept = " `sudo cast-agent key add here --keep` keeps one for this machine's commands." if self.own else ""
             detail = f"{key} Give one with --key-file FILE or CAST_AGENT_KEY.{kept} ({detail})"
         return CliError(exit_, code, detail, problem)
+
+
+def _messages(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str, Any]]:
+    """https://html.spec.whatwg.org/multipage/server-sent-events.html, as the agent writes it. Raises ValueError."""
+    fields: dict[str, str] = {}
+    while line := answer.readline(LINE_LIMIT):
+        name, _, value = line.decode().rstrip("\r\n").partition(": ")
+        if name:
+            fields[name] = value
+        elif "data" in fields:
+            yield fields.get("event", "message"), fields.get("id", ""), json.loads(fields["data"])
+            fields = {}
 
 
 def _host(address: str) -> str:

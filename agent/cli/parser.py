@@ -163,6 +163,8 @@ def _playing(commands: Commands[_Parser]) -> None:
     which.add_argument("--all", action="store_true", help="end everything")
 
     _client(commands, "status", "say what is on, what waits and what ended last")
+    watch = _client(commands, "watch", "show what changes, as it changes, until Ctrl-C; with --json one object a line")
+    watch.set_defaults(command=_later("watch", "watch"))
     _client(commands, "pause", "let what is on stand still")
     _client(commands, "resume", "let it go on")
     seek = _client(commands, "seek", "go on at another position")

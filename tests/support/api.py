@@ -234,7 +234,7 @@ async def served(
 
 
 @asynccontextmanager
-async def tracked(*, folder: Path | None = None) -> AsyncIterator[Tracked]:
+async def tracked(*, folder: Path | None = None, port: int = 0) -> AsyncIterator[Tracked]:
     """Serve the API with the real tracker; at the end everything is stopped. Its keys are in `folder`."""
     players = FakePlayers()
     stage = FakeStage(players)
@@ -248,7 +248,7 @@ async def tracked(*, folder: Path | None = None) -> AsyncIterator[Tracked]:
         emit=bus.publish,
     )
     try:
-        async with served_by(tracker, stage, players, folder=folder, bus=bus) as (client, port):
+        async with served_by(tracker, stage, players, folder=folder, bus=bus, port=port) as (client, port):
             yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
     finally:
         await tracker.close()
@@ -272,6 +272,7 @@ async def served_by(
     folder: Path | None = None,
     tasks: Callable[[], Check] = Check,
     bus: EventBus | None = None,
+    port: int = 0,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
     app = create_app(
@@ -291,7 +292,7 @@ async def served_by(
     runner = ApiRunner(app)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, 0).start()
+        await web.TCPSite(runner, host, port).start()
         port = runner.addresses[0][1]
         async with ClientSession(f"http://{host}:{port}") as client:
             yield client, port
