@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal, Protocol
 
 from agent.types import DisplayHealth
 
 ImageFormat = Literal["png", "jpeg"]
 
 
+class Layer(IntEnum):
+    """Where a window is among the others, from the bottom up. A window never covers one of a layer above its own."""
+
+    STREAM = 0
+    """What is cast."""
+    OVERLAY = 1
+    """What is seen beside it, such as a message or a clock."""
+    TOP = 2
+    """What must be seen whatever else is shown, such as a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A rectangle of the screen, in parts of its width and height (0.0-1.0), so that it survives another resolution.
+
+    Raises ValueError when it is empty or reaches beyond the screen.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 1.0
+    height: float = 1.0
+
+    def __post_init__(self) -> None:
+        for start, length in ((self.x, self.width), (self.y, self.height)):
+            if not (0.0 <= start < 1.0 and 0.0 < length <= 1.0 and start + length <= 1.0 + 1e-9):
+                raise ValueError(f"{self} is not a part of the screen: all of it must lie between 0.0 and 1.0.")
+
+
+WHOLE: Final = Place()
+"""The whole screen."""
+
+
 class Window(Protocol):
-    """A screen-sized window. It is born hidden, painted with a sentinel that no media can equal, and it outlives
-    the player that draws into it: what was drawn last stays until `close`."""
+    """A window on a layer of its own choice. It is born hidden, painted with a sentinel that no media can equal, and it
+    outlives the player that draws into it: what was drawn last stays until `close`."""
 
     @property
     def xid(self) -> int:
@@ -27,7 +62,10 @@ class Window(Protocol):
         """
 
     async def show(self) -> None:
-        """Raise the window over all else, at once and without black in between. Raises PlayerUnavailableError."""
+        """Raise the window over all others of its layer and below, at once and without black in between.
+
+        Raises PlayerUnavailableError.
+        """
 
     async def close(self) -> None:
         """Take the window away; what is underneath is seen again. Idempotent; never raises for a lost display."""
@@ -43,8 +81,8 @@ class Stage(Protocol):
     def health(self) -> DisplayHealth:
         """The state of the display as last seen (at most some seconds ago)."""
 
-    async def open_window(self) -> Window:
-        """A new hidden window. Raises PlayerUnavailableError when there is no display."""
+    async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
+        """Make a hidden window that will fill `place`. Raises PlayerUnavailableError when there is no display."""
 
     async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
         """What the screen shows now, encoded. Raises PlayerUnavailableError when there is no display."""

@@ -15,7 +15,7 @@ A window has *no background* (None), so that what was drawn last stays when the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,11 +120,20 @@ def place_window(xcb: Xcb, window: int, place: Area) -> None:
     )
 
 
-def raise_window(xcb: Xcb, window: int, place: Area) -> None:
-    """Into its place and above all its siblings, in one request. Raises xcffib's WindowError."""
-    field = xproto.ConfigWindow
-    values = [place.x, place.y, xproto.StackMode.Above]
-    xcb.core.ConfigureWindow(window, field.X | field.Y | field.StackMode, values, is_checked=True).check()
+def raise_window(xcb: Xcb, window: int, place: Area, above: Sequence[int]) -> None:
+    """Into its place and above all its siblings but those of `above`, in one request. Raises xcffib's WindowError.
+
+    `above` is given from the top down, and those windows are raised in that order, over windows of other programs, too:
+    so none of them is covered by a lower one at any moment.
+    """
+    field, over = xproto.ConfigWindow, 0
+    for other in above:
+        bits, values = _stacked_below(over)
+        xcb.core.ConfigureWindow(other, bits, values)
+        over = other
+    bits, values = _stacked_below(over)
+    values = [place.x, place.y, *values]
+    xcb.core.ConfigureWindow(window, field.X | field.Y | bits, values, is_checked=True).check()
 
 
 def raise_curtain(xcb: Xcb, curtain: int) -> None:
@@ -150,6 +159,14 @@ def keep_lit(xcb: Xcb, screen: Screen, on: bool) -> None:
     """
     if screen.has_screensaver:
         xcb(screensaver.key).Suspend(int(on))
+
+
+def _stacked_below(sibling: int) -> tuple[int, list[int]]:
+    """What to ask for: right below that sibling, or above all of them when it is 0."""
+    field = xproto.ConfigWindow
+    if not sibling:
+        return field.StackMode, [xproto.StackMode.Above]
+    return field.Sibling | field.StackMode, [sibling, xproto.StackMode.Below]
 
 
 def _attributes(tools: Tools) -> dict[int, int]:

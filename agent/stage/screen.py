@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from agent.errors import PlayerUnavailableError
+from agent.stage.base import Place
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
 
 FULL_DEPTH: Final = 24
@@ -20,6 +21,12 @@ class Area:
     y: int
     width: int
     height: int
+
+    def part(self, place: Place) -> Area:
+        """The pixels of `place` if this is the screen; one at least."""
+        left, top = min(round(self.width * place.x), self.width - 1), min(round(self.height * place.y), self.height - 1)
+        right, bottom = round(self.width * (place.x + place.width)), round(self.height * (place.y + place.height))
+        return Area(self.x + left, self.y + top, max(1, right - left), max(1, bottom - top))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
+from agent.stage.base import WHOLE, Layer, Place
 from agent.stage.connection import Connection
+from agent.stage.layers import Layers
 from agent.stage.pixels import read_rows
 from agent.stage.requests import Tools
 from agent.stage.screen import Area, Screen
@@ -38,14 +40,16 @@ class Floor:
     tools: Tools
     curtain: int
     """The window id of the black curtain that they are in; 0 when the desktop is to be seen."""
+    layers: Layers
+    """For the connection's thread."""
 
     @property
     def parent(self) -> int:
         return self.curtain or self.screen.root
 
-    def within(self, monitor: Area) -> Area:
-        """Where in their parent the windows of that monitor belong."""
-        return Area(0, 0, monitor.width, monitor.height) if self.curtain else monitor
+    def within(self, monitor: Area, place: Place) -> Area:
+        """Where in its parent a window of that monitor belongs."""
+        return (Area(0, 0, monitor.width, monitor.height) if self.curtain else monitor).part(place)
 
 
 class X11Window:
@@ -56,11 +60,15 @@ class X11Window:
         floor: Floor,
         monitor: Area,
         *,
+        layer: Layer = Layer.STREAM,
+        place: Place = WHOLE,
         on_shown: Callable[[X11Window], None],
         on_closed: Callable[[X11Window], None],
     ) -> None:
         self._floor = floor
-        self._place = floor.within(monitor)
+        self._layer = layer
+        self._wanted = place
+        self._place = floor.within(monitor, place)
         self._on_shown = on_shown
         self._on_closed = on_closed
         self._sentinel = Sentinel(floor.screen.format)
@@ -72,6 +80,20 @@ class X11Window:
     @property
     def xid(self) -> int:
         return self._xid
+
+    @property
+    def layer(self) -> Layer:
+        return self._layer
+
+    @property
+    def area(self) -> Area:
+        """Where it is, or belongs while it is hidden, in its parent."""
+        return self._place
+
+    @property
+    def is_whole(self) -> bool:
+        """Return True if it fills the screen."""
+        return self._wanted == WHOLE
 
     async def open(self) -> None:
         """Make the window. Called once. Raises PlayerUnavailableError; nothing is left of it then."""
@@ -102,14 +124,14 @@ class X11Window:
     async def show(self) -> None:
         untouched = not self._touched and await self._look() is Verdict.UNTOUCHED
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
-        curtain = self._floor.curtain
+        curtain, layers = self._floor.curtain, self._floor.layers
         self._touched = self._shown = True
 
         def raise_it(xcb: Xcb) -> None:
             covered = requests.fill_around_player(xcb, screen, tools, self._xid, place)
             if untouched and not covered:
                 requests.black_out(xcb, screen, tools, self._xid, place)  # a sentinel is nothing to look at
-            requests.raise_window(xcb, self._xid, place)
+            requests.raise_window(xcb, self._xid, place, layers.put(self._xid, self._layer))
             if curtain:
                 requests.raise_curtain(xcb, curtain)
 
@@ -131,7 +153,7 @@ class X11Window:
     def move(self, monitor: Area) -> None:
         """Fill that monitor from now on; what is shown stays as it is until the player has followed."""
         screen, tools, before = self._floor.screen, self._floor.tools, self._place
-        self._place = place = self._floor.within(monitor)
+        self._place = place = self._floor.within(monitor, self._wanted)
         shown, touched = self._shown, self._touched
 
         def follow(xcb: Xcb) -> None:
@@ -168,5 +190,6 @@ class X11Window:
             raise PlayerUnavailableError(f"The X server refused a request of the stage ({error!r}).") from error
 
     def _destroy(self, xcb: Xcb) -> None:
+        self._floor.layers.drop(self._xid)
         if self._xid:
             requests.destroy_window(xcb, self._xid)

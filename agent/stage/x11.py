@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +14,13 @@ import structlog
 
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
-from agent.stage.base import ImageFormat
+from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.stage.chosen import ChosenScreen
 from agent.stage.connection import Connection
 from agent.stage.cover import hidden_by
 from agent.stage.displays import SOCKETS, addresses
+from agent.stage.hold import Hold
+from agent.stage.layers import Layers
 from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
 from agent.stage.window import Floor, X11Window
@@ -48,18 +50,6 @@ TREE_EVENTS = (
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Hold:
-    """The display that the stage has at the moment, and what is on it."""
-
-    floor: Floor
-    name: str
-    monitor: Area
-    windows: dict[int, X11Window]
-    """By window id; the order is that of being shown, the topmost last."""
-    shown: set[int]
-
-
 class X11Stage:
     """Implements `agent.stage.base.Stage`."""
 
@@ -86,7 +76,7 @@ class X11Stage:
         self.on_change = on_change
         """Called on the event loop when a display comes or goes; not when it is only resized, nor by `stop`."""
         self._health = DisplayHealth(False, message="The display has not been looked for yet.")
-        self._hold: _Hold | None = None
+        self._hold: Hold | None = None
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
         self._stir = asyncio.Event()
@@ -112,10 +102,10 @@ class X11Stage:
             await asyncio.wait([task])  # bounded by Connection.close
             self._health = DisplayHealth(False, message="cast-agent has let go of the display.")
 
-    async def open_window(self) -> X11Window:
+    async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> X11Window:
         hold = self._held()
         monitor = hold.monitor
-        window = X11Window(hold.floor, monitor, on_shown=self._shown, on_closed=self._closed)
+        window = X11Window(hold.floor, monitor, layer=layer, place=place, on_shown=self._shown, on_closed=self._closed)
         await window.open()
         hold.windows[window.xid] = window
         if hold.monitor != monitor:  # it changed in between
@@ -126,17 +116,17 @@ class X11Stage:
         picture = await self._photograph(self._held())
         return await asyncio.to_thread(encode, picture, image_format)
 
-    def _held(self) -> _Hold:
+    def _held(self) -> Hold:
         if self._hold is None:
             raise PlayerUnavailableError(self._health.message)
         return self._hold
 
-    async def _photograph(self, hold: _Hold) -> Picture:
+    async def _photograph(self, hold: Hold) -> Picture:
         floor, monitor = hold.floor, hold.monitor
         drawable, area, layout = floor.screen.root, monitor, floor.screen.root_format
         if floor.screen.rootless:  # the compositor alone knows the whole screen: what is ours must do
             area, layout = Area(0, 0, monitor.width, monitor.height), floor.screen.format
-            drawable = floor.curtain or next((xid for xid in reversed(hold.windows) if xid in hold.shown), 0)
+            drawable = floor.curtain or next((window.xid for window in hold.seen if window.is_whole), 0)
         if not drawable:
             return black_picture(area, layout)
         try:
@@ -179,10 +169,10 @@ class X11Stage:
             screen = read_screen(xcb, address.screen)
             monitor, tools = read_monitor(xcb, screen), requests.make_tools(xcb, screen)
             curtain = requests.make_curtain(xcb, screen, tools, monitor) if self._idle == "black" else 0
-            return Floor(connection, screen, tools, curtain), monitor
+            return Floor(connection, screen, tools, curtain, Layers()), monitor
 
         floor, monitor = await connection.call(prepare)
-        self._hold = _Hold(floor, address.name, monitor, {}, set())
+        self._hold = Hold(floor, address.name, monitor)
         depth = floor.screen.root_format.depth
         health = DisplayHealth(True, address.name, monitor.width, monitor.height, depth=depth)
         wayland = floor.screen.rootless
@@ -207,26 +197,20 @@ class X11Stage:
             self._move_to(hold, monitor)
         await self._look_above(hold)
 
-    def _move_to(self, hold: _Hold, monitor: Area) -> None:
-        floor, hold.monitor = hold.floor, monitor
-        if floor.curtain:
-            floor.connection.post(lambda xcb: requests.place_window(xcb, floor.curtain, monitor))
-        for window in hold.windows.values():
-            window.move(monitor)
+    def _move_to(self, hold: Hold, monitor: Area) -> None:
+        hold.move_to(monitor)
         _log.info("display_resized", display=hold.name, width=monitor.width, height=monitor.height)
         self._set_health(replace(self._health, width=monitor.width, height=monitor.height))
 
-    async def _look_above(self, hold: _Hold) -> None:
+    async def _look_above(self, hold: Hold) -> None:
         """See whether other programs hide what is shown. Nothing is done about it but to say so: two programs that
         both insist on being on top would fight for ever, and a lock screen must stay."""
-        floor, monitor = hold.floor, hold.monitor
-        shown = next((xid for xid in reversed(hold.windows) if xid in hold.shown), 0)
+        floor, shown = hold.floor, hold.main
         by: str | None = None
-        if shown:
+        if shown is not None:
             ours = {floor.curtain, *hold.windows}
-            by = await floor.connection.call(
-                lambda xcb: hidden_by(xcb, floor.screen, floor.curtain or shown, ours, monitor)
-            )
+            top, area = (floor.curtain, hold.monitor) if floor.curtain else (shown.xid, shown.area)
+            by = await floor.connection.call(lambda xcb: hidden_by(xcb, floor.screen, top, ours, area))
         if by is None and self._health.covered:
             _log.info("display_uncovered", display=hold.name)
             self._set_health(replace(self._health, covered=False, message=""))
@@ -245,7 +229,7 @@ class X11Stage:
         hold = self._hold
         if hold is None:
             return
-        if isinstance(event, TREE_EVENTS) and event.event == hold.floor.screen.root and hold.shown:
+        if isinstance(event, TREE_EVENTS) and event.event == hold.floor.screen.root and hold.seen:
             self._look_soon()
         if isinstance(event, randr.ScreenChangeNotifyEvent | randr.NotifyEvent):
             self._stir.set()
@@ -256,28 +240,12 @@ class X11Stage:
                 hold.windows[event.event].player_moved()
 
     def _shown(self, window: X11Window) -> None:
-        hold = self._hold
-        if hold is None or hold.windows.get(window.xid) is not window:
-            return
-        hold.windows[window.xid] = hold.windows.pop(window.xid)
-        connection, screen = hold.floor.connection, hold.floor.screen
-        connection.post(lambda xcb: requests.light_up(xcb, screen))
-        if not hold.shown:
-            connection.post(lambda xcb: requests.keep_lit(xcb, screen, True))
-        hold.shown.add(window.xid)
+        if self._hold is not None:
+            self._hold.shown(window)
 
     def _closed(self, window: X11Window) -> None:
-        hold = self._hold
-        if hold is None or hold.windows.get(window.xid) is not window:
-            return
-        if self._health.covered:
+        if self._hold is not None and self._hold.closed(window) and self._health.covered:
             self._look_soon()
-        del hold.windows[window.xid]
-        if window.xid in hold.shown:
-            hold.shown.remove(window.xid)
-            if not hold.shown:
-                screen = hold.floor.screen
-                hold.floor.connection.post(lambda xcb: requests.keep_lit(xcb, screen, False))
 
     def _unavailable(self, reason: str) -> None:
         self._hold = None

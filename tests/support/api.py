@@ -26,7 +26,7 @@ from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
 from agent.player.base import Player, PlayerSource
-from agent.stage.base import ImageFormat, Stage, Window
+from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
 from agent.types import (
     Capability,
     Check,
@@ -143,7 +143,7 @@ class ScriptedStage:
         default_factory=lambda: DisplayHealth(True, display=":0", width=1920, height=1080, message="1920x1080")
     )
 
-    async def open_window(self) -> Window:
+    async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         raise NotImplementedError
 
     async def snapshot(self, image_format: ImageFormat = "png") -> bytes:

@@ -22,7 +22,7 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.player.base import Media, Opened, Progress
-from agent.stage.base import ImageFormat
+from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.types import CentralStream, DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamRef, StreamType
 from tests.support.tools import LOOK_EVERY_S
 
@@ -357,7 +357,7 @@ class FakeStage:
     def health(self) -> DisplayHealth:
         return DisplayHealth(self.available, ":fake", 640, 360, "" if self.available else "scripted: no display")
 
-    async def open_window(self) -> FakeWindow:
+    async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> FakeWindow:
         await asyncio.sleep(X_S)
         if not self.available:
             raise PlayerUnavailableError("scripted: no display")

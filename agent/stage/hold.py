@@ -1,0 +1,55 @@
+"""The display that the stage has at the moment, and the windows on it."""
+
+from __future__ import annotations
+
+from agent.stage import requests
+from agent.stage.screen import Area
+from agent.stage.window import Floor, X11Window
+
+
+class Hold:
+    """One-shot: it is gone with its connection."""
+
+    def __init__(self, floor: Floor, name: str, monitor: Area) -> None:
+        self.floor = floor
+        self.name = name
+        self.monitor = monitor
+        self.windows: dict[int, X11Window] = {}
+        """All that are not closed, by window id."""
+        self.seen: list[X11Window] = []
+        """Those that are shown, the one that was shown last first."""
+
+    @property
+    def main(self) -> X11Window | None:
+        """The one that a person looks at: the topmost of the lowest layer, because what is above it is smaller."""
+        return min(self.seen, key=lambda window: window.layer, default=None)
+
+    def shown(self, window: X11Window) -> None:
+        """A window was raised: the screen is awake for as long as one is seen."""
+        if self.windows.get(window.xid) is not window:
+            return
+        connection, screen = self.floor.connection, self.floor.screen
+        connection.post(lambda xcb: requests.light_up(xcb, screen))
+        if not self.seen:
+            connection.post(lambda xcb: requests.keep_lit(xcb, screen, True))
+        self.seen = [window, *(other for other in self.seen if other is not window)]
+
+    def closed(self, window: X11Window) -> bool:
+        """A window is about to be destroyed. Return True if it was one of these."""
+        if self.windows.get(window.xid) is not window:
+            return False
+        del self.windows[window.xid]
+        if window in self.seen:
+            self.seen.remove(window)
+            if not self.seen:
+                screen = self.floor.screen
+                self.floor.connection.post(lambda xcb: requests.keep_lit(xcb, screen, False))
+        return True
+
+    def move_to(self, monitor: Area) -> None:
+        """Bring everything to where the monitor is now."""
+        self.monitor, curtain = monitor, self.floor.curtain
+        if curtain:
+            self.floor.connection.post(lambda xcb: requests.place_window(xcb, curtain, monitor))
+        for window in self.windows.values():
+            window.move(monitor)
