@@ -13,7 +13,7 @@ import structlog
 
 from agent.errors import ConfigError
 
-FILE: Final = "agent.host.lock"
+FILE: Final = "agent.lock"
 
 log = structlog.get_logger(__name__)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.errors import ConfigError
 from agent.host.lock import FILE, only_agent
@@ -49,5 +50,13 @@ def test_the_command_says_so_and_ends(tmp_path: Path) -> None:
 def test_a_place_where_nothing_can_be_locked_is_no_obstacle(tmp_path: Path) -> None:
     """The agent runs on; there is a warning."""
     (tmp_path / "state").write_text("no folder")
-    with only_agent(tmp_path / "state"):
+    with capture_logs() as logs, only_agent(tmp_path / "state"):
         pass
+    [warning] = logs
+    assert (warning["event"], warning["log_level"]) == ("state_not_locked", "warning")
+    assert warning["folder"] == str(tmp_path / "state")
+
+
+def test_the_name_of_the_file_stays() -> None:
+    """An agent of another version, which may still run during an upgrade, has locked that one."""
+    assert FILE == "agent.lock"
