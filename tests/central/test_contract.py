@@ -36,7 +36,7 @@ async def test_what_needs_no_answer_has_none_unless_it_is_asked_for(central: Cen
     ready = {"path": "live/one", "source_type": "rtspSession", "source_id": "c1"}
     gone = {"path": "live/one", "source_id": "c1"}
     admin = {"Authorization": f"Bearer {central.admin.token}"}
-    calls = (
+    calls: tuple[tuple[str, str, dict[str, str] | None, dict[str, str], str], ...] = (
         ("POST", "/webhook/ready", ready, {}, "stream_id"),
         ("POST", "/webhook/not-ready", gone, {}, "ended"),
         ("DELETE", f"/stream-keys/{key['id']}", None, admin, "status"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from tests.central.support.service import Central
 
@@ -26,7 +27,7 @@ async def test_each_bad_event_is_answered_by_itself(central: Central) -> None:
     """Good events beside bad ones are kept; each bad one is told what is wrong with it."""
     box, other = await central.box(), await central.box("hall")
     good = box.event()
-    bad = [
+    bad: list[Any] = [
         box.event(event_id="no uuid"),
         box.event(kind="Not A Kind"),
         box.event("first_frame", data={}),

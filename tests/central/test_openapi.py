@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -51,7 +52,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, leaks: LeakCheck) -> Iterat
 def _fuzz(operation: Operation) -> Callable[..., None]:
     @SCHEMA.include(operation_id=operation.name).parametrize()
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def test(case: schemathesis.Case, fuzzed: tuple[str, str]) -> None:
+    def test(case: schemathesis.Case[Any], fuzzed: tuple[str, str]) -> None:
         """Whatever is sent: no 500, no status, header or body that is not described, no bad data taken, no way around
         the key. (That good data is always taken cannot be asked: that a box exists, or that an address holds no
         password, no schema can say.)"""
@@ -59,7 +60,8 @@ def _fuzz(operation: Operation) -> Callable[..., None]:
         headers = {"Authorization": f"Bearer {key}"}
         case.call_and_validate(base_url=url, headers=headers, excluded_checks=[positive_data_acceptance])
 
-    return test
+    fuzz: Callable[..., None] = test
+    return fuzz
 
 
 # One test for each call: schemathesis would give all of them one name, of which a run on several cores keeps one.

@@ -16,7 +16,7 @@ from central.errors import FieldError, InvalidRequestError
 from central.wording import sentence_of
 from tests.central.support.service import Central
 
-MODELS = sorted(
+MODELS: list[type[BaseModel]] = sorted(
     {model for operation in OPERATIONS for model in (operation.body, operation.query) if model is not None}
     | {wire.Event, wire.StateSession, wire.ErrorInfo, *wire.EVENT_DATA.values()},
     key=lambda model: model.__name__,

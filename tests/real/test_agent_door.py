@@ -88,7 +88,7 @@ def test_hup_takes_over_what_it_can_and_names_the_rest(agent: Agent) -> None:
     assert not known("tv.example")
     changed = '[log]\nlevel = "debug"\n[api]\nallowed_hosts = ["tv.example"]\n[display]\nidle = "desktop"\n'
     assert reload(changed, "restart_needed")["settings"] == ["display.idle"]
-    assert set(agent.log("reloaded")[-1]["changed"]) == {"api.allowed_hosts", "log.level"}  # type: ignore[call-overload]
+    assert set(agent.log("reloaded")[-1]["changed"]) == {"api.allowed_hosts", "log.level"}
     assert known("tv.example")
     agent.call("GET", "/health/live")
     agent.wait_until(lambda: agent.log()[-1].get("path") == "/health/live", SOON_S, "what is debug is logged")

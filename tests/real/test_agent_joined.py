@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from aiohttp import ClientSession
 
@@ -32,7 +33,7 @@ async def test_publishers_are_joined_by_code_and_by_id(
     """A camera over RTSP whose server asks for the code, which was typed on a command line; over it, by its id, one
     that is there over HLS only. When each ends at the central API it has finished: the camera comes back, and then it
     is black, although both still send."""
-    settings = {
+    settings: dict[str, Any] = {
         "CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{(port := free_port())}",
         "CAST_CENTRAL_MEDIAMTX__HLS_URL": media_server.url().rstrip("/"),
     }
@@ -93,7 +94,7 @@ async def test_a_publisher_that_drops_is_on_the_screen_again(
 ) -> None:
     """Its camera has no power for a moment: its last picture stays, and it moves again within 3 s of its return, in the
     same session and under the same code."""
-    settings = {"CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{(port := free_port())}"}
+    settings: dict[str, Any] = {"CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{(port := free_port())}"}
     with central_process(f"sqlite:///{tmp_path / 'central.db'}", **settings) as central, leaks.adopting():
         key, token = central.command("key", "add", "test"), central.command("enrol")
         agent = Agent(xserver.display, audio__output="none")

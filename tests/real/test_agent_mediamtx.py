@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -86,7 +87,7 @@ async def studio(
     assert BINARY is not None
     kind = getattr(request, "param", "")
     api, rtsp, hls = free_port(), free_port(), free_port()
-    settings = {
+    settings: dict[str, Any] = {
         "CAST_CENTRAL_MEDIAMTX__API_URL": f"http://127.0.0.1:{api}",
         "CAST_CENTRAL_MEDIAMTX__RTSP_URL": f"rtsp://127.0.0.1:{rtsp}" if kind != "HLS only" else "",
         "CAST_CENTRAL_MEDIAMTX__HLS_URL": f"http://127.0.0.1:{hls}",

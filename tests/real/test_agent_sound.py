@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,7 +216,7 @@ def test_a_short_message_is_heard_whole(
 def test_no_output_opens_nothing(xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips) -> None:
     """With output = "none" a film plays and the sound server never hears of it. What is sound alone is refused with
     the reason, whichever engine plays it, and the film stays."""
-    settings = {"audio__output": "none", "player__media_folders": [str(clips.folder)]}
+    settings: dict[str, Any] = {"audio__output": "none", "player__media_folders": [str(clips.folder)]}
     with (
         Agent(xserver.display, env=pulse.env, player__engines=json.dumps({"file": "mpv"}), **settings) as agent,
         pulse.watch() as watch,

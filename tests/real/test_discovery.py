@@ -66,6 +66,10 @@ def resolved(name: str) -> Callable[[Sighting], bool]:
     return lambda sighting: sighting.sign == "=" and sighting.name == name
 
 
+def over(ip: str) -> Callable[[Sighting], bool]:
+    return lambda sighting: sighting.sign == "=" and sighting.ip == ip
+
+
 def logged(agent: LanAgent, event: str) -> float:
     """When the agent logged that last, as `time.time()` counts."""
     return datetime.fromisoformat(agent.log(event)[-1]["timestamp"]).timestamp()
@@ -77,7 +81,7 @@ def test_seen_and_gone(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> 
     with LanAgent(box, device__name="Living room 2.0", api__host="::") as agent, Browse(other, avahi, PAGE) as pages:
         device = agent.status()["device"]
         for ip in ("IPv4", "IPv6"):
-            found = seen.wait(lambda s, ip=ip: s.sign == "=" and s.ip == ip, f"the agent over {ip}", timeout_s=SEEN_S)
+            found = seen.wait(over(ip), f"the agent over {ip}", timeout_s=SEEN_S)
             assert (found.name, found.port) == ("Living room 2-0", str(agent.port))
             assert found.txt[0] == "txtvers=1"
             txt = dict(entry.split("=", 1) for entry in found.txt)
@@ -166,7 +170,7 @@ def test_two_of_one_name_that_meet_late(lan: Lan, avahi: Avahi) -> None:
     with ExitStack() as running:
         agents = [running.enter_context(LanAgent(box, device__name="Twin")) for box in boxes]
         for agent in agents:
-            agent.wait_until(lambda agent=agent: agent.log("announced"), SEEN_S, "it is announced")
+            agent.wait_until(lambda agent=agent: agent.log("announced"), SEEN_S, "it is announced")  # type: ignore[misc]
         assert not any(agent.log("name_taken") for agent in agents)
         lan.join()
 

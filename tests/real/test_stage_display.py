@@ -118,7 +118,8 @@ async def test_stop_does_not_wait_for_a_frozen_server(mortal: XServer, asked: st
         await stage.stop()
         assert time.monotonic() - began < STOP_S
         if task is not None:
-            [result] = await asyncio.gather(task, return_exceptions=True)
+            results: list[object] = await asyncio.gather(task, return_exceptions=True)
+            [result] = results
             assert result is None or isinstance(result, PlayerUnavailableError)
         mortal.resume()
 

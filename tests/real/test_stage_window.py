@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import xcffib.res
@@ -175,7 +176,8 @@ async def test_what_the_player_leaves_free_is_black(
         await window.first_pixel(pictures=no_pictures)
         await window.show()
         inside = box[2] * box[3]
-        colours = {name_of(rgb): count for count, rgb in screen.grab().getcolors() or []}
+        found: Any = screen.grab().getcolors()
+        colours = {name_of(rgb): count for count, rgb in found}
         assert colours == {"cyan": inside} | ({"black": 640 * 360 - inside} if inside < 640 * 360 else {})
 
 
@@ -325,4 +327,4 @@ def resources(xserver: XServer) -> list[tuple[int, int]]:
             for entry in res.QueryClientResources(client).reply().types
         )
     finally:
-        connection.disconnect()
+        connection.disconnect()  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession
@@ -22,7 +23,7 @@ def central(leaks: LeakCheck, tmp_path_factory: pytest.TempPathFactory) -> Itera
     file = tmp_path_factory.mktemp("central") / "central.db"
     # A heartbeat that is short enough to be waited for, and a media server where the fakes play.
     settings = {"DEVICES__HEARTBEAT": "1", "MEDIAMTX__RTSP_URL": "rtsp://camera", "MEDIAMTX__HLS_URL": "http://film"}
-    environ = {f"CAST_CENTRAL_{name}": value for name, value in settings.items()}
+    environ: dict[str, Any] = {f"CAST_CENTRAL_{name}": value for name, value in settings.items()}
     with central_process(f"sqlite:///{file}", **environ) as process:
         leaks.own_pids(lambda: process.pids)
         yield process

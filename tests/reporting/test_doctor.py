@@ -15,7 +15,7 @@ from agent.reporting.central.credentials import FILE, Enrolment
 from agent.reporting.central.enrol import enrol
 from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
 from agent.reporting.webhooks.webhooks import fingerprint
-from tests.reporting.conftest import Admin
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, Proxy, http
 from tests.support.receiver import Answer, Receiver
 

@@ -24,7 +24,7 @@ from agent.reporting.central.credentials import (
 from agent.reporting.central.enrol import enrol, warning_about
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Client
-from tests.reporting.conftest import Admin
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.proxy import FINE, Fault, Proxy
 from tests.support.sockets import refused_port
 

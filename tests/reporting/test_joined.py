@@ -26,7 +26,7 @@ from agent.types import ErrorCode, SessionSnapshot
 from agent.util.backoff import Backoff
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered
-from tests.reporting.conftest import Admin
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.box import Box, box
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
 from tests.reporting.support.publisher import publish
@@ -101,7 +101,7 @@ class Life:
 
 
 @asynccontextmanager
-async def life(folder: Path, **central: object) -> AsyncIterator[Life]:
+async def life(folder: Path, **central: Any) -> AsyncIterator[Life]:
     async with box(folder, **central) as made:
         serving = served_by(made.tracker, made.stage, made.players, reporting=lambda: made.status)
         async with serving as (client, _):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.reporting.central.credentials import Enrolment
 from tests.central.support.process import CentralProcess
-from tests.reporting.conftest import Admin
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.kills import Span, delivered, kills, live_and_die
 from tests.reporting.support.witness import lives_in, verdict
 from tests.support.faked_agent import FakedAgent

@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-from agent.reporting.http import resolver as names
 from agent.reporting.http.resolver import Names, PublicAddressError
 
 FOUND = {"hub.local": "10.0.0.7", "six.local": "fd00::7", "far.local": "8.8.8.8"}
@@ -17,7 +16,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def unknown(host: str, *args: object, **more: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(names.socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     return []
 
 

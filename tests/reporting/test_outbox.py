@@ -403,7 +403,7 @@ def test_a_reader_of_whom_nobody_can_say_who_it_is_keeps_its_place(tmp_path: Pat
     with outbox(tmp_path, identity="box") as file:
         file.record([happening(1)])
     for identity, due in (("box", [1, 2]), ("other", [])):
-        with outbox(tmp_path, **{READER: Reader(None)}) as file:
+        with outbox(tmp_path, central=Reader(None)) as file:
             file.record([happening(2)] if identity == "box" else [])
             file.follow({READER: Reader(identity)})
             assert numbers(told(file)) == due
@@ -452,7 +452,9 @@ def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_
         assert numbers(events) == [*kept[20:], 1000]
         (told_of,) = (event for event in events if event["kind"] == "events_dropped")
         assert (told_of["data"]["count"], told_of["data"]["reason"]) == (lost, "disk")
-        assert (file.status.problem, file.status.dropped) == (None, {READER: lost})
+        status = file.status
+        assert status.problem is None
+        assert status.dropped == {READER: lost}
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -473,7 +475,7 @@ def test_what_is_lost_is_counted_for_those_who_wanted_it(tmp_path: Path) -> None
     """Whether it was an event already or, because too many waited, only its kind is known; what was damaged may have
     been anything. It stays so over a restart."""
     (tmp_path / "state").write_text("a file where a folder should be")
-    readers = {
+    readers: dict[str, Any] = {
         "all": Reader("central"),
         "starts": Reader("one", frozenset({EventKind.AGENT_STARTED})),
         "frames": Reader("two", frozenset({EventKind.FIRST_FRAME, EventKind.EVENTS_DROPPED})),

@@ -27,7 +27,7 @@ from agent.types import SessionChange, StartRequest
 from agent.util.backoff import Backoff
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box as Sender
-from tests.reporting.conftest import Admin
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.box import Box, box
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
 
@@ -348,7 +348,7 @@ async def test_nothing_waits_and_nothing_is_lost_in_trouble(
             assert await life.tracker.first_frame(session, 5.0) is not None
             await life.tracker.stop()
             assert time.perf_counter() - before < 2.0, f"{name}: it takes 0.2 s"
-            await life.until(lambda said=said: said in str(life.status.problem))
+            await life.until(lambda said=said: said in str(life.status.problem))  # type: ignore[misc]
             assert (life.status.connected, life.status.queued) == (False, 3), name
             assert life.status.last_success is not None
             proxy.fault = FINE
@@ -365,7 +365,7 @@ async def test_a_quota_that_is_used_up_holds_back_events_alone(tmp_path: Path, m
     """The box stays online and its state is told; its events wait until there is room, and the status says why."""
     monkeypatch.setattr(trouble, "RETRY_AFTER_MOST_S", 0.3)
     monkeypatch.setattr(delivery, "JITTER_S", 0.1)
-    environ = {"CAST_CENTRAL_DEVICES__QUOTA": "8", "CAST_CENTRAL_DEVICES__HEARTBEAT": "1"}
+    environ: dict[str, Any] = {"CAST_CENTRAL_DEVICES__QUOTA": "8", "CAST_CENTRAL_DEVICES__HEARTBEAT": "1"}
     with central_process(f"sqlite:///{tmp_path / 'central.db'}", **environ) as process:
         await enrol(process.url, process.command("enrol"), folder=tmp_path / "state", name="Kitchen")
         async with ClientSession(process.url) as session, box(tmp_path / "state") as life:

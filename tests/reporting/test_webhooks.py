@@ -33,7 +33,7 @@ from agent.types import WebhookStatus
 from agent.util.backoff import Backoff
 from cast_wire.models import EventKind
 from tests.central.support.process import CentralProcess
-from tests.reporting.conftest import Admin
+from tests.reporting.support.admin import Admin
 from tests.reporting.support.box import SETTLED_S, Box, box
 from tests.support.calls import GONE, call
 from tests.support.faked_agent import FakedAgent

@@ -16,7 +16,7 @@ def lives() -> list[Life]:
     """A film, a kill, the film again and its end; between them a life that was too short for a word."""
     first = [line("journal_begun", boot_id="one"), line("start_accepted"), line("first_frame")]
     second = [line("session_restored", waiting=False), line("journal_begun", boot_id="two"), line("first_frame")]
-    return [Life(first), Life(), Life([*second, line("stream_ended", reason="stopped")])]
+    return [Life([*first]), Life(), Life([*second, line("stream_ended", reason="stopped")])]
 
 
 def line(event: str, **fields: Any) -> dict[str, Any]:

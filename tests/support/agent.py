@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tests.support.sockets import free_port
 from tests.support.tools import LOOK_EVERY_S
@@ -75,7 +75,7 @@ class Agent:
         self.env |= env or {}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Agent:
+    def __enter__(self) -> Self:
         try:
             self.run()
         except BaseException:

@@ -15,7 +15,7 @@ from tests.support.tools import end, need
 def entry(cookie: bytes, *, host: str | None = "", number: str = "") -> bytes:
     """One entry; bound to this host, to another one, or (None) to none."""
     family = b"\xff\xff" if host is None else b"\1\0"
-    parts = (b"" if host is None else (host or socket.gethostname()).encode(), number.encode())
+    parts: tuple[bytes, ...] = (b"" if host is None else (host or socket.gethostname()).encode(), number.encode())
     parts += (b"MIT-MAGIC-COOKIE-1", cookie)
     return family + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 

@@ -87,7 +87,7 @@ def main() -> None:
             colour, top, bottom = arguments
             pixel = _pixel(colour, visual)
             core.ChangeGC(gc, xproto.GC.Foreground, [pixel])
-            area = xproto.RECTANGLE.synthetic(0, top, LARGEST, bottom - top)
+            area = xproto.RECTANGLE.synthetic(0, top, LARGEST, bottom - top)  # type: ignore[no-untyped-call]
             core.PolyFillRectangle(child or window, gc, 1, [area])
         core.GetInputFocus().reply()
         print("done", flush=True)

@@ -61,7 +61,7 @@ class Stranger:
 
     def cut_out(self, window: int) -> None:
         """Leave a frame of it: one sees through its middle."""
-        rectangles = [xcffib.xproto.RECTANGLE.synthetic(0, 0, 640, 10)]
+        rectangles = [xcffib.xproto.RECTANGLE.synthetic(0, 0, 640, 10)]  # type: ignore[no-untyped-call]
         self._connection.shape.Rectangles(0, 0, 0, window, 0, 0, len(rectangles), rectangles)
         self._done()
 

@@ -159,7 +159,7 @@ def _statuses(names: tuple[str, str], statuses: tuple[int, int]) -> Iterable[str
 def _always(found: Found) -> Iterable[str]:
     """What holds whatever was called."""
     good = {key.id for key in found.keys if key.revoked_at is None}
-    if not {each.stream_key_id for each in (*found.on(), *found.claims)} <= good:
+    if not {stream.stream_key_id for stream in found.on()} | {claim.stream_key_id for claim in found.claims} <= good:
         yield "a key that is revoked has a stream or a claim"
     if (found.device is None or found.device.revoked_at is not None) and found.shown():
         yield "a box that is revoked has a stream"

@@ -72,7 +72,7 @@ class TrackerMachine(RuleBasedStateMachine):
 
         import agent.casting.tracker
 
-        agent.casting.tracker.Session = Witness  # type: ignore[misc]
+        agent.casting.tracker.Session = Witness  # type: ignore[attr-defined]
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(coroutine)
@@ -316,7 +316,7 @@ class TrackerMachine(RuleBasedStateMachine):
             return
         import agent.casting.tracker
 
-        agent.casting.tracker.Session = Session  # type: ignore[misc]
+        agent.casting.tracker.Session = Session  # type: ignore[attr-defined]
         self.run(self.tracker.close())
         self.run(asyncio.sleep(1.0))  # of virtual time: the longest end of a player takes 0.5 s
         assert not self.players.alive, "no player outlives its session"

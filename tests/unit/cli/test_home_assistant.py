@@ -45,7 +45,7 @@ UNIVERSAL_PLAYER_SHOWS = {"state", "volume_level", "is_volume_muted"}
 def load(text: str, *, key: str = "") -> Any:
     """As Home Assistant reads it; `key` is what the page's line in secrets.yaml holds in place of its example."""
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Knows `!secret`, out of the page's own secrets."""
 
     secret = yaml.safe_load(KEY_LINE.replace("cak_the-key-that-setup-printed", key))
@@ -220,7 +220,11 @@ def test_what_the_box_tells_is_understood(hass: HomeAssistant) -> None:
     assert (trigger["trigger"], trigger["allowed_methods"], trigger["local_only"]) == ("webhook", ["POST"], True)
     [condition], [action] = automation["conditions"], automation["actions"]
     error: dict[str, JsonValue] = {"code": "media_network", "message": "cam.local cannot be reached."}
-    for data, is_told in (({"reason": "failed", "error": error}, "True"), ({"reason": "stopped"}, "False")):
+    ends: tuple[tuple[dict[str, JsonValue], str], ...] = (
+        ({"reason": "failed", "error": error}, "True"),
+        ({"reason": "stopped"}, "False"),
+    )
+    for data, is_told in ends:
         ended = Happening(EventKind.SESSION_ENDED, moment(), "9b2c", data)
         event = event_of(ended, Run("4f0c", "0.1.0"), 1)
         told = {"json": json.loads(body_of(event, DeviceInfo(id="4bf5", name="Living room", version="0.1.0")))}

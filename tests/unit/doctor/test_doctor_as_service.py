@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.as_service import installed_service
+from agent.config.loader import Settings
 from agent.config.settings import AudioSettings
 from agent.doctor import examine, machine
 from agent.doctor.findings import Level
@@ -109,7 +110,7 @@ async def test_as_the_service_its_advice_is_about_the_service(tmp_path: Path, mo
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH", "XDG_RUNTIME_DIR", "INVOCATION_ID"):
         monkeypatch.delenv(name, raising=False)
-    settings = machine.Settings(audio=AudioSettings(output="auto"))
+    settings = Settings(audio=AudioSettings(output="auto"))
     found = await machine.sound(settings, tmp_path)
     assert found.level is Level.WARN
     assert "--desktop USER" in found.advice

@@ -33,13 +33,14 @@ class Disk:
 
     def __getattr__(self, name: str) -> int:
         changes: dict[str, int] = self.__dict__["changes"]
-        return changes.get(name, getattr(self._real, name))
+        real: int = getattr(self._real, name)
+        return changes.get(name, real)
 
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk(os.statvfs(tmp_path))
-    monkeypatch.setattr(storage.os, "statvfs", lambda path: disk)
+    monkeypatch.setattr(os, "statvfs", lambda path: disk)
     return disk
 
 

@@ -75,7 +75,7 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
 
 def written(folder: Path, name: str = FILE) -> dict[str, object]:
     file = folder / name
-    return json.loads(file.read_text()) if file.exists() else {"sessions": []}  # type: ignore[no-any-return]
+    return json.loads(file.read_text()) if file.exists() else {"sessions": []}
 
 
 def sessions(folder: Path, name: str = FILE) -> list[dict[str, object]]:

@@ -110,7 +110,9 @@ GOOD: dict[str, st.SearchStrategy[object]] = {
     "all": st.sampled_from([True, "off"]),
 }
 """The number for `session_id` stands for one of the sessions that were started before."""
-BAD = st.sampled_from([None, "", "x", "x" * 70, "\ud800", "a\nb", -1, 2, 1e300, True, [], {}, "file:///x", "http://["])
+BAD: st.SearchStrategy[object] = st.sampled_from(
+    [None, "", "x", "x" * 70, "\ud800", "a\nb", -1, 2, 1e300, True, [], {}, "file:///x", "http://["]
+)
 WILD = st.dictionaries(st.sampled_from([*GOOD, "urll", ""]), BAD | GOOD["url"] | GOOD["session_id"], max_size=4)
 
 
