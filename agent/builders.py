@@ -238,7 +238,7 @@ def build_frontends(
         players=players,
         reporting=lambda: reporter.status,
         told=lambda: reporter.webhooks,
-        tasks=lambda: supervisor.health,
+        supervisor=supervisor,
         storage=lambda: casting.storage.health,
     )
     advertiser = Advertiser(

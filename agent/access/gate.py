@@ -96,10 +96,13 @@ class Door:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def admit(self, keys: Sequence[str], *, peer: str, port: int, proxied: bool = False) -> str | None:
+    def admit(
+        self, keys: Sequence[str], *, peer: str, port: int, proxied: bool = False, local_without_key: bool = False
+    ) -> str | None:
         """The name of the one of these keys that is known, None where none is needed. Raises DoorError.
 
         `peer` is the caller's address, empty when it is gone; `port` is ours. `proxied`: the peer only passes it on.
+        With `local_without_key` this machine needs none.
         """
         match self.auth:
             case Auth.NONE:
@@ -108,6 +111,8 @@ class Door:
                 _check_loopback("" if proxied else peer, port=port)
                 return None
         if not keys:
+            if local_without_key and not proxied and _is_loopback(peer):
+                return None
             raise _no_key()
         for key in map(self._ring.find, keys):
             if key is not None:  # whatever others behind the same address have sent
@@ -157,18 +162,22 @@ _HINTS: Final = {
 
 def _check_loopback(peer: str, *, port: int) -> None:
     """Raise DoorError (`protected_mode`) unless the peer address is of this box's own loopback."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        address = None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    if address is None or not (mapped or address).is_loopback:
+    if not _is_loopback(peer):
         raise DoorError(
             ErrorCode.PROTECTED_MODE,
             "This box is in protected mode and answers only itself. Make a key on it (cast-agent key add NAME) and "
             "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself, and not "
             f"through a proxy, as http://127.0.0.1:{port}.",
         )
+
+
+def _is_loopback(peer: str) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _no_key() -> DoorError:

@@ -178,7 +178,12 @@ class Session:
             self._ended_utc = datetime.now(UTC)
             self.has_ended.set()
             failure = self._end.failure
-            self._tell(EventKind.SESSION_ENDED, reason=self._end.reason, code=failure.code if failure else None)
+            self._tell(
+                EventKind.SESSION_ENDED,
+                reason=self._end.reason,
+                code=failure.code if failure else None,
+                pictures=self._course.pictures,
+            )
         self._tell_playback()
 
     def conclude(self, reason: EndReason, failure: Failure | None = None) -> bool:
@@ -258,7 +263,12 @@ class Session:
         if again:
             self._tell(EventKind.SESSION_RESUMED)
         else:
-            self._tell(EventKind.FIRST_FRAME, seconds=round(now - self._accepted_at, 3), engine=self._course.engine)
+            self._tell(
+                EventKind.FIRST_FRAME,
+                seconds=round(now - self._accepted_at, 3),
+                engine=self._course.engine,
+                scheme=self.url.partition(":")[0].lower(),
+            )
         self._tell_playback()
 
     def lets_go(self) -> None:

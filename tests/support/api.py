@@ -29,7 +29,6 @@ from agent.player.base import Player, PlayerSource
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
 from agent.types import (
     Capability,
-    Check,
     DeviceInfo,
     DisplayHealth,
     PlayerHealth,
@@ -44,6 +43,7 @@ from agent.types import (
     TrackerSnapshot,
     WebhookStatus,
 )
+from agent.util.tasks import Supervisor
 from tests.support.fakes import FakePlayers, FakeStage
 
 NO_KEYS = Path("/nonexistent")
@@ -218,13 +218,15 @@ async def served(
     host: str = "127.0.0.1",
     settings: ApiSettings | None = None,
     folder: Path | None = None,
-    tasks: Callable[[], Check] = Check,
+    supervisor: Supervisor | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the API with scripted rooms on a free port of `host`; its client calls it there. Its keys are in
     `folder`; without one there are none."""
     tracker, stage, players = ScriptedTracker(), ScriptedStage(), ScriptedPlayers()
     try:
-        async with served_by(tracker, stage, players, host=host, settings=settings, folder=folder, tasks=tasks) as (
+        async with served_by(
+            tracker, stage, players, host=host, settings=settings, folder=folder, supervisor=supervisor
+        ) as (
             client,
             port,
         ):
@@ -270,7 +272,7 @@ async def served_by(
     reporting: Callable[[], ReportingStatus] = ReportingStatus,
     told: Callable[[], tuple[WebhookStatus, ...]] = tuple,
     folder: Path | None = None,
-    tasks: Callable[[], Check] = Check,
+    supervisor: Supervisor | None = None,
     bus: EventBus | None = None,
     port: int = 0,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
@@ -287,7 +289,7 @@ async def served_by(
         players=players,
         reporting=reporting,
         told=told,
-        tasks=tasks,
+        supervisor=supervisor or Supervisor(),
     )
     runner = ApiRunner(app)
     await runner.setup()

@@ -17,10 +17,12 @@ from agent.frontends.http import status as system
 from agent.frontends.http.body import BODY_LIMIT
 from agent.frontends.http.events import FEED, Feed, end_followers, events
 from agent.frontends.http.guard import DOOR, guard
+from agent.frontends.http.metrics import make_metrics, metrics
 from agent.frontends.http.middleware import around_request
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
+from agent.util.tasks import Supervisor
 
 
 def create_app(
@@ -34,7 +36,7 @@ def create_app(
     players: PlayerSource,
     reporting: Callable[[], ReportingStatus],
     told: Callable[[], tuple[WebhookStatus, ...]],
-    tasks: Callable[[], Check] = Check,
+    supervisor: Supervisor,
     storage: Callable[[], Check] = Check,
 ) -> web.Application:
     """The application, to be served by `agent.frontends.http.server.ApiRunner`.
@@ -52,8 +54,9 @@ def create_app(
     app[parts.PLAYERS] = players
     app[parts.REPORTING] = reporting
     app[parts.TOLD] = told
-    app[parts.TASKS] = tasks
+    app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
+    make_metrics(app, bus, supervisor.start)
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(
         [
@@ -67,6 +70,7 @@ def create_app(
             web.get("/events", events),
             web.get("/health", system.health),
             web.get("/health/live", system.live),
+            web.get("/metrics", metrics),
             web.get("/snapshot", system.snapshot),
         ]
     )

@@ -23,6 +23,9 @@ OPEN_PATH: Final = "/health/live"
 """The one call that is open to every peer and under every name: it tells that the box is up and whether it asks for a
 key, as any refused call would."""
 
+METRICS_PATH: Final = "/metrics"
+"""The call that this machine may make without a key: it changes nothing, and names no address."""
+
 _PROXY_HEADERS: Final = (
     "X-Forwarded-For",
     "X-Forwarded-Host",
@@ -62,7 +65,13 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     if request.path == OPEN_PATH:
         return
     # A proxy on this box is no reason to take those for the box itself who call through it.
-    caller = door.admit(presented_keys(request.headers), peer=peer, port=port, proxied=is_proxied(request))
+    caller = door.admit(
+        presented_keys(request.headers),
+        peer=peer,
+        port=port,
+        proxied=is_proxied(request),
+        local_without_key=request.path == METRICS_PATH,
+    )
     if caller is None:
         check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
     else:  # a page of somebody else's, under whatever name, has no key

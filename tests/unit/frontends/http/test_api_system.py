@@ -246,7 +246,7 @@ async def test_health_while_a_part_of_the_agent_fails() -> None:
         raise RuntimeError("no such luck")
 
     task = supervisor.start(fail, name="keeper")
-    async with served(tasks=lambda: supervisor.health) as api:
+    async with served(supervisor=supervisor) as api:
         answer = await get(api, "/health")
         assert answer["status"] == "degraded"
         assert answer["checks"]["tasks"]["status"] == "fail"  # type: ignore[index]

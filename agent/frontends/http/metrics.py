@@ -1,0 +1,178 @@
+"""`GET /metrics`: numbers for Prometheus. No address, title or id of a session is in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from agent.casting.service import CastingService
+from agent.events.bus import Event, EventBus, EventKind, SlowFollowerError
+from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
+from agent.host.processes import Use, children_use, daemon_use
+from agent.types import PlayerState
+from agent.util.threads import in_thread
+
+LAG_LOOK_S: Final = 1.0
+"""How often the lag of the event loop is measured."""
+
+FIRST_FRAME_BUCKETS: Final = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 60.0)
+
+
+class Metrics:
+    """One set for each application. Counts what the bus tells; everything else is read when it is asked for."""
+
+    def __init__(self, bus: EventBus, *, version: str) -> None:
+        self._bus = bus
+        self._states: dict[str, str] = {}
+        """The playback state of each session that has not ended."""
+        self._displayed = 0.0
+        """Pictures of sessions that have ended."""
+        self._lag_s = 0.0
+        self.registry: Final = CollectorRegistry()
+        Info("cast_agent", "The agent.", registry=self.registry).info({"version": version})
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"cast_agent_{name}", text, labels, registry=self.registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"cast_agent_{name}", text, labels, registry=self.registry)
+
+        self._ended = counter("sessions", "Sessions that have ended.", "reason", "code")
+        self._first_frame = Histogram(
+            "cast_agent_first_frame_seconds",
+            "Time from the acceptance of a start to its first frame.",
+            ("engine", "scheme"),
+            registry=self.registry,
+            buckets=FIRST_FRAME_BUCKETS,
+        )
+        self._stalls = counter("stalls", "Times that a playing stream stood still.")
+        self._retries = counter("retries", "Attempts after a failure.", "code")
+        self._missed = counter("metrics_events_missed", "Times that these counters missed events.")
+        self._pictures = gauge("pictures_displayed", "Pictures displayed since the agent started; only grows.")
+        self._sessions = gauge("sessions_active", "Sessions that have not ended, by state.", "state")
+        self._spare = gauge("spare_ready", "1 if a spare player is ready.")
+        self._display = gauge("display_available", "1 if there is a display.")
+        self._covered = gauge("display_covered", "1 if another program covers the stream.")
+        self._healthy = gauge("check_available", "1 if this part of the agent works.", "check")
+        self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
+        self._queued = gauge("outbox_events", "Events that the central API does not have yet.")
+        self._dropped = gauge("outbox_dropped", "Events that the central API will never have.")
+        self._central = gauge("central_connected", "1 if the central API answered the last call.")
+        self._webhooks = gauge("webhooks", "Webhooks, by whether the last call was answered.", "connected")
+        self._webhook_events = gauge("webhook_events", "Events that wait for webhooks.")
+        self._memory = gauge("memory_resident_bytes", "Resident memory.", "process")
+        self._processor = gauge("processor_seconds", "Processor time since the start; only grows.", "process")
+        self._processes = gauge("processes", "Processes.", "process")
+
+    async def follow(self) -> None:
+        """Count for ever. To be run as a supervised task."""
+        while True:
+            follower = self._bus.subscribe()
+            try:
+                while True:
+                    self._count(await follower.next())
+            except SlowFollowerError:
+                self._missed.inc()
+            finally:
+                follower.close()
+
+    async def measure_lag(self) -> None:
+        """Measure the lag of the event loop for ever. To be run as a supervised task."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_LOOK_S
+            await asyncio.sleep(LAG_LOOK_S)
+            self._lag_s = max(self._lag_s, loop.time() - due)
+
+    async def text(self, app: web.Application) -> str:
+        """All numbers as they are now, in the OpenMetrics format."""
+        daemon, players = await in_thread(lambda: (daemon_use(), children_use()), name="metrics")
+        for name, use in (("daemon", daemon), ("players", players)):
+            self._set_use(name, use)
+        self._set_casting(app[CASTING])
+        health, display = app[PLAYERS].health, app[STAGE].health
+        self._spare.set(health.spare_ready)
+        self._display.set(display.available)
+        self._covered.set(display.covered)
+        for check, available in (
+            ("player", health.available),
+            ("display", display.available),
+            ("tasks", app[TASKS]().available),
+            ("storage", app[STORAGE]().available),
+        ):
+            self._healthy.labels(check).set(available)
+        self._set_reporting(app)
+        self._lag.set(self._lag_s)
+        self._lag_s = 0.0
+        text: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
+        return text.decode()
+
+    def _set_use(self, name: str, use: Use) -> None:
+        self._memory.labels(name).set(use.resident_bytes)
+        self._processor.labels(name).set(use.cpu_s)
+        self._processes.labels(name).set(use.count)
+
+    def _set_casting(self, casting: CastingService) -> None:
+        sessions = casting.snapshot().sessions
+        for state in PlayerState:
+            self._sessions.labels(state.value).set(sum(session.state is state for session in sessions))
+        self._pictures.set(self._displayed + sum(session.frames_displayed for session in sessions))
+
+    def _set_reporting(self, app: web.Application) -> None:
+        reporting, webhooks = app[REPORTING](), app[TOLD]()
+        self._queued.set(reporting.queued)
+        self._dropped.set(reporting.dropped)
+        self._central.set(reporting.connected)
+        for connected in (True, False):
+            self._webhooks.labels(str(connected).lower()).set(sum(hook.connected is connected for hook in webhooks))
+        self._webhook_events.set(sum(hook.queued for hook in webhooks))
+
+    def _count(self, event: Event) -> None:
+        data, session = event.data, event.session_id or ""
+        match event.kind:
+            case EventKind.FIRST_FRAME:
+                seconds = float(data["seconds"] or 0.0)
+                self._first_frame.labels(data["engine"] or "", data["scheme"]).observe(seconds)
+            case EventKind.SESSION_FAILING:
+                self._retries.labels(data["code"]).inc()
+            case EventKind.PLAYBACK_CHANGED:
+                before, state = self._states.get(session), str(data["state"])
+                if before == PlayerState.PLAYING and state == PlayerState.BUFFERING:
+                    self._stalls.inc()
+                self._states[session] = state
+            case EventKind.SESSION_ENDED:
+                self._states.pop(session, None)
+                self._ended.labels(data["reason"], data["code"] or "").inc()
+                self._displayed += float(data["pictures"] or 0)
+
+
+METRICS: Final = web.AppKey[Metrics]("metrics")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """`GET /metrics`: for this machine without a key, and for others with any."""
+    text = await request.app[METRICS].text(request.app)
+    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+
+
+def make_metrics(app: web.Application, bus: EventBus, start: Callable[..., asyncio.Task[None]]) -> None:
+    """Give the application its metrics; `start` runs a long-lived task by name while the application is served."""
+    app[METRICS] = made = Metrics(bus, version=app[DEVICE].version)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def begin(_app: web.Application) -> None:
+        tasks.append(start(made.follow, name="metrics"))
+        tasks.append(start(made.measure_lag, name="loop-lag"))
+
+    async def end(_app: web.Application) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    app.on_startup.append(begin)
+    app.on_cleanup.append(end)

@@ -1,0 +1,80 @@
+"""`GET /metrics`: what is counted, who may read it, and that no secret is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from agent.access.keys import KeyFile
+from tests.support.api import Tracked, tracked
+
+DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"
+
+
+async def numbers(box: Tracked, **headers: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    async with box.client.get("/metrics", headers=headers) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+        text = await response.text()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+    }
+
+
+async def test_a_session_is_counted_without_its_name() -> None:
+    async with tracked() as box:
+        before = await numbers(box)
+        assert before["cast_agent_sessions_active", (("state", "playing"),)] == 0
+        await box.client.post("/start?wait=5", json={"url": "http://u:secret@film/a.mp4?t=1", "title": "Door"})
+        async with asyncio.timeout(5):
+            while (await numbers(box))["cast_agent_sessions_active", (("state", "playing"),)] != 1:
+                await asyncio.sleep(0.02)
+        await box.client.post("/stop")
+        async with box.client.post("/start?wait=20", json={"url": "http://broken/film.mp4"}) as refused:
+            code = (await refused.json())["code"]
+        after = await numbers(box)
+        assert after["cast_agent_sessions_total", (("code", ""), ("reason", "stopped"))] == 1
+        assert after["cast_agent_sessions_total", (("code", code), ("reason", "failed"))] == 1
+        seconds = [value for (name, _), value in after.items() if name == "cast_agent_first_frame_seconds_count"]
+        assert seconds == [1]
+        assert after["cast_agent_pictures_displayed", ()] > 0
+        assert after["cast_agent_memory_resident_bytes", (("process", "daemon"),)] > 10_000_000
+        assert after["cast_agent_processor_seconds", (("process", "daemon"),)] > 0
+        labels = {value for _, labels in after for _, value in labels}
+        assert not {value for value in labels if "secret" in value or "Door" in value or "film" in value}
+
+
+async def test_a_freeze_is_counted_once() -> None:
+    async with tracked() as box:
+        await box.client.post("/start?wait=5", json={"url": "http://stalls/film.mp4"})
+        async with asyncio.timeout(12):
+            while (await numbers(box))["cast_agent_stalls_total", ()] != 1:
+                await asyncio.sleep(0.1)
+
+
+async def test_this_machine_needs_no_key_and_others_do(tmp_path: Path) -> None:
+    key = KeyFile(tmp_path).add("prometheus")
+    async with tracked(folder=tmp_path) as box:
+        assert await numbers(box)
+        assert await numbers(box, Authorization=f"Bearer {key}")
+        for headers in ({"X-Forwarded-For": "192.0.2.1"}, {"Authorization": "Bearer ca_wrong"}):
+            async with box.client.get("/metrics", headers=headers) as refused:
+                assert refused.status == 401
+        async with box.client.get("/status") as refused:
+            assert refused.status == 401
+
+
+async def test_every_number_is_documented() -> None:
+    async with tracked() as box:
+        names = {name for name, _ in await numbers(box)}
+    told = re.findall(r"^\| `(cast_agent_\w+)`", DOCS.read_text(), re.MULTILINE)
+    families = {re.sub(r"_(bucket|count|sum|created|total)$", "", name) for name in names}
+    assert families - {name.removesuffix("_total") for name in told} == set()
+    # Those with labels are there once they count.
+    labelled = {"cast_agent_sessions", "cast_agent_retries", "cast_agent_first_frame_seconds"}
+    assert {name.removesuffix("_total") for name in told} - families <= labelled
