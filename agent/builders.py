@@ -32,13 +32,8 @@ from agent.media.urls import MediaPolicy
 from agent.persistence.saver import Keeper
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
-from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
-from agent.player.mpv.player import MpvPlayer
-from agent.player.pillow.command import ADVICE as PILLOW_ADVICE
-from agent.player.pillow.command import SCHEMES as PILLOW_SCHEMES
-from agent.player.pillow.command import pillow_command
 from agent.player.pool import PlayerPool
-from agent.player.spawn import vlc_command
+from agent.player.registry import ENGINES, EngineOptions, table_of
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
@@ -92,54 +87,20 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
     def display() -> str | None:
         return stage.health.display if stage.health.available else None
 
-    confinement = _confinement_of(settings)
-    vlc = PlayerPool(
-        engine="vlc",
-        command=vlc_command(
-            audio_output=settings.audio.output,
-            audio_device=settings.audio.device,
-            confinement=confinement,
-            languages=settings.audio.languages,
-            shows_pictures=settings.player.engines["image"] == "vlc",
-            plays_live_fmp4=lambda: bool(mpv_missing()),  # with a picture that is grey at times: better than none
-        ),
-        display=display,
-        authority=platform.authority,
-        open_window=stage.open_window,
-        supervisor=platform.supervisor,
-    )
-    mpv = PlayerPool(
-        engine="mpv",
-        kind=MpvPlayer,
-        command=mpv_command(
-            audio_output=settings.audio.output,
-            audio_device=settings.audio.device,
-            confinement=confinement,
-            languages=settings.audio.languages,
-        ),
-        display=display,
-        authority=platform.authority,
-        open_window=stage.open_window,
-        on_demand=True,  # 35 MB that a box without cameras need not spend
-        missing=mpv_missing,
-        advice=MPV_ADVICE,
-        supervisor=platform.supervisor,
-    )
-    pillow = PlayerPool(
-        engine="pillow",
-        command=pillow_command(confinement=confinement),
-        display=display,
-        authority=platform.authority,
-        open_window=stage.open_window,
-        on_demand=True,
-        advice=PILLOW_ADVICE,
-        supervisor=platform.supervisor,
-    )
-    return Engines(
-        {"vlc": vlc, "pillow": pillow, "mpv": mpv},
-        table=settings.player.engines,
-        schemes={"pillow": PILLOW_SCHEMES},
-    )
+    table = table_of(ENGINES, settings.player.engines)
+    options = EngineOptions(settings.audio, _confinement_of(settings), table)
+    pools = [
+        PlayerPool(
+            spec,
+            command=spec.command(options),
+            display=display,
+            authority=platform.authority,
+            open_window=stage.open_window,
+            supervisor=platform.supervisor,
+        )
+        for spec in ENGINES
+    ]
+    return Engines(pools, table=table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -320,6 +321,10 @@ class PlayerHealth:
     features: dict[str, bool | str] = field(default_factory=dict)
     """What the engine says of itself, such as `rtsp`."""
     message: str = ""
+    plays: tuple[str, ...] = ()
+    """The schemes and kinds of media that the table gives to the engine."""
+    engines: Mapping[str, PlayerHealth] = field(default_factory=dict)
+    """The same of each engine, by name; empty in that of one engine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from agent.config.loader import Settings
 from agent.doctor.bounds import CHECK_TIMEOUT_S
@@ -15,131 +14,100 @@ from agent.doctor.findings import Finding, Level
 from agent.doctor.machine import user_name
 from agent.errors import AgentError
 from agent.player.confine import NONE, Confinement
-from agent.player.engines import DEFAULT
-from agent.player.mpv.options import MPV_ADVICE, mpv_command, mpv_missing
-from agent.player.mpv.player import MpvPlayer
-from agent.player.pillow.command import ADVICE as PILLOW_ADVICE
-from agent.player.pillow.command import pillow_command
-from agent.player.pool import LIBVLC_ADVICE
-from agent.player.spawn import vlc_command, worker_environment
-from agent.player.vlc.client import WorkerPlayer
+from agent.player.registry import DEFAULT, ENGINES, EngineOptions, EngineSpec, table_of
+from agent.player.spawn import worker_environment
+from agent.types import MediaType
 
-_NOT_INSTALLED = "It is not installed."
+_CAMERA = "rtsp"
+_CAMERAS_LOST = "Cameras cannot be played"
+_PLURAL: Mapping[str, str] = {MediaType.IMAGE: "pictures", MediaType.WEB: "web pages"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Engine:
     """What a player process said of itself, or why it did not."""
 
+    spec: EngineSpec
     version: str = ""
     features: Mapping[str, bool | str] = field(default_factory=dict)
     problem: str = ""
 
 
-async def players(settings: Settings) -> list[Finding]:
+async def players(settings: Settings, specs: Sequence[EngineSpec] = ENGINES) -> list[Finding]:
     """Start one process of each engine, as the agent would, and hear what it says."""
-    audio = settings.audio
+    table = table_of(specs, settings.player.engines)
     with tempfile.TemporaryDirectory(prefix="cast-agent-doctor-") as folder:  # the agent's own may be another user's
         confinement = Confinement(folder=folder, media_folders=tuple(map(str, settings.player.media_folders)))
-        vlc_starts = vlc_command(audio_output=audio.output, audio_device=audio.device, confinement=confinement)
-        mpv_starts = mpv_command(audio_output=audio.output, audio_device=audio.device, confinement=confinement)
-        pillow_starts = pillow_command(confinement=confinement)
-        vlc, pillow, mpv = await asyncio.gather(
-            _ask_engine(_meet_worker(vlc_starts())),
-            _ask_engine(_meet_worker(pillow_starts())),
-            _ask_engine(_meet_mpv(mpv_starts())),
-        )
-    table = settings.player.engines
+        options = EngineOptions(settings.audio, confinement, table)
+        engines = await asyncio.gather(*(_ask_engine(spec, options) for spec in specs))
     return [
-        _vlc(vlc),
-        *_plugin_cache(vlc),
-        _pillow(pillow),
-        _mpv(mpv, table),
-        _rtsp(vlc, mpv, table),
-        _confinement({"vlc": vlc, "pillow": pillow, "mpv": mpv}),
+        *(finding for engine in engines for finding in (_starts(engine, table), *_features(engine))),
+        _cameras({engine.spec.name: engine for engine in engines}, table),
+        _confinement(engines),
     ]
 
 
-async def _ask_engine(meeting: Coroutine[Any, Any, _Engine]) -> _Engine:
+async def _ask_engine(spec: EngineSpec, options: EngineOptions) -> _Engine:
+    if not spec.is_installed():
+        return _Engine(spec, problem="It is not installed.")
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await meeting
+            return await _meet(spec, options)
     except TimeoutError:
-        return _Engine(problem=f"It said nothing for {CHECK_TIMEOUT_S:.0f} s.")
+        return _Engine(spec, problem=f"It said nothing for {CHECK_TIMEOUT_S:.0f} s.")
     except AgentError as e:
-        return _Engine(problem=str(e))
+        return _Engine(spec, problem=f"{str(e).rstrip('.')}.")
 
 
-async def _meet_worker(command: list[str]) -> _Engine:
-    player = await WorkerPlayer.spawn(command, environment=worker_environment("", base=os.environ))
+async def _meet(spec: EngineSpec, options: EngineOptions) -> _Engine:
+    player = await spec.client.spawn(spec.command(options)(), environment=worker_environment("", base=os.environ))
     try:
-        own = {"confinement": player.features.get(f"{player.engine}_confinement", NONE)}
-        return _Engine(player.version, {**own, **player.features})
+        await player.greeted()  # it has a version from then on
+        return _Engine(spec, player.version, player.features)
     finally:
         await player.kill()
 
 
-async def _meet_mpv(command: list[str]) -> _Engine:
-    if mpv_missing():
-        return _Engine(problem=_NOT_INSTALLED)
-    player = await MpvPlayer.spawn(command, environment=worker_environment("", base=os.environ))
-    try:
-        await player.warm(0, timeout_s=CHECK_TIMEOUT_S)  # it has a version from then on, and draws nothing
-        return _Engine(player.version, {"confinement": player.features.get("mpv_confinement", NONE)})
-    finally:
-        await player.kill()
+def _starts(engine: _Engine, table: Mapping[str, str]) -> Finding:
+    spec = engine.spec
+    if not engine.problem:
+        return Finding(Level.OK, spec.name, f"{spec.title} {engine.version} starts.")
+    advice = spec.advice if spec.is_installed() else spec.install
+    if spec.name == DEFAULT:
+        return Finding(Level.FAIL, spec.name, engine.problem, advice)
+    required_for = sorted(key for key, name in table.items() if name == spec.name)
+    if not required_for:
+        return Finding(Level.OK, spec.name, f"{engine.problem} Nothing in [player] engines needs it.")
+    named = ", ".join(_PLURAL.get(key, key) for key in required_for)
+    return Finding(Level.WARN, spec.name, f"{engine.problem} It is required for {named}.", advice)
 
 
-def _vlc(vlc: _Engine) -> Finding:
-    if vlc.problem:
-        return Finding(Level.FAIL, "vlc", f"{vlc.problem.rstrip('.')}.", LIBVLC_ADVICE)
-    return Finding(Level.OK, "vlc", f"libVLC {vlc.version} starts.")
-
-
-def _pillow(pillow: _Engine) -> Finding:
-    if pillow.problem:
-        return Finding(
-            Level.WARN, "pictures", f"{pillow.problem.rstrip('.')}. Pictures cannot be shown.", PILLOW_ADVICE
-        )
-    return Finding(Level.OK, "pictures", f"Pillow {pillow.version} starts.")
-
-
-def _plugin_cache(vlc: _Engine) -> list[Finding]:
-    name = "plug-in cache"
-    if vlc.problem:
+def _features(engine: _Engine) -> list[Finding]:
+    if engine.problem:
         return []
-    if vlc.features.get("plugin_cache"):
-        return [Finding(Level.OK, name, "libVLC has the list of its plug-ins.")]
-    found = "libVLC has no list of its plug-ins, so every player starts later (0.2 s; seconds from a slow card)."
-    advice = "Debian: apt install --reinstall libvlc-bin makes it anew."
-    return [Finding(Level.WARN, name, found, advice)]
+    return [
+        Finding(Level.OK, feature.label, feature.present)
+        if engine.features.get(name)
+        else Finding(Level.WARN, feature.label, feature.absent, feature.advice)
+        for name, feature in engine.spec.features.items()
+    ]
 
 
-def _mpv(mpv: _Engine, table: Mapping[str, str]) -> Finding:
-    if not mpv.problem:
-        return Finding(Level.OK, "mpv", f"mpv {mpv.version} starts.")
-    schemes = sorted(scheme for scheme, engine in table.items() if engine == "mpv")
-    if not schemes:
-        return Finding(Level.OK, "mpv", f"{mpv.problem} Nothing in [player] engines needs it.")
-    advice = "Debian: apt install mpv." if mpv.problem == _NOT_INSTALLED else MPV_ADVICE
-    return Finding(Level.WARN, "mpv", f"{mpv.problem.rstrip('.')}. It is to play {', '.join(schemes)}.", advice)
+def _cameras(engines: Mapping[str, _Engine], table: Mapping[str, str]) -> Finding:
+    engine = engines[table.get(_CAMERA, DEFAULT)]
+    name = engine.spec.name
+    if engine.problem:
+        return Finding(Level.WARN, _CAMERA, f"{_CAMERAS_LOST}.", f"Make {name} work (see its line above).")
+    if not engine.features.get(_CAMERA, True):
+        found = f"{_CAMERAS_LOST}: [player] engines gives rtsp to {name}, and {engine.spec.title} was built without it."
+        usual = next(each.spec for each in engines.values() if _CAMERA in each.spec.default_for)
+        return Finding(Level.WARN, _CAMERA, found, f'Say rtsp = "{usual.name}" there. {usual.install}')
+    return Finding(Level.OK, _CAMERA, f"Cameras are played by {name}.")
 
 
-def _rtsp(vlc: _Engine, mpv: _Engine, table: Mapping[str, str]) -> Finding:
-    engine = table.get("rtsp", DEFAULT)
-    if engine == "mpv" and mpv.problem:
-        return Finding(Level.WARN, "rtsp", "Cameras cannot be played.", "Make mpv work (see the line above).")
-    if engine == "vlc" and not vlc.problem and not vlc.features.get("rtsp"):
-        found = "Cameras cannot be played: [player] engines gives rtsp to vlc, and this libVLC was built without it."
-        return Finding(Level.WARN, "rtsp", found, 'Say rtsp = "mpv" there, and apt install mpv.')
-    if engine == "vlc" and vlc.problem:
-        return Finding(Level.WARN, "rtsp", "Cameras cannot be played.", "Make vlc work (see above).")
-    return Finding(Level.OK, "rtsp", f"Cameras are played by {engine}.")
-
-
-def _confinement(engines: Mapping[str, _Engine]) -> Finding:
+def _confinement(engines: Sequence[_Engine]) -> Finding:
     name = "confinement"
-    means = {engine: str(e.features.get("confinement", NONE)) for engine, e in engines.items() if not e.problem}
+    means = {each.spec.name: str(each.features.get(name, NONE)) for each in engines if not each.problem}
     if not means:
         return Finding(Level.WARN, name, "No player started, so it is not known what would keep it in.")
     free = [engine for engine, by in means.items() if by == NONE]

@@ -15,7 +15,7 @@ from agent.config.loader import Settings
 from agent.doctor.bounds import ANSWER_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
-from agent.player.vlc.options import has_gpu
+from agent.player.machine import has_gpu
 from agent.stage.chosen import ChosenScreen
 from agent.stage.screen import FULL_DEPTH
 from agent.stage.x11 import X11Stage

@@ -123,12 +123,13 @@ class PlayerSource(Protocol):
     @property
     def health(self) -> PlayerHealth: ...
 
-    def check(self, url: str) -> None:
-        """Raises PlayerUnavailableError, which says what to do, when a start of this address would get no player."""
+    def check(self, url: str, *, kind: MediaType | None = None) -> None:
+        """Raises PlayerUnavailableError, which says what to do, when a start of this address would get no player.
+        `kind` is that of its media where somebody has told it, here and below: a web page is http, too."""
 
-    async def take(self, url: str, *, engine: str | None = None) -> Player:
+    async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         """As in Players; of this engine instead of the one that usually plays such an address."""
 
-    def others(self, url: str, error: AgentError) -> Mapping[str, str]:
+    def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:
         """The other engines that might play this address although one failed with `error`, the likeliest first; each
         with what to do to have it, or "" when it can be had."""

@@ -79,6 +79,10 @@ class ChildPlayer(ABC):
     def progress(self) -> Progress:
         return self._progress
 
+    async def greeted(self) -> None:
+        """Wait until the process has said its version. Raises PlayerUnavailableError, PlayerTimeoutError."""
+        await self._unless_gone(self._greeted)
+
     async def opened(self) -> Opened:
         return await self._unless_gone(self._opened)
 

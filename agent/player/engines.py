@@ -1,45 +1,40 @@
-"""Which kind of player plays what: a table of schemes, and behind it a pool for each engine."""
+"""Which kind of player plays what: a table of schemes and kinds of media, and behind it a pool for each engine."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.errors import AgentError, MediaError, PlayerUnavailableError
+from agent.media.urls import NETWORK_SCHEMES
 from agent.player.base import Player
-from agent.player.pillow.command import looks_like_picture
 from agent.player.pool import PlayerPool
+from agent.player.registry import DEFAULT
 from agent.types import MediaType, PlayerHealth
-
-DEFAULT = "vlc"
-"""For every scheme that the table does not name."""
 
 
 class Engines:
-    """A PlayerSource that chooses by the scheme of an address, or by its ending where that tells that it is a picture.
+    """A PlayerSource that chooses by the kind of media, where that is told or an address tells it, or else by scheme.
 
-    `table` holds names of `pools`, by scheme and by kind of media (`image`). `pools` are in the order in which they are
-    tried where the table was wrong. `schemes` are those of an engine that plays pictures only.
+    `pools` are in the order in which they are tried where the table was wrong. `table` is that of `registry.table_of`.
     """
 
-    def __init__(
-        self,
-        pools: Mapping[str, PlayerPool],
-        *,
-        table: Mapping[str, str],
-        schemes: Mapping[str, Collection[str]] | None = None,
-    ) -> None:
-        self._pools = dict(pools)
+    def __init__(self, pools: Iterable[PlayerPool], *, table: Mapping[str, str]) -> None:
+        self._pools = {pool.spec.name: pool for pool in pools}
         self._table = dict(table)
-        self._schemes = dict(schemes or {})
 
     @property
     def health(self) -> PlayerHealth:
-        """That of vlc, which plays most. `features` has what the engines say of themselves, each engine with its
-        version (True before it has said it, False where it cannot play), and each scheme that is another engine's
-        with that engine, or False."""
-        healths = {name: pool.health for name, pool in self._pools.items()}
+        """That of vlc, which plays most, with that of each engine in `engines`. `features` is deprecated: it has what
+        the engines say of themselves, each engine with its version (True before it has said it, False where it cannot
+        play), and each scheme that is another engine's with that engine, or False."""
+        healths = {name: replace(pool.health, plays=self._played_by(name)) for name, pool in self._pools.items()}
+        said = {
+            key if name == DEFAULT else f"{name}_{key}": value
+            for name, health in healths.items()
+            for key, value in health.features.items()
+        }
         engines: dict[str, bool | str] = {name: h.available and (h.version or True) for name, h in healths.items()}
         others = {scheme: name for scheme, name in self._table.items() if name != DEFAULT}
         schemes = {scheme: healths[name].available and name for scheme, name in others.items()}
@@ -47,9 +42,12 @@ class Engines:
         for name in (DEFAULT, *sorted(set(self._table.values()) - {DEFAULT})):
             if message := healths[name].message:
                 messages.setdefault(message, self._about(name, message))
-        said = {key: value for health in healths.values() for key, value in health.features.items()}
-        features = {**said, **engines, **schemes}
-        return replace(healths[DEFAULT], features=features, message=" ".join(messages.values()))
+        return replace(
+            healths[DEFAULT],
+            features={**said, **engines, **schemes},
+            message=" ".join(messages.values()),
+            engines=healths,
+        )
 
     async def start(self) -> None:
         """Begin to keep spares; see PlayerPool."""
@@ -63,29 +61,27 @@ class Engines:
         """The display has gone or has come: players were made for the one before."""
         await asyncio.gather(*(pool.renew() for pool in self._pools.values()))
 
-    def check(self, url: str) -> None:
-        """Raises PlayerUnavailableError when a start of this address would get no player."""
-        engine = self._usual(url)
+    def check(self, url: str, *, kind: MediaType | None = None) -> None:
+        """Raises PlayerUnavailableError when a start of this address, as this kind of media, would get no player."""
+        engine = self._usual(url, kind)
         if not (health := self._pools[engine].health).available:
             raise PlayerUnavailableError(self._about(engine, health.message))
 
-    async def take(self, url: str, *, engine: str | None = None) -> Player:
+    async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         """A player for this address, of the table's engine or of this one. Raises PlayerUnavailableError."""
         if engine is None:
-            return await self._pools[self._usual(url)].take()
+            return await self._pools[self._usual(url, kind)].take()
         return await self._pools[engine].take(keep_spare=False)  # a rare guest is not worth its memory
 
-    def others(self, url: str, error: AgentError) -> dict[str, str]:
+    def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         """The other engines that might play this address although one failed with `error`, the likeliest first; each
         with what to do to have it, or "" when it can be had."""
-        scheme, kind = _scheme(url), error.kind if isinstance(error, MediaError) else None
-        names = [name for name in self._pools if name != self._usual(url)]
-        if kind is not None:
-            names.sort(key=lambda name: name != self._table.get(kind))
-        else:
-            names = [name for name in names if name not in self._schemes]
-        names = [name for name in names if scheme in self._schemes.get(name, (scheme,))]
-        healths = {name: self._pools[name].health for name in names}
+        scheme, found = _scheme(url), error.kind if isinstance(error, MediaError) else None
+        likeliest, usual = self._table.get(kind or found or ""), self._usual(url, kind)
+        pools = [pool for name, pool in self._pools.items() if name != usual]
+        able = [pool for pool in pools if pool.spec.may_play(scheme, kind or found)]
+        able.sort(key=lambda pool: pool.spec.name != likeliest)
+        healths = {pool.spec.name: pool.health for pool in able}
         # An engine says of itself what it was built without, such as `rtsp`.
         knows = {name: h for name, h in healths.items() if h.features.get(scheme.removesuffix("s"), True)}
         return {name: "" if h.available else h.message for name, h in knows.items()}
@@ -94,15 +90,31 @@ class Engines:
         """What the state of an engine means for people."""
         if engine == DEFAULT:
             return message
-        schemes = sorted(key for key, name in self._table.items() if name == engine and key != MediaType.IMAGE)
-        if not schemes:
-            return f"Pictures are played by {engine}. {message}"
-        return f"{', '.join(schemes)} addresses are played by {engine}. {message}"
+        given = {key for key, name in self._table.items() if name == engine}
+        if schemes := sorted(given - set(MediaType)):
+            return f"{', '.join(schemes)} addresses are played by {engine}. {message}"
+        return f"{', '.join(_PLURAL[MediaType(kind)] for kind in sorted(given))} are played by {engine}. {message}"
 
-    def _usual(self, url: str) -> str:
-        picture = self._table.get(MediaType.IMAGE)
-        return picture if picture and looks_like_picture(url) else self._table.get(_scheme(url), DEFAULT)
+    def _played_by(self, engine: str) -> tuple[str, ...]:
+        usual = dict.fromkeys((*NETWORK_SCHEMES, "file"), DEFAULT) | self._table
+        return tuple(sorted(key for key, name in usual.items() if name == engine))
+
+    def _usual(self, url: str, kind: MediaType | None) -> str:
+        told = kind or next((k for p in self._pools.values() if p.spec.recognizes(url) for k in p.spec.kinds), None)
+        if told is not None and told in self._table:
+            return self._table[told]
+        if told is MediaType.WEB:
+            raise PlayerUnavailableError("No engine of this agent shows web pages.")
+        return self._table.get(_scheme(url), DEFAULT)
 
 
 def _scheme(url: str) -> str:
     return url.partition(":")[0].lower()
+
+
+_PLURAL = {
+    MediaType.VIDEO: "Videos",
+    MediaType.AUDIO: "Sounds",
+    MediaType.IMAGE: "Pictures",
+    MediaType.WEB: "Web pages",
+}

@@ -7,7 +7,7 @@ from functools import partial
 
 from agent.errors import AgentError, MediaError
 from agent.player.base import Player, PlayerSource
-from agent.types import ErrorCode
+from agent.types import ErrorCode, MediaType
 
 _ANOTHER_MAY = {ErrorCode.MEDIA_UNSUPPORTED, ErrorCode.MEDIA_DECODE}
 """What is wrong for one engine only. All else is wrong with the source, or with the box."""
@@ -19,11 +19,13 @@ _SILENT = MediaError(ErrorCode.MEDIA_NETWORK, "It is silent.")
 class EngineChoice:
     """The Players of one session: those of the table's engine, until that cannot play an address and another can.
 
-    What has shown something of an address plays it from then on. Told of one attempt after the other.
+    What has shown something of an address plays it from then on. Told of one attempt after the other. `kind` is that of
+    the media, where somebody has told it.
     """
 
-    def __init__(self, players: PlayerSource) -> None:
+    def __init__(self, players: PlayerSource, *, kind: MediaType | None = None) -> None:
         self._players = players
+        self._kind = kind
         self._chosen: dict[str, str] = {}
         """By address: the engine that takes the table's place."""
         self._settled: set[str] = set()
@@ -35,7 +37,7 @@ class EngineChoice:
 
     async def take(self, url: str) -> Player:
         self._engine = self._chosen.get(url, "")
-        player = await self._players.take(url, engine=self._engine or None)
+        player = await self._players.take(url, engine=self._engine or None, kind=self._kind)
         self._engine = player.engine
         return player
 
@@ -43,7 +45,7 @@ class EngineChoice:
         """See Players. Only over HTTP: two that listen at one port would take each other's packets."""
         if url in self._settled or not url.lower().startswith(("http:", "https:")):
             return None
-        others = self._players.others(url, _SILENT)
+        others = self._players.others(url, _SILENT, kind=self._kind)
         able = (name for name, missing in others.items() if not missing)
         engine = next(
             (name for name in able if name != self._engine and name not in self._refusals | self._beside), None
@@ -73,7 +75,7 @@ class EngineChoice:
         self._refusals[self._engine] = error
         refusals, missing = self._refusals | self._beside, []
         if error.failure.code in _ANOTHER_MAY:
-            others = self._players.others(url, error)
+            others = self._players.others(url, error, kind=self._kind)
             for engine in (name for name in others if name not in refusals):
                 if not others[engine]:
                     self._chosen[url] = engine

@@ -15,8 +15,8 @@ import structlog
 from agent.errors import AgentError, DisplayRefusedError, PlayerUnavailableError
 from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
+from agent.player.registry import EngineSpec
 from agent.player.spawn import worker_environment
-from agent.player.vlc.client import WorkerPlayer
 from agent.types import PlayerHealth
 from agent.util.backoff import Backoff
 from agent.util.tasks import Supervisor
@@ -37,8 +37,6 @@ PAUSES = Backoff(0.5, cap_s=60.0)
 HEALTHY_AFTER_S = 30.0
 """A spare that lived this long makes earlier failures forgotten."""
 
-LIBVLC_ADVICE = "Check that libVLC is installed (Debian: apt install libvlc5 vlc-plugin-base vlc-plugin-video-output)."
-
 log = structlog.get_logger(__name__)
 
 
@@ -52,32 +50,24 @@ class HiddenWindow(Protocol):
 
 
 class PlayerPool:
-    """Keeps one spare player warm, from the first player that was wanted on when it is `on_demand`. `display` tells
-    the X display to draw on, None when there is none; `open_window` makes the hidden window for the pre-roll.
-    `missing` says, in a sentence, what has to be installed first; `advice` what to look at when players do not start.
-    `authority` is the file with the cookie of the display.
+    """Keeps one spare player of an engine warm. `command` starts a process of it. `display` tells the X display to draw
+    on, None when there is none; `open_window` makes the hidden window for the pre-roll. `authority` is the file with
+    the cookie of the display.
     """
 
     def __init__(
         self,
+        spec: EngineSpec,
         *,
-        engine: str,
         command: Callable[[], list[str]],
         display: Callable[[], str | None],
         open_window: Callable[[], Awaitable[HiddenWindow]],
-        kind: type[ChildPlayer] = WorkerPlayer,
-        on_demand: bool = False,
-        missing: Callable[[], str] = lambda: "",
-        advice: str = LIBVLC_ADVICE,
         supervisor: Supervisor | None = None,
         authority: Path | None = None,
     ) -> None:
         self._supervisor = supervisor or Supervisor()
-        self._engine = engine
-        self._kind = kind
-        self._keeps_spare = not on_demand
-        self._missing = missing
-        self._advice = advice
+        self.spec = spec
+        self._keeps_spare = not spec.on_demand
         self._command = command
         self._display = display
         self._authority = authority
@@ -101,11 +91,11 @@ class PlayerPool:
     @property
     def health(self) -> PlayerHealth:
         can_be_made = self._spare is not None or self._failures < FAILURES_ALLOWED
-        available = can_be_made and self._display() is not None and not self._missing()
+        available = can_be_made and self._display() is not None and not self.spec.missing
         return PlayerHealth(
             available=available,
             spare_ready=self._spare is not None,
-            engine=self._engine,
+            engine=self.spec.name,
             version=self._version,
             features=dict(self._features),
             message=self._message(available),
@@ -113,7 +103,7 @@ class PlayerPool:
 
     async def start(self, *, settle_s: float = 2.0) -> None:
         """Begin to keep a spare; return once the first one is ready or has failed, or after `settle_s` seconds."""
-        self._run(self._keep_spare, f"{self._engine}-spare")
+        self._run(self._keep_spare, f"{self.spec.name}-spare")
         try:
             async with asyncio.timeout(settle_s):
                 await self._settled.wait()
@@ -239,7 +229,7 @@ class PlayerPool:
         if display is None:
             raise PlayerUnavailableError("There is no display to play on.")
         environment = worker_environment(display, base=os.environ, authority=self._authority)
-        player = await self._kind.spawn(self._command(), environment=environment)
+        player = await self.spec.client.spawn(self._command(), environment=environment)
         self._ours.add(player)
         if self._waiters:
             return player  # somebody waits: cold now is sooner than warm later
@@ -259,7 +249,7 @@ class PlayerPool:
         self._failures += 1
         self._problem = str(error)
         # An engine that cannot open the display is not one that is installed badly.
-        self._remedy = "" if isinstance(error, DisplayRefusedError) else self._advice
+        self._remedy = "" if isinstance(error, DisplayRefusedError) else self.spec.advice
         delay = PAUSES.after(self._failures)
         self._not_before = asyncio.get_running_loop().time() + delay
         level = log.warning if self._failures in (1, FAILURES_ALLOWED) else log.debug
@@ -282,14 +272,14 @@ class PlayerPool:
 
     def _message(self, available: bool) -> str:
         if self._display() is None:
-            return self._missing() or "There is no display to play on: /health says what to do."
+            return self.spec.missing or "There is no display to play on: /health says what to do."
         if not available:
             return (
-                self._missing()
-                or f"The {self._engine} player cannot be started: {self._problem} {self._remedy}".rstrip()
+                self.spec.missing
+                or f"The {self.spec.name} player cannot be started: {self._problem} {self._remedy}".rstrip()
             )
         if self._problem and self._failures:
             return f"The last spare player failed, another is being made: {self._problem}"
-        if NONE in (value for name, value in self._features.items() if name.endswith("confinement")):
+        if self._features.get("confinement") == NONE:
             return "Nothing keeps players from reading other files: `cast-agent doctor` says what can be done."
         return ""

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ import structlog
 
 from agent.errors import PlayerUnavailableError
 from agent.player import ipc
-from agent.player.confine import Confinement
 
 REAP_TIMEOUT_S = 2.0
 """SIGKILL needs 15-19 ms; a process inside a stuck driver cannot be reaped and is left to the kernel."""
@@ -85,30 +83,6 @@ def worker_environment(display: str, *, base: Mapping[str, str], authority: Path
     if authority is not None and authority.is_file():  # a client need not look where the stage has found its cookie
         environment["XAUTHORITY"] = str(authority)
     return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
-
-
-def vlc_command(
-    *,
-    audio_output: str,
-    audio_device: str | None,
-    confinement: Confinement | None = None,
-    shows_pictures: bool = True,
-    languages: Sequence[str] = (),
-    plays_live_fmp4: Callable[[], bool] = lambda: True,
-) -> Callable[[], list[str]]:
-    """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches. Unless it
-    `shows_pictures`, it says of one what it is, for another engine to show it; and it leaves live HLS in fragmented MP4
-    to another engine unless `plays_live_fmp4`, which is asked at each start of one."""
-    command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
-    if audio_device:
-        command += ["--audio-device", audio_device]
-    if languages:
-        command += ["--languages", *languages]
-    if not shows_pictures:
-        command += ["--no-pictures"]
-    if confinement:
-        command += confinement.arguments()
-    return lambda: command if plays_live_fmp4() else [*command, "--no-live-fmp4"]
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -62,7 +62,7 @@ def test_a_good_machine_is_good(env: dict[str, str], xserver: XServer, pulse: Pu
     assert {line.split()[0] for line in lines} == {"ok"}, lines
     names = [line[6:20].strip().partition("  ")[0] for line in lines]
     assert names == [
-        "configuration", "state folder", "display", "vlc", "plug-in cache", "pictures", "mpv", "rtsp", "confinement",
+        "configuration", "state folder", "display", "vlc", "plug-in cache", "pillow", "mpv", "rtsp", "confinement",
         "hardware", "sound", "fonts", "port", "central API",
     ]  # fmt: skip
     assert f"{xserver.display} answers, 640x360." in lines[2]

@@ -12,10 +12,11 @@ import pytest
 
 from agent.errors import DisplayRefusedError
 from agent.player.confine import Confinement
+from agent.player.ipc_client import WorkerPlayer
 from agent.player.mpv.options import mpv_command
 from agent.player.mpv.player import MpvPlayer
-from agent.player.spawn import vlc_command, worker_environment
-from agent.player.vlc.client import WorkerPlayer
+from agent.player.spawn import worker_environment
+from agent.player.vlc.command import vlc_command
 from agent.stage.cookies import COOKIES_AT_MOST, Cookie, cookies, hand_on
 from agent.stage.x11 import X11Stage
 from tests.real.test_stage_player import wayland_session

@@ -31,6 +31,7 @@ from agent.types import (
     Capability,
     DeviceInfo,
     DisplayHealth,
+    MediaType,
     PlayerHealth,
     PlayerState,
     Quality,
@@ -158,17 +159,27 @@ class ScriptedPlayers:
 
     health: PlayerHealth = field(
         default_factory=lambda: PlayerHealth(
-            True, spare_ready=True, engine="vlc", version="3.0.24", features={"rtsp": False}
+            True,
+            spare_ready=True,
+            engine="vlc",
+            version="3.0.24",
+            features={"rtsp": False},
+            engines={
+                "vlc": PlayerHealth(
+                    True, spare_ready=True, version="3.0.24", features={"rtsp": False}, plays=("http",)
+                ),
+                "mpv": PlayerHealth(False, message="mpv is not installed.", plays=("rtsp",)),
+            },
         )
     )
 
-    def check(self, url: str) -> None:
+    def check(self, url: str, *, kind: MediaType | None = None) -> None:
         raise NotImplementedError
 
-    async def take(self, url: str, *, engine: str | None = None) -> Player:
+    async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         raise NotImplementedError
 
-    def others(self, url: str, error: AgentError) -> Mapping[str, str]:
+    def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:
         raise NotImplementedError
 
 

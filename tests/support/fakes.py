@@ -275,14 +275,14 @@ class FakePlayers:
     def drawing_into(self, xid: int) -> FakePlayer | None:
         return next((p for p in self.players if p.xid == xid), None)
 
-    def check(self, url: str) -> None:
+    def check(self, url: str, *, kind: MediaType | None = None) -> None:
         if urlsplit(url).scheme in self.missing:
             raise PlayerUnavailableError("scripted: nothing plays this")
 
-    def others(self, url: str, error: AgentError) -> dict[str, str]:
+    def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         return self.other_engines
 
-    async def take(self, url: str, *, engine: str | None = None) -> FakePlayer:
+    async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> FakePlayer:
         await asyncio.sleep(self.take_s)
         if self.broken:
             raise PlayerUnavailableError("scripted: no player can be started")

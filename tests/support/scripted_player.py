@@ -16,6 +16,7 @@ from agent.player.channel import Channel, die_with_parent
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("way")
+    parser.add_argument("--engine", default="scripted")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
@@ -29,7 +30,7 @@ def main() -> None:
             time.sleep(60)
     inbox: queue.SimpleQueue[ipc.Command] = queue.SimpleQueue()
     channel = Channel(options.fd, inbox)
-    channel.send(ipc.Hello("scripted", "1.0", {"rtsp": False}))
+    channel.send(ipc.Hello(options.engine, "1.0", {"rtsp": False}))
     if options.way == "dies-soon":
         time.sleep(0.2)  # it has been taken for a good one by then
         os.kill(os.getpid(), signal.SIGSEGV)

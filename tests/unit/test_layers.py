@@ -137,11 +137,19 @@ def test_long_lived_tasks_are_supervised(path: Path) -> None:
 
 def test_a_player_process_stays_light() -> None:
     """A player process imports nothing of the daemon but the words, the pauses and its own engine."""
-    allowed = ("vlc", "ipc", "channel", "confine")
+    allowed = ("vlc", "ipc", "channel", "confine", "machine", "reasons")
     for path in (ROOT / "agent" / "player" / "vlc").glob("*.py"):
-        if path.name == "client.py":  # the daemon's end of it
-            continue
         for name in imports_of(path):
             if name.startswith("agent."):
                 rooms = (*(f"agent.player.{room}" for room in allowed), "agent.types", "agent.util.backoff")
                 assert name.startswith(rooms)
+
+
+def test_engines_know_nothing_of_each_other() -> None:
+    """What two of them need is beside them; only the registry knows them all."""
+    engines = {"vlc", "mpv", "pillow"}
+    for path in MODULES:
+        parts = path.relative_to(ROOT / "agent").parts
+        own = parts[1] if parts[0] == "player" and parts[1] in engines else None
+        known = {name.split(".")[2] for name in imports_of(path) if name.startswith("agent.player.")} & engines
+        assert known <= {own} or parts == ("player", "registry.py"), f"{path} imports {known}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
+from pydantic import Field
+
 from agent.frontends.http.responses import Answer
 from agent.types import Auth, Check, DisplayHealth, PlayerHealth, TrackerSnapshot
 
@@ -28,6 +30,31 @@ class DisplayCheck(Answer):
     """Windows of other programs hide all of what is on."""
 
 
+class EngineCheck(Answer):
+    """Whether one engine can play, and what."""
+
+    status: Literal["ok", "fail"]
+    message: str
+    spare_ready: bool
+    version: str
+    """Empty before the engine has said it."""
+    plays: tuple[str, ...]
+    """The schemes and kinds of media that `[player] engines` gives to it."""
+    features: dict[str, bool | str]
+    """What the engine says of itself, such as `confinement`."""
+
+    @classmethod
+    def of(cls, engine: PlayerHealth) -> Self:
+        return cls(
+            status="ok" if engine.available else "fail",
+            message=engine.message,
+            spare_ready=engine.spare_ready,
+            version=engine.version,
+            plays=engine.plays,
+            features=engine.features,
+        )
+
+
 class PlayerCheck(Answer):
     """Whether a start would get a player."""
 
@@ -36,7 +63,9 @@ class PlayerCheck(Answer):
     spare_ready: bool
     engine: str
     version: str
-    features: dict[str, bool | str]
+    engines: dict[str, EngineCheck]
+    features: dict[str, bool | str] = Field(deprecated=True)
+    """Those of all engines, flat; `engines` has them by engine."""
 
 
 class SimpleCheck(Answer):
@@ -98,6 +127,7 @@ class HealthAnswer(Answer):
                     spare_ready=player.spare_ready,
                     engine=player.engine,
                     version=player.version,
+                    engines={name: EngineCheck.of(engine) for name, engine in player.engines.items()},
                     features=player.features,
                 ),
                 tasks=SimpleCheck.of(tasks),

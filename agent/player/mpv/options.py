@@ -14,15 +14,13 @@ from typing import Any
 import langcodes
 
 from agent.player.confine import Confinement
-from agent.player.vlc.options import authorities, has_gpu
+from agent.player.machine import authorities, has_gpu
 from agent.types import Quality
 
 PROGRAM = "mpv"
 
 FD = "%FD"
 """In a command: the descriptor of mpv's end of the socket pair."""
-
-MPV_ADVICE = "Check that mpv works (Debian: apt install --reinstall mpv)."
 
 NETWORK_TIMEOUT_S = 130
 """Longer than any start_timeout or stall_timeout: these decide, with a sentence of their own."""
@@ -39,11 +37,9 @@ RTSP_PROTOCOLS = "rtsp,tcp,udp,rtp,srtp"
 """The same while RTSP is played. TLS is not among it, because FFmpeg would not check certificates there."""
 
 
-def mpv_missing() -> str:
-    """What to do where mpv is not installed; empty where it is."""
-    if shutil.which(PROGRAM):
-        return ""
-    return "mpv is not installed (Debian: apt install mpv)."
+def mpv_is_installed() -> bool:
+    """Return True if the program is there now."""
+    return shutil.which(PROGRAM) is not None
 
 
 def mpv_command(

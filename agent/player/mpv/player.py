@@ -24,8 +24,8 @@ from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.options import FD, HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
 from agent.player.mpv.reasons import broke_off, refused
 from agent.player.mpv.relay import Relay
+from agent.player.reasons import not_heard
 from agent.player.spawn import Child
-from agent.player.vlc.reasons import not_heard
 from agent.types import Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
@@ -89,7 +89,7 @@ class MpvPlayer(ChildPlayer):
 
     @property
     def features(self) -> Mapping[str, bool | str]:
-        return {"mpv_confinement": self._confinement} if self._confinement else {}
+        return {"confinement": self._confinement} if self._confinement else {}
 
     @property
     def version(self) -> str:
@@ -167,7 +167,7 @@ class MpvPlayer(ChildPlayer):
         """There is nothing that mpv would load in advance; it is warm once it has said its version."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._unless_gone(self._greeted)
+                await self.greeted()
         except TimeoutError as e:
             raise PlayerTimeoutError(f"The player process said nothing within {timeout_s:.0f} s.") from e
         return False

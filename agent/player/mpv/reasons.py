@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from agent.player.vlc import reasons as shared
+from agent.player import reasons as shared
 from agent.types import ErrorCode, Failure
 
 _ANSWER = re.compile(r"method \w+ failed: (\d{3})|HTTP error (\d{3})|Server returned (\d{3})")

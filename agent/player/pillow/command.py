@@ -12,8 +12,6 @@ from agent.player.confine import Confinement
 SCHEMES = frozenset({"http", "https", "file"})
 """What it can fetch."""
 
-ADVICE = "Check that Pillow works: .venv/bin/python -c 'import PIL.Image, resvg_py'."
-
 _ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".tif", ".tiff", ".jp2"})
 
 

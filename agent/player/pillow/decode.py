@@ -10,8 +10,8 @@ from typing import Final
 import resvg_py
 from PIL import Image, ImageOps, ImageSequence, ImageStat, UnidentifiedImageError
 
+from agent.player import reasons
 from agent.player.pillow.fetch import NoPictureError
-from agent.player.vlc import reasons
 from agent.types import ErrorCode, Failure
 
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "JPEG2000", "ICO", "PPM")

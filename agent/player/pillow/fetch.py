@@ -12,7 +12,7 @@ from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunspli
 import httpx
 
 from agent.host import trust
-from agent.player.vlc import reasons
+from agent.player import reasons
 from agent.types import ErrorCode, Failure
 
 SIZE_LIMIT = 128 * 1024 * 1024

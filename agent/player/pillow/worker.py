@@ -55,7 +55,7 @@ class PictureWorker:
 
     def run(self) -> None:
         """Serve commands until the daemon goes away or kills."""
-        features: dict[str, bool | str] = {"pillow_confinement": self._confined}
+        features: dict[str, bool | str] = {"confinement": self._confined}
         self._channel.send(ipc.Hello(engine="pillow", version=PIL.__version__, features=features))
         while True:
             try:

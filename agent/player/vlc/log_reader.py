@@ -10,9 +10,9 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
+from agent.player.reasons import explain
 from agent.player.vlc.body import Body
 from agent.player.vlc.events import PlayerEvent
-from agent.player.vlc.reasons import explain
 from agent.types import Failure
 
 _HARDWARE = re.compile(r"Using (.+) for hardware decoding")

@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agent.player.vlc.reasons import digest_wanted, method_unknown
+from agent.player.reasons import method_unknown
+from agent.player.vlc.reasons import digest_wanted
 from agent.types import ErrorCode, Failure
 
 _WITH_PASSWORD = re.compile(r"(https?://)[^/?#]*@", re.IGNORECASE)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.player.machine import authorities, has_gpu
 from agent.types import Quality
 
 LIVE_CACHING_MS = 100
@@ -13,16 +14,6 @@ LIVE_CACHING_MS = 100
 
 SHORT_CACHING_MS = 100
 """Shorter than any word, and not 0."""
-
-_AUTHORITIES = (
-    "/etc/ssl/certs/ca-certificates.crt",  # Debian and most others
-    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
-    "/etc/ssl/ca-bundle.pem",  # openSUSE
-    "/etc/ssl/cert.pem",  # Alpine
-)
-
-_GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
-"""Render nodes of Mesa and NVIDIA; the stateful codecs and VideoCore of a Raspberry Pi."""
 
 
 def instance_arguments(*, audio_output: str, dev: Path = Path("/dev")) -> list[str]:
@@ -48,16 +39,6 @@ def instance_arguments(*, audio_output: str, dev: Path = Path("/dev")) -> list[s
         # Where nothing can decode in hardware, libVLC still builds and drops two video outputs to find that out.
         arguments.append("--avcodec-hw=none")
     return arguments
-
-
-def has_gpu(dev: Path = Path("/dev")) -> bool:
-    """Whether the machine has a device that could decode video."""
-    return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
-
-
-def authorities() -> str:
-    """The file with the certificates that this system trusts, for FFmpeg, which may not know it."""
-    return next((file for file in _AUTHORITIES if Path(file).exists()), _AUTHORITIES[0])
 
 
 def start_options(position: float) -> list[str]:

@@ -17,6 +17,7 @@ from agent.player import ipc
 from agent.player.channel import Channel, die_with_parent
 from agent.player.confine import NONE, Confinement, confine
 from agent.player.confine.display import require_display
+from agent.player.reasons import broke_off, no_decoder, not_heard, nothing_shown
 from agent.player.vlc import events, log_reader
 from agent.player.vlc.body import Body
 from agent.player.vlc.events import PlayerEvent
@@ -26,16 +27,7 @@ from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.login import Login
 from agent.player.vlc.options import instance_arguments, media_options, short_sound_options
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
-from agent.player.vlc.reasons import (
-    broke_off,
-    live_fmp4,
-    no_decoder,
-    not_heard,
-    nothing_shown,
-    only_picture_lost,
-    picture,
-    piece_lost,
-)
+from agent.player.vlc.reasons import live_fmp4, only_picture_lost, picture, piece_lost
 from agent.player.vlc.sound import LostSound, SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, Quality
 

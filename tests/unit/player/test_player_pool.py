@@ -10,15 +10,19 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from agent.errors import PlayerUnavailableError
 from agent.player import pool as pool_module
+from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
-from agent.player.vlc.client import WorkerPlayer
+from agent.player.registry import ENGINES
 from agent.util.backoff import Backoff
 from tests.support.tools import until
+
+VLC = next(spec for spec in ENGINES if spec.name == "vlc")
 
 
 class Window:
@@ -50,11 +54,10 @@ class Bench:
     @asynccontextmanager
     async def pool(self, *, on_demand: bool = False) -> AsyncIterator[PlayerPool]:
         pool = PlayerPool(
-            engine="vlc",
+            replace(VLC, on_demand=on_demand),
             command=self.command,
             display=lambda: self.display,
             open_window=self.window,
-            on_demand=on_demand,
         )
         await pool.start(settle_s=10)
         try:

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
 from agent.player import child as process
 from agent.player.base import Media
+from agent.player.ipc_client import WorkerPlayer
 from agent.player.spawn import worker_environment
-from agent.player.vlc.client import WorkerPlayer
 from agent.types import MediaType, Quality
 from tests.support.tools import until
 
@@ -131,7 +131,7 @@ async def test_no_orphan_after_the_daemon_was_killed() -> None:
         textwrap.dedent(
             f"""
             import asyncio, os
-            from agent.player.vlc.client import WorkerPlayer
+            from agent.player.ipc_client import WorkerPlayer
             async def main():
                 player = await WorkerPlayer.spawn({command("behaves")!r}, environment=os.environ)
                 print(player.pid, flush=True)

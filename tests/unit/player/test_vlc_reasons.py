@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.player.vlc.reasons import broke_off, explain, nothing_shown
+from agent.player.reasons import broke_off, explain, nothing_shown
 from agent.types import ErrorCode
 
 GIVEN_UP = ["Your input can't be opened", "VLC is unable to open the MRL 'http://x/'. Check the log for details."]

@@ -86,7 +86,7 @@ class WorkerPlayer(ChildPlayer):
 
     async def _begin(self) -> None:
         try:
-            await self._unless_gone(self._greeted)
+            await self.greeted()
         except DisplayRefusedError:
             raise
         except AgentError as e:

@@ -1,0 +1,25 @@
+"""What players need to know of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian and most others
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine
+)
+
+_GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
+"""Render nodes of Mesa and NVIDIA; the stateful codecs and VideoCore of a Raspberry Pi."""
+
+
+def has_gpu(dev: Path = Path("/dev")) -> bool:
+    """Whether the machine has a device that could decode video."""
+    return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
+
+
+def authorities() -> str:
+    """The file with the certificates that this system trusts, for FFmpeg, which may not know it."""
+    return next((file for file in _AUTHORITIES if Path(file).exists()), _AUTHORITIES[0])

@@ -1,0 +1,149 @@
+"""The engines that there are. Another one is a folder beside theirs, and a spec in ENGINES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from agent.config.settings import AudioSettings
+from agent.player.child import ChildPlayer
+from agent.player.confine import Confinement
+from agent.player.ipc_client import WorkerPlayer
+from agent.player.mpv.options import mpv_command, mpv_is_installed
+from agent.player.mpv.player import MpvPlayer
+from agent.player.pillow.command import SCHEMES, looks_like_picture, pillow_command
+from agent.player.vlc.command import vlc_command
+from agent.types import MediaType
+
+DEFAULT = "vlc"
+"""The engine of every scheme that the table does not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the command of an engine is made of."""
+
+    audio: AudioSettings
+    confinement: Confinement
+    table: Mapping[str, str]
+    """As `table_of` has it."""
+
+
+class Feature(NamedTuple):
+    """What an engine may have been built or installed without; the sentences are the doctor's."""
+
+    label: str
+    present: str
+    absent: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """One engine: how its processes are started and spoken to, what it plays, and what to do when it does not start."""
+
+    name: str
+    title: str
+    """The software by the name that people know."""
+    client: type[ChildPlayer]
+    """The daemon's end of one of its processes."""
+    command: Callable[[EngineOptions], Callable[[], list[str]]]
+    """How to start a process; the result is asked anew at each start."""
+    advice: str
+    """What to do when its processes do not start."""
+    is_installed: Callable[[], bool] = lambda: True
+    """For what does not come with the agent or with its packages."""
+    install: str = ""
+    """What to do where it is not installed."""
+    kinds: frozenset[MediaType] = frozenset()
+    """The kinds of media that it is made for; none: it is for streams of any scheme, and guesses their kind."""
+    schemes: frozenset[str] = frozenset()
+    """The schemes that it can open; none: all."""
+    default_for: frozenset[str] = frozenset()
+    """Schemes and kinds of media that it plays unless the configuration says otherwise."""
+    recognizes: Callable[[str], bool] = lambda _url: False
+    """Return True if an address alone tells that it is of the kind that this engine is made for."""
+    on_demand: bool = True
+    """No spare is kept before the first player was wanted."""
+    features: Mapping[str, Feature] = field(default_factory=dict)
+    """What the doctor says of some of the features that its processes report, by name."""
+
+    @property
+    def missing(self) -> str:
+        """What to do where it is not installed; empty where it is."""
+        return "" if self.is_installed() else f"{self.name} is not installed ({self.install.rstrip('.')})."
+
+    def may_play(self, scheme: str, kind: MediaType | None) -> bool:
+        """Return True if it might play an address of this scheme and kind of media; None: nothing tells the kind. A web
+        page is no stream, so only an engine that is made for it can show it."""
+        for_all = not self.kinds and kind is not MediaType.WEB
+        return (for_all or kind in self.kinds) and (not self.schemes or scheme in self.schemes)
+
+
+def table_of(specs: Iterable[EngineSpec], configured: Mapping[str, str]) -> dict[str, str]:
+    """The name of the engine of each scheme and kind of media that DEFAULT does not play."""
+    return {key: spec.name for spec in specs for key in sorted(spec.default_for)} | dict(configured)
+
+
+def _vlc(options: EngineOptions) -> Callable[[], list[str]]:
+    return vlc_command(
+        audio_output=options.audio.output,
+        audio_device=options.audio.device,
+        confinement=options.confinement,
+        languages=options.audio.languages,
+        shows_pictures=options.table.get(MediaType.IMAGE, DEFAULT) == "vlc",
+        plays_live_fmp4=lambda: not mpv_is_installed(),  # with a picture that is grey at times: better than none
+    )
+
+
+def _mpv(options: EngineOptions) -> Callable[[], list[str]]:
+    return mpv_command(
+        audio_output=options.audio.output,
+        audio_device=options.audio.device,
+        confinement=options.confinement,
+        languages=options.audio.languages,
+    )
+
+
+ENGINES: tuple[EngineSpec, ...] = (
+    EngineSpec(
+        name="vlc",
+        title="libVLC",
+        client=WorkerPlayer,
+        command=_vlc,
+        advice="Check that libVLC is installed (Debian: apt install libvlc5 vlc-plugin-base vlc-plugin-video-output).",
+        on_demand=False,
+        features={
+            "plugin_cache": Feature(
+                "plug-in cache",
+                "libVLC has the list of its plug-ins.",
+                "libVLC has no list of its plug-ins, so every player starts later (0.2 s; seconds from a slow card).",
+                "Debian: apt install --reinstall libvlc-bin makes it anew.",
+            )
+        },
+    ),
+    EngineSpec(
+        name="pillow",
+        title="Pillow",
+        client=WorkerPlayer,
+        command=lambda options: pillow_command(confinement=options.confinement),
+        advice="Check that Pillow works: .venv/bin/python -c 'import PIL.Image, resvg_py'.",
+        kinds=frozenset({MediaType.IMAGE}),
+        schemes=SCHEMES,
+        default_for=frozenset({MediaType.IMAGE}),
+        recognizes=looks_like_picture,
+    ),
+    EngineSpec(
+        name="mpv",
+        title="mpv",
+        client=MpvPlayer,
+        command=_mpv,
+        advice="Check that mpv works (Debian: apt install --reinstall mpv).",
+        is_installed=mpv_is_installed,
+        install="Debian: apt install mpv.",
+        default_for=frozenset({"rtsp", "rtsps", "rtmps"}),
+        on_demand=True,  # 35 MB that a box without cameras need not spend
+    ),
+)
+"""In the order in which they are asked when the engine of the table could not play something."""

@@ -1,0 +1,146 @@
+"""The registry: another engine is one spec, which the pools, the doctor and /health read. Processes are scripted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from agent.config.loader import Settings
+from agent.config.settings import AudioSettings, PlayerSettings
+from agent.doctor.engines import players as ask_players
+from agent.doctor.findings import Level
+from agent.errors import MediaError, PlayerUnavailableError
+from agent.frontends.http.health import HealthAnswer
+from agent.player.confine import Confinement
+from agent.player.engines import Engines
+from agent.player.fallback import EngineChoice
+from agent.player.ipc_client import WorkerPlayer
+from agent.player.pool import PlayerPool
+from agent.player.registry import ENGINES, EngineOptions, EngineSpec, Feature, table_of
+from agent.types import Check, DisplayHealth, ErrorCode, MediaType, TrackerSnapshot
+from tests.support.fakes import FakePlayers, FakeStage
+
+PAGE = "http://panel.local/dashboard"
+
+
+def scripted(engine: str) -> Callable[[EngineOptions], Callable[[], list[str]]]:
+    return lambda _: lambda: [sys.executable, "-m", "tests.support.scripted_player", "behaves", "--engine", engine]
+
+
+USUAL = tuple(
+    replace(spec, client=WorkerPlayer, command=scripted(spec.name), is_installed=lambda: True, features={})
+    for spec in ENGINES
+)
+BROWSER = EngineSpec(
+    name="browser",
+    title="Browser",
+    client=WorkerPlayer,
+    command=scripted("browser"),
+    advice="Check that the browser works.",
+    install="Debian: apt install browser.",
+    kinds=frozenset({MediaType.WEB}),
+    schemes=frozenset({"http", "https"}),
+    default_for=frozenset({MediaType.WEB}),
+    features={"rtsp": Feature("drawing", "Pages are drawn fast.", "Pages are drawn slowly.", "Install a driver.")},
+)
+
+
+@asynccontextmanager
+async def engines(*specs: EngineSpec) -> AsyncIterator[Engines]:
+    table, stage = table_of(specs, {}), FakeStage(FakePlayers())
+    options = EngineOptions(AudioSettings(), Confinement(folder="/nowhere", media_folders=()), table)
+    made = Engines(
+        [
+            PlayerPool(spec, command=spec.command(options), display=lambda: ":1", open_window=stage.open_window)
+            for spec in specs
+        ],
+        table=table,
+    )
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def test_the_defaults_of_the_engines_are_those_of_the_configuration() -> None:
+    """The configuration names them, for people to see; an engine that it does not know brings its own."""
+    assert table_of(ENGINES, {}) == PlayerSettings().engines
+    assert table_of((*ENGINES, BROWSER), {"rtsp": "vlc"})["rtsp"] == "vlc"
+    assert table_of((*ENGINES, BROWSER), PlayerSettings().engines)["web"] == "browser"
+
+
+async def test_another_engine_is_asked_for_by_kind_of_media() -> None:
+    """A web page is http, too: who asks for a page gets the engine for pages, and all else plays as before."""
+    async with engines(*USUAL, BROWSER) as made:
+        made.check(PAGE, kind=MediaType.WEB)
+        page, stream = await EngineChoice(made, kind=MediaType.WEB).take(PAGE), await EngineChoice(made).take(PAGE)
+        picture = await made.take("http://nas.local/a.jpg")
+        assert (page.engine, stream.engine, picture.engine) == ("browser", "vlc", "pillow")
+        for player in (page, stream, picture):
+            await player.kill()
+
+
+async def test_an_engine_for_pages_is_not_tried_with_streams_nor_the_others_with_pages() -> None:
+    """What vlc cannot make anything of is tried by mpv, or shown by pillow; a page that fails has failed."""
+    unknown = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "This is no media.")
+    picture = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "This is a picture.", kind=MediaType.IMAGE)
+    async with engines(*USUAL, BROWSER) as made:
+        assert list(made.others(PAGE, unknown)) == ["mpv"]
+        assert list(made.others(PAGE, picture)) == ["pillow", "mpv"]
+        assert made.others(PAGE, unknown, kind=MediaType.WEB) == {}
+
+
+async def test_pages_without_an_engine_for_them_are_refused() -> None:
+    """Also with an engine that is not installed, and then with what to install."""
+    async with engines(*USUAL) as made:
+        with pytest.raises(PlayerUnavailableError, match="No engine of this agent shows web pages"):
+            made.check(PAGE, kind=MediaType.WEB)
+    async with engines(*USUAL, replace(BROWSER, is_installed=lambda: False)) as made:
+        with pytest.raises(PlayerUnavailableError) as refused:
+            made.check(PAGE, kind=MediaType.WEB)
+        assert str(refused.value) == (
+            "Web pages are played by browser. browser is not installed (Debian: apt install browser)."
+        )
+
+
+async def test_health_groups_what_is_known_by_engine() -> None:
+    """Each engine with what it plays and what it says of itself; the flat features stay for one release."""
+    async with engines(*USUAL, BROWSER) as made:
+        await (await made.take(PAGE, kind=MediaType.WEB)).kill()
+        answer = HealthAnswer.of(
+            TrackerSnapshot(), DisplayHealth(True), made.health, tasks=Check(), storage=Check()
+        ).model_dump()["checks"]["player"]
+    assert list(answer["engines"]) == ["vlc", "pillow", "mpv", "browser"]
+    assert answer["engines"]["browser"] == {
+        "status": "ok",
+        "message": "",
+        "spare_ready": False,
+        "version": "1.0",
+        "plays": ("web",),
+        "features": {"rtsp": False},
+    }
+    assert answer["engines"]["mpv"]["plays"] == ("rtmps", "rtsp", "rtsps")
+    assert {"http", "file", "srt"} <= set(answer["engines"]["vlc"]["plays"])
+    assert answer["engines"]["vlc"]["spare_ready"]
+    assert {k: answer["features"][k] for k in ("vlc", "web", "browser_rtsp")} == {
+        "vlc": "1.0",
+        "web": "browser",
+        "browser_rtsp": False,
+    }
+
+
+async def test_the_doctor_asks_another_engine_too() -> None:
+    """That it starts, which of its features are missing, and what to do about that or about all of it."""
+    found = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, BROWSER))}
+    assert (found["browser"].level, found["browser"].found) == (Level.OK, "Browser 1.0 starts.")
+    assert (found["drawing"].level, found["drawing"].advice) == (Level.WARN, "Install a driver.")
+    absent = replace(BROWSER, is_installed=lambda: False)
+    missing = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, absent))}["browser"]
+    assert missing.level is Level.WARN
+    assert missing.found == "It is not installed. It is required for web pages."
+    assert missing.advice == "Debian: apt install browser."
