@@ -14,6 +14,8 @@ from agent import __version__
 from agent.access.gate import Door
 from agent.access.keys import KeyFile
 from agent.casting.attempt import Limits
+from agent.casting.presets import Presets
+from agent.casting.recent import Recent
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
@@ -29,6 +31,7 @@ from agent.media.names import look_up_name
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
+from agent.persistence.entry_file import EntryFile
 from agent.persistence.saver import Keeper
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
@@ -146,7 +149,19 @@ def build_casting(
     keeper = Keeper(tracker, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
     storage = Storage(folder, platform.own, not_written=lambda: keeper.not_written, supervisor=platform.supervisor)
     service = CastingService(
-        tracker, policy=checks, default_quality=lambda: current.settings.player.quality, kept=keeper.kept
+        tracker,
+        policy=checks,
+        default_quality=lambda: current.settings.player.quality,
+        kept=keeper.kept,
+        presets=Presets(
+            EntryFile(folder / "presets.json"),
+            configured=lambda: [preset.model_dump(exclude_unset=True) for preset in current.settings.preset],
+            policy=checks,
+            emit=bus.publish,
+        ),
+        recent=Recent(
+            EntryFile(folder / "recent.json"), enabled=lambda: current.settings.stream.recent, emit=bus.publish
+        ),
     )
     return Casting(tracker, service, keeper, storage, lookup, local_names, bus)
 

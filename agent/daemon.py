@@ -25,6 +25,7 @@ from agent.builders import (
     build_reporter,
     limits_of,
 )
+from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.reload import Current
@@ -87,6 +88,7 @@ class _Agent:
     tracker: StreamTracker
     door: Door
     reporter: Reporter
+    casting: CastingService
 
 
 async def _reload(current: Current, agent: _Agent) -> None:
@@ -103,6 +105,8 @@ async def _reload(current: Current, agent: _Agent) -> None:
     agent.tracker.adjust(limits_of(settings), retry=settings.stream.retry)
     agent.door.look()
     agent.reporter.look()
+    await agent.casting.presets.look()
+    await agent.casting.recent.look()
     log.info("reloaded", changed=done.changed)
     if done.needs_restart:
         log.warning("restart_needed", settings=done.needs_restart, hint="These are in force after a restart only.")
@@ -152,6 +156,10 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     await reporter.find_out()  # before anything is on, so that nothing is seen that is not in the journal
     await keeper.start()  # before the first request: what comes back must not meet what is new
     reporter.start()
+    await casting.service.presets.look()
+    recent = casting.service.recent
+    noting = platform.supervisor.start(lambda: recent.follow(casting.bus, tracker.saved), name="recent")
+    running.callback(noting.cancel)
     frontends.app.on_shutdown.append(lambda _app: _end_casting(casting))
     frontends.door.start()
     running.push_async_callback(frontends.door.stop)
@@ -159,7 +167,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends.advertiser.start(listening)
     running.callback(frontends.advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
     running.callback(reporter.farewell)
-    return _Agent(int(listening[0][1]), tracker, frontends.door, reporter)
+    return _Agent(int(listening[0][1]), tracker, frontends.door, reporter, casting.service)
 
 
 def _connect(platform: Platform, casting: Casting, reporter: Reporter, renewals: Renewals, systemd: Notifier) -> None:

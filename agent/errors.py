@@ -50,6 +50,40 @@ class SessionNotFoundError(AgentError):
     code = ErrorCode.SESSION_NOT_FOUND
 
 
+class PresetNotFoundError(AgentError):
+    """There is no preset of that id, and nothing that was played before."""
+
+    code = ErrorCode.PRESET_NOT_FOUND
+
+
+class PresetBrokenError(AgentError):
+    """The preset is there, and cannot be played until it is corrected."""
+
+    code = ErrorCode.PRESET_BROKEN
+
+
+class PresetReadOnlyError(AgentError):
+    """The preset is one of the configuration: no caller changes it."""
+
+    code = ErrorCode.PRESET_READ_ONLY
+
+
+class PresetConflictError(AgentError):
+    """The preset is another one now than the caller knows; `current` is what is there."""
+
+    code = ErrorCode.PRESET_CONFLICT
+
+    def __init__(self, message: str, current: object) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class StorageError(AgentError):
+    """Something cannot be read from the state directory or written to it; the text says why, and what to do."""
+
+    code = ErrorCode.STORAGE_UNAVAILABLE
+
+
 class ReplacedError(AgentError):
     """A newer start took the place of the one that somebody waits for."""
 

@@ -122,6 +122,11 @@ class ErrorCode(StrEnum):
     NOT_SUPPORTED = "not_supported"
     STREAM_NOT_FOUND = "stream_not_found"
     CENTRAL_UNAVAILABLE = "central_unavailable"
+    PRESET_NOT_FOUND = "preset_not_found"
+    PRESET_BROKEN = "preset_broken"
+    PRESET_READ_ONLY = "preset_read_only"
+    PRESET_CONFLICT = "preset_conflict"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
     INTERNAL = "internal"
 
     UNAUTHORIZED = "unauthorized"

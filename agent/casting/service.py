@@ -6,6 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from agent.casting.entries import NotKept
+from agent.casting.presets import Presets
+from agent.casting.recent import Recent
+from agent.casting.wish import Policy, Wish, check_together, over
 from agent.errors import FieldError, InvalidRequestError
 from agent.types import Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, StreamRef, TrackerSnapshot
 
@@ -72,39 +76,6 @@ class Tracker(Protocol):
     def snapshot(self) -> TrackerSnapshot: ...
 
 
-class Policy(Protocol):
-    """What may be played."""
-
-    async def check(self, url: str) -> str:
-        """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a caller wants on the screen: one of `url`, `code` and `stream_id` for a new session, or `session_id` for a
-    change of that one. The values are within the ranges of StartRequest."""
-
-    url: str | None = None
-    code: str | None = None
-    """The join code of a stream of the central API."""
-    stream_id: str | None = None
-    session_id: str | None = None
-    quality: Quality | None = None
-    """None: as configured."""
-    duration: float | None = None
-    """Seconds from the first frame; in a change, from now."""
-    title: str | None = None
-    volume: float | None = None
-    """0.0-1.0; None: the volume of the device, in a change as it was."""
-    muted: bool | None = None
-    interrupt: bool = False
-    position: float = 0.0
-    """Seconds."""
-    loop: bool = False
-    refresh: float | None = None
-    """Seconds after which a still picture is fetched again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The answer to a wish."""
@@ -122,7 +93,8 @@ class CastingService:
     """The rules that every face shares. A call that changes something returns when the change would survive a crash.
 
     `policy` says what may be played, `default_quality` what a start gets that names none, and `kept` returns when what
-    has changed so far is on the disk, after a bounded time.
+    has changed so far is on the disk, after a bounded time. `presets` and `recent` are
+    what a wish may name, and faces list and change.
     """
 
     def __init__(
@@ -132,11 +104,15 @@ class CastingService:
         policy: Policy,
         default_quality: Callable[[], Quality] = lambda: Quality.AUTO,
         kept: Callable[[], Awaitable[None]] = _kept_at_once,
+        presets: Presets | None = None,
+        recent: Recent | None = None,
     ) -> None:
         self._tracker = tracker
         self._policy = policy
         self._default_quality = default_quality
         self._kept = kept
+        self.presets: Final = presets or Presets(NotKept(), policy=policy)
+        self.recent: Final = recent or Recent(NotKept())
 
     async def start(
         self, wish: Wish, *, wait_s: float | None = None, accepted: Callable[[SessionId], None] = lambda _: None
@@ -146,9 +122,10 @@ class CastingService:
         caller that is cancelled meanwhile changes nothing. `accepted` is told the session as soon as there is one.
 
         Raises InvalidRequestError, SessionNotFoundError, InvalidTransitionError, PlayerUnavailableError, and those of
-        `Tracker.first_frame` and `Tracker.located`.
+        `Presets.wish`, `Tracker.first_frame` and `Tracker.located`.
         """
         check_together(wish)
+        wish = await self._resolved(wish)
         url = None if wish.url is None else await self._policy.check(wish.url)
         if wish.session_id is not None:
             session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
@@ -203,6 +180,13 @@ class CastingService:
         """What is on, what waits and what ended last."""
         return self._tracker.snapshot()
 
+    async def _resolved(self, wish: Wish) -> Wish:
+        if wish.preset is not None:
+            return over(await self.presets.wish(wish.preset), wish)
+        if wish.recent is not None:
+            return over(await self.recent.wish(wish.recent), wish)
+        return wish
+
     def _request(self, wish: Wish, url: str | None) -> StartRequest:
         return StartRequest(
             url=url or "",
@@ -212,21 +196,11 @@ class CastingService:
             title=wish.title,
             volume=wish.volume,
             muted=wish.muted,
-            interrupt=wish.interrupt,
-            position=wish.position,
-            loop=wish.loop,
+            interrupt=wish.interrupt or False,
+            position=wish.position or 0.0,
+            loop=wish.loop or False,
             refresh=wish.refresh,
         )
-
-
-def check_together(wish: Wish) -> None:
-    """Raise InvalidRequestError unless the wish names exactly one thing to play, or the session that it changes."""
-    named = [name for name in ("url", "code", "stream_id") if getattr(wish, name) is not None]
-    if wish.session_id is None and not named:
-        raise InvalidRequestError("url is required.", (FieldError("url", "is required"),))
-    if wish.session_id is None and len(named) > 1:
-        errors = tuple(FieldError(name, f"cannot be given together with {named[0]}") for name in named[1:])
-        raise InvalidRequestError(f"{named[1]} {errors[0].message}.", errors)
 
 
 def _change(wish: Wish, url: str | None) -> SessionChange:

@@ -17,8 +17,8 @@ from agent.cli.target import agent_of
 
 def start(options: argparse.Namespace) -> int:
     """`cast-agent start`."""
-    if {options.url, options.code, options.stream_id, options.session} == {None}:
-        text_ = "start needs a URL or --code CODE, such as: cast-agent start http://nas.local/film.mp4"
+    if {options.url, options.code, options.stream_id, options.preset, options.session} == {None}:
+        text_ = "start needs a URL, --preset ID or --code CODE, such as: cast-agent start http://nas.local/film.mp4"
         raise CliError(Exit.USAGE, "usage", text_)
     body = {
         "url": None if options.url is None else _url(options.url, own=options.on is None),
@@ -43,7 +43,10 @@ def start(options: argparse.Namespace) -> int:
     return Exit.NOT_NOW if answer["status"] == "pending" else Exit.OK
 
 
-_START_FIELDS = ("code", "stream_id", "quality", "duration", "title", "volume", "muted", "position", "refresh")
+_START_FIELDS = (
+    *("preset", "code", "stream_id"),
+    *("quality", "duration", "title", "volume", "muted", "position", "refresh"),
+)
 
 
 def stop(options: argparse.Namespace) -> int:

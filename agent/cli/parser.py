@@ -143,6 +143,7 @@ def _discover(commands: Commands[_Parser]) -> None:
 def _playing(commands: Commands[_Parser]) -> None:
     start = _client(commands, "start", "put a stream on the screen, or change one with --session")
     start.add_argument("url", nargs="?", metavar="URL", help="what to play, or a file of this machine")
+    start.add_argument("--preset", metavar="ID", help="play that preset; what else is given counts instead of its own")
     start.add_argument("--code", metavar="CODE", help="play what others have under this join code instead: K7QF2M")
     start.add_argument("--stream-id", metavar="ID", help="the same by the id of a stream of the central API")
     start.add_argument("--wait", nargs="?", type=_within(0.1, 60), const=20.0, metavar="SECONDS", help=_WAIT)

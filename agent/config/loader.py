@@ -24,6 +24,7 @@ from agent.config.settings import (
     DisplaySettings,
     LogSettings,
     PlayerSettings,
+    Presets,
     Section,
     StateSettings,
     StreamSettings,
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     webhook: Webhooks = Field(
         default=(), description=f"up to {WEBHOOKS_LIMIT} tables, each with url, secret and events"
     )
+    preset: Presets = Field(default=(), description="tables, each with id and the fields of a start")
     state: StateSettings = Field(default_factory=StateSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -178,11 +180,14 @@ def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
 def _json_example(section: str, key: str) -> str:
     """How a list or a table is written in the environment; empty for all else."""
     if is_repeated(section):
-        return '[{"url": "http://192.168.1.9/"}]'
+        return '[{"id": "front-door", "url": "rtsp://camera.local/1"}]' if section == "preset" else _A_WEBHOOK
     default = _keys(section)[key].get_default(call_default_factory=True, validated_data={})
     if isinstance(default, tuple):
         return '["one", "two"]'
     return json.dumps(dict(default)) if isinstance(default, Mapping) else ""
+
+
+_A_WEBHOOK = '[{"url": "http://192.168.1.9/"}]'
 
 
 def _from_json(text: str) -> object:
@@ -229,6 +234,8 @@ def _read(file: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _has_the_shape_of(section: str, content: object) -> bool:
+    if section == "preset":  # whatever is wrong with one is told where presets are listed
+        return True
     if is_repeated(section):
         return isinstance(content, list) and all(isinstance(each, dict) for each in content)
     return isinstance(content, dict)

@@ -16,6 +16,8 @@ RELOADABLE: Final = frozenset(
         "player.start_timeout",
         "player.stall_timeout",
         "stream.retry",
+        "stream.recent",
+        "preset",
         "webhook",
         "log.format",
         "log.level",

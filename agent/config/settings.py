@@ -6,9 +6,9 @@ import base64
 import binascii
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -72,6 +72,13 @@ def _each_once(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, 
     if len(webhooks) > WEBHOOKS_LIMIT:
         raise ValueError(f"these are too many, more than {WEBHOOKS_LIMIT}")
     return webhooks
+
+
+def _as_tables(presets: object) -> object:
+    """Every mistake in a preset is the preset's own: the agent starts, and says what is wrong with it."""
+    presets = [presets] if isinstance(presets, Mapping) else presets
+    presets = presets if isinstance(presets, list | tuple) else [{"preset": presets}]
+    return [dict(each) if isinstance(each, Mapping) else {"preset": each} for each in presets]
 
 
 WEBHOOKS_LIMIT: Final = 16
@@ -169,10 +176,11 @@ class PlayerSettings(Section):
 
 
 class StreamSettings(Section):
-    """`[stream]`: what comes back by itself."""
+    """`[stream]`: what comes back by itself, and what is remembered."""
 
     restore: bool = Field(default=True, description="true or false")
     retry: bool = Field(default=True, description="true or false")
+    recent: bool = Field(default=True, description="true or false")
 
 
 class DiscoverySettings(Section):
@@ -214,6 +222,25 @@ class WebhookSettings(Section):
 
 
 Webhooks = Annotated[tuple[WebhookSettings, ...], AfterValidator(_each_once)]
+
+
+class PresetSettings(Section):
+    """One preset: an id and the fields of a start. What is wrong with it is found where presets are used."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    # Those that most presets have; the rest is any other field of a start.
+    id: Any = Field(default=None, description="1 to 64 lower-case letters, digits, dashes and underscores")
+    title: Any = Field(default=None, description="a text of one line")
+    url: Any = Field(default=None, description="an address that can be played")
+    duration: Any = Field(default=None, description="seconds, more than 0")
+    interrupt: Any = Field(default=None, description="true or false")
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        yield "id", self.id  # an address may hold a password
+
+
+Presets = Annotated[tuple[PresetSettings, ...], BeforeValidator(_as_tables)]
 
 
 class StateSettings(Section):

@@ -25,7 +25,7 @@ ANSWER_S: Final = 5.0
 """A busy SD card takes a second."""
 
 LEAST_BYTES: Final = 64 * 1024
-"""Free; all files of the state together, without the events that wait, are smaller."""
+"""Free; all files of the state together, without events that wait and presets, are smaller."""
 
 log = structlog.get_logger(__name__)
 

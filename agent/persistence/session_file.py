@@ -193,13 +193,18 @@ class WantedFile:
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as e:
-            aside = self._file.with_name(self._file.name + SET_ASIDE)
-            log.warning("wanted_unreadable", file=str(self._file), set_aside_as=str(aside), reason=type(e).__name__)
-            try:
-                self._file.replace(aside)
-            except OSError as error:
-                log.warning("wanted_not_set_aside", reason=error.strerror)
+            set_aside(self._file, e)
             return None
+
+
+def set_aside(file: Path, reason: Exception) -> None:
+    """Rename a file that cannot be understood, so that a person may look at it. Blocks for the disk."""
+    aside = file.with_name(file.name + SET_ASIDE)
+    log.warning("state_file_unreadable", file=str(file), set_aside_as=str(aside), reason=type(reason).__name__)
+    try:
+        file.replace(aside)
+    except OSError as error:
+        log.warning("state_file_not_set_aside", reason=error.strerror)
 
 
 class WantedFiles:

@@ -112,9 +112,9 @@ class X11Stage:
             window.move(hold.monitor)
         return window
 
-    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
+    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
         picture = await self._photograph(self._held())
-        return await asyncio.to_thread(encode, picture, image_format, width)
+        return await asyncio.to_thread(encode, picture, image_format)
 
     def _held(self) -> Hold:
         if self._hold is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +15,9 @@ from aiohttp import ClientSession, web
 from agent.access.gate import Door
 from agent.access.keys import KeyFile
 from agent.casting.attempt import Limits
+from agent.casting.entries import NotKept
+from agent.casting.presets import Presets
+from agent.casting.recent import Recent
 from agent.casting.service import CastingService, Tracker
 from agent.casting.tracker import StreamTracker, Volume
 from agent.config.settings import ApiSettings
@@ -25,6 +28,7 @@ from agent.frontends.http.server import ApiRunner
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
+from agent.persistence.entry_file import EntryFile
 from agent.player.base import Player, PlayerSource
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
 from agent.types import (
@@ -47,6 +51,7 @@ from agent.types import (
 from agent.util.tasks import Supervisor
 from tests.support.fakes import FakePlayers, FakeStage
 
+ENTRIES = ("presets", "recent")
 NO_KEYS = Path("/nonexistent")
 
 
@@ -147,7 +152,7 @@ class ScriptedStage:
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         raise NotImplementedError
 
-    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
+    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
         if not self.health.available:
             raise PlayerUnavailableError(self.health.message)
         return b"picture as " + image_format.encode()
@@ -247,8 +252,11 @@ async def served(
 
 
 @asynccontextmanager
-async def tracked(*, folder: Path | None = None, port: int = 0) -> AsyncIterator[Tracked]:
-    """Serve the API with the real tracker; at the end everything is stopped. Its keys are in `folder`."""
+async def tracked(
+    *, folder: Path | None = None, port: int = 0, configured: Sequence[Mapping[str, object]] = ()
+) -> AsyncIterator[Tracked]:
+    """Serve the API with the real tracker; at the end everything is stopped. Its keys and presets are in `folder`,
+    those of the configuration are `configured`."""
     players = FakePlayers()
     stage = FakeStage(players)
     bus = EventBus()
@@ -260,10 +268,22 @@ async def tracked(*, folder: Path | None = None, port: int = 0) -> AsyncIterator
         seed=7,
         emit=bus.publish,
     )
+    policy = MediaChecks(MediaPolicy())
+    presets, recent = (NotKept() if folder is None else EntryFile(folder / f"{name}.json") for name in ENTRIES)
+    casting = CastingService(
+        tracker,
+        policy=policy,
+        presets=Presets(presets, configured=lambda: configured, policy=policy, emit=bus.publish),
+        recent=Recent(recent, emit=bus.publish),
+    )
+    await casting.presets.look()
+    noting = asyncio.create_task(casting.recent.follow(bus, tracker.saved))
+    served_with = served_by(tracker, stage, players, folder=folder, bus=bus, port=port, casting=casting)
     try:
-        async with served_by(tracker, stage, players, folder=folder, bus=bus, port=port) as (client, port):
+        async with served_with as (client, port):
             yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
     finally:
+        noting.cancel()
         await tracker.close()
 
 
@@ -286,15 +306,15 @@ async def served_by(
     supervisor: Supervisor | None = None,
     bus: EventBus | None = None,
     port: int = 0,
+    casting: CastingService | None = None,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
     app = create_app(
         settings=lambda: in_force,
         door=Door(KeyFile(folder or NO_KEYS), settings=lambda: in_force),
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
-        casting=CastingService(
-            tracker, policy=MediaChecks(MediaPolicy()), default_quality=lambda: Quality.HD, kept=kept
-        ),
+        casting=casting
+        or CastingService(tracker, policy=MediaChecks(MediaPolicy()), default_quality=lambda: Quality.HD, kept=kept),
         bus=bus or EventBus(),
         stage=stage,
         players=players,

@@ -36,7 +36,9 @@ ONLY_IN = {
     "uuid_utils": {"events/"},
     "zeroconf": {"discovery/"},
     "ifaddr": {"discovery/"},
-    "pydantic": {"config/", "frontends/http/", "access/keys.py", "persistence/", "reporting/", "events/"},
+    "pydantic": {
+        *("config/", "frontends/http/", "access/keys.py", "casting/forms.py", "persistence/", "reporting/", "events/"),
+    },
     "pydantic_settings": {"config/loader.py"},
 }
 
@@ -113,7 +115,6 @@ SHORT_TASKS = {
     "player/child.py",  # one process, which is given up when what watches it fails
     "reporting/central/link.py",  # the last word
     "host/signals.py",
-    "frontends/http/snapshots.py",  # one picture
     "casting/tracker.py",
     "casting/preparation.py",  # one attempt
     "util/waiting.py",

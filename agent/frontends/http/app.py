@@ -12,6 +12,7 @@ from agent.casting.service import CastingService
 from agent.events.bus import EventBus
 from agent.frontends.http import app_keys as parts
 from agent.frontends.http import controls
+from agent.frontends.http import presets as preset_calls
 from agent.frontends.http import sessions as webhooks
 from agent.frontends.http import status as system
 from agent.frontends.http.body import BODY_LIMIT
@@ -19,7 +20,6 @@ from agent.frontends.http.events import FEED, Feed, end_followers, events
 from agent.frontends.http.guard import DOOR, guard
 from agent.frontends.http.metrics import make_metrics, metrics
 from agent.frontends.http.middleware import around_request
-from agent.frontends.http.snapshots import make_snapshots, snapshot
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
@@ -57,7 +57,6 @@ def create_app(
     app[parts.TOLD] = told
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
-    make_snapshots(app)
     make_metrics(app, bus, supervisor.start)
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(
@@ -68,12 +67,18 @@ def create_app(
             web.post("/resume", controls.resume, **post),
             web.post("/seek", controls.seek, **post),
             web.post("/volume", controls.volume, **post),
+            web.get("/presets", preset_calls.list_presets),
+            web.post("/presets", preset_calls.add_preset, **post),
+            web.patch("/presets/{id}", preset_calls.change_preset, **post),
+            web.delete("/presets/{id}", preset_calls.remove_preset, **post),
+            web.get("/recent", preset_calls.list_recent),
+            web.delete("/recent", preset_calls.clear_recent, **post),
             web.get("/status", system.status),
             web.get("/events", events),
             web.get("/health", system.health),
             web.get("/health/live", system.live),
             web.get("/metrics", metrics),
-            web.get("/snapshot", snapshot),
+            web.get("/snapshot", system.snapshot),
         ]
     )
     return app

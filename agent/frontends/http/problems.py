@@ -31,6 +31,11 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.NOT_SUPPORTED: 501,
         ErrorCode.STREAM_NOT_FOUND: 404,
         ErrorCode.CENTRAL_UNAVAILABLE: 503,
+        ErrorCode.PRESET_NOT_FOUND: 404,
+        ErrorCode.PRESET_BROKEN: 409,
+        ErrorCode.PRESET_READ_ONLY: 403,
+        ErrorCode.PRESET_CONFLICT: 409,
+        ErrorCode.STORAGE_UNAVAILABLE: 507,
         ErrorCode.INTERNAL: 500,
         ErrorCode.UNAUTHORIZED: 401,
         ErrorCode.PROTECTED_MODE: 403,
@@ -63,9 +68,10 @@ def problem(
     errors: tuple[FieldError, ...] = (),
     status: int | None = None,
     retry_after_s: float | None = None,
+    **members: object,
 ) -> web.Response:
-    """An error answer. `status` is given only where HTTP itself has a finer word than the code's own status,
-    `retry_after_s` where somebody has said when to try again.
+    """An error answer, with `members` of its own. `status` is given only where HTTP itself has a finer word than the
+    code's own status, `retry_after_s` where somebody has said when to try again.
 
     It names the session that the request has started or changed, so a caller who waits knows which start failed.
     """
@@ -78,6 +84,7 @@ def problem(
         "instance": request.rel_url.raw_path,
         "code": code.value,
         "errors": [{"field": error.field, "message": error.message} for error in errors],
+        **members,
     }
     if (session_id := request.get(SESSION_ID)) is not None:
         body["session_id"] = session_id
@@ -96,11 +103,12 @@ def problem(
     return answer
 
 
-def problem_of(request: BaseRequest, error: AgentError) -> web.Response:
-    """The answer for an error that was raised on purpose."""
+def problem_of(request: BaseRequest, error: AgentError, **members: object) -> web.Response:
+    """The answer for an error that was raised on purpose, with `members` of its own."""
     failure = error.failure
     errors = error.errors if isinstance(error, InvalidRequestError) else ()
-    return problem(request, failure.code, failure.message, errors=errors, retry_after_s=failure.retry_after_s)
+    after_s = failure.retry_after_s
+    return problem(request, failure.code, failure.message, errors=errors, status=None, retry_after_s=after_s, **members)
 
 
 def problem_of_http(request: web.Request, error: web.HTTPException) -> web.Response:

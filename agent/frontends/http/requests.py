@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Mapping
-from itertools import islice
-from typing import Annotated, Any, ClassVar, Final, Self
+from collections.abc import Collection
+from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from agent.casting.service import Wish
-from agent.errors import FieldError, InvalidRequestError
-from agent.frontends.http.fields import (
-    REFRESH_LEAST_S,
-    REFRESH_LIMIT_S,
+from agent.casting.fields import (
     SESSION_ID_LIMIT,
     TEN_YEARS_S,
-    TITLE_LIMIT,
-    as_code,
-    as_duration,
     as_position,
-    as_quality,
-    as_refresh,
+    as_preset_id,
     as_session_id,
-    as_stream_id,
-    as_string,
     as_switch,
     as_text,
-    as_title,
     as_volume,
     parse_number,
 )
-from agent.types import Quality
+from agent.casting.forms import Form, PlayForm
+from agent.casting.wish import names_something, wrong_together
+from agent.errors import FieldError, InvalidRequestError
 
 WAIT_LIMIT_S: Final = 60.0
-
-_ERRORS_SHOWN: Final = 20
-_NAME_SHOWN: Final = 64
 
 
 def parse_wait(value: str) -> float:
@@ -51,108 +37,23 @@ def parse_wait(value: str) -> float:
     return wait_s
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class StartBody(PlayForm):
+    """The body of `POST /start`: with one of `url`, `code`, `stream_id`, `preset` and `recent` a new session, with
+    `session_id` a change of that one."""
 
-    EXAMPLE: ClassVar[str]
-    """A good body, for who sent another."""
-
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Validate a JSON object. Raises InvalidRequestError that names every wrong field; never repeats a value.
-
-        A field that is null or an empty string counts as left out.
-        """
-        given = {name: value for name, value in body.items() if not _left_out(value)}
-        known = {name: value for name, value in given.items() if name in cls.model_fields}
-        # Also an empty field is refused when it is unknown: it is a mistake in either case.
-        unknown = (name for name in body if name not in cls.model_fields)
-        errors = cls._wrong_together(known) + [cls._unknown(name) for name in islice(unknown, _ERRORS_SHOWN)]
-        try:
-            parsed = cls.model_validate(known)
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False, include_context=False)
-            errors = [cls._wrong_field(detail["loc"], detail["type"], detail["msg"]) for detail in details] + errors
-        if errors:
-            raise _invalid(errors)
-        return parsed
-
-    @classmethod
-    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
-        """What is wrong with the fields that were given as a whole."""
-        return []
-
-    @classmethod
-    def _unknown(cls, name: str) -> FieldError:
-        shown = name[:_NAME_SHOWN]
-        close = difflib.get_close_matches(shown.lower(), cls.model_fields, n=1)
-        if close:
-            hint = f"did you mean {close[0]}?"
-        elif cls.model_fields:
-            hint = f"the fields are {', '.join(cls.model_fields)}"
-        else:
-            hint = "this call takes none"
-        return FieldError(shown, f"is not a known field; {hint}")
-
-    @classmethod
-    def _wrong_field(cls, location: tuple[int | str, ...], kind: str, message: str) -> FieldError:
-        field = str(location[0]) if location else ""
-        return cls._missing(field) if kind == "missing" else FieldError(field, message)
-
-    @classmethod
-    def _missing(cls, field: str) -> FieldError:
-        return FieldError(field, f"is required, for example {cls.EXAMPLE}")
-
-
-class StartBody(_Body):
-    """The body of `POST /start`: with one of `url`, `code` and `stream_id` a new session, with `session_id` a change of
-    that one."""
-
-    EXAMPLE = '{"url": "http://example.org/film.mp4"}'
-    FIXED: ClassVar = ("code", "stream_id", "quality", "position", "loop", "refresh", "interrupt")
-    """What a session keeps for its life."""
-
-    url: Annotated[str | None, BeforeValidator(as_string)] = None
-    """What to play; whether it may be played is for the media policy to say."""
-    code: Annotated[str | None, BeforeValidator(as_code)] = None
-    """The join code of a stream of the central API, to be played instead."""
-    stream_id: Annotated[str | None, BeforeValidator(as_stream_id)] = None
-    """The id of such a stream."""
-    quality: Annotated[Quality | None, BeforeValidator(as_quality)] = None
-    """None: as configured."""
-    duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
-    """Seconds from the first frame (in a change: from now) until it ends by itself; None: until it ends or is
-    stopped (in a change: as it was)."""
-    title: Annotated[str | None, BeforeValidator(as_title), Field(max_length=TITLE_LIMIT)] = None
-    volume: Annotated[float | None, BeforeValidator(as_volume), Field(ge=0, le=1)] = None
-    """None: the volume of the device (in a change: as it was)."""
-    muted: Annotated[bool | None, BeforeValidator(as_switch)] = None
-    """None: the mute of the device (in a change: as it was)."""
-    position: Annotated[float, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)] = 0.0
-    """Seconds into the media at which to begin."""
-    loop: Annotated[bool, BeforeValidator(as_switch)] = False
-    refresh: Annotated[float | None, BeforeValidator(as_refresh), Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] = None
-    """Seconds after which a still picture is fetched again; None: it is shown as it is."""
-    interrupt: Annotated[bool, BeforeValidator(as_switch)] = False
+    preset: Annotated[str | None, BeforeValidator(as_preset_id)] = None
+    """The id of a preset; further fields take the place of its own."""
+    recent: Annotated[str | None, BeforeValidator(as_text), Field(max_length=SESSION_ID_LIMIT)] = None
+    """The id of something that was played before, as `GET /recent` has it."""
     session_id: Annotated[str | None, BeforeValidator(as_session_id), Field(max_length=SESSION_ID_LIMIT)] = None
     """The session to change; None: a new one."""
 
-    def wish(self) -> Wish:
-        """What it asks for."""
-        return Wish(**{name: getattr(self, name) for name in type(self).model_fields})
-
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
-        if "session_id" in given:
-            message = "cannot be changed: leave it out, or leave out session_id to start anew"
-            return [FieldError(name, message) for name in cls.FIXED if name in given]
-        what = [name for name in ("url", "code", "stream_id") if name in given]
-        return [FieldError(name, f"cannot be given together with {what[0]}") for name in what[1:]] or (
-            [] if what else [cls._missing("url")]
-        )
+        return wrong_together(given) or ([] if names_something(given) else [cls._missing("url")])
 
 
-class StopBody(_Body):
+class StopBody(Form):
     """The body of `POST /stop`; no body at all is the same as an empty one."""
 
     EXAMPLE = '{"all": true}'
@@ -163,13 +64,13 @@ class StopBody(_Body):
     """Also everything that waits."""
 
 
-class NoBody(_Body):
+class NoBody(Form):
     """The body of `POST /pause` and `POST /resume`: none, or an empty object."""
 
     EXAMPLE = "{}"
 
 
-class SeekBody(_Body):
+class SeekBody(Form):
     """The body of `POST /seek`."""
 
     EXAMPLE = '{"position": 90}'
@@ -178,7 +79,7 @@ class SeekBody(_Body):
     """Seconds into the media."""
 
 
-class VolumeBody(_Body):
+class VolumeBody(Form):
     """The body of `POST /volume`: at least one of its fields."""
 
     EXAMPLE = '{"volume_level": 0.5}'
@@ -191,15 +92,3 @@ class VolumeBody(_Body):
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
         return [] if given else [FieldError("volume_level", f"or muted is required, for example {cls.EXAMPLE}")]
-
-
-def _left_out(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _invalid(errors: list[FieldError]) -> InvalidRequestError:
-    shown = tuple(errors[:_ERRORS_SHOWN])
-    sentence = "; ".join(f"{error.field} {error.message}" for error in shown[:3])
-    more = "; and more, see errors" if len(errors) > 3 else ""
-    text = sentence + more
-    return InvalidRequestError(text if text.endswith("?") else f"{text}.", shown)

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.casting.attempt import Limits
-from agent.casting.service import CastingService, Wish
+from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
+from agent.casting.wish import Wish
 from agent.errors import AgentError, InvalidRequestError
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact

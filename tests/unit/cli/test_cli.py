@@ -127,6 +127,16 @@ async def test_every_option_of_start_arrives(own: Tracked, cli: Cli) -> None:
     assert (refused.code, "position" in refused.err) == (65, True)
 
 
+async def test_a_preset_is_started(own: Tracked, cli: Cli) -> None:
+    async with own.client.post("/presets", json={"id": "door", "url": "http://film/", "volume": 0.3}) as saved:
+        assert saved.status == 201
+    assert (await cli("start", "--preset", "door", "--title", "Ding", "--wait")).code == 0
+    (session,) = own.tracker.saved()
+    assert (session.request.url, session.request.title, session.request.volume) == ("http://film/", "Ding", 0.3)
+    missing = await cli("start", "--preset", "gate")
+    assert (missing.code, "There are: door." in missing.err) == (66, True)
+
+
 async def test_what_waits_is_told_and_stopped(own: Tracked, cli: Cli) -> None:
     """Status names what was interrupted, and stop takes one session or all."""
     await cli("start", "http://film/", "--wait")

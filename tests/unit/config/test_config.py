@@ -320,6 +320,32 @@ def test_what_is_wrong_with_a_webhook(file: Path, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "presets"),
+    [
+        ('[[preset]]\nid = "a"\nduraton = 5\n[[preset]]\nid = 7', [{"id": "a", "duraton": 5}, {"id": 7}]),
+        ('[preset]\nid = "a"', [{"id": "a"}]),
+        ("preset = 3", [{"preset": 3}]),
+        ("preset = [3]", [{"preset": 3}]),
+        ('[[preset]]\nurl = "http://me:hunter2@cam.local/"', [{"url": "http://me:hunter2@cam.local/"}]),
+    ],
+)
+def test_a_mistake_in_a_preset_stops_nothing(file: Path, text: str, presets: list[dict[str, object]]) -> None:
+    """What is wrong with one is told where presets are listed, and the file is good otherwise."""
+    file.write_text(f"{text}\n[api]\nport = 0\n")
+    settings = load_settings(file)
+    assert [preset.model_dump(exclude_unset=True) for preset in settings.preset] == presets
+    assert settings.api.port == 0
+    assert "hunter2" not in repr(settings)
+
+
+def test_presets_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAST_AGENT_PRESET", '[{"id": "radio", "url": "http://x"}]')
+    assert [preset.id for preset in load_settings().preset] == ["radio"]
+    monkeypatch.setenv("CAST_AGENT_PRESET", "no list")
+    assert len(load_settings().preset) == 1
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         (

@@ -20,6 +20,8 @@ TITLE_LIMIT: Final = 200
 SESSION_ID_LIMIT: Final = 64
 """Characters. Ours have 36; what is longer is something else, and is not to be repeated in an answer."""
 
+PRESET_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
 _CODE: Final = re.compile(r"[0-9A-Z]{4,16}")
 """Which characters and how many it has is for the central API to say."""
 _STREAM_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -127,6 +129,17 @@ def as_session_id(value: object) -> str:
     text = as_text(value)
     if len(text) > SESSION_ID_LIMIT:
         raise _wrong("must be a session_id as /start and /status tell it; this is too long for one")
+    return text
+
+
+def as_preset_id(value: object) -> str:
+    """The id of a preset."""
+    text = as_string(value).strip()
+    if PRESET_ID.fullmatch(text) is None:
+        raise _wrong(
+            "must be 1 to 64 lower-case letters, digits, dashes and underscores, and begin with a letter or a digit: "
+            "front-door, for example"
+        )
     return text
 
 

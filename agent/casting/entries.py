@@ -1,0 +1,26 @@
+"""Where what is to be played again is kept: a list of JSON objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Entries(Protocol):
+    """A list of JSON objects on the disk."""
+
+    async def read(self) -> list[dict[str, Any]]:
+        """Raises StorageError."""
+
+    async def write(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Raises StorageError; then the list is as it was."""
+
+
+class NotKept:
+    """For presets that need not outlive the agent."""
+
+    async def read(self) -> list[dict[str, Any]]:
+        return []
+
+    async def write(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """There is no disk here."""

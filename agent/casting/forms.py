@@ -1,0 +1,151 @@
+"""What a person or a program may ask for, as plain values: read field by field, and refused with the field's name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from itertools import islice
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from agent.casting.fields import (
+    REFRESH_LEAST_S,
+    REFRESH_LIMIT_S,
+    TEN_YEARS_S,
+    TITLE_LIMIT,
+    as_code,
+    as_duration,
+    as_position,
+    as_preset_id,
+    as_quality,
+    as_refresh,
+    as_stream_id,
+    as_string,
+    as_switch,
+    as_title,
+    as_volume,
+)
+from agent.casting.wish import Wish, names_something, wrong_together
+from agent.errors import FieldError, InvalidRequestError
+from agent.types import Quality
+
+_ERRORS_SHOWN: Final = 20
+_NAME_SHOWN: Final = 64
+
+
+class Form(BaseModel):
+    """Fields with a name and a range each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    EXAMPLE: ClassVar[str]
+    """Good values, shown to a caller that sent others."""
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> Self:
+        """Validate a JSON object. Raises InvalidRequestError that names every wrong field; never repeats a value.
+
+        A field that is null or an empty string counts as left out.
+        """
+        given = {name: value for name, value in body.items() if not _left_out(value)}
+        known = {name: value for name, value in given.items() if name in cls.model_fields}
+        # Also an empty field is refused when it is unknown: it is a mistake in either case.
+        unknown = (name for name in body if name not in cls.model_fields)
+        errors = cls._wrong_together(known) + [cls._unknown(name) for name in islice(unknown, _ERRORS_SHOWN)]
+        try:
+            parsed = cls.model_validate(known)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False, include_context=False)
+            errors = [cls._wrong_field(detail["loc"], detail["type"], detail["msg"]) for detail in details] + errors
+        if errors:
+            raise _invalid(errors)
+        return parsed
+
+    @classmethod
+    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
+        """What is wrong with the fields that were given as a whole."""
+        return []
+
+    @classmethod
+    def _unknown(cls, name: str) -> FieldError:
+        shown = name[:_NAME_SHOWN]
+        close = difflib.get_close_matches(shown.lower(), cls.model_fields, n=1)
+        if close:
+            hint = f"did you mean {close[0]}?"
+        elif cls.model_fields:
+            hint = f"the fields are {', '.join(cls.model_fields)}"
+        else:
+            hint = "this call takes none"
+        return FieldError(shown, f"is not a known field; {hint}")
+
+    @classmethod
+    def _wrong_field(cls, location: tuple[int | str, ...], kind: str, message: str) -> FieldError:
+        field = str(location[0]) if location else ""
+        return cls._missing(field) if kind == "missing" else FieldError(field, message)
+
+    @classmethod
+    def _missing(cls, field: str) -> FieldError:
+        return FieldError(field, f"is required, for example {cls.EXAMPLE}")
+
+
+class PlayForm(Form):
+    """What to play and how: what a start, a preset and a hook have in common."""
+
+    EXAMPLE = '{"url": "http://example.org/film.mp4"}'
+
+    url: Annotated[str | None, BeforeValidator(as_string)] = None
+    """What to play; whether it may be played is for the media policy to say."""
+    code: Annotated[str | None, BeforeValidator(as_code)] = None
+    """The join code of a stream of the central API, to be played instead."""
+    stream_id: Annotated[str | None, BeforeValidator(as_stream_id)] = None
+    """The id of such a stream."""
+    quality: Annotated[Quality | None, BeforeValidator(as_quality)] = None
+    """None: as configured."""
+    duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
+    """Seconds from the first frame (in a change: from now) until it ends by itself; None: until it ends or is
+    stopped (in a change: as it was)."""
+    title: Annotated[str | None, BeforeValidator(as_title), Field(max_length=TITLE_LIMIT)] = None
+    volume: Annotated[float | None, BeforeValidator(as_volume), Field(ge=0, le=1)] = None
+    """None: the volume of the device (in a change: as it was)."""
+    muted: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    """None: the mute of the device (in a change: as it was)."""
+    position: Annotated[float | None, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)] = None
+    """Seconds into the media at which to begin."""
+    loop: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    refresh: Annotated[float | None, BeforeValidator(as_refresh), Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] = None
+    """Seconds after which a still picture is fetched again; None: it is shown as it is."""
+    interrupt: Annotated[bool | None, BeforeValidator(as_switch)] = None
+
+    def wish(self) -> Wish:
+        """What it asks for."""
+        return Wish(**{field.name: getattr(self, field.name, None) for field in fields(Wish)})
+
+
+class PresetForm(PlayForm):
+    """A preset: its id, and the fields of a start."""
+
+    EXAMPLE = '{"id": "front-door", "title": "Front door", "url": "rtsp://camera.local/stream1"}'
+
+    id: Annotated[str, BeforeValidator(as_preset_id)]
+
+    def given(self) -> dict[str, Any]:
+        """Its fields as plain JSON, without those that are left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @classmethod
+    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
+        return wrong_together(given) or ([] if names_something(given) else [cls._missing("url")])
+
+
+def _left_out(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _invalid(errors: list[FieldError]) -> InvalidRequestError:
+    shown = tuple(errors[:_ERRORS_SHOWN])
+    sentence = "; ".join(f"{error.field} {error.message}" for error in shown[:3])
+    more = "; and more, see errors" if len(errors) > 3 else ""
+    text = sentence + more
+    return InvalidRequestError(text if text.endswith("?") else f"{text}.", shown)

@@ -1,0 +1,90 @@
+"""What a caller wants on the screen, and which of its fields go together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Protocol
+
+from agent.errors import FieldError, InvalidRequestError
+from agent.types import Quality
+
+WHAT: Final = ("url", "code", "stream_id")
+"""The fields that say what to play."""
+
+STORED: Final = ("preset", "recent")
+"""The fields that name something kept on this box, whose fields count where a wish has none."""
+
+FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "interrupt")
+"""What a session keeps for its life."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a caller wants on the screen: one of `url`, `code` and `stream_id`, or of `preset` and `recent`, for a new
+    session, or `session_id` for a change of that one. None is what a caller leaves out. The values are within the
+    ranges of StartRequest."""
+
+    url: str | None = None
+    code: str | None = None
+    """The join code of a stream of the central API."""
+    stream_id: str | None = None
+    preset: str | None = None
+    recent: str | None = None
+    """The id of something that was played before."""
+    session_id: str | None = None
+    quality: Quality | None = None
+    """None: as configured."""
+    duration: float | None = None
+    """Seconds from the first frame; in a change, from now."""
+    title: str | None = None
+    volume: float | None = None
+    """0.0-1.0; None: the volume of the device, in a change as it was."""
+    muted: bool | None = None
+    interrupt: bool | None = None
+    position: float | None = None
+    """Seconds."""
+    loop: bool | None = None
+    refresh: float | None = None
+    """Seconds after which a still picture is fetched again."""
+
+
+class Policy(Protocol):
+    """What may be played."""
+
+    async def check(self, url: str) -> str:
+        """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
+
+
+def wrong_together(given: Collection[str]) -> list[FieldError]:
+    """What is wrong with these fields of a wish as a whole; it may still be that nothing is named to play."""
+    if "session_id" in given:
+        message = "cannot be changed: leave it out, or leave out session_id to start anew"
+        return [FieldError(name, message) for name in FIXED if name in given]
+    groups = ([name for name in group if name in given] for group in (WHAT, STORED))
+    return [FieldError(name, f"cannot be given together with {group[0]}") for group in groups for name in group[1:]]
+
+
+def names_something(given: Collection[str]) -> bool:
+    """Return True if these fields of a wish name something to play, or the session to change."""
+    return not {*WHAT, *STORED, "session_id"}.isdisjoint(given)
+
+
+def check_together(wish: Wish) -> None:
+    """Raise InvalidRequestError unless the wish names exactly one thing to play, or the session that it changes."""
+    given = _given(wish)
+    errors = wrong_together(given) or ([] if names_something(given) else [FieldError("url", "is required")])
+    if errors:
+        raise InvalidRequestError(f"{errors[0].field} {errors[0].message}.", tuple(errors))
+
+
+def _given(wish: Wish) -> dict[str, Any]:
+    return {field.name: value for field in fields(wish) if (value := getattr(wish, field.name)) is not None}
+
+
+def over(stored: Wish, wish: Wish) -> Wish:
+    """What is stored, with what the wish says instead."""
+    given = {name: value for name, value in _given(wish).items() if name not in STORED}
+    if not given.keys().isdisjoint(WHAT):
+        stored = replace(stored, **dict.fromkeys(WHAT))
+    return replace(stored, **given)
