@@ -84,5 +84,6 @@ class Stage(Protocol):
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         """Make a hidden window that will fill `place`. Raises PlayerUnavailableError when there is no display."""
 
-    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
-        """What the screen shows now, encoded. Raises PlayerUnavailableError when there is no display."""
+    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
+        """What the screen shows now, encoded; `width` pixels wide if that is less than the screen. Raises
+        PlayerUnavailableError when there is no display."""

@@ -112,9 +112,9 @@ class X11Stage:
             window.move(hold.monitor)
         return window
 
-    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
+    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
         picture = await self._photograph(self._held())
-        return await asyncio.to_thread(encode, picture, image_format)
+        return await asyncio.to_thread(encode, picture, image_format, width)
 
     def _held(self) -> Hold:
         if self._hold is None:

@@ -218,16 +218,21 @@ async def test_a_window_without_a_picture_is_shown_black(stage: X11Stage, window
         assert screen.grab().getcolors() == [(640 * 360, (0, 0, 0))]
 
 
-@pytest.mark.parametrize("image_format", ["png", "jpeg"])
-async def test_a_snapshot_is_what_the_screen_shows(stage: X11Stage, xserver: XServer, image_format: str) -> None:
-    """A snapshot has the size and the colours of the screen, in the format that was asked for."""
+@pytest.mark.parametrize(
+    ("image_format", "width", "size"),
+    [("png", None, (640, 360)), ("jpeg", None, (640, 360)), ("jpeg", 320, (320, 180)), ("png", 4000, (640, 360))],
+)
+async def test_a_snapshot_is_what_the_screen_shows(
+    stage: X11Stage, xserver: XServer, image_format: str, width: int | None, size: tuple[int, int]
+) -> None:
+    """A snapshot has the size and the colours of the screen, in the format that was asked for; or it is smaller."""
     window, painter = await shown(stage, xserver, "green")
     with painter:
-        data = await stage.snapshot("png" if image_format == "png" else "jpeg")
+        data = await stage.snapshot("png" if image_format == "png" else "jpeg", width=width)
     image = Image.open(io.BytesIO(data))
     assert image.format == image_format.upper()
-    assert image.size == (640, 360)
-    rgb = image.convert("RGB").getpixel((320, 180))
+    assert image.size == size
+    rgb = image.convert("RGB").getpixel((size[0] // 2, size[1] // 2))
     assert isinstance(rgb, tuple)
     assert name_of((int(rgb[0]), int(rgb[1]), int(rgb[2]))) == "green"
     await window.close()

@@ -152,7 +152,7 @@ class ScriptedStage:
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         raise NotImplementedError
 
-    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
+    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
         if not self.health.available:
             raise PlayerUnavailableError(self.health.message)
         return b"picture as " + image_format.encode()

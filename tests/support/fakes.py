@@ -365,7 +365,7 @@ class FakeStage:
         self.windows.add(window)
         return window
 
-    async def snapshot(self, image_format: ImageFormat = "png") -> bytes:
+    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
         return b"picture"
 
     def lose_display(self) -> None:

@@ -115,6 +115,7 @@ SHORT_TASKS = {
     "player/child.py",  # one process, which is given up when what watches it fails
     "reporting/central/link.py",  # the last word
     "host/signals.py",
+    "frontends/http/snapshots.py",  # one picture
     "casting/tracker.py",
     "casting/preparation.py",  # one attempt
     "util/waiting.py",

@@ -20,6 +20,7 @@ from agent.frontends.http.events import FEED, Feed, end_followers, events
 from agent.frontends.http.guard import DOOR, guard
 from agent.frontends.http.metrics import make_metrics, metrics
 from agent.frontends.http.middleware import around_request
+from agent.frontends.http.snapshots import make_snapshots, snapshot
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
@@ -57,6 +58,7 @@ def create_app(
     app[parts.TOLD] = told
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
+    make_snapshots(app)
     make_metrics(app, bus, supervisor.start)
     post: dict[str, Any] = {"expect_handler": _expect}
     app.add_routes(
@@ -78,7 +80,7 @@ def create_app(
             web.get("/health", system.health),
             web.get("/health/live", system.live),
             web.get("/metrics", metrics),
-            web.get("/snapshot", system.snapshot),
+            web.get("/snapshot", snapshot),
         ]
     )
     return app

@@ -291,11 +291,11 @@ async def test_live(api: Served) -> None:
     ],
 )
 async def test_snapshot_formats(api: Served, query: str, accept: str, image_format: str) -> None:
-    """The picture is a PNG unless the query or Accept asks for a JPEG, and nobody may keep it."""
+    """The picture is a PNG unless the query or Accept asks for a JPEG, and nobody may show it again unasked."""
     async with api.client.get(f"/snapshot{query}", headers={"Accept": accept}) as answer:
         assert answer.status == 200
         assert answer.content_type == f"image/{image_format}"
-        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Cache-Control"] == "private, no-cache"
         assert await answer.read() == f"picture as {image_format}".encode()
 
 
@@ -318,12 +318,12 @@ async def test_snapshot_without_a_display(api: Served) -> None:
 async def test_snapshot_of_a_display_that_hangs(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A display that does not answer is given up in time."""
 
-    async def hang(self: ScriptedStage, image_format: ImageFormat = "png") -> bytes:
+    async def hang(self: ScriptedStage, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
         await asyncio.Event().wait()
         raise AssertionError
 
     monkeypatch.setattr(ScriptedStage, "snapshot", hang)
-    monkeypatch.setattr("agent.frontends.http.status.SNAPSHOT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("agent.frontends.http.snapshots.SNAPSHOT_TIMEOUT_S", 0.05)
     async with api.client.get("/snapshot") as answer:
         assert answer.status == 503
         assert (await answer.json())["code"] == "player_unavailable"

@@ -1,0 +1,100 @@
+"""`GET /snapshot`: one picture for all who ask at the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agent.stage.base import ImageFormat
+from tests.support.api import ScriptedStage, Served, served
+
+
+class Camera:
+    """Stands in for the stage's: counts the pictures, and takes each when it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, int | None]] = []
+        self.at_once = 0
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
+        self.taken.append((image_format, width))
+        self.at_once += 1
+        assert self.at_once == 1, "one at a time"
+        await self.go.wait()
+        self.at_once -= 1
+        return f"picture {len(self.taken)}".encode()
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Served]:
+    async with served() as api:
+        yield api
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Camera:
+    camera = Camera()
+
+    async def snapshot(_self: ScriptedStage, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
+        return await camera.snapshot(image_format, width=width)
+
+    monkeypatch.setattr(ScriptedStage, "snapshot", snapshot)
+    return camera
+
+
+async def body(api: Served, query: str = "") -> bytes:
+    async with api.client.get(f"/snapshot{query}") as answer:
+        assert answer.status == 200
+        return await answer.read()
+
+
+async def test_who_asks_at_the_same_moment_shares_one_picture(api: Served, camera: Camera) -> None:
+    """Never one that was begun before the question: whoever has just changed something sees it."""
+    camera.go.clear()
+    first = asyncio.create_task(body(api))
+    while not camera.taken:
+        await asyncio.sleep(0.01)
+    later = [asyncio.create_task(body(api)) for _ in range(30)]
+    await asyncio.sleep(0.2)
+    camera.go.set()
+    assert await first == b"picture 1"
+    assert set(await asyncio.gather(*later)) == {b"picture 2"}
+
+
+async def test_a_hundred_pages_cost_one_picture_a_second(api: Served, camera: Camera) -> None:
+    assert {await body(api, "?max_age=1&width=640&format=jpeg") for _ in range(100)} == {b"picture 1"}
+    assert camera.taken == [("jpeg", 640)]
+    assert await body(api, "?width=640&format=jpeg") == b"picture 2"
+    assert await body(api, "?max_age=10") == b"picture 3"
+
+
+async def test_a_picture_that_is_known_is_not_sent_again(api: Served, camera: Camera) -> None:
+    async with api.client.get("/snapshot") as answer:
+        tag = answer.headers["ETag"]
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+    async with api.client.get("/snapshot?max_age=10", headers={"If-None-Match": tag}) as answer:
+        assert (answer.status, await answer.read(), answer.headers["ETag"]) == (304, b"", tag)
+    async with api.client.get("/snapshot", headers={"If-None-Match": tag}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"picture 2")
+
+
+@pytest.mark.parametrize("query", ["width=15", "width=7681", "width=-20", "width=1e3", "width=²", "max_age=11"])
+async def test_a_number_out_of_range_is_refused_by_name(api: Served, query: str) -> None:
+    async with api.client.get(f"/snapshot?{query}") as answer:
+        problem = await answer.json()
+    assert (answer.status, problem["errors"][0]["field"]) == (422, query.partition("=")[0])
+    assert "must be a whole number from" in problem["detail"]
+
+
+async def test_a_failure_is_nobody_elses(api: Served, camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.frontends.http.snapshots.SNAPSHOT_TIMEOUT_S", 0.1)
+    camera.go.clear()
+    async with api.client.get("/snapshot") as answer:
+        assert (answer.status, (await answer.json())["code"]) == (503, "player_unavailable")
+    camera.go.set()
+    camera.at_once = 0
+    assert await body(api) == b"picture 2"
