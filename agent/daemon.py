@@ -31,7 +31,7 @@ from agent.config.loader import Settings
 from agent.config.reload import Current
 from agent.errors import ConfigError
 from agent.events.bus import EventKind
-from agent.frontends.http.server import ApiRunner
+from agent.frontends.http.app import runner_of
 from agent.host.log import configure
 from agent.host.signals import Signals
 from agent.host.systemd import Notifier
@@ -198,7 +198,7 @@ async def _end_casting(casting: Casting) -> None:
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> list[Any]:
     """The addresses of the sockets."""
-    runner = ApiRunner(app)
+    runner = runner_of(app)
     await runner.setup()
     running.push_async_callback(runner.cleanup)
     host, port = settings.api.host, settings.api.port

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.types import ErrorCode, Failure, MediaType
+from cast_http.fields import FieldError as FieldError
 
 
 class AgentError(Exception):
@@ -20,14 +20,6 @@ class AgentError(Exception):
 
 class ConfigError(AgentError):
     """The configuration cannot be used; the text names the key, the problem and the mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One thing wrong with one field of a request; `field` is empty when it is the body as a whole."""
-
-    field: str
-    message: str
 
 
 class InvalidRequestError(AgentError):

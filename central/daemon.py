@@ -14,8 +14,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from central.api.app import create_app
-from central.api.server import ApiRunner
+from central.api.app import create_app, runner_of
 from central.config import MediaMtxSettings, Settings
 from central.db.clock import DatabaseClock
 from central.db.engine import Database
@@ -80,7 +79,7 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
         await _run_beside(stack, services.interruptions.run(), "interruptions")
         if services.reconciliation.is_configured:
             await _run_beside(stack, services.reconciliation.run(), "reconciliation")
-        runner = ApiRunner(create_app(settings, services))
+        runner = runner_of(create_app(settings, services))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.api.host, settings.api.port, backlog=1024)

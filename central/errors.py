@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from cast_http.fields import FieldError as FieldError
 from central.types import ErrorCode
 
 
@@ -16,14 +16,6 @@ class CentralError(Exception):
 
 class ConfigError(CentralError):
     """The configuration cannot be used; the text names the key, the problem and the mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One thing wrong with one field of a request; `field` is empty when it is the body as a whole."""
-
-    field: str
-    message: str
 
 
 class InvalidRequestError(CentralError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
+from cast_http.server import ApiRunner, expect
 from central.api import openapi
 from central.api.body import BODY_LIMIT
 from central.api.endpoint import Endpoint, Shared
@@ -15,9 +17,13 @@ from central.api.metrics import CONTENT_TYPE, Metrics
 from central.api.middleware import around_request
 from central.api.models import NoQuery
 from central.api.operations import Access, Call, Operation, Reply
+from central.api.problems import PROBLEMS
 from central.api.routes import OPERATIONS
 from central.config import Settings
 from central.services.all import Services
+
+SHUTDOWN_S: Final = 10.0
+"""How long answers under way may take at the end. systemd gives 90 s."""
 
 
 def create_app(settings: Settings, services: Services) -> web.Application:
@@ -28,7 +34,7 @@ def create_app(settings: Settings, services: Services) -> web.Application:
     app = web.Application(middlewares=[around_request(metrics)], client_max_size=BODY_LIMIT)
     for operation in all_operations(metrics):
         endpoint = Endpoint(operation, services, guard, shared)
-        app.router.add_route(operation.method, operation.path, endpoint.serve, expect_handler=_expect)
+        app.router.add_route(operation.method, operation.path, endpoint.serve, expect_handler=expect)
         if operation.method == "GET":
             app.router.add_route("HEAD", operation.path, endpoint.serve)
     return app
@@ -61,8 +67,6 @@ def _plain(
     return Operation("GET", path, handler, access, text, {200: None})
 
 
-async def _expect(request: web.Request) -> None:
-    """Let the body come when the caller waits for our word; overlook other expectations, as RFC 9110 10.1.1 allows."""
-    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
+def runner_of(app: web.Application) -> ApiRunner:
+    """What serves the application."""
+    return ApiRunner(app, problems=PROBLEMS, shutdown_s=SHUTDOWN_S)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-import pydantic_core
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from cast_http.body import BodyError, parse_json, read_bytes
 from cast_wire import models as wire
 from central.errors import FieldError, InvalidRequestError
 from central.wording import sentence_of, wrong_fields
@@ -71,48 +69,20 @@ def query_of(request: web.Request) -> dict[str, str]:
 
 
 async def _read(request: web.Request) -> bytes:
-    try:
-        if request.content.is_eof():  # it is all here: nothing to wait for
-            return await request.read()
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            return await request.read()
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text=f"The body did not arrive within {READ_TIMEOUT_S:g} s.") from error
-    except (web.RequestPayloadError, ConnectionError) as error:
-        raise web.HTTPBadRequest(text="The body was cut off, or its encoding is broken.") from error
+    return await read_bytes(request, timeout_s=READ_TIMEOUT_S)
 
 
 def _parse(body: bytes) -> Any:
     try:
-        text = body.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_no_constant) if text.strip() else None
-    except UnicodeDecodeError as error:
-        raise _bad_body("The body is not UTF-8 text.") from error
-    except json.JSONDecodeError as error:
-        raise _bad_body(f"The body is not JSON{_where(text)}.") from error
-    except RecursionError as error:
-        raise _bad_body("The body is nested too deeply.") from error
-    except ValueError as error:  # an integer of thousands of digits, or NaN
-        raise _bad_body("The body holds a number that cannot be used.") from error
+        return parse_json(body)
+    except BodyError as error:
+        raise _bad_body(str(error)) from error
 
 
 def _storable(value: Any, *, what: str = "body") -> Any:
     if (flaw := wire.flaw_of(value)) is not None:
         raise _bad_body(f"The {what} {flaw}.")
     return value
-
-
-def _where(text: str) -> str:
-    """What is wrong, and where, in words that are the same with every Python."""
-    try:
-        pydantic_core.from_json(text)
-    except ValueError as error:
-        return f" ({error})"
-    return ""
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
 
 
 def _bad_body(message: str) -> InvalidRequestError:

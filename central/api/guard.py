@@ -9,8 +9,9 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
+from cast_http.proxies import is_proxied
 from central.api.operations import Access
 from central.config import ApiSettings, MediaMtxSettings
 from central.errors import ForbiddenError, UnauthorizedError
@@ -22,17 +23,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-_PROXY_HEADERS: Final = (
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
-    "X-Client-IP",
-    "Forwarded",
-    "Via",
-)
-"""What proxies add. None of them makes a caller local; each says that a caller may be somebody else than its peer."""
-
 _ROLES: Final = {
     Access.LOCAL: (Role.ADMIN,),
     Access.ADMIN: (Role.ADMIN,),
@@ -103,7 +93,7 @@ class Guard:
         """Known by its address. Where there is a secret, this machine is no exception: a proxy on it that adds nothing
         to a request cannot be told from a program on it."""
         address = self.address(request)
-        if address == request.remote and _is_proxied(request):
+        if address == request.remote and is_proxied(request):
             return False  # a proxy that is not trusted stands between, so this says nothing about the caller
         if _is_in(_parse(address), self._mediamtx):
             return address == request.remote or not _is_in(_parse(address), _LOOPBACK)
@@ -111,15 +101,9 @@ class Guard:
 
     def _is_this_machine(self, request: web.Request) -> bool:
         """Return True if a program on this machine calls, as far as that can be told. No header says so."""
-        if self._proxy_is_here or _is_proxied(request):
+        if self._proxy_is_here or is_proxied(request):
             return False
         return _is_in(_parse(request.remote or ""), _LOOPBACK)
-
-
-def _is_proxied(request: web.Request) -> bool:
-    """Return True if a proxy stands between: it says so, or it speaks HTTP/1.0, as nginx does unless it is told
-    otherwise."""
-    return request.version < HttpVersion11 or any(name in request.headers for name in _PROXY_HEADERS)
 
 
 def _overlap(one: Network, other: Network) -> bool:

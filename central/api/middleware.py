@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from central.api.metrics import Metrics
-from central.api.problems import REQUEST_ID, problem, problem_of, problem_of_http
+from central.api.problems import PROBLEMS, REQUEST_ID, problem, problem_of
 from central.errors import CentralError, UnavailableError
 from central.ids import is_id
 from central.log import HIDDEN, redact
@@ -53,7 +53,7 @@ def around_request(metrics: Metrics) -> Middleware:
                 error = failure
                 answer = problem_of(request, failure)
             except web.HTTPException as failure:
-                answer = problem_of_http(request, failure)
+                answer = PROBLEMS.of_http(request, failure)
             except Exception as failure:
                 error = failure
                 log.exception("request_failed", method=request.method[:20], path=_path(request))

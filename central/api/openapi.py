@@ -11,8 +11,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from cast_http.problems import phrase
 from central.api.operations import Access, Operation
-from central.api.problems import Problem, phrase
+from central.api.problems import Problem
 from central.ids import ID_PATTERN
 
 _REFERENCES: Final = "#/components/schemas/{model}"

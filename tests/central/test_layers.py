@@ -69,6 +69,14 @@ def test_libraries_stay_in_their_room(path: Path) -> None:
             assert name in SQL_IN_SERVICES, f"{inside} imports {name}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "cast_http").glob("*.py")), ids=lambda p: p.name)
+def test_the_http_base_knows_neither_side(path: Path) -> None:
+    """It imports itself and libraries; what is only about fields, of which errors are made, imports no library."""
+    names = {name.split(".")[0] for name in imports_of(path)}
+    assert not names & {"agent", "central", "cast_wire"}
+    assert path.name != "fields.py" or names == {"__future__", "dataclasses"}
+
+
 def test_the_wire_is_light() -> None:
     """Whoever imports it gets pydantic and nothing else of weight: the agent does not load a database for it."""
     code = "import sys, cast_wire.models; print(*sorted(sys.modules))"

@@ -23,8 +23,7 @@ from agent.casting.tracker import StreamTracker, Volume
 from agent.config.settings import ApiSettings
 from agent.errors import AgentError, PlayerUnavailableError
 from agent.events.bus import EventBus
-from agent.frontends.http.app import create_app
-from agent.frontends.http.server import ApiRunner
+from agent.frontends.http.app import create_app, runner_of
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
@@ -322,7 +321,7 @@ async def served_by(
         told=told,
         supervisor=supervisor or Supervisor(),
     )
-    runner = ApiRunner(app)
+    runner = runner_of(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

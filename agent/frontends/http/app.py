@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from agent.access.gate import Door, Settings
 from agent.casting.service import CastingService
@@ -20,11 +20,16 @@ from agent.frontends.http.events import FEED, Feed, end_followers, events
 from agent.frontends.http.guard import DOOR, guard
 from agent.frontends.http.metrics import make_metrics, metrics
 from agent.frontends.http.middleware import around_request
+from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import make_snapshots, snapshot
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
 from agent.util.tasks import Supervisor
+from cast_http.server import ApiRunner, expect
+
+SHUTDOWN_S: Final = 0.5
+"""How long answers under way may take at the end; the whole daemon has 5 s to stop."""
 
 
 def create_app(
@@ -41,7 +46,7 @@ def create_app(
     supervisor: Supervisor,
     storage: Callable[[], Check] = Check,
 ) -> web.Application:
-    """The application, to be served by `agent.frontends.http.server.ApiRunner`.
+    """The application, to be served by `runner_of`.
 
     It owns none of what it is given. What a reload may change comes as a function.
     """
@@ -60,7 +65,7 @@ def create_app(
     app[parts.STORAGE] = storage
     make_snapshots(app)
     make_metrics(app, bus, supervisor.start)
-    post: dict[str, Any] = {"expect_handler": _expect}
+    post: dict[str, Any] = {"expect_handler": expect}
     app.add_routes(
         [
             web.post("/start", webhooks.start, **post),
@@ -86,12 +91,6 @@ def create_app(
     return app
 
 
-async def _expect(request: web.Request) -> None:
-    """Let the body come when the caller waits for our word; overlook other expectations, as RFC 9110 10.1.1 allows.
-
-    aiohttp's own refuses those with a plain text, before our errors are made into problems.
-    """
-    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # The answer itself has not begun.
-        request.writer.output_size = 0
+def runner_of(app: web.Application) -> ApiRunner:
+    """What serves the application."""
+    return ApiRunner(app, problems=PROBLEMS, shutdown_s=SHUTDOWN_S)

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from agent.frontends.http.app_keys import CASTING, SESSION_ID
 from agent.frontends.http.body import read_object, single_parameters
-from agent.frontends.http.negotiate import json_answer
 from agent.frontends.http.requests import NoBody, SeekBody, VolumeBody
 from agent.frontends.http.responses import Controlled, VolumeSet
 from agent.types import SessionSnapshot
+from cast_http.negotiate import json_answer
 
 
 async def pause(request: web.Request) -> web.Response:

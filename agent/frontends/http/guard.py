@@ -8,7 +8,7 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy
 
@@ -16,6 +16,7 @@ from agent.access.gate import Door, DoorError, Settings
 from agent.frontends.http.app_keys import CALLER, DEVICE, SETTINGS
 from agent.host.identity import host_name
 from agent.types import DeviceInfo, ErrorCode
+from cast_http.proxies import is_proxied
 
 DOOR: Final = web.AppKey[Door]("door")
 
@@ -25,16 +26,6 @@ key, as any refused call would."""
 
 METRICS_PATH: Final = "/metrics"
 """The call that this machine may make without a key: it changes nothing, and names no address."""
-
-_PROXY_HEADERS: Final = (
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
-    "X-Client-IP",
-    "Forwarded",
-    "Via",
-)
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
@@ -76,12 +67,6 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
         check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
     else:  # a page of somebody else's, under whatever name, has no key
         request[CALLER] = caller
-
-
-def is_proxied(request: web.Request) -> bool:
-    """Return True if a proxy stands between: it says so, or it speaks HTTP/1.0, as nginx does unless it is told
-    otherwise. Its client's own headers make nobody local: they only make callers strangers."""
-    return request.version < HttpVersion11 or any(name in request.headers for name in _PROXY_HEADERS)
 
 
 def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:

@@ -18,7 +18,7 @@ from agent.access.gate import DoorError
 from agent.errors import AgentError
 from agent.frontends.http.app_keys import CALLER, REQUEST_ID, SESSION_ID
 from agent.frontends.http.guard import OPEN_PATH
-from agent.frontends.http.problems import problem, problem_of, problem_of_http
+from agent.frontends.http.problems import PROBLEMS, problem, problem_of
 from agent.media.redaction import redact
 from agent.types import ErrorCode
 
@@ -53,7 +53,7 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
                 code = error.failure.code
                 answer = problem_of(request, error)
             except web.HTTPException as error:
-                answer = problem_of_http(request, error)
+                answer = PROBLEMS.of_http(request, error)
             except Exception:
                 code = ErrorCode.INTERNAL
                 log.exception("request_failed", method=redact(request.method)[:20], path=_path(request))

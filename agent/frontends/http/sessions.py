@@ -7,10 +7,10 @@ from aiohttp import web
 from agent.errors import FieldError, InvalidRequestError
 from agent.frontends.http.app_keys import CASTING, SESSION_ID
 from agent.frontends.http.body import read_object, single_parameters
-from agent.frontends.http.negotiate import json_answer
 from agent.frontends.http.requests import StartBody, StopBody, parse_wait
 from agent.frontends.http.responses import Started, Stopped
 from agent.types import SessionId
+from cast_http.negotiate import json_answer
 
 
 async def start(request: web.Request) -> web.Response:

@@ -13,8 +13,8 @@ from aiohttp import ETag, web
 
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError
 from agent.frontends.http.app_keys import STAGE
-from agent.frontends.http.negotiate import preference
 from agent.stage.base import ImageFormat, Stage
+from cast_http.negotiate import preference
 
 SNAPSHOT_TIMEOUT_S: Final = 10.0
 """Encoding a 4K screen as PNG takes about 2 s on a Raspberry Pi; an X server that hangs never answers."""

@@ -7,8 +7,8 @@ from aiohttp import web
 from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
 from agent.frontends.http.guard import DOOR
 from agent.frontends.http.health import Alive, HealthAnswer
-from agent.frontends.http.negotiate import json_answer
 from agent.frontends.http.responses import StatusAnswer
+from cast_http.negotiate import json_answer
 
 
 async def status(request: web.Request) -> web.Response:

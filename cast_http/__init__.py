@@ -1,0 +1,1 @@
+"""The HTTP base of the agent and of the central API."""
