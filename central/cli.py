@@ -13,8 +13,9 @@ from typing import TypeVar
 
 import uvloop
 
+from cast_http.openapi import as_text
 from central import log, output
-from central.api.openapi import as_text
+from central.api.openapi import SERVICE
 from central.api.routes import OPERATIONS
 from central.config import LogSettings, load_settings, settings_beside
 from central.daemon import run
@@ -117,7 +118,7 @@ def _enrol(options: argparse.Namespace) -> int:
 
 
 def _openapi(_options: argparse.Namespace) -> int:
-    print(as_text(OPERATIONS), end="")
+    print(as_text(SERVICE, OPERATIONS), end="")
     return 0
 
 

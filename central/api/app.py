@@ -8,14 +8,15 @@ from typing import Final
 
 from aiohttp import web
 
+from cast_http.openapi import as_text
 from cast_http.server import ApiRunner, expect
-from central.api import openapi
 from central.api.body import BODY_LIMIT
 from central.api.endpoint import Endpoint, Shared
 from central.api.guard import Guard
 from central.api.metrics import CONTENT_TYPE, Metrics
 from central.api.middleware import around_request
 from central.api.models import NoQuery
+from central.api.openapi import SERVICE
 from central.api.operations import Access, Call, Operation, Reply
 from central.api.problems import PROBLEMS
 from central.api.routes import OPERATIONS
@@ -58,7 +59,7 @@ def all_operations(metrics: Metrics) -> tuple[Operation, ...]:
 
 @functools.cache
 def _description() -> str:
-    return openapi.as_text(OPERATIONS)
+    return as_text(SERVICE, OPERATIONS)
 
 
 def _plain(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.config import JsonDict
 
+from cast_http.operations import NoQuery as NoQuery
 from cast_wire import models as wire
 from central.api.fields import Cursor, Expiry, Id, Limit, MediaPath, Metadata, Name, Quality, Title, Url
 from central.services.pages import PAGE_DEFAULT
@@ -61,10 +62,6 @@ class AllStreamsQuery(StreamsQuery):
 
 class StreamKeysQuery(PageQuery):
     broadcaster_id: Id | None = None
-
-
-class NoQuery(Body):
-    """None."""
 
 
 class DeviceBody(wire.Enrolment):

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from central.api.models import NoQuery
+from cast_http.operations import Operation as BaseOperation
 from central.services.all import Services
 from central.types import Caller
 
@@ -61,29 +61,12 @@ Handler = Callable[[Call[Any, Any]], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(BaseOperation[Handler, Access]):
     """One method of one path."""
 
-    method: str
-    path: str
-    handler: Handler
-    access: Access
-    summary: str
-    answers: Mapping[int, type[BaseModel] | None]
-    """For each good status the model; None where there is no body, or one that is not JSON."""
-    errors: tuple[int, ...] = ()
-    """Beside those that follow from the rest."""
-    body: type[BaseModel] | None = None
-    form: bool = False
-    """The body may also be a form."""
     raw: bool = False
     """The handler gets the JSON as it came, because it answers for each of its parts; `body` is for the document."""
-    query: type[BaseModel] = NoQuery
     quiet: bool = False
     """Answers 204, and what it did only to who prefers that (RFC 7240: `Prefer: return=representation`)."""
     shared: bool = False
     """Callers who ask the same while it is being looked up get the same answer of the next look."""
-
-    @property
-    def name(self) -> str:
-        return self.handler.__name__

@@ -6,6 +6,7 @@ from typing import Final
 
 from cast_wire import models as wire
 from central.api import devices, media, models, publishers, streams, system
+from central.api.openapi import PREFER
 from central.api.operations import Access, Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -127,7 +128,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "DELETE", "/stream-keys/{id}", publishers.revoke_stream_key, Access.ADMIN,
         "Revoke a stream key; its stream ends, and its publisher is kicked.",
-        {204: None, 200: models.StreamKey}, (404,), quiet=True,
+        {204: None, 200: models.StreamKey}, (404,), quiet=True, headers=(PREFER,),
     ),
     Operation(
         "POST", "/auth", media.auth, Access.MEDIAMTX,
@@ -137,12 +138,12 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "POST", "/webhook/ready", media.webhook_ready, Access.MEDIAMTX,
         "A path can be viewed from now on: its stream begins.",
-        {204: None, 200: models.Ready}, (409,), body=models.WebhookBody, form=True, quiet=True,
+        {204: None, 200: models.Ready}, (409,), body=models.WebhookBody, form=True, quiet=True, headers=(PREFER,),
     ),
     Operation(
         "POST", "/webhook/not-ready", media.webhook_not_ready, Access.MEDIAMTX,
         "A path cannot be viewed any more: its stream waits for its publisher, and ends.",
-        {204: None, 200: models.NotReady}, body=models.WebhookBody, form=True, quiet=True,
+        {204: None, 200: models.NotReady}, body=models.WebhookBody, form=True, quiet=True, headers=(PREFER,),
     ),
     Operation(
         "GET", "/health", system.health, Access.OPEN,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from aiohttp import ClientSession
 
-from central.api.openapi import document
+from cast_http.openapi import document
+from central.api.openapi import SERVICE
 from central.api.routes import OPERATIONS
 from tests.central.support.service import Central, Client, served
 
@@ -14,7 +15,7 @@ SECRET = "a-secret-of-16-or-more"
 
 def test_what_goes_with_a_later_version_is_marked() -> None:
     """In the description of the calls."""
-    described = document(OPERATIONS)
+    described = document(SERVICE, OPERATIONS)
     schemas = described["components"]["schemas"]
     assert schemas["NewStreamKey"]["properties"]["key"]["deprecated"] is True
     assert schemas["LiveStreams"]["properties"]["items"]["deprecated"] is True

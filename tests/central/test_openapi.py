@@ -11,9 +11,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from cast_http.openapi import as_text, document
 from central.api.app import all_operations
 from central.api.metrics import Metrics
-from central.api.openapi import as_text, document
+from central.api.openapi import SERVICE
 from central.api.operations import Operation
 from central.api.routes import OPERATIONS
 from tests.central.support.process import central_process
@@ -24,17 +25,19 @@ KEPT = Path(__file__).parents[2] / "docs" / "central.openapi.json"
 EXAMPLES = 25
 """Of each call, beside those that schemathesis makes of the description itself: about 15 s for all."""
 
-SCHEMA = schemathesis.openapi.from_dict(document(OPERATIONS))
+SCHEMA = schemathesis.openapi.from_dict(document(SERVICE, OPERATIONS))
 
 
 def test_the_kept_description_is_the_current_one() -> None:
     """Changes of the API show in reviews. To bring it up to date: cast-central openapi > docs/central.openapi.json."""
-    assert KEPT.read_text() == as_text(OPERATIONS)
+    assert KEPT.read_text() == as_text(SERVICE, OPERATIONS)
 
 
 def test_every_call_is_described() -> None:
     """Each path and method of the router, but the two that are about the service itself."""
-    described = {(path, method) for path, methods in document(OPERATIONS)["paths"].items() for method in methods}
+    described = {
+        (path, method) for path, methods in document(SERVICE, OPERATIONS)["paths"].items() for method in methods
+    }
     served = {(operation.path, operation.method.lower()) for operation in all_operations(Metrics())}
     assert served - described == {("/metrics", "get"), ("/openapi.json", "get")}
     assert len({operation.name for operation in OPERATIONS}) == len(OPERATIONS)

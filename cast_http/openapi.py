@@ -1,0 +1,153 @@
+"""The OpenAPI 3.1 document of a service, made from its table of calls and the models that really check and answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from cast_http.operations import Operation
+from cast_http.problems import ProblemBase, phrase
+
+OperationT = TypeVar("OperationT", bound=Operation[Any, Any])
+
+_REFERENCES: Final = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[OperationT]):
+    """What the document says beside the calls."""
+
+    title: str
+    description: str
+    problem: type[ProblemBase]
+    """What every error looks like."""
+    schemes: Mapping[str, Mapping[str, Any]]
+    """The ways to say who one is, as OpenAPI describes security schemes."""
+    security: Mapping[Any, Sequence[Mapping[str, list[str]]]]
+    """For each kind of access the schemes that open it."""
+    path_parameters: Mapping[str, Mapping[str, Any]]
+    """The schema of each name in a path."""
+    refusals: Callable[[OperationT], Collection[int]]
+    """The statuses of problems that follow from who may make a call."""
+    messages: tuple[type[BaseModel], ...] = ()
+    """What is sent beside bodies and answers, such as events."""
+    media_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The schema of what is not JSON, where there is one."""
+
+
+def document(service: Service[OperationT], operations: Sequence[OperationT]) -> dict[str, Any]:
+    """The whole document, in a stable order."""
+    return _Writer(service, operations).document()
+
+
+def as_text(service: Service[OperationT], operations: Sequence[OperationT]) -> str:
+    """The document as it is served and kept."""
+    return json.dumps(document(service, operations), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+class _Writer(Generic[OperationT]):
+    def __init__(self, service: Service[OperationT], operations: Sequence[OperationT]) -> None:
+        self._service = service
+        self._operations = operations
+        wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(service.problem, "serialization"): None}
+        for operation in operations:
+            if operation.body is not None:
+                wanted[operation.body, "validation"] = None
+            for answer in operation.answers.values():
+                if isinstance(answer, type):
+                    wanted[answer, "serialization"] = None
+        wanted |= {(message, "serialization"): None for message in service.messages}
+        self._schemas, top = models_json_schema(list(wanted), ref_template=_REFERENCES)
+        self._definitions: dict[str, Any] = top["$defs"]
+
+    def document(self) -> dict[str, Any]:
+        paths: dict[str, dict[str, Any]] = {}
+        for operation in self._operations:
+            paths.setdefault(operation.path, {})[operation.method.lower()] = self._operation(operation)
+        problems = {
+            status for each in self._operations for status in self._statuses(each) if status not in each.answers
+        }
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": self._service.title,
+                "version": version("cast-agent"),
+                "description": self._service.description,
+            },
+            "paths": paths,
+            "components": {
+                "schemas": self._definitions,
+                "responses": {_problem_name(status): self._problem(status) for status in sorted(problems)},
+                "securitySchemes": dict(self._service.schemes),
+            },
+        }
+
+    def _operation(self, operation: OperationT) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            "security": self._service.security[operation.access],
+            "responses": {str(status): self._answer(operation, status) for status in self._statuses(operation)},
+        }
+        if parameters := [*self._parameters(operation), *operation.headers]:
+            made["parameters"] = parameters
+        if operation.body is not None:
+            content = {"application/json": {"schema": self._schemas[operation.body, "validation"]}}
+            if operation.form:
+                content["application/x-www-form-urlencoded"] = content["application/json"]
+            made["requestBody"] = {"required": operation.body_required, "content": content}
+        return made
+
+    def _parameters(self, operation: OperationT) -> Iterable[dict[str, Any]]:
+        for name in re.findall(r"{(\w+)}", operation.path):
+            yield {"name": name, "in": "path", "required": True, "schema": self._service.path_parameters[name]}
+        query = operation.query.model_json_schema(ref_template=_REFERENCES)
+        for name, schema in query.get("properties", {}).items():
+            yield {"name": name, "in": "query", "required": False, "schema": _plain(schema, query)}
+
+    def _statuses(self, operation: OperationT) -> list[int]:
+        found = {*operation.answers, *operation.errors, *self._service.refusals(operation), 422, 500}
+        if operation.body is not None:
+            found |= {400, 408, 413}
+        return sorted(found)
+
+    def _answer(self, operation: OperationT, status: int) -> dict[str, Any]:
+        if status not in operation.answers:
+            return {"$ref": f"#/components/responses/{_problem_name(status)}"}
+        made: dict[str, Any] = {"description": phrase(status)}
+        answer = operation.answers[status]
+        if isinstance(answer, str):
+            made["content"] = {kind: dict(self._service.media_types.get(kind, {})) for kind in answer.split(", ")}
+        elif answer is not None:
+            made["content"] = {"application/json": {"schema": self._schemas[answer, "serialization"]}}
+        return made
+
+    def _problem(self, status: int) -> dict[str, Any]:
+        content = {"schema": self._schemas[self._service.problem, "serialization"]}
+        made: dict[str, Any] = {
+            "description": phrase(status),
+            "content": {"application/json": content, "application/problem+json": content},
+        }
+        if status in (429, 503):
+            made["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+        return made
+
+
+def _plain(schema: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is there or not there, never null; and it names no schema of its own."""
+    one = next((part for part in schema.get("anyOf", ()) if part.get("type") != "null"), schema)
+    if "$ref" in one:
+        one = query["$defs"][one["$ref"].rpartition("/")[2]]
+    kept = {**one, **({"description": schema["description"]} if "description" in schema else {})}
+    return {name: value for name, value in kept.items() if name not in ("title", "default") or value is not None}
+
+
+def _problem_name(status: int) -> str:
+    return f"problem_{status}"

@@ -1,0 +1,48 @@
+"""The table of all calls of a service: what each takes, answers and lets in. The router and the OpenAPI document are
+made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+HandlerT = TypeVar("HandlerT")
+AccessT = TypeVar("AccessT")
+
+
+class NoQuery(BaseModel):
+    """No query parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[HandlerT, AccessT]):
+    """One method of one path."""
+
+    method: str
+    path: str
+    handler: HandlerT
+    access: AccessT
+    """Who may make the call."""
+    summary: str
+    answers: Mapping[int, type[BaseModel] | str | None]
+    """For each good status the model, or a media type; None where there is no body, or one that is not JSON."""
+    errors: tuple[int, ...] = ()
+    """Statuses of problems, beside those that follow from the rest."""
+    body: type[BaseModel] | None = None
+    body_required: bool = True
+    form: bool = False
+    """The body may also be a form."""
+    query: type[BaseModel] = NoQuery
+    headers: tuple[Mapping[str, Any], ...] = ()
+    """The headers that it takes, as OpenAPI describes parameters."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the calls of a service."""
+        name: str = self.handler.__name__  # type: ignore[attr-defined]
+        return name
