@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
 from agent import __version__
 from agent.access.gate import Door
+from agent.access.hooks import HookFile, Hooks
 from agent.access.keys import KeyFile
 from agent.casting.attempt import Limits
 from agent.casting.presets import Presets
@@ -32,7 +32,7 @@ from agent.media.names import look_up_name
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
-from agent.persistence.entry_file import EntryFile
+from agent.persistence.entry_file import PRESETS_FILE, RECENT_FILE, EntryFile
 from agent.persistence.saver import Keeper
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
@@ -45,9 +45,6 @@ from agent.stage.chosen import ChosenScreen
 from agent.stage.x11 import X11Stage
 from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
-
-if TYPE_CHECKING:
-    from agent.stage.idle import IdleScreen
 
 log = structlog.get_logger(__name__)
 
@@ -158,13 +155,13 @@ def build_casting(
         default_quality=lambda: current.settings.player.quality,
         kept=keeper.kept,
         presets=Presets(
-            EntryFile(folder / "presets.json"),
+            EntryFile(folder / PRESETS_FILE),
             configured=lambda: [preset.model_dump(exclude_unset=True) for preset in current.settings.preset],
             policy=checks,
             emit=bus.publish,
         ),
         recent=Recent(
-            EntryFile(folder / "recent.json"), enabled=lambda: current.settings.stream.recent, emit=bus.publish
+            EntryFile(folder / RECENT_FILE), enabled=lambda: current.settings.stream.recent, emit=bus.publish
         ),
     )
     return Casting(tracker, service, keeper, storage, lookup, local_names, bus)
@@ -193,17 +190,6 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
     )
 
 
-def build_idle_screen(settings: Settings, platform: Platform) -> IdleScreen | None:
-    """What is seen while nothing is on; None when that is nothing of ours."""
-    if settings.display.idle != "card":
-        return None
-    from agent.stage.idle import IdleScreen  # with its fonts and QR codes 2 MB of memory, for boxes that show it
-
-    return IdleScreen(
-        platform.stage, name=platform.device.name, pairing_url=lambda: None, supervisor=platform.supervisor
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Frontends:
     """The HTTP application, who may use it, and how the network finds it."""
@@ -218,10 +204,17 @@ def build_frontends(
 ) -> Frontends:
     """The gate tells the advertiser, and whoever follows the events, what a caller needs."""
     settings, supervisor = current.settings, platform.supervisor
-    door = Door(KeyFile(settings.state.directory()), settings=lambda: current.settings.api, supervisor=supervisor)
+    hooks = Hooks(HookFile(settings.state.directory()))
+    door = Door(
+        KeyFile(settings.state.directory()),
+        settings=lambda: current.settings.api,
+        supervisor=supervisor,
+        uses=(hooks.uses,),
+    )
     app = create_app(
         settings=lambda: current.settings.api,
         door=door,
+        hooks=hooks,
         device=platform.device,
         casting=casting.service,
         bus=casting.bus,

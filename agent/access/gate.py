@@ -6,25 +6,20 @@ import asyncio
 import contextlib
 import ipaddress
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import structlog
 
-from agent.access.keys import ApiKey, KeyFile, KeyRing, KeysError
+from agent.access.keys import KeyFile, KeyRing
 from agent.access.throttle import Refusals
+from agent.access.uses import UseLog
 from agent.errors import AgentError
 from agent.types import Auth, ErrorCode, Failure
 from agent.util.tasks import Supervisor
-from agent.util.threads import in_thread
 
 WATCH_EVERY_S: Final = 2.0
 """Every request looks for itself; this is for those who want to be told, such as mDNS."""
-
-USE_NOTED_EVERY: Final = timedelta(hours=1)
-"""So that an SD card lasts."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +56,14 @@ class Door:
     """Decides who gets in. `settings` tells the [api] section that is in force."""
 
     def __init__(
-        self, file: KeyFile, *, settings: Callable[[], Settings], supervisor: Supervisor | None = None
+        self,
+        file: KeyFile,
+        *,
+        settings: Callable[[], Settings],
+        supervisor: Supervisor | None = None,
+        uses: Iterable[UseLog] = (),
     ) -> None:
+        """`uses` are written beside those of the keys."""
         self._supervisor = supervisor or Supervisor()
         self._file = file
         self._ring = KeyRing(file)
@@ -71,9 +72,8 @@ class Door:
         """Called when `auth` is another one, within 2 s."""
         self._refusals = Refusals()
         self._task: asyncio.Task[None] | None = None
-        self._used: dict[str, datetime] = {}
-        """By name of the key: what is to be noted in the file."""
-        self._noted: dict[str, datetime] = {}
+        self._uses = UseLog(file)
+        self._other_uses = tuple(uses)
         self._told: Auth | None = None
 
     @property
@@ -116,7 +116,7 @@ class Door:
             raise _no_key()
         for key in map(self._ring.find, keys):
             if key is not None:  # whatever others behind the same address have sent
-                self._note(key)
+                self._uses.note(key)
                 return key.name
         wait_s = self._refusals.wrong_key(peer)
         raise _too_many(wait_s) if wait_s else _wrong_key()
@@ -135,21 +135,11 @@ class Door:
         self._told = auth
         self.on_change()
 
-    def _note(self, key: ApiKey) -> None:
-        now = datetime.now(UTC).replace(microsecond=0)
-        noted = self._noted.get(key.name) or key.last_used_at
-        if noted is None or abs(now - noted) >= USE_NOTED_EVERY:  # a clock that was set may have gone back
-            self._noted[key.name] = self._used[key.name] = now
-
     async def _watch(self) -> None:
         while True:
             self.look()
-            used, self._used = self._used, {}
-            if used:
-                try:
-                    await in_thread(partial(self._file.note_use, used), name="keys")
-                except KeysError as error:
-                    log.debug("key_use_not_noted", reason=str(error))
+            for uses in (self._uses, *self._other_uses):
+                await uses.write()
             await asyncio.sleep(WATCH_EVERY_S)
 
 

@@ -1,5 +1,5 @@
-"""API keys: named, revocable, random. Their hashes are kept in the state directory, the keys
-themselves nowhere (but for the one that `cast-agent key add --keep` is to keep)."""
+"""API keys, and other secrets of their kind: named, revocable, random. Their hashes are kept in the state directory,
+the secrets themselves nowhere (but for the key that `cast-agent key add --keep` is to keep)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -64,28 +65,49 @@ class ApiKey(BaseModel):
     """Noted at most once an hour, so it may have been used later than this, by up to an hour."""
 
 
-class _Kept(BaseModel):
+K = TypeVar("K", bound=ApiKey)
+
+
+class Kept(BaseModel, Generic[K]):
+    """What is in the file."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
-    keys: tuple[ApiKey, ...] = Field(default=(), max_length=MAX_KEYS)
+    keys: tuple[K, ...] = Field(default=(), max_length=MAX_KEYS)
 
 
-class KeyFile:
-    """The file with the keys in the state directory `folder`. Several processes may change it: each change is made
-    under a lock and written whole. Everything here blocks for the disk and raises KeysError."""
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[K]):
+    """What one kind of secret has for itself."""
 
-    def __init__(self, folder: Path) -> None:
+    noun: str
+    """What people call one; the command that makes it, too."""
+    file: str
+    prefix: str
+    record: type[K]
+    kept: type[Kept[K]]
+
+
+KEYS: Final = Kind("key", FILE, PREFIX, ApiKey, Kept[ApiKey])
+
+
+class SecretFile(Generic[K]):
+    """The file with the secrets of one kind in the state directory `folder`. Several processes may change it: each
+    change is made under a lock and written whole. Everything here blocks for the disk and raises KeysError."""
+
+    def __init__(self, folder: Path, kind: Kind[K]) -> None:
         self._folder = folder
-        self.path: Final = folder / FILE
+        self.kind: Final = kind
+        self.path: Final = folder / kind.file
 
-    def read(self) -> tuple[ApiKey, ...]:
+    def read(self) -> tuple[K, ...]:
         """The keys, the oldest first; none when there is no file."""
         try:
             with open(self.path, "rb", opener=_open_carefully) as stream:
                 if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                     raise self._damaged("is not a file")
-                return _Kept.model_validate_json(stream.read(READ_LIMIT)).keys
+                return self.kind.kept.model_validate_json(stream.read(READ_LIMIT)).keys
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -93,44 +115,49 @@ class KeyFile:
         except ValidationError as error:
             raise self._damaged("cannot be understood") from error
 
-    def add(self, name: str) -> str:
-        """Make a key of that name, and the state directory if there is none. The key is never shown again."""
+    def add(self, name: str, **fields: Any) -> str:
+        """Make a secret of that name, with the fields that its record has beside, and the state directory if there is
+        none. It is never shown again."""
+        noun = self.kind.noun
         if _NAME.fullmatch(name) is None:
             raise KeysError(
-                f"{name!r} cannot be the name of a key. Take 1 to 64 letters, digits, dots, dashes and underscores, "
+                f"{name!r} cannot be the name of a {noun}. Take 1 to 64 letters, digits, dots, dashes and underscores, "
                 "beginning with a letter or a digit: home-assistant, for example."
             )
         with self._changing() as keys:
             if any(key.name == name for key in keys):
                 raise KeysError(
-                    f"There is a key {name} already, and it cannot be shown again. Take another name, or revoke it "
-                    f"first: cast-agent key revoke {name}"
+                    f"There is a {noun} {name} already, and it cannot be shown again. Take another name, or revoke it "
+                    f"first: cast-agent {noun} revoke {name}"
                 )
             if len(keys) >= MAX_KEYS:
-                raise KeysError(f"There are {MAX_KEYS} keys, the most there may be. Revoke one that is not used.")
-            key = PREFIX + secrets.token_urlsafe(KEY_BYTES)
-            self._write((*keys, ApiKey(name=name, sha256=_hash(key), created_at=_now())))
-        return key
+                raise KeysError(f"There are {MAX_KEYS} {noun}s, the most there may be. Revoke one that is not used.")
+            secret = self.kind.prefix + secrets.token_urlsafe(KEY_BYTES)
+            record = self.kind.record(name=name, sha256=_hash(secret), created_at=_now(), **fields)
+            self._write((*keys, record))
+        return secret
 
-    def revoke(self, name: str) -> tuple[ApiKey, ...]:
-        """Take the key of that name away; the keys that are left."""
+    def revoke(self, name: str) -> tuple[K, ...]:
+        """Take the secret of that name away; those that are left."""
+        noun = self.kind.noun
         with self._changing() as keys:
             left = tuple(key for key in keys if key.name != name)
             if len(left) == len(keys):
                 names = ", ".join(key.name for key in keys)
                 raise KeysError(
-                    f"There is no key {name!r}. " + (f"There are: {names}." if names else "There are no keys at all.")
+                    f"There is no {noun} {name!r}. "
+                    + (f"There are: {names}." if names else f"There are no {noun}s at all.")
                 )
             self._write(left)
         return left
 
     def knows(self, presented: str) -> bool:
-        """Whether this is one of the keys."""
+        """Return True if this is one of them."""
         digest = _hash(presented)
         return any(hmac.compare_digest(key.sha256, digest) for key in self.read())
 
     def note_use(self, used: Mapping[str, datetime]) -> None:
-        """Keep when these keys, by name, were used last; passes over those that are gone."""
+        """Keep when these, by name, were used last; passes over those that are gone."""
         with self._changing() as keys:
             noted = tuple(
                 key.model_copy(update={"last_used_at": used[key.name]}) if key.name in used else key for key in keys
@@ -139,8 +166,8 @@ class KeyFile:
                 self._write(noted)
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[tuple[ApiKey, ...]]:
-        """The keys as they are, and as they stay until the end of the block for everybody else."""
+    def _changing(self) -> Iterator[tuple[K, ...]]:
+        """The records as they are, and as they stay until the end of the block for everybody else."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -161,16 +188,16 @@ class KeyFile:
             except BlockingIOError as error:
                 if time.monotonic() >= deadline:
                     raise KeysError(
-                        f"Another process has been changing the keys for {LOCK_TIMEOUT_S:g} s. See which "
+                        f"Another process has been changing the {self.kind.noun}s for {LOCK_TIMEOUT_S:g} s. See which "
                         f"(lsof {self._folder}), and try again."
                     ) from error
                 time.sleep(LOCK_LOOK_EVERY_S)
             except OSError as error:
                 raise self._failed("changed", error) from error
 
-    def _write(self, keys: tuple[ApiKey, ...]) -> None:
+    def _write(self, keys: tuple[K, ...]) -> None:
         try:
-            write_whole(self.path, _Kept(keys=keys).model_dump_json(indent=1) + "\n")
+            write_whole(self.path, self.kind.kept(keys=keys).model_dump_json(indent=1) + "\n")
         except OSError as error:
             raise self._failed("changed", error) from error
 
@@ -180,25 +207,33 @@ class KeyFile:
             if isinstance(error, PermissionError)
             else "Look at the disk and at the state directory."
         )
-        return KeysError(f"The keys in {self.path} cannot be {what} ({error.strerror}). {advice}")
+        return KeysError(f"The {self.kind.noun}s in {self.path} cannot be {what} ({error.strerror}). {advice}")
 
     def _damaged(self, how: str) -> KeysError:
         return KeysError(
-            f"{self.path} {how}: it was changed by hand, or is damaged. Restore it, or remove it and make all keys "
-            "anew with cast-agent key add."
+            f"{self.path} {how}: it was changed by hand, or is damaged. Restore it, or remove it and make all "
+            f"{self.kind.noun}s anew with cast-agent {self.kind.noun} add."
         )
 
 
-class KeyRing:
+class KeyFile(SecretFile[ApiKey]):
+    """The file with the keys."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, KEYS)
+
+
+class KeyRing(Generic[K]):
     """The keys as the daemon knows them: those of the file, as soon as it changes.
 
     A file that cannot be read changes nothing; if that was so from the beginning, nobody is let in with a key, and
     nobody without.
     """
 
-    def __init__(self, file: KeyFile) -> None:
+    def __init__(self, file: SecretFile[K]) -> None:
         self._file = file
-        self._keys: tuple[ApiKey, ...] = ()
+        self._noun = file.kind.noun
+        self._keys: tuple[K, ...] = ()
         self._identity: tuple[int, ...] | None = ()
         """Of the file as it was read: inode, size and time of change; None when there was none."""
         self._problem = ""
@@ -228,7 +263,7 @@ class KeyRing:
             self._identity = identity
             self._read()
 
-    def find(self, presented: str) -> ApiKey | None:
+    def find(self, presented: str) -> K | None:
         """The key that this is. Takes equally long for every key that it might be."""
         digest = _hash(presented)
         found = None
@@ -244,12 +279,12 @@ class KeyRing:
             self._failed(str(error))
             return
         if self._problem or [key.sha256 for key in keys] != [key.sha256 for key in self._keys]:
-            log.info("keys_changed", names=[key.name for key in keys])
+            log.info(f"{self._noun}s_changed", names=[key.name for key in keys])
         self._keys, self._problem = keys, ""
 
     def _failed(self, problem: str) -> None:
         if problem != self._problem:
-            log.error("keys_unreadable", reason=problem, still_let_in=[key.name for key in self._keys])
+            log.error(f"{self._noun}s_unreadable", reason=problem, still_let_in=[key.name for key in self._keys])
         self._problem = problem
 
 

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.kept_key import forget, keep, kept_key
 from agent.cli.output import say
 from agent.cli.target import own_agent
-from agent.cli.text import table
+from agent.cli.text import local_time, table
 from agent.config.loader import Settings, admins_folder, settings_beside
 from agent.types import Auth
 
@@ -51,7 +50,7 @@ def list_(options: argparse.Namespace) -> int:
         print(as_json([key.model_dump(mode="json", exclude={"sha256"}) for key in keys]))
     elif keys:
         rows = [["NAME", "MADE", "LAST USED (WITHIN 1 H)"]]
-        print(table([*rows, *([key.name, _local(key.created_at), _local(key.last_used_at)] for key in keys)]))
+        print(table([*rows, *([key.name, local_time(key.created_at), local_time(key.last_used_at)] for key in keys)]))
     else:
         say(f"There is no key in {file.path}. {PROTECTED}")
     return Exit.OK
@@ -103,7 +102,3 @@ def _auth_now(settings: Settings) -> str | None:
     except CliError:
         return None
     return str(answer["auth"])
-
-
-def _local(moment: datetime | None) -> str:
-    return "never" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _machine(commands)
     _setup(commands)
     _key(commands)
+    _hook(commands)
     _discover(commands)
     _playing(commands)
     return top
@@ -116,6 +117,28 @@ def _key(commands: Commands[_Parser]) -> None:
         action.add_argument("name", metavar="NAME", help="who uses it, such as home-assistant")
     add.add_argument(
         "--keep", action="store_true", help="keep it in the state directory, for the commands on this machine"
+    )
+    for action in (add, list_):
+        action.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def _hook(commands: Commands[_Parser]) -> None:
+    hook = _command(commands, "hook", "make, list and revoke addresses for devices that can only call one")
+    actions = hook.add_subparsers(title="actions", required=True, metavar="ACTION")
+    add = _command(actions, "add", "make a hook and show its address, this once; it is valid from then on")
+    list_ = _command(actions, "list", "show the hooks, what they do, and when they were made and used last")
+    revoke = _command(actions, "revoke", "take a hook away; its address does nothing from then on")
+    for action, function in ((add, "add"), (list_, "list_"), (revoke, "revoke")):
+        action.set_defaults(command=_later("hook", function))
+        _config(action)
+    for action in (add, revoke):
+        action.add_argument("name", metavar="NAME", help="which device calls it, such as doorbell")
+    add.add_argument("--preset", metavar="ID", help="what it starts")
+    add.add_argument(
+        "--action",
+        choices=["start", "stop", "pause", "resume"],
+        default="start",
+        help="what it does (default: start the preset)",
     )
     for action in (add, list_):
         action.add_argument("--json", action="store_true", help="JSON instead of text")

@@ -41,7 +41,7 @@ def setup(options: argparse.Namespace) -> int:
 
         with redirect_stdout(sys.stderr):
             enrol(argparse.Namespace(**vars(options) | {"config": file, "forget": False, "json": False}))
-    box = Box(settings.device.name, _url(settings), needs_key=settings.api.auth == "keys")
+    box = Box(settings.device.name, box_url(settings), needs_key=settings.api.auth == "keys")
     key = _new_key(settings, options.key_name) if box.needs_key and not options.no_key else None
     if key is not None:
         _keep_a_key(settings, file)
@@ -115,7 +115,7 @@ def _keep_a_key(settings: Settings, config: Path) -> None:
         say(f"The commands on this machine, such as `cast-agent status`, use the key {HERE!r}, kept in {kept_in}.")
 
 
-def _url(settings: Settings) -> str:
+def box_url(settings: Settings) -> str:
     """Where others reach this box, as far as it can be told."""
     host = settings.api.host
     if host in ("0.0.0.0", "::"):

@@ -59,6 +59,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def local_time(moment: datetime | None) -> str:
+    """`2026-01-31 18:05`, by this machine's clock."""
+    return "never" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def volume(answer: dict[str, Any]) -> str:
     """`50 %`, and whether it is muted."""
     return f"{answer['volume_level'] * 100:.0f} %" + (", muted" if answer["muted"] else "")

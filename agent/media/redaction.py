@@ -44,8 +44,8 @@ _QUERY_SECRETS = frozenset({
 _QUERY_SECRET_ENDINGS = ("password", "secret", "signature", "token")
 # fmt: on
 
-# As `keys` makes them, or a part that was copied.
-_OUR_KEY = re.compile(r"(cak_)[A-Za-z0-9_-]{8,128}")
+# Keys and hooks as the access room makes them, or a part that was copied.
+_OUR_KEY = re.compile(r"(ca[kh]_)[A-Za-z0-9_-]{8,128}")
 # A URL ends at a blank, or where a separator is followed by the next URL. Lengths are bounded to stay linear.
 _URL_END = re.compile(r"\s|[,;|\"'<>()\[\]{}=&?](?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)")
 _LINE_OR_NEXT_URL = re.compile(r"\n|://")

@@ -14,6 +14,9 @@ from agent.persistence.session_file import set_aside
 from agent.util.files import write_whole
 from agent.util.threads import Threads
 
+PRESETS_FILE: Final = "presets.json"
+RECENT_FILE: Final = "recent.json"
+
 READ_LIMIT: Final = 4 * 1024 * 1024
 """Bytes. 200 presets with the longest addresses and titles need 2 MB; a longer file is not ours."""
 

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
-from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, Layer, Place
 from agent.stage.connection import Connection
 from agent.stage.layers import Layers
@@ -42,8 +41,7 @@ class Floor:
     curtain: int
     """The window id of the black curtain that they are in; 0 when the desktop is to be seen."""
     layers: Layers
-    """For the connection's thread, as is the backdrop."""
-    backdrop: Backdrop
+    """For the connection's thread."""
 
     @property
     def parent(self) -> int:

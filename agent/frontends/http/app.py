@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from agent.access.gate import Door, Settings
+from agent.access.hooks import Hooks
 from agent.casting.service import CastingService
 from agent.events.bus import EventBus
 from agent.frontends.http import app_keys as parts
@@ -17,7 +18,8 @@ from agent.frontends.http import sessions as webhooks
 from agent.frontends.http import status as system
 from agent.frontends.http.body import BODY_LIMIT
 from agent.frontends.http.events import FEED, Feed, end_followers, events
-from agent.frontends.http.guard import DOOR, guard
+from agent.frontends.http.guard import DOOR, HOOK_PATHS, guard
+from agent.frontends.http.hooks import HOOKS, call_hook
 from agent.frontends.http.metrics import make_metrics, metrics
 from agent.frontends.http.middleware import around_request
 from agent.frontends.http.problems import PROBLEMS
@@ -36,6 +38,7 @@ def create_app(
     *,
     settings: Callable[[], Settings],
     door: Door,
+    hooks: Hooks,
     device: DeviceInfo,
     casting: CastingService,
     bus: EventBus,
@@ -53,6 +56,7 @@ def create_app(
     app = web.Application(middlewares=(around_request, guard), client_max_size=BODY_LIMIT)
     app[parts.SETTINGS] = settings
     app[DOOR] = door
+    app[HOOKS] = hooks
     app[parts.DEVICE] = device
     app[parts.CASTING] = casting
     app[FEED] = Feed(bus)
@@ -80,6 +84,8 @@ def create_app(
             web.delete("/presets/{id}", preset_calls.remove_preset, **post),
             web.get("/recent", preset_calls.list_recent),
             web.delete("/recent", preset_calls.clear_recent, **post),
+            web.get(f"{HOOK_PATHS}{{secret:.*}}", call_hook),
+            web.post(f"{HOOK_PATHS}{{secret:.*}}", call_hook, **post),
             web.get("/status", system.status),
             web.get("/events", events),
             web.get("/health", system.health),

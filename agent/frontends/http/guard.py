@@ -27,6 +27,9 @@ key, as any refused call would."""
 METRICS_PATH: Final = "/metrics"
 """The call that this machine may make without a key: it changes nothing, and names no address."""
 
+HOOK_PATHS: Final = "/hook/"
+"""Below it each address is a secret of its own, which is asked for in place of a key."""
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
 
@@ -40,7 +43,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def admit(request: web.Request) -> None:
     """Check a request, or one whose answer goes on, by what is in force now. Raises DoorError."""
-    door, (peer, port) = request.app[DOOR], _ends(request)
+    door, (peer, port) = request.app[DOOR], ends(request)
     try:
         _check(request, door, peer=peer, port=port)
     except DoorError as error:
@@ -53,7 +56,7 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     origins = request.headers.getall("Origin", [])
     if origins:
         check_origin(origins, hosts)
-    if request.path == OPEN_PATH:
+    if request.path == OPEN_PATH or request.path.startswith(HOOK_PATHS):
         return
     # A proxy on this box is no reason to take those for the box itself who call through it.
     caller = door.admit(
@@ -124,7 +127,7 @@ def own_names(device: DeviceInfo, settings: Settings) -> frozenset[str]:
     return frozenset(names)
 
 
-def _ends(request: web.Request) -> tuple[str, int]:
+def ends(request: web.Request) -> tuple[str, int]:
     """The caller's address, empty when it is gone already, and our port."""
     transport = request.transport
     peer, ours = (transport and transport.get_extra_info(end) for end in ("peername", "sockname"))

@@ -12,6 +12,7 @@ from aiohttp.web import BaseRequest
 
 from agent.errors import AgentError, InvalidRequestError
 from agent.frontends.http.app_keys import REQUEST_ID, SESSION_ID
+from agent.media.redaction import redact
 from agent.types import ErrorCode
 from cast_http.problems import ProblemBase, Problems
 
@@ -66,7 +67,8 @@ class Problem(ProblemBase):
 
 
 def _members(request: BaseRequest, status: int) -> dict[str, str]:
-    found: dict[str, str] = {}
+    # The path of a hook is a secret, and a device may log what it is answered.
+    found = {"instance": redact(request.rel_url.raw_path)}
     if (session_id := request.get(SESSION_ID)) is not None:
         found["session_id"] = session_id
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and (request_id := request.get(REQUEST_ID)) is not None:

@@ -10,16 +10,19 @@ from pydantic import BeforeValidator, Field
 from agent.casting.fields import (
     SESSION_ID_LIMIT,
     TEN_YEARS_S,
+    TITLE_LIMIT,
+    as_duration,
     as_position,
     as_preset_id,
     as_session_id,
     as_switch,
     as_text,
+    as_title,
     as_volume,
     parse_number,
 )
 from agent.casting.forms import Form, PlayForm
-from agent.casting.wish import names_something, wrong_together
+from agent.casting.wish import Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
 
 WAIT_LIMIT_S: Final = 60.0
@@ -51,6 +54,20 @@ class StartBody(PlayForm):
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
         return wrong_together(given) or ([] if names_something(given) else [cls._missing("url")])
+
+
+class HookQuery(Form):
+    """The query of `/hook/{secret}`, as far as it is one of a start."""
+
+    EXAMPLE = "?duration=30&title=Front+door"
+
+    duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
+    """Seconds, instead of those of the preset."""
+    title: Annotated[str | None, BeforeValidator(as_title), Field(max_length=TITLE_LIMIT)] = None
+
+    def wish(self) -> Wish:
+        """What it asks for."""
+        return Wish(duration=self.duration, title=self.title)
 
 
 class StopBody(Form):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from agent.access import keys
-from agent.access.keys import KeyFile, KeyRing, KeysError
+from agent.access.keys import ApiKey, KeyFile, KeyRing, KeysError
 from agent.media.redaction import redact
 
 NOBODY = 65534
@@ -38,11 +38,11 @@ def file(tmp_path: Path) -> KeyFile:
 
 
 @pytest.fixture
-def ring(file: KeyFile) -> KeyRing:
+def ring(file: KeyFile) -> KeyRing[ApiKey]:
     return KeyRing(file)
 
 
-def knows(ring: KeyRing, key: str) -> bool:
+def knows(ring: KeyRing[ApiKey], key: str) -> bool:
     ring.look()
     return ring.find(key) is not None
 
@@ -119,7 +119,7 @@ def test_a_full_file_is_still_read(file: KeyFile) -> None:
     assert file.path.stat().st_size < keys.READ_LIMIT
 
 
-def test_the_daemon_sees_each_change_at_once(file: KeyFile, ring: KeyRing) -> None:
+def test_the_daemon_sees_each_change_at_once(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
     """A key that was added is known at the next look, one that was revoked is not any more."""
     ring.look()
     assert not ring.needed
@@ -135,7 +135,7 @@ def test_the_daemon_sees_each_change_at_once(file: KeyFile, ring: KeyRing) -> No
     assert not ring.needed
 
 
-def test_every_one_of_many_changes_is_seen(file: KeyFile, ring: KeyRing) -> None:
+def test_every_one_of_many_changes_is_seen(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
     """Also of changes that follow each other within a tick of the file system's clock."""
     for number in range(200):
         key = file.add("a")
@@ -145,13 +145,13 @@ def test_every_one_of_many_changes_is_seen(file: KeyFile, ring: KeyRing) -> None
 
 
 @pytest.mark.parametrize("presented", ["", "cak_", "cak_x", "x" * 8000, "\udcff", "Bearer"])
-def test_anything_else_is_no_key(file: KeyFile, ring: KeyRing, presented: str) -> None:
+def test_anything_else_is_no_key(file: KeyFile, ring: KeyRing[ApiKey], presented: str) -> None:
     """What is no key is not known, whatever it is, and breaks nothing."""
     file.add("a")
     assert not knows(ring, presented)
 
 
-def test_the_hash_is_no_key(file: KeyFile, ring: KeyRing) -> None:
+def test_the_hash_is_no_key(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
     """Whoever has read the file cannot call."""
     file.add("a")
     assert not knows(ring, file.read()[0].sha256)
@@ -178,7 +178,7 @@ def test_a_change_does_not_wait_for_ever(file: KeyFile, monkeypatch: pytest.Monk
     file.add("b")
 
 
-def test_use_is_kept(file: KeyFile, ring: KeyRing) -> None:
+def test_use_is_kept(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
     """Of the keys that there are; a key that was revoked meanwhile does not come back."""
     key, gone = file.add("a"), file.add("b")
     moment = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_use_is_kept(file: KeyFile, ring: KeyRing) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 2, "keys": []}', '{"version": 1, "kees": []}'])
-def test_a_damaged_file_from_the_beginning_lets_nobody_in(file: KeyFile, ring: KeyRing, content: str) -> None:
+def test_a_damaged_file_from_the_beginning_lets_nobody_in(file: KeyFile, ring: KeyRing[ApiKey], content: str) -> None:
     """Nobody knows who may come in: so keys are needed, and none is right. A command says what to do."""
     key = file.add("a")
     file.path.write_text(content)
@@ -204,7 +204,7 @@ def test_a_damaged_file_from_the_beginning_lets_nobody_in(file: KeyFile, ring: K
     assert not ring.needed
 
 
-def test_a_file_that_is_damaged_later_changes_nothing(file: KeyFile, ring: KeyRing) -> None:
+def test_a_file_that_is_damaged_later_changes_nothing(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
     """The keys from before stay valid, and no others."""
     key = file.add("a")
     assert knows(ring, key)

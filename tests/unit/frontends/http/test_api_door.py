@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.access import gate as door_module
+from agent.access import uses as uses_module
 from agent.access.gate import Door, DoorError
 from agent.access.keys import KeyFile
 from agent.access.throttle import ADDRESSES, FORGET_AFTER_S, FREE_TRIES, LONGEST_WAIT_S, Refusals
@@ -254,7 +255,7 @@ async def test_the_use_of_a_key_is_noted_once_an_hour(file: KeyFile, monkeypatch
             door.admit([key], peer="192.0.2.1", port=1)
             await asyncio.sleep(0.002)  # ten writes could be made meanwhile
         assert file.path.stat().st_ino == written
-        monkeypatch.setattr(door_module, "USE_NOTED_EVERY", timedelta(0))
+        monkeypatch.setattr(uses_module, "USE_NOTED_EVERY", timedelta(0))
         await asyncio.sleep(1.1)  # times are kept to the second
         door.admit([key], peer="192.0.2.1", port=1)
         assert await _noted(file, after=first) > first

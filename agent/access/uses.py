@@ -1,0 +1,43 @@
+"""When keys and hooks were used last, kept in their file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from agent.access.keys import ApiKey, KeysError, SecretFile
+from agent.util.threads import in_thread
+
+USE_NOTED_EVERY: Final = timedelta(hours=1)
+"""So that an SD card lasts."""
+
+log = structlog.get_logger(__name__)
+
+
+class UseLog:
+    """Remembers uses until they are written."""
+
+    def __init__(self, file: SecretFile[Any]) -> None:
+        self._file = file
+        self._used: dict[str, datetime] = {}
+        """By name: what is to be noted in the file."""
+        self._noted: dict[str, datetime] = {}
+
+    def note(self, key: ApiKey) -> None:
+        """This one is used now."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        noted = self._noted.get(key.name) or key.last_used_at
+        if noted is None or abs(now - noted) >= USE_NOTED_EVERY:  # a clock that was set may have gone back
+            self._noted[key.name] = self._used[key.name] = now
+
+    async def write(self) -> None:
+        """Write what is to be noted; what cannot be written is not noted."""
+        used, self._used = self._used, {}
+        if used:
+            try:
+                await in_thread(partial(self._file.note_use, used), name="keys")
+            except KeysError as error:
+                log.debug("key_use_not_noted", reason=str(error))
