@@ -31,7 +31,7 @@ run: setup ## install what is missing, start the agent and show a first picture
 run-central: setup-central ## install what is missing and start the central API
 	@$(BIN)/cast-central run
 
-test: setup-test ## install what is missing and run every test
+test: setup-test ## install what is missing and run the tests, except those of the installation (test-install)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-pythons: setup-test ## the unit tests with the oldest and the newest other Python (3.11 to 3.13) that is here
@@ -45,7 +45,7 @@ lint: setup-test ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint test ## all that CI runs: lint, types, layers, tests
+check: lint test ## what CI runs: lint, types, layers, tests
 
 bench: setup-test ## speed, memory, black time and returns beside vlc and mpv, as ratios (under half an hour)
 	$(BIN)/python -m bench --cycles $(CYCLES)

@@ -1,4 +1,4 @@
-"""One error tree. Each class has a stable code; which HTTP status that is, only `api.problems` knows."""
+"""One error tree. Each class has a stable code; which HTTP status that is, only `frontends.http.problems` knows."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class DisplayRefusedError(PlayerUnavailableError):
 
 
 class PlayerTimeoutError(AgentError):
-    """A player process did not answer in time, or died."""
+    """A player process did not answer in time. One that died raises PlayerUnavailableError."""
 
     code = ErrorCode.PLAYER_TIMEOUT
 

@@ -22,7 +22,7 @@ packages=(
 )
 if [ "$purpose" = test ]; then
   packages+=(
-    curl                   # what the README says to type
+    curl                   # the documentation types it
     ffmpeg                 # makes the clips of the tests
     pulseaudio             # a sound server of the tests' own
     pulseaudio-utils       # pactl and parec

@@ -86,7 +86,7 @@ async def test_publishers_are_joined_by_code_and_by_id(
 
 DROP_S = 2.0
 BACK_WITHIN_S = 3.0
-"""Both are what the README promises."""
+"""Both are what the documentation promises."""
 
 
 async def test_a_publisher_that_drops_is_on_the_screen_again(

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 DROPS = int(os.environ.get("MEDIAMTX_DROPS", "2"))
 DROP_S = 2.0
 BACK_WITHIN_S = 3.0
-"""What the README promises."""
+"""What the documentation promises."""
 AT_ONCE_S = 1.0
 SOON_S = 15.0
 

@@ -1,4 +1,4 @@
-"""What the README says to type is typed, into a shell, against a real agent; only the hosts are others."""
+"""What the documentation says to type is typed, into a shell, against a real agent; only the hosts are others."""
 
 from __future__ import annotations
 
@@ -14,20 +14,12 @@ from typing import Any
 
 import pytest
 
-from agent.config.loader import load_settings
 from tests.support.agent import Agent
+from tests.support.documentation import snippets
 from tests.support.media_server import MediaServer
 from tests.support.xserver import XServer
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
 COMMAND_S = 30.0
-
-
-def snippets(heading: str, kind: str = "sh") -> list[str]:
-    """The fenced blocks of one chapter."""
-    chapter = re.split(r"^## ", README, flags=re.MULTILINE)
-    (found,) = (text for text in chapter if text.startswith(f"{heading}\n"))
-    return re.findall(rf"^```{kind}\n(.*?)^```", found, re.DOTALL | re.MULTILINE)
 
 
 class Shell:
@@ -54,7 +46,7 @@ class Shell:
             '--on "Living room"': f"--on 127.0.0.1:{agent.port}",
             '--on "living room"': f"--on 127.0.0.1:{agent.port}",
         }
-        """What stands for what in the README: addresses, and the ids of the answers that it shows."""
+        """What stands for what in the documentation: addresses, and the ids of the answers that it shows."""
 
     def type(self, line: str, *, expect: int = 0) -> str:
         """What it writes to standard output and standard error."""
@@ -67,7 +59,7 @@ class Shell:
         return done.stdout + done.stderr
 
     def answers(self, snippet: str) -> list[dict[str, Any]]:
-        """The JSON that each `curl` of it gets. An answer that the README shows has the members of the real one."""
+        """The JSON that each `curl` of it gets. One that the page shows has the members of the real one."""
         got: list[dict[str, Any]] = []
         for line in snippet.splitlines():
             if line.startswith("curl") and "/snapshot" not in line:
@@ -95,26 +87,31 @@ def shell(agent: Agent, media_server: MediaServer, tmp_path: Path) -> Shell:
 
 
 def test_the_first_lines_show_a_film(shell: Shell) -> None:
-    started, stopped = shell.answers(README.split("```sh\n", 1)[1].split("```")[0])
+    started, stopped = shell.answers(snippets("README.md", "cast-agent")[0])
     assert (started["status"], stopped["message"]) == ("success", "Stream stopped")
+
+
+def test_the_five_calls(shell: Shell) -> None:
+    (snippet,) = snippets("README.md", "Five calls")
+    assert [answer["status"] for answer in shell.answers(snippet)] == ["success"] * 3 + ["casting", "success"]
 
 
 def test_the_calls(shell: Shell, tmp_path: Path) -> None:
     """From the first start to the picture of the screen."""
-    (snippet,) = snippets("The calls")
+    (snippet,) = snippets("docs/api.md", "Examples")
     answers = shell.answers(snippet)
     assert [answer["status"] for answer in answers if "stream" not in answer] == ["success"] * (len(answers) - 1)
     assert (tmp_path / "screen.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_doorbell(shell: Shell) -> None:
-    (snippet,) = snippets("The doorbell")
+    (snippet,) = snippets("docs/api.md", "Interruptions")
     assert [answer["status"] for answer in shell.answers(snippet)] == ["success"] * 3
 
 
 def test_the_command_line(shell: Shell, agent: Agent) -> None:
-    """Each command says line by line what the README shows, but for what holds a digit: addresses, times and ids."""
-    (snippet,) = snippets("The command line", "console")
+    """Each command says line by line what the page shows, but for what holds a digit: addresses, times and ids."""
+    (snippet,) = snippets("docs/cli.md", "The command line", "console")
     shell.type("cast-agent start http://nas.local/film.mp4 --wait --title Film")
     for part in re.split(r"^\$ ", snippet, flags=re.MULTILINE)[1:]:
         line, _, shown = part.partition("\n")
@@ -130,21 +127,10 @@ def test_the_command_line(shell: Shell, agent: Agent) -> None:
 
 def test_who_gets_in(shell: Shell, agent: Agent) -> None:
     """The keys' commands work in their order, and the line for curl lets in whoever has the key."""
-    (snippet,) = snippets("Who gets in")
+    (snippet,) = snippets("docs/security.md", "Keys")
     add, list_, revoke, *_, call = snippet.strip().splitlines()
     key = shell.type(f"{add.split('#')[0]} 2>/dev/null").strip()
     assert "home-assistant" in shell.type(list_)
     assert json.loads(shell.type(call.replace("cak_...", key).replace("curl", "curl -s")))["status"] == "idle"
     shell.type(revoke)
     assert agent.call("GET", "/health/live").json["auth"] == "closed"
-
-
-@pytest.mark.parametrize("text", re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
-def test_a_configuration_that_it_shows_can_be_used(tmp_path: Path, text: str) -> None:
-    (tmp_path / "config.toml").write_text(text)
-    load_settings(tmp_path / "config.toml")
-
-
-@pytest.mark.parametrize("target", re.findall(r"^(?:sudo )?make ([a-z-]+) +#", README, re.MULTILINE))
-def test_what_it_says_to_make_can_be_made(target: str) -> None:
-    assert re.search(rf"^{target}:", (Path(__file__).parents[2] / "Makefile").read_text(), re.MULTILINE)
