@@ -66,8 +66,14 @@ class Connection:
         """
         # A thread of our own, and not an executor's: the interpreter must be able to exit while X hangs.
         self._addresses = addresses
-        self._thread = threading.Thread(target=self._run, args=(environ, authority), name="x11", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(environ, authority), name="x11", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # out of threads: that passes
+            raise PlayerUnavailableError(
+                f"cast-agent cannot connect to a display ({error}); it tries again."
+            ) from error
+        self._thread = thread
         self._address = await self._bounded(self._opened, OPEN_LIMIT_S)
         return self._address
 

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 class Supervisor:
     """Runs long-lived tasks by name. One that fails is logged and restarted after a pause, for as long as the agent
-    runs; one that returns is over."""
+    runs; one that returns is over. A cancellation that comes from something it waits for is a failure as well."""
 
     def __init__(self) -> None:
         self._failing: dict[str, str] = {}
@@ -57,7 +57,9 @@ class Supervisor:
                 began = loop.time()
                 try:
                     return await work()
-                except Exception as error:
+                except (Exception, asyncio.CancelledError) as error:
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise
                     if recovered is not None:
                         recovered.cancel()
                     failures = 1 if loop.time() - began >= STEADY_S else failures + 1
@@ -73,7 +75,7 @@ class Supervisor:
             self._failing.pop(name, None)
             self._paused.discard(name)
 
-    def _failed(self, name: str, error: Exception, failures: int, pause_s: float) -> None:
+    def _failed(self, name: str, error: BaseException, failures: int, pause_s: float) -> None:
         # A failure that repeats is in the log once with its traceback, then a line each.
         # Its text stays in the log, which is redacted: it may name an address.
         self._failing[name] = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__

@@ -78,7 +78,7 @@ class Threads:
 
     async def call(self, work: Callable[[], T], *, timeout_s: float) -> T:
         """What `work` returns or raises. Raises TimeoutError when it does not return in time, and at once when there
-        are `limit` calls under way already: then they hang."""
+        are `limit` calls under way already: then they hang; RuntimeError when the system allows no more threads."""
         if self._busy >= self._limit:
             raise TimeoutError(f"all {self._limit} threads for {self._name} hang")
         loop = asyncio.get_running_loop()
@@ -90,9 +90,10 @@ class Threads:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody counts any more
                     loop.call_soon_threadsafe(self._returned)
 
+        done = in_background(run, name=self._name)  # what cannot be started does not count
         self._busy += 1
         async with asyncio.timeout(timeout_s):
-            return await in_thread(run, name=self._name)
+            return await asyncio.wrap_future(done)
 
     def _returned(self) -> None:
         self._busy -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import PlayerUnavailableError
+from agent.stage import x11 as x11_module
 from agent.stage.connection import Connection
 from agent.stage.cookies import cookies
 from agent.stage.displays import DisplayAddress, addresses
@@ -21,6 +23,7 @@ from agent.types import DisplayHealth
 from tests.support.authority import private_display
 from tests.support.painter import Painter
 from tests.support.screen import Screen
+from tests.support.tools import until
 from tests.support.xserver import XServer, wait_answers
 
 AT_ONCE_S = 1.0
@@ -86,6 +89,30 @@ async def test_a_killed_server_is_noticed_and_found_again(mortal: XServer) -> No
             await asyncio.wait_for(window.first_pixel(pictures=lambda: 0), BACK_S)
             await window.show()
             assert screen.colour_at_centre() == "green"
+
+
+async def test_a_system_without_threads_is_told_of_and_costs_no_descriptor(
+    xserver: XServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is tried in vain; once there are threads again the display is taken."""
+    monkeypatch.setattr(x11_module, "RETRY_S", 0.01)
+    tries = 0
+
+    def refuse(thread: threading.Thread) -> None:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", refuse)
+        stage = X11Stage(xserver.display, "black")
+        await stage.start()
+        assert "can't start new thread" in stage.health.message
+        before = len(os.listdir("/proc/self/fd"))
+        await until(lambda: tries > 20, timeout_s=STOP_S)
+        assert len(os.listdir("/proc/self/fd")) <= before + 1, "at most the try that is under way"
+    await until(lambda: stage.health.available, timeout_s=STOP_S)
+    await stage.stop()
 
 
 async def test_a_frozen_server_is_noticed(mortal: XServer) -> None:

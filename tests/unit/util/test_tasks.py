@@ -89,6 +89,31 @@ def test_what_the_system_refuses_is_told_in_its_words() -> None:
     run(test)
 
 
+def test_a_cancellation_by_nobody_is_a_failure() -> None:
+    """What a task waits for may be cancelled, and the task with it: nobody has ended it, so it goes on."""
+
+    async def test() -> None:
+        began = []
+
+        async def wait_for_another() -> None:
+            began.append(1)
+            other = asyncio.get_running_loop().create_future()
+            if len(began) == 1:
+                other.cancel()
+            await other
+
+        supervisor = Supervisor()
+        task = supervisor.start(wait_for_another, name="work")
+        await asyncio.sleep(0.1)
+        assert "work (CancelledError)" in supervisor.health.message
+        await asyncio.sleep(1.0)
+        assert len(began) == 2
+        await _end(task)
+        assert task.cancelled(), "it is still one that can be ended"
+
+    run(test)
+
+
 def test_a_task_that_returns_is_over() -> None:
     """Not everything goes on for ever: what returns is not restarted."""
 

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from agent.util.threads import IDLE_LIMIT, in_background, in_thread
+from agent.util import threads as threads_module
+from agent.util.threads import IDLE_LIMIT, Threads, in_background, in_thread
 from tests.support.tools import wait_until
 
 
@@ -33,3 +34,19 @@ async def test_an_error_is_raised_where_it_is_waited_for() -> None:
     with pytest.raises(ZeroDivisionError):
         await in_thread(lambda: 1 / 0)
     assert await in_thread(lambda: 1) == 1
+
+
+async def test_a_system_without_threads_is_told_of_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be started hangs nowhere: the place is free again."""
+    threads = Threads("looks", limit=1)
+    with monkeypatch.context() as without:
+        without.setattr(threads_module, "_idle", [])
+        without.setattr(threading.Thread, "start", _no_thread)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                await threads.call(lambda: 1, timeout_s=5)
+    assert await threads.call(lambda: 1, timeout_s=5) == 1
+
+
+def _no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
