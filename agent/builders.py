@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -45,6 +46,9 @@ from agent.stage.chosen import ChosenScreen
 from agent.stage.x11 import X11Stage
 from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
+
+if TYPE_CHECKING:
+    from agent.stage.idle import IdleScreen
 
 log = structlog.get_logger(__name__)
 
@@ -187,6 +191,17 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
         view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems()),
         find_local=casting.local_names.address,
         supervisor=platform.supervisor,
+    )
+
+
+def build_idle_screen(settings: Settings, platform: Platform) -> IdleScreen | None:
+    """What is seen while nothing is on; None when that is nothing of ours."""
+    if settings.display.idle != "card":
+        return None
+    from agent.stage.idle import IdleScreen  # with its fonts and QR codes 2 MB of memory, for boxes that show it
+
+    return IdleScreen(
+        platform.stage, name=platform.device.name, pairing_url=lambda: None, supervisor=platform.supervisor
     )
 
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -20,6 +20,7 @@ from agent.builders import (
     Platform,
     build_casting,
     build_frontends,
+    build_idle_screen,
     build_platform,
     build_players,
     build_reporter,
@@ -29,6 +30,7 @@ from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.reload import Current
+from agent.discovery.interfaces import lan_url
 from agent.errors import ConfigError
 from agent.events.bus import EventKind
 from agent.frontends.http.app import runner_of
@@ -46,6 +48,9 @@ RELOAD_TIMEOUT_S = 5.0
 
 KEEP_TIMEOUT_S = 1.0
 """A slow SD card takes 0.3 s to write for good; what is kept is a second old at most even then."""
+
+if TYPE_CHECKING:
+    from agent.stage.idle import IdleScreen
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +139,8 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends = build_frontends(current, platform, players, casting, reporter)
     stage, storage, tracker, keeper = platform.stage, casting.storage, casting.tracker, casting.keeper
     renewals = Renewals(players, supervisor=platform.supervisor)
-    _connect(platform, casting, reporter, renewals, systemd)
+    idle_screen = build_idle_screen(settings, platform)
+    _connect(platform, casting, reporter, renewals, systemd, idle_screen)
 
     # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(frontends.advertiser.stop)
@@ -165,12 +171,23 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(frontends.door.stop)
     listening = await _listen(frontends.app, settings, running)
     frontends.advertiser.start(listening)
+    port = int(listening[0][1])
+    if idle_screen is not None:
+        running.push_async_callback(idle_screen.stop)
+        idle_screen.start(lambda: lan_url(settings.api.host, port, settings.discovery.interfaces))
     running.callback(frontends.advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
     running.callback(reporter.farewell)
-    return _Agent(int(listening[0][1]), tracker, frontends.door, reporter, casting.service)
+    return _Agent(port, tracker, frontends.door, reporter, casting.service)
 
 
-def _connect(platform: Platform, casting: Casting, reporter: Reporter, renewals: Renewals, systemd: Notifier) -> None:
+def _connect(
+    platform: Platform,
+    casting: Casting,
+    reporter: Reporter,
+    renewals: Renewals,
+    systemd: Notifier,
+    idle_screen: IdleScreen | None,
+) -> None:
     """Who hears of what is on, and of the display."""
     stage, tracker = platform.stage, casting.tracker
 
@@ -179,10 +196,14 @@ def _connect(platform: Platform, casting: Casting, reporter: Reporter, renewals:
         snapshot = tracker.snapshot()
         systemd.show(snapshot, stage.health)
         reporter.changed(snapshot)
+        if idle_screen is not None:
+            idle_screen.follow(snapshot)
 
     def display_changed(health: DisplayHealth) -> None:
         systemd.show(tracker.snapshot(), health)
         renewals.display_changed(health)
+        if idle_screen is not None:
+            idle_screen.display_changed()
         casting.bus.publish(EventKind.DISPLAY_CHANGED, available=health.available)
 
     tracker.changed = changed

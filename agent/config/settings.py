@@ -144,7 +144,7 @@ class DisplaySettings(Section):
         pattern=r"^[0-9A-Za-z._/-]{0,100}:[0-9]{1,5}(\.[0-9]{1,3})?$",
         description='the name of an X display, such as ":0"',
     )
-    idle: Literal["black", "desktop"] = Field(default="black", description='"black" or "desktop"')
+    idle: Literal["black", "card", "desktop"] = Field(default="black", description='"black", "card" or "desktop"')
 
 
 class AudioSettings(Section):

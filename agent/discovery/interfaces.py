@@ -63,6 +63,24 @@ def lan_interfaces(
     return tuple(sorted(found, key=lambda interface: interface.name))
 
 
+def lan_url(host: str, port: int, named: Collection[str] = ()) -> str | None:
+    """Where a person in the LAN reaches what listens on `host`, the IPv4 address first; None when that is nowhere.
+
+    Blocks for the kernel. Raises OSError.
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}"
+    if address.is_unspecified:
+        found = [a for interface in lan_interfaces(named) for a in interface.announced]
+        usable = [a for a in found if address.version == 6 or a.version == 4]
+        address = min(usable, key=lambda a: a.version, default=address)
+    if address.is_unspecified or address.is_loopback:
+        return None
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+
+
 def _parsed(ip: str | tuple[str, int, int]) -> Address:
     return ip_address(ip if isinstance(ip, str) else ip[0].partition("%")[0])
 

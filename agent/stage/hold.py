@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from PIL import Image
+
+from agent.errors import PlayerUnavailableError
 from agent.stage import requests
 from agent.stage.screen import Area
 from agent.stage.window import Floor, X11Window
+from agent.stage.xcb import Xcb
 
 
 class Hold:
@@ -45,6 +49,22 @@ class Hold:
                 screen = self.floor.screen
                 self.floor.connection.post(lambda xcb: requests.keep_lit(xcb, screen, False))
         return True
+
+    async def set_backdrop(self, picture: Image.Image | None) -> None:
+        """As the stage has it."""
+        floor = self.floor
+        if not floor.curtain:
+            raise PlayerUnavailableError(
+                "There is no place for a picture below the windows: the desktop is seen there."
+            )
+
+        def put(xcb: Xcb) -> None:
+            if picture is None:
+                floor.backdrop.clear(xcb)
+            else:
+                floor.backdrop.show(xcb, floor.screen, floor.tools, floor.curtain, picture)
+
+        await floor.connection.call(put)
 
     def move_to(self, monitor: Area) -> None:
         """Bring everything to where the monitor is now."""

@@ -19,9 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel
 from agent.stage.xcb import Xcb, dpms, screensaver, xcffib, xproto
+from agent.util.ximage import Layout, put_picture
 
 NAME = "cast-agent"
 """What our windows are called."""
@@ -73,6 +76,23 @@ def make_window(xcb: Xcb, screen: Screen, tools: Tools, parent: int, place: Area
     _name(xcb, window)
     xcb.core.MapWindow(window)
     paint_sentinel(xcb, tools, window, sentinel, place)
+    _round_trip(xcb)
+    return int(window)
+
+
+def make_backdrop(xcb: Xcb, screen: Screen, tools: Tools, curtain: int, picture: Image.Image) -> int:
+    """A window in the middle of the curtain and below all others there, which the X server itself keeps painted."""
+    window, pixmap, form = xcb.generate_id(), xcb.generate_id(), screen.format
+    room: Any = xcb.core.GetGeometry(curtain).reply()
+    place = Area((room.width - picture.width) // 2, (room.height - picture.height) // 2, picture.width, picture.height)
+    layout = Layout(form.bits, form.byte_order == "little", (form.red, form.green, form.blue))
+    xcb.core.CreatePixmap(form.depth, pixmap, screen.root, picture.width, picture.height)
+    put_picture(xcb, picture, layout, drawable=pixmap, gc=tools.gc, depth=form.depth)
+    look = {xproto.CW.BackPixmap: pixmap, xproto.CW.WinGravity: xproto.Gravity.Center}
+    _create(xcb, screen, window, curtain, place, {**look, **_attributes(tools)})
+    xcb.core.FreePixmap(pixmap)  # the window has it
+    xcb.core.ConfigureWindow(window, xproto.ConfigWindow.StackMode, [xproto.StackMode.Below])
+    xcb.core.MapWindow(window)
     _round_trip(xcb)
     return int(window)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
+from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, Layer, Place
 from agent.stage.connection import Connection
 from agent.stage.layers import Layers
@@ -41,7 +42,8 @@ class Floor:
     curtain: int
     """The window id of the black curtain that they are in; 0 when the desktop is to be seen."""
     layers: Layers
-    """For the connection's thread."""
+    """For the connection's thread, as is the backdrop."""
+    backdrop: Backdrop
 
     @property
     def parent(self) -> int:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import structlog
+from PIL import Image
 
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
+from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.stage.chosen import ChosenScreen
 from agent.stage.connection import Connection
@@ -56,7 +58,7 @@ class X11Stage:
     def __init__(
         self,
         display: str | None,
-        idle: Literal["black", "desktop"],
+        idle: Literal["black", "card", "desktop"],
         *,
         on_change: Callable[[DisplayHealth], None] | None = None,
         environ: Mapping[str, str] = os.environ,
@@ -111,6 +113,14 @@ class X11Stage:
         if hold.monitor != monitor:  # it changed in between
             window.move(hold.monitor)
         return window
+
+    async def set_backdrop(self, picture: Image.Image | None) -> None:
+        """Show a picture in the middle of the screen, on black and below all windows, in place of the one before; None
+        leaves it black. It goes with the display.
+
+        Raises PlayerUnavailableError when there is no display, or the desktop is what is seen while nothing is shown.
+        """
+        await self._held().set_backdrop(picture)
 
     async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
         picture = await self._photograph(self._held())
@@ -168,8 +178,8 @@ class X11Stage:
         def prepare(xcb: Xcb) -> tuple[Floor, Area]:
             screen = read_screen(xcb, address.screen)
             monitor, tools = read_monitor(xcb, screen), requests.make_tools(xcb, screen)
-            curtain = requests.make_curtain(xcb, screen, tools, monitor) if self._idle == "black" else 0
-            return Floor(connection, screen, tools, curtain, Layers()), monitor
+            curtain = requests.make_curtain(xcb, screen, tools, monitor) if self._idle != "desktop" else 0
+            return Floor(connection, screen, tools, curtain, Layers(), Backdrop()), monitor
 
         floor, monitor = await connection.call(prepare)
         self._hold = Hold(floor, address.name, monitor)

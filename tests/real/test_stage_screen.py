@@ -51,6 +51,8 @@ async def test_depths(depth: int) -> None:
     """Sentinel and snapshot work with 15, 16, 24 and 30 bits per pixel; the width is no multiple of anything."""
     with screen_of_depth(depth) as display:
         async with on_stage(display) as stage:
+            await stage.set_backdrop(Image.new("RGB", (40, 20), (255, 128, 0)))
+            assert colour_in(await stage.snapshot(), (161, 100)) == "orange"
             window = await stage.open_window()
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(window.first_pixel(pictures=lambda: 1), 0.2)
@@ -58,11 +60,15 @@ async def test_depths(depth: int) -> None:
                 painter.fill("white")
                 await asyncio.wait_for(window.first_pixel(pictures=lambda: 0), SOON_S)
                 await window.show()
-                image = Image.open(io.BytesIO(await stage.snapshot()))
-            assert image.size == (322, 200)
-            corner = image.getpixel((321, 199))
-            assert isinstance(corner, tuple)
-            assert name_of((int(corner[0]), int(corner[1]), int(corner[2]))) == "white"
+                snapshot = await stage.snapshot()
+            assert Image.open(io.BytesIO(snapshot)).size == (322, 200)
+            assert colour_in(snapshot, (321, 199)) == "white"
+
+
+def colour_in(snapshot: bytes, point: tuple[int, int]) -> str:
+    pixel = Image.open(io.BytesIO(snapshot)).getpixel(point)
+    assert isinstance(pixel, tuple)
+    return name_of((int(pixel[0]), int(pixel[1]), int(pixel[2])))
 
 
 async def test_a_screen_without_real_colours_is_refused_in_words() -> None:
@@ -74,11 +80,12 @@ async def test_a_screen_without_real_colours_is_refused_in_words() -> None:
 
 
 async def test_a_blanked_screen_is_woken_and_kept_awake(xserver: XServer) -> None:
-    """A shown window wakes the screen and keeps it lit; when nothing is shown, blanking works as before."""
+    """A shown window wakes the screen and keeps it lit; without one, backdrop or not, blanking works as before."""
     saver = Saver(xserver.display)
     try:
         saver.timeout(1)
         async with on_stage(xserver.display) as stage:
+            await stage.set_backdrop(Image.new("RGB", (40, 20), (255, 255, 255)))
             first, second = await stage.open_window(), await stage.open_window()
             saver.activate()
             assert saver.state() == ON

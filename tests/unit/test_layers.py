@@ -28,7 +28,8 @@ FLOORS: list[set[str]] = [
 ONLY_IN = {
     "vlc": {"player/vlc/worker.py"},
     "xcffib": {"stage/", "player/pillow/"},
-    "PIL": {"stage/", "player/pillow/"},
+    "PIL": {"stage/", "player/pillow/", "util/ximage.py"},
+    "segno": {"stage/card.py"},
     "resvg_py": {"player/pillow/"},
     "aiohttp": {"frontends/http/", "builders.py", "daemon.py", "reporting/"},
     "httpx": {"player/pillow/fetch.py"},

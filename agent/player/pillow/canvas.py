@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import select
-import struct
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import xcffib as _xcffib
 import xcffib.xproto as _xproto
-from PIL import Image, ImageChops
+from PIL import Image
+
+from agent.util.ximage import Layout, put_picture
 
 xcffib: Any = _xcffib
 xproto: Any = _xproto
-
-_PUT_IMAGE = 72
-"""Its opcode. xcffib's own PutImage packs each byte on its own: a second for one picture."""
-_Z_PIXMAP = 2
-_HEADER_BYTES = 64
-"""Of a request, with room to spare."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the X server stores one pixel."""
-
-    bits: int
-    """Of storage: 16, 24 or 32."""
-    little_endian: bool
-    masks: tuple[int, int, int]
-    """Red, green, blue, such as 0xff0000."""
-
-    def pack(self, picture: Image.Image) -> tuple[bytes, int]:
-        """An RGB picture as the server stores it, row by row, and the bytes of a row."""
-        parts = picture.split()
-        size = self.bits // 8
-        stored = [self._byte(parts, number) for number in range(size)]
-        if not self.little_endian:
-            stored.reverse()
-        mode = ("LA", "RGB", "RGBA")[size - 2]
-        stride = -(-picture.width * self.bits // 32) * 4
-        return Image.merge(mode, stored).tobytes("raw", mode, stride), stride
-
-    def _byte(self, parts: tuple[Image.Image, ...], number: int) -> Image.Image:
-        """Byte `number` of all pixels, the lowest first."""
-        byte = Image.new("L", parts[0].size)
-        for part, mask in zip(parts, self.masks, strict=True):
-            most, unit = mask // (mask & -mask), mask & -mask
-            table = [(round(value * most / 255) * unit >> 8 * number) & 0xFF for value in range(256)]
-            if any(table):
-                byte = ImageChops.add(byte, part.point(table))  # their bits never meet
-        return byte
 
 
 class Canvas:
@@ -86,11 +47,8 @@ class Canvas:
         core, (width, height) = self._x.core, self.size
         left, top = (width - picture.width) // 2, (height - picture.height) // 2
         core.PolyFillRectangle(self._pixmap, self._gc, 1, [xproto.RECTANGLE.synthetic(0, 0, width, height)])
-        data, stride = self._layout.pack(picture)
-        rows_at_once = max(1, (self._x.get_maximum_request_length() * 4 - _HEADER_BYTES) // stride)
-        for row in range(0, picture.height, rows_at_once):
-            rows = min(rows_at_once, picture.height - row)
-            self._put(data[row * stride : (row + rows) * stride], picture.width, rows, left, top + row)
+        place = {"drawable": self._pixmap, "gc": self._gc, "depth": self._depth, "left": left, "top": top}
+        put_picture(self._x, picture, self._layout, **place)
         self._copy()
         core.GetInputFocus().reply()  # until then it may be on its way still
 
@@ -126,7 +84,3 @@ class Canvas:
 
     def _copy(self) -> None:
         self._x.core.CopyArea(self._pixmap, self._window, self._gc, 0, 0, 0, 0, *self.size)
-
-    def _put(self, data: bytes, width: int, height: int, x: int, y: int) -> None:
-        head = struct.pack("=xB2xIIHHhhBB2x", _Z_PIXMAP, self._pixmap, self._gc, width, height, x, y, 0, self._depth)
-        self._x.core.send_request(_PUT_IMAGE, io.BytesIO(head + data))

@@ -7,10 +7,10 @@ import itertools
 import pytest
 from PIL import Image
 
-from agent.player.pillow.canvas import Layout
 from agent.player.pillow.command import looks_like_picture
 from agent.player.pillow.decode import Picture, fitted
 from agent.player.pillow.fetch import NoPictureError
+from agent.util.ximage import Layout
 
 COLOURS = [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (18, 52, 86)]
 LAYOUTS = {
