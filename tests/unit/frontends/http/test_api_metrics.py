@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from agent.access.keys import KeyFile
 from tests.support.api import Tracked, tracked
 
 DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"
+DASHBOARD = DOCS.parent / "grafana" / "cast-agent.json"
 
 
 async def numbers(box: Tracked, **headers: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -78,3 +80,20 @@ async def test_every_number_is_documented() -> None:
     # Those with labels are there once they count.
     labelled = {"cast_agent_sessions", "cast_agent_retries", "cast_agent_first_frame_seconds"}
     assert {name.removesuffix("_total") for name in told} - families <= labelled
+
+
+def test_the_dashboard_asks_for_what_there_is() -> None:
+    """Every number and label in its queries is in the documentation, which another test compares with the answer."""
+    labels = dict(re.findall(r"^\| `(cast_agent_\w+)` \|([^|]*)\|", DOCS.read_text(), re.MULTILINE))
+    dashboard = json.loads(DASHBOARD.read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries.append(dashboard["templating"]["list"][1]["query"]["query"])
+    for query in queries:
+        names = re.findall(r"cast_agent_\w+", query)
+        assert {name.removesuffix("_bucket") for name in names} <= labels.keys(), query
+        known = {"instance", "le"} | {
+            label for name in names for label in re.findall(r"`(\w+)`", labels[name.removesuffix("_bucket")])
+        }
+        grouped = {label for group in re.findall(r"by \(([^)]*)\)", query) for label in re.split(r",\s*", group)}
+        assert (grouped | set(re.findall(r"(\w+)=~?\"", query))) <= known, query
+    assert len(queries) > 12
