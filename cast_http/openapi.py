@@ -70,7 +70,7 @@ class _Writer(Generic[OperationT]):
     def document(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
         for operation in self._operations:
-            paths.setdefault(operation.path, {})[operation.method.lower()] = self._operation(operation)
+            paths.setdefault(operation.template, {})[operation.method.lower()] = self._operation(operation)
         problems = {
             status for each in self._operations for status in self._statuses(each) if status not in each.answers
         }
@@ -106,7 +106,7 @@ class _Writer(Generic[OperationT]):
         return made
 
     def _parameters(self, operation: OperationT) -> Iterable[dict[str, Any]]:
-        for name in re.findall(r"{(\w+)}", operation.path):
+        for name in re.findall(r"{(\w+)}", operation.template):
             yield {"name": name, "in": "path", "required": True, "schema": self._service.path_parameters[name]}
         query = operation.query.model_json_schema(ref_template=_REFERENCES)
         for name, schema in query.get("properties", {}).items():

@@ -3,6 +3,7 @@ made of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -25,6 +26,7 @@ class Operation(Generic[HandlerT, AccessT]):
 
     method: str
     path: str
+    """As the router takes it: names in braces, with a pattern where they have one."""
     handler: HandlerT
     access: AccessT
     """Who may make the call."""
@@ -41,8 +43,16 @@ class Operation(Generic[HandlerT, AccessT]):
     headers: tuple[Mapping[str, Any], ...] = ()
     """The headers that it takes, as OpenAPI describes parameters."""
 
+    alias: str = ""
+    """The name, where the handler serves more than one call."""
+
     @property
     def name(self) -> str:
         """Unique among the calls of a service."""
-        name: str = self.handler.__name__  # type: ignore[attr-defined]
+        name: str = self.alias or self.handler.__name__  # type: ignore[attr-defined]
         return name
+
+    @property
+    def template(self) -> str:
+        """The path as OpenAPI has it: names in braces, without patterns."""
+        return re.sub(r"{(\w+):[^}]*}", r"{\1}", self.path)

@@ -24,6 +24,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def openapi(_options: argparse.Namespace) -> int:
+    """`cast-agent openapi`."""
+    from agent.frontends.http.description import description
+
+    print(description(), end="")
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`cast-agent doctor`."""
     from agent.cli.as_service import become, installed_service

@@ -69,6 +69,8 @@ def _machine(commands: Commands[_Parser]) -> None:
     )
     doctor.set_defaults(command=_later("machine", "doctor"))
     doctor.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+    described = _command(commands, "openapi", "print the description of all HTTP calls (OpenAPI 3.1)")
+    described.set_defaults(command=_later("machine", "openapi"))
     enrol = _command(commands, "enrol", "register this box with a central API, which it reports to from then on")
     enrol.set_defaults(command=_later("enrol", "enrol"))
     enrol.add_argument("--central", metavar="URL", help="where that is, such as https://central.example.org")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -12,18 +12,17 @@ from agent.access.hooks import Hooks
 from agent.casting.service import CastingService
 from agent.events.bus import EventBus
 from agent.frontends.http import app_keys as parts
-from agent.frontends.http import controls
-from agent.frontends.http import presets as preset_calls
-from agent.frontends.http import sessions as webhooks
-from agent.frontends.http import status as system
 from agent.frontends.http.body import BODY_LIMIT
-from agent.frontends.http.events import FEED, Feed, end_followers, events
-from agent.frontends.http.guard import DOOR, HOOK_PATHS, guard
-from agent.frontends.http.hooks import HOOKS, call_hook
-from agent.frontends.http.metrics import make_metrics, metrics
+from agent.frontends.http.description import description
+from agent.frontends.http.events import FEED, Feed, end_followers
+from agent.frontends.http.guard import DOOR, guard
+from agent.frontends.http.hooks import HOOKS
+from agent.frontends.http.metrics import make_metrics
 from agent.frontends.http.middleware import around_request
+from agent.frontends.http.openapi import DESCRIPTION
+from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import PROBLEMS
-from agent.frontends.http.snapshots import make_snapshots, snapshot
+from agent.frontends.http.snapshots import make_snapshots
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
@@ -69,31 +68,12 @@ def create_app(
     app[parts.STORAGE] = storage
     make_snapshots(app)
     make_metrics(app, bus, supervisor.start)
-    post: dict[str, Any] = {"expect_handler": expect}
-    app.add_routes(
-        [
-            web.post("/start", webhooks.start, **post),
-            web.post("/stop", webhooks.stop, **post),
-            web.post("/pause", controls.pause, **post),
-            web.post("/resume", controls.resume, **post),
-            web.post("/seek", controls.seek, **post),
-            web.post("/volume", controls.volume, **post),
-            web.get("/presets", preset_calls.list_presets),
-            web.post("/presets", preset_calls.add_preset, **post),
-            web.patch("/presets/{id}", preset_calls.change_preset, **post),
-            web.delete("/presets/{id}", preset_calls.remove_preset, **post),
-            web.get("/recent", preset_calls.list_recent),
-            web.delete("/recent", preset_calls.clear_recent, **post),
-            web.get(f"{HOOK_PATHS}{{secret:.*}}", call_hook),
-            web.post(f"{HOOK_PATHS}{{secret:.*}}", call_hook, **post),
-            web.get("/status", system.status),
-            web.get("/events", events),
-            web.get("/health", system.health),
-            web.get("/health/live", system.live),
-            web.get("/metrics", metrics),
-            web.get("/snapshot", snapshot),
-        ]
-    )
+    describe: Callable[[], str] = description
+    app[DESCRIPTION] = describe
+    for operation in OPERATIONS:
+        app.router.add_route(operation.method, operation.path, operation.handler, expect_handler=expect)
+        if operation.method == "GET":
+            app.router.add_route("HEAD", operation.path, operation.handler)
     return app
 
 

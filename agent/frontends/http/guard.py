@@ -21,8 +21,11 @@ from cast_http.proxies import is_proxied
 DOOR: Final = web.AppKey[Door]("door")
 
 OPEN_PATH: Final = "/health/live"
-"""The one call that is open to every peer and under every name: it tells that the box is up and whether it asks for a
-key, as any refused call would."""
+"""Open to every peer and under every name: it tells that the box is up and whether it asks for a key, as any refused
+call would."""
+
+DESCRIPTION_PATH: Final = "/openapi.json"
+"""As open: it is the same on every box."""
 
 METRICS_PATH: Final = "/metrics"
 """The call that this machine may make without a key: it changes nothing, and names no address."""
@@ -56,7 +59,7 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     origins = request.headers.getall("Origin", [])
     if origins:
         check_origin(origins, hosts)
-    if request.path == OPEN_PATH or request.path.startswith(HOOK_PATHS):
+    if request.path in (OPEN_PATH, DESCRIPTION_PATH) or request.path.startswith(HOOK_PATHS):
         return
     # A proxy on this box is no reason to take those for the box itself who call through it.
     caller = door.admit(

@@ -12,6 +12,7 @@ from aiohttp.web import BaseRequest
 
 from agent.errors import AgentError, InvalidRequestError
 from agent.frontends.http.app_keys import REQUEST_ID, SESSION_ID
+from agent.frontends.http.responses import PresetAnswer
 from agent.media.redaction import redact
 from agent.types import ErrorCode
 from cast_http.problems import ProblemBase, Problems
@@ -64,6 +65,8 @@ class Problem(ProblemBase):
     """The session that the request has started or changed, so a caller who waits knows which start failed."""
     request_id: str | None = None
     """Of a mistake of the agent: the log has more under it."""
+    preset: PresetAnswer | None = None
+    """What is there now, when the preset is another one than the caller knows."""
 
 
 def _members(request: BaseRequest, status: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from agent.casting.fields import (
     SESSION_ID_LIMIT,
@@ -40,6 +40,13 @@ def parse_wait(value: str) -> float:
     return wait_s
 
 
+class StartQuery(BaseModel):
+    """The query parameters of `POST /start`."""
+
+    wait: Annotated[float, Field(gt=0, le=WAIT_LIMIT_S)] | None = None
+    """Seconds to wait for the first frame."""
+
+
 class StartBody(PlayForm):
     """The body of `POST /start`: with one of `url`, `code`, `stream_id`, `preset` and `recent` a new session, with
     `session_id` a change of that one."""
@@ -68,6 +75,13 @@ class HookQuery(Form):
     def wish(self) -> Wish:
         """What it asks for."""
         return Wish(duration=self.duration, title=self.title)
+
+
+class PresetPatch(PlayForm):
+    """The body of `PATCH /presets/{id}`: the fields to change."""
+
+    id: str | None = None
+    """May be sent along, and cannot be changed."""
 
 
 class StopBody(Form):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, RootModel
 
 from agent.casting.presets import Preset, PresetList, Source
 from agent.casting.recent import Played
 from agent.casting.service import Volume
+from agent.events.bus import EventKind
 from agent.media.redaction import redact
 from agent.types import (
     Capability,
@@ -68,6 +69,10 @@ class Controlled(Answer):
     state: PlayerState
     position: Seconds | None
     """Into the media; null when live or unknown."""
+
+
+class HookDone(RootModel[Started | Stopped | Controlled]):
+    """The answer of a hook: that of the call which its action is."""
 
 
 class VolumeAnswer(Answer):
@@ -240,6 +245,27 @@ class StatusAnswer(Answer):
         )
 
 
+class EventMessage(Answer):
+    """The data of one change in `GET /events`."""
+
+    kind: EventKind
+    session_id: str | None
+    """The session that it is about."""
+    occurred_at: Moment
+    data: dict[str, str | float | bool | None]
+    """What the kind has to tell: `url` and `title`, `state`, `reason`, `code`, `attempt`, `level` and `muted` and so
+    on."""
+    status: StatusAnswer
+    """The whole answer of `GET /status` at that moment."""
+
+
+class FollowerClosed(Answer):
+    """The data of `closed` in `GET /events`: why the agent ends the connection."""
+
+    code: ErrorCode
+    detail: str
+
+
 class PresetAnswer(Answer):
     """One preset, with the fields of a start that it has; what is None is left out."""
 
@@ -248,7 +274,7 @@ class PresetAnswer(Answer):
     source: Source
     etag: str
     """For `If-Match`: another one as soon as the preset is."""
-    problem: str | None
+    problem: str | None = None
     """Why it cannot be played; it has no fields then."""
     url: str | None = None
     """Without credentials. Sent back as it is, it stays what it was."""
@@ -276,7 +302,7 @@ class PresetsAnswer(Answer):
     """The answer of `GET /presets`."""
 
     presets: tuple[PresetAnswer, ...]
-    problem: str | None
+    problem: str | None = None
     """Why the saved ones are missing."""
 
     @classmethod

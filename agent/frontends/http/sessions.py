@@ -7,7 +7,7 @@ from aiohttp import web
 from agent.errors import FieldError, InvalidRequestError
 from agent.frontends.http.app_keys import CASTING, SESSION_ID
 from agent.frontends.http.body import read_object, single_parameters
-from agent.frontends.http.requests import StartBody, StopBody, parse_wait
+from agent.frontends.http.requests import StartBody, StartQuery, StopBody, parse_wait
 from agent.frontends.http.responses import Started, Stopped
 from agent.types import SessionId
 from cast_http.negotiate import json_answer
@@ -19,7 +19,7 @@ async def start(request: web.Request) -> web.Response:
 
     A caller that waits and hangs up changes nothing: the session belongs to the tracker.
     """
-    parameters = single_parameters(request, known=("wait",))
+    parameters = single_parameters(request, known=StartQuery.model_fields)
     wait_s = parse_wait(parameters["wait"]) if "wait" in parameters else None
     wish = await _start_body(request)
 

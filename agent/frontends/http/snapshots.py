@@ -7,9 +7,10 @@ import hashlib
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final, Literal
 
 from aiohttp import ETag, web
+from pydantic import BaseModel, Field
 
 from agent.errors import FieldError, InvalidRequestError, PlayerUnavailableError
 from agent.frontends.http.app_keys import STAGE
@@ -26,6 +27,16 @@ MAX_AGE_LIMIT_S: Final = 10
 
 KEPT_LIMIT: Final = 4
 """Kinds of pictures that are kept: a page on a phone, one on a desktop, Home Assistant, and one more."""
+
+
+class SnapshotQuery(BaseModel):
+    """The query parameters of `GET /snapshot`."""
+
+    format: Literal["png", "jpeg", "jpg"] | None = None
+    width: Annotated[int, Field(ge=WIDTHS.start, lt=WIDTHS.stop)] | None = None
+    """Pixels."""
+    max_age: Annotated[int, Field(ge=0, le=MAX_AGE_LIMIT_S)] | None = None
+    """Seconds that a picture which others asked for may be old."""
 
 
 @dataclass(frozen=True, slots=True)

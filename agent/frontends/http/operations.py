@@ -1,0 +1,186 @@
+"""Every call of the agent: the router and the OpenAPI document are made of this table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Final
+
+from aiohttp import web
+
+from agent.casting.forms import PresetForm
+from agent.frontends.http import (
+    controls,
+    events,
+    hooks,
+    metrics,
+    openapi,
+    presets,
+    requests,
+    responses,
+    sessions,
+    snapshots,
+)
+from agent.frontends.http import status as looking
+from agent.frontends.http.guard import HOOK_PATHS
+from agent.frontends.http.health import Alive, HealthAnswer
+from cast_http.operations import Operation as BaseOperation
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Access(StrEnum):
+    """Who may make a call. In protected mode that is this machine; with `auth = "none"` it is everybody."""
+
+    OPEN = "open"
+    """Everybody, under every name."""
+    LOCAL = "local"
+    """This machine, and every key."""
+    KEY = "key"
+    """Every key."""
+    HOOK = "hook"
+    """Whoever knows the address."""
+
+
+class Operation(BaseOperation[Handler, Access]):
+    """One method of one path."""
+
+    __slots__ = ()
+
+
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that the caller knows: 409 when the preset is another one now.",
+    "schema": {"type": "string", "maxLength": 100},
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the picture that the caller has: 304 when the screen shows the same.",
+    "schema": {"type": "string", "maxLength": 100},
+}
+_LAST_EVENT_ID: Final = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The id of the last event that the caller has: what it missed comes first.",
+    "schema": {"type": "string", "maxLength": 100},
+}
+
+_MEDIA: Final = (502, 504)
+"""What is played, or a player, failed while the caller waited."""
+
+_HOOK_ERRORS: Final = (404, 409, 429, 501, 503, 504, 507)
+
+OPERATIONS: Final = (
+    Operation(
+        "POST", "/start", sessions.start, Access.KEY,
+        "Put a stream on the screen, or change the session of a given id.",
+        {200: responses.Started}, (404, 409, 501, 503, 507, *_MEDIA),
+        body=requests.StartBody, query=requests.StartQuery,
+    ),
+    Operation(
+        "POST", "/stop", sessions.stop, Access.KEY,
+        "End what is on, one session, or everything. Succeeds when nothing was on, too.",
+        {200: responses.Stopped}, (503, 504), body=requests.StopBody, body_required=False,
+    ),
+    Operation(
+        "POST", "/pause", controls.pause, Access.KEY,
+        "Pause what is on.",
+        {200: responses.Controlled}, (409, 503, 504), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
+        "POST", "/resume", controls.resume, Access.KEY,
+        "Resume what is on.",
+        {200: responses.Controlled}, (409, 503, 504), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
+        "POST", "/seek", controls.seek, Access.KEY,
+        "Continue what is on at another position.",
+        {200: responses.Controlled}, (409, 503, 504), body=requests.SeekBody,
+    ),
+    Operation(
+        "POST", "/volume", controls.volume, Access.KEY,
+        "Set the volume of the device, or mute it. Works when nothing is on, too.",
+        {200: responses.VolumeSet}, (503, 504), body=requests.VolumeBody,
+    ),
+    Operation(
+        "GET", "/presets", presets.list_presets, Access.KEY,
+        "All presets. One that cannot be played has a problem.",
+        {200: responses.PresetsAnswer}, (507,),
+    ),
+    Operation(
+        "POST", "/presets", presets.add_preset, Access.KEY,
+        "Save a preset.",
+        {201: responses.PresetAnswer}, (409, 507), body=PresetForm,
+    ),
+    Operation(
+        "PATCH", "/presets/{id}", presets.change_preset, Access.KEY,
+        "Change the given fields of a saved preset; null removes one.",
+        {200: responses.PresetAnswer}, (403, 404, 409, 507), body=requests.PresetPatch, headers=(_IF_MATCH,),
+    ),
+    Operation(
+        "DELETE", "/presets/{id}", presets.remove_preset, Access.KEY,
+        "Delete a saved preset.",
+        {200: responses.Done}, (403, 404, 409, 507), body=requests.NoBody, body_required=False, headers=(_IF_MATCH,),
+    ),
+    Operation(
+        "GET", "/recent", presets.list_recent, Access.KEY,
+        "What was played lately, the newest first.",
+        {200: responses.RecentAnswer}, (507,),
+    ),
+    Operation(
+        "DELETE", "/recent", presets.clear_recent, Access.KEY,
+        "Forget what was played lately.",
+        {200: responses.Done}, (507,), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
+        "GET", HOOK_PATHS + "{secret:.*}", hooks.call_hook, Access.HOOK,
+        "Do what the hook is for. A link preview or a prefetching browser is answered 501 and does nothing.",
+        {200: responses.HookDone}, _HOOK_ERRORS, query=requests.HookQuery, alias="call_hook",
+    ),
+    Operation(
+        "POST", HOOK_PATHS + "{secret:.*}", hooks.call_hook, Access.HOOK,
+        "Do what the hook is for. The body is ignored.",
+        {200: responses.HookDone}, _HOOK_ERRORS, query=requests.HookQuery, alias="post_hook",
+    ),
+    Operation(
+        "GET", "/status", looking.status, Access.KEY,
+        "What is on, what waits, and what ended last.",
+        {200: responses.StatusAnswer},
+    ),
+    Operation(
+        "GET", "/events", events.events, Access.KEY,
+        "Changes as server-sent events: a snapshot first, then one message for each change.",
+        {200: "text/event-stream"}, (503,), headers=(_LAST_EVENT_ID,),
+    ),
+    Operation(
+        "GET", "/snapshot", snapshots.snapshot, Access.KEY,
+        "A picture of the screen.",
+        {200: "image/png, image/jpeg", 304: None}, (503,),
+        query=snapshots.SnapshotQuery, headers=(_IF_NONE_MATCH,),
+    ),
+    Operation(
+        "GET", "/health", looking.health, Access.KEY,
+        "Whether a start would work, and what to do when it would not. Answers 200 in both cases.",
+        {200: HealthAnswer},
+    ),
+    Operation(
+        "GET", "/health/live", looking.live, Access.OPEN,
+        "Answers while the event loop turns.",
+        {200: Alive},
+    ),
+    Operation(
+        "GET", "/metrics", metrics.metrics, Access.LOCAL,
+        "Numbers for Prometheus.",
+        {200: "application/openmetrics-text"},
+    ),
+    Operation(
+        "GET", "/openapi.json", openapi.openapi, Access.OPEN,
+        "The description of all calls, which is this document.",
+        {200: "application/json"},
+    ),
+)  # fmt: skip
