@@ -27,10 +27,12 @@ CORNER = Place(0.75, 0.0, 0.25, 0.25)
 IN_THE_CORNER, ELSEWHERE = (560, 45), (320, 180)
 
 
-@pytest.fixture(params=["black", "desktop"])
-def idle(request: pytest.FixtureRequest) -> Literal["black", "desktop"]:
-    """With the curtain, and with windows of the root."""
-    return "black" if request.param == "black" else "desktop"
+WITH_AND_WITHOUT_CURTAIN = pytest.mark.parametrize("idle", ["black", "desktop"])
+
+
+@pytest.fixture
+def idle() -> Literal["black", "desktop"]:
+    return "black"
 
 
 @pytest.fixture
@@ -69,6 +71,7 @@ def colours(screen: Screen, *points: tuple[int, int]) -> list[str]:
     return [name_of(rgb) for rgb in screen.pixels(list(points))]
 
 
+@WITH_AND_WITHOUT_CURTAIN
 async def test_a_stream_never_covers_an_overlay(canvas: Canvas, screen: Screen) -> None:
     """While streams take the screen from each other, no sample of the overlay shows anything else."""
     await canvas.show("red")
@@ -96,6 +99,7 @@ async def test_a_stream_never_covers_an_overlay(canvas: Canvas, screen: Screen) 
     assert {stream for _, stream in samples} == {"red", "green", "blue"}
 
 
+@WITH_AND_WITHOUT_CURTAIN
 async def test_the_last_of_a_layer_is_over_the_others(canvas: Canvas, screen: Screen) -> None:
     """The layer on top is over overlays that come later; of two overlays the later one is seen, and closed again the
     one below."""
@@ -138,6 +142,7 @@ async def test_an_overlay_keeps_its_place_when_the_resolution_changes(
         xserver.resize(640, 360)
 
 
+@WITH_AND_WITHOUT_CURTAIN
 async def test_a_new_stream_passes_another_program(canvas: Canvas, screen: Screen) -> None:
     """A window of another program that came over everything is below what is shown next, the overlay included."""
     await canvas.show("red")

@@ -19,9 +19,11 @@ from typing import Literal
 import pytest
 from PIL import Image
 
+from agent.stage.base import Layer, Place
 from agent.stage.x11 import X11Stage
 from tests.support.clips import Clips
-from tests.support.colours import name_of
+from tests.support.colours import PALETTE, name_of
+from tests.support.painter import Painter
 from tests.support.screen import Screen
 from tests.support.tools import end, need, run, until, wait_until
 from tests.support.xserver import XServer
@@ -262,3 +264,28 @@ async def test_in_a_wayland_session(
             assert colours(Image.open(io.BytesIO(await stage.snapshot()))) == {"black"}
             if compositor != "cage":  # 0.1.4 without a monitor may drop a frame that no other follows
                 await photographed(nothing, environ, tmp_path)
+            if compositor == "sway" and idle == "black":
+                await layers_are_kept(stage, environ, tmp_path)
+
+
+async def layers_are_kept(stage: X11Stage, environ: dict[str, str], folder: Path) -> None:
+    """A backdrop is seen below all, and an overlay over a stream that is shown after it."""
+    display = stage.health.display or ""
+    await stage.set_backdrop(Image.new("RGB", (1280, 720), PALETTE["orange"]))
+    await photographed("orange", environ, folder)
+    overlay = await stage.open_window(layer=Layer.OVERLAY, place=Place(0.0, 0.0, 0.5, 1.0))
+    stream = await stage.open_window()
+    with Painter(display, overlay.xid) as above, Painter(display, stream.xid) as below:
+        above.fill("white")
+        below.fill("green")
+        await overlay.show()
+        await stream.show()
+        async with asyncio.timeout(COMPOSITOR_S):
+            while halves(photograph(environ, folder)) != ["white", "green"]:
+                await asyncio.sleep(0.1)
+        assert halves(Image.open(io.BytesIO(await stage.snapshot()))) == ["white", "green"]
+
+
+def halves(image: Image.Image) -> list[str]:
+    """The colours in the middle of the left half and of the right one."""
+    return [name_of(image.getpixel((image.width * part // 4, image.height // 2))) for part in (1, 3)]  # type: ignore[arg-type]
