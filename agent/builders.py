@@ -75,7 +75,7 @@ def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
         name=settings.device.name,
         version=__version__,
     )
-    log.info("starting", device_id=device.id, name=device.name, version=device.version)
+    log.info("agent_launched", device_id=device.id, name=device.name, version=device.version)
     supervisor = Supervisor()
     authority = settings.state.runtime_directory() / "Xauthority"
     stage = X11Stage(

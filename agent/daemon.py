@@ -72,7 +72,7 @@ async def run(
         agent = await signals.unless_told_to_stop(_start(current, running, systemd))
         if agent is not None:
             settle_memory()
-            log.info("ready", port=agent.port)
+            log.info("agent_started", port=agent.port)
             systemd.ready()
             if on_ready is not None:
                 on_ready(agent.port)
@@ -80,9 +80,9 @@ async def run(
                 systemd.reloading()
                 await signals.unless_told_to_stop(_reload(current, agent))
                 systemd.ready()
-        log.info("stopping")
+        log.info("agent_stop_requested")
         systemd.stopping()
-    log.info("stopped")
+    log.info("agent_stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ async def _reload(current: Current, agent: _Agent) -> None:
             wanted = await in_thread(current.load, name="reload")
     except (ConfigError, TimeoutError) as error:
         reason = str(error) or "The configuration could not be read in time."
-        log.error("reload_failed", reason=reason, hint="The settings from before stay in force.")
+        log.error("settings_reload_failed", reason=reason, hint="The settings from before stay in force.")
         return
     done = current.take(wanted)
     settings = current.settings
@@ -112,9 +112,9 @@ async def _reload(current: Current, agent: _Agent) -> None:
     agent.reporter.look()
     await agent.casting.presets.look()
     await agent.casting.recent.look()
-    log.info("reloaded", changed=done.changed)
+    log.info("settings_reloaded", changed=done.changed)
     if done.needs_restart:
-        log.warning("restart_needed", settings=done.needs_restart, hint="These are in force after a restart only.")
+        log.warning("restart_required", settings=done.needs_restart, hint="These are in force after a restart only.")
 
 
 def settle_memory() -> None:

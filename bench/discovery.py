@@ -75,7 +75,7 @@ def _is(sighting: Sighting, sign: str, name: str) -> bool:
 
 
 def _ready_at(agent: LanAgent) -> float:
-    return datetime.fromisoformat(agent.log("ready")[-1]["timestamp"]).timestamp()
+    return datetime.fromisoformat(agent.log("agent_started")[-1]["timestamp"]).timestamp()
 
 
 def _point(times: Times) -> Point:

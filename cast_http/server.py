@@ -80,7 +80,7 @@ class _Connection(RequestHandler):
             raise ConnectionError("the answer had begun already")
         if status < 500:
             # No text of the exception: it repeats what was sent, and that may hold a password or a token.
-            log.info("request", method=None, path=None, status=status, peer=request.remote)
+            log.info("request_completed", method=None, path=None, status=status, peer=request.remote)
         else:
             log.error("request_failed", peer=request.remote, exc_info=exc)
         return self._problems.of_broken(request, status)

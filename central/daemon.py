@@ -91,17 +91,17 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
                 "Set another host or port in the section [api] of the configuration."
             ) from error
         host, port = runner.addresses[0][:2]
-        log.info("started", host=host, port=port, database=database.url.render_as_string())
+        log.info("central_started", host=host, port=port, database=database.url.render_as_string())
         if not await services.access.has_key():
-            log.warning("no_admin_key", hint="Make one: cast-central key add NAME")
+            log.warning("admin_key_not_found", hint="Make one: cast-central key add NAME")
         if settings.api.secret is not None and settings.api.secret == settings.mediamtx.secret:
             log.warning("secret_shared", hint="MediaMTX has the secret of the API: set MEDIAMTX_SECRET to another one.")
         if services.reconciliation.is_configured and not services.urls.are_known:
-            log.warning("no_public_url", hint=NO_VIEWERS)
+            log.warning("public_url_omitted", hint=NO_VIEWERS)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
         yield Running(services, host, port)
-        log.info("stopping")
+        log.info("central_stop_requested")
 
 
 def build(settings: Settings, database: Database, server: MediaServer, *, now: Clock = utc_now) -> Services:
@@ -133,7 +133,7 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, asked.set)
     async with running(settings):
         await asked.wait()
-    log.info("stopped")
+    log.info("central_stopped")
 
 
 def _allow_many_connections() -> None:

@@ -131,7 +131,7 @@ class Door:
         if auth is self._told:
             return
         level = log.warning if auth is Auth.NONE else log.info
-        level("door", auth=auth, hint=_HINTS[auth])
+        level("access_mode_changed", auth=auth, hint=_HINTS[auth])
         self._told = auth
         self.on_change()
 

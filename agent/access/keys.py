@@ -284,7 +284,7 @@ class KeyRing(Generic[K]):
 
     def _failed(self, problem: str) -> None:
         if problem != self._problem:
-            log.error(f"{self._noun}s_unreadable", reason=problem, still_let_in=[key.name for key in self._keys])
+            log.error(f"{self._noun}_file_read_failed", reason=problem, still_let_in=[key.name for key in self._keys])
         self._problem = problem
 
 

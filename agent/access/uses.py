@@ -40,4 +40,4 @@ class UseLog:
             try:
                 await in_thread(partial(self._file.note_use, used), name="keys")
             except KeysError as error:
-                log.debug("key_use_not_noted", reason=str(error))
+                log.debug("key_use_write_failed", reason=str(error))

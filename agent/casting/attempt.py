@@ -253,7 +253,7 @@ class Attempt:
         assert ready.player is not None, "it is there"
         assert ready.opened is not None, "it is there"
         if ready.player is not self._player:
-            self._log.info("second_engine_shows_it", engine=ready.player.engine)
+            self._log.info("engine_fallback_used", engine=ready.player.engine)
             self._plays_on(ready.player)
         self._window = ready.window
         self.session.opened(ready.opened)
@@ -288,7 +288,9 @@ class Attempt:
             still_s = self.session.observe()
             if moving != (still_s < WATCH_INTERVAL_S * 3):
                 moving = not moving
-                self._log.info("stream_moves" if moving else "stream_still", still_s=round(still_s, 1))
+                self._log.info(
+                    "stream_motion_resumed" if moving else "stream_motion_stopped", still_s=round(still_s, 1)
+                )
             silent_s = asyncio.get_running_loop().time() - self._playing.progress.at
             # A player that says nothing hangs, whatever the stream does: the player's own watch says so within 5 s.
             if still_s >= self.session.stall_after(self._limits.stall_timeout) and silent_s < WATCH_INTERVAL_S * 3:

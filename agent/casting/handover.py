@@ -108,7 +108,7 @@ class Switch:
                 self._heard = runner.attempt
                 await runner.attempt.set_sound(True)
         except (PlayerTimeoutError, PlayerUnavailableError) as e:  # it hangs or died: its own task sees to it
-            log.warning("sound_not_returned", session_id=runner.session.id, reason=str(e))
+            log.warning("sound_return_failed", session_id=runner.session.id, reason=str(e))
 
     def _heard_now(self, attempt: Attempt) -> SessionRunner | None:
         top = self._stack.top
@@ -122,7 +122,7 @@ class Switch:
             if runner.attempt is not None:
                 await runner.attempt.set_sound(False)
         except (PlayerTimeoutError, PlayerUnavailableError) as e:
-            log.warning("sound_not_lent", session_id=runner.session.id, reason=str(e))
+            log.warning("sound_handover_failed", session_id=runner.session.id, reason=str(e))
             await self._stack.end_all([runner], EndReason.REPLACED)
             return False
         return True
@@ -137,7 +137,7 @@ class Switch:
         self._switched()
         shown = runner.session.snapshot()
         log.info(
-            "first_frame",
+            "first_frame_shown",
             session_id=shown.session_id,
             seconds=None if returned else round(shown.time_to_first_frame or 0.0, 3),
             media_type=shown.media_type,

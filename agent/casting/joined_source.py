@@ -115,9 +115,11 @@ class Joined:
                     await self._look_up()
             except TimeoutError:
                 self._answers = False
-                log.info("stream_not_asked", session_id=self._session.id, reason=f"No answer within {KNOWN_S:g} s.")
+                log.info(
+                    "stream_lookup_skipped", session_id=self._session.id, reason=f"No answer within {KNOWN_S:g} s."
+                )
             except (CentralUnavailableError, NotSupportedError) as error:
-                log.info("stream_not_asked", session_id=self._session.id, reason=str(error))
+                log.info("stream_lookup_skipped", session_id=self._session.id, reason=str(error))
         if not self._addresses and self._session.joined is not None:
             await self._take(self._session.joined)  # from before a restart
         return not self._has_ended
@@ -189,7 +191,7 @@ class Joined:
             self._answers = self._has_ended = True
             if known is None:
                 raise
-            log.info("joined_stream_over", session_id=self._session.id, stream_id=known.stream_id)
+            log.info("joined_stream_ended", session_id=self._session.id, stream_id=known.stream_id)
             if not self._session.has_played:
                 raise StreamNotFoundError("The stream ended before it was on the screen.") from error
             return

@@ -231,7 +231,7 @@ class Presets:
             try:
                 await self._policy.check(form.url)
             except FileAwayError:
-                log.debug("preset_file_away", preset=form.id)  # it may be there when it is to be played
+                log.debug("preset_file_not_found", preset=form.id)  # it may be there when it is to be played
         return form
 
     async def _read(self) -> tuple[Preset, ...]:

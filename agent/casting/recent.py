@@ -119,7 +119,7 @@ class Recent:
             await work
         except StorageError as error:
             if not self._failed:
-                log.warning("recent_not_kept", reason=str(error))
+                log.warning("recent_write_failed", reason=str(error))
             self._failed = True
         else:
             self._failed = False

@@ -148,7 +148,7 @@ class SessionRunner:
             session.conclude(EndReason.SHUTDOWN)
             raise
         except Exception:
-            log.exception("cast_broken", session_id=session.id)
+            log.exception("session_crashed", session_id=session.id)
             session.conclude(
                 EndReason.FAILED,
                 Failure(ErrorCode.INTERNAL, "The agent made a mistake; its log has the details. Please report it."),

@@ -123,7 +123,7 @@ class Stack:
         attempt, on = top.attempt, top.session
         if attempt is None or on.state is not SessionState.ACTIVE or _host(on.url) != host:
             return False
-        log.info("room_made", session_id=on.id, for_session=session.id)
+        log.info("source_slot_freed", session_id=on.id, for_session=session.id)
         top.suspend()
         await asyncio.wait([attempt.over], timeout=ENDING_TIMEOUT_S)
         return True

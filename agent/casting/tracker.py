@@ -384,7 +384,7 @@ class StreamTracker:
         try:
             await player.set_volume(session.volume, session.muted)
         except (PlayerTimeoutError, PlayerUnavailableError) as e:
-            log.warning("volume_not_set", session_id=session.id, reason=str(e))
+            log.warning("volume_change_failed", session_id=session.id, reason=str(e))
 
     def _check_available(self, request: StartRequest) -> None:
         if self._closed:

@@ -84,9 +84,9 @@ class Advertiser:
         self._listening = frozenset(ip_address(name[0]) for name in listening)
         self._port = int(next(iter(listening))[1])
         if not self._settings.enabled:
-            log.info("not_announced", reason="[discovery] enabled = false")
+            log.info("announcement_skipped", reason="[discovery] enabled = false")
         elif all(address.is_loopback for address in self._listening):
-            log.info("not_announced", reason="[api] host is this machine only")
+            log.info("announcement_skipped", reason="[api] host is this machine only")
         else:
             self._task = self._supervisor.start(self._run, name="advertiser")
 
@@ -145,7 +145,7 @@ class Advertiser:
             return
         if not view.interfaces:
             await self._close()
-            log.info("no_network_to_announce_in")
+            log.info("announcement_postponed")
         elif self._announcement is None:
             await self._announce(view)
         else:
@@ -176,12 +176,12 @@ class Advertiser:
             async with asyncio.timeout(CHANGE_TIMEOUT_S):
                 await announcement.end()
         except Exception as error:
-            log.warning("announcement_not_ended", reason=f"{type(error).__name__}: {error}", exc_info=error)
+            log.warning("announcement_goodbye_failed", reason=f"{type(error).__name__}: {error}", exc_info=error)
 
     def _failed(self, error: Exception) -> None:
         # A RuntimeError of the library: an address went while its socket was made.
         expected = isinstance(error, OSError | TimeoutError | RuntimeError | zeroconf.Error)
         problem = f"{type(error).__name__}: {error}"
         write = log.debug if problem == self._problem else log.warning
-        write("not_announced", reason=problem, retry_s=LOOK_AGAIN_S, exc_info=None if expected else error)
+        write("announcement_failed", reason=problem, retry_s=LOOK_AGAIN_S, exc_info=None if expected else error)
         self._problem = problem

@@ -81,7 +81,7 @@ class Announcement:
         wanted, self._names = self._names, (self._services[0].name, self._services[1].name)
         if wanted[0] != self._names[0]:
             log.warning("name_taken", wanted=_instance(wanted[0]), announced_as=_instance(self._names[0]))
-        self._log("announced", interfaces, auth)
+        self._log("device_announced", interfaces, auth)
         await asyncio.gather(*said)
 
     async def update(self, interfaces: Collection[Interface], auth: Auth) -> None:
@@ -191,7 +191,7 @@ class _Rivals(RecordUpdateListener):
             return
         self._doubles.add(address)
         log.warning(
-            "id_used_twice",
+            "device_id_duplicated",
             address=socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address),
             hint="Another box announces the id of this one. If its card is a copy, delete the file device-id in its "
             "state directory and restart it; ids that are set in [device] must differ.",

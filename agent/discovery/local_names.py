@@ -69,7 +69,7 @@ class LocalNames:
                 f"The name {host!r} is that of {address}, but only for mDNS, and {scheme} needs the name itself: "
                 "install libnss-mdns on this box (Debian: apt install libnss-mdns), or use a name that DNS knows.",
             )
-        log.info("local_name_found", host=host, address=address)
+        log.info("local_name_resolved", host=host, address=address)
         return _with_host(url, host, address)
 
     async def address(self, host: str) -> str:
@@ -79,7 +79,7 @@ class LocalNames:
             found = await in_thread(lambda: lan_interfaces(self._interfaces), name="addresses")
             return await _ask_on(found, host)
         except (OSError, zeroconf.Error, RuntimeError) as error:  # an address that goes meanwhile is a RuntimeError
-            log.warning("local_name_not_asked", host=host, reason=f"{type(error).__name__}: {error}")
+            log.warning("local_name_lookup_failed", host=host, reason=f"{type(error).__name__}: {error}")
             return ""
 
 

@@ -49,9 +49,11 @@ def identity(state_dir: Path, *, machine_id: Path = MACHINE_ID) -> Identity:
     except OSError as error:
         stand_in = _derived(machine_id)
         source = machine_id if stand_in else None
-        _log.warning("device_id_not_kept", file=str(file), reason=error.strerror, derived_from=source and str(source))
+        _log.warning(
+            "device_id_write_failed", file=str(file), reason=error.strerror, derived_from=source and str(source)
+        )
         return Identity(stand_in or str(uuid.uuid4()), is_kept=False)
-    _log.info("device_id_made", device_id=made, file=str(file))
+    _log.info("device_id_created", device_id=made, file=str(file))
     return Identity(made)
 
 
@@ -93,5 +95,5 @@ def _read(file: Path) -> str | None:
         pass  # neither ASCII nor a UUID: bad, as is one that is not in its canonical form
     aside = file.with_name(_SET_ASIDE)
     file.replace(aside)
-    _log.warning("device_id_bad", file=str(file), set_aside_as=str(aside))
+    _log.warning("device_id_rejected", file=str(file), set_aside_as=str(aside))
     return None

@@ -39,7 +39,7 @@ def only_agent(folder: Path) -> Iterator[None]:
             "CAST_AGENT_STATE__DIR."
         ) from error
     except OSError as error:
-        log.warning("state_not_locked", folder=str(folder), reason=error.strerror)
+        log.warning("state_lock_failed", folder=str(folder), reason=error.strerror)
     else:
         _sign(descriptor, folder)
     try:

@@ -93,5 +93,5 @@ def _last_call(after_s: float) -> None:
 
 
 def _too_late() -> None:
-    log.error("stop_took_too_long", after_s=LEAVE_WITHIN_S, hint="Players and windows end with this process.")
+    log.error("stop_timed_out", after_s=LEAVE_WITHIN_S, hint="Players and windows end with this process.")
     os._exit(1)

@@ -91,7 +91,7 @@ class Storage:
         if health.available:
             log.info("storage_recovered", folder=str(self._folder))
         else:
-            log.warning("storage_unusable", folder=str(self._folder), reason=health.message)
+            log.warning("storage_failed", folder=str(self._folder), reason=health.message)
 
 
 def try_folder(folder: Path) -> None:

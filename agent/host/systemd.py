@@ -83,7 +83,7 @@ class Notifier:
             self._failed = False
         except OSError as error:
             level = log.debug if self._failed else log.warning
-            level("systemd_not_told", message=message.partition("\n")[0], reason=error.strerror)
+            level("systemd_notify_failed", message=message.partition("\n")[0], reason=error.strerror)
             self._failed = True
 
 

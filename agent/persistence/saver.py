@@ -81,7 +81,7 @@ class Keeper:
         reading = asyncio.ensure_future(self._read())
         await asyncio.wait({reading}, timeout=DISK_TIMEOUT_S)
         if not reading.done():
-            log.error("wanted_not_read", folder=str(self._folder), hint="Its disk does not answer.")
+            log.error("session_file_read_failed", folder=str(self._folder), hint="Its disk does not answer.")
         elif kept := reading.result():
             await self._take_up(kept)
         self._go_on(lambda: self._keep(reading), WRITER)
@@ -119,7 +119,7 @@ class Keeper:
             async with asyncio.timeout(KEPT_TIMEOUT_S), self._kept_more:
                 await self._kept_more.wait_for(lambda: self._kept >= changes)
         except TimeoutError:
-            (log.debug if self._late else log.warning)("wanted_late", folder=str(self._folder))
+            (log.debug if self._late else log.warning)("session_file_delayed", folder=str(self._folder))
             self._late = True
 
     # --- after a restart ---
@@ -128,7 +128,7 @@ class Keeper:
         try:
             return await in_thread(self._files.read, name="keeper")
         except Exception:  # whatever is on the disk: the box must play what comes next
-            log.exception("wanted_not_read", folder=str(self._folder))
+            log.exception("session_file_read_failed", folder=str(self._folder))
             return None
 
     async def _take_up(self, kept: Kept) -> None:
@@ -157,7 +157,7 @@ class Keeper:
         wanted = [session.saved(now=self._time()) for session in kept.sessions]
         for saved in wanted:
             if saved.remaining is not None and saved.remaining <= 0:
-                log.info("session_expired_meanwhile", session_id=saved.session_id)
+                log.info("session_expired", session_id=saved.session_id)
         return [saved for saved in wanted if saved.remaining is None or saved.remaining > 0]
 
     async def _become_stable(self) -> None:
@@ -230,18 +230,18 @@ class Keeper:
             async with asyncio.timeout(DISK_TIMEOUT_S):
                 await asyncio.gather(*(self._put(file, kept) for file in (self._files.newest, self._files.safe)))
         except TimeoutError:
-            log.warning("wanted_late", folder=str(self._folder))
+            log.warning("session_file_delayed", folder=str(self._folder))
 
     async def _put(self, file: WantedFile, kept: Kept) -> bool:
         try:
             await in_thread(partial(file.write, kept), name="keeper")
         except OSError as e:
             if file not in self._failing:
-                log.warning("wanted_not_kept", file=file.name, reason=e.strerror)
+                log.warning("session_file_write_failed", file=file.name, reason=e.strerror)
             self._failing[file] = e.strerror or type(e).__name__
             return False
         if file in self._failing:
-            log.info("wanted_kept_again", file=file.name)
+            log.info("session_file_recovered", file=file.name)
         self._failing.pop(file, None)
         return True
 

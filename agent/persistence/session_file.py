@@ -200,11 +200,11 @@ class WantedFile:
 def set_aside(file: Path, reason: Exception) -> None:
     """Rename a file that cannot be understood, so that a person may look at it. Blocks for the disk."""
     aside = file.with_name(file.name + SET_ASIDE)
-    log.warning("state_file_unreadable", file=str(file), set_aside_as=str(aside), reason=type(reason).__name__)
+    log.warning("state_file_rejected", file=str(file), set_aside_as=str(aside), reason=type(reason).__name__)
     try:
         file.replace(aside)
     except OSError as error:
-        log.warning("state_file_not_set_aside", reason=error.strerror)
+        log.warning("state_file_set_aside_failed", reason=error.strerror)
 
 
 class WantedFiles:

@@ -205,7 +205,7 @@ class ChildPlayer(ABC):
         code = await self._child.process.wait()
         await asyncio.sleep(0)  # what it said last may still be in the pipe
         if self._ending is None and code == NOT_OPENED:
-            log.warning("player_without_display", pid=self.pid)
+            log.warning("player_display_refused", pid=self.pid)
             self._is_gone(
                 DisplayRefusedError(
                     "The X server lets cast-agent in and no player: it has too many clients, or who may use it has "
@@ -235,7 +235,7 @@ class ChildPlayer(ABC):
                 continue
             self._ping()
             if not await self._hears_something(PONG_TIMEOUT_S):
-                log.warning("player_hangs", pid=self.pid)
+                log.warning("player_stalled", pid=self.pid)
                 self._is_gone(
                     PlayerTimeoutError(f"The player process hung: no answer for {PING_AFTER_S + PONG_TIMEOUT_S:.0f} s.")
                 )

@@ -51,7 +51,7 @@ class Surroundings:
             if now == known:
                 continue
             paths = sorted(path for path in {*known, *now} if known.get(path) != now.get(path))
-            log.info("surroundings_changed", paths=paths[:_NAMES_LOGGED], count=len(paths))
+            log.info("host_files_changed", paths=paths[:_NAMES_LOGGED], count=len(paths))
             known = now
             self._changed()
             await asyncio.sleep(RENEWALS_APART_S - LOOK_INTERVAL_S)

@@ -108,7 +108,7 @@ class PlayerPool:
             async with asyncio.timeout(settle_s):
                 await self._settled.wait()
         except TimeoutError:
-            log.warning("spare_slow", waited_s=settle_s)
+            log.warning("spare_delayed", waited_s=settle_s)
 
     async def stop(self) -> None:
         """End the spare. Players that were taken belong to those who took them. Idempotent."""
@@ -184,7 +184,7 @@ class PlayerPool:
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e.strerror}."))
             return
         except Exception as e:  # who waits for a player must be told
-            log.exception("spare_broken")
+            log.exception("spare_crashed")
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e!r}. Please report this."))
             return
         if renewals != self._renewals:
@@ -242,7 +242,7 @@ class PlayerPool:
         except BaseException:
             await self._discard(player)
             raise
-        log.debug("spare_ready", pid=player.pid, preroll_shown=shown)
+        log.debug("spare_prepared", pid=player.pid, preroll_shown=shown)
         return player
 
     def _failed(self, error: AgentError) -> None:

@@ -39,7 +39,7 @@ class Child:
             async with asyncio.timeout(REAP_TIMEOUT_S):
                 await self.process.wait()
         except TimeoutError:
-            log.error("player_unkillable", pid=self.process.pid)
+            log.error("player_kill_failed", pid=self.process.pid)
 
     async def close(self) -> None:
         """Close the line to it. Idempotent."""

@@ -177,7 +177,7 @@ class Reporter:
                     await self._tell_these(enrolment)
             except EnrolmentError as error:
                 if self._problem != str(error):
-                    log.warning("not_registered", reason=str(error))
+                    log.warning("registration_failed", reason=str(error))
                 self._problem = str(error)
                 await self._tell_these(self._enrolment)
                 if self._link is None and self._settings.token:
@@ -203,7 +203,7 @@ class Reporter:
             self._problem = None if url is None else advice
             return None
         done = await enrol(url, token, folder=self._folder, name=self._device.name, find_local=self._find_local)
-        log.info("registered", url=url, device_id=done.enrolment.device_id)
+        log.info("device_registered", url=url, device_id=done.enrolment.device_id)
         return done.enrolment
 
     async def _tell_these(self, enrolment: Enrolment | None) -> None:
@@ -218,7 +218,7 @@ class Reporter:
         self._webhooks.start(journal.outbox)
         if enrolment is not None and self._link is None:
             self._problem = None
-            log.info("reporting", url=enrolment.url, device_id=enrolment.device_id)
+            log.info("reporting_started", url=enrolment.url, device_id=enrolment.device_id)
             self._link = Link(
                 enrolment,
                 journal=journal,

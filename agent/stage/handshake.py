@@ -82,7 +82,7 @@ def _hand_on(cookie: Cookie, address: DisplayAddress, authority: Path) -> None:
     except OSError as error:  # a full disk, say: players look for a cookie themselves then, as any X client does
         with suppress(OSError):
             authority.unlink()
-        _log.warning("authority_not_written", file=str(authority), reason=error.strerror)
+        _log.warning("authority_write_failed", file=str(authority), reason=error.strerror)
 
 
 def _open(address: DisplayAddress) -> socket.socket:

@@ -263,7 +263,7 @@ class X11Stage:
         if self._health.available:
             _log.warning("display_lost", display=self._health.display, reason=reason)
         elif self._health.message != reason:
-            _log.warning("display_unavailable", reason=reason)
+            _log.warning("display_not_found", reason=reason)
         self._set_health(DisplayHealth(False, message=reason))
 
     def _set_health(self, health: DisplayHealth) -> None:

@@ -80,7 +80,7 @@ def _write(
         extra["code"] = getattr(error, "reason", error.code).value
     quiet = operation in _QUIET or isinstance(error, UnavailableError)
     (log.debug if quiet else log.info)(
-        "request",
+        "request_completed",
         method=request.method[:20],
         path=_path(request),
         status=answer.status if answer else None,

@@ -60,7 +60,7 @@ class DatabaseClock:
             off_s = (told - datetime.now(UTC)).total_seconds()
             if self._booted is None and abs(off_s) > WORTH_TELLING_S:
                 log.warning(
-                    "clock_differs", seconds=round(off_s, 1), hint="The database's is used. Set up NTP on both."
+                    "clock_skew_detected", seconds=round(off_s, 1), hint="The database's is used. Set up NTP on both."
                 )
             self._booted = told.astimezone(UTC) - timedelta(seconds=asked + took / 2)
 

@@ -65,7 +65,7 @@ def telling_what_is_wrong() -> Iterator[None]:
         if trouble is None:
             raise
         message = str(getattr(error, "orig", error))
-        log.warning("database_unavailable", error=type(error).__name__, message=message, meaning=str(trouble))
+        log.warning("database_call_failed", error=type(error).__name__, message=message, meaning=str(trouble))
         raise trouble from error
 
 

@@ -73,11 +73,11 @@ class Reconciliation:
             there = {publisher.path: publisher for publisher in await self._server.publishers()}
         except MediaServerError as error:
             write = log.warning if self.reachable is not False else log.debug
-            write("mediamtx_unreachable", message=str(error))
+            write("mediamtx_call_failed", message=str(error))
             self.reachable = False
             return
         if self.reachable is False:
-            log.info("mediamtx_reachable")
+            log.info("mediamtx_connected")
         self.reachable = True
         for path in there:
             self._publishing.came(path)

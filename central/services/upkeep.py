@@ -58,7 +58,7 @@ class Upkeep:
         await self._database.write(lambda session: devices.forget_boots(session, before=old_events))
         await self._database.write(lambda session: access.forget_enrolments(session, before=old_events))
         if any(forgotten.values()):
-            log.info("forgotten", **forgotten)
+            log.info("records_deleted", **forgotten)
 
     async def _forget(self, forget: Callable[..., Awaitable[int]], *, before: datetime) -> int:
         total = 0

@@ -31,7 +31,7 @@ REAL_PAUSES_S = (0.1, 0.5, 1.5, 4.0)
 DELIVERED_S = 120.0
 """For the last events, which a box has just begun to send; the rest is there."""
 
-TOLD = ("journal_begun", "start_accepted", "first_frame", "stream_ended")
+TOLD = ("journal_started", "start_accepted", "first_frame_shown", "stream_ended")
 """Lines of the log that are an event each, but for some that are told already."""
 
 
@@ -135,7 +135,7 @@ class RealBoxes(Boxes):
         return delivered(self._agent.port, timeout_s=DELIVERED_S)
 
     def witness(self) -> list[Life]:
-        return lives_of(self._agent.log(), beginning="starting")
+        return lives_of(self._agent.log(), beginning="agent_launched")
 
 
 def _told_in(log: Path) -> int:

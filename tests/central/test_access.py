@@ -270,7 +270,7 @@ async def test_no_token_gets_into_the_log(database_url: str) -> None:
             assert answer.status == 404
     text = stream.getvalue()
     lines = [json.loads(line) for line in text.splitlines()]
-    requests = [line for line in lines if line["event"] == "request"]
+    requests = [line for line in lines if line["event"] == "request_completed"]
     assert all({"status", "duration_ms", "request_id", "method", "path"} <= line.keys() for line in requests)
     assert [line for line in requests if line["path"] == "/auth"]
     for token in [*tokens, SECRET, _basic(SECRET), "secret@"]:
@@ -293,7 +293,7 @@ async def test_no_code_and_no_name_of_a_box_gets_into_the_log(database_url: str)
         async with ClientSession() as session, session.get(URL(f"{central.url}/y/{encoded}", encoded=True)):
             pass
     text = stream.getvalue()
-    requests = [json.loads(line) for line in text.splitlines() if '"request"' in line]
+    requests = [json.loads(line) for line in text.splitlines() if '"request_completed"' in line]
     paths = [line["path"] for line in requests]
     assert "/api/v1/streams/{stream}" in paths
     assert f"/api/v1/streams/{made['id']}" in paths

@@ -113,7 +113,7 @@ async def test_an_operator_is_told_that_viewers_get_no_addresses(database_url: s
                 assert (await central.admin("GET", f"/streams/{code}"))["urls"] is None
                 detail = (await central.anybody("GET", "/health"))["mediamtx"]["detail"]
     assert detail == "Viewers get no addresses of what is published: set mediamtx.public_url."
-    assert [line["hint"] for line in logged if line["event"] == "no_public_url"] == [detail]
+    assert [line["hint"] for line in logged if line["event"] == "public_url_omitted"] == [detail]
 
 
 async def test_a_claim_of_somebody_who_never_came_is_dropped(pair: Pair) -> None:

@@ -131,7 +131,7 @@ def test_playing_goes_on_as_ever(
         agent.start(clips.film_mp4("red").as_uri())
         wait_moves(screen, "red")
         assert 440 in pulse.record(1.5).heard()
-        assert {line["preroll_shown"] for line in agent.log("spare_ready")} == {True}
+        assert {line["preroll_shown"] for line in agent.log("spare_prepared")} == {True}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can put a certificate before the others")

@@ -103,7 +103,7 @@ def test_a_first_start_on_a_disk_that_keeps_nothing_shows_what_it_is_told(
             health = agent.health()
             assert (health["status"], health["checks"]["storage"]["status"]) == ("degraded", "fail")
             assert words in health["checks"]["storage"]["message"]
-            assert agent.log("storage_unusable")[0]["level"] == "warning"
+            assert agent.log("storage_failed")[0]["level"] == "warning"
             assert not agent.log("player_died")
             ids.append(agent.status()["device"]["id"])
             assert agent.terminate() == 0

@@ -59,10 +59,10 @@ def test_a_key_closes_and_its_end_opens(agent: Agent) -> None:
         agent.wait_until(lambda: used(agent, "second"), SOON_S, "its use is noted")
         key(agent, "revoke", "second")
         assert status() == (200, line)  # protected mode, and this is the box
-        agent.wait_until(lambda: agent.log("door")[-1]["auth"] == "closed", 5, "it is told")
+        agent.wait_until(lambda: agent.log("access_mode_changed")[-1]["auth"] == "closed", 5, "it is told")
     finally:
         connection.close()
-    assert [line["auth"] for line in agent.log("door")] == ["closed", "key", "closed"]
+    assert [line["auth"] for line in agent.log("access_mode_changed")] == ["closed", "key", "closed"]
     assert first[4:] not in json.dumps(agent.log())
     assert second[4:] not in json.dumps(agent.log())
 
@@ -87,15 +87,15 @@ def test_hup_takes_over_what_it_can_and_names_the_rest(agent: Agent) -> None:
 
     assert not known("tv.example")
     changed = '[log]\nlevel = "debug"\n[api]\nallowed_hosts = ["tv.example"]\n[display]\nidle = "desktop"\n'
-    assert reload(changed, "restart_needed")["settings"] == ["display.idle"]
-    assert set(agent.log("reloaded")[-1]["changed"]) == {"api.allowed_hosts", "log.level"}
+    assert reload(changed, "restart_required")["settings"] == ["display.idle"]
+    assert set(agent.log("settings_reloaded")[-1]["changed"]) == {"api.allowed_hosts", "log.level"}
     assert known("tv.example")
     agent.call("GET", "/health/live")
     agent.wait_until(lambda: agent.log()[-1].get("path") == "/health/live", SOON_S, "what is debug is logged")
-    failed = reload('[api]\nallowed_hosts = "x"\nportt = 1\n', "reload_failed")
+    failed = reload('[api]\nallowed_hosts = "x"\nportt = 1\n', "settings_reload_failed")
     assert "api.portt" in str(failed["reason"])
     assert "should be a list" in str(failed["reason"])
     assert known("tv.example")
-    assert reload(changed, "restart_needed")["settings"] == ["display.idle"]  # still
+    assert reload(changed, "restart_required")["settings"] == ["display.idle"]  # still
     reload(CONFIG, "reloaded")
     assert not known("tv.example")

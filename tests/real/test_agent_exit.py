@@ -85,7 +85,7 @@ def test_a_dead_share_keeps_nobody(xserver: XServer, dead_share: Path) -> None:
         agent.wait_until(lambda: "fuse" in waits_of(agent.pid), SOON_S, "a thread waits for the share")
         took, code = out_after(agent, signal.SIGTERM)
         assert (took < OUT_S, code) == (True, 0)
-        assert agent.log()[-1]["event"] == "stopped"
+        assert agent.log()[-1]["event"] == "agent_stopped"
         waiting.exception(timeout=SOON_S)
 
 
@@ -95,12 +95,12 @@ def test_a_signal_ends_a_start(xserver: XServer) -> None:
     agent = Agent(xserver.display, audio__output="none")
     try:
         agent.launch()
-        agent.wait_until(lambda: agent.log("starting"), SOON_S, "it starts")
+        agent.wait_until(lambda: agent.log("agent_launched"), SOON_S, "it starts")
         took, code = out_after(agent, signal.SIGTERM)
         assert (took < OUT_S / 2, code) == (True, 0)
         events = [line["event"] for line in agent.log()]
-        assert events[-1] == "stopped"
-        assert "ready" not in events
+        assert events[-1] == "agent_stopped"
+        assert "agent_started" not in events
     finally:
         xserver.resume()
         agent.__exit__(None, None, None)

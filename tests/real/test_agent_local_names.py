@@ -59,7 +59,7 @@ def test_a_name_in_local_is_found(agent: LanAgent, xserver: XServer, clips: Clip
     with Screen(xserver.display) as screen:
         wait_moves(screen, "green")
     assert agent.status()["stream"]["url"] == url
-    assert agent.log("local_name_found")[0]["address"] == "10.77.0.90"
+    assert agent.log("local_name_resolved")[0]["address"] == "10.77.0.90"
 
 
 def test_a_name_that_nobody_has_is_told(agent: LanAgent) -> None:

@@ -66,7 +66,7 @@ def test_another_host_makes_no_room(agent: Agent, screen: Screen, media_server: 
     assert agent.start(elsewhere, expect=502)["code"] == "media_unauthorized"
     wait_colour(screen, "red")
     assert (
-        agent.log("room_made") == []
-        or agent.log("room_made")[-1]["for_session"] != agent.status()["last"]["session_id"]
+        agent.log("source_slot_freed") == []
+        or agent.log("source_slot_freed")[-1]["for_session"] != agent.status()["last"]["session_id"]
     )
     assert agent.status()["stream"]["session_state"] == "active"

@@ -240,7 +240,7 @@ def test_a_warm_start_takes_the_spare(agent: Agent, screen: Screen, cameras: Rts
     on_screen = agent.player_pid()
     agent.wait_until(lambda: len(agent.children()) >= 3, 10, "the spares of both engines are there")
     spares = set(agent.children()) - {on_screen}
-    agent.wait_until(lambda: len(agent.log("spare_ready")) >= 2, 10, "the spare is ready")
+    agent.wait_until(lambda: len(agent.log("spare_prepared")) >= 2, 10, "the spare is ready")
     answer = agent.start(cameras.url("/green"))
     assert agent.player_pid() in spares
     assert answer["time_to_first_frame"] < AT_ONCE_S

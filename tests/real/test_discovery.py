@@ -120,7 +120,7 @@ def test_addresses_come_and_go(lan: Lan, other: Machine, avahi: Avahi, seen: Bro
     """A changed address is announced, with a goodbye for the old one; so is a network that comes late or again."""
     box = lan.machine(up=False, ipv6=False)
     with LanAgent(box, device__name="Roaming") as agent, Ear(other, "10.77.0.2") as ear:
-        agent.wait_until(lambda: agent.log("no_network_to_announce_in"), 10, "it says that there is no network")
+        agent.wait_until(lambda: agent.log("announcement_postponed"), 10, "it says that there is no network")
         box.ip("addr", "add", "10.77.0.20/24", "dev", "eth0")
         box.ip("link", "set", "eth0", "up")
         found = seen.wait(resolved("Roaming"), "an agent whose network came late", timeout_s=SEEN_S)
@@ -139,9 +139,9 @@ def test_addresses_come_and_go(lan: Lan, other: Machine, avahi: Avahi, seen: Bro
         wait_until(lambda: words()[-1] == ("10.77.0.21", True), timeout_s=5, what="the new one as the last word")
 
         box.ip("link", "set", "eth0", "down")
-        agent.wait_until(lambda: len(agent.log("no_network_to_announce_in")) == 2, 10, "the network is gone")
+        agent.wait_until(lambda: len(agent.log("announcement_postponed")) == 2, 10, "the network is gone")
         box.ip("link", "set", "eth0", "up")
-        agent.wait_until(lambda: len(agent.log("announced")) == 2, SEEN_S, "it is announced again")
+        agent.wait_until(lambda: len(agent.log("device_announced")) == 2, SEEN_S, "it is announced again")
 
 
 def test_a_name_that_is_taken(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> None:
@@ -149,7 +149,7 @@ def test_a_name_that_is_taken(lan: Lan, other: Machine, avahi: Avahi, seen: Brow
     publish = [*other.prefix, "avahi-publish", "-s", "Kitchen", AGENT, "1234"]
     box = lan.machine("10.77.0.30/24")
     with LanAgent(box, device__name="Quiet", discovery__enabled=False) as agent:
-        assert agent.log("not_announced")
+        assert agent.log("announcement_skipped")
         taken = subprocess.Popen(publish, env=avahi.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             seen.wait(resolved("Kitchen"), "the one whose name it is", timeout_s=SEEN_S)
@@ -170,7 +170,7 @@ def test_two_of_one_name_that_meet_late(lan: Lan, avahi: Avahi) -> None:
     with ExitStack() as running:
         agents = [running.enter_context(LanAgent(box, device__name="Twin")) for box in boxes]
         for agent in agents:
-            agent.wait_until(lambda agent=agent: agent.log("announced"), SEEN_S, "it is announced")  # type: ignore[misc]
+            agent.wait_until(lambda agent=agent: agent.log("device_announced"), SEEN_S, "it is announced")  # type: ignore[misc]
         assert not any(agent.log("name_taken") for agent in agents)
         lan.join()
 
@@ -188,15 +188,15 @@ def test_beside_avahi_and_on_a_busy_port(lan: Lan, leaks: LeakCheck, seen: Brows
     box = lan.machine("10.77.0.50/24")
     taken = udp_port_taken(box, PORT)
     with LanAgent(box, device__name="Neighbour") as agent:
-        agent.wait_until(lambda: agent.log("not_announced"), 10, "it says that it cannot be announced")
-        assert "in use" in agent.log("not_announced")[0]["reason"]
+        agent.wait_until(lambda: agent.log("announcement_failed"), 10, "it says that it cannot be announced")
+        assert "in use" in agent.log("announcement_failed")[0]["reason"]
         assert agent.status()["status"] == "idle"
         taken.close()
         with Avahi(box, host="neighbour") as avahi:
             seen.wait(resolved("Neighbour"), "the agent from outside", timeout_s=SEEN_S + 5)
             with Browse(box, avahi, AGENT) as at_home:
                 at_home.wait(resolved("Neighbour"), "the agent from its own machine", timeout_s=SEEN_S)
-        assert [line["level"] for line in agent.log("not_announced")].count("warning") == 1
+        assert [line["level"] for line in agent.log("announcement_failed")].count("warning") == 1
 
 
 def test_the_door_is_announced_anew(lan: Lan, avahi: Avahi, seen: Browse, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_a_copied_box_is_noticed(lan: Lan, tmp_path: Path) -> None:
 
         def doubles() -> list[str]:
             lines = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
-            return sorted(line["address"] for line in lines if line["event"] == "id_used_twice")
+            return sorted(line["address"] for line in lines if line["event"] == "device_id_duplicated")
 
         wait_until(lambda: len(doubles()) > 0, timeout_s=SEEN_S, what="the warning")
         assert set(doubles()) <= set(addresses)
@@ -242,8 +242,8 @@ def test_each_network_is_told_its_own_addresses(leaks: LeakCheck) -> None:
         here = running.enter_context(Ear(near, "10.77.0.81"))
         there = running.enter_context(Ear(far, "10.88.0.83"))
         agent = running.enter_context(LanAgent(box, device__name="Between", api__host="::"))
-        agent.wait_until(lambda: agent.log("announced"), SEEN_S, "it is announced")
-        host = agent.log("announced")[0]["host"]
+        agent.wait_until(lambda: agent.log("device_announced"), SEEN_S, "it is announced")
+        host = agent.log("device_announced")[0]["host"]
 
         def heard(ear: Ear) -> set[str]:
             return {said.address for said in ear.addresses if said.host == host and said.ttl}

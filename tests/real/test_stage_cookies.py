@@ -125,7 +125,7 @@ def test_where_the_cookie_cannot_be_handed_on_players_look_for_it(media_server: 
     (tmp_path / "usual").write_bytes(entry(right))
     env = {"XDG_RUNTIME_DIR": str(runtime), "XAUTHORITY": str(tmp_path / "usual")}
     with private_display(entry(right), tmp_path) as display, Agent(display, env=env) as agent:
-        assert agent.log("authority_not_written")
+        assert agent.log("authority_write_failed")
         agent.start(media_server.url("/film.mp4"))
         agent.wait_state("playing")
 

@@ -279,7 +279,7 @@ async def test_without_a_spool_all_goes_on_and_that_is_said_once(tmp_path: Path,
             box.outbox.record(happening(number))
         assert await box.numbers(3) == [0, 1, 2]
         await box.outbox.stop(5)
-    (said,) = (line for line in lines if line["event"] == "events_not_spooled")
+    (said,) = (line for line in lines if line["event"] == "event_spool_failed")
     assert said["log_level"] == "warning"
     assert not (tmp_path / "elsewhere").exists()
 
@@ -299,7 +299,7 @@ async def test_a_full_memory_is_said_once_and_leaves_whole_lines(tmp_path: Path)
         events = [line["event"] for line in lines]
         content = (memory.folder / "spool").read_bytes()
         spool.close()
-    assert events == ["events_not_spooled", "events_spooled_again"]
+    assert events == ["event_spool_failed", "event_spool_recovered"]
     recorded(tmp_path, new_run(), [], 0)
     with outbox(tmp_path, left=content) as file:
         found: list[Any] = numbers(told(file))

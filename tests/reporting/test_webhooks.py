@@ -278,7 +278,7 @@ async def test_a_receiver_that_wants_no_more_is_left_alone(tmp_path: Path, recei
             disabled = life.reporter.webhooks[0]
             assert (disabled.connected, disabled.queued) == (False, 0)
             assert "wants no more of these (410)" in str(disabled.problem)
-    said = [entry for entry in logs if entry["event"] == "webhook_not_reached"]
+    said = [entry for entry in logs if entry["event"] == "webhook_call_failed"]
     assert [(entry["trouble"], entry["url"], entry["log_level"]) for entry in said] == [
         ("gone", f"http://127.0.0.1:{receiver.port}", "error")
     ]

@@ -14,13 +14,17 @@ Events = list[dict[str, Any]]
 
 def lives() -> list[Life]:
     """A film, a kill, the film again and its end; between them a life that was too short for a word."""
-    first = [line("journal_begun", boot_id="one"), line("start_accepted"), line("first_frame")]
-    second = [line("session_restored", waiting=False), line("journal_begun", boot_id="two"), line("first_frame")]
+    first = [line("journal_started", boot_id="one"), line("start_accepted"), line("first_frame_shown")]
+    second = [
+        line("session_restored", waiting=False),
+        line("journal_started", boot_id="two"),
+        line("first_frame_shown"),
+    ]
     return [Life([*first]), Life(), Life([*second, line("stream_ended", reason="stopped")])]
 
 
 def line(event: str, **fields: Any) -> dict[str, Any]:
-    return {"event": event, **({} if event == "journal_begun" else {"session_id": "film"}), **fields}
+    return {"event": event, **({} if event == "journal_started" else {"session_id": "film"}), **fields}
 
 
 def reported() -> Events:

@@ -92,7 +92,7 @@ def _log_line(
     if (caller := request.get(CALLER)) is not None:
         extra["caller"] = caller
     write(
-        "request",
+        "request_completed",
         method=redact(request.method)[:20],
         path=_path(request),
         status=status,

@@ -131,7 +131,7 @@ class Link:
         try:
             await self._presence.say_goodbye()
         except CallFailedError as error:
-            log.info("goodbye_not_said", reason=str(error))
+            log.info("goodbye_failed", reason=str(error))
 
     def _envelope(self) -> dict[str, Any]:
         now, outbox = moment(), self._journal.outbox.status

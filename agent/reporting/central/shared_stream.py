@@ -104,7 +104,7 @@ class ShownStream:
             except CallFailedError as error:
                 if error.trouble is not Trouble.REJECTED:
                     raise
-                log.warning("stream_not_ended", code=error.reason, message=str(error))
+                log.warning("stream_end_failed", code=error.reason, message=str(error))
         self.stream, self._is_clear = None, True
 
     async def _left_behind(self) -> list[str]:

@@ -72,9 +72,9 @@ class Presence:
             except CallFailedError as error:
                 if error.trouble not in (Trouble.REJECTED, Trouble.LIMITED):
                     continue  # the circuit knows when to try again
-                log.error("state_refused", code=error.reason, message=str(error))
+                log.error("state_report_refused", code=error.reason, message=str(error))
             except ValidationError as error:  # something on the box is as the wire does not allow
-                log.error("state_not_told", reason=str(error))
+                log.error("state_report_failed", reason=str(error))
             is_heartbeat = await self._wait()
 
     async def say_goodbye(self) -> None:
@@ -121,6 +121,6 @@ class Presence:
                 "Another box reports in the name of this one, and is believed: was its card copied? Run "
                 "`cast-agent enrol --forget` on one of them and register it anew."
             )
-            log.error("reported_by_another", hint=self.problem)
+            log.error("report_superseded", hint=self.problem)
         elif accepted:
             self.problem = None

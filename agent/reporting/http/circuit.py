@@ -76,7 +76,7 @@ class Circuit:
         known = self.trouble is not None and str(self.trouble) == str(error)
         level = log.debug if known else log.error if error.trouble is Trouble.GONE else log.warning
         found = {"trouble": error.trouble.value, "reason": str(error), "failures": self._failures + 1}
-        level(f"{self._name}_not_reached", **self._about, **found)
+        level(f"{self._name}_call_failed", **self._about, **found)
         self.trouble = error
         self._open.clear()
         if error.trouble is not Trouble.GONE:

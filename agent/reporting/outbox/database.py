@@ -84,7 +84,7 @@ class OutboxFile:
                 with self._runs.as_of(run):
                     self.record([entry.happening for entry in each], each[-1].number)
             if missing:
-                log.info("spool_taken_up", happenings=len(missing))
+                log.info("spool_resumed", happenings=len(missing))
         elif entries:  # which of them are here already cannot be seen, and nothing may be told twice
             for entry in entries:
                 self.lose(1, "disk", entry.happening.moment, entry.happening.kind)
@@ -185,7 +185,7 @@ class OutboxFile:
             if self._has_begun:
                 self.kept_up_to = self._runs.number
             if self._problem is not None:
-                log.info("outbox_works_again", file=str(self._path))
+                log.info("outbox_recovered", file=str(self._path))
                 self._problem = None
             self._show()
             return True

@@ -68,7 +68,7 @@ class Delivery:
     async def _pause(self, error: CallFailedError) -> None:
         """Send nothing for as long as was asked for; what else goes over the circuit goes on."""
         if self.trouble is None:
-            log.warning("events_not_taken", reason=str(error), retry_after_s=error.retry_after_s)
+            log.warning("event_delivery_failed", reason=str(error), retry_after_s=error.retry_after_s)
         self.trouble = error
         pause_s = LIMITED_RETRY_S if error.retry_after_s is None else error.retry_after_s
         await asyncio.sleep(pause_s + random.uniform(0.0, JITTER_S))  # noqa: S311 - not all boxes in the same moment

@@ -45,7 +45,7 @@ class Journal:
         self.outbox.start(Happening(EventKind.AGENT_STARTED, at, data={"name": self._name}, present=present))
         for look in looks:
             self.look(*look)
-        log.info("journal_begun", boot_id=self.run.boot_id)
+        log.info("journal_started", boot_id=self.run.boot_id)
 
     def look(self, snapshot: TrackerSnapshot, now: Moment) -> None:
         """Something has changed. Whoever changed it waits, which takes microseconds: what can be seen of it must not

@@ -137,7 +137,7 @@ class Outbox:
             async with asyncio.timeout(timeout_s):
                 await done.wait()
         except TimeoutError:
-            log.warning("outbox_hangs", pending=self._taken - self._done)
+            log.warning("outbox_stalled", pending=self._taken - self._done)
         self._spool.close()
 
     # --- the thread ---
@@ -167,7 +167,7 @@ class Outbox:
         try:
             work()
         except Exception:  # a mistake of ours must not end the thread
-            log.exception("outbox_broken")
+            log.exception("outbox_crashed")
             return False
         return True
 

@@ -80,7 +80,7 @@ class Spool:
         self._size += len(line)
         if self._fails:
             self._fails = False
-            log.info("events_spooled_again", file=str(self._file))
+            log.info("event_spool_recovered", file=str(self._file))
         return True
 
     def empty(self) -> None:
@@ -109,7 +109,7 @@ class Spool:
             self._fails = True
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             hint = "What happens within a moment of a crash may not be reported."
-            log.warning("events_not_spooled", file=str(self._file), reason=reason, hint=hint)
+            log.warning("event_spool_failed", file=str(self._file), reason=reason, hint=hint)
 
 
 def spool_file(folder: Path, *, state: Path) -> Path:

@@ -92,7 +92,7 @@ class Webhooks:
             return await in_thread(lambda: disabled_in(self._folder), name="webhooks")
         except (OSError, ValueError) as error:
             hint = "Those that were disabled are tried again."
-            log.warning("webhooks_unreadable", file=str(self._folder / FILE), reason=str(error), hint=hint)
+            log.warning("webhook_file_read_failed", file=str(self._folder / FILE), reason=str(error), hint=hint)
             return frozenset()
 
     async def _keep(self) -> None:
@@ -104,7 +104,9 @@ class Webhooks:
         except OSError as error:
             if not self._fails:
                 hint = "After a restart those that were disabled are tried again."
-                log.warning("webhooks_not_kept", file=str(self._folder / FILE), reason=error.strerror, hint=hint)
+                log.warning(
+                    "webhook_file_write_failed", file=str(self._folder / FILE), reason=error.strerror, hint=hint
+                )
             self._fails = True
         else:
             self._kept, self._fails = disabled, False

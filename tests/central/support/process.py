@@ -66,7 +66,7 @@ class CentralProcess:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([*self._program, "run"], env=environ, stderr=log)
         deadline = time.monotonic() + START_S
-        while not (started := [line for line in self.log() if line.get("event") == "started"]):
+        while not (started := [line for line in self.log() if line.get("event") == "central_started"]):
             assert self._process.poll() is None, self.text()[:2000]
             assert time.monotonic() < deadline, self.text()[:2000]
             time.sleep(LOOK_EVERY_S)

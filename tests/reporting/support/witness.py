@@ -33,7 +33,7 @@ class Life:
     @property
     def boot_id(self) -> str | None:
         """None when it was killed before it had said."""
-        return next((line["boot_id"] for line in self.lines if line["event"] == "journal_begun"), None)
+        return next((line["boot_id"] for line in self.lines if line["event"] == "journal_started"), None)
 
     def happened(self, told: Mapping[str, Told]) -> Iterator[Happened]:
         """What there was to tell, given what had been told before."""
@@ -166,7 +166,7 @@ def _kinds(line: Line, interrupted: list[str]) -> Iterator[tuple[str, str]]:
             yield session, "session_started"
         case "stream_interrupted":
             interrupted.append(session)  # told after the picture of the one that interrupts
-        case "first_frame":
+        case "first_frame_shown":
             yield session, "first_frame"
             while interrupted:
                 yield interrupted.pop(), "session_waiting"

@@ -53,7 +53,7 @@ def test_a_place_where_nothing_can_be_locked_is_no_obstacle(tmp_path: Path) -> N
     with capture_logs() as logs, only_agent(tmp_path / "state"):
         pass
     [warning] = logs
-    assert (warning["event"], warning["log_level"]) == ("state_not_locked", "warning")
+    assert (warning["event"], warning["log_level"]) == ("state_lock_failed", "warning")
     assert warning["folder"] == str(tmp_path / "state")
 
 

@@ -174,7 +174,7 @@ async def test_a_film_goes_on_elsewhere(box: Tracked) -> None:
     film = await on(box)
     with capture_logs() as logs:
         assert (await post(box, "/seek", {"position": 5}))["session_id"] == film
-    assert [entry["session_id"] for entry in logs if entry["event"] == "request"] == [film]
+    assert [entry["session_id"] for entry in logs if entry["event"] == "request_completed"] == [film]
 
 
 async def test_the_volume_of_the_device_holds_for_what_comes(box: Tracked) -> None:

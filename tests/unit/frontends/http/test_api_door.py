@@ -161,7 +161,7 @@ async def test_refusals_are_logged_once_and_without_the_key(api: Served, file: K
     await ask(api, bearer(key), f"/{key}")
     await ask(api, {"Origin": "http://evil.example"})
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
-    requests = [line for line in lines if line["event"] == "request"]
+    requests = [line for line in lines if line["event"] == "request_completed"]
     assert [(line["level"], line.get("code")) for line in requests] == [
         ("warning", "unauthorized"),
         ("debug", "unauthorized"),

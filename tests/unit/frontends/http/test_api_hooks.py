@@ -115,7 +115,7 @@ async def test_no_secret_gets_into_the_log_or_an_error(box: Tracked, ring: str) 
             for method in ("GET", "PUT"):
                 async with box.client.request(method, path) as answer:
                     assert secret not in await answer.text() or answer.status == 200
-    requests = [line for line in lines if line["event"] == "request"]
+    requests = [line for line in lines if line["event"] == "request_completed"]
     assert len(requests) == 12
     assert (requests[0]["path"], requests[0]["caller"]) == ("/hook/{secret}", "hook doorbell")
     assert secret not in str(lines)

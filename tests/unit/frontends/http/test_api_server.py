@@ -126,7 +126,7 @@ async def test_one_line_per_request(api: Served) -> None:
             pass
         async with api.client.get("/health/live"):
             pass
-    started, refused, looked, lost, live = (entry for entry in logs if entry["event"] == "request")
+    started, refused, looked, lost, live = (entry for entry in logs if entry["event"] == "request_completed")
     assert (started["method"], started["path"], started["status"]) == ("POST", "/start", 200)
     assert started["session_id"] == session_id
     assert started["peer"] == "127.0.0.1"
