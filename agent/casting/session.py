@@ -105,6 +105,8 @@ class Session:
         self._emit = emit
         self._told = self._player_state()
         """The player state that was told last."""
+        self._told_facts = self._facts()
+        """Those that were told last."""
         self._tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title)
 
     @property
@@ -177,13 +179,6 @@ class Session:
             assert self._end is not None, "a session ends with a reason"
             self._ended_utc = datetime.now(UTC)
             self.has_ended.set()
-            failure = self._end.failure
-            self._tell(
-                EventKind.SESSION_ENDED,
-                reason=self._end.reason,
-                code=failure.code if failure else None,
-                pictures=self._course.pictures,
-            )
         self._tell_playback()
 
     def conclude(self, reason: EndReason, failure: Failure | None = None) -> bool:
@@ -269,6 +264,7 @@ class Session:
                 engine=self._course.engine,
                 scheme=self.url.partition(":")[0].lower(),
             )
+        self._told_facts = self._facts()
         self._tell_playback()
 
     def lets_go(self) -> None:
@@ -344,6 +340,9 @@ class Session:
         """Take in the player's latest report; seconds since something last advanced."""
         still_s = self._course.observe()
         self._tell_playback()
+        if (facts := self._facts()) != self._told_facts:
+            self._told_facts = facts
+            self._tell(EventKind.SESSION_CHANGED)
         return still_s
 
     def stall_after(self, timeout_s: float) -> float:
@@ -389,6 +388,13 @@ class Session:
 
     def _tell(self, kind: EventKind, **data: str | float | bool | None) -> None:
         self._emit(kind, self.id, **data)
+
+    def _facts(self) -> tuple[object, ...]:
+        """What a player finds out about its media, some of it only after the first frame. A length that is still
+        estimated, or grows, counts as another one for each 10 s."""
+        course = self._course
+        duration = course.progress.duration
+        return course.progress.stream_type, None if duration is None else round(duration, -1), course.capabilities
 
     def _tell_playback(self) -> None:
         state = self._player_state()

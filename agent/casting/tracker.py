@@ -353,6 +353,14 @@ class StreamTracker:
         if was_top or self._stack.starting is None:  # it may have made room for a start that has failed
             self._switch.come_back()
         self.changed()
+        # Told here and not by the session: followers are shown what is on then, without it.
+        self._emit(
+            EventKind.SESSION_ENDED,
+            last.session_id,
+            reason=last.reason,
+            code=last.error.code if last.error else None,
+            pictures=last.frames_displayed,
+        )
         level = log.warning if last.reason is EndReason.FAILED else log.info
         level(
             "stream_ended",

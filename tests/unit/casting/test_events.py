@@ -13,6 +13,7 @@ from agent.casting.tracker import StreamTracker
 from agent.events.bus import EventKind
 from agent.media.redaction import redact
 from agent.types import SessionId, StartRequest
+from tests.support import fakes
 from tests.support.fakes import FakePlayers, FakeStage
 
 
@@ -76,6 +77,37 @@ async def test_a_session_tells_its_life(box: tuple[StreamTracker, Told]) -> None
     assert (EventKind.VOLUME_CHANGED, None, {"level": 0.5, "muted": False}) in told.events
     ended = next(data for kind, session, data in told.events if (kind, session) == (EventKind.SESSION_ENDED, bell))
     assert (ended["reason"], ended["code"]) == ("stopped", None)
+
+
+async def test_an_end_is_told_when_it_is_over(box: tuple[StreamTracker, Told], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who hears that a session has ended and looks finds it gone, and as the last one."""
+    tracker, told = box
+    film = tracker.start(StartRequest(url="http://film/one.mp4"))
+    await told.until(film, "first_frame")
+    seen = []
+
+    def look(kind: EventKind, session_id: SessionId | None = None, **data: object) -> None:
+        seen.append((kind, tracker.snapshot()))
+
+    monkeypatch.setattr(tracker, "_emit", look)
+    await tracker.stop()
+    [(kind, snapshot)] = seen
+    assert kind is EventKind.SESSION_ENDED
+    assert snapshot.stream is None
+    assert snapshot.last is not None
+    assert snapshot.last.session_id == film
+
+
+async def test_what_a_player_finds_out_late_is_told(
+    box: tuple[StreamTracker, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A length that is known only after the first frame is a change that followers are told."""
+    tracker, told = box
+    film = tracker.start(StartRequest(url="http://film/one.mp4"))
+    await told.until(film, "first_frame")
+    assert "session_changed" not in told.of(film)
+    monkeypatch.setattr(fakes, "LENGTH_S", 500.0)
+    await told.until(film, "session_changed")
 
 
 async def test_a_freeze_is_told_without_anybody_asking(box: tuple[StreamTracker, Told]) -> None:
