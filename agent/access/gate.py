@@ -6,22 +6,40 @@ import asyncio
 import contextlib
 import ipaddress
 import math
+import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import structlog
 
-from agent.access.keys import KeyFile, KeyRing
+from agent.access.keys import KeyFile, KeyRing, KeysError
 from agent.access.throttle import Refusals
 from agent.access.uses import UseLog
-from agent.errors import AgentError
+from agent.errors import AgentError, StorageError
 from agent.types import Auth, ErrorCode, Failure
 from agent.util.tasks import Supervisor
+from agent.util.threads import in_thread
 
 WATCH_EVERY_S: Final = 2.0
 """Every request looks for itself; this is for those who want to be told, such as mDNS."""
 
+T = TypeVar("T")
+
+PAGE_PREFIX: Final = "page-"
+"""Of the name of each key that a signed-in page has."""
+
+MAKE_KEY_TIMEOUT_S: Final = 10.0
+"""Another command may hold the file for 5 s, and a slow card takes half a second."""
+
 log = structlog.get_logger(__name__)
+
+
+class PageKey(NamedTuple):
+    """A key of its own for the page on one device."""
+
+    name: str
+    key: str
 
 
 class Settings(Protocol):
@@ -118,8 +136,39 @@ class Door:
             if key is not None:  # whatever others behind the same address have sent
                 self._uses.note(key)
                 return key.name
+        raise self._refused(peer, _wrong_key())
+
+    async def sign_in(self, key: str, *, device: str, peer: str, port: int, proxied: bool = False) -> PageKey | None:
+        """Make a key for the page on a device of this kind (such as `android`) if `key` is known; None where no key is
+        needed. Raises DoorError, StorageError."""
+        if self.admit([key], peer=peer, port=port, proxied=proxied) is None:
+            return None
+        return await self._make_page_key(device)
+
+    async def sign_out(self, name: str) -> None:
+        """Revoke the key of a page. Raises StorageError."""
+        await self._change(partial(self._file.revoke, name))
+        log.info("page_signed_out", name=name)
+
+    async def _make_page_key(self, device: str) -> PageKey:
+        name = f"{PAGE_PREFIX}{device}-{secrets.token_hex(3)}"
+        key = await self._change(partial(self._file.add, name))
+        log.info("page_signed_in", name=name)
+        return PageKey(name, key)
+
+    async def _change(self, work: Callable[[], T]) -> T:
+        try:
+            async with asyncio.timeout(MAKE_KEY_TIMEOUT_S):
+                return await in_thread(work, name="keys")
+        except TimeoutError as error:
+            raise StorageError("The disk with the keys does not answer. Look at the state directory.") from error
+        except KeysError as error:
+            raise StorageError(str(error)) from error
+
+    def _refused(self, peer: str, error: DoorError) -> DoorError:
+        """This error, or that too many wrong keys came from this address."""
         wait_s = self._refusals.wrong_key(peer)
-        raise _too_many(wait_s) if wait_s else _wrong_key()
+        return _too_many(wait_s) if wait_s else error
 
     def is_first(self, peer: str, code: ErrorCode) -> bool:
         """Whether this caller was not refused so lately; the log tells it once."""

@@ -47,6 +47,7 @@ SERVICE: Final[Service[Operation]] = Service(
     security={Access.OPEN: [], Access.LOCAL: [*_KEYS, {}], Access.KEY: [*_KEYS, {}], Access.HOOK: []},
     path_parameters={
         "id": {"type": "string", "pattern": f"^{PRESET_ID.pattern}$"},
+        "name": {"type": "string", "minLength": 1, "maxLength": 100},
         "secret": {"type": "string", "minLength": 1, "maxLength": 100},
     },
     refusals=_refusals,

@@ -27,6 +27,15 @@ call would."""
 DESCRIPTION_PATH: Final = "/openapi.json"
 """As open: it is the same on every box."""
 
+PAGE_FILES: Final = "/page/"
+"""Below it are the files of the page, which are the same for everyone; so is the page itself."""
+
+_OPEN: Final = frozenset({("GET", "/"), ("HEAD", "/"), ("POST", "/session")})
+"""The page, which says how to get in, and the call that brings a key in its body."""
+
+_SAFE: Final = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
+
 METRICS_PATH: Final = "/metrics"
 """The call that this machine may make without a key: it changes nothing, and names no address."""
 
@@ -59,11 +68,11 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     origins = request.headers.getall("Origin", [])
     if origins:
         check_origin(origins, hosts)
-    if request.path in (OPEN_PATH, DESCRIPTION_PATH) or request.path.startswith(HOOK_PATHS):
+    if _is_open(request.method, request.path):
         return
     # A proxy on this box is no reason to take those for the box itself who call through it.
     caller = door.admit(
-        presented_keys(request.headers),
+        presented_keys(request.headers) or page_keys(request, port),
         peer=peer,
         port=port,
         proxied=is_proxied(request),
@@ -75,6 +84,11 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
         request[CALLER] = caller
 
 
+def _is_open(method: str, path: str) -> bool:
+    """Return True for what needs no key, or brings it in the path or in the body."""
+    return path in (OPEN_PATH, DESCRIPTION_PATH) or path.startswith((HOOK_PATHS, PAGE_FILES)) or (method, path) in _OPEN
+
+
 def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:
     """The keys that come with a request, in either of the headers that may carry one."""
     found = headers.getall("X-API-Key", [])
@@ -83,6 +97,29 @@ def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:
         if scheme.lower() == "bearer":
             found.append(key)
     return [key.strip() for key in found if key.strip()]
+
+
+def cookie_name(port: int) -> str:
+    """The cookie with the key of a page. Cookies know no ports, so two agents on one host have a name each."""
+    return f"cast_agent_{port}"
+
+
+def page_keys(request: web.Request, port: int) -> list[str]:
+    """The key in the cookie of a signed-in page.
+
+    Raises DoorError (`forbidden_origin`) for a request that another page makes a browser send: one from another origin,
+    even of the same host, and one that changes something and does not say where it comes from.
+    """
+    key = request.cookies.get(cookie_name(port))
+    if not key:
+        return []
+    site = request.headers.get("Sec-Fetch-Site")
+    is_ours = site in ("same-origin", "none") or (
+        site is None and (request.method in _SAFE or "Origin" in request.headers)
+    )
+    if not is_ours:
+        raise _forbidden_origin()
+    return [key]
 
 
 def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
@@ -107,7 +144,11 @@ def check_origin(origins: list[str], hosts: list[str]) -> None:
     """Raise DoorError (`forbidden_origin`) when a page of another host or port in a browser sends the request."""
     if len(origins) == 1 and len(hosts) == 1 and _same_origin(origins[0], hosts[0]):
         return
-    raise DoorError(
+    raise _forbidden_origin()
+
+
+def _forbidden_origin() -> DoorError:
+    return DoorError(
         ErrorCode.FORBIDDEN_ORIGIN,
         "A web page of another site sent this request, so it is refused. Open the page from this box itself, or "
         "call from a program that sends no Origin header.",

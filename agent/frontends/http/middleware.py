@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 from agent.access.gate import DoorError
 from agent.errors import AgentError
 from agent.frontends.http.app_keys import CALLER, REQUEST_ID, SESSION_ID
-from agent.frontends.http.guard import OPEN_PATH
+from agent.frontends.http.guard import OPEN_PATH, PAGE_FILES
 from agent.frontends.http.problems import PROBLEMS, problem, problem_of
 from agent.media.redaction import redact
 from agent.types import ErrorCode
@@ -66,7 +66,7 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
             write = log.info
             if refused is not None:
                 write = log.warning if refused.first else log.debug
-            elif request.path == OPEN_PATH:
+            elif request.path == OPEN_PATH or request.path.startswith(PAGE_FILES):
                 write = log.debug
             _log_line(write, request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
 

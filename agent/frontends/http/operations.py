@@ -16,13 +16,15 @@ from agent.frontends.http import (
     metrics,
     openapi,
     presets,
+    remote_page,
     requests,
     responses,
     sessions,
+    sign_in,
     snapshots,
 )
 from agent.frontends.http import status as looking
-from agent.frontends.http.guard import HOOK_PATHS
+from agent.frontends.http.guard import HOOK_PATHS, PAGE_FILES
 from agent.frontends.http.health import Alive, HealthAnswer
 from cast_http.operations import Operation as BaseOperation
 
@@ -59,7 +61,7 @@ _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "The ETag of the picture that the caller has: 304 when the screen shows the same.",
+    "description": "The ETag of what the caller has: 304 when it is still the same.",
     "schema": {"type": "string", "maxLength": 100},
 }
 _LAST_EVENT_ID: Final = {
@@ -177,6 +179,31 @@ OPERATIONS: Final = (
         "GET", "/metrics", metrics.metrics, Access.LOCAL,
         "Numbers for Prometheus.",
         {200: "application/openmetrics-text"},
+    ),
+    Operation(
+        "GET", "/session", sign_in.session, Access.KEY,
+        "As whom the caller is signed in.",
+        {200: responses.SessionAnswer},
+    ),
+    Operation(
+        "POST", "/session", sign_in.sign_in, Access.OPEN,
+        "Sign the page on this device in: a key of its own, in a cookie, in return for a key.",
+        {200: responses.SignedIn}, (401, 429, 507), body=requests.SignInBody,
+    ),
+    Operation(
+        "DELETE", "/session", sign_in.sign_out, Access.KEY,
+        "Sign the page on this device out: its key is revoked.",
+        {200: responses.SignedIn}, (507,), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
+        "GET", "/", remote_page.page, Access.OPEN,
+        "The page, a remote for this box.",
+        {200: "text/html", 304: None}, headers=(_IF_NONE_MATCH,),
+    ),
+    Operation(
+        "GET", PAGE_FILES + "{name}", remote_page.page_file, Access.OPEN,
+        "A file that the page is made of.",
+        {200: ", ".join(remote_page.MEDIA_TYPES), 304: None}, (404,), headers=(_IF_NONE_MATCH,),
     ),
     Operation(
         "GET", "/openapi.json", openapi.openapi, Access.OPEN,

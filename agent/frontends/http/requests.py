@@ -27,6 +27,9 @@ from agent.errors import FieldError, InvalidRequestError
 
 WAIT_LIMIT_S: Final = 60.0
 
+KEY_LIMIT: Final = 256
+"""Characters; a key has 47."""
+
 
 def parse_wait(value: str) -> float:
     """Seconds from the query parameter `wait`. Raises InvalidRequestError."""
@@ -123,3 +126,12 @@ class VolumeBody(Form):
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
         return [] if given else [FieldError("volume_level", f"or muted is required, for example {cls.EXAMPLE}")]
+
+
+class SignInBody(Form):
+    """The body of `POST /session`."""
+
+    EXAMPLE = '{"key": "cak_..."}'
+
+    key: Annotated[str, BeforeValidator(as_text), Field(max_length=KEY_LIMIT)]
+    """A key that is known."""

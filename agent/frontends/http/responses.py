@@ -92,6 +92,19 @@ class VolumeSet(VolumeAnswer):
     status: Literal["success"] = "success"
 
 
+class SessionAnswer(Answer):
+    """The answer of `GET /session`."""
+
+    name: str | None
+    """Of the key that the caller has; null where none is needed."""
+
+
+class SignedIn(SessionAnswer):
+    """The answer of `POST /session` and `DELETE /session`."""
+
+    status: Literal["success"] = "success"
+
+
 class FailureAnswer(Answer):
     """Why a session failed, or what failed last while it is tried again."""
 

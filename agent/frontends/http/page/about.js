@@ -1,0 +1,36 @@
+// The box: its name, whether it is well, and who this device is to it.
+
+import { call } from "./box.js";
+import { find, make, refill, say, show } from "./dom.js";
+
+export function showName(device) {
+  say(find("name"), device.name);
+  document.title = device.name;
+}
+
+/** Fetch the health of the box, and show what is wrong with it. */
+export async function refreshHealth(status) {
+  const health = await call("GET", "health");
+  document.body.dataset.health = health.status;
+  const problems = Object.values(health.checks).filter((check) => check.status !== "ok").map((check) => check.message);
+  const { display } = health.checks;
+  const reports = [...(status.reporting.enabled ? [status.reporting] : []), ...status.webhooks];
+  problems.push(...reports.map((report) => report.problem).filter(Boolean));
+  say(find("health"), problems.length ? "It needs attention:" : "All is well.");
+  refill(find("health-list"), problems, () => problems.map((text) => make("li", { dir: "auto" }, text)));
+  const facts = {
+    Version: status.device.version,
+    Screen: display.width ? `${display.width} × ${display.height}` : "none",
+    ...(status.reporting.enabled ? { "Reports to": status.reporting.url ?? "its central API" } : {}),
+    ...(status.reporting.code ? { "Join code": status.reporting.code } : {}),
+  };
+  refill(find("facts"), facts, () => Object.entries(facts).flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));
+  return problems.length === 0;
+}
+
+/** Show as whom this device is signed in, if it is. */
+export async function refreshSession() {
+  const { name } = await call("GET", "session");
+  say(find("session-name"), name ?? "");
+  show(find("session"), name !== null);
+}

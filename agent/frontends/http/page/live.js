@@ -1,0 +1,84 @@
+// The line to the box: server-sent events, read with fetch, which tells the status of a refusal and lets the page hear
+// the heartbeats; EventSource does neither.
+
+import { Problem, request } from "./box.js";
+
+const SILENCE_MS = 20_000; // The box is heard every 15 s at the latest.
+const PAUSES_MS = [300, 1000, 2000, 4000, 8000]; // The last one repeats.
+
+/**
+ * Follow the box while the page is visible.
+ *
+ * `lost(problem)`: what was known is not true any more. `changed(message)`: one event, the first of a connection with
+ * the whole state. `refused(problem)`: the box lets this page not in; `connect` tries again. Returns `connect`.
+ */
+export function follow({ lost, changed, refused }) {
+  let line = null;
+  let failures = 0;
+  let later = 0;
+
+  function disconnect() {
+    clearTimeout(later);
+    line?.abort();
+    line = null;
+  }
+
+  function connect() {
+    disconnect();
+    lost(null);
+    if (document.visibilityState === "hidden") return;
+    const mine = new AbortController();
+    line = mine;
+    listen(mine, (message) => {
+      if (line !== mine) return;
+      failures = 0;
+      if (message.event === "closed") throw new Problem(401, message.data.code, message.data.detail);
+      changed(message);
+    }).catch((problem) => {
+      if (line !== mine) return;
+      disconnect();
+      if (problem.status === 401 || problem.status === 403) {
+        refused(problem);
+        return;
+      }
+      lost(problem);
+      later = setTimeout(connect, PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)]);
+    });
+  }
+
+  // A page that is not seen lets go of its line: what is painted first when it is seen again is "Connecting".
+  document.addEventListener("visibilitychange", connect);
+  window.addEventListener("online", connect);
+  window.addEventListener("pageshow", (event) => event.persisted && connect());
+  connect();
+  return connect;
+}
+
+/** Pass on each message of one connection; throws when it ends, or is silent for too long. */
+async function listen(line, heard) {
+  let silence = setTimeout(() => line.abort(), SILENCE_MS);
+  try {
+    const answer = await request("GET", "events", undefined, { signal: line.signal, headers: { Accept: "text/event-stream" } });
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const clock = Date.parse(answer.headers.get("Date") ?? "");
+    const ahead = Number.isNaN(clock) ? 0 : clock + 500 - Date.now(); // It is told in whole seconds.
+    for (let rest = ""; ;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error("The box has ended the connection.");
+      clearTimeout(silence);
+      silence = setTimeout(() => line.abort(), SILENCE_MS);
+      const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
+      rest = blocks.pop();
+      blocks.map(parsed).filter(Boolean).forEach((message) => heard({ ...message, ahead }));
+    }
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+/** The event and the data of one block; null for a heartbeat. */
+function parsed(block) {
+  const lines = block.split("\n").map((line) => line.match(/^(event|data): ?(.*)$/)).filter(Boolean);
+  const all = (name) => lines.filter((line) => line[1] === name).map((line) => line[2]).join("\n");
+  return all("data") ? { event: all("event") || "message", data: JSON.parse(all("data")) } : null;
+}

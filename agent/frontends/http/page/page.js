@@ -1,0 +1,113 @@
+// The page: what is shown when, and what happens when something is asked for.
+
+import { refreshHealth, refreshSession, showName } from "./about.js";
+import { call } from "./box.js";
+import { refreshOffers, setUpCasting, showChoice } from "./cast.js";
+import { find, say, show } from "./dom.js";
+import { explainRefusal, offerPairing, setUpEntry, takePairingToken } from "./entry.js";
+import { follow } from "./live.js";
+import { setUpControls, showNow } from "./now.js";
+
+const LOOK_AGAIN_MS = 60_000; // For what no event tells, such as a disk that is full.
+
+let connect = null;
+let status = null;
+let looking = 0;
+
+/** Run a call for a button. True when it was done; what went wrong is told by `complain`. */
+async function act(work, button = null, complain = notify) {
+  button?.setAttribute("aria-busy", "true");
+  try {
+    await work();
+    show(find("notice"), false);
+    return true;
+  } catch (problem) {
+    if (problem.status === 401) connect();
+    complain(problem.message);
+    return false;
+  } finally {
+    button?.removeAttribute("aria-busy");
+  }
+}
+
+function notify(text) {
+  say(find("notice-text"), text);
+  show(find("notice"), true);
+}
+
+function connection(state, text) {
+  document.body.dataset.connection = state;
+  say(find("connection"), text);
+}
+
+function lost(problem) {
+  status = null;
+  clearTimeout(looking);
+  showNow(null);
+  if (problem || document.body.dataset.connection !== "connecting") {
+    connection("connecting", problem?.code === "unreachable" ? "No answer; trying again…" : "Connecting…");
+  }
+}
+
+function changed({ event, data, ahead }) {
+  const told = event === "snapshot" ? data : data.status;
+  if (!told) return;
+  const first = status === null;
+  status = told;
+  show(find("entry"), false);
+  show(find("remote"), true);
+  showName(status.device);
+  showChoice(status);
+  showNow(status, ahead);
+  if (first) connection("live", "Connected");
+  if (first || event === "display_changed" || event === "access_changed") look();
+  if (first || event === "presets_changed") refreshOffers().catch(failed);
+}
+
+/** See how the box is, and again in a while. */
+async function look() {
+  clearTimeout(looking);
+  looking = setTimeout(look, LOOK_AGAIN_MS);
+  try {
+    const [well] = await Promise.all([refreshHealth(status), refreshSession()]);
+    if (status) connection("live", well ? "Connected" : "Needs attention");
+  } catch (problem) {
+    failed(problem);
+  }
+}
+
+/** A question in passing that was not answered: the line itself finds out whether the box is gone. */
+function failed(problem) {
+  if (status) console.warn(problem.message);
+}
+
+function refused(problem) {
+  connection("refused", "Not signed in");
+  explainRefusal(problem);
+}
+
+find("notice-close").addEventListener("click", () => show(find("notice"), false));
+find("sign-out").addEventListener("click", (event) => act(signOut, event.currentTarget));
+setUpControls(act);
+setUpCasting(act);
+setUpEntry(enter);
+
+async function signOut() {
+  await call("DELETE", "session");
+  connect();
+}
+
+function enter() {
+  show(find("entry"), false);
+  show(find("remote"), true);
+  if (connect) connect();
+  else connect = follow({ lost, changed, refused });
+}
+
+if (takePairingToken()) {
+  connection("refused", "Not paired");
+  offerPairing();
+} else {
+  enter();
+}
+window.addEventListener("hashchange", () => takePairingToken() && offerPairing());

@@ -1,0 +1,253 @@
+"""The page at `/` in a real browser, beside a real agent that plays real media."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.agent import Agent
+from tests.support.chromium import Chromium, Page
+from tests.support.colours import RGB, name_of
+from tests.support.leaks import LeakCheck
+from tests.support.media_server import MediaServer
+from tests.support.xserver import XServer
+
+SOON_S = 10.0
+
+AXE = Path(__file__).parents[1] / "support" / "axe"
+
+LIVE = "document.body.dataset.connection == 'live'"
+
+HURRIED = "const wait = window.setTimeout; window.setTimeout = (work, ms, ...rest) => wait(work, ms / 20, ...rest);"
+"""Time for the page goes twenty times as fast."""
+
+
+@pytest.fixture(scope="module")
+def browser(leaks: LeakCheck) -> Iterator[Chromium]:
+    with Chromium() as browser:
+        leaks.own_pids(lambda: browser.pids)
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
+    with Agent(xserver.display, device__name="Living Room") as agent:
+        leaks.own_pids(lambda: agent.pids)
+        yield agent
+
+
+@pytest.fixture
+def page(agent: Agent, browser: Chromium) -> Iterator[Page]:
+    """The page on the box itself, connected."""
+    page = browser.page(agent.base)
+    page.wait(LIVE)
+    yield page
+    page.close()
+
+
+def command(agent: Agent, *arguments: str) -> str:
+    """A command beside the agent; its standard output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.cli", *arguments], env=agent.env, capture_output=True, text=True, timeout=SOON_S
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def colour(page: Page) -> str:
+    """The colour at the centre of the picture that the page shows; empty when it shows none."""
+    rgb: RGB | None = page.run(
+        "(picture => { if (picture.hidden || !picture.naturalWidth) return null;"
+        "const canvas = new OffscreenCanvas(1, 1).getContext('2d');"
+        "canvas.drawImage(picture, picture.naturalWidth / 2, picture.naturalHeight / 2, 1, 1, 0, 0, 1, 1);"
+        "return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); })(document.querySelector('#picture'))"
+    )
+    return "" if rgb is None else name_of(rgb)
+
+
+def wait_colour(agent: Agent, page: Page, wanted: str) -> None:
+    agent.wait_until(lambda: colour(page) == wanted, SOON_S, f"the page shows {wanted}")
+
+
+def wait_text(page: Page, selector: str, text: str) -> None:
+    """Wait until this is to be read there."""
+    page.wait(
+        f"(place => place.checkVisibility({{checkVisibilityCSS: true}}) && place.textContent.includes('{text}'))"
+        f"(document.querySelector('{selector}'))"
+    )
+
+
+def cast(page: Page, url: str) -> None:
+    page.type("#address", url)
+    page.click("#cast [type=submit]")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with the page as it is now."""
+    page.run((AXE / "axe.min.js").read_text() + ";0")
+    found = page.run("axe.run(document).then(done => done.violations)")
+    return [f"{rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in found]
+
+
+def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: MediaServer) -> None:
+    """An address that is typed is on; the picture follows the screen; what waits is named and comes back; each control
+    does what it says; nothing in it is refused by its own content policy."""
+    assert page.text("#name") == "Living Room"
+    assert page.text("#title") == "Nothing is on"
+    cast(page, media_server.url("/film/green.mp4"))
+    wait_text(page, "#state", "Playing")
+    wait_text(page, "#title", "green.mp4")
+    wait_colour(agent, page, "green")
+    film = agent.status()["stream"]["session_id"]
+
+    page.click("#pause")
+    wait_text(page, "#state", "Paused")
+    assert "Resume" in page.text("#pause")
+    agent.wait_state("paused")
+    page.click("#forward")
+    agent.wait_until(lambda: agent.status()["stream"]["position"] > 9, SOON_S, "it was sought")
+
+    page.click("#how label:last-child")
+    cast(page, media_server.url("/live/red.ts"))
+    wait_colour(agent, page, "red")
+    wait_text(page, "#waiting-list", "green.mp4")
+    page.wait("!document.querySelector('#live').hidden")
+    page.click("[data-extend='900']")
+    wait_text(page, "#time-left", "Ends in 14:")
+
+    page.click("#mute")
+    page.wait("document.querySelector('#mute').ariaPressed == 'true'")
+    assert agent.status()["volume"]["muted"] is True
+    page.run("document.querySelector('#volume').value = 30")
+    page.run("document.querySelector('#volume').dispatchEvent(new Event('change'))")
+    wait_text(page, "#volume-text", "30 %")
+    assert agent.status()["volume"] == {"volume_level": 0.3, "muted": False}
+
+    page.click("#stop")
+    wait_text(page, "#title", "green.mp4")
+    assert agent.status()["stream"]["session_id"] == film
+    page.click("#stop")
+    wait_text(page, "#title", "Nothing is on")
+    assert colour(page) == ""
+    assert page.complaints() == []
+
+
+def test_what_is_wrong_is_told(agent: Agent, page: Page, media_server: MediaServer) -> None:
+    """A bad address is told beside its field, which keeps it; a stream that fails is told with what to do."""
+    cast(page, "ftp://nas/film.mp4")
+    wait_text(page, "#cast-problem", "must begin with")
+    assert page.run("document.querySelector('#address').value") == "ftp://nas/film.mp4"
+    assert page.run("document.activeElement.id") == "address"
+    page.run("document.querySelector('#address').value = ''")
+    cast(page, media_server.url("/status/404"))
+    wait_text(page, "#state", "failed")
+    assert page.text("#trouble-text") == agent.status()["last"]["error"]["message"]
+
+
+def test_old_state_is_never_shown_as_live(agent: Agent, page: Page, media_server: MediaServer) -> None:
+    """When the agent is killed, and when the page is not seen, the page says that it is connecting and hides what was
+    true; with the agent back it shows what is true now."""
+    shown = "getComputedStyle(document.querySelector('#title')).visibility"
+    agent.start(media_server.url("/live/blue.ts"))
+    wait_colour(agent, page, "blue")
+    agent.kill()
+    page.wait(f"!({LIVE})")
+    assert page.run(shown) == "hidden"
+    assert colour(page) == ""
+    wait_text(page, "#connection", "No answer")
+    agent.run()
+    page.wait(LIVE)
+    wait_colour(agent, page, "blue")
+
+    page.run(
+        "Object.defineProperty(document, 'visibilityState', {get: () => window.seen ?? 'hidden', configurable: true})"
+    )
+    page.run("document.dispatchEvent(new Event('visibilitychange'))")
+    assert page.text("#connection") == "Connecting…"
+    assert page.run(shown) == "hidden"
+    agent.stop()
+    page.run("window.seen = 'visible'; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait(LIVE)
+    assert page.text("#title") == "Nothing is on"
+
+
+def test_a_line_that_is_silent_is_given_up(agent: Agent, browser: Chromium) -> None:
+    """An agent that stands still is not taken for one where nothing happens: 20 s without a heartbeat, and the page
+    says so, and connects again."""
+    page = browser.page("about:blank")
+    page.send("Page.addScriptToEvaluateOnNewDocument", source=HURRIED)
+    page.open(agent.base)
+    page.wait(LIVE)
+    os.kill(agent.pid, signal.SIGSTOP)
+    try:
+        page.wait(f"!({LIVE})", timeout_s=5)
+    finally:
+        os.kill(agent.pid, signal.SIGCONT)
+    page.wait(LIVE)
+    page.close()
+
+
+def test_a_key_lets_a_device_in_and_out(xserver: XServer, browser: Chromium, leaks: LeakCheck) -> None:
+    """With keys the page asks for one, takes it once, and has one of its own from then on, in a cookie that scripts do
+    not see; revoked, or signed out, it asks again. No key is in the log."""
+    with Agent(None, device__name="Kitchen") as agent:
+        key = command(agent, "key", "add", "phone")
+        page = browser.page(agent.base)
+        wait_text(page, "#entry-heading", "asks for a key")
+        assert violations(page) == []
+        page.type("#key", "cak_wrong")
+        page.click("#key-form [type=submit]")
+        wait_text(page, "#entry-problem", "does not know the key")
+        page.run("document.querySelector('#key').value = ''")
+        page.type("#key", key)
+        page.click("#key-form [type=submit]")
+        page.wait(LIVE)
+        assert page.text("#name") == "Kitchen"
+        [cookie] = page.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert page.run("document.cookie") == ""
+        name = re.search(r"page-\w+-\w+", command(agent, "key", "list"))
+        assert name is not None
+        wait_text(page, "#session-name", name[0])
+        command(agent, "key", "revoke", name[0])
+        wait_text(page, "#entry-heading", "asks for a key")
+        page.type("#key", key)
+        page.click("#key-form [type=submit]")
+        page.wait(LIVE)
+        page.wait("!document.querySelector('#session').hidden")
+        page.click("#sign-out")
+        wait_text(page, "#entry-heading", "asks for a key")
+        assert "page-" not in command(agent, "key", "list")
+        assert page.cookies() == []
+        page.close()
+        log = (agent.folder / "log").read_text()
+        assert key not in log
+        assert cookie["value"] not in log
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaServer, scheme: str) -> None:
+    """With something on, something waiting and something wrong, on a phone and on a desktop."""
+    assert hashlib.sha256((AXE / "axe.min.js").read_bytes()).hexdigest() in (AXE / "README.md").read_text()
+    agent.start(media_server.url("/film/green.mp4"), title="A film", duration=600)
+    agent.start(media_server.url("/live/red.ts"), interrupt=True, title="A camera")
+    page = browser.page("about:blank", height=1600)
+    page.prefer(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+    page.open(agent.base)
+    page.wait(LIVE)
+    wait_text(page, "#state", "Playing")
+    page.run("document.querySelector('#notice').hidden = false")
+    page.run("document.querySelector('#notice-text').textContent = 'Something went wrong.'")
+    assert violations(page) == []
+    page.resize(1280, 1000)
+    assert violations(page) == []
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.close()

@@ -1,0 +1,230 @@
+"""A headless Chromium for the tests of the page, spoken to in the DevTools protocol over a pair of pipes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.support.running import Started
+from tests.support.tools import LOOK_EVERY_S
+
+PROGRAMS: Final = ("chromium", "chromium-headless-shell", "google-chrome")
+
+ANSWER_S: Final = 20.0
+"""A page is there within 1 s; a first start on a busy machine takes 8."""
+
+_READ_BYTES: Final = 1 << 16
+
+
+def chromium_program() -> str:
+    """The browser of this machine; skips the test where there is none."""
+    for name in PROGRAMS:
+        if (program := shutil.which(name)) is not None:
+            return program
+    pytest.skip(f"NOT TRIED: no browser here; install one of: {', '.join(PROGRAMS)}")
+
+
+class BrowserError(AssertionError):
+    """The browser refused a command, or a script threw."""
+
+
+class Chromium(Started):
+    """`with Chromium() as browser: page = browser.page("http://127.0.0.1:8090/")`."""
+
+    def __init__(self) -> None:
+        self._program = chromium_program()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._number = 0
+        self._rest = b""
+        self.events: list[dict[str, Any]] = []
+        """All that the browser has told so far."""
+
+    @property
+    def pids(self) -> set[int]:
+        return set() if self._process is None else {self._process.pid}
+
+    def start(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
+        theirs_in, self._to = os.pipe()
+        self._from, theirs_out = os.pipe()
+        folder = self._folder.name
+        flags = [
+            "--headless",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={folder}/profile",
+        ]
+        if os.geteuid() == 0:
+            flags.append("--no-sandbox")  # the browser refuses to run as root with one
+        # The pipes have to be descriptors 3 and 4; a shell moves them without a fork in a process with threads.
+        move = f'exec 3<&{theirs_in} 4>&{theirs_out}; exec "$@"'
+        self._process = subprocess.Popen(
+            ["bash", "-c", move, "chromium", self._program, *flags],
+            pass_fds=(theirs_in, theirs_out),
+            env={**os.environ, "HOME": folder, "TMPDIR": folder, "DBUS_SESSION_BUS_ADDRESS": "disabled:"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self.send("Browser.getVersion")
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        os.close(self._to)
+        os.close(self._from)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self._folder.cleanup()
+
+    def page(self, address: str, *, width: int = 390, height: int = 844, scale: float = 1.0) -> Page:
+        """A page in a window of its own, with cookies of its own, opened at this address."""
+        context = self.send("Target.createBrowserContext")["browserContextId"]
+        target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, session, target, context)
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            page.send(f"{domain}.enable")
+        page.resize(width, height, scale=scale)
+        page.open(address)
+        return page
+
+    def send(self, method: str, *, session: str | None = None, **parameters: object) -> Any:
+        """The result of a command. Raises BrowserError."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + ANSWER_S
+        while True:
+            answer = self._read(deadline, method)
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise BrowserError(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def _read(self, deadline: float, what: str) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"the browser does not answer: {what}"
+            data = os.read(self._from, _READ_BYTES)
+            assert data, f"the browser has ended: {what}"
+            self._rest += data
+        message, _, self._rest = self._rest.partition(b"\0")
+        parsed: dict[str, Any] = json.loads(message)
+        return parsed
+
+
+class Page:
+    """A page in the browser."""
+
+    def __init__(self, browser: Chromium, session: str, target: str, context: str) -> None:
+        self._browser = browser
+        self._session = session
+        self._target = target
+        self._context = context
+
+    def send(self, method: str, **parameters: object) -> Any:
+        return self._browser.send(method, session=self._session, **parameters)
+
+    def open(self, address: str) -> None:
+        """Go to another address."""
+        answer = self.send("Page.navigate", url=address)
+        assert "errorText" not in answer, answer
+
+    def close(self) -> None:
+        """Close it, and forget its cookies."""
+        self._browser.send("Target.disposeBrowserContext", browserContextId=self._context)
+
+    def resize(self, width: int, height: int, *, scale: float = 1.0) -> None:
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=width < 700,
+        )
+
+    def prefer(self, **features: str) -> None:
+        """Set what the person prefers, such as `prefers_color_scheme="dark"`."""
+        named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self.send("Emulation.setEmulatedMedia", features=named)
+
+    def run(self, script: str) -> Any:
+        """The value of an expression, or of the promise that it is."""
+        done = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        if "exceptionDetails" in done:
+            raise BrowserError(f"{script}: {done['exceptionDetails']}")
+        return done["result"].get("value")
+
+    def wait(self, condition: str, timeout_s: float = 10.0) -> Any:
+        """Wait until this expression is true; its value."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with suppress(BrowserError):  # between two pages there is none
+                if value := self.run(condition):
+                    return value
+            shown = self.run("document.body.innerText") if time.monotonic() > deadline else ""
+            assert time.monotonic() < deadline, f"did not come about within {timeout_s} s: {condition}\n{shown}"
+            time.sleep(LOOK_EVERY_S)
+
+    def click(self, selector: str) -> None:
+        """Press where this element is, as a finger does."""
+        find = f"document.querySelector({json.dumps(selector)})"
+        x, y = self.run(
+            f"(e => (e.scrollIntoView({{block: 'center'}}), (r => [r.x + r.width / 2, r.y + r.height / 2])"
+            f"(e.getBoundingClientRect())))({find})"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def type(self, selector: str, text: str) -> None:
+        """Type into this field."""
+        self.click(selector)
+        self.send("Input.insertText", text=text)
+
+    def text(self, selector: str) -> str:
+        return str(self.run(f"document.querySelector({json.dumps(selector)}).innerText"))
+
+    def cookies(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.send("Network.getCookies")["cookies"]
+        return found
+
+    def complaints(self) -> list[str]:
+        """What the browser had to complain about so far: errors of scripts, refusals of the content policy. Answers of
+        the agent are not its business."""
+        self.run("0")  # what was told before has been heard then
+        mine = [event for event in self._browser.events if event.get("sessionId") == self._session]
+        thrown = [event["params"]["exceptionDetails"] for event in mine if event["method"] == "Runtime.exceptionThrown"]
+        logged = [event["params"]["entry"] for event in mine if event["method"] == "Log.entryAdded"]
+        wrong = [entry for entry in logged if entry["level"] == "error" and entry["source"] != "network"]
+        return [str(error) for error in thrown] + [f"{entry['text']} ({entry.get('url', '')})" for entry in wrong]
+
+    def picture(self, file: Path, *, whole: bool = False) -> None:
+        """Save a PNG of what the page looks like; `whole`: also of what has to be scrolled to."""
+        picture = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        file.write_bytes(base64.b64decode(picture["data"]))
