@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import ModelSchema
 
 from cast_http.operations import Operation
 from cast_http.problems import ProblemBase, phrase
@@ -52,6 +57,18 @@ def as_text(service: Service[OperationT], operations: Sequence[OperationT]) -> s
     return json.dumps(document(service, operations), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+class _Schemas(GenerateJsonSchema):
+    """Describes fields by the strings below them. Pydantic could do so, too, but whenever a model is imported."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        fields = made.get("properties", {})
+        for name, text in _docstrings(schema["cls"]):
+            if name in fields:
+                fields[name].setdefault("description", text)
+        return made
+
+
 class _Writer(Generic[OperationT]):
     def __init__(self, service: Service[OperationT], operations: Sequence[OperationT]) -> None:
         self._service = service
@@ -64,7 +81,7 @@ class _Writer(Generic[OperationT]):
                 if isinstance(answer, type):
                     wanted[answer, "serialization"] = None
         wanted |= {(message, "serialization"): None for message in service.messages}
-        self._schemas, top = models_json_schema(list(wanted), ref_template=_REFERENCES)
+        self._schemas, top = models_json_schema(list(wanted), ref_template=_REFERENCES, schema_generator=_Schemas)
         self._definitions: dict[str, Any] = top["$defs"]
 
     def document(self) -> dict[str, Any]:
@@ -108,7 +125,7 @@ class _Writer(Generic[OperationT]):
     def _parameters(self, operation: OperationT) -> Iterable[dict[str, Any]]:
         for name in re.findall(r"{(\w+)}", operation.template):
             yield {"name": name, "in": "path", "required": True, "schema": self._service.path_parameters[name]}
-        query = operation.query.model_json_schema(ref_template=_REFERENCES)
+        query = operation.query.model_json_schema(ref_template=_REFERENCES, schema_generator=_Schemas)
         for name, schema in query.get("properties", {}).items():
             yield {"name": name, "in": "query", "required": False, "schema": _plain(schema, query)}
 
@@ -138,6 +155,19 @@ class _Writer(Generic[OperationT]):
         if status in (429, 503):
             made["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
         return made
+
+
+def _docstrings(model: type[BaseModel]) -> Iterable[tuple[str, str]]:
+    """The name of each field with the string below it, those of the model itself before inherited ones."""
+    for each in model.__mro__:
+        is_ours = issubclass(each, BaseModel) and not each.__module__.startswith("pydantic")
+        if is_ours and "[" not in each.__name__:  # a generic model with its parameters has no source of its own
+            [definition] = ast.parse(textwrap.dedent(inspect.getsource(each))).body
+            assert isinstance(definition, ast.ClassDef)
+            for field_, below in pairwise(definition.body):
+                match field_, below:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        yield name, re.sub(r"\bNone\b", "null", " ".join(text.split()))
 
 
 def _plain(schema: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
