@@ -1,0 +1,26 @@
+"""What it means that mpv has come to the end of a media."""
+
+from __future__ import annotations
+
+from agent.player.mpv.facts import Facts
+from agent.player.mpv.log_reader import LogReader
+from agent.player.mpv.reasons import broke_off
+from agent.types import Failure
+
+EARLY_END_S = 3.0
+"""A film that ends this much before its length broke off; less is the rounding of containers."""
+
+_IN_PIECES = ("hls", "dash")
+"""Their size is that of their playlist."""
+
+
+def failure_at_end(facts: Facts, log: LogReader, url: str, *, file_format: str, size: int | None) -> Failure | None:
+    """Why something that was seen or heard has ended before its end; None when it has finished. `size` in bytes."""
+    position, duration, reason = facts.position(), facts.length(), log.reason(url)
+    if duration is None:
+        return reason  # live does not finish: it was cut off, and the log knows why
+    # If all came that was announced, the length is that of a late subtitle, or wrong.
+    is_whole = size is not None and file_format not in _IN_PIECES and not log.was_cut_off and reason is None
+    if position is None or duration - position <= EARLY_END_S or is_whole:
+        return None
+    return broke_off(url, position=position, duration=duration)
