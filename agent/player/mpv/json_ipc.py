@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 Then = Callable[[Any], None]
 
 
-class Line:
+class JsonIpc:
     """`write` takes one line to mpv; `on_event` is told what comes unasked."""
 
     def __init__(self, write: Callable[[bytes], None], *, on_event: Callable[[dict[str, Any]], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.player.base import Media
-from agent.player.mpv.json_ipc import Line
+from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.options import HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
 from agent.player.mpv.relay import Relay
@@ -36,7 +36,7 @@ class Opening:
 
     def __init__(
         self,
-        line: Line,
+        line: JsonIpc,
         log: LogReader,
         *,
         keep: Callable[[Coroutine[Any, Any, None], str], None],

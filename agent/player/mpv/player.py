@@ -19,7 +19,7 @@ from agent.player.base import Media, Opened
 from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.mpv.ending import failure_at_end
 from agent.player.mpv.facts import OBSERVED, Facts
-from agent.player.mpv.json_ipc import Line
+from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.opening import SILENT_OUTPUT, Opening, Way
 from agent.player.mpv.options import FD
@@ -60,7 +60,7 @@ class MpvPlayer(ChildPlayer):
 
     def __init__(self, child: Child) -> None:
         super().__init__(child)
-        self._line = Line(self._write, on_event=self._on_event)
+        self._line = JsonIpc(self._write, on_event=self._on_event)
         now = asyncio.get_running_loop().time
         self._facts = Facts(now)
         self._log = LogReader(now)
