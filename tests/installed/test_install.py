@@ -51,7 +51,7 @@ def test_it_runs_as_its_own_user_and_plays(box: Box) -> None:
     assert "On screen: Film" in box.run("systemctl status cast-agent --no-pager")
     health = json.loads(box.run("curl -s localhost:8090/health"))
     assert health["status"] == "healthy", health
-    assert health["checks"]["player"]["features"]["confinement"] != "none"
+    assert health["checks"]["player"]["engines"]["vlc"]["features"]["confinement"] != "none"
 
 
 def test_a_daemon_that_hangs_is_started_anew_with_its_film(box: Box) -> None:
@@ -112,7 +112,7 @@ def test_on_a_desktop_it_is_the_desktops_user(box: Box) -> None:
     }
     start_film(box)
     health = json.loads(box.run("curl -s localhost:8090/health"))
-    assert health["checks"]["player"]["features"]["confinement"] != "none"
+    assert health["checks"]["player"]["engines"]["vlc"]["features"]["confinement"] != "none"
 
 
 @pytest.mark.parametrize("place", ["/run/user/$(id -u tv)/.mutter-Xwaylandauth.4TQ2B3", "/tmp/xauth_kOcZyP"])

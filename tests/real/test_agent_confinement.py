@@ -40,7 +40,7 @@ def agent_confined_by(means: str, xserver: XServer, pulse: PulseServer, clips: C
 
 
 def confinement_of(agent: Agent) -> str:
-    return str(agent.health()["checks"]["player"]["features"]["confinement"])
+    return str(agent.health()["checks"]["player"]["engines"]["vlc"]["features"]["confinement"])
 
 
 def places(secret: Path) -> list[str]:
@@ -108,7 +108,7 @@ def test_where_there_is_none_it_says_so(
         agent.start(media_server.url("/film/red.mp4"))
         wait_moves(screen, "red")
         check = agent.health()["checks"]["player"]
-        assert (check["status"], check["features"]["confinement"]) == ("ok", NOTHING)
+        assert (check["status"], check["engines"]["vlc"]["features"]["confinement"]) == ("ok", NOTHING)
         assert "cast-agent doctor" in check["message"]
         found = subprocess.run(
             [sys.executable, "-m", "agent.cli", "doctor", "--json"], env=agent.env, capture_output=True, timeout=20

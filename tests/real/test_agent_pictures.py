@@ -312,7 +312,7 @@ def test_a_picture_reaches_no_other_file(
     ):
         agent.start(media_server.url("/image.png").replace("127.0.0.1", "localhost"))
         wait_colour(screen, "orange")
-        assert str(agent.health()["checks"]["player"]["features"]["pillow_confinement"]).startswith(means)
+        assert str(agent.health()["checks"]["player"]["engines"]["pillow"]["features"]["confinement"]).startswith(means)
         agent.start(clips.image("png", "cyan").as_uri())
         wait_colour(screen, "cyan")
         agent.start(media_server.url(f"/text/drawing.svg?text={quote(drawing)}"))

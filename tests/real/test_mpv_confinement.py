@@ -218,7 +218,7 @@ def test_playing_goes_on_as_ever(
         agent.start(clips.film_mp4("red").as_uri())
         wait_moves(screen, "red")
         assert 440 in pulse.record(1.5).heard()
-        assert str(agent.health()["checks"]["player"]["features"]["mpv_confinement"]).startswith(means)
+        assert str(agent.health()["checks"]["player"]["engines"]["mpv"]["features"]["confinement"]).startswith(means)
         agent.stop(all=True)
         leading = [f"/redirect?to={quote(secret.as_uri(), safe='')}"]
         leading += [f"/text/{name}?text={quote(text)}" for name, text in written(str(secret)).items() if "m3u8" in name]
