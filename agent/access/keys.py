@@ -53,6 +53,10 @@ class KeysError(AgentError):
     """The keys cannot be read or changed so; the text says what to do."""
 
 
+class NameTakenError(KeysError):
+    """There is one of this name."""
+
+
 class ApiKey(BaseModel):
     """What is kept of a key."""
 
@@ -126,7 +130,7 @@ class SecretFile(Generic[K]):
             )
         with self._changing() as keys:
             if any(key.name == name for key in keys):
-                raise KeysError(
+                raise NameTakenError(
                     f"There is a {noun} {name} already, and it cannot be shown again. Take another name, or revoke it "
                     f"first: cast-agent {noun} revoke {name}"
                 )

@@ -82,9 +82,9 @@ def _exit_of(error: BaseException) -> Exit:
 
 
 def _for_who_asked(error: BaseException) -> str:
-    from agent.reporting.http.errors import AGAIN
+    from agent.reporting.http.errors import CallFailedError
 
-    text = str(error)
-    if not text.endswith(AGAIN):  # that is what an agent does by itself, and a command does not
-        return text
-    return f"{text.removesuffix(AGAIN)} Run this again later, with the same token."
+    call = error.__cause__
+    if not isinstance(call, CallFailedError) or not call.is_retried:  # an agent tries again, and a command does not
+        return str(error)
+    return f"{call.fact} Run this again later, with the same token."

@@ -11,7 +11,7 @@ from typing import Final
 
 import tomlkit
 
-from agent.access.keys import KeyFile, KeysError
+from agent.access.keys import KeyFile, KeysError, NameTakenError
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
 from agent.cli.kept_key import keep, kept_key
@@ -90,13 +90,11 @@ def _write_name(file: Path, name: str) -> None:
 def _new_key(settings: Settings, name: str) -> str:
     try:
         return KeyFile(settings.state.directory()).add(name)
+    except NameTakenError as error:
+        hint = "Or give this one another name (--key-name), or print the package without a key (--no-key)."
+        raise CliError(Exit.FAILED, "keys", f"{error}. {hint}") from error
     except KeysError as error:
-        hint = (
-            ""
-            if "already" not in str(error)
-            else " Or give this one another name (--key-name), or print the package without a key (--no-key)."
-        )
-        raise CliError(Exit.FAILED, "keys", f"{str(error).rstrip('.')}.{hint}" if hint else str(error)) from error
+        raise CliError(Exit.FAILED, "keys", str(error)) from error
 
 
 def _keep_a_key(settings: Settings, config: Path) -> None:

@@ -15,7 +15,7 @@ from agent.errors import (
 )
 from agent.reporting.central.client import CentralClient, Stream
 from agent.reporting.central.credentials import Enrolment
-from agent.reporting.http.errors import AGAIN, ENROL_COMMAND, CallFailedError, central_at, of_error
+from agent.reporting.http.errors import ENROL_COMMAND, CallFailedError, central_at, of_error
 from agent.reporting.http.resolver import FindLocal
 from agent.types import CentralStream, ErrorCode, StreamRef
 
@@ -101,8 +101,8 @@ def _not_there(ref: StreamRef) -> AgentError:
 
 
 def _unavailable(error: CallFailedError) -> AgentError:
-    reason = str(error).removesuffix(AGAIN)  # that goes for reports
-    return CentralUnavailableError(f"The stream cannot be looked up. {reason}", retry_after_s=error.retry_after_s)
+    # Without the promise of another try, which goes for reports.
+    return CentralUnavailableError(f"The stream cannot be looked up. {error.fact}", retry_after_s=error.retry_after_s)
 
 
 def _as_found(stream: Stream) -> CentralStream:

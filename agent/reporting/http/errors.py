@@ -33,10 +33,6 @@ DETAIL_LIMIT: Final = 200
 """Characters that are repeated of what the other side says."""
 
 
-AGAIN: Final = " It is tried again."
-"""What ends the sentence about a failure that may pass."""
-
-
 class Trouble(StrEnum):
     """What a failure means."""
 
@@ -56,11 +52,21 @@ class CallFailedError(AgentError):
     """A call that did not do what it is for; the text says why, and what to do."""
 
     def __init__(
-        self, trouble: Trouble, message: str, *, retry_after_s: float | None = None, status: int = 0, reason: str = ""
+        self,
+        trouble: Trouble,
+        fact: str,
+        *,
+        is_retried: bool = False,
+        retry_after_s: float | None = None,
+        status: int = 0,
+        reason: str = "",
     ) -> None:
-        """`retry_after_s` is what the server asked for, within RETRY_AFTER_MOST_S; `reason` the code that it gave."""
-        super().__init__(message)
+        """With `is_retried` all that is to be done is another try, which the text adds to the fact. `retry_after_s` is
+        what the server asked for, within RETRY_AFTER_MOST_S; `reason` the code that it gave."""
+        super().__init__(f"{fact} It is tried again." if is_retried else fact)
         self.trouble = trouble
+        self.fact = fact
+        self.is_retried = is_retried
         self.retry_after_s = retry_after_s
         self.status = status
         self.reason = reason
@@ -97,7 +103,11 @@ def host_of(url: str) -> str:
 
 def of_error(peer: Peer, error: Exception, *, timeout_s: float) -> CallFailedError:
     """There was no answer, or none that is HTTP."""
-    return CallFailedError(Trouble.PASSING, _sentence(peer, error, timeout_s))
+    if (sentence := _sentence(peer, error, timeout_s)) is not None:
+        return CallFailedError(Trouble.PASSING, sentence)
+    broke_off = isinstance(error, ClientConnectionError | OSError)
+    what = "broke the connection off" if broke_off else f"could not be asked ({type(error).__name__})"
+    return CallFailedError(Trouble.PASSING, f"{peer.host} {what}.", is_retried=True)
 
 
 def of_busy(
@@ -106,9 +116,15 @@ def of_busy(
     """There was an answer that may be another one soon; None where it was not such a one."""
     if status not in (408, 425, 429) and status < 500:
         return None
-    message = f"{host} answered {status}{said}{AGAIN}"
     retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
-    return CallFailedError(Trouble.PASSING, message, retry_after_s=retry_after_s, status=status, reason=code)
+    return CallFailedError(
+        Trouble.PASSING,
+        f"{host} answered {status}{said}",
+        is_retried=True,
+        retry_after_s=retry_after_s,
+        status=status,
+        reason=code,
+    )
 
 
 def of_answer(
@@ -165,7 +181,8 @@ _CERTIFICATE: Final = {
 """By the codes of X509_verify_cert(3)."""
 
 
-def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
+def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str | None:
+    """What to do about it; None where there is nothing to do but try again."""
     host = peer.host
     match error:
         case TimeoutError():
@@ -187,9 +204,7 @@ def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str:
             return f"{host} cannot be reached ({_why(failure)}). {peer.when_silent}"
         case ClientResponseError() | ValueError():
             return f"What answers at {host} does not speak HTTP. {peer.when_wrong}"
-        case ClientConnectionError() | OSError():
-            return f"{host} broke the connection off.{AGAIN}"
-    return f"{host} could not be asked ({type(error).__name__}).{AGAIN}"
+    return None
 
 
 def _why(failure: OSError) -> str:
