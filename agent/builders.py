@@ -194,14 +194,14 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
     )
 
 
-def build_idle_screen(settings: Settings, platform: Platform) -> IdleScreen | None:
+def build_idle_screen(settings: Settings, platform: Platform, door: Door) -> IdleScreen | None:
     """What is seen while nothing is on; None when that is nothing of ours."""
     if settings.display.idle != "card":
         return None
     from agent.stage.idle import IdleScreen  # with its fonts and QR codes 2 MB of memory, for boxes that show it
 
     return IdleScreen(
-        platform.stage, name=platform.device.name, pairing_url=lambda: None, supervisor=platform.supervisor
+        platform.stage, name=platform.device.name, pairing_url=door.pairing_url, supervisor=platform.supervisor
     )
 
 

@@ -139,7 +139,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends = build_frontends(current, platform, players, casting, reporter)
     stage, storage, tracker, keeper = platform.stage, casting.storage, casting.tracker, casting.keeper
     renewals = Renewals(players, supervisor=platform.supervisor)
-    idle_screen = build_idle_screen(settings, platform)
+    idle_screen = build_idle_screen(settings, platform, frontends.door)
     _connect(platform, casting, reporter, renewals, systemd, idle_screen)
 
     # Each is to be stopped also when a signal comes while it starts.

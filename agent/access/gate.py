@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import structlog
 
 from agent.access.keys import KeyFile, KeyRing, KeysError
+from agent.access.pairing import Pairing, link_to
 from agent.access.throttle import Refusals
 from agent.access.uses import UseLog
 from agent.errors import AgentError, StorageError
@@ -85,6 +86,7 @@ class Door:
         self._supervisor = supervisor or Supervisor()
         self._file = file
         self._ring = KeyRing(file)
+        self._pairing = Pairing(file.path.parent)
         self._settings = settings
         self.on_change: Callable[[], None] = lambda: None
         """Called when `auth` is another one, within 2 s."""
@@ -144,6 +146,18 @@ class Door:
         if self.admit([key], peer=peer, port=port, proxied=proxied) is None:
             return None
         return await self._make_page_key(device)
+
+    async def pair(self, token: str, *, device: str, peer: str) -> PageKey:
+        """Make a key for the page on a device of this kind, which has the token of a pairing link. Raises DoorError,
+        StorageError."""
+        if not (self._pairing.take_shown(token) or await self._change(partial(self._pairing.take, token))):
+            raise self._refused(peer, _wrong_link())
+        return await self._make_page_key(device)
+
+    def pairing_url(self, base: str) -> str | None:
+        """The link to be shown on the screen of the box at `base`, such as `http://192.168.1.20:8090`; None where
+        nobody needs a key, and in protected mode, which a passer-by is not to end."""
+        return link_to(base, self._pairing.screen_token()) if self.auth is Auth.KEY else None
 
     async def sign_out(self, name: str) -> None:
         """Revoke the key of a page. Raises StorageError."""
@@ -234,6 +248,15 @@ def _wrong_key() -> DoorError:
         "This box does not know the key that was sent: it was revoked, or it was not copied whole. Run "
         "cast-agent key add NAME on the box to get a new one.",
         headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+def _wrong_link() -> DoorError:
+    return DoorError(
+        ErrorCode.UNAUTHORIZED,
+        "This pairing link is not valid any more: it was used, or it is older than 5 minutes. Run cast-agent pair on "
+        "the box to get a new one.",
+        headers={"WWW-Authenticate": "Bearer"},
     )
 
 

@@ -12,7 +12,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,10 +155,9 @@ class SecretFile(Generic[K]):
             self._write(left)
         return left
 
-    def knows(self, presented: str) -> bool:
-        """Return True if this is one of them."""
-        digest = _hash(presented)
-        return any(hmac.compare_digest(key.sha256, digest) for key in self.read())
+    def find(self, presented: str) -> K | None:
+        """The record of this secret. Takes equally long for every one that it might be."""
+        return _matching(self.read(), presented)
 
     def note_use(self, used: Mapping[str, datetime]) -> None:
         """Keep when these, by name, were used last; passes over those that are gone."""
@@ -269,12 +268,7 @@ class KeyRing(Generic[K]):
 
     def find(self, presented: str) -> K | None:
         """The key that this is. Takes equally long for every key that it might be."""
-        digest = _hash(presented)
-        found = None
-        for key in self._keys:
-            if hmac.compare_digest(key.sha256, digest):
-                found = key
-        return found
+        return _matching(self._keys, presented)
 
     def _read(self) -> None:
         try:
@@ -295,6 +289,13 @@ class KeyRing(Generic[K]):
 def _open_carefully(path: str, flags: int) -> int:
     """Not by way of a link, and without waiting for a pipe's other end: root reads in somebody else's folder."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _matching(keys: Iterable[K], presented: str) -> K | None:
+    digest = _hash(presented)
+    return next(
+        iter([key for key in keys if hmac.compare_digest(key.sha256, digest)]), None
+    )  # a list: all are compared
 
 
 def _hash(key: str) -> str:

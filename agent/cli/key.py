@@ -27,7 +27,7 @@ PROTECTED: Final = "The agent is in protected mode: it answers only this machine
 def add(options: argparse.Namespace) -> int:
     """Make a key and show it."""
     with _key_file(options.config) as (settings, file):
-        before = _auth_now(settings), Auth.KEY if file.read() else Auth.CLOSED
+        before = auth_now(settings), Auth.KEY if file.read() else Auth.CLOSED
         key = file.add(options.name)
         # The key alone goes to standard output, so that a script can take it; before anything that may fail.
         print(as_json({"name": options.name, "key": key}) if options.json else key)
@@ -61,7 +61,7 @@ def revoke(options: argparse.Namespace) -> int:
     with _key_file(options.config) as (settings, file):
         left = file.revoke(options.name)
         for folder in filter(None, (settings.state.directory(), admins_folder(options.config))):
-            if (kept := kept_key(folder)) is not None and not file.knows(kept):
+            if (kept := kept_key(folder)) is not None and file.find(kept) is None:
                 forget(folder)
     say(f"The key {options.name} is revoked: the agent refuses it from now on.")
     if not left:
@@ -82,7 +82,7 @@ def _key_file(config: Path | None) -> Iterator[tuple[Settings, KeyFile]]:
 
 def _effect(settings: Settings, said_before: str | None, was_before: Auth) -> str:
     """What the agent that runs here makes of the new key."""
-    said_now = _auth_now(settings)
+    said_now = auth_now(settings)
     if Auth.NONE in (settings.api.auth, said_now):
         return 'But auth = "none" under [api] lets everybody in without one: set auth = "keys" there.'
     if said_before is None or said_now is None:
@@ -95,7 +95,7 @@ def _effect(settings: Settings, said_before: str | None, was_before: Auth) -> st
     )
 
 
-def _auth_now(settings: Settings) -> str | None:
+def auth_now(settings: Settings) -> str | None:
     """What the agent on this machine says that callers need; None when none answers."""
     try:
         answer = replace(own_agent(settings.api), timeout_s=ANSWER_TIMEOUT_S).call("GET", "/health/live")

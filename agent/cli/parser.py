@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _machine(commands)
     _setup(commands)
     _key(commands)
+    _pair(commands)
     _hook(commands)
     _discover(commands)
     _playing(commands)
@@ -122,6 +123,13 @@ def _key(commands: Commands[_Parser]) -> None:
     )
     for action in (add, list_):
         action.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def _pair(commands: Commands[_Parser]) -> None:
+    pair = _command(commands, "pair", "show a link by which the page on a device signs in, once and within 5 minutes")
+    pair.set_defaults(command=_later("pair", "pair"))
+    pair.add_argument("--json", action="store_true", help="JSON instead of a code and a link")
+    _config(pair)
 
 
 def _hook(commands: Commands[_Parser]) -> None:

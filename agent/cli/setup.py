@@ -102,7 +102,7 @@ def _keep_a_key(settings: Settings, config: Path) -> None:
     folder = settings.state.directory()
     keys = KeyFile(folder)
     try:
-        if (kept := kept_key(folder)) is not None and keys.knows(kept):
+        if (kept := kept_key(folder)) is not None and keys.find(kept) is not None:
             return
         kept_in = keep(folder, keys.add(HERE), for_admins=admins_folder(config))
     except KeysError as error:

@@ -26,8 +26,8 @@ DRAW_LIMIT_S: Final = 10.0
 class IdleScreen:
     """Has the stage show the card from when nothing is on until the first picture or sound of the next stream.
 
-    `pairing_url` is asked every LOOK_EVERY_S while the card is shown: it returns a link that is valid for that long at
-    least, the same one for as long as it is. None leaves the QR code out.
+    `pairing_url` is given the address of the box every LOOK_EVERY_S while the card is shown: it returns a link that is
+    valid for that long at least, the same one for as long as it is. None leaves the QR code out.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class IdleScreen:
         stage: X11Stage,
         *,
         name: str,
-        pairing_url: Callable[[], str | None],
+        pairing_url: Callable[[str], str | None],
         supervisor: Supervisor,
     ) -> None:
         self._stage = stage
@@ -93,7 +93,8 @@ class IdleScreen:
         if not health.available:
             return
         address = await self._threads.call(self._address, timeout_s=DRAW_LIMIT_S)
-        wanted = (Card(self._name, address, self._pairing_url()), health.width, health.height)
+        link = None if address is None else self._pairing_url(address)
+        wanted = (Card(self._name, address, link), health.width, health.height)
         if wanted == self._shown:
             return
         picture = await self._threads.call(partial(draw, *wanted), timeout_s=DRAW_LIMIT_S)

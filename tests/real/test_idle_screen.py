@@ -45,7 +45,9 @@ class Idle:
         self.link: str | None = "http://192.168.1.20:8090/pair#first"
         self.supervisor = Supervisor()
         self.stage = X11Stage(display, "card")
-        self.screen = IdleScreen(self.stage, name=NAME, pairing_url=lambda: self.link, supervisor=self.supervisor)
+        self.screen = IdleScreen(
+            self.stage, name=NAME, pairing_url=lambda address: self.link, supervisor=self.supervisor
+        )
         self.stage.on_change = lambda health: self.screen.display_changed()
 
     def picture(self, width: int = 640, height: int = 360) -> Image.Image:

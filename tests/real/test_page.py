@@ -233,6 +233,29 @@ def test_a_key_lets_a_device_in_and_out(xserver: XServer, browser: Chromium, lea
         assert cookie["value"] not in log
 
 
+def test_a_link_pairs_a_device_once(browser: Chromium) -> None:
+    """In protected mode the page says what to run; the link that it prints signs the device in after one press, leaves
+    no trace in the address, and does so for no other device. The first pairing asks everyone for a key."""
+    with Agent(None, device__name="Kitchen") as agent:
+        link = command(agent, "pair")
+        path = link.partition(f":{agent.port}")[2]
+        page = browser.page(agent.base + path)
+        wait_text(page, "#entry-heading", "Pair this device")
+        assert violations(page) == []
+        assert page.run("location.pathname + location.hash") == "/"
+        page.click("#pair")
+        page.wait(LIVE)
+        wait_text(page, "#session-name", "page-")
+        assert agent.call("GET", "/status").status == 401
+        other = browser.page(agent.base + path)
+        wait_text(other, "#entry-heading", "Pair this device")
+        other.click("#pair")
+        wait_text(other, "#entry-problem", "not valid any more")
+        page.close()
+        other.close()
+        assert path.partition("#")[2] not in (agent.folder / "log").read_text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaServer, scheme: str) -> None:
     """With something on, something waiting and something wrong, on a phone and on a desktop."""

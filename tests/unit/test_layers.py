@@ -29,7 +29,7 @@ ONLY_IN = {
     "vlc": {"player/vlc/worker.py"},
     "xcffib": {"stage/", "player/pillow/"},
     "PIL": {"stage/", "player/pillow/", "util/ximage.py"},
-    "segno": {"stage/card.py"},
+    "segno": {"stage/card.py", "cli/pair.py"},
     "resvg_py": {"player/pillow/"},
     "aiohttp": {"frontends/http/", "builders.py", "daemon.py", "reporting/"},
     "httpx": {"player/pillow/fetch.py"},

@@ -30,8 +30,10 @@ DESCRIPTION_PATH: Final = "/openapi.json"
 PAGE_FILES: Final = "/page/"
 """Below it are the files of the page, which are the same for everyone; so is the page itself."""
 
-_OPEN: Final = frozenset({("GET", "/"), ("HEAD", "/"), ("POST", "/session")})
-"""The page, which says how to get in, and the call that brings a key in its body."""
+_OPEN: Final = frozenset(
+    {("GET", "/"), ("HEAD", "/"), ("GET", "/pair"), ("HEAD", "/pair"), ("POST", "/pair"), ("POST", "/session")}
+)
+"""The page, which says how to get in, and the calls that bring a key or a token in their body."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""

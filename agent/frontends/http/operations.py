@@ -201,6 +201,16 @@ OPERATIONS: Final = (
         {200: "text/html", 304: None}, headers=(_IF_NONE_MATCH,),
     ),
     Operation(
+        "GET", "/pair", remote_page.page, Access.OPEN,
+        "The page, which asks whether this device is to be paired.",
+        {200: "text/html", 304: None}, headers=(_IF_NONE_MATCH,), alias="pairing_page",
+    ),
+    Operation(
+        "POST", "/pair", sign_in.pair, Access.OPEN,
+        "Sign the page on this device in, with the token of a pairing link.",
+        {200: responses.SignedIn}, (401, 429, 507), body=requests.PairBody,
+    ),
+    Operation(
         "GET", PAGE_FILES + "{name}", remote_page.page_file, Access.OPEN,
         "A file that the page is made of.",
         {200: ", ".join(remote_page.MEDIA_TYPES), 304: None}, (404,), headers=(_IF_NONE_MATCH,),

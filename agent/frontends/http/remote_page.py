@@ -55,7 +55,7 @@ _FILES: Final = {file.name: _read(file) for file in FOLDER.iterdir() if file.suf
 
 
 async def page(request: web.Request) -> web.Response:
-    """`GET /`: the page."""
+    """`GET /` and `GET /pair`: the page."""
     return _answer(request, "index.html")
 
 

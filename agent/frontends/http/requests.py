@@ -128,6 +128,15 @@ class VolumeBody(Form):
         return [] if given else [FieldError("volume_level", f"or muted is required, for example {cls.EXAMPLE}")]
 
 
+class PairBody(Form):
+    """The body of `POST /pair`."""
+
+    EXAMPLE = '{"token": "cap_..."}'
+
+    token: Annotated[str, BeforeValidator(as_text), Field(max_length=KEY_LIMIT)]
+    """Of a pairing link: what stands behind its #."""
+
+
 class SignInBody(Form):
     """The body of `POST /session`."""
 

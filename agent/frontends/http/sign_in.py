@@ -10,7 +10,7 @@ from agent.access.gate import PAGE_PREFIX, PageKey
 from agent.frontends.http.app_keys import CALLER
 from agent.frontends.http.body import read_object, single_parameters
 from agent.frontends.http.guard import DOOR, cookie_name, ends
-from agent.frontends.http.requests import NoBody, SignInBody
+from agent.frontends.http.requests import NoBody, PairBody, SignInBody
 from agent.frontends.http.responses import SessionAnswer, SignedIn
 from cast_http.negotiate import json_answer
 from cast_http.proxies import is_proxied
@@ -31,6 +31,13 @@ async def sign_in(request: web.Request) -> web.Response:
         wish.key, device=_device(request), peer=peer, port=port, proxied=is_proxied(request)
     )
     return _signed_in(request, made)
+
+
+async def pair(request: web.Request) -> web.Response:
+    """`POST /pair`: a key for this device, in a cookie, in return for the token of a pairing link."""
+    single_parameters(request, known=())
+    wish = PairBody.parse(await read_object(request, example=PairBody.EXAMPLE) or {})
+    return _signed_in(request, await request.app[DOOR].pair(wish.token, device=_device(request), peer=ends(request)[0]))
 
 
 async def session(request: web.Request) -> web.Response:

@@ -48,7 +48,7 @@ def test_each_hook_is_its_own_and_no_key(file: HookFile, tmp_path: Path) -> None
         ("quiet", HookAction.STOP),
     ]
     assert refused(hooks, key) is ErrorCode.NOT_FOUND
-    assert not KeyFile(tmp_path).knows(start)
+    assert KeyFile(tmp_path).find(start) is None
     file.revoke("ring")
     assert refused(hooks, start) is ErrorCode.NOT_FOUND
     assert refused(hooks, stop) is None

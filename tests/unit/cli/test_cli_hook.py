@@ -31,7 +31,7 @@ def test_a_hook_is_made_listed_and_revoked(tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr()
     url, secret = said.out.strip(), said.out.strip().rpartition("/")[2]
     assert url == f"http://192.0.2.5:8090/hook/{secret}"
-    assert HookFile(tmp_path).knows(secret)
+    assert HookFile(tmp_path).find(secret) is not None
     assert "There is no preset" not in said.err
 
     assert main(["hook", "add", "quiet", "--action", "stop", "--json"]) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from agent.access.gate import PAGE_PREFIX
 from agent.access.keys import MAX_KEYS, KeyFile
+from agent.access.pairing import Pairing
 from agent.frontends.http.remote_page import FOLDER, TYPES
 from tests.support.api import Served, served
 
@@ -179,3 +180,37 @@ async def test_too_many_keys_are_refused_with_what_to_do(api: Served, file: KeyF
         assert answer.status == 507
         assert "Revoke one" in (await answer.json())["detail"]
     assert len(file.read()) == MAX_KEYS
+
+
+async def test_a_link_pairs_one_device(api: Served, file: KeyFile, tmp_path: Path) -> None:
+    """Without any key and from anywhere: the token is enough, once."""
+    token = Pairing(tmp_path).offer()
+    async with api.client.get("/pair") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/html")
+    async with api.client.post("/pair", json={"token": token}, headers=PHONE) as answer:
+        assert (answer.status, (await answer.json())["name"]) == (200, file.read()[0].name)
+        cookie = answer.cookies[COOKIE.format(api.port)].value
+    assert await ask(api, "GET", "/status", cookie) == (200, "")
+    async with api.client.post("/pair", json={"token": token}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (401, "unauthorized")
+    assert len(file.read()) == 1
+
+
+async def test_wrong_links_are_counted(api: Served, tmp_path: Path) -> None:
+    """Whoever tries tokens has to wait; a right one is let in all the same."""
+    codes = []
+    for number in range(7):
+        async with api.client.post("/pair", json={"token": f"cap_{number}"}) as answer:
+            codes.append((await answer.json())["code"])
+    assert (codes[0], codes[-1]) == ("unauthorized", "too_many_requests")
+    async with api.client.post("/pair", json={"token": Pairing(tmp_path).offer()}) as answer:
+        assert answer.status == 200
+
+
+async def test_only_the_page_itself_may_pair(api: Served, tmp_path: Path) -> None:
+    """Not a page of another site that got hold of a link."""
+    body = {"token": Pairing(tmp_path).offer()}
+    async with api.client.post("/pair", json=body, headers={"Origin": "http://evil.example"}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (403, "forbidden_origin")
+    async with api.client.post("/pair", json=body) as answer:
+        assert answer.status == 200
