@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LEVELS = ("debug", "info", "warning", "error", "exception")
 IRREGULAR = {"broken", "died", "found", "given", "lost", "read", "set", "shown", "taken"}
-PARTICLES = ("aside", "out", "up")
+PARTICLES = ("aside", "in", "out", "up")
 
 
 def is_level(node: ast.expr) -> bool:
