@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 
+from agent.access.keys import KeyFile
+from agent.discovery.interfaces import lan_url
 from agent.errors import PlayerUnavailableError
 from agent.stage import idle as idle_module
 from agent.stage.card import Card, draw
@@ -176,14 +178,22 @@ async def test_a_desktop_is_not_drawn_upon(xserver: XServer) -> None:
 def test_the_agent_shows_it_before_and_after_a_film(
     xserver: XServer, screen: Screen, media_server: MediaServer
 ) -> None:
-    """The name of the box; a film covers it, and it is back when the film is stopped."""
-    with Agent(
-        xserver.display, display__idle="card", device__name=NAME, audio__output="none", api__host="127.0.0.1"
-    ) as agent:
-        card = centred(draw(Card(NAME), 640, 360))
+    """The name of the box and its address; a film covers it. Once there is a key, there is a code to pair with."""
+    with Agent(xserver.display, display__idle="card", device__name=NAME, audio__output="none") as agent:
+        address = lan_url("0.0.0.0", agent.port)
+        card = centred(draw(Card(NAME, address), 640, 360))
         agent.wait_until(lambda: screen.grab() == card, SOON_S, "the card")
         agent.start(media_server.url("/film/green.mp4"))
         wait_moves(screen, "green")
-        agent.stop()
-        agent.wait_until(lambda: screen.grab() == card, SOON_S, "the card again")
+        key = KeyFile(agent.folder / "state").add("phone")
+        agent.call("POST", "/stop", headers={"Authorization": f"Bearer {key}"})
+        if address is None:  # a machine without a network: nobody could open the link
+            agent.wait_until(lambda: screen.grab() == card, SOON_S, "the card again")
+        else:
+            agent.wait_until(lambda: has_code(screen.grab()), SOON_S, "the code")
         assert not agent.log("task_failed")
+
+
+def has_code(picture: Image.Image) -> bool:
+    """Only a QR code has that many white pixels: text is a little darker."""
+    return sum(count for count, colour in picture.getcolors() or () if colour == (255, 255, 255)) > 1000
