@@ -20,11 +20,11 @@ TITLE_LIMIT: Final = 200
 SESSION_ID_LIMIT: Final = 64
 """Characters. Ours have 36; what is longer is something else, and is not to be repeated in an answer."""
 
-PRESET_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+PRESET_ID: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
-_CODE: Final = re.compile(r"[0-9A-Z]{4,16}")
+CODE: Final = r"^[0-9A-Z]{4,16}$"
 """Which characters and how many it has is for the central API to say."""
-_STREAM_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+STREAM_ID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
 _FALSE: Final = frozenset({"false", "off", "no", "0"})
@@ -135,7 +135,7 @@ def as_session_id(value: object) -> str:
 def as_preset_id(value: object) -> str:
     """The id of a preset."""
     text = as_string(value).strip()
-    if PRESET_ID.fullmatch(text) is None:
+    if re.fullmatch(PRESET_ID, text) is None:
         raise _wrong(
             "must be 1 to 64 lower-case letters, digits, dashes and underscores, and begin with a letter or a digit: "
             "front-door, for example"
@@ -148,7 +148,7 @@ def as_code(value: object) -> str:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     text = str(value) if is_number else as_string(value)  # one of digits only is a number for templates
     code = re.sub(r"[\s_-]", "", text).upper()
-    if _CODE.fullmatch(code) is None:
+    if re.fullmatch(CODE, code) is None:
         raise _wrong("must be a code such as K7QF2M, as it stands beside a stream that is on")
     return code
 
@@ -156,7 +156,7 @@ def as_code(value: object) -> str:
 def as_stream_id(value: object) -> str:
     """The id of a stream of the central API."""
     stream_id = as_text(value).lower()
-    if _STREAM_ID.fullmatch(stream_id) is None:
+    if re.fullmatch(STREAM_ID, stream_id) is None:
         raise _wrong("must be the id of a stream as the central API tells it; a join code goes into the field code")
     return stream_id
 

@@ -11,8 +11,11 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agent.casting.fields import (
+    CODE,
+    PRESET_ID,
     REFRESH_LEAST_S,
     REFRESH_LIMIT_S,
+    STREAM_ID,
     TEN_YEARS_S,
     TITLE_LIMIT,
     as_code,
@@ -27,7 +30,7 @@ from agent.casting.fields import (
     as_title,
     as_volume,
 )
-from agent.casting.wish import Wish, names_something, wrong_together
+from agent.casting.wish import WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
 from agent.types import Quality
 
@@ -95,26 +98,28 @@ class PlayForm(Form):
 
     EXAMPLE = '{"url": "http://example.org/film.mp4"}'
 
-    url: Annotated[str | None, BeforeValidator(as_string)] = None
+    url: Annotated[Annotated[str, Field(json_schema_extra={"format": "uri"})] | None, BeforeValidator(as_string)] = None
     """What to play; whether it may be played is for the media policy to say."""
-    code: Annotated[str | None, BeforeValidator(as_code)] = None
+    code: Annotated[Annotated[str, Field(pattern=CODE)] | None, BeforeValidator(as_code)] = None
     """The join code of a stream of the central API, to be played instead."""
-    stream_id: Annotated[str | None, BeforeValidator(as_stream_id)] = None
+    stream_id: Annotated[Annotated[str, Field(pattern=STREAM_ID)] | None, BeforeValidator(as_stream_id)] = None
     """The id of such a stream."""
     quality: Annotated[Quality | None, BeforeValidator(as_quality)] = None
     """None: as configured."""
-    duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
+    duration: Annotated[Annotated[float, Field(gt=0, le=TEN_YEARS_S)] | None, BeforeValidator(as_duration)] = None
     """Seconds from the first frame (in a change: from now) until it ends by itself; None: until it ends or is
     stopped (in a change: as it was)."""
-    title: Annotated[str | None, BeforeValidator(as_title), Field(max_length=TITLE_LIMIT)] = None
-    volume: Annotated[float | None, BeforeValidator(as_volume), Field(ge=0, le=1)] = None
+    title: Annotated[Annotated[str, Field(max_length=TITLE_LIMIT)] | None, BeforeValidator(as_title)] = None
+    volume: Annotated[Annotated[float, Field(ge=0, le=1)] | None, BeforeValidator(as_volume)] = None
     """None: the volume of the device (in a change: as it was)."""
     muted: Annotated[bool | None, BeforeValidator(as_switch)] = None
     """None: the mute of the device (in a change: as it was)."""
-    position: Annotated[float | None, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)] = None
+    position: Annotated[Annotated[float, Field(ge=0, le=TEN_YEARS_S)] | None, BeforeValidator(as_position)] = None
     """Seconds into the media at which to begin."""
     loop: Annotated[bool | None, BeforeValidator(as_switch)] = None
-    refresh: Annotated[float | None, BeforeValidator(as_refresh), Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] = None
+    refresh: Annotated[
+        Annotated[float, Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] | None, BeforeValidator(as_refresh)
+    ] = None
     """Seconds after which a still picture is fetched again; None: it is shown as it is."""
     interrupt: Annotated[bool | None, BeforeValidator(as_switch)] = None
 
@@ -128,7 +133,9 @@ class PresetForm(PlayForm):
 
     EXAMPLE = '{"id": "front-door", "title": "Front door", "url": "rtsp://camera.local/stream1"}'
 
-    id: Annotated[str, BeforeValidator(as_preset_id)]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in WHAT]})
+
+    id: Annotated[str, BeforeValidator(as_preset_id), Field(pattern=PRESET_ID)]
 
     def given(self) -> dict[str, Any]:
         """Its fields as plain JSON, without those that are left out."""

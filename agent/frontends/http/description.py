@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from agent.casting.fields import PRESET_ID
 from agent.events.bus import EventKind
+from agent.frontends.http.guard import cookie_name
 from agent.frontends.http.operations import OPERATIONS, Access, Operation
 from agent.frontends.http.problems import Problem
 from agent.frontends.http.responses import EventMessage, FollowerClosed, StatusAnswer
+from agent.types import DEFAULT_PORT
 from cast_http.openapi import Service, as_text
 
-_KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"api_key": []}]
+_KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"api_key": []}, {"page": []}]
 _MESSAGE: Final = {"$ref": f"#/components/schemas/{EventMessage.__name__}"}
 _EVENTS: Final[dict[str, Any]] = {
     "schema": {
@@ -43,10 +45,16 @@ SERVICE: Final[Service[Operation]] = Service(
     schemes={
         "key": {"type": "http", "scheme": "bearer", "description": "A key that `cast-agent key add NAME` printed."},
         "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+        "page": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookie_name(DEFAULT_PORT),
+            "description": "The key of a page that is signed in. The name ends with the port of the agent.",
+        },
     },
     security={Access.OPEN: [], Access.LOCAL: [*_KEYS, {}], Access.KEY: [*_KEYS, {}], Access.HOOK: []},
     path_parameters={
-        "id": {"type": "string", "pattern": f"^{PRESET_ID.pattern}$"},
+        "id": {"type": "string", "pattern": PRESET_ID},
         "name": {"type": "string", "minLength": 1, "maxLength": 100},
         "secret": {"type": "string", "minLength": 1, "maxLength": 100},
     },

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agent.casting.fields import (
+    PRESET_ID,
     SESSION_ID_LIMIT,
     TEN_YEARS_S,
     TITLE_LIMIT,
@@ -22,7 +23,7 @@ from agent.casting.fields import (
     parse_number,
 )
 from agent.casting.forms import Form, PlayForm
-from agent.casting.wish import Wish, names_something, wrong_together
+from agent.casting.wish import STORED, WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
 
 WAIT_LIMIT_S: Final = 60.0
@@ -54,11 +55,17 @@ class StartBody(PlayForm):
     """The body of `POST /start`: with one of `url`, `code`, `stream_id`, `preset` and `recent` a new session, with
     `session_id` a change of that one."""
 
-    preset: Annotated[str | None, BeforeValidator(as_preset_id)] = None
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [name]} for name in (*WHAT, *STORED, "session_id")]}
+    )
+
+    preset: Annotated[Annotated[str, Field(pattern=PRESET_ID)] | None, BeforeValidator(as_preset_id)] = None
     """The id of a preset; further fields take the place of its own."""
-    recent: Annotated[str | None, BeforeValidator(as_text), Field(max_length=SESSION_ID_LIMIT)] = None
+    recent: Annotated[Annotated[str, Field(max_length=SESSION_ID_LIMIT)] | None, BeforeValidator(as_text)] = None
     """The id of something that was played before, as `GET /recent` has it."""
-    session_id: Annotated[str | None, BeforeValidator(as_session_id), Field(max_length=SESSION_ID_LIMIT)] = None
+    session_id: Annotated[Annotated[str, Field(max_length=SESSION_ID_LIMIT)] | None, BeforeValidator(as_session_id)] = (
+        None
+    )
     """The session to change; None: a new one."""
 
     @classmethod
@@ -71,9 +78,9 @@ class HookQuery(Form):
 
     EXAMPLE = "?duration=30&title=Front+door"
 
-    duration: Annotated[float | None, BeforeValidator(as_duration), Field(gt=0, le=TEN_YEARS_S)] = None
+    duration: Annotated[Annotated[float, Field(gt=0, le=TEN_YEARS_S)] | None, BeforeValidator(as_duration)] = None
     """Seconds, instead of those of the preset."""
-    title: Annotated[str | None, BeforeValidator(as_title), Field(max_length=TITLE_LIMIT)] = None
+    title: Annotated[Annotated[str, Field(max_length=TITLE_LIMIT)] | None, BeforeValidator(as_title)] = None
 
     def wish(self) -> Wish:
         """What it asks for."""
@@ -118,7 +125,7 @@ class VolumeBody(Form):
 
     EXAMPLE = '{"volume_level": 0.5}'
 
-    volume_level: Annotated[float | None, BeforeValidator(as_volume), Field(ge=0, le=1)] = None
+    volume_level: Annotated[Annotated[float, Field(ge=0, le=1)] | None, BeforeValidator(as_volume)] = None
     """None: as it was."""
     muted: Annotated[bool | None, BeforeValidator(as_switch)] = None
     """None: as it was."""

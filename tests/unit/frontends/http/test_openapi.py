@@ -10,6 +10,9 @@ import pytest
 import schemathesis
 from aiohttp import web
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core import NOT_SET
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from agent.frontends.http.app import runner_of
@@ -22,6 +25,7 @@ from cast_http.server import ApiRunner
 from tests.support.api import Served, served, tracked
 from tests.support.fuzzed_agent import fuzzed_agent
 from tests.support.leaks import LeakCheck
+from tests.support.tools import wait_until
 from tests.unit.test_layers import ROOT
 
 KEPT = ROOT / "docs" / "openapi.json"
@@ -34,6 +38,14 @@ UNENDING = {"events"}
 """Calls whose answer does not end; see tests of their own."""
 
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+
+schemathesis.openapi.format(
+    "uri", st.sampled_from([f"http://{host}/" for host in ("film", "flash", "broken", "fragile")])
+)
+
+LENIENT: list[Any] = [positive_data_acceptance, negative_data_rejection, not_a_server_error]
+"""Checks that are left out. Whether good data is taken depends on what is on; the agent takes more than it describes,
+because templates make strings of everything; and 501 to 507 are what it says of others, such as a film that fails."""
 
 
 def test_the_kept_description_is_the_current_one() -> None:
@@ -119,14 +131,39 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, leaks: LeakCheck) -> Iterat
         yield url
 
 
+def test_calls_that_succeed_answer_as_described(fuzzed: str) -> None:
+    """One after the other, each with what earlier ones have answered."""
+
+    def call(name: str, body: Any = NOT_SET, *, status: int = 200, **path: str) -> Any:
+        case = SCHEMA.find_operation_by_id(name).Case(path_parameters=path, body=body)
+        answer = case.call_and_validate(base_url=fuzzed, excluded_checks=LENIENT)
+        assert answer.status_code == status, answer.text
+        return json.loads(answer.content) if answer.content.startswith(b"{") else None
+
+    preset = call("add_preset", {"id": "door", "title": "Door", "url": "http://film/"}, status=201)
+    call("change_preset", {"title": "Front door", "muted": True}, id=preset["id"])
+    session = {"session_id": call("start", {"preset": preset["id"]})["session_id"]}
+    call("start", {**session, "title": "The front door"})
+    wait_until(lambda: call("status")["stream"]["state"] == "playing", timeout_s=10, what="it plays")
+    for name in ("pause", "resume", "health", "metrics", "snapshot", "list_presets"):
+        call(name)
+    call("seek", {"position": 2})
+    call("volume", {"volume_level": 0.5})
+    wait_until(lambda: call("list_recent")["recent"], timeout_s=10, what="it is noted")
+    call("start", {"recent": call("list_recent")["recent"][0]["id"], "interrupt": True})
+    call("stop", {"all": True})
+    call("clear_recent")
+    call("remove_preset", id=preset["id"])
+    assert call("status")["last"] is not None
+
+
 def _fuzz(operation: Operation) -> Callable[..., None]:
     @SCHEMA.include(operation_id=operation.name).parametrize()
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def test(case: schemathesis.Case[Any], fuzzed: str) -> None:
-        """Whatever is sent: no 500, and no status, header or body that is not described. (Whether good data is taken
-        depends on what is on; and the agent takes more than it describes, because templates make strings of
-        everything.)"""
-        case.call_and_validate(base_url=fuzzed, excluded_checks=[positive_data_acceptance, negative_data_rejection])
+        """Whatever is sent: no 500, and no status, header or body that is not described."""
+        answer = case.call_and_validate(base_url=fuzzed, excluded_checks=LENIENT)
+        assert answer.status_code != 500
 
     fuzz: Callable[..., None] = test
     return fuzz
