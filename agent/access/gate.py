@@ -13,7 +13,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import structlog
 
-from agent.access.keys import KeyFile, KeyRing, KeysError
+from agent.access.key_ring import KeyRing
+from agent.access.keys import KeyFile, KeysError
 from agent.access.pairing import Pairing, link_to
 from agent.access.throttle import Refusals
 from agent.access.uses import UseLog

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.access.gate import DoorError
-from agent.access.keys import MAX_KEYS, ApiKey, Kept, KeyRing, Kind, SecretFile
+from agent.access.key_ring import KeyRing
+from agent.access.keys import MAX_KEYS, ApiKey, Kept, Kind, SecretFile
 from agent.access.throttle import Refusals
 from agent.access.uses import UseLog
 from agent.types import ErrorCode

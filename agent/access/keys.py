@@ -157,7 +157,7 @@ class SecretFile(Generic[K]):
 
     def find(self, presented: str) -> K | None:
         """The record of this secret. Takes equally long for every one that it might be."""
-        return _matching(self.read(), presented)
+        return matching(self.read(), presented)
 
     def note_use(self, used: Mapping[str, datetime]) -> None:
         """Keep when these, by name, were used last; passes over those that are gone."""
@@ -226,72 +226,13 @@ class KeyFile(SecretFile[ApiKey]):
         super().__init__(folder, KEYS)
 
 
-class KeyRing(Generic[K]):
-    """The keys as the daemon knows them: those of the file, as soon as it changes.
-
-    A file that cannot be read changes nothing; if that was so from the beginning, nobody is let in with a key, and
-    nobody without.
-    """
-
-    def __init__(self, file: SecretFile[K]) -> None:
-        self._file = file
-        self._noun = file.kind.noun
-        self._keys: tuple[K, ...] = ()
-        self._identity: tuple[int, ...] | None = ()
-        """Of the file as it was read: inode, size and time of change; None when there was none."""
-        self._problem = ""
-
-    @property
-    def needed(self) -> bool:
-        """Whether there are keys, or were before the file became unreadable."""
-        return bool(self._keys) or bool(self._problem)
-
-    def look(self) -> None:
-        """See whether the file is another one now. Costs 2 µs when it is not: it is asked for at each request.
-
-        It blocks for the disk only where everything else would too: an inode that is looked at so often is in memory
-        for as long as the program is. So is what has just been written, and the next request must be judged by
-        it (0.1 ms with a hundred keys).
-        """
-        try:
-            found = self._file.path.stat(follow_symlinks=False)
-            identity = (found.st_ino, found.st_size, found.st_ctime_ns)
-        except FileNotFoundError:
-            identity = None
-        except OSError as error:
-            self._identity = ()
-            self._failed(f"{self._file.path}: {error.strerror}")
-            return
-        if identity != self._identity:
-            self._identity = identity
-            self._read()
-
-    def find(self, presented: str) -> K | None:
-        """The key that this is. Takes equally long for every key that it might be."""
-        return _matching(self._keys, presented)
-
-    def _read(self) -> None:
-        try:
-            keys = self._file.read()
-        except KeysError as error:
-            self._failed(str(error))
-            return
-        if self._problem or [key.sha256 for key in keys] != [key.sha256 for key in self._keys]:
-            log.info(f"{self._noun}s_changed", names=[key.name for key in keys])
-        self._keys, self._problem = keys, ""
-
-    def _failed(self, problem: str) -> None:
-        if problem != self._problem:
-            log.error(f"{self._noun}_file_read_failed", reason=problem, still_let_in=[key.name for key in self._keys])
-        self._problem = problem
-
-
 def _open_carefully(path: str, flags: int) -> int:
     """Not by way of a link, and without waiting for a pipe's other end: root reads in somebody else's folder."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
-def _matching(keys: Iterable[K], presented: str) -> K | None:
+def matching(keys: Iterable[K], presented: str) -> K | None:
+    """The record of this secret among these. Takes equally long for every one that it might be."""
     digest = _hash(presented)
     return next(
         iter([key for key in keys if hmac.compare_digest(key.sha256, digest)]), None

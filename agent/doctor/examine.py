@@ -20,6 +20,7 @@ from agent.doctor.machine import as_service, display, hardware, sound, state, us
 from agent.doctor.port import listening
 from agent.doctor.webhooks import webhooks
 from agent.errors import ConfigError
+from agent.media.redaction import redact
 from agent.util.threads import in_thread
 
 
@@ -54,8 +55,9 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
 def configuration(config: Path | None, settings: Settings) -> Finding:
     """The file that these settings came from, if there is one: it can be read, by those alone who may."""
     if config is not None:
-        if (settings.webhook or settings.central.token) and config.stat().st_mode & stat.S_IROTH:
-            found = f"{config} holds secrets of webhooks or a token, and everybody on this machine can read it."
+        in_presets = any(redact(str(preset.url)) != str(preset.url) for preset in settings.preset)
+        if (settings.webhook or settings.central.token or in_presets) and config.stat().st_mode & stat.S_IROTH:
+            found = f"{config} holds secrets of webhooks or presets, or a token, and every user can read it."
             advice = f"Let its owner and the group of who runs cast-agent read it alone: chmod 640 {config}"
             return Finding(Level.WARN, "configuration", found, advice)
         return Finding(Level.OK, "configuration", f"{config} is good.")

@@ -15,6 +15,7 @@ from agent.frontends.http import (
     hooks,
     metrics,
     openapi,
+    preset_responses,
     presets,
     remote_page,
     requests,
@@ -112,17 +113,17 @@ OPERATIONS: Final = (
     Operation(
         "GET", "/presets", presets.list_presets, Access.KEY,
         "All presets. One that cannot be played has a problem.",
-        {200: responses.PresetsAnswer}, (507,),
+        {200: preset_responses.PresetsAnswer}, (507,),
     ),
     Operation(
         "POST", "/presets", presets.add_preset, Access.KEY,
         "Save a preset.",
-        {201: responses.PresetAnswer}, (409, 507), body=PresetForm,
+        {201: preset_responses.PresetAnswer}, (409, 507), body=PresetForm,
     ),
     Operation(
         "PATCH", "/presets/{id}", presets.change_preset, Access.KEY,
         "Change the given fields of a saved preset; null removes one.",
-        {200: responses.PresetAnswer}, (403, 404, 409, 507), body=requests.PresetPatch, headers=(_IF_MATCH,),
+        {200: preset_responses.PresetAnswer}, (403, 404, 409, 507), body=requests.PresetPatch, headers=(_IF_MATCH,),
     ),
     Operation(
         "DELETE", "/presets/{id}", presets.remove_preset, Access.KEY,
@@ -132,7 +133,7 @@ OPERATIONS: Final = (
     Operation(
         "GET", "/recent", presets.list_recent, Access.KEY,
         "What was played lately, the newest first.",
-        {200: responses.RecentAnswer}, (507,),
+        {200: preset_responses.RecentAnswer}, (507,),
     ),
     Operation(
         "DELETE", "/recent", presets.clear_recent, Access.KEY,

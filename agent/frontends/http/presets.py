@@ -12,9 +12,10 @@ from agent.casting.presets import Preset
 from agent.errors import FieldError, InvalidRequestError, PresetConflictError
 from agent.frontends.http.app_keys import CASTING
 from agent.frontends.http.body import read_object, single_parameters
+from agent.frontends.http.preset_responses import PlayedAnswer, PresetAnswer, PresetsAnswer, RecentAnswer
 from agent.frontends.http.problems import problem_of
 from agent.frontends.http.requests import NoBody
-from agent.frontends.http.responses import Done, PlayedAnswer, PresetAnswer, PresetsAnswer, RecentAnswer
+from agent.frontends.http.responses import Done
 from cast_http.negotiate import json_answer
 
 _ETAG: Final = re.compile(r'(?:W/)?"([^"]*)"|([0-9a-f]+)')

@@ -12,7 +12,7 @@ from aiohttp.web import BaseRequest
 
 from agent.errors import AgentError, InvalidRequestError
 from agent.frontends.http.app_keys import REQUEST_ID, SESSION_ID
-from agent.frontends.http.responses import PresetAnswer
+from agent.frontends.http.preset_responses import PresetAnswer
 from agent.media.redaction import redact
 from agent.types import ErrorCode
 from cast_http.problems import ProblemBase, Problems

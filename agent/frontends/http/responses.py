@@ -7,11 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, RootModel
 
-from agent.casting.presets import Preset, PresetList, Source
-from agent.casting.recent import Played
 from agent.casting.service import Volume
 from agent.events.bus import EventKind
-from agent.media.redaction import redact
 from agent.types import (
     Capability,
     DeviceInfo,
@@ -277,70 +274,6 @@ class FollowerClosed(Answer):
 
     code: ErrorCode
     detail: str
-
-
-class PresetAnswer(Answer):
-    """One preset, with the fields of a start that it has; what is None is left out."""
-
-    id: str
-    title: str
-    source: Source
-    etag: str
-    """For `If-Match`: another one as soon as the preset is."""
-    problem: str | None = None
-    """Why it cannot be played; it has no fields then."""
-    url: str | None = None
-    """Without credentials. Sent back as it is, it stays what it was."""
-    code: str | None = None
-    stream_id: str | None = None
-    quality: Quality | None = None
-    duration: Seconds | None = None
-    volume: Seconds | None = None
-    muted: bool | None = None
-    position: Seconds | None = None
-    loop: bool | None = None
-    refresh: Seconds | None = None
-    interrupt: bool | None = None
-
-    @classmethod
-    def of(cls, preset: Preset) -> Self:
-        fields = {} if preset.form is None else preset.form.given()
-        if "url" in fields:
-            fields["url"] = redact(fields["url"])
-        own = {"id": preset.id, "title": preset.title, "source": preset.source}
-        return cls(**{**fields, **own, "etag": preset.etag, "problem": preset.problem})
-
-
-class PresetsAnswer(Answer):
-    """The answer of `GET /presets`."""
-
-    presets: tuple[PresetAnswer, ...]
-    problem: str | None = None
-    """Why the saved ones are missing."""
-
-    @classmethod
-    def of(cls, found: PresetList) -> Self:
-        return cls(presets=tuple(map(PresetAnswer.of, found.presets)), problem=found.problem)
-
-
-class PlayedAnswer(Answer):
-    """One address that was played; `POST /start {"recent": id}` plays it again."""
-
-    id: str
-    url: str
-    """Without credentials."""
-    title: str | None
-    played_at: str
-
-    @classmethod
-    def of(cls, played: Played) -> Self:
-        return cls(id=played.id, url=redact(played.url), title=played.title, played_at=played.played_at)
-
-
-class RecentAnswer(Answer):
-    """The answer of `GET /recent`."""
-
-    recent: tuple[PlayedAnswer, ...]
 
 
 class Done(Answer):

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from agent.access import keys
-from agent.access.keys import ApiKey, KeyFile, KeyRing, KeysError
+from agent.access.key_ring import KeyRing
+from agent.access.keys import ApiKey, KeyFile, KeysError
 from agent.media.redaction import redact
 
 NOBODY = 65534

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.access.keys import KeyFile, KeyRing
+from agent.access.key_ring import KeyRing
+from agent.access.keys import KeyFile
 from agent.cli import kept_key, main, setup
 from agent.cli.home_assistant import Box, package
 from agent.cli.target import agent_of

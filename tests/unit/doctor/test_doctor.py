@@ -84,12 +84,16 @@ async def test_each_problem_of_a_configuration_is_a_line(tmp_path: Path) -> None
 def test_a_configuration_with_secrets_is_not_for_everybody(tmp_path: Path) -> None:
     """The path of a webhook opens automations; without any secret everybody may read it."""
     file = tmp_path / "config.toml"
-    file.write_text("")
+    file.write_text('[[preset]]\nid = "radio"\nurl = "http://radio.example/1.mp3"\n')
     file.chmod(0o644)
     assert configuration(file, load_settings(file)).level is Level.OK
-    file.write_text('[[webhook]]\nurl = "http://127.0.0.1:9/geheim"\n')
-    finding = configuration(file, load_settings(file))
-    assert (finding.level, "chmod 640" in finding.advice, "geheim" in finding.found) == (Level.WARN, True, False)
+    for text in (
+        '[[webhook]]\nurl = "http://127.0.0.1:9/geheim"\n',
+        '[[preset]]\nid = "door"\nurl = "rtsp://me:geheim@cam.local/1"\n',
+    ):
+        file.write_text(text)
+        finding = configuration(file, load_settings(file))
+        assert (finding.level, "chmod 640" in finding.advice, "geheim" in finding.found) == (Level.WARN, True, False)
     file.chmod(0o640)
     assert configuration(file, load_settings(file)).level is Level.OK
 
