@@ -71,7 +71,7 @@ def lan_url(host: str, port: int, named: Collection[str] = ()) -> str | None:
     try:
         address = ip_address(host)
     except ValueError:
-        return f"http://{host}:{port}"
+        return None if host == "localhost" else f"http://{host}:{port}"
     if address.is_unspecified:
         found = [a for interface in lan_interfaces(named) for a in interface.announced]
         usable = [a for a in found if address.version == 6 or a.version == 4]
