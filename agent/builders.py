@@ -21,7 +21,7 @@ from agent.casting.recent import Recent
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
-from agent.config.reload import Current
+from agent.config.reload import Current, shown
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.local_names import LocalNames
 from agent.events.bus import EventBus, EventKind
@@ -239,6 +239,7 @@ def build_frontends(
         told=lambda: reporter.webhooks,
         supervisor=supervisor,
         storage=lambda: casting.storage.health,
+        in_force=lambda: shown(current.settings),
     )
     advertiser = Advertiser(
         device=platform.device, settings=settings.discovery, auth=lambda: door.auth, supervisor=supervisor

@@ -26,6 +26,16 @@ RELOADABLE: Final = frozenset(
 """What whoever needs it asks for anew each time, or is told; all else is built into something at the start."""
 
 
+Shown = bool | float | str | tuple[str, ...]
+
+
+def shown(settings: Settings) -> dict[str, Shown]:
+    """What a reload can change and anyone who may call may see, by `section.key`: not the sections that may be
+    repeated, whose addresses hold secrets."""
+    keys = sorted(key for key in RELOADABLE if not is_repeated(key.partition(".")[0]))
+    return {key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in keys}
+
+
 @dataclass(frozen=True, slots=True)
 class Reloaded:
     """What a reload did; keys as `section.key`, sections that may be repeated as a whole."""

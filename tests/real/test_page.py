@@ -102,6 +102,8 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     does what it says; nothing in it is refused by its own content policy."""
     assert page.text("#name") == "Living Room"
     assert page.text("#title") == "Nothing is on"
+    page.click("#settings summary")
+    wait_text(page, "#settings-list", "player.start_timeout")
     cast(page, media_server.url("/film/green.mp4"))
     wait_text(page, "#state", "Playing")
     wait_text(page, "#title", "green.mp4")

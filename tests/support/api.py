@@ -21,6 +21,8 @@ from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService, Tracker
 from agent.casting.tracker import StreamTracker, Volume
+from agent.config.loader import Settings
+from agent.config.reload import shown
 from agent.config.settings import ApiSettings
 from agent.errors import AgentError, PlayerUnavailableError
 from agent.events.bus import EventBus
@@ -322,6 +324,7 @@ async def served_by(
         reporting=reporting,
         told=told,
         supervisor=supervisor or Supervisor(),
+        in_force=lambda: shown(Settings()),
     )
     runner = runner_of(app)
     await runner.setup()

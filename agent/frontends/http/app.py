@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -47,6 +47,7 @@ def create_app(
     told: Callable[[], tuple[WebhookStatus, ...]],
     supervisor: Supervisor,
     storage: Callable[[], Check] = Check,
+    in_force: Callable[[], Mapping[str, object]] = dict,
 ) -> web.Application:
     """The application, to be served by `runner_of`.
 
@@ -66,6 +67,7 @@ def create_app(
     app[parts.TOLD] = told
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
+    app[parts.IN_FORCE] = in_force
     make_snapshots(app)
     make_metrics(app, bus, supervisor.start)
     describe: Callable[[], str] = description

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -14,6 +14,8 @@ from agent.stage.base import Stage
 from agent.types import Check, DeviceInfo, ReportingStatus, SessionId, WebhookStatus
 
 SETTINGS: Final = web.AppKey[Callable[[], Settings]]("settings")
+IN_FORCE: Final = web.AppKey[Callable[[], Mapping[str, object]]]("in_force")
+"""The settings that are in force and may be shown, by `section.key`."""
 DEVICE: Final = web.AppKey[DeviceInfo]("device")
 CASTING: Final = web.AppKey[CastingService]("casting")
 STAGE: Final = web.AppKey[Stage]("stage")

@@ -25,6 +25,8 @@ from agent.types import ErrorCode
 log = structlog.get_logger(__name__)
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_OFTEN: Final = (OPEN_PATH, "/snapshot")
+"""What monitors ask for, and each open page once a second: told only to who looks for trouble, unless it fails."""
 _PATH_LIMIT: Final = 120
 """Characters of a path that the log keeps: all of ours are shorter."""
 
@@ -66,7 +68,7 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
             write = log.info
             if refused is not None:
                 write = log.warning if refused.first else log.debug
-            elif request.path == OPEN_PATH or request.path.startswith(PAGE_FILES):
+            elif code is None and (request.path in _OFTEN or request.path.startswith(PAGE_FILES)):
                 write = log.debug
             _log_line(write, request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
 

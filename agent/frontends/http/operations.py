@@ -182,6 +182,11 @@ OPERATIONS: Final = (
         {200: "application/openmetrics-text"},
     ),
     Operation(
+        "GET", "/settings", looking.settings, Access.KEY,
+        "The settings in force that a reload can change.",
+        {200: responses.SettingsAnswer},
+    ),
+    Operation(
         "GET", "/session", sign_in.session, Access.KEY,
         "As whom the caller is signed in.",
         {200: responses.SessionAnswer},

@@ -89,6 +89,13 @@ class VolumeSet(VolumeAnswer):
     status: Literal["success"] = "success"
 
 
+class SettingsAnswer(Answer):
+    """The answer of `GET /settings`."""
+
+    settings: dict[str, bool | float | str | tuple[str, ...]]
+    """By `section.key`: those that a reload of the configuration can change, but for presets and webhooks."""
+
+
 class SessionAnswer(Answer):
     """The answer of `GET /session`."""
 

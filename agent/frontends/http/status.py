@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
+from agent.frontends.http.app_keys import CASTING, DEVICE, IN_FORCE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
 from agent.frontends.http.guard import DOOR
 from agent.frontends.http.health import Alive, HealthAnswer
-from agent.frontends.http.responses import StatusAnswer
+from agent.frontends.http.responses import SettingsAnswer, StatusAnswer
 from cast_http.negotiate import json_answer
 
 
@@ -28,6 +28,11 @@ async def health(request: web.Request) -> web.Response:
     seen = (app[CASTING].snapshot(), app[STAGE].health, app[PLAYERS].health)
     answer = HealthAnswer.of(*seen, tasks=app[TASKS](), storage=app[STORAGE]())
     return json_answer(answer.model_dump_json())
+
+
+async def settings(request: web.Request) -> web.Response:
+    """`GET /settings`: those in force that a reload can change."""
+    return json_answer(SettingsAnswer.model_validate({"settings": request.app[IN_FORCE]()}).model_dump_json())
 
 
 async def live(request: web.Request) -> web.Response:

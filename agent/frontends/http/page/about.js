@@ -28,6 +28,13 @@ export async function refreshHealth(status) {
   return problems.length === 0;
 }
 
+/** Fetch the settings that a reload can change. */
+export async function refreshSettings() {
+  const { settings } = await call("GET", "settings");
+  const rows = Object.entries(settings).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") || "none" : String(value)]);
+  refill(find("settings-list"), rows, () => rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));
+}
+
 /** Show as whom this device is signed in, if it is. */
 export async function refreshSession() {
   const { name } = await call("GET", "session");

@@ -12,7 +12,7 @@ let ahead = 0; // Milliseconds by which the clock of the box is ahead of ours.
 let dragging = null; // The slider under somebody's finger.
 
 /** Show this status; null when the connection is lost. `act` runs a call and shows what went wrong with it. */
-export function showNow(told, clockAhead = 0) {
+export function showNow(told, clockAhead = ahead) {
   status = told;
   ahead = clockAhead;
   if (told) render();
@@ -160,7 +160,7 @@ const picture = {
   async fetch() {
     this.busy = true;
     try {
-      const answer = await request("GET", `snapshot?format=jpeg&width=${PICTURE_WIDTH}`);
+      const answer = await request("GET", `snapshot?format=jpeg&width=${PICTURE_WIDTH}&max_age=1`);
       const blob = await answer.blob();
       if (status?.on_screen) this.put(URL.createObjectURL(blob));
     } catch {

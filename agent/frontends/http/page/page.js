@@ -1,6 +1,6 @@
 // The page: what is shown when, and what happens when something is asked for.
 
-import { refreshHealth, refreshSession, showName } from "./about.js";
+import { refreshHealth, refreshSession, refreshSettings, showName } from "./about.js";
 import { call } from "./box.js";
 import { refreshOffers, setUpCasting, showChoice } from "./cast.js";
 import { find, say, show } from "./dom.js";
@@ -69,7 +69,14 @@ async function look() {
   clearTimeout(looking);
   looking = setTimeout(look, LOOK_AGAIN_MS);
   try {
-    const [well] = await Promise.all([refreshHealth(status), refreshSession()]);
+    const seen = status;
+    const now = await call("GET", "status");
+    if (status === seen) { // else an event has told what is newer
+      status = now;
+      showNow(status);
+    }
+    if (!status) return;
+    const [well] = await Promise.all([refreshHealth(status), refreshSession(), refreshSettings()]);
     if (status) connection("live", well ? "Connected" : "Needs attention");
   } catch (problem) {
     failed(problem);

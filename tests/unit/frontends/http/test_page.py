@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from agent.access.gate import PAGE_PREFIX
 from agent.access.keys import MAX_KEYS, KeyFile
 from agent.access.pairing import Pairing
+from agent.config.loader import Settings
+from agent.config.settings import LogSettings
 from agent.frontends.http.remote_page import FOLDER, TYPES
+from agent.host import log
 from tests.support.api import Served, served
 
 SIZE_LIMIT = 100_000
@@ -29,6 +33,14 @@ def file(tmp_path: Path) -> KeyFile:
 async def api(tmp_path: Path) -> AsyncIterator[Served]:
     async with served(folder=tmp_path) as api:
         yield api
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    stream = StringIO()
+    log.configure(LogSettings(format="json", level="info"), stream=stream)
+    yield stream
+    log.configure(LogSettings(level="error"))
 
 
 async def sign_in(api: Served, key: str) -> str:
@@ -214,3 +226,23 @@ async def test_only_the_page_itself_may_pair(api: Served, tmp_path: Path) -> Non
         assert (answer.status, (await answer.json())["code"]) == (403, "forbidden_origin")
     async with api.client.post("/pair", json=body) as answer:
         assert answer.status == 200
+
+
+async def test_an_open_page_fills_no_log(api: Served, logged: StringIO) -> None:
+    """It asks for a picture each second: only one that cannot be had is worth a line."""
+    for path in ("/", "/page/page.js", "/snapshot"):
+        async with api.client.get(path) as answer:
+            assert answer.status == 200
+    assert [line for line in logged.getvalue().splitlines() if "page.js" in line or "snapshot" in line] == []
+    async with api.client.get("/snapshot?width=0") as answer:
+        assert answer.status == 422
+    assert "/snapshot" in logged.getvalue()
+
+
+async def test_settings_are_shown(api: Served) -> None:
+    """As they are in force, by name, without those that hold secrets."""
+    async with api.client.get("/settings") as answer:
+        settings = (await answer.json())["settings"]
+    assert settings["api.auth"] == "keys"
+    assert settings["player.start_timeout"] == Settings().player.start_timeout
+    assert not {"webhook", "preset"} & {key.partition(".")[0] for key in settings}
