@@ -243,7 +243,6 @@ def test_a_link_pairs_a_device_once(browser: Chromium) -> None:
         path = link.partition(f":{agent.port}")[2]
         page = browser.page(agent.base + path)
         wait_text(page, "#entry-heading", "Pair this device")
-        assert violations(page) == []
         assert page.run("location.pathname + location.hash") == "/"
         page.click("#pair")
         page.wait(LIVE)
