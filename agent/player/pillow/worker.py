@@ -76,10 +76,10 @@ class PictureWorker:
             case ipc.Pause() | ipc.Seek() | ipc.Sound() | ipc.Volume():
                 self._channel.send(ipc.Done())  # nothing of that is in a picture
             case Drawn():
-                if not self._pictures:
-                    self._channel.send(ipc.OpenedReport(MediaType.IMAGE, False))
                 self._pictures += 1
-                self._report()
+                self._report()  # first: whoever hears that it is open asks what it is
+                if self._pictures == 1:
+                    self._channel.send(ipc.OpenedReport(MediaType.IMAGE, False))
             case Failure():
                 self._channel.send(ipc.Failed(item.code, item.message, is_full=item.is_full))
 
