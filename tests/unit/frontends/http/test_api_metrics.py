@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import promql_parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from agent.access.keys import KeyFile
@@ -14,6 +16,7 @@ from tests.support.api import Tracked, tracked
 
 DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"
 DASHBOARD = DOCS.parent / "grafana" / "cast-agent.json"
+ADDED_BY_PROMETHEUS = {"instance", "job"}
 
 
 async def numbers(box: Tracked, **headers: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -82,18 +85,61 @@ async def test_every_number_is_documented() -> None:
     assert {name.removesuffix("_total") for name in told} - families <= labelled
 
 
-def test_the_dashboard_asks_for_what_there_is() -> None:
-    """Every number and label in its queries is in the documentation, which another test compares with the answer."""
-    labels = dict(re.findall(r"^\| `(cast_agent_\w+)` \|([^|]*)\|", DOCS.read_text(), re.MULTILINE))
-    dashboard = json.loads(DASHBOARD.read_text())
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    queries.append(dashboard["templating"]["list"][1]["query"]["query"])
-    for query in queries:
-        names = re.findall(r"cast_agent_\w+", query)
-        assert {name.removesuffix("_bucket") for name in names} <= labels.keys(), query
-        known = {"instance", "le"} | {
-            label for name in names for label in re.findall(r"`(\w+)`", labels[name.removesuffix("_bucket")])
-        }
-        grouped = {label for group in re.findall(r"by \(([^)]*)\)", query) for label in re.split(r",\s*", group)}
-        assert (grouped | set(re.findall(r"(\w+)=~?\"", query))) <= known, query
+async def test_the_dashboard_asks_for_what_there_is() -> None:
+    """Its queries are valid, about agents only, and use names, labels and label values that an agent has answered."""
+    async with tracked() as box:
+        await box.client.post("/start?wait=5", json={"url": "http://fragile/film.mp4"})
+        there = await numbers(box)
+        async with asyncio.timeout(10):
+            while "cast_agent_retries_total" not in {name for name, _ in there}:
+                await asyncio.sleep(0.05)
+                there = await numbers(box)
+        await box.client.post("/stop")
+        there |= await numbers(box)
+    labels: dict[str, dict[str, set[str]]] = {"up": {}}  # of Prometheus: whether the box answers
+    for name, pairs in there:
+        known = labels.setdefault(name, {})
+        for label, value in pairs:
+            known.setdefault(label, set()).add(value)
+    queries = list(dashboard_queries())
     assert len(queries) > 12
+    for query, legend in queries:
+        selectors, used = parts(query)
+        used |= set(re.findall(r"{{(\w+)}}", legend))
+        assert {selector.name for selector in selectors} - {"up"}, f"it counts what is no agent: {query}"
+        for selector in selectors:
+            assert selector.name in labels, query
+            known = labels[selector.name]
+            matchers = selector.matchers.matchers
+            assert used | {matcher.name for matcher in matchers} <= known.keys() | ADDED_BY_PROMETHEUS, query
+            assert all(m.value in known[m.name] for m in matchers if m.op == promql_parser.MatchOp.Equal), query
+
+
+def dashboard_queries() -> Iterator[tuple[str, str]]:
+    """Each query and its legend."""
+    dashboard = json.loads(DASHBOARD.read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield target["expr"], target["legendFormat"]
+    boxes = dashboard["templating"]["list"][1]["query"]["query"]
+    yield re.sub(r"label_values\((\w+), (\w+)\)", r"count by (\2) (\1)", boxes), ""
+
+
+def parts(query: str) -> tuple[list[promql_parser.VectorSelector], set[str]]:
+    """What a query reads, and the labels that it groups or joins by. Raises ValueError where it is no PromQL."""
+    selectors: list[promql_parser.VectorSelector] = []
+    used: set[str] = set()
+
+    def visit(expr: promql_parser.Expr) -> None:
+        match expr:
+            case promql_parser.VectorSelector():
+                selectors.append(expr)
+            case promql_parser.MatrixSelector():
+                selectors.append(expr.vector_selector)
+            case promql_parser.AggregateExpr() if expr.modifier is not None:
+                used.update(expr.modifier.labels)
+            case promql_parser.BinaryExpr() if expr.modifier is not None and expr.modifier.matching is not None:
+                used.update(expr.modifier.matching.labels)
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return selectors, used
