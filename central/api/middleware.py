@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -48,6 +49,9 @@ def around_request(metrics: Metrics) -> Middleware:
         answer: web.StreamResponse | None = None
         try:
             try:
+                # From Python 3.12 on aiohttp runs a request at once (an eager task), and so everything that a caller
+                # has sent ahead in one go: all other callers would wait that long.
+                await asyncio.sleep(0)
                 answer = await handler(request)
             except CentralError as failure:
                 error = failure
