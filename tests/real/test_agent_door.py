@@ -97,5 +97,5 @@ def test_hup_takes_over_what_it_can_and_names_the_rest(agent: Agent) -> None:
     assert "should be a list" in str(failed["reason"])
     assert known("tv.example")
     assert reload(changed, "restart_required")["settings"] == ["display.idle"]  # still
-    reload(CONFIG, "reloaded")
+    reload(CONFIG, "settings_reloaded")
     assert not known("tv.example")
