@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,10 @@ def test_a_run_with_too_many_second_tries_fails(tmp_path: Path, tests: int, stat
     (tmp_path / "test_flaky.py").write_text(FLAKY.format(tests=tests))
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "--rootdir", str(tmp_path), "-p", "no:cacheprovider", "--reruns", "1"]
-    done = subprocess.run([*command, "-n", "2", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "--rootdir", str(tmp_path), "-p", "xdist", "-p", "pytest_rerunfailures"]
+    command += ["-p", "no:cacheprovider", "--reruns", "1", "-n", "2", str(tmp_path)]
+    environ = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the others take seconds to load
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     assert f"{tests} passed, {tests} rerun" in done.stdout
     assert (f"{tests} tests needed their second try" in done.stdout) == (status == 1)
