@@ -14,7 +14,7 @@ from agent.casting.service import CastingService
 from agent.events.bus import Event, EventBus, EventKind, SlowFollowerError
 from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
 from agent.host.processes import Use, children_use, daemon_use
-from agent.types import PlayerState
+from agent.types import EndReason, ErrorCode, PlayerState
 from agent.util.threads import in_thread
 
 LAG_LOOK_S: Final = 1.0
@@ -52,6 +52,13 @@ class Metrics:
         )
         self._stalls = counter("stalls", "Times that a playing stream stood still.")
         self._retries = counter("retries", "Attempts after a failure.", "code")
+        # Prometheus sees no rise from a series that was not there: the first failure would be counted by nobody.
+        for reason in EndReason:
+            if reason is not EndReason.FAILED:
+                self._ended.labels(reason.value, "")
+        for code in ErrorCode:
+            self._ended.labels(EndReason.FAILED.value, code.value)
+            self._retries.labels(code.value)
         self._missed = counter("metrics_events_missed", "Times that these counters missed events.")
         self._pictures = gauge("pictures_displayed", "Pictures displayed since the agent started; only grows.")
         self._sessions = gauge("sessions_active", "Sessions that have not ended, by state.", "state")

@@ -35,6 +35,9 @@ async def test_a_session_is_counted_without_its_name() -> None:
     async with tracked() as box:
         before = await numbers(box)
         assert before["cast_agent_sessions_active", (("state", "playing"),)] == 0
+        assert before["cast_agent_sessions_total", (("code", ""), ("reason", "stopped"))] == 0
+        assert before["cast_agent_sessions_total", (("code", "media_network"), ("reason", "failed"))] == 0
+        assert before["cast_agent_retries_total", (("code", "media_network"),)] == 0
         await box.client.post("/start?wait=5", json={"url": "http://u:secret@film/a.mp4?t=1", "title": "Door"})
         async with asyncio.timeout(5):
             while (await numbers(box))["cast_agent_sessions_active", (("state", "playing"),)] != 1:
