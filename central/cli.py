@@ -17,12 +17,13 @@ from cast_http.openapi import as_text
 from central import log, output
 from central.api.openapi import SERVICE
 from central.api.routes import OPERATIONS
-from central.config import LogSettings, load_settings, settings_beside
+from central.config import load_settings, settings_beside
 from central.daemon import run
 from central.db.engine import Database
 from central.db.migrate import migrate
 from central.errors import CentralError, ConfigError, DatabaseUnavailableError
 from central.services.access import Access
+from central.settings import LogSettings
 
 T = TypeVar("T")
 

@@ -15,7 +15,6 @@ import structlog
 from aiohttp import web
 
 from central.api.app import create_app, runner_of
-from central.config import MediaMtxSettings, Settings
 from central.db.clock import DatabaseClock
 from central.db.engine import Database
 from central.db.migrate import migrate
@@ -34,6 +33,7 @@ from central.services.stream_keys import StreamKeys
 from central.services.streams import Streams
 from central.services.upkeep import Upkeep
 from central.services.viewing import Viewing
+from central.settings import MediaMtxSettings, Settings
 from central.urls import NO_VIEWERS, PlayUrls
 
 log = structlog.stdlib.get_logger(__name__)

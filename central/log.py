@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from central.config import LogSettings
+from central.settings import LogSettings
 
 HIDDEN: Final = "***"
 

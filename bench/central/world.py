@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.processes import cpu_s, family
-from central.config import DatabaseSettings
 from central.db.engine import Database
 from central.db.tables import Broadcaster, Device, Stream, StreamKey
 from central.ids import new_id
 from central.secrets import TokenKind, digest, new_code, new_token
+from central.settings import DatabaseSettings
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import CentralProcess
 

@@ -20,8 +20,8 @@ from central.api.openapi import SERVICE
 from central.api.operations import Access, Call, Operation, Reply
 from central.api.problems import PROBLEMS
 from central.api.routes import OPERATIONS
-from central.config import Settings
 from central.services.all import Services
+from central.settings import Settings
 
 SHUTDOWN_S: Final = 10.0
 """How long answers under way may take at the end. systemd gives 90 s."""

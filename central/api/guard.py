@@ -13,10 +13,10 @@ from aiohttp import web
 
 from cast_http.proxies import is_proxied
 from central.api.operations import Access
-from central.config import ApiSettings, MediaMtxSettings
 from central.errors import ForbiddenError, UnauthorizedError
 from central.secrets import same
 from central.services.access import Access as Identities
+from central.settings import ApiSettings, MediaMtxSettings
 from central.types import Caller, Role
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

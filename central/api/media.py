@@ -11,7 +11,7 @@ from central.api.models import AuthBody, NoQuery, WebhookBody
 from central.api.operations import Call, Reply
 from central.errors import InvalidRequestError, UnauthorizedError
 from central.secrets import TokenKind, kind_of
-from central.services.publishing import PublishRequest
+from central.services.claims import PublishRequest
 
 _QUERY_NAMES: Final = ("key", "token", "code")
 

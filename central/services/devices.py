@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cast_wire import models as wire
 from central.batch import Batcher
-from central.config import DeviceSettings
 from central.db.engine import Database
 from central.db.tables import Device, Event
-from central.errors import DeviceNotFoundError, FieldError, ForbiddenError, InvalidRequestError, UnauthorizedError
+from central.errors import DeviceNotFoundError, ForbiddenError, InvalidRequestError, UnauthorizedError
 from central.ids import bad_cursor, from_cursor, new_id
 from central.repositories import access, devices, events, streams
 from central.repositories.devices import DeviceRecord
 from central.secrets import TokenKind, digest, new_token
+from central.services.device_events import Good, is_its_own, read_event, row_of, size_of
 from central.services.pages import Clock, Page, id_behind, page_of, utc_now
 from central.services.quota import Quota
+from central.settings import DeviceSettings
 from central.types import Caller, Role, StreamEnd
-from central.wording import sentence_of, wrong_fields
-
-EVENT_BYTES: Final = 512
-"""What an event takes on the disk beside its data, with its places in the indexes."""
 
 _ACCEPTED: Final = wire.EventStatus.ACCEPTED
 
@@ -132,10 +127,10 @@ class Devices:
     async def put_state(self, caller: Caller, device_id: str, state: wire.State) -> wire.StateAnswer:
         """Keep what the box says about itself, unless a later state has come before."""
         reach(caller, device_id)
-        _is_its_own(device_id, state)
+        is_its_own(device_id, state)
         now = self._now()
         plain = state.model_dump(mode="json")
-        if _size(plain) > wire.STATE_LIMIT:
+        if size_of(plain) > wire.STATE_LIMIT:
             raise InvalidRequestError(f"The state is too large: at most {wire.STATE_LIMIT // 1024} KiB are kept.")
 
         async def work(session: AsyncSession) -> bool:
@@ -158,8 +153,8 @@ class Devices:
         """Keep the events, each once, whatever they look like: there is an answer for each item. Raises
         QuotaExceededError, and has kept none then."""
         reach(caller, device_id)
-        read = [_read(item, device_id) for item in items]
-        good = [item for item in read if isinstance(item, _Good)]
+        read = [read_event(item, device_id) for item in items]
+        good = [item for item in read if isinstance(item, Good)]
         unused = sum(item.size for item in good)
         self._quota.take(device_id, unused)
         try:
@@ -169,7 +164,7 @@ class Devices:
         finally:
             self._quota.give_back(device_id, unused)
         answers = iter(kept)
-        results = tuple(next(answers) if isinstance(item, _Good) else item for item in read)
+        results = tuple(next(answers) if isinstance(item, Good) else item for item in read)
         return wire.EventsAnswer(results=results, next_interval_s=self.heartbeat_s)
 
     async def events(
@@ -212,7 +207,7 @@ class Devices:
         async def work(session: AsyncSession) -> tuple[set[str], set[tuple[str, str]]]:
             there = await devices.touch(session, boxes, now=now, online_until=self._online_until(now))
             known = [item for item in heard if item.device_id in there]
-            rows = [_row(item.device_id, event, now) for item in known for event in item.events]
+            rows = [row_of(item.device_id, event, now) for item in known for event in item.events]
             return there, await events.add(session, rows)
 
         there, new = await self._database.write(work)
@@ -254,69 +249,3 @@ def _new_device(enrolment: wire.Enrolment, token: str, now: datetime) -> Device:
 
 def _missing(device_id: str) -> DeviceNotFoundError:
     return DeviceNotFoundError(f"There is no device {device_id}, or it has been revoked.")
-
-
-def _is_its_own(device_id: str, envelope: wire.Envelope) -> None:
-    if envelope.device_id != device_id:
-        raise InvalidRequestError.of("device_id", "must be the id of the device that the address names")
-
-
-def _size(plain: object) -> int:
-    return len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-@dataclass(frozen=True, slots=True)
-class _Good:
-    """An event that can be kept, and how many bytes that takes."""
-
-    event: wire.Event
-    size: int
-
-
-def _read(item: Any, device_id: str) -> _Good | wire.EventResult:
-    """The event, or the answer that says what is wrong with it."""
-    event_id = item.get("event_id") if isinstance(item, dict) else None
-    try:
-        event = wire.Event.model_validate(item)
-        _is_its_own(device_id, event)
-        if (model := wire.EVENT_DATA.get(event.kind)) is not None:
-            _check(model, event.data)
-        if event.kind in wire.SESSION_KINDS and event.session_id is None:
-            raise InvalidRequestError.of("session_id", f"is required for {event.kind}")
-        size = _size(event.data)
-        if size > wire.EVENT_DATA_LIMIT:
-            raise InvalidRequestError.of("data", f"must be at most {wire.EVENT_DATA_LIMIT} bytes of JSON")
-    except ValidationError as error:
-        wrong = wrong_fields(error, ())[0]
-        message = sentence_of([FieldError(wrong.field or "the event", wrong.message)])
-    except InvalidRequestError as error:
-        message = str(error)
-    else:
-        return _Good(event, EVENT_BYTES + size)
-    known = event_id if isinstance(event_id, str) and len(event_id) <= 64 and not wire.flaw_of(event_id) else None
-    error_info = wire.ErrorInfo(code="invalid_event", message=message[:500])
-    return wire.EventResult(event_id=known, status=wire.EventStatus.REJECTED, error=error_info)
-
-
-def _check(model: type[BaseModel], data: dict[str, Any]) -> None:
-    try:
-        model.model_validate(data)
-    except ValidationError as error:
-        raise InvalidRequestError(f"data.{sentence_of(wrong_fields(error, ())[:1])}") from error
-
-
-def _row(device_id: str, event: wire.Event, now: datetime) -> dict[str, Any]:
-    return {
-        "device_id": device_id,
-        "event_id": event.event_id,
-        "kind": event.kind,
-        "session_id": event.session_id,
-        "boot_id": event.boot_id,
-        "seq": event.seq,
-        "occurred_at": event.occurred_at.astimezone(UTC),
-        "received_at": now,
-        "uptime": event.uptime,
-        "clock_synced": event.clock_synced,
-        "agent_version": event.agent_version,
-        "data": event.data,
-    }

@@ -9,13 +9,13 @@ from typing import Final
 
 import structlog
 
-from central.config import MediaMtxSettings
 from central.db.engine import Database
 from central.errors import DatabaseUnavailableError
 from central.repositories import publishers, streams
 from central.services.media import MediaServer, MediaServerError, Publisher, kick_all
 from central.services.pages import Clock, utc_now
 from central.services.publishing import Publishing
+from central.settings import MediaMtxSettings
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -11,12 +11,12 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.config import DeviceSettings, RetentionSettings
 from central.db.engine import Database
 from central.db.tables import Stream
 from central.errors import DatabaseUnavailableError
 from central.repositories import access, devices, events, streams
 from central.services.pages import Clock, utc_now
+from central.settings import DeviceSettings, RetentionSettings
 from central.types import StreamEnd
 
 log = structlog.stdlib.get_logger(__name__)

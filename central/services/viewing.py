@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from central.config import MediaMtxSettings
 from central.errors import UnauthorizedError
 from central.secrets import as_code, same
 from central.services.access import Access
 from central.services.limits import MissLimit
 from central.services.publishing import Publishing
+from central.settings import MediaMtxSettings
 from central.types import Caller, Role
 
 

@@ -14,8 +14,8 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from central.api.guard import Guard
-from central.config import ApiSettings, LogSettings, MediaMtxSettings
 from central.log import configure, redact
+from central.settings import ApiSettings, LogSettings, MediaMtxSettings
 from tests.central.support.service import Central, Client, served
 
 SECRET = "a-secret-of-the-tests"

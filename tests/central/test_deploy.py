@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from central.api.routes import OPERATIONS
-from central.config import ALIASES, ENV_PREFIX, ApiSettings, load_settings
+from central.config import ALIASES, ENV_PREFIX, load_settings
+from central.settings import ApiSettings
 from central.urls import PlayUrls
 from tests.central.support.process import CLI
 

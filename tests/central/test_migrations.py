@@ -17,12 +17,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from central.config import DatabaseSettings
 from central.db import migrate as migrate_module
 from central.db.engine import Database
 from central.db.migrate import configuration, migrate
 from central.db.tables import Base
 from central.errors import ConfigError
+from central.settings import DatabaseSettings
 from tests.central.conftest import DATABASES
 from tests.central.support.dumps import FIXTURES, load_sqlite
 from tests.central.support.postgres import PostgresServer

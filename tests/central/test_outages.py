@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from central.config import DeviceSettings, RetentionSettings
 from central.db import engine
 from central.services.upkeep import Upkeep
+from central.settings import DeviceSettings, RetentionSettings
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box, Central, Client, served

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from central.config import DeviceSettings
 from central.errors import QuotaExceededError
 from central.repositories import devices
 from central.services.quota import DAY_S, Quota
+from central.settings import DeviceSettings
 from tests.central.support.service import served
 
 MIB = 2**20

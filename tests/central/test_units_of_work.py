@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.config import DatabaseSettings
 from central.db import engine
 from central.db.engine import Database
 from central.errors import DatabaseUnavailableError
+from central.settings import DatabaseSettings
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from central.config import DeviceSettings, MediaMtxSettings, RetentionSettings
 from central.services.interruptions import Interruptions
 from central.services.media import Publisher
 from central.services.reconcile import Reconciliation
 from central.services.upkeep import Upkeep
+from central.settings import DeviceSettings, MediaMtxSettings, RetentionSettings
 from tests.central.support.scene import C1, C2, Scene
 from tests.central.support.service import Central, Client
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from central.config import DatabaseSettings
 from central.db.engine import Database
 from central.db.migrate import configuration, migrate
+from central.settings import DatabaseSettings
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.service import Central, served
 

@@ -12,9 +12,9 @@ from uuid import uuid4
 from aiohttp import ClientSession
 from uuid_utils import uuid7
 
-from central.config import Settings
 from central.daemon import running
 from central.services.all import Services
+from central.settings import Settings
 
 
 class Clock:

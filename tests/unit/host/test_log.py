@@ -258,7 +258,7 @@ if sys.argv[1] == "agent":
     from agent.config.settings import LogSettings
 else:
     from central.log import configure
-    from central.config import LogSettings
+    from central.settings import LogSettings
 configure(LogSettings(format=sys.argv[2], level="debug"))
 log = structlog.get_logger("spoken")
 log.debug("so_it_is"), log.info("all_is_well"), log.warning("look_here")
