@@ -34,4 +34,4 @@ async def test_nothing_is_lost_doubled_or_out_of_order(
     found = verdict(lives_in(logs), await admin.events(enrolment.device_id))
     print(f"{found.events} events of {found.lives} lives, {found.unlogged} not in the log because of a kill")
     assert found.is_right, f"{found}\n{found.story}"
-    assert found.events > 100
+    assert found.events > 4 * LIVES, "the box was hardly used"
