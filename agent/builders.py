@@ -15,7 +15,7 @@ from agent import __version__
 from agent.access.gate import Door
 from agent.access.hooks import HookFile, Hooks
 from agent.access.keys import KeyFile
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService

@@ -34,13 +34,13 @@ from agent.discovery.interfaces import lan_url
 from agent.errors import ConfigError
 from agent.events.bus import EventKind
 from agent.frontends.http.app import runner_of
+from agent.health import DisplayHealth
 from agent.host.log import configure
 from agent.host.signals import Signals
 from agent.host.systemd import Notifier
 from agent.player.file_watch import identities, of_the_system
 from agent.player.respawn import Renewals
 from agent.reporting.reporter import Reporter
-from agent.types import DisplayHealth
 from agent.util.threads import in_thread
 
 RELOAD_TIMEOUT_S = 5.0

@@ -6,14 +6,13 @@ does not know; a known kind must carry the data that belongs to it.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from cast_wire.storable import flaw_of
 
 EVENTS_LIMIT: Final = 50
 """Events of one batch."""
@@ -24,56 +23,9 @@ EVENT_DATA_LIMIT: Final = 4 * 1024
 STATE_LIMIT: Final = 32 * 1024
 """Bytes of a state as JSON."""
 
-NESTING_LIMIT: Final = 32
-"""Levels of objects and lists in one message; ours have five."""
-
-INTEGER_LIMIT: Final = 2**63 - 1
-"""What databases and most readers of JSON can hold."""
-
 INTERVAL_LEAST_S: Final = 1.0
 INTERVAL_MOST_S: Final = 3600.0
 """The limits within which a box follows `next_interval_s`, whatever a server says."""
-
-
-def flaw_of(value: object) -> str | None:
-    """What a JSON value must be that every database can store and every reader read; None when it is that."""
-    left = [(value, 0)]
-    while left:
-        item, depth = left.pop()
-        if isinstance(item, str):
-            if not _is_storable(item):
-                return "must hold no NUL and no half of a surrogate pair"
-        elif isinstance(item, int | float):
-            if not -INTEGER_LIMIT <= item <= INTEGER_LIMIT and (isinstance(item, int) or not math.isfinite(item)):
-                return "must hold no number that is not finite or has more than 64 bits"
-        elif isinstance(item, Mapping | list | tuple):
-            if depth == NESTING_LIMIT:
-                return f"must be at most {NESTING_LIMIT} levels deep"
-            parts = [*item, *item.values()] if isinstance(item, Mapping) else item
-            left += [(part, depth + 1) for part in parts]
-    return None
-
-
-def storable(value: Any) -> Any:
-    """The same without the flaws of its texts and numbers, such as a title in a broken encoding: U+FFFD stands for a
-    character, None for a number that is not finite."""
-    match value:
-        case str():
-            return value if _is_storable(value) else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {storable(name): storable(item) for name, item in value.items()}
-        case list() | tuple():
-            return [storable(item) for item in value]
-    return value
-
-
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
-
-
-def _is_storable(text: str) -> bool:
-    return _UNSTORABLE.search(text) is None
 
 
 def _flawless(value: Any) -> Any:

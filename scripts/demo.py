@@ -23,8 +23,8 @@ from agent.cli.kept_key import kept_key
 from agent.cli.target import own_agent
 from agent.config.loader import KEY_VARIABLE, Settings, load_settings
 from agent.errors import ConfigError
+from agent.health import DisplayHealth
 from agent.stage.x11 import X11Stage
-from agent.types import DisplayHealth
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "examples" / "first-picture.mp4"

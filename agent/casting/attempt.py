@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 
+from agent.casting.limits import Check, Limits
 from agent.casting.preparation import Preparation, Race
 from agent.casting.session import Session
 from agent.errors import (
@@ -38,25 +38,6 @@ FIRST_SOUND_TIMEOUT_S = 5.0
 
 FIRST_SOUND_LOOK_S = 0.05
 """A player tells four times a second what it has played: looking adds a fifth of that at most."""
-
-
-Check = Callable[[str], Awaitable[str]]
-"""Returns the URL to play, or raises InvalidRequestError; FileAwayError where it may be played another time."""
-
-
-async def any_url(url: str) -> str:
-    """A check that allows everything."""
-    return url
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a stream may keep people waiting, in seconds."""
-
-    start_timeout: float
-    """To the first frame."""
-    stall_timeout: float
-    """Without anything that advances."""
 
 
 class Attempt:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.casting.attempt import Check
+from agent.casting.limits import Check
 from agent.casting.session import Session
 from agent.errors import (
     AgentError,

@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from agent.casting.attempt import Attempt, Check
+from agent.casting.attempt import Attempt
+from agent.casting.limits import Check
 from agent.casting.session import Session
 from agent.casting.source import Playable
 from agent.errors import AgentError, MediaError, PlaylistError

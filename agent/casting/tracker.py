@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from agent.casting.attempt import Attempt, Check, Limits, any_url
+from agent.casting.attempt import Attempt
 from agent.casting.handover import Switch
 from agent.casting.joined_source import Joined, NoStreams, Streams
+from agent.casting.limits import Check, Limits, any_url
 from agent.casting.runner import Retry, SessionRunner
 from agent.casting.session import Session
 from agent.casting.source import Address, Playable

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from uuid_utils import uuid7
 
 from agent.events.timestamp import Moment
-from cast_wire.models import EventKind, storable
+from cast_wire.models import EventKind
+from cast_wire.storable import storable
 
 URL_LIMIT: Final = 2048
 TITLE_LIMIT: Final = 200

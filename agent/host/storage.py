@@ -12,9 +12,9 @@ from typing import Final
 
 import structlog
 
+from agent.health import Check
 from agent.host import identity
 from agent.host.identity import Identity
-from agent.types import Check
 from agent.util.tasks import Supervisor
 from agent.util.threads import Threads
 

@@ -10,7 +10,8 @@ from collections.abc import MutableMapping
 
 import structlog
 
-from agent.types import DisplayHealth, SessionState, TrackerSnapshot
+from agent.health import DisplayHealth
+from agent.types import SessionState, TrackerSnapshot
 
 WATCHDOG_PARTS = 3
 """So many signs of life in one watchdog interval: one may be late, and one may get lost."""

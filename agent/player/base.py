@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.errors import AgentError
-from agent.types import MediaType, PlayerHealth, Quality, StreamType
+from agent.health import PlayerHealth
+from agent.types import MediaType, Quality, StreamType
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.errors import AgentError, MediaError, PlayerUnavailableError
+from agent.health import PlayerHealth
 from agent.media.urls import NETWORK_SCHEMES
 from agent.player.base import Player
 from agent.player.pool import PlayerPool
 from agent.player.registry import DEFAULT
-from agent.types import MediaType, PlayerHealth
+from agent.types import MediaType
 
 
 class Engines:

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, PlayerUnavailableError
+from agent.health import PlayerHealth
 from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
 from agent.player.registry import EngineSpec
 from agent.player.spawn import worker_environment
-from agent.types import PlayerHealth
 from agent.util.backoff import Backoff
 from agent.util.tasks import Supervisor
 

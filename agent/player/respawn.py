@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from agent.health import DisplayHealth
 from agent.player.engines import Engines
 from agent.player.file_watch import Identities, Surroundings
-from agent.types import DisplayHealth
 from agent.util.tasks import Supervisor
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from agent.config.settings import WebhookSettings
 from agent.events.timestamp import Moment, moment
+from agent.health import ReportingStatus, WebhookStatus
 from agent.reporting.central.credentials import Enrolment, EnrolmentError, read_enrolment
 from agent.reporting.central.enrol import enrol
 from agent.reporting.central.link import READER, Link
@@ -22,7 +23,7 @@ from agent.reporting.http.resolver import FindLocal
 from agent.reporting.outbox.journal import Journal
 from agent.reporting.outbox.reader import OutboxStatus, Reader
 from agent.reporting.webhooks.webhooks import Webhooks
-from agent.types import DeviceInfo, ReportingStatus, TrackerSnapshot, WebhookStatus
+from agent.types import DeviceInfo, TrackerSnapshot
 from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal, Protocol
 
-from agent.types import DisplayHealth
+from agent.health import DisplayHealth
 
 ImageFormat = Literal["png", "jpeg"]
 

@@ -14,6 +14,7 @@ import structlog
 from PIL import Image
 
 from agent.errors import PlayerUnavailableError
+from agent.health import DisplayHealth
 from agent.stage import requests
 from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
@@ -27,7 +28,6 @@ from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
-from agent.types import DisplayHealth
 from agent.util.tasks import Supervisor
 
 FIRST_ATTEMPT_S = 3.0

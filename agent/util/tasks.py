@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 
-from agent.types import Check
+from agent.health import Check
 from agent.util.backoff import Backoff
 
 PAUSES: Final = Backoff(0.5, cap_s=30.0)

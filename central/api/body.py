@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from cast_http.body import BodyError, parse_json, read_bytes
-from cast_wire import models as wire
+from cast_wire.storable import flaw_of
 from central.errors import FieldError, InvalidRequestError
 from central.wording import sentence_of, wrong_fields
 
@@ -32,7 +32,7 @@ async def read_raw(request: web.Request) -> Any:
 
 
 async def read_json(request: web.Request) -> Any:
-    """The same, refused when any part of it has a flaw (`wire.flaw_of`)."""
+    """The same, refused when any part of it has a flaw (`flaw_of`)."""
     return _storable(await read_raw(request))
 
 
@@ -80,7 +80,7 @@ def _parse(body: bytes) -> Any:
 
 
 def _storable(value: Any, *, what: str = "body") -> Any:
-    if (flaw := wire.flaw_of(value)) is not None:
+    if (flaw := flaw_of(value)) is not None:
         raise _bad_body(f"The {what} {flaw}.")
     return value
 

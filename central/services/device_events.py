@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from cast_wire import models as wire
+from cast_wire.storable import flaw_of
 from central.errors import FieldError, InvalidRequestError
 from central.wording import sentence_of, wrong_fields
 
@@ -54,7 +55,7 @@ def read_event(item: Any, device_id: str) -> Good | wire.EventResult:
         message = str(error)
     else:
         return Good(event, EVENT_BYTES + size)
-    known = event_id if isinstance(event_id, str) and len(event_id) <= 64 and not wire.flaw_of(event_id) else None
+    known = event_id if isinstance(event_id, str) and len(event_id) <= 64 and not flaw_of(event_id) else None
     error_info = wire.ErrorInfo(code="invalid_event", message=message[:500])
     return wire.EventResult(event_id=known, status=wire.EventStatus.REJECTED, error=error_info)
 

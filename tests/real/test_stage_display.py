@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import PlayerUnavailableError
+from agent.health import DisplayHealth
 from agent.stage import x11 as x11_module
 from agent.stage.connection import Connection
 from agent.stage.cookies import cookies
 from agent.stage.displays import DisplayAddress, addresses
 from agent.stage.x11 import X11Stage
-from agent.types import DisplayHealth
 from tests.support.authority import private_display
 from tests.support.painter import Painter
 from tests.support.screen import Screen

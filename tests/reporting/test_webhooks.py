@@ -18,6 +18,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.config.settings import EventName, WebhookSettings
+from agent.health import WebhookStatus
 from agent.reporting import reporter
 from agent.reporting.central import state_reporter as presence
 from agent.reporting.central.credentials import FILE as ENROLMENT_FILE
@@ -29,7 +30,6 @@ from agent.reporting.outbox.database import FILE as OUTBOX_FILE
 from agent.reporting.webhooks import webhook
 from agent.reporting.webhooks.webhook import headers_of, of_answer
 from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
-from agent.types import WebhookStatus
 from agent.util.backoff import Backoff
 from cast_wire.models import EventKind
 from tests.central.support.process import CentralProcess

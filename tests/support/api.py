@@ -15,8 +15,8 @@ from aiohttp import ClientSession, web
 from agent.access.gate import Door
 from agent.access.hooks import HookFile, Hooks
 from agent.access.keys import KeyFile
-from agent.casting.attempt import Limits
 from agent.casting.entries import NotKept
+from agent.casting.limits import Limits
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService, Tracker
@@ -27,6 +27,7 @@ from agent.config.settings import ApiSettings
 from agent.errors import AgentError, PlayerUnavailableError
 from agent.events.bus import EventBus
 from agent.frontends.http.app import create_app, runner_of
+from agent.health import DisplayHealth, PlayerHealth, ReportingStatus, WebhookStatus
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
@@ -36,19 +37,15 @@ from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
 from agent.types import (
     Capability,
     DeviceInfo,
-    DisplayHealth,
     MediaType,
-    PlayerHealth,
     PlayerState,
     Quality,
-    ReportingStatus,
     SessionChange,
     SessionId,
     SessionSnapshot,
     SessionState,
     StartRequest,
     TrackerSnapshot,
-    WebhookStatus,
 )
 from agent.util.tasks import Supervisor
 from tests.support.fakes import FakePlayers, FakeStage

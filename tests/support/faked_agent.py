@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.settings import LogSettings

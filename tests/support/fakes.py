@@ -21,9 +21,10 @@ from agent.errors import (
     PlayerUnavailableError,
     StreamNotFoundError,
 )
+from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import Media, Opened, Progress
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
-from agent.types import CentralStream, DisplayHealth, ErrorCode, MediaType, PlayerHealth, StreamRef, StreamType
+from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
 from tests.support.tools import LOOK_EVERY_S
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService

@@ -23,9 +23,10 @@ from agent.frontends.http.openapi import DESCRIPTION
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import make_snapshots
+from agent.health import Check, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import Check, DeviceInfo, ReportingStatus, WebhookStatus
+from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
 from cast_http.server import ApiRunner, expect
 

@@ -9,9 +9,10 @@ from aiohttp import web
 
 from agent.access.gate import Settings
 from agent.casting.service import CastingService
+from agent.health import Check, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
-from agent.types import Check, DeviceInfo, ReportingStatus, SessionId, WebhookStatus
+from agent.types import DeviceInfo, SessionId
 
 SETTINGS: Final = web.AppKey[Callable[[], Settings]]("settings")
 IN_FORCE: Final = web.AppKey[Callable[[], Mapping[str, object]]]("in_force")

@@ -7,7 +7,8 @@ from typing import Literal, Self
 from pydantic import Field
 
 from agent.frontends.http.responses import Answer
-from agent.types import Auth, Check, DisplayHealth, PlayerHealth, TrackerSnapshot
+from agent.health import Check, DisplayHealth, PlayerHealth
+from agent.types import Auth, TrackerSnapshot
 
 
 class Alive(Answer):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, RootModel
 
 from agent.casting.service import Volume
 from agent.events.bus import EventKind
+from agent.health import ReportingStatus, WebhookStatus
 from agent.types import (
     Capability,
     DeviceInfo,
@@ -17,11 +18,9 @@ from agent.types import (
     MediaType,
     PlayerState,
     Quality,
-    ReportingStatus,
     SessionState,
     StreamType,
     TrackerSnapshot,
-    WebhookStatus,
 )
 
 

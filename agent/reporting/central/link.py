@@ -10,6 +10,7 @@ import structlog
 from pydantic import JsonValue
 
 from agent.events.timestamp import moment
+from agent.health import ReportingStatus
 from agent.reporting.central.client import CentralClient
 from agent.reporting.central.credentials import Enrolment
 from agent.reporting.central.state import View
@@ -19,7 +20,6 @@ from agent.reporting.http.errors import CallFailedError
 from agent.reporting.http.resolver import FindLocal
 from agent.reporting.outbox.delivery import Delivery
 from agent.reporting.outbox.journal import Journal
-from agent.types import ReportingStatus
 from agent.util.tasks import Supervisor
 from cast_wire.models import EVENTS_LIMIT, EventStatus
 

@@ -16,6 +16,7 @@ from agent.reporting.central.state import View
 from agent.reporting.http.circuit import Circuit
 from agent.reporting.http.errors import CallFailedError, Trouble
 from cast_wire import models as wire
+from cast_wire.storable import storable
 
 COALESCE_S: Final = 1.0
 """A switch changes several things at once, and a person who changes channels makes several switches."""
@@ -112,7 +113,7 @@ class Presence:
 
     def _state(self, view: View, *, stopping: bool = False) -> wire.State:
         fields = {**self._envelope(), **view.fields(), "stopping": stopping}
-        return wire.State.model_validate(wire.storable(fields))
+        return wire.State.model_validate(storable(fields))
 
     def _notice_clones(self, accepted: bool) -> None:
         self._outdated = 0 if accepted else self._outdated + 1

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 
 from agent.config.settings import WebhookSettings
 from agent.events.timestamp import Moment, moment
+from agent.health import WebhookStatus
 from agent.media.urls import origin
 from agent.reporting.http.circuit import Circuit
 from agent.reporting.http.client import Caller
@@ -27,7 +28,7 @@ from agent.reporting.http.resolver import FindLocal
 from agent.reporting.outbox.delivery import Delivery
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import OutboxStatus, Reader
-from agent.types import DeviceInfo, WebhookStatus
+from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
 from cast_wire.models import EventKind
 

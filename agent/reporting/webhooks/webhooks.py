@@ -12,11 +12,12 @@ from typing import Final
 import structlog
 
 from agent.config.settings import WebhookSettings
+from agent.health import WebhookStatus
 from agent.reporting.http.resolver import FindLocal
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import OutboxStatus, Reader
 from agent.reporting.webhooks.webhook import Webhook
-from agent.types import DeviceInfo, WebhookStatus
+from agent.types import DeviceInfo
 from agent.util.files import write_whole
 from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.tracker import StreamTracker
 from agent.config.settings import CentralSettings, WebhookSettings
+from agent.health import ReportingStatus
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
@@ -19,7 +20,7 @@ from agent.persistence.saver import Keeper
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
-from agent.types import DeviceInfo, ReportingStatus, SessionId, StartRequest
+from agent.types import DeviceInfo, SessionId, StartRequest
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import LOOK_EVERY_S
 

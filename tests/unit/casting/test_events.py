@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.tracker import StreamTracker
 from agent.events.bus import EventKind
 from agent.media.redaction import redact

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.casting.wish import Wish

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from agent.casting.attempt import Limits
+from agent.casting.limits import Limits
 from agent.casting.session import MOVES, Session
 from agent.casting.tracker import StreamTracker
 from agent.errors import MediaError, PlayerUnavailableError

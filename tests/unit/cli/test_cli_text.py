@@ -8,16 +8,8 @@ from datetime import UTC, datetime
 from agent.casting.tracker import Volume
 from agent.cli import text
 from agent.frontends.http.responses import StatusAnswer
-from agent.types import (
-    DeviceInfo,
-    EndReason,
-    ErrorCode,
-    Failure,
-    ReportingStatus,
-    SessionSnapshot,
-    TrackerSnapshot,
-    WebhookStatus,
-)
+from agent.health import ReportingStatus, WebhookStatus
+from agent.types import DeviceInfo, EndReason, ErrorCode, Failure, SessionSnapshot, TrackerSnapshot
 from tests.support.api import session_snapshot
 
 DEVICE = DeviceInfo(id="4f0c", name="Hall", version="0.1.0")

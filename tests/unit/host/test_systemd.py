@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from agent.health import DisplayHealth
 from agent.host.systemd import Notifier, status_line
-from agent.types import DisplayHealth, PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
+from agent.types import PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
 
 SCREEN = DisplayHealth(True, ":0", 1280, 720)
 SOON_S = 5.0

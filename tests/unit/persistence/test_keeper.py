@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.casting.attempt import Check, Limits, any_url
+from agent.casting.limits import Check, Limits, any_url
 from agent.casting.tracker import StreamTracker
 from agent.errors import FileAwayError, InvalidRequestError
 from agent.persistence import saver as keeper_module

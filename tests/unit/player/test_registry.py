@@ -15,13 +15,14 @@ from agent.doctor.engines import players as ask_players
 from agent.doctor.findings import Level
 from agent.errors import MediaError, PlayerUnavailableError
 from agent.frontends.http.health import HealthAnswer
+from agent.health import Check, DisplayHealth
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
 from agent.player.fallback import EngineChoice
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
 from agent.player.registry import ENGINES, EngineOptions, EngineSpec, Feature, table_of
-from agent.types import Check, DisplayHealth, ErrorCode, MediaType, TrackerSnapshot
+from agent.types import ErrorCode, MediaType, TrackerSnapshot
 from tests.support.fakes import FakePlayers, FakeStage
 
 PAGE = "http://panel.local/dashboard"

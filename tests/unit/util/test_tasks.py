@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from agent.types import Check
+from agent.health import Check
 from agent.util.tasks import STEADY_S, Supervisor
 from tests.support.virtual_time import VirtualTimeLoop
 

@@ -9,15 +9,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agent.casting.tracker import Volume
+from agent.health import DisplayHealth, PlayerHealth
 from agent.stage.base import ImageFormat
 from agent.types import (
     Capability,
-    DisplayHealth,
     EndReason,
     ErrorCode,
     Failure,
     MediaType,
-    PlayerHealth,
     PlayerState,
     SessionState,
     StreamType,

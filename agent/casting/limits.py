@@ -1,0 +1,24 @@
+"""What an attempt may play, and how long it may keep people waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+Check = Callable[[str], Awaitable[str]]
+"""Returns the URL to play, or raises InvalidRequestError; FileAwayError where it may be played another time."""
+
+
+async def any_url(url: str) -> str:
+    """A check that allows everything."""
+    return url
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a stream may keep people waiting, in seconds."""
+
+    start_timeout: float
+    """To the first frame."""
+    stall_timeout: float
+    """Without anything that advances."""
