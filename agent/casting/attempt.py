@@ -177,7 +177,7 @@ class Attempt:
 
     async def _prepare(self, share: float) -> None:
         session, timeout_s = self.session, self._limits.start_timeout
-        left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.accepted_for)
+        left_s = timeout_s if session.has_played else max(0.1, timeout_s - session.lifetime.accepted_for)
         race = Race(
             session.url,
             players=self._players,
@@ -222,7 +222,7 @@ class Attempt:
             session.request.quality,
             session.volume,
             session.muted,
-            position=session.resume_position,
+            position=session.course.resume_position,
             refresh=session.request.refresh,
         )
 
@@ -237,7 +237,7 @@ class Attempt:
             self._log.info("engine_fallback_used", engine=ready.player.engine)
             self._plays_on(ready.player)
         self._window = ready.window
-        self.session.opened(ready.opened)
+        self.session.course.opened(ready.opened)
         self._log.debug("stream_opened", media_type=ready.opened.media_type, pid=ready.player.pid)
 
     def _too_late(self, has_opened: bool, timeout_s: float, *, names_problem: str) -> AgentError:
@@ -274,7 +274,10 @@ class Attempt:
                 )
             silent_s = asyncio.get_running_loop().time() - self._playing.progress.at
             # A player that says nothing hangs, whatever the stream does: the player's own watch says so within 5 s.
-            if still_s >= self.session.stall_after(self._limits.stall_timeout) and silent_s < WATCH_INTERVAL_S * 3:
+            if (
+                still_s >= self.session.course.stall_after(self._limits.stall_timeout)
+                and silent_s < WATCH_INTERVAL_S * 3
+            ):
                 raise MediaError(
                     ErrorCode.MEDIA_STALLED,
                     f"The stream stood still for {still_s:.0f} s: the source stopped sending, or the network lost it.",

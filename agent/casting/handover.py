@@ -38,7 +38,7 @@ class Switch:
         """
         async with self._switching:
             session = attempt.session
-            if session.media_type is MediaType.AUDIO and not session.paused:
+            if session.course.media_type is MediaType.AUDIO and not session.paused:
                 await self._switch_to_audio(attempt)
             else:
                 await attempt.show()

@@ -186,7 +186,7 @@ class SessionRunner:
 
     async def _perform(self, attempt: Attempt) -> None:
         session, untried = self.session, self._playable.untried
-        untried += session.has_next_entry and not session.has_played
+        untried += session.playlist.has_next and not session.has_played
         url, share = session.url, 1 / (untried + 1)
         try:
             await self._unless_changed(attempt.perform(share=share))
@@ -200,7 +200,7 @@ class SessionRunner:
         address, or after a pause. Raises the error of all that have tried when there shall be none.
         """
         session = self.session
-        has_time = session.has_played or session.accepted_for < self._retry.start_timeout
+        has_time = session.has_played or session.lifetime.accepted_for < self._retry.start_timeout
         if error.failure.is_full and not session.has_played and has_time and await self._make_room():
             self._has_room = True
             return
@@ -231,7 +231,7 @@ class SessionRunner:
                 log.warning("entry_refused", session_id=self.session.id, url=entry, reason=str(e))
         if not allowed:
             none = MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
-        elif not self.session.takes_entries(allowed):
+        elif not self.session.playlist.take(allowed):
             none = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "The playlist holds lists in lists that lie too deep.")
         else:
             log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
@@ -248,7 +248,7 @@ class SessionRunner:
         player = attempt.player
         if player is None or player.progress.stream_type is not StreamType.LIVE:
             return True
-        if self.session.media_type is MediaType.AUDIO and self.session.on_for <= MESSAGE_AT_MOST_S:
+        if self.session.course.media_type is MediaType.AUDIO and self.session.lifetime.on_for <= MESSAGE_AT_MOST_S:
             return True
         raise MediaError(
             ErrorCode.MEDIA_NETWORK, "The live stream ended: its source stopped, or closed the connection."
@@ -273,8 +273,8 @@ class SessionRunner:
                 self._broke_at, self._failures = now, 0
             outage_s = now - self._broke_at
             has_ended = played_s > 0.0 or code is ErrorCode.MEDIA_DECODE
-            is_buffered = session.stream_type is StreamType.BUFFERED
-            if has_ended and is_buffered and self._place.is_the_last(session.resume_position, now):
+            is_buffered = session.course.progress.stream_type is StreamType.BUFFERED
+            if has_ended and is_buffered and self._place.is_the_last(session.course.resume_position, now):
                 raise MediaError(
                     code, f"{error} It ends there each time: the file is incomplete, or says a wrong length."
                 )
@@ -282,7 +282,7 @@ class SessionRunner:
             if code not in _PASSING_ONCE_PLAYED and not frees_itself:
                 raise error
         else:
-            outage_s = session.accepted_for
+            outage_s = session.lifetime.accepted_for
             if outage_s >= self._retry.start_timeout:
                 raise self._before or error  # the last try was cut short; the one before it knows why
             died = code is ErrorCode.PLAYER_UNAVAILABLE and session.attempt == 1  # a spare that was dead already
@@ -307,7 +307,7 @@ class SessionRunner:
             message=str(error),
         )
         if not session.has_played:
-            session.begins_list_again()
+            session.playlist.rewind()  # none of its entries could be played yet
         await self._unless_changed(self._playable.rest(delay))
         session.tries_again()
 

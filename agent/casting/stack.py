@@ -131,9 +131,9 @@ class Stack:
     def arm(self, runner: SessionRunner) -> None:
         """Have it end when its duration is over, also while it waits."""
         self._disarm(runner)
-        if runner.session.deadline is not None and runner.session.end is None:
+        if runner.session.lifetime.deadline is not None and runner.session.end is None:
             loop = asyncio.get_running_loop()
-            self._timers[runner] = loop.call_at(runner.session.deadline, self.end, runner, EndReason.EXPIRED)
+            self._timers[runner] = loop.call_at(runner.session.lifetime.deadline, self.end, runner, EndReason.EXPIRED)
 
     # --- ends ---
 

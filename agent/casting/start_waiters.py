@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from agent.casting.session import End, Session
+from agent.casting.moves import End
+from agent.casting.session import Session
 from agent.errors import (
     CentralUnavailableError,
     InvalidTransitionError,

@@ -261,10 +261,10 @@ class StreamTracker:
             Saved(
                 session_id=runner.session.id,
                 request=runner.session.request,
-                position=runner.session.resume_position,
-                remaining=runner.session.remaining,
+                position=runner.session.course.resume_position,
+                remaining=runner.session.lifetime.remaining,
                 volume=Volume(runner.session.volume, runner.session.muted),
-                entry=runner.session.entry,
+                entry=runner.session.playlist.entry,
                 played=runner.session.has_played,
                 paused=runner.session.paused,
                 joined=runner.session.joined,
@@ -292,7 +292,7 @@ class StreamTracker:
             if saved.played:
                 session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
                 if saved.remaining is not None:
-                    session.expires_in(saved.remaining)
+                    session.lifetime.expires_in(saved.remaining)
                 self._stack.put_back(runner, waiting=saved is not top)
             else:
                 self._stack.prepare(runner)
@@ -302,8 +302,8 @@ class StreamTracker:
     def expire_in(self, session_id: SessionId, seconds: float) -> None:
         """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
         runner = self._stack.find(session_id)
-        if runner is not None and not runner.session.was_extended:
-            runner.session.expires_in(seconds)
+        if runner is not None and not runner.session.lifetime.was_extended:
+            runner.session.lifetime.expires_in(seconds)
             self._stack.arm(runner)
 
     # --- beginnings and ends ---

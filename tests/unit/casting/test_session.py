@@ -6,7 +6,9 @@ import itertools
 
 import pytest
 
-from agent.casting.session import ENTRIES_LIMIT, LISTS_IN_EACH_OTHER, MOVES, Session
+from agent.casting.moves import MOVES
+from agent.casting.playlist import ENTRIES_LIMIT, LISTS_IN_EACH_OTHER
+from agent.casting.session import Session
 from agent.errors import InvalidTransitionError
 from agent.player.base import Opened
 from agent.types import EndReason, ErrorCode, Failure, MediaType, PlayerState, SessionState, StartRequest
@@ -24,7 +26,7 @@ async def test_a_life(caplog: pytest.LogCaptureFixture) -> None:
     assert one.snapshot().session_state is SessionState.PENDING
     assert one.snapshot().state is PlayerState.IDLE
     one.move(SessionState.STARTING)
-    one.opened(Opened(MediaType.VIDEO, True))
+    one.course.opened(Opened(MediaType.VIDEO, True))
     one.first_frame()
     shown = one.snapshot()
     assert shown.session_state is SessionState.ACTIVE
@@ -80,30 +82,30 @@ async def test_a_film_that_was_taken_up_again_knows_its_position_at_once() -> No
     one.was_playing(position=1234.0)
     one.move(SessionState.STARTING)
     one.plays_on(player)
-    one.opened(Opened(MediaType.VIDEO, True))
+    one.course.opened(Opened(MediaType.VIDEO, True))
     one.first_frame()
     assert player.progress.position is None
     assert one.snapshot().position == 1234.0
-    assert one.resume_position == 1234.0
+    assert one.course.resume_position == 1234.0
 
 
 async def test_a_list_in_a_list_takes_the_place_of_its_entry() -> None:
     """What is kept over a restart is the entry of the first list, because the lists in it may be others by then."""
     one = session()
-    assert one.takes_entries(["http://a/", "http://list/", "http://d/"])
+    assert one.playlist.take(["http://a/", "http://list/", "http://d/"])
     assert one.skips_entry()
-    assert one.takes_entries(["http://b/", "http://c/"])
-    played = [(one.url, one.entry)]
+    assert one.playlist.take(["http://b/", "http://c/"])
+    played = [(one.url, one.playlist.entry)]
     while one.goes_on():
-        played.append((one.url, one.entry))
+        played.append((one.url, one.playlist.entry))
     assert played == [("http://b/", 1), ("http://c/", 1), ("http://d/", 2)]
 
 
 async def test_lists_in_lists_are_bounded() -> None:
     """In depth, so that one that names itself comes to an end, and in number."""
     one = session()
-    assert [one.takes_entries(["http://itself/"]) for _ in range(LISTS_IN_EACH_OTHER + 1)] == [True] * 3 + [False]
+    assert [one.playlist.take(["http://itself/"]) for _ in range(LISTS_IN_EACH_OTHER + 1)] == [True] * 3 + [False]
     one = session()
-    assert one.takes_entries([f"http://{number}/" for number in range(99)])
-    assert one.takes_entries(["http://x/", "http://y/", "http://z/"])
+    assert one.playlist.take([f"http://{number}/" for number in range(99)])
+    assert one.playlist.take(["http://x/", "http://y/", "http://z/"])
     assert sum(1 for _ in iter(one.goes_on, False)) == ENTRIES_LIMIT - 1

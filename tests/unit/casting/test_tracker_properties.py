@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from agent.casting.limits import Limits
-from agent.casting.session import MOVES, Session
+from agent.casting.moves import MOVES
+from agent.casting.session import Session
 from agent.casting.tracker import StreamTracker
 from agent.errors import MediaError, PlayerUnavailableError
 from agent.types import (

@@ -1,0 +1,43 @@
+"""What one session tells of itself, to whoever follows the bus."""
+
+from __future__ import annotations
+
+from agent.casting.progress import Course
+from agent.events.bus import Emit, EventKind
+from agent.types import PlayerState, SessionId
+
+
+class Announcer:
+    """Emits events of one session. A state, and what a player finds out, are told when they are other ones only."""
+
+    def __init__(self, session_id: SessionId, emit: Emit, state: PlayerState) -> None:
+        self._session_id = session_id
+        self._emit = emit
+        self._state = state
+        self._facts: tuple[object, ...] = ()
+
+    def tell(self, kind: EventKind, **data: str | float | bool | None) -> None:
+        self._emit(kind, self._session_id, **data)
+
+    def playback(self, state: PlayerState) -> None:
+        """This is the state now."""
+        if state is not self._state:
+            self._state = state
+            self.tell(EventKind.PLAYBACK_CHANGED, state=state)
+
+    def know(self, course: Course) -> None:
+        """What its player has found out is told by the event that is emitted now."""
+        self._facts = _facts(course)
+
+    def found_out(self, course: Course) -> None:
+        """Look whether its player has found out something more."""
+        if (facts := _facts(course)) != self._facts:
+            self._facts = facts
+            self.tell(EventKind.SESSION_CHANGED)
+
+
+def _facts(course: Course) -> tuple[object, ...]:
+    """What a player finds out about its media, some of it only after the first frame. A length that is still
+    estimated, or grows, counts as another one for each 10 s."""
+    duration = course.progress.duration
+    return course.progress.stream_type, None if duration is None else round(duration, -1), course.capabilities
