@@ -3,72 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import random
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 import structlog
 
 from agent.casting.attempt import Attempt
 from agent.casting.limits import Check
+from agent.casting.retry import PASSING, Outage, Retry
 from agent.casting.session import Session
 from agent.casting.source import Playable
-from agent.errors import AgentError, MediaError, PlaylistError
+from agent.errors import (
+    AgentError,
+    InvalidTransitionError,
+    MediaError,
+    PlayerTimeoutError,
+    PlayerUnavailableError,
+    PlaylistError,
+)
 from agent.player.base import Players, PlayerSource
 from agent.player.fallback import EngineChoice
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
-from agent.util.backoff import Backoff
 from agent.util.waiting import first_of
-
-PAUSES = Backoff(0.5, cap_s=2.0)
-"""So that a source that is back is on the screen again within 2 s, as a rule."""
-
-PATIENT_AFTER_S = 120.0
-"""An outage this long is no blip: from then on PATIENT_PAUSES are between the tries, because each costs a player
-process (0.3 s of processor time)."""
-
-PATIENT_PAUSES = Backoff(0.5, cap_s=15.0)
-
-STEADY_S = 10.0
-"""One that shows a picture and breaks again at once is still the same outage."""
 
 MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
 
-SAME_PLACE_S = 1.0
-"""Tries that end within this of each other have ended at the same place of the media."""
-
-SAME_PLACE_TRIES = 3
-SAME_PLACE_FOR_S = 5.0
-"""So many of them, over so long: a network that comes and goes breaks the same film twice in a moment."""
-
-_PASSING = {
-    ErrorCode.MEDIA_NETWORK,
-    ErrorCode.MEDIA_STALLED,
-    ErrorCode.PLAYER_TIMEOUT,
-    ErrorCode.PLAYER_UNAVAILABLE,
-}
-_PASSING_ONCE_PLAYED = {*_PASSING, ErrorCode.MEDIA_NOT_FOUND, ErrorCode.MEDIA_DECODE, ErrorCode.MEDIA_UNSUPPORTED}
-"""What a camera answers while it starts: 404, half a stream, a page that asks for patience."""
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often a stream that failed is taken up again."""
-
-    enabled: bool
-    start_timeout: float
-    """Seconds from acceptance in which one that has not played yet is tried again."""
-    random: random.Random
-
-    def delay(self, failures: int, *, outage_s: float) -> float:
-        """Seconds before the next try."""
-        pauses = PATIENT_PAUSES if outage_s > PATIENT_AFTER_S else PAUSES
-        return pauses.spread_after(failures, self.random)
 
 
 class SessionRunner:
@@ -104,12 +66,7 @@ class SessionRunner:
         """Room was made for it; its source may need a moment to notice."""
         self._suspended = asyncio.Event()
         self._resumed = asyncio.Event()
-        self._broke_at: float | None = None
-        self._failures = 0
-        """In a row, without ever having played STEADY_S."""
-        self._place = _Place()
-        self._before: AgentError | None = None
-        """Why it failed before it had played, the last time that there was time enough."""
+        self._outage = Outage(session, retry)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -137,6 +94,20 @@ class SessionRunner:
         self.session.move(SessionState.STARTING)
         self._suspended.clear()
         self._resumed.set()
+
+    @contextlib.contextmanager
+    def commanding(self, attempt: Attempt) -> Iterator[None]:
+        """Around a command for an attempt. Raises InvalidTransitionError where it failed because what it was for is
+        over, or its player is: then it has ended or is taken up again."""
+        try:
+            yield
+        except (PlayerTimeoutError, PlayerUnavailableError) as e:
+            hangs = isinstance(e, PlayerTimeoutError)
+            if hangs and self.attempt is attempt and self.session.end is None:
+                raise
+            raise InvalidTransitionError(
+                "What was on has ended or broken off just now: /status says what is on, and when it is tried again."
+            ) from e
 
     async def _run(self) -> None:
         session = self.session
@@ -257,44 +228,17 @@ class SessionRunner:
     def _skip_entry(self, error: AgentError) -> bool:
         """Go on with the next entry of a playlist when this one cannot be played. Once it plays, what may pass is
         waited for: all of an album may be on one server."""
-        if (error.failure.code in _PASSING and self.session.has_played) or not self.session.skips_entry():
+        if (error.failure.code in PASSING and self.session.has_played) or not self.session.skips_entry():
             return False
         log.warning("entry_skipped", session_id=self.session.id, code=error.failure.code, reason=str(error))
         return True
 
     async def _pause_before_retry(self, error: AgentError, *, played_s: float) -> None:
         """Wait before the next attempt. Raises the error when there shall be none."""
-        session, now = self.session, asyncio.get_running_loop().time()
-        code = error.failure.code
-        if not self._retry.enabled:
-            raise error
-        if session.has_played:
-            if self._broke_at is None or played_s >= STEADY_S:
-                self._broke_at, self._failures = now, 0
-            outage_s = now - self._broke_at
-            has_ended = played_s > 0.0 or code is ErrorCode.MEDIA_DECODE
-            is_buffered = session.course.progress.stream_type is StreamType.BUFFERED
-            if has_ended and is_buffered and self._place.is_the_last(session.course.resume_position, now):
-                raise MediaError(
-                    code, f"{error} It ends there each time: the file is incomplete, or says a wrong length."
-                )
-            frees_itself = error.failure.is_full and outage_s < self._retry.start_timeout
-            if code not in _PASSING_ONCE_PLAYED and not frees_itself:
-                raise error
-        else:
-            outage_s = session.lifetime.accepted_for
-            if outage_s >= self._retry.start_timeout:
-                raise self._before or error  # the last try was cut short; the one before it knows why
-            died = code is ErrorCode.PLAYER_UNAVAILABLE and session.attempt == 1  # a spare that was dead already
-            comes = code is ErrorCode.MEDIA_NOT_FOUND and self._playable.is_awaited
-            frees_itself = error.failure.is_full and self._has_room
-            if code is not ErrorCode.MEDIA_NETWORK and not (died or comes or frees_itself):
-                raise error
-            self._before = error
-        self._failures += 1
-        delay = self._retry.delay(self._failures, outage_s=outage_s)
-        if not session.has_played and outage_s + delay >= self._retry.start_timeout:
-            raise error
+        session = self.session
+        delay = self._outage.pause_after(
+            error, played_s=played_s, is_awaited=self._playable.is_awaited, has_room=self._has_room
+        )
         session.failed_for_now(error.failure, retry_in_s=delay)
         self._failed()
         level = log.warning if session.attempt == 2 else log.debug
@@ -303,29 +247,13 @@ class SessionRunner:
             session_id=session.id,
             attempt=session.attempt,
             in_s=round(delay, 2),
-            code=code,
+            code=error.failure.code,
             message=str(error),
         )
         if not session.has_played:
             session.playlist.rewind()  # none of its entries could be played yet
         await self._unless_changed(self._playable.rest(delay))
         session.tries_again()
-
-
-class _Place:
-    """Where the tries at one media end."""
-
-    def __init__(self) -> None:
-        self._position = -math.inf
-        self._since = 0.0
-        self._tries = 0
-
-    def is_the_last(self, position: float, now: float) -> bool:
-        """One more has ended at `position` seconds. Whether none gets any further."""
-        if abs(position - self._position) > SAME_PLACE_S:
-            self._position, self._since, self._tries = position, now, 0
-        self._tries += 1
-        return self._tries >= SAME_PLACE_TRIES and now - self._since >= SAME_PLACE_FOR_S
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
 from agent.casting.attempt import Attempt
 from agent.casting.handover import Switch
-from agent.casting.joined_source import Joined, NoStreams, Streams
+from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, Limits, any_url
-from agent.casting.runner import Retry, SessionRunner
-from agent.casting.session import Session
-from agent.casting.source import Address, Playable
+from agent.casting.loudness import Loudness
+from agent.casting.runner import SessionRunner
+from agent.casting.runners import Runners, Surroundings
+from agent.casting.saved import Saved, Volume, saved_of
 from agent.casting.stack import Stack
 from agent.casting.start_waiters import Outcomes
 from agent.errors import (
     AgentError,
     InvalidTransitionError,
-    PlayerTimeoutError,
     PlayerUnavailableError,
     SessionNotFoundError,
 )
 from agent.events.bus import Emit, EventKind, nobody
 from agent.media.names import Locate, LookUp
-from agent.player.base import Player, Players, PlayerSource
+from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import (
     Capability,
-    CentralStream,
     EndReason,
     MediaType,
     PlayerState,
@@ -45,33 +42,6 @@ from agent.types import (
 )
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """The volume of the device: what a start gets that names none."""
-
-    level: float = 1.0
-    muted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """One session as it is kept over a restart."""
-
-    session_id: SessionId
-    request: StartRequest
-    position: float
-    remaining: float | None
-    """Seconds of its duration that are left."""
-    volume: Volume
-    entry: int = 0
-    """Of the playlist that it plays, counted from 0; the position is inside it."""
-    played: bool = True
-    """Whether it had a first frame; if not it is a start still, above what is on."""
-    paused: bool = False
-    joined: CentralStream | None = None
-    """What it had joined, as it was known."""
 
 
 class StreamTracker:
@@ -97,29 +67,28 @@ class StreamTracker:
     ) -> None:
         self._players = players
         self._stage = stage
-        self._redact = redact
-        self._check = check
-        self._look_up = look_up
-        self._locate = locate
-        self._streams = streams or NoStreams()
-        self._random = random.Random(seed)  # noqa: S311 - spreads tries over time
-        self.adjust(limits, retry=retry)
         self.changed = changed
         """Called after every change; set before anything is started."""
         self._emit = emit
-        self._volume = Volume()
+        self._loudness = Loudness()
         self._stack = Stack(ended=self._ended)
         self._switch = Switch(self._stack, switched=lambda: self.changed())
         self._outcomes = Outcomes()
+        self._runners = Runners(
+            Surroundings(players, stage, redact, check, look_up, locate, streams or NoStreams()),
+            stack=self._stack,
+            switch=self._switch,
+            changed=lambda: self.changed(),
+            emit=emit,
+            random=random.Random(seed),  # noqa: S311 - spreads tries over time
+        )
+        self.adjust(limits, retry=retry)
         self._last: SessionSnapshot | None = None
-        self._volumes: set[asyncio.Task[None]] = set()
-        """Being set, for somebody who does not wait for it."""
         self._closed = False
 
     def adjust(self, limits: Limits, *, retry: bool) -> None:
         """From the next start on."""
-        self._limits = limits
-        self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=self._random)
+        self._runners.adjust(limits, retry=retry)
 
     # --- requests ---
 
@@ -132,11 +101,8 @@ class StreamTracker:
         `located` tells whether there is such a stream.
         """
         self._check_available(request)
-        volume = self._volume.level if request.volume is None else request.volume
-        muted = self._volume.muted if request.muted is None else request.muted
-        runner = self._runner(
-            Session(request, shown_url=self._redact(request.url), volume=volume, muted=muted, emit=self._emit)
-        )
+        runner = self._runners.make(request, self._loudness.of(request))
+        self._outcomes.remember(runner.session)
         self._stack.prepare(runner)
         shown = runner.session.snapshot()
         self.changed()  # first, as at the first frame and at the end: what the log tells is in the journal then
@@ -158,7 +124,7 @@ class StreamTracker:
             )
         runner.session.change(change)
         self._stack.arm(runner)
-        self._apply_volume(runner)
+        self._loudness.apply(runner)
         self.changed()
         return runner.session.snapshot()
 
@@ -197,7 +163,7 @@ class StreamTracker:
         before = runner.session.paused
         runner.session.pause(on)  # first: a switch that is under way looks at it
         try:
-            with _told_if_over(runner, attempt):
+            with runner.commanding(attempt):
                 await attempt.pause(on)
         except AgentError:
             runner.session.pause(before)
@@ -208,7 +174,7 @@ class StreamTracker:
     async def seek(self, position: float) -> SessionSnapshot:
         """Go on at `position` seconds. Raises InvalidTransitionError, PlayerTimeoutError."""
         runner, attempt = self._playing("seek", "seek")
-        with _told_if_over(runner, attempt):
+        with runner.commanding(attempt):
             await attempt.seek(position)
         runner.session.jump(position)
         self.changed()
@@ -216,29 +182,24 @@ class StreamTracker:
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device, now and for what comes. A player that hangs is seen to by its own watch."""
-        before = self._volume
-        self._volume = Volume(before.level if level is None else level, before.muted if muted is None else muted)
+        self._loudness.change(level, muted)
         self.changed()
-        self._emit(EventKind.VOLUME_CHANGED, level=self._volume.level, muted=self._volume.muted)
-        runners = self._stack.wanted
-        for runner in runners:
-            runner.session.change(SessionChange(volume=level, muted=muted))
-        players = [(runner.attempt.player, runner.session) for runner in runners if runner.attempt]
-        await asyncio.gather(*(self._set_volume_of(player, session) for player, session in players if player))
-        return self._volume
+        self._emit(EventKind.VOLUME_CHANGED, level=self.volume.level, muted=self.volume.muted)
+        await self._loudness.set_all(self._stack.wanted, level, muted)
+        return self.volume
 
     async def close(self) -> None:
         """End everything, for good. Idempotent."""
         self._closed = True
         await self._stack.close()
         await self._switch.close()
-        await asyncio.gather(*self._volumes, return_exceptions=True)
+        await self._loudness.close()
 
     # --- what others see ---
 
     @property
     def volume(self) -> Volume:
-        return self._volume
+        return self._loudness.device
 
     def snapshot(self) -> TrackerSnapshot:
         stack = [runner.session.snapshot() for runner in self._stack.runners]
@@ -257,47 +218,22 @@ class StreamTracker:
 
     def saved(self) -> tuple[Saved, ...]:
         """What is wanted on the screen, the bottom first; a start that has not been shown yet belongs to it."""
-        return tuple(
-            Saved(
-                session_id=runner.session.id,
-                request=runner.session.request,
-                position=runner.session.course.resume_position,
-                remaining=runner.session.lifetime.remaining,
-                volume=Volume(runner.session.volume, runner.session.muted),
-                entry=runner.session.playlist.entry,
-                played=runner.session.has_played,
-                paused=runner.session.paused,
-                joined=runner.session.joined,
-            )
-            for runner in self._stack.wanted
-            if runner.session.end is None
-        )
+        return tuple(saved_of(runner.session) for runner in self._stack.wanted if runner.session.end is None)
 
     def restore(self, sessions: Sequence[Saved], volume: Volume) -> None:
         """Take up what was on before a restart, under the same ids; the last of them is the top."""
-        self._volume = volume
+        self._loudness.device = volume
         top = next((saved for saved in reversed(sessions) if saved.played), None)
         for saved in sessions:
-            session = Session(
-                saved.request,
-                shown_url=self._redact(saved.request.url),
-                volume=saved.volume.level,
-                muted=saved.volume.muted,
-                session_id=saved.session_id,
-                emit=self._emit,
-            )
-            if saved.joined is not None:
-                session.joins(saved.joined, shown_url=self._redact(saved.joined.urls[0]))
-            runner = self._runner(session, checked=False)
+            runner = self._runners.take_up(saved)
+            self._outcomes.remember(runner.session)
             if saved.played:
-                session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
-                if saved.remaining is not None:
-                    session.lifetime.expires_in(saved.remaining)
                 self._stack.put_back(runner, waiting=saved is not top)
             else:
                 self._stack.prepare(runner)
             waits = saved.played and saved is not top
-            log.info("session_restored", session_id=session.id, url=session.snapshot().url, waiting=waits)
+            url = runner.session.snapshot().url
+            log.info("session_restored", session_id=saved.session_id, url=url, waiting=waits)
 
     def expire_in(self, session_id: SessionId, seconds: float) -> None:
         """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
@@ -307,47 +243,6 @@ class StreamTracker:
             self._stack.arm(runner)
 
     # --- beginnings and ends ---
-
-    def _runner(self, session: Session, *, checked: bool = True) -> SessionRunner:
-        def attempt(session: Session, players: Players, checked: bool) -> Attempt:
-            return Attempt(
-                session,
-                players=players,
-                stage=self._stage,
-                limits=self._limits,
-                check=any_url if checked else self._check,
-                look_up=self._look_up,
-                locate=self._locate,
-                switch=self._switch.take_screen,
-                release=self._switch.release,
-                make_room=lambda: self._stack.make_room(session),
-            )
-
-        self._outcomes.remember(session)
-        return SessionRunner(
-            session,
-            self._playable(session),
-            players=self._players,
-            make_attempt=attempt,
-            retry=self._retry,
-            check=self._check,
-            checked=checked and session.request.join is None,
-            failed=lambda: self.changed(),
-            make_room=lambda: self._stack.make_room(session),
-        )
-
-    def _playable(self, session: Session) -> Playable:
-        if session.request.join is None:
-            return Address()
-        return Joined(
-            session,
-            session.request.join,
-            streams=self._streams,
-            players=self._players,
-            check=self._check,
-            redact=self._redact,
-            changed=lambda: self.changed(),
-        )
 
     def _ended(self, runner: SessionRunner, was_top: bool) -> None:
         self._last = last = runner.session.snapshot()
@@ -382,19 +277,6 @@ class StreamTracker:
             raise InvalidTransitionError(f"This stream cannot {what}.")
         return runner, attempt
 
-    def _apply_volume(self, runner: SessionRunner) -> None:
-        player = runner.attempt.player if runner.attempt else None
-        if player is not None:
-            task = asyncio.create_task(self._set_volume_of(player, runner.session), name=f"volume-{runner.session.id}")
-            self._volumes.add(task)
-            task.add_done_callback(self._volumes.discard)
-
-    async def _set_volume_of(self, player: Player, session: Session) -> None:
-        try:
-            await player.set_volume(session.volume, session.muted)
-        except (PlayerTimeoutError, PlayerUnavailableError) as e:
-            log.warning("volume_change_failed", session_id=session.id, reason=str(e))
-
     def _check_available(self, request: StartRequest) -> None:
         if self._closed:
             raise PlayerUnavailableError("The agent is stopping.")
@@ -406,18 +288,3 @@ class StreamTracker:
 
 def _not_seen(shown: SessionSnapshot) -> SessionSnapshot:
     return replace(shown, state=PlayerState.COVERED) if shown.state is PlayerState.PLAYING else shown
-
-
-@contextlib.contextmanager
-def _told_if_over(runner: SessionRunner, attempt: Attempt) -> Iterator[None]:
-    """Around a command. Raises InvalidTransitionError where it failed because what it was for is over, or its player
-    is: then it has ended or is taken up again."""
-    try:
-        yield
-    except (PlayerTimeoutError, PlayerUnavailableError) as e:
-        hangs = isinstance(e, PlayerTimeoutError)
-        if hangs and runner.attempt is attempt and runner.session.end is None:
-            raise
-        raise InvalidTransitionError(
-            "What was on has ended or broken off just now: /status says what is on, and when it is tried again."
-        ) from e

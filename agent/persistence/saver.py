@@ -12,7 +12,8 @@ from typing import Any
 
 import structlog
 
-from agent.casting.tracker import Saved, StreamTracker
+from agent.casting.saved import Saved
+from agent.casting.tracker import StreamTracker
 from agent.host.clock import WallClock
 from agent.persistence.session_file import Kept, KeptSession, KeptVolume, WantedFile, WantedFiles
 from agent.types import SessionId

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.casting.tracker import Saved, Volume
+from agent.casting.saved import Saved, Volume
 from agent.types import CentralStream, Quality, SessionId, StartRequest, StreamRef
 from agent.util.files import write_whole
 

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import ClientSession
 
 from agent.casting import joined_source as joined
-from agent.casting import runner as cast
+from agent.casting import retry
 from agent.persistence.session_file import FILE as WANTED_FILE
 from agent.reporting import reporter
 from agent.reporting.central import lookup
@@ -426,7 +426,7 @@ async def test_a_publisher_that_comes_back_is_waited_for(
 ) -> None:
     """In the same session, with the same code, at the address that it was shown at: while it is away nothing else is
     tried, however little is left of it, and it is on again as soon as it is back, whatever the pause."""
-    monkeypatch.setattr(cast, "PAUSES", Backoff(30.0, cap_s=30.0))
+    monkeypatch.setattr(retry, "PAUSES", Backoff(30.0, cap_s=30.0))
     monkeypatch.setattr(joined, "AWAITED_S", 0.1)
     publisher = await publish(admin)
     code = publisher.code

@@ -19,8 +19,9 @@ from agent.casting.entries import NotKept
 from agent.casting.limits import Limits
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
+from agent.casting.saved import Volume
 from agent.casting.service import CastingService, Tracker
-from agent.casting.tracker import StreamTracker, Volume
+from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.reload import shown
 from agent.config.settings import ApiSettings

@@ -117,7 +117,7 @@ SHORT_TASKS = {
     "reporting/central/link.py",  # the last word
     "host/signals.py",
     "frontends/http/snapshots.py",  # one picture
-    "casting/tracker.py",
+    "casting/loudness.py",  # one player
     "casting/preparation.py",  # one attempt
     "util/waiting.py",
     "persistence/saver.py",  # one reading of a file

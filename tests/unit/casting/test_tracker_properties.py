@@ -71,9 +71,9 @@ class TrackerMachine(RuleBasedStateMachine):
                     assert self.end is not None
                     machine.ends.setdefault(self.id, []).append(self.end.reason)
 
-        import agent.casting.tracker
+        import agent.casting.runners
 
-        agent.casting.tracker.Session = Witness  # type: ignore[attr-defined]
+        agent.casting.runners.Session = Witness  # type: ignore[attr-defined]
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(coroutine)
@@ -315,9 +315,9 @@ class TrackerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "tracker"):
             return
-        import agent.casting.tracker
+        import agent.casting.runners
 
-        agent.casting.tracker.Session = Session  # type: ignore[attr-defined]
+        agent.casting.runners.Session = Session  # type: ignore[attr-defined]
         self.run(self.tracker.close())
         self.run(asyncio.sleep(1.0))  # of virtual time: the longest end of a player takes 0.5 s
         assert not self.players.alive, "no player outlives its session"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from agent.casting.tracker import Volume
+from agent.casting.saved import Volume
 from agent.cli import text
 from agent.frontends.http.responses import StatusAnswer
 from agent.health import ReportingStatus, WebhookStatus

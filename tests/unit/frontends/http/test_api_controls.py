@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from agent.casting.tracker import Volume
+from agent.casting.saved import Volume
 from agent.errors import InvalidTransitionError, PlayerTimeoutError
 from agent.types import PlayerState, TrackerSnapshot
 from tests.support.api import Served, Tracked, served, session_snapshot, tracked

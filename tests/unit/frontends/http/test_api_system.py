@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from agent.casting.tracker import Volume
+from agent.casting.saved import Volume
 from agent.health import DisplayHealth, PlayerHealth
 from agent.stage.base import ImageFormat
 from agent.types import (

@@ -77,7 +77,7 @@ async def test_all_ends_what_waits_too(box: Tracked) -> None:
 async def test_a_stream_that_broke_says_when_it_is_tried_again(box: Tracked, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries the stream is still on, buffers, and tells what failed and when it goes on."""
     pauses = Backoff(2.0, cap_s=2.0)  # long enough to be seen
-    monkeypatch.setattr("agent.casting.runner.PAUSES", pauses)
+    monkeypatch.setattr("agent.casting.retry.PAUSES", pauses)
     film = await on(box, "http://film/")
     box.players.players[-1].fail(MediaError(ErrorCode.MEDIA_NETWORK, "The server closed the connection."))
     async with asyncio.timeout(SOON_S):

@@ -1,0 +1,137 @@
+"""Makes sessions and what runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from agent.casting.attempt import Attempt
+from agent.casting.handover import Switch
+from agent.casting.joined_source import Joined, Streams
+from agent.casting.limits import Check, Limits, any_url
+from agent.casting.retry import Retry
+from agent.casting.runner import SessionRunner
+from agent.casting.saved import Saved, Volume
+from agent.casting.session import Session
+from agent.casting.source import Address, Playable
+from agent.casting.stack import Stack
+from agent.events.bus import Emit
+from agent.media.names import Locate, LookUp
+from agent.player.base import Players, PlayerSource
+from agent.stage.base import Stage
+from agent.types import StartRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What sessions need of the rest of the agent."""
+
+    players: PlayerSource
+    stage: Stage
+    redact: Callable[[str], str]
+    """Takes the credentials out of a URL."""
+    check: Check
+    """Raises for a URL that may not be played."""
+    look_up: LookUp | None
+    locate: Locate | None
+    streams: Streams
+    """Knows the streams of the central API."""
+
+
+class Runners:
+    """Makes the runner of each session. `adjust` is to be called before the first."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        stack: Stack,
+        switch: Switch,
+        changed: Callable[[], None],
+        emit: Emit,
+        random: Random,
+    ) -> None:
+        self._around = around
+        self._stack = stack
+        self._switch = switch
+        self._changed = changed
+        self._emit = emit
+        self._random = random
+
+    def adjust(self, limits: Limits, *, retry: bool) -> None:
+        """From the next session on."""
+        self._limits = limits
+        self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=self._random)
+
+    def make(self, request: StartRequest, volume: Volume) -> SessionRunner:
+        """A runner of a new session, whose URL was checked."""
+        session = Session(
+            request,
+            shown_url=self._around.redact(request.url),
+            volume=volume.level,
+            muted=volume.muted,
+            emit=self._emit,
+        )
+        return self._runner(session, checked=request.join is None)
+
+    def take_up(self, saved: Saved) -> SessionRunner:
+        """A runner of a session that was there before a restart; its URL is checked again."""
+        redact = self._around.redact
+        session = Session(
+            saved.request,
+            shown_url=redact(saved.request.url),
+            volume=saved.volume.level,
+            muted=saved.volume.muted,
+            session_id=saved.session_id,
+            emit=self._emit,
+        )
+        if saved.joined is not None:
+            session.joins(saved.joined, shown_url=redact(saved.joined.urls[0]))
+        if saved.played:
+            session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
+            if saved.remaining is not None:
+                session.lifetime.expires_in(saved.remaining)
+        return self._runner(session, checked=False)
+
+    def _runner(self, session: Session, *, checked: bool) -> SessionRunner:
+        around = self._around
+
+        def attempt(session: Session, players: Players, checked: bool) -> Attempt:
+            return Attempt(
+                session,
+                players=players,
+                stage=around.stage,
+                limits=self._limits,
+                check=any_url if checked else around.check,
+                look_up=around.look_up,
+                locate=around.locate,
+                switch=self._switch.take_screen,
+                release=self._switch.release,
+                make_room=lambda: self._stack.make_room(session),
+            )
+
+        return SessionRunner(
+            session,
+            self._playable(session),
+            players=around.players,
+            make_attempt=attempt,
+            retry=self._retry,
+            check=around.check,
+            checked=checked,
+            failed=self._changed,
+            make_room=lambda: self._stack.make_room(session),
+        )
+
+    def _playable(self, session: Session) -> Playable:
+        if session.request.join is None:
+            return Address()
+        return Joined(
+            session,
+            session.request.join,
+            streams=self._around.streams,
+            players=self._around.players,
+            check=self._around.check,
+            redact=self._around.redact,
+            changed=self._changed,
+        )

@@ -1,0 +1,50 @@
+"""What is kept of sessions over a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.casting.session import Session
+from agent.types import CentralStream, SessionId, StartRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The volume of the device: what a start gets that names none."""
+
+    level: float = 1.0
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One session as it is kept over a restart."""
+
+    session_id: SessionId
+    request: StartRequest
+    position: float
+    remaining: float | None
+    """Seconds of its duration that are left."""
+    volume: Volume
+    entry: int = 0
+    """Of the playlist that it plays, counted from 0; the position is inside it."""
+    played: bool = True
+    """Whether it had a first frame; if not it is a start still, above what is on."""
+    paused: bool = False
+    joined: CentralStream | None = None
+    """What it had joined, as it was known."""
+
+
+def saved_of(session: Session) -> Saved:
+    """What is to be kept of a session as it is now."""
+    return Saved(
+        session_id=session.id,
+        request=session.request,
+        position=session.course.resume_position,
+        remaining=session.lifetime.remaining,
+        volume=Volume(session.volume, session.muted),
+        entry=session.playlist.entry,
+        played=session.has_played,
+        paused=session.paused,
+        joined=session.joined,
+    )
