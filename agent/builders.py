@@ -24,7 +24,7 @@ from agent.config.loader import Settings
 from agent.config.reload import Current, shown
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.local_names import LocalNames
-from agent.events.bus import EventBus, EventKind
+from agent.events.bus import EventBus
 from agent.frontends.http.app import create_app
 from agent.host.identity import Identity, identity
 from agent.host.lock import only_agent
@@ -46,6 +46,7 @@ from agent.stage.chosen import ChosenScreen
 from agent.stage.x11 import X11Stage
 from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
+from cast_wire.kinds import EventKind
 
 if TYPE_CHECKING:
     from agent.stage.idle import IdleScreen

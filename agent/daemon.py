@@ -32,7 +32,6 @@ from agent.config.loader import Settings
 from agent.config.reload import Current
 from agent.discovery.interfaces import lan_url
 from agent.errors import ConfigError
-from agent.events.bus import EventKind
 from agent.frontends.http.app import runner_of
 from agent.health import DisplayHealth
 from agent.host.log import configure
@@ -42,6 +41,7 @@ from agent.player.file_watch import identities, of_the_system
 from agent.player.respawn import Renewals
 from agent.reporting.reporter import Reporter
 from agent.util.threads import in_thread
+from cast_wire.kinds import EventKind
 
 RELOAD_TIMEOUT_S = 5.0
 """For a file that lies on a disk."""

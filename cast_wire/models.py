@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from cast_wire.kinds import EventKind
 from cast_wire.storable import flaw_of
 
 EVENTS_LIMIT: Final = 50
@@ -130,25 +131,6 @@ class State(Envelope):
     events_dropped: Count = 0
     stopping: bool = False
     """The last word of this run: from now on the box is offline."""
-
-
-class EventKind(StrEnum):
-    """What happens on a box."""
-
-    AGENT_STARTED = "agent_started"
-    SESSION_STARTED = "session_started"
-    FIRST_FRAME = "first_frame"
-    SESSION_WAITING = "session_waiting"
-    """Interrupted by another, which went on top."""
-    SESSION_FAILING = "session_failing"
-    """What had been on has broken, and is tried again."""
-    SESSION_RESUMED = "session_resumed"
-    """It is on again: after it waited, after it broke, or after a restart of the box."""
-    SESSION_ENDED = "session_ended"
-    EVENTS_DROPPED = "events_dropped"
-    """The outbox was full, or could not be written; these will never come."""
-    OUTBOX_SET_ASIDE = "outbox_set_aside"
-    """The outbox was damaged; what was in it, if anything, will never come."""
 
 
 class SessionStarted(_Wire):

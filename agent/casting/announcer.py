@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from agent.casting.progress import Course
-from agent.events.bus import Emit, EventKind
+from agent.events.bus import Emit
 from agent.types import PlayerState, SessionId
+from cast_wire.kinds import EventKind
 
 
 class Announcer:

@@ -28,8 +28,9 @@ from agent.errors import (
     PresetReadOnlyError,
     StorageError,
 )
-from agent.events.bus import Emit, EventKind, nobody
+from agent.events.bus import Emit, nobody
 from agent.media.redaction import redact
+from cast_wire.kinds import EventKind
 
 PRESETS_LIMIT: Final = 200
 """Saved ones. A page with more is not to be overlooked, and their file stays below a megabyte or two."""

@@ -15,8 +15,9 @@ from agent.casting.entries import Entries
 from agent.casting.forms import PlayForm
 from agent.casting.wish import Wish
 from agent.errors import InvalidRequestError, PresetNotFoundError, StorageError
-from agent.events.bus import Emit, EventBus, EventKind, nobody
+from agent.events.bus import Emit, EventBus, nobody
 from agent.types import SessionId, StartRequest
+from cast_wire.kinds import EventKind
 
 RECENT_LIMIT: Final = 50
 """Addresses; the one that was played longest ago goes first."""

@@ -12,7 +12,7 @@ from agent.casting.moves import MOVES, End
 from agent.casting.playlist import Playlist
 from agent.casting.progress import Course
 from agent.errors import InvalidTransitionError
-from agent.events.bus import Emit, EventKind, nobody
+from agent.events.bus import Emit, nobody
 from agent.player.base import Player
 from agent.types import (
     CentralStream,
@@ -26,6 +26,7 @@ from agent.types import (
     StartRequest,
     StreamRef,
 )
+from cast_wire.kinds import EventKind
 
 
 class Session:

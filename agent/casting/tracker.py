@@ -24,7 +24,7 @@ from agent.errors import (
     PlayerUnavailableError,
     SessionNotFoundError,
 )
-from agent.events.bus import Emit, EventKind, nobody
+from agent.events.bus import Emit, nobody
 from agent.media.names import Locate, LookUp
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
@@ -40,6 +40,7 @@ from agent.types import (
     StartRequest,
     TrackerSnapshot,
 )
+from cast_wire.kinds import EventKind
 
 log = structlog.get_logger(__name__)
 

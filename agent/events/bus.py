@@ -10,41 +10,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final, Protocol
 
 from agent.types import SessionId
+from cast_wire.kinds import EventKind
 
 HISTORY_LIMIT: Final = 256
 """Events that a follower can catch up on: an hour of a box that is steered by hand, and 50 KB."""
 
 QUEUE_LIMIT: Final = 256
 """Events that wait for one follower before it is dropped: it has not read for a minute or more."""
-
-
-class EventKind(StrEnum):
-    """Everything that a follower is told."""
-
-    SESSION_STARTED = "session_started"
-    SESSION_CHANGED = "session_changed"
-    """Its title, duration, volume, position, address or pause is another one."""
-    SESSION_LOADING = "session_loading"
-    """It is being prepared: for the first time, after it broke, or to come back."""
-    FIRST_FRAME = "first_frame"
-    SESSION_RESUMED = "session_resumed"
-    """It is on again: after it waited, or after it broke."""
-    SESSION_WAITING = "session_waiting"
-    """Interrupted by another, which is on now."""
-    SESSION_FAILING = "session_failing"
-    """It broke, and is tried again."""
-    SESSION_ENDED = "session_ended"
-    PLAYBACK_CHANGED = "playback_changed"
-    """`state` is another one: playing, buffering, paused, loading or idle."""
-    VOLUME_CHANGED = "volume_changed"
-    DISPLAY_CHANGED = "display_changed"
-    ACCESS_CHANGED = "access_changed"
-    PRESETS_CHANGED = "presets_changed"
-    """A preset or the list of what was played lately."""
 
 
 @dataclass(frozen=True, slots=True)

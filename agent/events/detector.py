@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT, Happening
 from agent.events.timestamp import Moment
 from agent.types import EndReason, Failure, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 _ORDER: Final = (
     EventKind.SESSION_STARTED,

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from uuid_utils import uuid7
 
 from agent.events.timestamp import Moment
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 from cast_wire.storable import storable
 
 URL_LIMIT: Final = 2048

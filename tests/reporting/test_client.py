@@ -17,7 +17,7 @@ from agent.reporting.central.client import CentralClient
 from agent.reporting.central.credentials import Enrolment
 from agent.reporting.http import client as caller
 from agent.reporting.http.errors import CallFailedError, Trouble
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 from tests.central.support.process import CentralProcess
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
 from tests.support.sockets import UNRESOLVABLE_HOST, refused_port

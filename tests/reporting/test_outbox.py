@@ -27,7 +27,7 @@ from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
 from agent.reporting.outbox.spool import Spool
 from cast_wire import models as wire
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 from tests.reporting.support.full_disk import small_disk
 from tests.support.tools import until
 

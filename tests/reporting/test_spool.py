@@ -21,7 +21,7 @@ from agent.reporting.outbox.database import FILE, SPOOL_SET_ASIDE, OutboxFile
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
 from agent.reporting.outbox.spool import BYTES_LIMIT, Spool, spool_file
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 from tests.reporting.support.full_disk import small_disk
 from tests.reporting.test_outbox import READER, ROOT, Clock, agent_started, happening, new_run, numbers, outbox, told
 from tests.support.tools import until

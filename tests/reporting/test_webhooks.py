@@ -31,7 +31,7 @@ from agent.reporting.webhooks import webhook
 from agent.reporting.webhooks.webhook import headers_of, of_answer
 from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
 from agent.util.backoff import Backoff
-from cast_wire.models import EventKind
+from cast_wire.kinds import REPORTED
 from tests.central.support.process import CentralProcess
 from tests.reporting.support.admin import Admin
 from tests.reporting.support.box import SETTLED_S, Box, box
@@ -137,7 +137,7 @@ def test_the_signature_is_that_of_the_published_example() -> None:
 
 def test_the_configuration_knows_every_event() -> None:
     """It cannot ask for them, because it is below."""
-    assert set(get_args(EventName)) == {kind.value for kind in EventKind}
+    assert set(get_args(EventName)) == {kind.value for kind in REPORTED}
 
 
 async def test_each_webhook_has_its_own_events(tmp_path: Path, receiver: Receiver, other: Receiver) -> None:

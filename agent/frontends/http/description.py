@@ -6,13 +6,13 @@ import functools
 from typing import Any, Final
 
 from agent.casting.fields import PRESET_ID
-from agent.events.bus import EventKind
 from agent.frontends.http.guard import cookie_name
 from agent.frontends.http.operations import OPERATIONS, Access, Operation
 from agent.frontends.http.problems import Problem
 from agent.frontends.http.responses import EventMessage, FollowerClosed, StatusAnswer
 from agent.types import DEFAULT_PORT
 from cast_http.openapi import Service, as_text
+from cast_wire.kinds import FOLLOWED
 
 _KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"api_key": []}, {"page": []}]
 _MESSAGE: Final = {"$ref": f"#/components/schemas/{EventMessage.__name__}"}
@@ -26,7 +26,7 @@ _EVENTS: Final[dict[str, Any]] = {
     },
     "x-events": {
         "snapshot": {"$ref": f"#/components/schemas/{StatusAnswer.__name__}"},
-        **{kind.value: _MESSAGE for kind in EventKind},
+        **{kind.value: _MESSAGE for kind in FOLLOWED},
         "gap": {"type": "object", "maxProperties": 0},
         "closed": {"$ref": f"#/components/schemas/{FollowerClosed.__name__}"},
     },

@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from agent.casting.service import CastingService
-from agent.events.bus import Event, EventBus, EventKind, SlowFollowerError
+from agent.events.bus import Event, EventBus, SlowFollowerError
 from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
 from agent.host.processes import Use, children_use, daemon_use
 from agent.types import EndReason, ErrorCode, PlayerState
 from agent.util.threads import in_thread
+from cast_wire.kinds import EventKind
 
 LAG_LOOK_S: Final = 1.0
 """How often the lag of the event loop is measured."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, RootModel
+from pydantic import BaseModel, ConfigDict, PlainSerializer, RootModel, WithJsonSchema
 
 from agent.casting.service import Volume
-from agent.events.bus import EventKind
 from agent.health import ReportingStatus, WebhookStatus
 from agent.types import (
     Capability,
@@ -22,6 +21,7 @@ from agent.types import (
     StreamType,
     TrackerSnapshot,
 )
+from cast_wire.kinds import FOLLOWED, EventKind
 
 
 def _rfc3339(moment: datetime) -> str:
@@ -264,7 +264,7 @@ class StatusAnswer(Answer):
 class EventMessage(Answer):
     """The data of one change in `GET /events`."""
 
-    kind: EventKind
+    kind: Annotated[EventKind, WithJsonSchema({"type": "string", "enum": list(FOLLOWED)})]
     session_id: str | None
     """The session that it is about."""
     occurred_at: Moment

@@ -28,7 +28,7 @@ from agent.reporting.outbox.runs import Runs
 from agent.reporting.outbox.schema import connect, is_damage, set_aside
 from agent.reporting.outbox.spool import entries_in
 from agent.util.files import write_whole
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 FILE: Final = "outbox.db"
 SET_ASIDE: Final = "outbox.db.bad"

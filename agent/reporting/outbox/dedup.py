@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from agent.events.event import Happening
 from agent.reporting.outbox.schema import DamagedError
 from agent.types import EndReason
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from agent.events.event import Happening
 from agent.events.timestamp import Moment
 from agent.reporting.outbox.schema import DamagedError
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 EVENTS_LIMIT: Final = 1_000
 BYTES_LIMIT: Final = 5 * 1024 * 1024

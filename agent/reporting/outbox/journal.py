@@ -18,7 +18,7 @@ from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
 from agent.reporting.outbox.spool import Spool, spool_file
 from agent.types import DeviceInfo, TrackerSnapshot
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 log = structlog.get_logger(__name__)
 

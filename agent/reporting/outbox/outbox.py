@@ -19,7 +19,7 @@ from agent.events.timestamp import Moment
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.reader import Batch, OutboxStatus, Reader
 from agent.reporting.outbox.spool import Spool
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 T = TypeVar("T")
 

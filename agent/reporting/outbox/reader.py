@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 
 
 @dataclass(frozen=True, slots=True)

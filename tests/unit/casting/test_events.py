@@ -10,9 +10,9 @@ import pytest
 
 from agent.casting.limits import Limits
 from agent.casting.tracker import StreamTracker
-from agent.events.bus import EventKind
 from agent.media.redaction import redact
 from agent.types import SessionId, StartRequest
+from cast_wire.kinds import EventKind
 from tests.support import fakes
 from tests.support.fakes import FakePlayers, FakeStage
 

@@ -24,7 +24,7 @@ from agent.events.timestamp import moment
 from agent.frontends.http.requests import StartBody
 from agent.reporting.webhooks.webhook import body_of
 from agent.types import DeviceInfo
-from cast_wire.models import EventKind
+from cast_wire.kinds import EventKind
 from tests.support.api import Tracked, tracked
 from tests.support.tools import LOOK_EVERY_S
 

@@ -19,11 +19,11 @@ from agent.cli.exits import Exit
 from agent.cli.parser import parser
 from agent.config import settings
 from agent.config.loader import load_settings
-from agent.events.bus import EventKind
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import HTTP_STATUS
 from agent.frontends.http.requests import StartBody
 from agent.types import ErrorCode
+from cast_wire.kinds import FOLLOWED, EventKind
 from central import cli as central_cli
 from tests.support.documentation import PAGES, ROOT, Block, anchors, blocks, prose
 
@@ -98,7 +98,7 @@ def test_each_command_is_named() -> None:
 
 def test_each_event_is_named() -> None:
     api = {word for row in table(DOCS / "api.md", "event") for word in words(row[0])}
-    assert api == {*EventKind, "gap", "closed"}
+    assert api == {*FOLLOWED, "gap", "closed"}
     assert set(words(prose(DOCS / "reporting.md"))) >= set(get_args(settings.EventName))
 
 

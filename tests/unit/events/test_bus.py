@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from agent.events.bus import HISTORY_LIMIT, QUEUE_LIMIT, EventBus, EventKind, SlowFollowerError
+from agent.events.bus import HISTORY_LIMIT, QUEUE_LIMIT, EventBus, SlowFollowerError
+from cast_wire.kinds import EventKind
 
 TICK = EventKind.VOLUME_CHANGED
 

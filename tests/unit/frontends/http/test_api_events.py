@@ -13,8 +13,9 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from agent.access.keys import KeyFile
-from agent.events.bus import HISTORY_LIMIT, EventBus, EventKind
+from agent.events.bus import HISTORY_LIMIT, EventBus
 from agent.frontends.http import events
+from cast_wire.kinds import EventKind
 from tests.support.api import ScriptedStage, ScriptedTracker, Tracked, served_by, tracked
 from tests.support.fakes import FakePlayers
 

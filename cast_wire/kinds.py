@@ -1,0 +1,57 @@
+"""Everything that happens on a box and is told to anybody: the one list of kinds."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class EventKind(StrEnum):
+    """What happens on a box."""
+
+    AGENT_STARTED = "agent_started"
+    SESSION_STARTED = "session_started"
+    SESSION_CHANGED = "session_changed"
+    """Its title, duration, volume, position, address or pause is another one, or its player found something out."""
+    SESSION_LOADING = "session_loading"
+    """It is being prepared: for the first time, after it broke, or to come back."""
+    FIRST_FRAME = "first_frame"
+    SESSION_WAITING = "session_waiting"
+    """Interrupted by another, which is on now."""
+    SESSION_FAILING = "session_failing"
+    """It broke, and is tried again."""
+    SESSION_RESUMED = "session_resumed"
+    """It is on again: after it waited, after it broke, or after a restart of the box."""
+    SESSION_ENDED = "session_ended"
+    PLAYBACK_CHANGED = "playback_changed"
+    """`state` is another one: playing, buffering, paused, loading or idle."""
+    VOLUME_CHANGED = "volume_changed"
+    DISPLAY_CHANGED = "display_changed"
+    ACCESS_CHANGED = "access_changed"
+    PRESETS_CHANGED = "presets_changed"
+    """A preset or the list of what was played lately."""
+    EVENTS_DROPPED = "events_dropped"
+    """The outbox was full, or could not be written; these will never come."""
+    OUTBOX_SET_ASIDE = "outbox_set_aside"
+    """The outbox was damaged; what was in it, if anything, will never come."""
+
+
+REPORTED: Final = (
+    EventKind.AGENT_STARTED,
+    EventKind.SESSION_STARTED,
+    EventKind.FIRST_FRAME,
+    EventKind.SESSION_WAITING,
+    EventKind.SESSION_FAILING,
+    EventKind.SESSION_RESUMED,
+    EventKind.SESSION_ENDED,
+    EventKind.EVENTS_DROPPED,
+    EventKind.OUTBOX_SET_ASIDE,
+)
+"""Those that outlive the agent: they go to the central API and to webhooks, each once."""
+
+FOLLOWED: Final = tuple(
+    kind
+    for kind in EventKind
+    if kind not in (EventKind.AGENT_STARTED, EventKind.EVENTS_DROPPED, EventKind.OUTBOX_SET_ASIDE)
+)
+"""Those that whoever follows the box live is told."""
