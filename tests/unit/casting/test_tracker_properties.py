@@ -351,5 +351,5 @@ class TrackerMachine(RuleBasedStateMachine):
 
 TestTracker = TrackerMachine.TestCase
 TestTracker.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
