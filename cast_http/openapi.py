@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import json
 import re
-import textwrap
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -160,14 +161,22 @@ class _Writer(Generic[OperationT]):
 def _docstrings(model: type[BaseModel]) -> Iterable[tuple[str, str]]:
     """The name of each field with the string below it, those of the model itself before inherited ones."""
     for each in model.__mro__:
-        is_ours = issubclass(each, BaseModel) and not each.__module__.startswith("pydantic")
-        if is_ours and "[" not in each.__name__:  # a generic model with its parameters has no source of its own
-            [definition] = ast.parse(textwrap.dedent(inspect.getsource(each))).body
-            assert isinstance(definition, ast.ClassDef)
-            for field_, below in pairwise(definition.body):
-                match field_, below:
-                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                        yield name, re.sub(r"\bNone\b", "null", " ".join(text.split()))
+        if issubclass(each, BaseModel) and not each.__module__.startswith("pydantic"):
+            yield from _fields_of(each.__module__).get(each.__name__, ())
+
+
+@functools.cache
+def _fields_of(module: str) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The same for each class of a module, read once: to find one class in its source takes as long as all of them."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: [*_strings_below(node)] for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _strings_below(definition: ast.ClassDef) -> Iterable[tuple[str, str]]:
+    for field_, below in pairwise(definition.body):
+        match field_, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, re.sub(r"\bNone\b", "null", " ".join(text.split()))
 
 
 def _plain(schema: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -48,7 +49,8 @@ def all_operations(metrics: Metrics) -> tuple[Operation, ...]:
         return Reply(text=await metrics.text(call.services), content_type=CONTENT_TYPE)
 
     async def read_openapi(_call: Call[None, NoQuery]) -> Reply:
-        return Reply(text=_description())
+        # The schemas of all models take some 100 ms on a small machine.
+        return Reply(text=await asyncio.to_thread(_description))
 
     return (
         *OPERATIONS,
