@@ -30,7 +30,7 @@ class Scale:
     starts: int = 100
     """Timed starts in each situation."""
     usage_s: float = 20.0
-    """Over which processor time is counted."""
+    """Over which processor time is counted, in ticks of 0.01 s: one of them is 0.05 % of it."""
     outages: int = 10
     """Of each live source."""
     freezes: int = 6

@@ -24,6 +24,7 @@ BACK_S = 2.0
 """The bar, for the median."""
 
 OUTAGE_S = (1.0, 8.0)
+"""From a plug that is pulled and put back to a camera that starts anew."""
 SEED = 3
 """The same outages in every run."""
 

@@ -25,6 +25,7 @@ from tests.central.support.process import CentralProcess
 _PORTION = 2_000
 
 _QUIET_S = 0.5
+"""Fifty ticks of the kernel's count of processor time: in less, one tick would count for much."""
 _QUIET = 0.05
 """Of a core over so long: the service at rest."""
 _QUIET_WITHIN_S = 60.0
