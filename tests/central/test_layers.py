@@ -30,7 +30,7 @@ ONLY_IN = {
     "aiohttp": {"api/", "mediamtx.py", "daemon.py"},
     "sqlalchemy": {"db/", "repositories/", "services/"},
     "alembic": {"db/"},
-    "pydantic": {"config.py", "settings.py", "api/", "services/device_events.py", "services/devices.py", "wording.py"},
+    "pydantic": {"config.py", "settings.py", "api/", "services/device_events.py", "wording.py"},
     "prometheus_client": {"api/"},
 }
 SQL_IN_SERVICES = {"sqlalchemy.exc.IntegrityError", "sqlalchemy.exc", "sqlalchemy.ext.asyncio"}
