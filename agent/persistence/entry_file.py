@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from agent.errors import StorageError
 from agent.persistence.session_file import set_aside
-from agent.util.files import write_whole
+from agent.util.files import remove_leftovers, write_whole
 from agent.util.threads import Threads
 
 PRESETS_FILE: Final = "presets.json"
@@ -68,6 +68,7 @@ class EntryFile:
 
     def _write(self, text: str) -> None:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_leftovers(self._file)  # here, because a command may read beside the agent, which alone writes
         write_whole(self._file, text)
 
     def _failed(self, what: str, error: Exception) -> StorageError:

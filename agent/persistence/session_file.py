@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.casting.saved import Saved, Volume
 from agent.types import CentralStream, Quality, SessionId, StartRequest, StreamRef
-from agent.util.files import write_whole
+from agent.util.files import remove_leftovers, write_whole
 
 FILE = "wanted.json"
 """The newest. It is there whatever becomes of the agent; a power cut may lose or tear it."""
@@ -184,9 +183,7 @@ class WantedFile:
 
     def read(self) -> Kept | None:
         """None where there is nothing; what cannot be understood is set aside."""
-        with contextlib.suppress(OSError):  # a card that has become read-only
-            for left in self._file.parent.glob(f".{self._file.name}-*"):
-                left.unlink()  # of a write in whose middle the agent was killed
+        remove_leftovers(self._file)
         try:
             with self._file.open("rb") as stream:
                 return Kept.model_validate_json(stream.read(READ_LIMIT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -36,3 +37,11 @@ def write_whole(file: Path, content: str | bytes, *, durable: bool = True) -> No
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def remove_leftovers(file: Path) -> None:
+    """Remove what writes of the file have left in whose middle their process was killed. Only for who alone writes it,
+    and while nothing is written. Blocks; a card that has become read-only is no error."""
+    with contextlib.suppress(OSError):
+        for left in file.parent.glob(f".{file.name}-*"):
+            left.unlink()
