@@ -100,7 +100,7 @@ async def _reload(current: Current, agent: _Agent) -> None:
     try:
         async with asyncio.timeout(RELOAD_TIMEOUT_S):
             wanted = await in_thread(current.load, name="reload")
-    except (ConfigError, TimeoutError) as error:
+    except (ConfigError, TimeoutError, RuntimeError) as error:  # out of threads: that passes
         reason = str(error) or "The configuration could not be read in time."
         log.error("settings_reload_failed", reason=reason, hint="The settings from before stay in force.")
         return

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
+from typing import Any
 
 import pytest
 
+from agent import daemon
 from agent.config.loader import Settings, is_repeated
 from agent.config.reload import RELOADABLE, Current
 from agent.config.settings import ApiSettings, DeviceSettings, LogSettings, PlayerSettings
 from agent.types import Quality
+from agent.util import threads as threads_module
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +56,18 @@ def test_every_reloadable_key_exists() -> None:
     """A key that was renamed would otherwise silently need a restart."""
     keys = {f"{section}.{key}" for section, content in Settings() for key, _ in content}
     assert keys | {section for section in Settings.model_fields if is_repeated(section)} > RELOADABLE
+
+
+async def test_a_system_without_threads_keeps_the_settings_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on goes on: nobody asked for an end."""
+
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = Settings()
+    current = Current(before, lambda: Settings(device=DeviceSettings(name="Hall")))
+    monkeypatch.setattr(threads_module, "_idle", [])
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    nothing_told: Any = None
+    await daemon._reload(current, nothing_told)
+    assert current.settings is before
