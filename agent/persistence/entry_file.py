@@ -45,7 +45,7 @@ class EntryFile:
         """The entries; none when there is no file. What cannot be understood is set aside. Raises StorageError."""
         try:
             return await self._threads.call(self._read, timeout_s=ANSWER_S)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise self._failed("read", error) from error
 
     async def write(self, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -53,7 +53,7 @@ class EntryFile:
         text = _Kept(entries=[dict(entry) for entry in entries]).model_dump_json(indent=1) + "\n"
         try:
             await self._threads.call(partial(self._write, text), timeout_s=ANSWER_S)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise self._failed("written", error) from error
 
     def _read(self) -> list[dict[str, Any]]:
@@ -72,7 +72,8 @@ class EntryFile:
         write_whole(self._file, text)
 
     def _failed(self, what: str, error: Exception) -> StorageError:
-        reason = (isinstance(error, OSError) and error.strerror) or "its disk does not answer"
+        reason = error.strerror if isinstance(error, OSError) else str(error)  # out of threads: that passes
+        reason = reason or "its disk does not answer"
         return StorageError(
             f"{self._file} cannot be {what} ({reason}). Free some space if the disk is full, and let the user who runs "
             "cast-agent write there; a card that has become read-only is worn out."
