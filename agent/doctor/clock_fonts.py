@@ -1,4 +1,4 @@
-"""What is around the agent: the clock, fonts, libVLC's list of its plug-ins."""
+"""What is around the agent: the clock, and fonts for subtitles."""
 
 from __future__ import annotations
 
