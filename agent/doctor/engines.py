@@ -14,13 +14,11 @@ from agent.doctor.findings import Finding, Level
 from agent.doctor.machine import user_name
 from agent.errors import AgentError
 from agent.player.confine import NONE, Confinement
-from agent.player.registry import DEFAULT, ENGINES, EngineOptions, EngineSpec, table_of
+from agent.player.registry import DEFAULT, ENGINES, PLURALS, EngineOptions, EngineSpec, table_of
 from agent.player.spawn import worker_environment
-from agent.types import MediaType
 
 _CAMERA = "rtsp"
 _CAMERAS_LOST = "Cameras cannot be played"
-_PLURAL: Mapping[str, str] = {MediaType.IMAGE: "pictures", MediaType.WEB: "web pages"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def _starts(engine: _Engine, table: Mapping[str, str]) -> Finding:
     required_for = sorted(key for key, name in table.items() if name == spec.name)
     if not required_for:
         return Finding(Level.OK, spec.name, f"{engine.problem} Nothing in [player] engines needs it.")
-    named = ", ".join(_PLURAL.get(key, key) for key in required_for)
+    named = ", ".join(PLURALS.get(key, key) for key in required_for)
     return Finding(Level.WARN, spec.name, f"{engine.problem} It is required for {named}.", advice)
 
 

@@ -11,7 +11,7 @@ from agent.health import PlayerHealth
 from agent.media.urls import NETWORK_SCHEMES
 from agent.player.base import Player
 from agent.player.pool import PlayerPool
-from agent.player.registry import DEFAULT
+from agent.player.registry import DEFAULT, PLURALS
 from agent.types import MediaType
 
 
@@ -94,7 +94,8 @@ class Engines:
         given = {key for key, name in self._table.items() if name == engine}
         if schemes := sorted(given - set(MediaType)):
             return f"{', '.join(schemes)} addresses are played by {engine}. {message}"
-        return f"{', '.join(_PLURAL[MediaType(kind)] for kind in sorted(given))} are played by {engine}. {message}"
+        kinds = ", ".join(PLURALS[kind] for kind in sorted(given))
+        return f"{kinds.capitalize()} are played by {engine}. {message}"
 
     def _played_by(self, engine: str) -> tuple[str, ...]:
         usual = dict.fromkeys((*NETWORK_SCHEMES, "file"), DEFAULT) | self._table
@@ -111,11 +112,3 @@ class Engines:
 
 def _scheme(url: str) -> str:
     return url.partition(":")[0].lower()
-
-
-_PLURAL = {
-    MediaType.VIDEO: "Videos",
-    MediaType.AUDIO: "Sounds",
-    MediaType.IMAGE: "Pictures",
-    MediaType.WEB: "Web pages",
-}

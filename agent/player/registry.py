@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agent.config.settings import AudioSettings
 from agent.player.child import ChildPlayer
@@ -18,6 +18,14 @@ from agent.types import MediaType
 
 DEFAULT = "vlc"
 """The engine of every scheme that the table does not name."""
+
+PLURALS: Final[Mapping[str, str]] = {
+    MediaType.VIDEO: "videos",
+    MediaType.AUDIO: "sounds",
+    MediaType.IMAGE: "pictures",
+    MediaType.WEB: "web pages",
+}
+"""The kinds of media in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
