@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -80,12 +82,10 @@ class Snapshots:
 
     async def _take(self, kind: Kind) -> Taken:
         try:
-            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S), self._busy:
-                del self._next[kind]  # who asks from now on wants a newer one
+            async with asyncio.timeout(SNAPSHOT_TIMEOUT_S), self._turn(kind):
                 at = asyncio.get_running_loop().time()
                 content = await self._stage.snapshot(kind.format, width=kind.width)
         except TimeoutError as error:
-            self._next.pop(kind, None)
             raise PlayerUnavailableError(
                 f"The display did not answer within {SNAPSHOT_TIMEOUT_S:g} s. See /health; restart the display if it "
                 "hangs."
@@ -96,6 +96,17 @@ class Snapshots:
         if len(self._kept) > KEPT_LIMIT:
             self._kept.popitem(last=False)
         return taken
+
+    @asynccontextmanager
+    async def _turn(self, kind: Kind) -> AsyncIterator[None]:
+        try:
+            await self._busy.acquire()
+        finally:
+            del self._next[kind]  # who asks from now on wants a newer one
+        try:
+            yield
+        finally:
+            self._busy.release()
 
 
 def _retrieve(task: asyncio.Task[Taken]) -> None:

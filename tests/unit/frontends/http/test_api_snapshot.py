@@ -24,8 +24,10 @@ class Camera:
         self.taken.append((image_format, width))
         self.at_once += 1
         assert self.at_once == 1, "one at a time"
-        await self.go.wait()
-        self.at_once -= 1
+        try:
+            await self.go.wait()
+        finally:
+            self.at_once -= 1
         return f"picture {len(self.taken)}".encode()
 
 
@@ -96,5 +98,23 @@ async def test_a_failure_is_nobody_elses(api: Served, camera: Camera, monkeypatc
     async with api.client.get("/snapshot") as answer:
         assert (answer.status, (await answer.json())["code"]) == (503, "player_unavailable")
     camera.go.set()
-    camera.at_once = 0
     assert await body(api) == b"picture 2"
+
+
+async def test_who_waits_behind_a_failure_gets_the_next_picture(
+    api: Served, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.frontends.http.snapshots.SNAPSHOT_TIMEOUT_S", 1.0)
+    camera.go.clear()
+
+    async def failing() -> int:
+        async with api.client.get("/snapshot") as answer:
+            camera.go.set()
+            return answer.status
+
+    first = asyncio.create_task(failing())
+    while not camera.taken:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)
+    assert set(await asyncio.gather(body(api), body(api))) == {b"picture 2"}
+    assert await first == 503
