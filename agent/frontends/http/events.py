@@ -120,19 +120,22 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 async def _follow(request: web.Request, feed: Feed, follower: Subscription, stream: EventSourceResponse) -> None:
     """Until the client is slow, gone, or not let in any more."""
+    clock = asyncio.get_running_loop().time
+    look_at = clock() + LOOK_EVERY_S
     while stream.is_connected():
         try:
-            async with asyncio.timeout(LOOK_EVERY_S):
+            if clock() >= look_at:  # also while one event follows the other
+                look_at = clock() + LOOK_EVERY_S
+                if request.transport is None:
+                    return
+                admit(request)
+            async with asyncio.timeout_at(look_at):
                 event = await follower.next()
         except TimeoutError:
-            if request.transport is None:
-                return
-            try:
-                admit(request)
-            except AgentError as error:
-                await stream.send(json.dumps({"code": error.failure.code, "detail": str(error)}), event="closed")
-                return
             continue
+        except AgentError as error:
+            await stream.send(json.dumps({"code": error.failure.code, "detail": str(error)}), event="closed")
+            return
         except SlowFollowerError:
             await stream.send("{}", event="gap")
             return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +128,31 @@ async def test_a_follower_whose_key_is_revoked_is_let_go(tmp_path: Any, monkeypa
         assert closed.data["code"] == "unauthorized"
         with pytest.raises(EOFError):
             await follower.next()
+
+
+async def test_a_revoked_key_is_noticed_while_event_follows_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "LOOK_EVERY_S", 0.2)
+    file = KeyFile(tmp_path)
+    key, other = file.add("page"), file.add("other")
+
+    async def turn_the_volume(box: Tracked) -> None:
+        for level in itertools.cycle((0.25, 0.5)):
+            async with box.client.post(
+                "/volume", json={"volume_level": level}, headers={"Authorization": f"Bearer {other}"}
+            ) as answer:
+                assert answer.status == 200
+            await asyncio.sleep(0.02)
+
+    async with tracked(folder=tmp_path) as box, following(box.client, Authorization=f"Bearer {key}") as follower:
+        turning = asyncio.create_task(turn_the_volume(box))
+        await follower.until("volume_changed")
+        file.revoke("page")
+        async with asyncio.timeout(5):
+            await follower.until("closed")
+        assert not turning.done()
+        turning.cancel()
 
 
 async def test_the_agent_stops_while_pages_are_open() -> None:
