@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
+from agent.casting.forms import Form
 from agent.errors import FieldError, InvalidRequestError
 from cast_http.body import BodyError, parse_json, read_bytes
+
+F = TypeVar("F", bound=Form)
 
 BODY_LIMIT: Final = 64 * 1024
 """Bytes, after decompression. A start with the longest URL that we take needs a tenth of it."""
@@ -34,6 +37,14 @@ async def read_object(request: web.Request, *, example: str) -> dict[str, Any] |
     if not isinstance(value, dict):
         raise _bad_body(f"The body must be a JSON object, for example {example}.")
     return value
+
+
+async def read_form(request: web.Request, form: type[F]) -> F:
+    """What the body asks for, an empty one being the same as an empty object, in a call without query parameters.
+    Raises as `read_object` does."""
+    # `POST /stop?session_id=...` would otherwise end another session than the one that is meant.
+    single_parameters(request, known=())
+    return form.parse(await read_object(request, example=form.EXAMPLE) or {})
 
 
 def single_parameters(request: web.Request, *, known: Collection[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.frontends.http.app_keys import CASTING, SESSION_ID
-from agent.frontends.http.body import read_object, single_parameters
+from agent.frontends.http.body import read_form
 from agent.frontends.http.requests import NoBody, SeekBody, VolumeBody
 from agent.frontends.http.responses import Controlled, VolumeSet
 from agent.types import SessionSnapshot
@@ -24,24 +24,20 @@ async def resume(request: web.Request) -> web.Response:
 
 async def seek(request: web.Request) -> web.Response:
     """`POST /seek`: what is on goes on at another position."""
-    single_parameters(request, known=())
-    wish = SeekBody.parse(await read_object(request, example=SeekBody.EXAMPLE) or {})
+    wish = await read_form(request, SeekBody)
     session = await request.app[CASTING].seek(wish.position)
     return json_answer(controlled(request, session).model_dump_json())
 
 
 async def volume(request: web.Request) -> web.Response:
     """`POST /volume`: the volume of the device, also when nothing is on; answers with both of its parts."""
-    single_parameters(request, known=())
-    wish = VolumeBody.parse(await read_object(request, example=VolumeBody.EXAMPLE) or {})
+    wish = await read_form(request, VolumeBody)
     now = await request.app[CASTING].set_volume(wish.volume_level, wish.muted)
     return json_answer(VolumeSet.of(now).model_dump_json())
 
 
 async def _pause(request: web.Request, *, on: bool) -> web.Response:
-    # A session_id would be overlooked otherwise, and another session stand still than the one that is meant.
-    single_parameters(request, known=())
-    NoBody.parse(await read_object(request, example=NoBody.EXAMPLE) or {})
+    await read_form(request, NoBody)
     session = await request.app[CASTING].pause(on)
     return json_answer(controlled(request, session).model_dump_json())
 

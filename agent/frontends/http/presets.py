@@ -11,7 +11,7 @@ from agent.casting.forms import PresetForm
 from agent.casting.presets import Preset
 from agent.errors import FieldError, InvalidRequestError, PresetConflictError
 from agent.frontends.http.app_keys import CASTING
-from agent.frontends.http.body import read_object, single_parameters
+from agent.frontends.http.body import read_form, read_object, single_parameters
 from agent.frontends.http.preset_responses import PlayedAnswer, PresetAnswer, PresetsAnswer, RecentAnswer
 from agent.frontends.http.problems import problem_of
 from agent.frontends.http.requests import NoBody
@@ -51,7 +51,7 @@ async def change_preset(request: web.Request) -> web.Response:
 
 async def remove_preset(request: web.Request) -> web.Response:
     """`DELETE /presets/{id}`; with `If-Match` as `PATCH`."""
-    await _no_body(request)
+    await read_form(request, NoBody)
     try:
         await request.app[CASTING].presets.remove(request.match_info["id"], etag=_expected(request))
     except PresetConflictError as error:
@@ -68,7 +68,7 @@ async def list_recent(request: web.Request) -> web.Response:
 
 async def clear_recent(request: web.Request) -> web.Response:
     """`DELETE /recent`: forgets all of it."""
-    await _no_body(request)
+    await read_form(request, NoBody)
     await request.app[CASTING].recent.clear()
     return json_answer(Done().model_dump_json())
 
@@ -80,11 +80,6 @@ async def _body(request: web.Request) -> dict[str, Any]:
         message = f"The body is empty. Send the fields of the preset, for example {PresetForm.EXAMPLE}."
         raise InvalidRequestError(message, (FieldError("", message),))
     return body
-
-
-async def _no_body(request: web.Request) -> None:
-    single_parameters(request, known=())
-    NoBody.parse(await read_object(request, example=NoBody.EXAMPLE) or {})
 
 
 def _expected(request: web.Request) -> str | None:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from agent.errors import FieldError, InvalidRequestError
 from agent.frontends.http.app_keys import CASTING, SESSION_ID
-from agent.frontends.http.body import read_object, single_parameters
+from agent.frontends.http.body import read_form, read_object, single_parameters
 from agent.frontends.http.requests import StartBody, StartQuery, StopBody, parse_wait
 from agent.frontends.http.responses import Started, Stopped
 from agent.types import SessionId
@@ -38,9 +38,7 @@ async def start(request: web.Request) -> web.Response:
 
 async def stop(request: web.Request) -> web.Response:
     """`POST /stop`: 200 also when nothing was on, because what the caller wants is so."""
-    # `POST /stop?session_id=...` would otherwise end another session than the one that is meant.
-    single_parameters(request, known=())
-    wish = StopBody.parse(await read_object(request, example=StopBody.EXAMPLE) or {})
+    wish = await read_form(request, StopBody)
     session_id = None if wish.session_id is None else SessionId(wish.session_id)
     ended = await request.app[CASTING].stop(session_id, everything=wish.all)
     if ended:

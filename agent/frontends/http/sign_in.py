@@ -8,7 +8,7 @@ from aiohttp import web
 
 from agent.access.gate import PAGE_PREFIX, PageKey
 from agent.frontends.http.app_keys import CALLER
-from agent.frontends.http.body import read_object, single_parameters
+from agent.frontends.http.body import read_form
 from agent.frontends.http.guard import DOOR, cookie_name, ends
 from agent.frontends.http.requests import NoBody, PairBody, SignInBody
 from agent.frontends.http.responses import SessionAnswer, SignedIn
@@ -24,8 +24,7 @@ _DEVICES: Final = ("iPhone", "iPad", "Android", "Windows", "Macintosh", "CrOS", 
 
 async def sign_in(request: web.Request) -> web.Response:
     """`POST /session`: a key for this device, in a cookie, in return for a key that is known."""
-    single_parameters(request, known=())
-    wish = SignInBody.parse(await read_object(request, example=SignInBody.EXAMPLE) or {})
+    wish = await read_form(request, SignInBody)
     peer, port = ends(request)
     made = await request.app[DOOR].sign_in(
         wish.key, device=_device(request), peer=peer, port=port, proxied=is_proxied(request)
@@ -35,8 +34,7 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def pair(request: web.Request) -> web.Response:
     """`POST /pair`: a key for this device, in a cookie, in return for the token of a pairing link."""
-    single_parameters(request, known=())
-    wish = PairBody.parse(await read_object(request, example=PairBody.EXAMPLE) or {})
+    wish = await read_form(request, PairBody)
     return _signed_in(request, await request.app[DOOR].pair(wish.token, device=_device(request), peer=ends(request)[0]))
 
 
@@ -47,7 +45,7 @@ async def session(request: web.Request) -> web.Response:
 
 async def sign_out(request: web.Request) -> web.Response:
     """`DELETE /session`: the page of this device has no key any more. A key that is not of a page stays."""
-    NoBody.parse(await read_object(request, example=NoBody.EXAMPLE) or {})
+    await read_form(request, NoBody)
     caller = request.get(CALLER)
     if caller is not None and caller.startswith(PAGE_PREFIX):
         await request.app[DOOR].sign_out(caller)
