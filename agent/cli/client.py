@@ -95,6 +95,8 @@ class Agent:
             if answer.status >= 300:
                 raise self._refusal(answer.status, answer.read(ANSWER_LIMIT))
             yield from _messages(answer)
+        except http.client.RemoteDisconnected as error:  # it goes away just now
+            raise self._unreachable(error) from error
         except (http.client.HTTPException, ValueError) as error:
             raise self._stranger() from error
         except OSError:  # it went away, or says nothing any more

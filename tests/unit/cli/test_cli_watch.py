@@ -79,3 +79,26 @@ async def test_nobody_there_is_said_at_once() -> None:
     async with watching(port) as watch:
         assert "No agent answers" in await line(watch.stderr)
         assert await watch.wait() == 69
+
+
+async def test_one_that_hangs_up_before_its_answer_is_waited_for() -> None:
+    """An agent that stops has taken connections that it does not answer any more."""
+    async with tracked() as box:
+        port = box.port
+        watch = await (watched := watching(port, "--json")).__aenter__()
+        assert json.loads(await line(watch.stdout))["status"]["status"] == "idle"
+    try:
+        hung_up = asyncio.Event()
+
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            hung_up.set()
+
+        assert "went away" in await line(watch.stderr)
+        async with await asyncio.start_server(hang_up, "127.0.0.1", port), asyncio.timeout(10):
+            await hung_up.wait()
+        async with tracked(port=port):
+            assert "there again" in await line(watch.stderr)
+    finally:
+        await watched.__aexit__(None, None, None)
