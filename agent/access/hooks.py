@@ -39,7 +39,7 @@ class Hook(ApiKey):
     """What it starts."""
 
 
-HOOKS: Final = Kind("hook", "hooks.json", "cah_", Hook, Kept[Hook])
+HOOKS: Final = Kind("hook", "cast-agent hook add", "hooks.json", "cah_", Hook, Kept[Hook])
 
 
 class HookFile(SecretFile[Hook]):

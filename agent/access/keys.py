@@ -86,14 +86,16 @@ class Kind(Generic[K]):
     """What one kind of secret has for itself."""
 
     noun: str
-    """What people call one; the command that makes it, too."""
+    """What people call one."""
+    maker: str
+    """The command that makes one."""
     file: str
     prefix: str
     record: type[K]
     kept: type[Kept[K]]
 
 
-KEYS: Final = Kind("key", FILE, PREFIX, ApiKey, Kept[ApiKey])
+KEYS: Final = Kind("key", "cast-agent key add", FILE, PREFIX, ApiKey, Kept[ApiKey])
 
 
 class SecretFile(Generic[K]):
@@ -215,7 +217,7 @@ class SecretFile(Generic[K]):
     def _damaged(self, how: str) -> KeysError:
         return KeysError(
             f"{self.path} {how}: it was changed by hand, or is damaged. Restore it, or remove it and make all "
-            f"{self.kind.noun}s anew with cast-agent {self.kind.noun} add."
+            f"{self.kind.noun}s anew with {self.kind.maker}."
         )
 
 

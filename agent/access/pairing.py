@@ -32,7 +32,7 @@ class PairingLink(ApiKey):
     """Seconds since the machine was switched on."""
 
 
-LINKS: Final = Kind("pairing link", "pairing-links.json", "cap_", PairingLink, Kept[PairingLink])
+LINKS: Final = Kind("pairing link", "cast-agent pair", "pairing-links.json", "cap_", PairingLink, Kept[PairingLink])
 
 
 class _Shown(NamedTuple):

@@ -10,7 +10,7 @@ import pytest
 
 from agent.access import pairing as module
 from agent.access.gate import Door
-from agent.access.keys import KeyFile
+from agent.access.keys import KeyFile, KeysError
 from agent.access.pairing import SHOWN_FOR_S, VALID_S, Pairing
 from agent.config.settings import ApiSettings
 
@@ -71,6 +71,12 @@ def test_a_link_ends_with_the_run_of_the_machine(
     other.write_text("another\n")
     monkeypatch.setattr(module, "BOOT_ID", other)
     assert not pairing.take(token)
+
+
+def test_a_damaged_file_names_the_command_that_there_is(pairing: Pairing, tmp_path: Path) -> None:
+    (tmp_path / "pairing-links.json").write_text("{")
+    with pytest.raises(KeysError, match=r"make all pairing links anew with cast-agent pair\.$"):
+        pairing.offer()
 
 
 def test_of_many_at_once_one_is_first(pairing: Pairing) -> None:
