@@ -97,7 +97,7 @@ class Metrics:
             await asyncio.sleep(LAG_LOOK_S)
             self._lag_s = max(self._lag_s, loop.time() - due)
 
-    async def text(self, app: web.Application) -> str:
+    async def text(self, app: web.Application) -> bytes:
         """All numbers as they are now, in the OpenMetrics format."""
         daemon, players = await in_thread(lambda: (daemon_use(), children_use()), name="metrics")
         for name, use in (("daemon", daemon), ("players", players)):
@@ -118,7 +118,7 @@ class Metrics:
         self._lag.set(self._lag_s)
         self._lag_s = 0.0
         text: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
-        return text.decode()
+        return text
 
     def _set_use(self, name: str, use: Use) -> None:
         self._memory.labels(name).set(use.resident_bytes)
@@ -165,7 +165,7 @@ METRICS: Final = web.AppKey[Metrics]("metrics")
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`: for this machine without a key, and for others with any."""
     text = await request.app[METRICS].text(request.app)
-    return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
 def make_metrics(app: web.Application, bus: EventBus, start: Callable[..., asyncio.Task[None]]) -> None:
