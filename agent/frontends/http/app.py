@@ -15,7 +15,7 @@ from agent.frontends.http import app_keys as parts
 from agent.frontends.http.body import BODY_LIMIT
 from agent.frontends.http.description import description
 from agent.frontends.http.events import FEED, Feed, end_followers
-from agent.frontends.http.guard import DOOR, guard
+from agent.frontends.http.guard import ACCESS, DOOR, Access, guard
 from agent.frontends.http.hooks import HOOKS
 from agent.frontends.http.metrics import make_metrics
 from agent.frontends.http.middleware import around_request
@@ -73,10 +73,12 @@ def create_app(
     make_metrics(app, bus, supervisor.start)
     describe: Callable[[], str] = description
     app[DESCRIPTION] = describe
+    access: dict[web.AbstractRoute, Access] = {}
     for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, operation.handler, expect_handler=expect)
-        if operation.method == "GET":
-            app.router.add_route("HEAD", operation.path, operation.handler)
+        for method in ("GET", "HEAD") if operation.method == "GET" else (operation.method,):
+            route = app.router.add_route(method, operation.path, operation.handler, expect_handler=expect)
+            access[route] = operation.access
+    app[ACCESS] = access
     return app
 
 

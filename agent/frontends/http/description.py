@@ -6,8 +6,8 @@ import functools
 from typing import Any, Final
 
 from agent.casting.fields import PRESET_ID
-from agent.frontends.http.guard import cookie_name
-from agent.frontends.http.operations import OPERATIONS, Access, Operation
+from agent.frontends.http.guard import Access, cookie_name
+from agent.frontends.http.operations import OPERATIONS, Operation
 from agent.frontends.http.problems import Problem
 from agent.frontends.http.responses import EventMessage, FollowerClosed, StatusAnswer
 from agent.types import DEFAULT_PORT

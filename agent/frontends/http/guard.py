@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,29 +22,26 @@ from cast_http.proxies import is_proxied
 
 DOOR: Final = web.AppKey[Door]("door")
 
-OPEN_PATH: Final = "/health/live"
-"""Open to every peer and under every name: it tells that the box is up and whether it asks for a key, as any refused
-call would."""
 
-DESCRIPTION_PATH: Final = "/openapi.json"
-"""As open: it is the same on every box."""
+class Access(StrEnum):
+    """Who may make a call. In protected mode that is this machine; with `auth = "none"` it is everybody."""
 
-PAGE_FILES: Final = "/page/"
-"""Below it are the files of the page, which are the same for everyone; so is the page itself."""
+    OPEN = "open"
+    """Everybody, under every name: what is the same on every box, what tells that it is up, and what brings a key or a
+    token in its body."""
+    LOCAL = "local"
+    """This machine, and every key: what changes nothing and names no address."""
+    KEY = "key"
+    """Every key."""
+    HOOK = "hook"
+    """Whoever knows the address, which is a secret of its own."""
 
-_OPEN: Final = frozenset(
-    {("GET", "/"), ("HEAD", "/"), ("GET", "/pair"), ("HEAD", "/pair"), ("POST", "/pair"), ("POST", "/session")}
-)
-"""The page, which says how to get in, and the calls that bring a key or a token in their body."""
+
+ACCESS: Final = web.AppKey[Mapping[web.AbstractRoute, Access]]("access")
+"""Of each route, as the table of calls has it; of any other request it is KEY."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
-
-METRICS_PATH: Final = "/metrics"
-"""The call that this machine may make without a key: it changes nothing, and names no address."""
-
-HOOK_PATHS: Final = "/hook/"
-"""Below it each address is a secret of its own, which is asked for in place of a key."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
@@ -70,7 +69,8 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     origins = request.headers.getall("Origin", [])
     if origins:
         check_origin(origins, hosts)
-    if _is_open(request.method, request.path):
+    access = request.app[ACCESS].get(request.match_info.route, Access.KEY)
+    if access in (Access.OPEN, Access.HOOK):
         return
     # A proxy on this box is no reason to take those for the box itself who call through it.
     caller = door.admit(
@@ -78,17 +78,12 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
         peer=peer,
         port=port,
         proxied=is_proxied(request),
-        local_without_key=request.path == METRICS_PATH,
+        local_without_key=access is Access.LOCAL,
     )
     if caller is None:
         check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
     else:  # a page of somebody else's, under whatever name, has no key
         request[CALLER] = caller
-
-
-def _is_open(method: str, path: str) -> bool:
-    """Return True for what needs no key, or brings it in the path or in the body."""
-    return path in (OPEN_PATH, DESCRIPTION_PATH) or path.startswith((HOOK_PATHS, PAGE_FILES)) or (method, path) in _OPEN
 
 
 def presented_keys(headers: CIMultiDictProxy[str]) -> list[str]:

@@ -17,7 +17,6 @@ from aiohttp.typedefs import Handler
 from agent.access.gate import DoorError
 from agent.errors import AgentError
 from agent.frontends.http.app_keys import CALLER, REQUEST_ID, SESSION_ID
-from agent.frontends.http.guard import OPEN_PATH, PAGE_FILES
 from agent.frontends.http.problems import PROBLEMS, problem, problem_of
 from agent.media.redaction import redact
 from agent.types import ErrorCode
@@ -25,7 +24,7 @@ from agent.types import ErrorCode
 log = structlog.get_logger(__name__)
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_OFTEN: Final = (OPEN_PATH, "/snapshot")
+_OFTEN: Final = ("/health/live", "/metrics", "/snapshot", "/page/{name}")
 """What monitors ask for, and each open page once a second: told only to who looks for trouble, unless it fails."""
 _PATH_LIMIT: Final = 120
 """Characters of a path that the log keeps: all of ours are shorter."""
@@ -68,7 +67,7 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
             write = log.info
             if refused is not None:
                 write = log.warning if refused.first else log.debug
-            elif code is None and (request.path in _OFTEN or request.path.startswith(PAGE_FILES)):
+            elif code is None and _path(request) in _OFTEN:
                 write = log.debug
             _log_line(write, request, status=status, code=code, duration_ms=(time.monotonic() - began) * 1000)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from typing import Final
 
 from aiohttp import web
@@ -25,24 +24,11 @@ from agent.frontends.http import (
     snapshots,
 )
 from agent.frontends.http import status as looking
-from agent.frontends.http.guard import HOOK_PATHS, PAGE_FILES
+from agent.frontends.http.guard import Access
 from agent.frontends.http.health import Alive, HealthAnswer
 from cast_http.operations import Operation as BaseOperation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Access(StrEnum):
-    """Who may make a call. In protected mode that is this machine; with `auth = "none"` it is everybody."""
-
-    OPEN = "open"
-    """Everybody, under every name."""
-    LOCAL = "local"
-    """This machine, and every key."""
-    KEY = "key"
-    """Every key."""
-    HOOK = "hook"
-    """Whoever knows the address."""
 
 
 class Operation(BaseOperation[Handler, Access]):
@@ -141,12 +127,12 @@ OPERATIONS: Final = (
         {200: responses.Done}, (507,), body=requests.NoBody, body_required=False,
     ),
     Operation(
-        "GET", HOOK_PATHS + "{secret:.*}", hooks.call_hook, Access.HOOK,
+        "GET", "/hook/{secret:.*}", hooks.call_hook, Access.HOOK,
         "Do what the hook is for. A link preview or a prefetching browser is answered 501 and does nothing.",
         {200: responses.HookDone}, _HOOK_ERRORS, query=requests.HookQuery, alias="call_hook",
     ),
     Operation(
-        "POST", HOOK_PATHS + "{secret:.*}", hooks.call_hook, Access.HOOK,
+        "POST", "/hook/{secret:.*}", hooks.call_hook, Access.HOOK,
         "Do what the hook is for. The body is ignored.",
         {200: responses.HookDone}, _HOOK_ERRORS, query=requests.HookQuery, alias="post_hook",
     ),
@@ -217,7 +203,7 @@ OPERATIONS: Final = (
         {200: responses.SignedIn}, (401, 429, 507), body=requests.PairBody,
     ),
     Operation(
-        "GET", PAGE_FILES + "{name}", remote_page.page_file, Access.OPEN,
+        "GET", "/page/{name}", remote_page.page_file, Access.OPEN,
         "A file that the page is made of.",
         {200: ", ".join(remote_page.MEDIA_TYPES), 304: None}, (404,), headers=(_IF_NONE_MATCH,),
     ),

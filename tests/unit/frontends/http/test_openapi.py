@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from agent.frontends.http.app import runner_of
 from agent.frontends.http.description import SERVICE, description
-from agent.frontends.http.operations import OPERATIONS, Access, Operation
+from agent.frontends.http.guard import Access
+from agent.frontends.http.operations import OPERATIONS, Operation
 from agent.frontends.http.responses import EventMessage, StatusAnswer
 from agent.types import StartRequest
 from cast_http.openapi import document
