@@ -21,7 +21,7 @@ from agent.access.uses import UseLog
 from agent.errors import AgentError, StorageError
 from agent.types import Auth, ErrorCode, Failure
 from agent.util.tasks import Supervisor
-from agent.util.threads import in_thread
+from agent.util.threads import Threads
 
 WATCH_EVERY_S: Final = 2.0
 """Every request looks for itself; this is for those who want to be told, such as mDNS."""
@@ -33,6 +33,9 @@ PAGE_PREFIX: Final = "page-"
 
 MAKE_KEY_TIMEOUT_S: Final = 10.0
 """Another command may hold the file for 5 s, and a slow card takes half a second."""
+
+CHANGES_AT_ONCE: Final = 8
+"""Pages that sign in: strangers who try links meanwhile are to fill no memory while a disk hangs."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +91,7 @@ class Door:
         self._file = file
         self._ring = KeyRing(file)
         self._pairing = Pairing(file.path.parent)
+        self._threads = Threads("keys", limit=CHANGES_AT_ONCE)
         self._settings = settings
         self.on_change: Callable[[], None] = lambda: None
         """Called when `auth` is another one, within 2 s."""
@@ -173,9 +177,8 @@ class Door:
 
     async def _change(self, work: Callable[[], T]) -> T:
         try:
-            async with asyncio.timeout(MAKE_KEY_TIMEOUT_S):
-                return await in_thread(work, name="keys")
-        except TimeoutError as error:
+            return await self._threads.call(work, timeout_s=MAKE_KEY_TIMEOUT_S)
+        except (TimeoutError, RuntimeError) as error:
             raise StorageError("The disk with the keys does not answer. Look at the state directory.") from error
         except KeysError as error:
             raise StorageError(str(error)) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -17,30 +16,10 @@ from agent.access import uses as uses_module
 from agent.access.gate import Door, DoorError
 from agent.access.keys import KeyFile
 from agent.access.throttle import ADDRESSES, FORGET_AFTER_S, FREE_TRIES, LONGEST_WAIT_S, Refusals
-from agent.config.settings import ApiSettings, LogSettings
-from agent.host import log
+from agent.config.settings import ApiSettings
 from agent.types import Auth, ErrorCode
 from tests.support.api import Served, served
 from tests.support.tools import LOOK_EVERY_S
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> KeyFile:
-    return KeyFile(tmp_path)
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(folder=tmp_path) as api:
-        yield api
-
-
-@pytest.fixture
-def logged() -> Iterator[StringIO]:
-    stream = StringIO()
-    log.configure(LogSettings(format="json", level="debug"), stream=stream)
-    yield stream
-    log.configure(LogSettings(level="error"))
 
 
 def lan_address() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from agent.config.loader import Settings
 from agent.config.settings import LogSettings
 from agent.frontends.http.remote_page import FOLDER, TYPES
 from agent.host import log
-from tests.support.api import Served, served
+from tests.support.api import Served
 
 SIZE_LIMIT = 100_000
 
@@ -25,18 +25,8 @@ PHONE = {"User-Agent": "Mozilla/5.0 (Linux; Android 16; Pixel 9)"}
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> KeyFile:
-    return KeyFile(tmp_path)
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(folder=tmp_path) as api:
-        yield api
-
-
-@pytest.fixture
 def logged() -> Iterator[StringIO]:
+    """As an administrator has it: without what is for those who look for trouble."""
     stream = StringIO()
     log.configure(LogSettings(format="json", level="info"), stream=stream)
     yield stream
