@@ -66,8 +66,9 @@ def resolved(name: str) -> Callable[[Sighting], bool]:
     return lambda sighting: sighting.sign == "=" and sighting.name == name
 
 
-def over(ip: str) -> Callable[[Sighting], bool]:
-    return lambda sighting: sighting.sign == "=" and sighting.ip == ip
+def sighting_of(device_id: str, ip: str | None = None) -> Callable[[Sighting], bool]:
+    """For a name that was used before: Avahi keeps the former holder for a second after its goodbye."""
+    return lambda sighting: f"id={device_id}" in sighting.txt and ip in (None, sighting.ip)
 
 
 def logged(agent: LanAgent, event: str) -> float:
@@ -81,7 +82,7 @@ def test_seen_and_gone(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> 
     with LanAgent(box, device__name="Living room 2.0", api__host="::") as agent, Browse(other, avahi, PAGE) as pages:
         device = agent.status()["device"]
         for ip in ("IPv4", "IPv6"):
-            found = seen.wait(over(ip), f"the agent over {ip}", timeout_s=SEEN_S)
+            found = seen.wait(sighting_of(device["id"], ip), f"the agent over {ip}", timeout_s=SEEN_S)
             assert (found.name, found.port) == ("Living room 2-0", str(agent.port))
             assert found.txt[0] == "txtvers=1"
             txt = dict(entry.split("=", 1) for entry in found.txt)
@@ -157,10 +158,12 @@ def test_a_name_that_is_taken(lan: Lan, other: Machine, avahi: Avahi, seen: Brow
             agent.terminate()
             agent.env |= {"CAST_AGENT_DISCOVERY__ENABLED": "true", "CAST_AGENT_DEVICE__NAME": "Kitchen"}
             agent.run(until_spare=False)
-            found = seen.wait(resolved("Kitchen-2"), "the one that came second", timeout_s=SEEN_S)
+            found = seen.wait(sighting_of(device_id), "the one that came second", timeout_s=SEEN_S)
         finally:
             end(taken)
-        assert f"id={device_id}" in found.txt
+        assert found.name == "Kitchen-2"
+        # Seen as soon as it is announced; logged when its page is, too.
+        agent.wait_until(lambda: agent.log("name_taken"), SEEN_S, "it says that its name is taken")
         assert agent.log("name_taken")[0]["announced_as"] == "Kitchen-2"
 
 
