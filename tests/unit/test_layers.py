@@ -36,6 +36,9 @@ ONLY_IN = {
     "sqlite3": {"reporting/"},
     "uuid_utils": {"events/"},
     "zeroconf": {"discovery/"},
+    "aioesphomeapi": set(),  # a whole client; its generated messages are imported alone
+    "google": {"frontends/esphome/"},
+    "noise": {"frontends/esphome/"},
     "ifaddr": {"discovery/"},
     "pydantic": {
         *("config/", "frontends/http/", "access/keys.py", "casting/forms.py", "persistence/", "reporting/", "events/"),
