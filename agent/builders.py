@@ -43,6 +43,7 @@ from agent.reporting.central.lookup import Lookup
 from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
 from agent.stage.chosen import ChosenScreen
+from agent.stage.snapshots import Snapshots
 from agent.stage.x11 import X11Stage
 from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
@@ -62,6 +63,7 @@ class Platform:
     device: DeviceInfo
     supervisor: Supervisor
     stage: X11Stage
+    snapshots: Snapshots
     authority: Path
     """The file with the cookie of the display."""
 
@@ -86,7 +88,7 @@ def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
         chosen=ChosenScreen.of_this_installation(),
         authority=authority,
     )
-    return Platform(own, device, supervisor, stage, authority)
+    return Platform(own, device, supervisor, stage, Snapshots(stage), authority)
 
 
 def build_players(settings: Settings, platform: Platform) -> Engines:
@@ -235,6 +237,7 @@ def build_frontends(
         casting=casting.service,
         bus=casting.bus,
         stage=platform.stage,
+        snapshots=platform.snapshots,
         players=players,
         reporting=lambda: reporter.status,
         told=lambda: reporter.webhooks,

@@ -35,6 +35,7 @@ from agent.media.urls import MediaPolicy
 from agent.persistence.entry_file import EntryFile
 from agent.player.base import Player, PlayerSource
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
+from agent.stage.snapshots import Snapshots
 from agent.types import (
     Capability,
     DeviceInfo,
@@ -318,6 +319,7 @@ async def served_by(
         or CastingService(tracker, policy=MediaChecks(MediaPolicy()), default_quality=lambda: Quality.HD, kept=kept),
         bus=bus or EventBus(),
         stage=stage,
+        snapshots=Snapshots(stage),
         players=players,
         reporting=reporting,
         told=told,

@@ -119,7 +119,7 @@ SHORT_TASKS = {
     "player/child.py",  # one process, which is given up when what watches it fails
     "reporting/central/link.py",  # the last word
     "host/signals.py",
-    "frontends/http/snapshots.py",  # one picture
+    "stage/snapshots.py",  # one picture
     "casting/loudness.py",  # one player
     "casting/preparation.py",  # one attempt
     "util/waiting.py",

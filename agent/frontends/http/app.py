@@ -22,10 +22,11 @@ from agent.frontends.http.middleware import around_request
 from agent.frontends.http.openapi import DESCRIPTION
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import PROBLEMS
-from agent.frontends.http.snapshots import make_snapshots
+from agent.frontends.http.snapshots import SNAPSHOTS
 from agent.health import Check, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
+from agent.stage.snapshots import Snapshots
 from agent.types import DeviceInfo
 from agent.util.tasks import Supervisor
 from cast_http.server import ApiRunner, expect
@@ -43,6 +44,7 @@ def create_app(
     casting: CastingService,
     bus: EventBus,
     stage: Stage,
+    snapshots: Snapshots,
     players: PlayerSource,
     reporting: Callable[[], ReportingStatus],
     told: Callable[[], tuple[WebhookStatus, ...]],
@@ -69,7 +71,7 @@ def create_app(
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
     app[parts.IN_FORCE] = in_force
-    make_snapshots(app)
+    app[SNAPSHOTS] = snapshots
     make_metrics(app, bus, supervisor.start)
     describe: Callable[[], str] = description
     app[DESCRIPTION] = describe

@@ -93,7 +93,7 @@ async def test_a_number_out_of_range_is_refused_by_name(api: Served, query: str)
 
 
 async def test_a_failure_is_nobody_elses(api: Served, camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.frontends.http.snapshots.SNAPSHOT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("agent.stage.snapshots.SNAPSHOT_TIMEOUT_S", 0.1)
     camera.go.clear()
     async with api.client.get("/snapshot") as answer:
         assert (answer.status, (await answer.json())["code"]) == (503, "player_unavailable")
@@ -104,7 +104,7 @@ async def test_a_failure_is_nobody_elses(api: Served, camera: Camera, monkeypatc
 async def test_who_waits_behind_a_failure_gets_the_next_picture(
     api: Served, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.frontends.http.snapshots.SNAPSHOT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("agent.stage.snapshots.SNAPSHOT_TIMEOUT_S", 1.0)
     camera.go.clear()
 
     async def failing() -> int:

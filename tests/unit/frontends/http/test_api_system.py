@@ -322,7 +322,7 @@ async def test_snapshot_of_a_display_that_hangs(api: Served, monkeypatch: pytest
         raise AssertionError
 
     monkeypatch.setattr(ScriptedStage, "snapshot", hang)
-    monkeypatch.setattr("agent.frontends.http.snapshots.SNAPSHOT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("agent.stage.snapshots.SNAPSHOT_TIMEOUT_S", 0.05)
     async with api.client.get("/snapshot") as answer:
         assert answer.status == 503
         assert (await answer.json())["code"] == "player_unavailable"
