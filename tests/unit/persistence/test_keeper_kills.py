@@ -13,6 +13,8 @@ from tests.support.calls import GONE, call
 from tests.support.faked_agent import FakedAgent
 
 LIVES = 30
+LIVES_AT_MOST = 120
+"""On a machine that is busy a life is often over before its first answer."""
 SEED = 3
 
 
@@ -36,7 +38,9 @@ def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
     wanted: str | None = None
     answered = 0
     with FakedAgent(tmp_path) as agent:
-        for life in range(LIVES):
+        for life in range(LIVES_AT_MOST):
+            if life >= LIVES and answered > LIVES:
+                break
             port = agent.live()
             there = sessions(port)
             assert not there & stopped, f"life {life}: came back although it was stopped"
