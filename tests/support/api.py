@@ -229,6 +229,32 @@ class Tracked(Client):
     players: FakePlayers
 
 
+class Rooms:
+    """The real tracker and casting service, with players and a stage that obey at once; their presets are in `folder`,
+    or in memory without one, and those of the configuration are `configured`."""
+
+    def __init__(self, *, folder: Path | None = None, configured: Sequence[Mapping[str, object]] = ()) -> None:
+        self.players = FakePlayers()
+        self.stage = FakeStage(self.players)
+        self.bus = EventBus()
+        self.tracker = StreamTracker(
+            players=self.players,
+            stage=self.stage,
+            limits=Limits(start_timeout=5.0, stall_timeout=5.0),
+            redact=redact,
+            seed=7,
+            emit=self.bus.publish,
+        )
+        policy = MediaChecks(MediaPolicy())
+        presets, recent = (NotKept() if folder is None else EntryFile(folder / f"{name}.json") for name in ENTRIES)
+        self.casting = CastingService(
+            self.tracker,
+            policy=policy,
+            presets=Presets(presets, configured=lambda: configured, policy=policy, emit=self.bus.publish),
+            recent=Recent(recent, emit=self.bus.publish),
+        )
+
+
 @asynccontextmanager
 async def served(
     *,
@@ -258,31 +284,16 @@ async def tracked(
 ) -> AsyncIterator[Tracked]:
     """Serve the API with the real tracker; at the end everything is stopped. Its keys and presets are in `folder`,
     those of the configuration are `configured`."""
-    players = FakePlayers()
-    stage = FakeStage(players)
-    bus = EventBus()
-    tracker = StreamTracker(
-        players=players,
-        stage=stage,
-        limits=Limits(start_timeout=5.0, stall_timeout=5.0),
-        redact=redact,
-        seed=7,
-        emit=bus.publish,
-    )
-    policy = MediaChecks(MediaPolicy())
-    presets, recent = (NotKept() if folder is None else EntryFile(folder / f"{name}.json") for name in ENTRIES)
-    casting = CastingService(
-        tracker,
-        policy=policy,
-        presets=Presets(presets, configured=lambda: configured, policy=policy, emit=bus.publish),
-        recent=Recent(recent, emit=bus.publish),
-    )
+    rooms = Rooms(folder=folder, configured=configured)
+    tracker, casting = rooms.tracker, rooms.casting
     await casting.presets.look()
-    noting = asyncio.create_task(casting.recent.follow(bus, tracker.saved))
-    served_with = served_by(tracker, stage, players, folder=folder, bus=bus, port=port, casting=casting)
+    noting = asyncio.create_task(casting.recent.follow(rooms.bus, tracker.saved))
+    served_with = served_by(
+        tracker, rooms.stage, rooms.players, folder=folder, bus=rooms.bus, port=port, casting=casting
+    )
     try:
         async with served_with as (client, port):
-            yield Tracked(client, "127.0.0.1", port, tracker, stage, players)
+            yield Tracked(client, "127.0.0.1", port, tracker, rooms.stage, rooms.players)
     finally:
         noting.cancel()
         await tracker.close()

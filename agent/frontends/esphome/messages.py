@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import zlib
 from types import ModuleType
 from typing import Any, Final
 
@@ -33,6 +34,11 @@ class MessageError(Exception):
 def number_of(message: Message | type[Message]) -> int:
     """The number that a frame carries for this kind of message."""
     return int(message.DESCRIPTOR.GetOptions().Extensions[_options.id])
+
+
+def key_of(platform: str, name: str) -> int:
+    """The key of an entity or an action: the same in every run, and another one for each."""
+    return zlib.crc32(f"{platform}.{name}".encode())
 
 
 def parse(number: int, body: bytes) -> Message | None:

@@ -1,0 +1,64 @@
+"""What Home Assistant's cards and services do to the entities of the box. None of it can be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from agent.casting.forms import PlayForm
+from agent.casting.service import CastingService
+from agent.casting.wish import Wish
+from agent.errors import NotSupportedError
+from agent.frontends.esphome.entities import RESTART, STOP, STOP_ALL
+from agent.frontends.esphome.messages import api
+
+
+class Commands:
+    """The commands on one casting service. `preset_id` knows a preset by the name under which it is selected; `restart`
+    restarts the agent, and is None where nothing would start it again."""
+
+    def __init__(
+        self, casting: CastingService, *, preset_id: Callable[[str], str], restart: Callable[[], None] | None
+    ) -> None:
+        self._casting = casting
+        self._preset_id = preset_id
+        self._restart = restart
+
+    async def run(self, message: Message) -> None:
+        """Do what a command says. Raises AgentError."""
+        match message:
+            case api.MediaPlayerCommandRequest():
+                await self._play(message)
+            case api.SelectCommandRequest():
+                await self._casting.start(Wish(preset=self._preset_id(message.state)))
+            case api.ButtonCommandRequest() if message.key in (STOP.key, STOP_ALL.key):
+                await self._casting.stop(everything=message.key == STOP_ALL.key)
+            case api.ButtonCommandRequest() if message.key == RESTART.key and self._restart is not None:
+                self._restart()
+            case _:
+                raise NotSupportedError("This box has nothing that takes such a command.")
+
+    async def _play(self, message: Any) -> None:
+        if message.has_media_url:
+            form = PlayForm.parse({"url": message.media_url, "interrupt": message.announcement})
+            await self._casting.start(form.wish())
+        if message.has_volume:
+            # A float32 makes 0.30000001 of 0.3.
+            await self._casting.set_volume(PlayForm.parse({"volume": round(message.volume, 3)}).volume, None)
+        if message.has_command:
+            await self._control(message.command)
+
+    async def _control(self, command: int) -> None:
+        casting = self._casting
+        controls: dict[int, Callable[[], Awaitable[object]]] = {
+            api.MEDIA_PLAYER_COMMAND_PLAY: lambda: casting.pause(False),
+            api.MEDIA_PLAYER_COMMAND_PAUSE: lambda: casting.pause(True),
+            api.MEDIA_PLAYER_COMMAND_STOP: casting.stop,
+            api.MEDIA_PLAYER_COMMAND_MUTE: lambda: casting.set_volume(None, True),
+            api.MEDIA_PLAYER_COMMAND_UNMUTE: lambda: casting.set_volume(None, False),
+        }
+        if command not in controls:
+            raise NotSupportedError("This player has no such command.")
+        await controls[command]()
