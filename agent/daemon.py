@@ -200,13 +200,13 @@ def _connect(
             idle_screen.follow(snapshot)
 
     def display_changed(health: DisplayHealth) -> None:
-        systemd.show(tracker.snapshot(), health)
+        tracker.changed()
         renewals.display_changed(health)
         if idle_screen is not None:
             idle_screen.display_changed()
         casting.bus.publish(EventKind.DISPLAY_CHANGED, available=health.available)
 
-    tracker.changed = changed
+    tracker.on_change = changed
     stage.on_change = display_changed
 
 

@@ -19,7 +19,7 @@ from agent.errors import (
     PlayerUnavailableError,
 )
 from agent.media.names import Locate, LookUp, NameWatch, as_it_is
-from agent.player.base import Media, Player, Players
+from agent.player.base import KillReason, Media, Player, Players
 from agent.stage.base import Stage, Window
 from agent.types import ErrorCode
 from agent.util.waiting import first_of, to_the_end
@@ -92,14 +92,18 @@ class Attempt:
 
         Raises MediaError, PlayerTimeoutError and PlayerUnavailableError when it cannot be played or breaks.
         """
+        why: KillReason | None = None
         try:
             await self._prepare(share)
             await self._switch(self)
             await self._watch()
+        except AgentError as error:
+            why = KillReason.of(error)
+            raise
         finally:
             self.session.lets_go()
             try:
-                await to_the_end(self._clean_up())
+                await to_the_end(self._clean_up(why))
             finally:
                 self.over.set_result(None)
 
@@ -287,9 +291,9 @@ class Attempt:
         await window.lost()
         raise PlayerUnavailableError("The display went away while the stream was on it.")
 
-    async def _clean_up(self) -> None:
+    async def _clean_up(self, why: KillReason | None) -> None:
         # The process first: the window keeps its last picture until it is closed, so nothing flashes.
         if self._player is not None:
-            await self._player.kill()
+            await self._player.kill(why or (KillReason.ENDED if self.was_shown else KillReason.GIVEN_UP))
         if self._window is not None:
             await self._release(self, self._window)

@@ -8,11 +8,13 @@ from collections.abc import Callable
 import structlog
 
 from agent.casting.attempt import Attempt
+from agent.casting.black_time import BlackTime
 from agent.casting.last_frame import LastPicture
 from agent.casting.runner import SessionRunner
 from agent.casting.stack import ENDING_TIMEOUT_S, Stack
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
-from agent.stage.base import Window
+from agent.player.base import KillReason
+from agent.stage.base import Stage, Window
 from agent.types import EndReason, MediaType, SessionState
 
 RETURN_TIMEOUT_S = 5.0
@@ -22,15 +24,17 @@ log = structlog.get_logger(__name__)
 
 
 class Switch:
-    """Makes what the stack says seen and heard, one switch at a time; `switched` is called after each."""
+    """Makes what the stack says seen and heard, one switch at a time; `switched` is called after each, and when a last
+    picture has gone."""
 
-    def __init__(self, stack: Stack, *, switched: Callable[[], None]) -> None:
+    def __init__(self, stack: Stack, *, stage: Stage, switched: Callable[[], None]) -> None:
         self._stack = stack
         self._switched = switched
         self._switching = asyncio.Lock()
         self._heard: Attempt | None = None
         """The one that was given the sound last; it may have ended since."""
-        self._last_picture = LastPicture()
+        self.black_time = BlackTime(has_picture=lambda: stage.has_picture, wants_picture=lambda: stack.wants_picture)
+        self._last_picture = LastPicture(closed=switched)
 
     async def take_screen(self, attempt: Attempt) -> None:
         """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
@@ -86,9 +90,10 @@ class Switch:
         try:
             await self._give_sound(attempt)
             await attempt.first_sound()
-        except BaseException:
+        except BaseException as error:
             if old is not None and old.attempt is not None and old is self._stack.top:
-                await asyncio.shield(self._give_back_sound(old, instead_of=attempt))
+                why = KillReason.of(error)
+                await asyncio.shield(self._give_back_sound(old, instead_of=attempt, why=why))
             raise
         await self._now_on_screen(attempt)
 
@@ -100,10 +105,10 @@ class Switch:
         self._heard = attempt
         await attempt.set_sound(True)
 
-    async def _give_back_sound(self, runner: SessionRunner, *, instead_of: Attempt) -> None:
+    async def _give_back_sound(self, runner: SessionRunner, *, instead_of: Attempt, why: KillReason) -> None:
         try:
             if instead_of.player is not None:
-                await instead_of.player.kill()  # it has failed, and may hold the device still
+                await instead_of.player.kill(why)  # it may hold the device still
             if runner.attempt is not None and not runner.session.paused:
                 self._heard = runner.attempt
                 await runner.attempt.set_sound(True)

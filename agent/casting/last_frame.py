@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from agent.stage.base import Window
 
@@ -11,9 +12,10 @@ CLOSE_TIMEOUT_S = 4.0
 
 
 class LastPicture:
-    """At most one window, without a player, over all that is older."""
+    """At most one window, without a player, over all that is older. `closed` is called when one is off the screen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: Callable[[], None]) -> None:
+        self._closed = closed
         self._window: Window | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -37,7 +39,11 @@ class LastPicture:
             task = asyncio.create_task(self._window.close(), name="window-close")
             self._window = None
             self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            task.add_done_callback(self._is_off)
+
+    def _is_off(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        self._closed()
 
     async def gone(self) -> None:
         """Return when what was closed is off the screen; CLOSE_TIMEOUT_S at most."""

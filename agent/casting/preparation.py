@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from agent.errors import AgentError, MediaError, PlaylistError
-from agent.player.base import Media, Opened, Player, Players
+from agent.player.base import KillReason, Media, Opened, Player, Players
 from agent.stage.base import Stage, Window
 from agent.types import ErrorCode, MediaType
 from agent.util.waiting import first_of, to_the_end
@@ -45,10 +45,10 @@ class Preparation:
         else:
             await _first_pixel(player, window)
 
-    async def discard(self) -> None:
+    async def discard(self, why: KillReason) -> None:
         """The process first: nobody has seen the window."""
         if self.player is not None:
-            await self.player.kill()
+            await self.player.kill(why)
         if self.window is not None:
             await self.window.close()
 
@@ -85,9 +85,8 @@ class Race:
             winner = await self._first(patience_s)
             return winner
         finally:
-            losers = [each for each in self._running.values() if each is not winner]
             self.has_opened = any(each.opened for each in self._running.values())
-            await to_the_end(self._discard(losers))
+            await to_the_end(self._discard_all_but(winner))
 
     async def _first(self, patience_s: float) -> Preparation:
         first = self._begin(lambda: self._players.take(self._url), self._begun)
@@ -117,11 +116,16 @@ class Race:
         self._running[task] = preparation
         return task
 
-    async def _discard(self, losers: list[Preparation]) -> None:
+    async def _discard_all_but(self, winner: Preparation | None) -> None:
         for task in self._running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
-        await asyncio.gather(*(each.discard() for each in losers), return_exceptions=True)
+        ends = await asyncio.gather(*self._running, return_exceptions=True)
+        losers = [
+            each.discard(KillReason.of(end) if end else KillReason.GIVEN_UP)
+            for each, end in zip(self._running.values(), ends, strict=True)
+            if each is not winner
+        ]
+        await asyncio.gather(*losers, return_exceptions=True)
 
 
 async def _first_pixel(player: Player, window: Window) -> None:

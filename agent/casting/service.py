@@ -73,6 +73,10 @@ class Tracker(Protocol):
     @property
     def volume(self) -> Volume: ...
 
+    @property
+    def black_s(self) -> float:
+        """Seconds in which the screen was without a picture between two, since the agent started."""
+
     def snapshot(self) -> TrackerSnapshot: ...
 
 
@@ -175,6 +179,11 @@ class CastingService:
     def volume(self) -> Volume:
         """The volume of the device."""
         return self._tracker.volume
+
+    @property
+    def black_s(self) -> float:
+        """As the tracker has it."""
+        return self._tracker.black_s
 
     def snapshot(self) -> TrackerSnapshot:
         """What is on, what waits and what ended last."""

@@ -12,7 +12,7 @@ from agent.casting.attempt import Attempt
 from agent.casting.runner import SessionRunner
 from agent.casting.session import Session
 from agent.errors import ReplacedError
-from agent.types import EndReason, SessionId, SessionState
+from agent.types import EndReason, MediaType, SessionId, SessionState
 
 ENDING_TIMEOUT_S = 4.0
 """How long a stop waits for players to be gone: 20 ms is usual; 2 s when a process cannot be reaped, and as much
@@ -64,6 +64,14 @@ class Stack:
     def wanted(self) -> tuple[SessionRunner, ...]:
         """What was shown, the bottom first, and then what is being prepared."""
         return tuple(self._stack) if self._starting is None else (*self._stack, self._starting)
+
+    @property
+    def wants_picture(self) -> bool:
+        """Whether anything is on, waits or is being prepared, other than a sound that is heard now."""
+        top = self.top
+        if top is not None and top.session.end is None and top.session.course.media_type is MediaType.AUDIO:
+            return False
+        return any(runner.session.end is None for runner in self.wanted)
 
     def find(self, session_id: SessionId) -> SessionRunner | None:
         """On top, being prepared or waiting; None for one that ends or has ended."""

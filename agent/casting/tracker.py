@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 
 class StreamTracker:
     """What others ask of what is on, and what they see of it. `redact` takes the credentials out of a URL, `check`
-    raises for one that may not be played, `streams` knows those of the central API; `changed` is called after every
-    change of what is on, waits or ended, and `emit` is told each transition."""
+    raises for one that may not be played, `streams` knows those of the central API, and `emit` is told each
+    transition."""
 
     def __init__(
         self,
@@ -62,24 +62,23 @@ class StreamTracker:
         locate: Locate | None = None,
         streams: Streams | None = None,
         retry: bool = True,
-        changed: Callable[[], None] = lambda: None,
         emit: Emit = nobody,
         seed: int | None = None,
     ) -> None:
         self._players = players
         self._stage = stage
-        self.changed = changed
-        """Called after every change; set before anything is started."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after every change of what is on, waits or ended; set before anything is started."""
         self._emit = emit
         self._loudness = Loudness()
         self._stack = Stack(ended=self._ended)
-        self._switch = Switch(self._stack, switched=lambda: self.changed())
+        self._switch = Switch(self._stack, stage=stage, switched=self.changed)
         self._outcomes = Outcomes()
         self._runners = Runners(
             Surroundings(players, stage, redact, check, look_up, locate, streams or NoStreams()),
             stack=self._stack,
             switch=self._switch,
-            changed=lambda: self.changed(),
+            changed=self.changed,
             emit=emit,
             random=random.Random(seed),  # noqa: S311 - spreads tries over time
         )
@@ -202,6 +201,15 @@ class StreamTracker:
     def volume(self) -> Volume:
         return self._loudness.device
 
+    @property
+    def black_s(self) -> float:
+        return self._switch.black_time.seconds
+
+    def changed(self) -> None:
+        """Something is different, the display included; others are told."""
+        self._switch.black_time.look()
+        self.on_change()
+
     def snapshot(self) -> TrackerSnapshot:
         stack = [runner.session.snapshot() for runner in self._stack.runners]
         if stack and self._stage.health.covered and stack[-1].media_type is not MediaType.AUDIO:
@@ -256,7 +264,6 @@ class StreamTracker:
             last.session_id,
             reason=last.reason,
             code=last.error.code if last.error else None,
-            pictures=last.frames_displayed,
         )
         level = log.warning if last.reason is EndReason.FAILED else log.info
         level(

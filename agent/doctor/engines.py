@@ -13,6 +13,7 @@ from agent.doctor.bounds import CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
 from agent.doctor.machine import user_name
 from agent.errors import AgentError
+from agent.player.base import KillReason
 from agent.player.confine import NONE, Confinement
 from agent.player.registry import DEFAULT, ENGINES, PLURALS, EngineOptions, EngineSpec, table_of
 from agent.player.spawn import worker_environment
@@ -63,7 +64,7 @@ async def _meet(spec: EngineSpec, options: EngineOptions) -> _Engine:
         await player.greeted()  # it has a version from then on
         return _Engine(spec, player.version, player.features)
     finally:
-        await player.kill()
+        await player.kill(KillReason.SPARE)
 
 
 def _starts(engine: _Engine, table: Mapping[str, str]) -> Finding:

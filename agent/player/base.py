@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
-from agent.errors import AgentError
+from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.health import PlayerHealth
-from agent.types import MediaType, Quality, StreamType
+from agent.types import ErrorCode, MediaType, Quality, StreamType
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Progress:
 
     pictures: int = 0
     """Pictures displayed."""
+    lost: int = 0
+    """Pictures that were decoded or due and never displayed, as far as the engine counts them."""
     audio_buffers: int = 0
     """Audio buffers played."""
     clock: float | None = None
@@ -53,6 +56,56 @@ class Progress:
     hardware_decoding: str | None = None
     at: float = 0.0
     """Monotonic time at which the report arrived."""
+
+
+class KillReason(StrEnum):
+    """Why a player process was ended."""
+
+    ENDED = "ended"
+    """What it played has ended, was stopped or was replaced, or goes on with another player."""
+    FAILED = "failed"
+    """Its media could not be played, or broke."""
+    STALLED = "stalled"
+    """Its media stood still."""
+    GIVEN_UP = "given_up"
+    """It had shown nothing yet, and was too late, slower than another engine, or not wanted any more."""
+    HUNG = "hung"
+    """It did not answer."""
+    DIED = "died"
+    """Its process had ended by itself."""
+    UNFIT = "unfit"
+    """It could not be made ready, or sent an invalid message."""
+    DISPLAY_LOST = "display_lost"
+    SPARE = "spare"
+    """A spare that was out of date, or that was left when the agent stopped."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> KillReason:
+        """For the player that was on when this was raised. What its process has done itself it knows better."""
+        match error:
+            case MediaError(code=ErrorCode.MEDIA_STALLED):
+                return cls.STALLED
+            case PlayerTimeoutError():
+                return cls.HUNG
+            case PlayerUnavailableError():
+                return cls.DISPLAY_LOST
+            case PlaylistError():
+                return cls.ENDED
+            case MediaError():
+                return cls.FAILED
+        return cls.GIVEN_UP
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What all players of one engine have done since the agent started. Each number only grows."""
+
+    pictures: int
+    """Displayed."""
+    lost: int
+    """Pictures; see Progress."""
+    killed: Mapping[KillReason, int]
+    """Players, with every reason."""
 
 
 class Player(Protocol):
@@ -97,8 +150,9 @@ class Player(Protocol):
     async def finished(self) -> None:
         """Return when the media has come to its end. Raises as `opened` does when it broke instead."""
 
-    async def kill(self) -> None:
-        """End the process, with SIGKILL, and reap it. Idempotent; bounded; never raises."""
+    async def kill(self, why: KillReason) -> None:
+        """End the process, with SIGKILL, and reap it. The first reason counts, and what the process itself has done
+        before any. Idempotent; bounded; never raises."""
 
 
 class Players(Protocol):
@@ -123,6 +177,10 @@ class PlayerSource(Protocol):
 
     @property
     def health(self) -> PlayerHealth: ...
+
+    @property
+    def totals(self) -> Mapping[str, Totals]:
+        """Of each engine, by its name."""
 
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
         """Raises PlayerUnavailableError, which says what to do, when a start of this address would get no player.

@@ -13,9 +13,10 @@ import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.media.redaction import redact
-from agent.player.base import Media, Opened, Progress
+from agent.player.base import KillReason, Media, Opened, Progress
 from agent.player.confine.display import NOT_OPENED
 from agent.player.spawn import Child, spawn
+from agent.player.tally import Tally
 
 PING_AFTER_S = 2.0
 """Silence after which a player is asked whether it is there. One that plays reports four times a second."""
@@ -38,8 +39,9 @@ T = TypeVar("T")
 class ChildPlayer(ABC):
     """What player processes of every engine have in common: how they are spawned, heard, missed and killed."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, tally: Tally) -> None:
         self._child = child
+        self._tally = tally
         self._progress = Progress()
         self._greeted: asyncio.Future[None] = _future()
         self._opened: asyncio.Future[Opened] = _future()
@@ -51,12 +53,13 @@ class ChildPlayer(ABC):
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str]) -> Self:
-        """Start `command`, told of its end of the socket pair.
+    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str], tally: Tally | None = None) -> Self:
+        """Start `command`, told of its end of the socket pair. `tally` has its counts, and its end.
 
         Raises PlayerUnavailableError when it cannot be started.
         """
-        player = cls(await spawn(lambda fd: cls._complete(command, fd), environment=environment))
+        player = cls(await spawn(lambda fd: cls._complete(command, fd), environment=environment), tally or Tally())
+        player._tally.began(player)
         try:
             for name, coroutine in (
                 ("reports", player._read_lines()),
@@ -67,7 +70,7 @@ class ChildPlayer(ABC):
                 player._keep(coroutine, name)
             await player._begin()
         except BaseException:
-            await player.kill()
+            await player.kill(KillReason.UNFIT)
             raise
         return player
 
@@ -93,9 +96,9 @@ class ChildPlayer(ABC):
         """Wait until the process hangs or is dead; tells why."""
         return await asyncio.shield(self._gone)
 
-    async def kill(self) -> None:
+    async def kill(self, why: KillReason) -> None:
         if self._ending is None:
-            self._ending = asyncio.create_task(self._end(), name=f"player-{self.pid}-end")
+            self._ending = asyncio.create_task(self._end(self._known(why)), name=f"player-{self.pid}-end")
         await asyncio.shield(self._ending)  # it goes on, whoever is cancelled while waiting for it
 
     # --- what an engine adds ---
@@ -164,8 +167,17 @@ class ChildPlayer(ABC):
             log.exception("player_watch_failed", pid=self.pid)
             self._is_gone(PlayerUnavailableError(f"The player process is not watched any more: {error!r}."))
 
-    async def _end(self) -> None:
+    def _known(self, why: KillReason) -> KillReason:
+        """The reason, of which what has become of the process comes first."""
+        if not self._gone.done():
+            return why
+        if isinstance(self._gone.result(), PlayerTimeoutError):
+            return KillReason.HUNG
+        return KillReason.UNFIT if self._child.process.returncode is None else KillReason.DIED
+
+    async def _end(self, why: KillReason) -> None:
         self._is_gone(PlayerUnavailableError("The player process was ended."))
+        self._tally.ended(self, why)
         await self._child.kill()
         for task in self._tasks:
             task.cancel()

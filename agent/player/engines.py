@@ -9,7 +9,7 @@ from dataclasses import replace
 from agent.errors import AgentError, MediaError, PlayerUnavailableError
 from agent.health import PlayerHealth
 from agent.media.urls import NETWORK_SCHEMES
-from agent.player.base import Player
+from agent.player.base import Player, Totals
 from agent.player.pool import PlayerPool
 from agent.player.registry import DEFAULT, PLURALS
 from agent.types import MediaType
@@ -49,6 +49,10 @@ class Engines:
             message=" ".join(messages.values()),
             engines=healths,
         )
+
+    @property
+    def totals(self) -> dict[str, Totals]:
+        return {name: pool.totals for name, pool in self._pools.items()}
 
     async def start(self) -> None:
         """Begin to keep spares; see PlayerPool."""

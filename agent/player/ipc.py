@@ -112,6 +112,7 @@ class ProgressReport:
     """How far it is; sent at least every 0.5 s while something is loaded."""
 
     pictures: int
+    lost: int
     audio_buffers: int
     clock: float | None
     position: float | None

@@ -19,6 +19,7 @@ from agent.player import ipc
 from agent.player.base import Media, Opened, Progress
 from agent.player.child import DONE_TIMEOUT_S, ChildPlayer, reject, resolve
 from agent.player.spawn import Child
+from agent.player.tally import Tally
 from agent.types import ErrorCode, MediaType, StreamType
 
 R = TypeVar("R", bound=ipc.Report)
@@ -27,8 +28,8 @@ R = TypeVar("R", bound=ipc.Report)
 class WorkerPlayer(ChildPlayer):
     """A player that is a worker of ours; see `agent.player.base.Player` for the contract."""
 
-    def __init__(self, child: Child) -> None:
-        super().__init__(child)
+    def __init__(self, child: Child, tally: Tally) -> None:
+        super().__init__(child, tally)
         self._hello: ipc.Hello | None = None
         self._answer: asyncio.Future[ipc.Report] | None = None
         self._pings = 0
@@ -106,6 +107,7 @@ class WorkerPlayer(ChildPlayer):
             case ipc.ProgressReport():
                 self._progress = Progress(
                     pictures=report.pictures,
+                    lost=report.lost,
                     audio_buffers=report.audio_buffers,
                     clock=report.clock,
                     position=report.position,

@@ -14,10 +14,12 @@ import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, PlayerUnavailableError
 from agent.health import PlayerHealth
+from agent.player.base import KillReason, Totals
 from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
 from agent.player.registry import EngineSpec
 from agent.player.spawn import worker_environment
+from agent.player.tally import Tally
 from agent.util.backoff import Backoff
 from agent.util.tasks import Supervisor
 
@@ -73,6 +75,7 @@ class PlayerPool:
         self._authority = authority
         self._open_window = open_window
         self._spare: ChildPlayer | None = None
+        self._tally = Tally()
         self._ours: set[ChildPlayer] = set()
         """Made here and not handed out; some may still be dying."""
         self._version = ""
@@ -101,6 +104,10 @@ class PlayerPool:
             message=self._message(available),
         )
 
+    @property
+    def totals(self) -> Totals:
+        return self._tally.totals
+
     async def start(self, *, settle_s: float = 2.0) -> None:
         """Begin to keep a spare; return once the first one is ready or has failed, or after `settle_s` seconds."""
         self._run(self._keep_spare, f"{self.spec.name}-spare")
@@ -117,7 +124,7 @@ class PlayerPool:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._spare = None
-        await asyncio.gather(*(player.kill() for player in self._ours))
+        await asyncio.gather(*(player.kill(KillReason.SPARE) for player in self._ours))
         self._refuse_waiters(PlayerUnavailableError("The agent is stopping."))
 
     async def renew(self) -> None:
@@ -150,7 +157,8 @@ class PlayerPool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                await waiter.result().kill()  # handed out in the very moment in which nobody wanted it any more
+                # It was handed out in the very moment in which nobody wanted it any more.
+                await waiter.result().kill(KillReason.GIVEN_UP)
             raise
         finally:
             if waiter in self._waiters:
@@ -220,8 +228,8 @@ class PlayerPool:
         if spare is not None:
             await self._discard(spare)
 
-    async def _discard(self, player: ChildPlayer) -> None:
-        await player.kill()
+    async def _discard(self, player: ChildPlayer, why: KillReason = KillReason.SPARE) -> None:
+        await player.kill(why)
         self._ours.discard(player)
 
     async def _make(self) -> ChildPlayer:
@@ -229,7 +237,7 @@ class PlayerPool:
         if display is None:
             raise PlayerUnavailableError("There is no display to play on.")
         environment = worker_environment(display, base=os.environ, authority=self._authority)
-        player = await self.spec.client.spawn(self._command(), environment=environment)
+        player = await self.spec.client.spawn(self._command(), environment=environment, tally=self._tally)
         self._ours.add(player)
         if self._waiters:
             return player  # somebody waits: cold now is sooner than warm later
@@ -240,7 +248,7 @@ class PlayerPool:
             finally:
                 await window.close()
         except BaseException:
-            await self._discard(player)
+            await self._discard(player, KillReason.UNFIT)
             raise
         log.debug("spare_prepared", pid=player.pid, preroll_shown=shown)
         return player

@@ -81,6 +81,10 @@ class Stage(Protocol):
     def health(self) -> DisplayHealth:
         """The state of the display as last seen (at most some seconds ago)."""
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether a window of what is cast is shown; it holds a picture, also when its player has gone."""
+
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         """Make a hidden window that will fill `place`. Raises PlayerUnavailableError when there is no display."""
 

@@ -88,6 +88,10 @@ class X11Stage:
     def health(self) -> DisplayHealth:
         return self._health
 
+    @property
+    def has_picture(self) -> bool:
+        return self._hold is not None and any(window.layer is Layer.STREAM for window in self._hold.seen)
+
     async def start(self) -> None:
         """Begin to hold the display. Returns after the first attempt, 3 s at most; no display is no error."""
         if self._task is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import DisplayRefusedError
+from agent.player.base import KillReason
 from agent.player.confine import Confinement
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.mpv.options import mpv_command
@@ -144,4 +145,4 @@ async def test_a_player_that_cannot_open_the_display_says_so(tmp_path: Path) -> 
         try:
             assert isinstance(await player.gone(), DisplayRefusedError)
         finally:
-            await player.kill()
+            await player.kill(KillReason.ENDED)

@@ -33,7 +33,7 @@ from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
 from agent.persistence.entry_file import EntryFile
-from agent.player.base import Player, PlayerSource
+from agent.player.base import Player, PlayerSource, Totals
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
 from agent.stage.snapshots import Snapshots
 from agent.types import (
@@ -138,6 +138,8 @@ class ScriptedTracker:
         assert self.state.stream is not None, "the test puts something on"
         return self.state.stream
 
+    black_s = 0.0
+
     def snapshot(self) -> TrackerSnapshot:
         return self.state
 
@@ -149,6 +151,8 @@ class ScriptedStage:
     health: DisplayHealth = field(
         default_factory=lambda: DisplayHealth(True, display=":0", width=1920, height=1080, message="1920x1080")
     )
+
+    has_picture = False
 
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         raise NotImplementedError
@@ -178,6 +182,8 @@ class ScriptedPlayers:
             },
         )
     )
+
+    totals: Mapping[str, Totals] = field(default_factory=dict)
 
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
         raise NotImplementedError

@@ -106,7 +106,7 @@ async def _live(folder: Path, number: int) -> None:
         kept.changed()
         reporter.changed(tracker.snapshot())
 
-    tracker.changed = changed
+    tracker.on_change = changed
     await reporter.find_out()
     await kept.start()
     reporter.start()

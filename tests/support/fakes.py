@@ -22,7 +22,8 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.health import DisplayHealth, PlayerHealth
-from agent.player.base import Media, Opened, Progress
+from agent.player.base import KillReason, Media, Opened, Progress, Totals
+from agent.player.tally import Tally
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
 from tests.support.tools import LOOK_EVERY_S
@@ -114,6 +115,8 @@ class FakePlayer:
         self.alive = True
         self.sound = False
         self.kills = 0
+        self.killed: Callable[[FakePlayer, KillReason], None] = lambda _player, _why: None
+        """Told once, before it is ended."""
         self.commands: list[str] = []
         self.dies_when_told = False
         """Whatever it is told next, it crashes instead of answering."""
@@ -128,6 +131,7 @@ class FakePlayer:
         self._opened: asyncio.Future[Opened] = loop.create_future()
         self._finished: asyncio.Future[None] = loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
+        self._said_last = Progress()
         self._ending: asyncio.Future[None] | None = None
 
     async def load(self, media: Media, xid: int) -> None:
@@ -162,7 +166,7 @@ class FakePlayer:
     def progress(self) -> Progress:
         now = self._loop.time()
         if not self.alive or self._loaded_at is None:
-            return Progress()
+            return self._said_last
         stalls = self.script.stalls_after
         until = now if stalls is None else min(now, self._loaded_at + stalls)
         pictures = max(0, int((until - self._loaded_at) * 25)) if self.drawn else 0
@@ -210,13 +214,15 @@ class FakePlayer:
         await self._done()
         self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
 
-    async def kill(self) -> None:
+    async def kill(self, why: KillReason) -> None:
         if self._ending is None:
             self.kills += 1
+            self.killed(self, why if self.alive else KillReason.DIED)
             self._ending = asyncio.ensure_future(self._end())
         await asyncio.shield(self._ending)
 
     def crash(self) -> None:
+        self._said_last = self.progress
         self.alive = self.sound = False
         self._device.close(self.pid)
         self.fail(PlayerUnavailableError("scripted: it crashed"))
@@ -237,6 +243,7 @@ class FakePlayer:
             raise PlayerUnavailableError("scripted: it is dead")
 
     async def _end(self) -> None:
+        self._said_last = self.progress
         self.alive = self.sound = False
         for timer in self._timers:
             timer.cancel()
@@ -264,10 +271,15 @@ class FakePlayers:
         self.missing: set[str] = set()
         """Schemes that nothing here plays."""
         self._pids = itertools.count(1)
+        self._tallies = {name: Tally() for name in ("fake", "other", "mpv")}
 
     @property
     def health(self) -> PlayerHealth:
         return PlayerHealth(available=True, engine="fake")
+
+    @property
+    def totals(self) -> dict[str, Totals]:
+        return {engine: tally.totals for engine, tally in self._tallies.items()}
 
     @property
     def alive(self) -> list[FakePlayer]:
@@ -288,6 +300,9 @@ class FakePlayers:
         if self.broken:
             raise PlayerUnavailableError("scripted: no player can be started")
         player = FakePlayer(next(self._pids), engine or "fake", self.device, self.players)
+        tally = self._tallies[player.engine]
+        tally.began(player)
+        player.killed = tally.ended
         self.players.append(player)
         return player
 
@@ -357,6 +372,10 @@ class FakeStage:
     @property
     def health(self) -> DisplayHealth:
         return DisplayHealth(self.available, ":fake", 640, 360, "" if self.available else "scripted: no display")
+
+    @property
+    def has_picture(self) -> bool:
+        return self.available and bool(self.stack)
 
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> FakeWindow:
         await asyncio.sleep(X_S)

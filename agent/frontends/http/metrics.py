@@ -13,7 +13,8 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 from agent.casting.service import CastingService
 from agent.events.bus import Event, EventBus, SlowFollowerError
 from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
-from agent.host.processes import Use, children_use, daemon_use
+from agent.frontends.http.sums import Sum, Sums, sums_of_players
+from agent.host.processes import children_use, daemon_use
 from agent.types import EndReason, ErrorCode, PlayerState
 from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
@@ -31,8 +32,6 @@ class Metrics:
         self._bus = bus
         self._states: dict[str, str] = {}
         """The playback state of each session that has not ended."""
-        self._displayed = 0.0
-        """Pictures of sessions that have ended."""
         self._lag_s = 0.0
         self.registry: Final = CollectorRegistry()
         Info("cast_agent", "The agent.", registry=self.registry).info({"version": version})
@@ -61,7 +60,6 @@ class Metrics:
             self._ended.labels(EndReason.FAILED.value, code.value)
             self._retries.labels(code.value)
         self._missed = counter("metrics_events_missed", "Times that these counters missed events.")
-        self._pictures = gauge("pictures_displayed", "Pictures displayed since the agent started; only grows.")
         self._sessions = gauge("sessions_active", "Sessions that have not ended, by state.", "state")
         self._spare = gauge("spare_ready", "1 if a spare player is ready.")
         self._display = gauge("display_available", "1 if there is a display.")
@@ -69,13 +67,13 @@ class Metrics:
         self._healthy = gauge("check_available", "1 if this part of the agent works.", "check")
         self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
         self._queued = gauge("outbox_events", "Events that the central API does not have yet.")
-        self._dropped = gauge("outbox_dropped", "Events that the central API will never have.")
         self._central = gauge("central_connected", "1 if the central API answered the last call.")
         self._webhooks = gauge("webhooks", "Webhooks, by whether the last call was answered.", "connected")
         self._webhook_events = gauge("webhook_events", "Events that wait for webhooks.")
         self._memory = gauge("memory_resident_bytes", "Resident memory.", "process")
-        self._processor = gauge("processor_seconds", "Processor time since the start; only grows.", "process")
         self._processes = gauge("processes", "Processes.", "process")
+        self._sums = Sums()
+        self.registry.register(self._sums)
 
     async def follow(self) -> None:
         """Count for ever. To be run as a supervised task."""
@@ -101,8 +99,9 @@ class Metrics:
         """All numbers as they are now, in the OpenMetrics format."""
         daemon, players = await in_thread(lambda: (daemon_use(), children_use()), name="metrics")
         for name, use in (("daemon", daemon), ("players", players)):
-            self._set_use(name, use)
-        self._set_casting(app[CASTING])
+            self._memory.labels(name).set(use.resident_bytes)
+            self._processes.labels(name).set(use.count)
+        self._set_sessions(app[CASTING])
         health, display = app[PLAYERS].health, app[STAGE].health
         self._spare.set(health.spare_ready)
         self._display.set(display.available)
@@ -117,24 +116,28 @@ class Metrics:
         self._set_reporting(app)
         self._lag.set(self._lag_s)
         self._lag_s = 0.0
+        self._sums.take(
+            *sums_of_players(app[PLAYERS].totals),
+            Sum("black_seconds", "Time without a picture between two.", (), {(): app[CASTING].black_s}),
+            Sum("outbox_dropped", "Events that the central API will never have.", (), {(): app[REPORTING]().dropped}),
+            Sum(
+                "processor_seconds",
+                "Processor time.",
+                ("process",),
+                {("daemon",): daemon.cpu_s, ("players",): players.cpu_s},
+            ),
+        )
         text: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
         return text
 
-    def _set_use(self, name: str, use: Use) -> None:
-        self._memory.labels(name).set(use.resident_bytes)
-        self._processor.labels(name).set(use.cpu_s)
-        self._processes.labels(name).set(use.count)
-
-    def _set_casting(self, casting: CastingService) -> None:
+    def _set_sessions(self, casting: CastingService) -> None:
         sessions = casting.snapshot().sessions
         for state in PlayerState:
             self._sessions.labels(state.value).set(sum(session.state is state for session in sessions))
-        self._pictures.set(self._displayed + sum(session.frames_displayed for session in sessions))
 
     def _set_reporting(self, app: web.Application) -> None:
         reporting, webhooks = app[REPORTING](), app[TOLD]()
         self._queued.set(reporting.queued)
-        self._dropped.set(reporting.dropped)
         self._central.set(reporting.connected)
         for connected in (True, False):
             self._webhooks.labels(str(connected).lower()).set(sum(hook.connected is connected for hook in webhooks))
@@ -156,7 +159,6 @@ class Metrics:
             case EventKind.SESSION_ENDED:
                 self._states.pop(session, None)
                 self._ended.labels(data["reason"], data["code"] or "").inc()
-                self._displayed += float(data["pictures"] or 0)
 
 
 METRICS: Final = web.AppKey[Metrics]("metrics")

@@ -8,7 +8,10 @@ from typing import Any
 from agent.player.base import Progress
 from agent.types import MediaType, StreamType
 
-OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "core-idle")
+_DROPS = ("frame-drop-count", "decoder-frame-drop-count")
+"""Pictures that were too late for the output, and those that the decoder left out."""
+
+OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "core-idle", *_DROPS)
 """Properties that mpv is to tell whenever they change."""
 
 SURELY_DRAWN_S = 0.2
@@ -46,8 +49,8 @@ class Facts:
 
     def observed(self, name: str, data: Any) -> bool:
         """One of OBSERVED; whether another picture was shown."""
-        if data is None and name in ("seekable", "partially-seekable"):
-            return False  # it has ended, and would pass for live from now on
+        if data is None and name in ("seekable", "partially-seekable", *_DROPS):
+            return False  # it has ended, and would pass for live from now on, and for one that has lost nothing
         self._properties[name] = data
         if name != "time-pos" or data is None or self._restarted_at is None or data == self._last_shown:
             return False
@@ -69,6 +72,7 @@ class Facts:
         """How it is now."""
         return Progress(
             pictures=self._pictures(),
+            lost=sum(int(self._properties.get(name, 0)) for name in _DROPS),
             audio_buffers=self._audio_buffers,
             clock=self.clock,
             position=self.position(),

@@ -26,6 +26,7 @@ from agent.player.mpv.options import FD
 from agent.player.mpv.reasons import refused
 from agent.player.reasons import not_heard
 from agent.player.spawn import Child
+from agent.player.tally import Tally
 from agent.types import Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
@@ -58,8 +59,8 @@ class MpvPlayer(ChildPlayer):
     _output_opened = False
     _no_output_since: float | None = None
 
-    def __init__(self, child: Child) -> None:
-        super().__init__(child)
+    def __init__(self, child: Child, tally: Tally) -> None:
+        super().__init__(child, tally)
         self._line = JsonIpc(self._write, on_event=self._on_event)
         now = asyncio.get_running_loop().time
         self._facts = Facts(now)

@@ -87,6 +87,7 @@ class PictureWorker:
         self._channel.send(
             ipc.ProgressReport(
                 pictures=self._pictures,
+                lost=0,
                 audio_buffers=0,
                 clock=None,
                 position=None,

@@ -45,6 +45,7 @@ class Facts:
         self._look_at_clock()
         return ipc.ProgressReport(
             pictures=self._stats.displayed_pictures,
+            lost=self._stats.lost_pictures,
             audio_buffers=max(self._stats.played_abuffers, int(sounded)),
             clock=self._clock.ms / 1000 + self._clock.played_on_s if self._clock.ms >= 0 else None,
             position=self.position(),

@@ -102,7 +102,7 @@ async def box(
         keeper.changed()
         reporter.changed(tracker.snapshot())
 
-    tracker.changed = changed
+    tracker.on_change = changed
     await reporter.find_out()
     await keeper.start()
     reporter.start()

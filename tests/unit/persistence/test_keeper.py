@@ -59,7 +59,7 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
         seed=1,
     )
     keeper = Keeper(tracker, folder=folder, restore=True)
-    tracker.changed = keeper.changed
+    tracker.on_change = keeper.changed
     await keeper.start()
     try:
         yield Box(tracker, keeper, players)

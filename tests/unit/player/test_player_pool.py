@@ -16,6 +16,7 @@ import pytest
 
 from agent.errors import PlayerUnavailableError
 from agent.player import pool as pool_module
+from agent.player.base import KillReason
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
 from agent.player.registry import ENGINES
@@ -78,8 +79,8 @@ async def test_a_spare_is_ready_and_made_good(monkeypatch: pytest.MonkeyPatch) -
         await until(lambda: pool.health.spare_ready)
         second = await pool.take()
         assert second.pid != first.pid
-        await first.kill()
-        await second.kill()
+        await first.kill(KillReason.ENDED)
+        await second.kill(KillReason.ENDED)
 
 
 async def test_takes_beyond_the_spare_are_served() -> None:
@@ -87,7 +88,7 @@ async def test_takes_beyond_the_spare_are_served() -> None:
     async with Bench().pool() as pool:
         players = await asyncio.gather(*(pool.take() for _ in range(4)))
         assert len({p.pid for p in players}) == 4
-        await asyncio.gather(*(p.kill() for p in players))
+        await asyncio.gather(*(p.kill(KillReason.ENDED) for p in players))
 
 
 async def test_a_player_on_demand_is_followed_by_a_spare_unless_it_is_a_rare_one(
@@ -103,8 +104,8 @@ async def test_a_player_on_demand_is_followed_by_a_spare_unless_it_is_a_rare_one
         assert (pool.health.spare_ready, bench.spawned) == (False, 1)
         usual = await pool.take()
         await until(lambda: pool.health.spare_ready)
-        await rare.kill()
-        await usual.kill()
+        await rare.kill(KillReason.ENDED)
+        await usual.kill(KillReason.ENDED)
 
 
 async def test_a_dead_spare_is_replaced() -> None:
@@ -202,7 +203,7 @@ async def test_a_take_that_is_given_up_leaks_no_player() -> None:
             take.cancel()
         got = [t for t in await asyncio.gather(*takes, return_exceptions=True) if isinstance(t, WorkerPlayer)]
         await until(lambda: pool.health.spare_ready)
-        await asyncio.gather(*(player.kill() for player in (spare, *got)))
+        await asyncio.gather(*(player.kill(KillReason.ENDED) for player in (spare, *got)))
 
 
 async def test_a_spare_that_hangs_while_it_warms_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

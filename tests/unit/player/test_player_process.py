@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
 from agent.player import child as process
-from agent.player.base import Media
+from agent.player.base import KillReason, Media
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.spawn import worker_environment
 from agent.types import MediaType, Quality
@@ -44,7 +44,7 @@ def is_reaped(pid: int) -> bool:
 async def player() -> AsyncIterator[WorkerPlayer]:
     player = await WorkerPlayer.spawn(command("behaves"), environment=os.environ)
     yield player
-    await player.kill()
+    await player.kill(KillReason.ENDED)
     assert is_reaped(player.pid)
 
 
@@ -95,7 +95,7 @@ async def test_nonsense_ends_it() -> None:
             await asyncio.wait_for(player.opened(), 5)
         assert "hunter2" not in str(gone.value)
     finally:
-        await player.kill()
+        await player.kill(KillReason.ENDED)
 
 
 async def test_it_does_not_start() -> None:

@@ -16,6 +16,7 @@ from agent.doctor.findings import Level
 from agent.errors import MediaError, PlayerUnavailableError
 from agent.frontends.http.health import HealthAnswer
 from agent.health import Check, DisplayHealth
+from agent.player.base import KillReason
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
 from agent.player.fallback import EngineChoice
@@ -83,7 +84,7 @@ async def test_another_engine_is_asked_for_by_kind_of_media() -> None:
         picture = await made.take("http://nas.local/a.jpg")
         assert (page.engine, stream.engine, picture.engine) == ("browser", "vlc", "pillow")
         for player in (page, stream, picture):
-            await player.kill()
+            await player.kill(KillReason.ENDED)
 
 
 async def test_an_engine_for_pages_is_not_tried_with_streams_nor_the_others_with_pages() -> None:
@@ -112,7 +113,7 @@ async def test_pages_without_an_engine_for_them_are_refused() -> None:
 async def test_health_groups_what_is_known_by_engine() -> None:
     """Each engine with what it plays and what it says of itself; the flat features stay for one release."""
     async with engines(*USUAL, BROWSER) as made:
-        await (await made.take(PAGE, kind=MediaType.WEB)).kill()
+        await (await made.take(PAGE, kind=MediaType.WEB)).kill(KillReason.ENDED)
         answer = HealthAnswer.of(
             TrackerSnapshot(), DisplayHealth(True), made.health, tasks=Check(), storage=Check()
         ).model_dump()["checks"]["player"]

@@ -1,0 +1,54 @@
+"""Counters of `GET /metrics` whose sums others keep: what players did, processor time, black time, lost events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from agent.player.base import Totals
+
+
+class Sum(NamedTuple):
+    """One counter, without its `_total`, and its sums by the values of its labels."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...]
+    values: Mapping[tuple[str, ...], float]
+
+
+class Sums(Collector):
+    """Shows the sums that it was given last. One that was read while it moved from one place to another, such as the
+    processor time of a process that ends, may lack a part for a moment: it stays as it was then, because Prometheus
+    takes a fall for a restart."""
+
+    def __init__(self) -> None:
+        self._sums: tuple[Sum, ...] = ()
+        self._highest: dict[tuple[str, ...], float] = {}
+
+    def take(self, *sums: Sum) -> None:
+        """These are the sums now. Their labels come from closed sets."""
+        self._sums = sums
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        for each in self._sums:
+            family = CounterMetricFamily(f"cast_agent_{each.name}", each.text, labels=each.labels)
+            for labels, value in each.values.items():
+                key = (each.name, *labels)
+                self._highest[key] = highest = max(value, self._highest.get(key, 0.0))
+                family.add_metric(labels, highest)
+            yield family
+
+
+def sums_of_players(totals: Mapping[str, Totals]) -> tuple[Sum, ...]:
+    """What the players of each engine have done."""
+    engine = ("engine",)
+    killed = {(name, why.value): float(count) for name, one in totals.items() for why, count in one.killed.items()}
+    return (
+        Sum("pictures_displayed", "Pictures displayed.", engine, {(n,): one.pictures for n, one in totals.items()}),
+        Sum("pictures_lost", "Pictures never displayed.", engine, {(n,): one.lost for n, one in totals.items()}),
+        Sum("players_killed", "Players that were ended.", ("engine", "reason"), killed),
+    )
