@@ -71,6 +71,21 @@ def colours(screen: Screen, *points: tuple[int, int]) -> list[str]:
     return [name_of(rgb) for rgb in screen.pixels(list(points))]
 
 
+async def test_a_picture_is_there_while_a_stream_is_shown(stage: X11Stage, canvas: Canvas) -> None:
+    """Neither a hidden window nor an overlay is a picture of what is cast, nor one that went with its display."""
+    assert not stage.has_picture
+    await canvas.show("red", Layer.OVERLAY, CORNER)
+    await stage.open_window()
+    assert not stage.has_picture
+    stream = await canvas.show("blue")
+    assert stage.has_picture
+    await stream.close()
+    assert not stage.has_picture
+    await canvas.show("blue")
+    await stage.stop()
+    assert not stage.has_picture
+
+
 @WITH_AND_WITHOUT_CURTAIN
 async def test_a_stream_never_covers_an_overlay(canvas: Canvas, screen: Screen) -> None:
     """While streams take the screen from each other, no sample of the overlay shows anything else."""

@@ -350,11 +350,15 @@ class FakeWindow:
         if self in self._stage.stack:
             self._stage.stack.remove(self)
 
+    @property
+    def is_lost(self) -> bool:
+        return self._lost.is_set()
+
     async def lost(self) -> None:
         await self._lost.wait()
 
     def _check(self) -> None:
-        if self._lost.is_set():
+        if self.is_lost:
             raise PlayerUnavailableError("scripted: the display is gone")
 
 
@@ -375,7 +379,7 @@ class FakeStage:
 
     @property
     def has_picture(self) -> bool:
-        return self.available and bool(self.stack)
+        return any(not window.is_lost for window in self.stack)
 
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> FakeWindow:
         await asyncio.sleep(X_S)

@@ -47,6 +47,7 @@ def main() -> None:
             case ipc.Load() if options.way == "talks-nonsense":
                 os.write(options.fd, b'{"is": "Poem", "of": "rtsp://admin:hunter2@cam.local/"}\n')
             case ipc.Load():
+                channel.send(ipc.ProgressReport(25, 2, 0, None, None, None, None, None))
                 channel.send(ipc.OpenedReport("video", True))
 
 

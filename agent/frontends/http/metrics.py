@@ -101,6 +101,7 @@ class Metrics:
         for name, use in (("daemon", daemon), ("players", players)):
             self._memory.labels(name).set(use.resident_bytes)
             self._processes.labels(name).set(use.count)
+        cpu_s: dict[tuple[str, ...], float] = {("daemon",): daemon.cpu_s, ("players",): players.cpu_s}
         self._set_sessions(app[CASTING])
         health, display = app[PLAYERS].health, app[STAGE].health
         self._spare.set(health.spare_ready)
@@ -120,12 +121,7 @@ class Metrics:
             *sums_of_players(app[PLAYERS].totals),
             Sum("black_seconds", "Time without a picture between two.", (), {(): app[CASTING].black_s}),
             Sum("outbox_dropped", "Events that the central API will never have.", (), {(): app[REPORTING]().dropped}),
-            Sum(
-                "processor_seconds",
-                "Processor time.",
-                ("process",),
-                {("daemon",): daemon.cpu_s, ("players",): players.cpu_s},
-            ),
+            Sum("processor_seconds", "Processor time.", ("process",), cpu_s),
         )
         text: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
         return text

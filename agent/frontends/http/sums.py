@@ -46,7 +46,9 @@ class Sums(Collector):
 def sums_of_players(totals: Mapping[str, Totals]) -> tuple[Sum, ...]:
     """What the players of each engine have done."""
     engine = ("engine",)
-    killed = {(name, why.value): float(count) for name, one in totals.items() for why, count in one.killed.items()}
+    killed: dict[tuple[str, ...], float] = {
+        (name, why.value): count for name, one in totals.items() for why, count in one.killed.items()
+    }
     return (
         Sum("pictures_displayed", "Pictures displayed.", engine, {(n,): one.pictures for n, one in totals.items()}),
         Sum("pictures_lost", "Pictures never displayed.", engine, {(n,): one.lost for n, one in totals.items()}),

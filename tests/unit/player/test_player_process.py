@@ -17,6 +17,7 @@ from agent.player import child as process
 from agent.player.base import KillReason, Media
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.spawn import worker_environment
+from agent.player.tally import Tally
 from agent.types import MediaType, Quality
 from tests.support.tools import until
 
@@ -77,6 +78,32 @@ async def test_a_hang_is_noticed(player: WorkerPlayer, monkeypatch: pytest.Monke
         await asyncio.wait_for(player.opened(), 5)
 
 
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [(signal.SIGSTOP, KillReason.HUNG), (signal.SIGKILL, KillReason.DIED), (signal.SIGCONT, KillReason.STALLED)],
+)
+async def test_its_end_is_counted(sent: signal.Signals, why: KillReason, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, with its pictures; what has become of the process comes before the reason that others have."""
+    monkeypatch.setattr(process, "PING_AFTER_S", 0.2)
+    monkeypatch.setattr(process, "PONG_TIMEOUT_S", 0.3)
+    tally = Tally()
+    player = await WorkerPlayer.spawn(command("behaves"), environment=os.environ, tally=tally)
+    await player.load(MEDIA, 1)
+    await player.opened()
+    async with asyncio.timeout(5):
+        while not tally.totals.pictures:
+            await asyncio.sleep(0.01)
+    os.kill(player.pid, sent)
+    if sent is not signal.SIGCONT:
+        async with asyncio.timeout(5):
+            await player.gone()
+    await player.kill(KillReason.STALLED)
+    await player.kill(KillReason.ENDED)
+    totals = tally.totals
+    assert {why: count for why, count in totals.killed.items() if count} == {why: 1}
+    assert (totals.pictures, totals.lost) == (25, 2)
+
+
 async def test_pings_keep_a_silent_player(player: WorkerPlayer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A player that has nothing to report is asked, answers, and lives."""
     monkeypatch.setattr(process, "PING_AFTER_S", 0.05)
@@ -88,7 +115,8 @@ async def test_pings_keep_a_silent_player(player: WorkerPlayer, monkeypatch: pyt
 
 async def test_nonsense_ends_it() -> None:
     """A process that speaks another language is as good as gone."""
-    player = await WorkerPlayer.spawn(command("talks-nonsense"), environment=os.environ)
+    tally = Tally()
+    player = await WorkerPlayer.spawn(command("talks-nonsense"), environment=os.environ, tally=tally)
     try:
         await player.load(MEDIA, 1)
         with pytest.raises(PlayerUnavailableError, match="nonsense") as gone:
@@ -96,6 +124,7 @@ async def test_nonsense_ends_it() -> None:
         assert "hunter2" not in str(gone.value)
     finally:
         await player.kill(KillReason.ENDED)
+    assert tally.totals.killed[KillReason.UNFIT] == 1
 
 
 async def test_it_does_not_start() -> None:

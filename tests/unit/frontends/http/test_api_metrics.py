@@ -12,6 +12,7 @@ import promql_parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from agent.access.keys import KeyFile
+from agent.frontends.http.sums import Sum, Sums
 from tests.support.api import Tracked, tracked
 
 DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"
@@ -50,11 +51,37 @@ async def test_a_session_is_counted_without_its_name() -> None:
         assert after["cast_agent_sessions_total", (("code", code), ("reason", "failed"))] == 1
         seconds = [value for (name, _), value in after.items() if name == "cast_agent_first_frame_seconds_count"]
         assert seconds == [1]
-        assert after["cast_agent_pictures_displayed", ()] > 0
+        assert after["cast_agent_pictures_displayed_total", (("engine", "fake"),)] > 0
+        assert after["cast_agent_pictures_lost_total", (("engine", "fake"),)] == 0
+        assert after["cast_agent_players_killed_total", (("engine", "fake"), ("reason", "ended"))] == 1
+        assert after["cast_agent_players_killed_total", (("engine", "fake"), ("reason", "failed"))] > 1
+        assert after["cast_agent_black_seconds_total", ()] == 0
         assert after["cast_agent_memory_resident_bytes", (("process", "daemon"),)] > 10_000_000
-        assert after["cast_agent_processor_seconds", (("process", "daemon"),)] > 0
+        assert after["cast_agent_processor_seconds_total", (("process", "daemon"),)] > 0
         labels = {value for _, labels in after for _, value in labels}
         assert not {value for value in labels if "secret" in value or "Door" in value or "film" in value}
+
+
+async def test_no_sum_falls_when_a_session_ends() -> None:
+    """Neither what its player has shown nor the processor time, which is read in several places."""
+    async with tracked() as box:
+        await box.client.post("/start?wait=5", json={"url": "http://film/a.mp4"})
+        shown = ("cast_agent_pictures_displayed_total", (("engine", "fake"),))
+        async with asyncio.timeout(5):
+            while (before := await numbers(box))[shown] < 3:
+                await asyncio.sleep(0.05)
+        await box.client.post("/stop")
+        after = await numbers(box)
+    fallen = {key for key, value in before.items() if key[0].endswith("_total") and after[key] < value}
+    assert fallen == set()
+
+
+def test_a_sum_that_lacks_a_part_for_a_moment_stays() -> None:
+    sums, seen = Sums(), []
+    for value in (2.0, 1.5, 3.0):
+        sums.take(Sum("processor_seconds", "", ("process",), {("players",): value}))
+        seen.append([sample.value for family in sums.collect() for sample in family.samples])
+    assert seen == [[2.0], [2.0], [3.0]]
 
 
 async def test_a_freeze_is_counted_once() -> None:
