@@ -143,6 +143,7 @@ class ErrorCode(StrEnum):
     MEDIA_DECODE = "media_decode"
     MEDIA_STALLED = "media_stalled"
     MEDIA_FORBIDDEN = "media_forbidden"
+    SOUND_LOST = "sound_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ class SessionSnapshot:
     ended_at: datetime | None = None
     reason: EndReason | None = None
     error: Failure | None = None
-    """Why it ended, or what failed last while it is tried again."""
+    """Why it ended, what failed last while it is tried again, or what is missing while it plays (`sound_lost`)."""
     capabilities: dict[str, Capability] = field(default_factory=dict)
 
 

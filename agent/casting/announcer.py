@@ -40,5 +40,6 @@ class Announcer:
 def _facts(course: Course) -> tuple[object, ...]:
     """What a player finds out about its media, some of it only after the first frame. A length that is still
     estimated, or grows, counts as another one for each 10 s."""
-    duration = course.progress.duration
-    return course.progress.stream_type, None if duration is None else round(duration, -1), course.capabilities
+    progress = course.progress
+    length = None if progress.duration is None else round(progress.duration, -1)
+    return progress.stream_type, length, progress.sound_lost, course.capabilities

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from agent.casting.announcer import Announcer
 from agent.casting.lifetime import Lifetime
@@ -17,6 +18,7 @@ from agent.player.base import Player
 from agent.types import (
     CentralStream,
     EndReason,
+    ErrorCode,
     Failure,
     PlayerState,
     SessionChange,
@@ -27,6 +29,12 @@ from agent.types import (
     StreamRef,
 )
 from cast_wire.kinds import EventKind
+
+SOUND_LOST: Final = Failure(
+    ErrorCode.SOUND_LOST,
+    "The sound was lost; the picture goes on. Check that the loudspeaker and the sound server of this box are on: the "
+    "sound comes back within some seconds of them.",
+)
 
 
 class Session:
@@ -274,9 +282,15 @@ class Session:
             retry_at=lifetime.utc(self._retry_at),
             ended_at=lifetime.ended_utc,
             reason=self._end.reason if self._end else None,
-            error=self._end.failure if self._end else self._trouble,
+            error=self._failure(),
             capabilities=course.capabilities,
         )
+
+    def _failure(self) -> Failure | None:
+        if self._end is not None:
+            return self._end.failure
+        unheard = self.course.progress.sound_lost and not self.muted
+        return self._trouble or (SOUND_LOST if unheard else None)
 
     def _tell_playback(self) -> None:
         self._announcer.playback(self._player_state())

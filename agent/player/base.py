@@ -54,6 +54,8 @@ class Progress:
     """Seconds; None when live or unknown."""
     stream_type: StreamType | None = None
     hardware_decoding: str | None = None
+    sound_lost: bool = False
+    """It was heard, has sound still, and is heard no more; the player seeks an output again and again."""
     at: float = 0.0
     """Monotonic time at which the report arrived."""
 

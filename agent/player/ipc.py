@@ -119,6 +119,7 @@ class ProgressReport:
     duration: float | None
     stream_type: str | None
     hardware_decoding: str | None
+    sound_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

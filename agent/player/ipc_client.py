@@ -114,6 +114,7 @@ class WorkerPlayer(ChildPlayer):
                     duration=report.duration,
                     stream_type=StreamType(report.stream_type) if report.stream_type else None,
                     hardware_decoding=report.hardware_decoding,
+                    sound_lost=report.sound_lost,
                     at=asyncio.get_running_loop().time(),
                 )
             case ipc.OpenedReport():

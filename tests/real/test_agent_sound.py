@@ -294,9 +294,12 @@ def test_a_film_is_heard_once_there_is_a_sound_server(xserver: XServer, long_gre
             with pulse.listen() as listener:
                 hear(listener, GREEN, for_s=0.3, timeout_s=HEARD_AGAIN_S)
             stream = agent.wait_state("playing")
-            assert (stream["session_id"], stream["engine"]) == (session, engine)
+            assert (stream["session_id"], stream["engine"], stream["error"]) == (session, engine, None)
             pulse.terminate()
-            go_on(agent, pictures=75)
+            agent.wait_until(lambda: agent.status()["stream"]["error"] is not None, SOON_S, "it says what is missing")
+            stream = agent.status()["stream"]
+            assert (stream["error"]["code"], stream["state"]) == ("sound_lost", "playing")
+            go_on(agent, pictures=25)
 
 
 def go_on(agent: Agent, *, pictures: int) -> None:

@@ -29,6 +29,9 @@ class Facts:
     clock: float | None = 0.0
     """mpv has none that runs between two pictures without sound; but it tells when it waits for its source."""
 
+    sound_lost = False
+    """It had an output for its sound, and has none."""
+
     _restarted_at: float | None = None
     _last_shown: float | None = None
     _shown_at = 0.0
@@ -79,6 +82,7 @@ class Facts:
             duration=self.length(),
             stream_type=self._stream_type(),
             hardware_decoding=self._hardware(),
+            sound_lost=self.sound_lost,
             at=self._now(),
         )
 

@@ -57,6 +57,7 @@ class MpvPlayer(ChildPlayer):
     _has_audio = False
     _paused = False
     _output_opened = False
+    _was_heard = False
     _no_output_since: float | None = None
 
     def __init__(self, child: Child, tally: Tally) -> None:
@@ -190,10 +191,12 @@ class MpvPlayer(ChildPlayer):
         expected = self._sound and self._has_audio and self._facts.kind is MediaType.VIDEO and not self._paused
         if not expected or self._output_opened or self._finished.done():
             self._no_output_since = None
+            self._facts.sound_lost = False
         elif self._no_output_since is None:
             self._no_output_since = now
         elif now - self._no_output_since >= SOUND_PAUSE_S:
             self._no_output_since = now
+            self._facts.sound_lost = self._was_heard
             self._line.set("aid", "no")
             self._line.set("aid", self._opening.audio)
 
@@ -231,6 +234,7 @@ class MpvPlayer(ChildPlayer):
     def _on_property(self, name: str, data: Any) -> None:
         if name == "current-ao":
             self._output_opened = data is not None
+            self._was_heard |= self._output_opened
             if data in _TALKING_OUTPUTS:
                 self._line.set("ao-volume", 100)
                 self._line.set("ao-mute", False)

@@ -36,7 +36,7 @@ class Facts:
         self.moved_at = time.monotonic()
         """When (monotonic) libVLC was seen to have displayed another picture."""
 
-    def report(self, media: Any, kind: MediaType | None, *, sounded: bool) -> ipc.ProgressReport:
+    def report(self, media: Any, kind: MediaType | None, *, sounded: bool, sound_lost: bool) -> ipc.ProgressReport:
         """How it is now. `sounded`: its audio device was opened, which libVLC does not count."""
         before = self._stats.displayed_pictures
         media.get_stats(self._stats)
@@ -52,6 +52,7 @@ class Facts:
             duration=self.duration(),
             stream_type=self._stream_type(kind),
             hardware_decoding=self._log.hardware,
+            sound_lost=sound_lost,
         )
 
     @property

@@ -124,6 +124,11 @@ class Hearing:
         options = media_options(playback.quality, position=playback.begin_at, sound=True, languages=self._languages)
         playback.open([*options, *(short_sound_options() if self._is_short else [])])
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was heard, should be, and is not. A box without any device is silent, and has lost nothing."""
+        return self.on and self.sounded and self._lost.is_lost
+
     def look_for_lost_sound(self, now: float, *, paused: bool) -> None:
         """A sound server that comes late or starts anew is nothing that libVLC would look for."""
         playback = self._playback

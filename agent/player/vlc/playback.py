@@ -111,9 +111,9 @@ class Playback:
         self.facts.begins_at(position_ms)
         self._log.read_to_end = False
 
-    def report(self, *, sounded: bool) -> ipc.ProgressReport:
+    def report(self, *, sounded: bool, sound_lost: bool) -> ipc.ProgressReport:
         """How it is now. `sounded`: its audio device was opened, which libVLC does not count."""
-        return self.facts.report(self._media, self.kind, sounded=sounded)
+        return self.facts.report(self._media, self.kind, sounded=sounded, sound_lost=sound_lost)
 
     def subitems(self) -> Any:
         """libVLC's list of what the media turned out to lead to; None when there is none."""

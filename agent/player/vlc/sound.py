@@ -31,6 +31,11 @@ class LostSound:
         self._heard_at = self._next_at = 0.0
         self._attempts = 0
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was sought and has not been heard since."""
+        return self._attempts > 0
+
     def is_due(self, stats: Any, now: float, *, expected: bool) -> bool:
         """Whether it is time for an attempt, by libVLC's counts: pictures go on, no sound is played, and what there is
         of it is refused, thrown away or has no device. A track that holds no sound for a while is not lost."""

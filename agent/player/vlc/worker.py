@@ -261,7 +261,8 @@ class VlcWorker:
             self._read_log(line)
 
     def _report_progress(self) -> None:
-        self._channel.send(self._playback.report(sounded=self._hearing.sounded))
+        hearing = self._hearing
+        self._channel.send(self._playback.report(sounded=hearing.sounded, sound_lost=hearing.is_lost))
 
 
 def main() -> None:
