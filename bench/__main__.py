@@ -54,6 +54,7 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "exit": leaving.measure,
     "reporting": reporting.measure,
 }
+KEPT_IN = Path(".cache/bench")
 NEEDS_ROOT = ("discovery",)
 NEEDED = ("vlc", "mpv", "ffmpeg", "Xvfb", "pulseaudio")
 NOT_MEASURED = (RuntimeError, OSError, TimeoutError, ValueError, subprocess.SubprocessError)
@@ -88,8 +89,9 @@ def main() -> int:
         return 130
     seconds = time.monotonic() - began
     print(text_of(points, machine=facts, seconds=seconds), end="")
-    if options.json is not None:
-        options.json.write_text(json.dumps(data_of(points, machine=facts, seconds=seconds), indent=1) + "\n")
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(data_of(points, machine=facts, seconds=seconds), indent=1) + "\n")
+    print(f"bench: every single value is in {options.json}; `python -m bench.compare` compares two runs")
     for line in failed:
         print(f"bench: {line}", file=sys.stderr)
     return 2 if failed else 0
@@ -110,7 +112,10 @@ def _options() -> argparse.Namespace:
         help=f"{', '.join(POINTS)} (without it all; {', '.join(NEEDS_ROOT)} as root only)",
     )
     parser.add_argument("--quick", action="store_true", help="few rounds, under 3 minutes; too few for the bars")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single value to FILE")
+    kept = KEPT_IN / time.strftime("%Y-%m-%dT%H%M%S.json")
+    parser.add_argument(
+        "--json", type=Path, default=kept, metavar="FILE", help=f"every single value (default {KEPT_IN}/<time>.json)"
+    )
     return parser.parse_args()
 
 

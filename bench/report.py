@@ -39,11 +39,11 @@ class Point:
 def text_of(points: Sequence[Point], *, machine: Sequence[tuple[str, str]], seconds: float) -> str:
     """The whole report."""
     lines = ["cast-agent bench", "================", ""]
-    lines += _aligned([(f"{name}:", value) for name, value in machine], right=False)
+    lines += aligned([(f"{name}:", value) for name, value in machine], right=False)
     for number, point in enumerate(points, 1):
         title = f"{number}. {point.title}"
         lines += ["", "", title, "-" * len(title)]
-        lines += _aligned([point.table.columns, *point.table.rows], right=True)
+        lines += aligned([point.table.columns, *point.table.rows], right=True)
         lines += [f"  {note}" for note in point.notes]
         lines += [f"  {_verdict(bar)}" for bar in point.bars]
     bars = [bar for point in points for bar in point.bars]
@@ -62,7 +62,8 @@ def _verdict(bar: Bar) -> str:
     return f"{'met   ' if bar.met else 'MISSED'}  {bar.promise}: {bar.figures}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], *, right: bool) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], *, right: bool) -> list[str]:
+    """Lines of a table; all columns but the first are aligned to the `right`."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
