@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
 from pydantic_core.core_schema import ModelSchema
 
-from cast_http.operations import Operation
+from cast_http.operations import Link, Operation
 from cast_http.problems import ProblemBase, phrase
 
 OperationT = TypeVar("OperationT", bound=Operation[Any, Any])
@@ -145,6 +145,8 @@ class _Writer(Generic[OperationT]):
             made["content"] = {kind: dict(self._service.media_types.get(kind, {})) for kind in answer.split(", ")}
         elif answer is not None:
             made["content"] = {"application/json": {"schema": self._schemas[answer, "serialization"]}}
+            if operation.links:
+                made["links"] = {link.call: _link(link) for link in operation.links}
         return made
 
     def _problem(self, status: int) -> dict[str, Any]:
@@ -156,6 +158,14 @@ class _Writer(Generic[OperationT]):
         if status in (429, 503):
             made["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
         return made
+
+
+def _link(link: Link) -> dict[str, Any]:
+    made: dict[str, Any] = {"operationId": link.call}
+    for name, members in (("parameters", link.parameters), ("requestBody", link.body)):
+        if members:
+            made[name] = {place: f"$response.body#/{member}" for place, member in members.items()}
+    return made
 
 
 def _docstrings(model: type[BaseModel]) -> Iterable[tuple[str, str]]:

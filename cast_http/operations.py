@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +18,18 @@ class NoQuery(BaseModel):
     """No query parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another call, which takes members of a good answer."""
+
+    call: str
+    """Its name."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Where each parameter and its value are found: `path.id` or `header.If-Match`, and a member of the answer."""
+    body: Mapping[str, str] = field(default_factory=dict)
+    """The same for members of its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class Operation(Generic[HandlerT, AccessT]):
     query: type[BaseModel] = NoQuery
     headers: tuple[Mapping[str, Any], ...] = ()
     """The headers that it takes, as OpenAPI describes parameters."""
+    links: tuple[Link, ...] = ()
+    """What its good answers are of use for."""
 
     alias: str = ""
     """The name, where the handler serves more than one call."""

@@ -135,7 +135,7 @@ class PresetForm(PlayForm):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in WHAT]})
 
-    id: Annotated[str, BeforeValidator(as_preset_id), Field(pattern=PRESET_ID)]
+    id: Annotated[Annotated[str, Field(pattern=PRESET_ID)], BeforeValidator(as_preset_id)]
 
     def given(self) -> dict[str, Any]:
         """Its fields as plain JSON, without those that are left out."""

@@ -26,6 +26,7 @@ from agent.frontends.http import (
 from agent.frontends.http import status as looking
 from agent.frontends.http.guard import Access
 from agent.frontends.http.health import Alive, HealthAnswer
+from cast_http.operations import Link
 from cast_http.operations import Operation as BaseOperation
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,6 +60,14 @@ _LAST_EVENT_ID: Final = {
     "schema": {"type": "string", "maxLength": 100},
 }
 
+_TO_A_SESSION: Final = tuple(Link(call, body={"session_id": "session_id"}) for call in ("start", "stop"))
+_PRESET: Final = {"path.id": "id", "header.If-Match": "etag"}
+_TO_A_PRESET: Final = (
+    Link("start", body={"preset": "id"}),
+    Link("change_preset", _PRESET),
+    Link("remove_preset", _PRESET),
+)
+
 _MEDIA: Final = (502, 504)
 """What is played, or a player, failed while the caller waited."""
 
@@ -69,7 +78,7 @@ OPERATIONS: Final = (
         "POST", "/start", sessions.start, Access.KEY,
         "Put a stream on the screen, or change the session of a given id.",
         {200: responses.Started}, (404, 409, 501, 503, 507, *_MEDIA),
-        body=requests.StartBody, query=requests.StartQuery,
+        body=requests.StartBody, query=requests.StartQuery, links=_TO_A_SESSION,
     ),
     Operation(
         "POST", "/stop", sessions.stop, Access.KEY,
@@ -104,12 +113,13 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/presets", presets.add_preset, Access.KEY,
         "Save a preset.",
-        {201: preset_responses.PresetAnswer}, (409, 507), body=PresetForm,
+        {201: preset_responses.PresetAnswer}, (409, 507), body=PresetForm, links=_TO_A_PRESET,
     ),
     Operation(
         "PATCH", "/presets/{id}", presets.change_preset, Access.KEY,
         "Change the given fields of a saved preset; null removes one.",
         {200: preset_responses.PresetAnswer}, (403, 404, 409, 507), body=requests.PresetPatch, headers=(_IF_MATCH,),
+        links=_TO_A_PRESET,
     ),
     Operation(
         "DELETE", "/presets/{id}", presets.remove_preset, Access.KEY,

@@ -90,6 +90,8 @@ class HookQuery(Form):
 class PresetPatch(PlayForm):
     """The body of `PATCH /presets/{id}`: the fields to change."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     id: str | None = None
     """May be sent along, and cannot be changed."""
 
@@ -116,7 +118,7 @@ class SeekBody(Form):
 
     EXAMPLE = '{"position": 90}'
 
-    position: Annotated[float, BeforeValidator(as_position), Field(ge=0, le=TEN_YEARS_S)]
+    position: Annotated[Annotated[float, Field(ge=0, le=TEN_YEARS_S)], BeforeValidator(as_position)]
     """Seconds into the media."""
 
 
@@ -140,7 +142,7 @@ class PairBody(Form):
 
     EXAMPLE = '{"token": "cap_..."}'
 
-    token: Annotated[str, BeforeValidator(as_text), Field(max_length=KEY_LIMIT)]
+    token: Annotated[Annotated[str, Field(max_length=KEY_LIMIT)], BeforeValidator(as_text)]
     """Of a pairing link: what stands behind its #."""
 
 
@@ -149,5 +151,5 @@ class SignInBody(Form):
 
     EXAMPLE = '{"key": "cak_..."}'
 
-    key: Annotated[str, BeforeValidator(as_text), Field(max_length=KEY_LIMIT)]
+    key: Annotated[Annotated[str, Field(max_length=KEY_LIMIT)], BeforeValidator(as_text)]
     """A key that is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.core import NOT_SET
+from schemathesis.core.transport import Response
+from schemathesis.generation.stateful.state_machine import (
+    DEFAULT_STATE_MACHINE_SETTINGS,
+    APIStateMachine,
+    StepInput,
+    StepOutput,
+)
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from agent.frontends.http.app import runner_of
@@ -34,6 +42,9 @@ DOCUMENT = document(SERVICE, OPERATIONS)
 
 EXAMPLES = 8
 """Of each call, beside those that schemathesis makes of the description itself: about 10 s for all."""
+
+CHAINS, CHAIN_CALLS = 20, 6
+"""Of calls that follow links, and of how many calls at most: some 5 s."""
 
 UNENDING = {"events"}
 """Calls whose answer does not end; see tests of their own."""
@@ -174,3 +185,66 @@ def _fuzz(operation: Operation) -> Callable[..., None]:
 for _operation in OPERATIONS:
     if _operation.name not in UNENDING:
         globals()[f"test_{_operation.name}_does_what_its_description_says"] = _fuzz(_operation)
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.links], ids=lambda each: each.name)
+def test_a_link_leads_to_a_call_that_takes_what_there_is(operation: Operation) -> None:
+    """Its members are in every good answer, and the other call has a place for each."""
+    for link in operation.links:
+        [target] = [each for each in OPERATIONS if each.name == link.call]
+        places = {f"path.{name}" for name in re.findall(r"{(\w+)}", target.template)}
+        assert places <= link.parameters.keys() <= places | {f"header.{header['name']}" for header in target.headers}
+        assert link.body.keys() <= (target.body.model_fields.keys() if target.body else set())
+        for answer in operation.answers.values():
+            assert isinstance(answer, type)
+            required = {name for name, field in answer.model_fields.items() if field.is_required()}
+            assert {*link.parameters.values(), *link.body.values()} <= required
+
+
+def _chains(url: str, succeeded: set[str]) -> type[APIStateMachine]:
+    """Calls that follow the links of the description, and no others; the names of links that a call followed with
+    success come to `succeeded`."""
+    linked = schemathesis.openapi.from_dict(DOCUMENT)
+    linked.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE])
+    linked.config.phases.stateful.inference.algorithms = []
+
+    @linked.hook
+    def map_body(context: schemathesis.HookContext, body: Any) -> Any:
+        """A chain begins with something that can be played: what is only well formed seldom leads anywhere."""
+        if context.operation is None or context.operation.label not in ("POST /start", "POST /presets"):
+            return body
+        return {name: body[name] for name in body if name in ("id", "title", "quality")} | {"url": "http://film/"}
+
+    class Chains(linked.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            """As it was for the chain before: hypothesis repeats them."""
+            for preset in json.loads(self.made("list_presets").call(base_url=url).content)["presets"]:
+                self.made("remove_preset", path_parameters={"id": preset["id"]}).call(base_url=url)
+            self.made("stop", body={"all": True}).call(base_url=url)
+
+        def made(self, name: str, **parts: Any) -> schemathesis.Case[Any]:
+            case: schemathesis.Case[Any] = linked.find_operation_by_id(name).Case(**parts)
+            return case
+
+        def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
+            return {"base_url": url}
+
+        def step(self, given: StepInput) -> StepOutput:
+            output: StepOutput = super().step(given)
+            if given.transition is not None and given.is_applied and output.response.status_code < 300:
+                succeeded.add(given.transition.id)
+            return output
+
+        def validate_response(self, response: Response, case: schemathesis.Case[Any], **_: Any) -> None:
+            case.validate_response(response, excluded_checks=LENIENT)
+            assert response.status_code != 500
+
+    return Chains
+
+
+def test_chains_of_calls_do_what_their_description_says(fuzzed: str) -> None:
+    """Each call after another takes what that has answered, such as the id of a preset just saved."""
+    succeeded: set[str] = set()
+    limits = settings(DEFAULT_STATE_MACHINE_SETTINGS, max_examples=CHAINS, stateful_step_count=CHAIN_CALLS)
+    _chains(fuzzed, succeeded).run(settings=limits)
+    assert any(link.startswith("POST ") for link in succeeded)
