@@ -98,3 +98,21 @@ class WebhookStatus:
     """The receiver wants no more of them."""
     problem: str | None = None
     """A sentence that says what is wrong and what to do; None when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class EspHomeStatus:
+    """How Home Assistant reaches this box."""
+
+    name: str
+    """The node name: `living-room`."""
+    port: int | None = None
+    """Where it is listened; None when that failed."""
+    has_key: bool = False
+    """Somebody has added the box, or its key was shown to be typed."""
+    window_s: float = 0.0
+    """Seconds for which the first one who comes may add the box yet; 0.0 when nobody may."""
+    clients: tuple[str, ...] = ()
+    """Who is connected, as they call themselves."""
+    problem: str | None = None
+    """A sentence that says what is wrong and what to do; None when all is well."""

@@ -291,3 +291,15 @@ class DeviceInfo:
     """Stable across restarts and renames."""
     name: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanService:
+    """A service of this box that is announced beside the agent's own, under a host name of its own."""
+
+    kind: str
+    """Such as `_esphomelib._tcp`."""
+    name: str
+    """Of the service, and of the host in `.local`: a label of a-z, 0-9 and dashes."""
+    port: int
+    txt: tuple[tuple[str, str], ...]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from agent.access.keys import ApiKey, Kept, KeysError, Kind, SecretFile
+from agent.host.clock import boot_id, since_boot
 
 VALID_S: Final = 300.0
 
@@ -19,8 +19,6 @@ SHOWN_FOR_S: Final = 30.0
 
 TOKEN_BYTES: Final = 24
 """Of randomness, for the screen: 32 characters, so that the code stays coarse."""
-
-BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class PairingLink(ApiKey):
@@ -40,15 +38,11 @@ class _Shown(NamedTuple):
     valid_until: float
 
 
-def _since_boot() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Pairing:
     """The links of the box whose state is in `folder`: those that `cast-agent pair` makes, which the daemon finds in a
     file, and those on the screen, which it keeps in memory. `now` gives seconds since the machine was switched on."""
 
-    def __init__(self, folder: Path, *, now: Callable[[], float] = _since_boot) -> None:
+    def __init__(self, folder: Path, *, now: Callable[[], float] = since_boot) -> None:
         self._file = SecretFile(folder, LINKS)
         self._now = now
         self._shown: deque[_Shown] = deque(maxlen=2)
@@ -59,7 +53,7 @@ class Pairing:
         for link in self._file.read():
             if not self._is_valid(link):
                 self._file.revoke(link.name)
-        return self._file.add(secrets.token_hex(4), boot_id=_boot_id(), valid_until=self._now() + VALID_S)
+        return self._file.add(secrets.token_hex(4), boot_id=boot_id(), valid_until=self._now() + VALID_S)
 
     def take(self, token: str) -> bool:
         """Use up a link that a command has made; return True if it was valid. Blocks for the disk. Raises KeysError."""
@@ -89,13 +83,9 @@ class Pairing:
         return any(shown.valid_until >= self._now() for shown in found)
 
     def _is_valid(self, link: PairingLink) -> bool:
-        return link.boot_id == _boot_id() and self._now() <= link.valid_until
+        return link.boot_id == boot_id() and self._now() <= link.valid_until
 
 
 def link_to(base: str, token: str) -> str:
     """The pairing link of the box at `base`. The token is in the fragment, which no browser sends and no log shows."""
     return f"{base}/pair#{token}"
-
-
-def _boot_id() -> str:
-    return BOOT_ID.read_text().strip()

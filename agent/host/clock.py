@@ -1,9 +1,11 @@
-"""Whether the wall clock can be believed."""
+"""Whether the wall clock can be believed, and the one of the machine's run, which always can."""
 
 from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
+from typing import Final
 
 _UNSYNCHRONISED = 5
 """TIME_ERROR of adjtimex(2): nothing has set the clock by the network (or a GPS) since the machine started."""
@@ -18,6 +20,18 @@ RELEASED = 1_767_225_600.0
 
 STEP_S = 5.0
 """A step of the wall clock against the monotonic one; what NTP slews stays far below."""
+
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def since_boot() -> float:
+    """Seconds since the machine was switched on, those that it slept included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def boot_id() -> str:
+    """Names the run of the machine that `since_boot` counts in."""
+    return BOOT_ID.read_text().strip()
 
 
 def synchronised() -> bool:

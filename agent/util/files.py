@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(file: Path, content: str | bytes, *, durable: bool = True) -> None:
-    """Write the file as a whole or not at all, also when the power fails in between. Its mode is 0600.
+def write_whole(file: Path, content: str | bytes, *, durable: bool = True, fresh: bool = False) -> None:
+    """Write the file as a whole or not at all, also when the power fails in between. Its mode is 0600. With `fresh`
+    one that is there stays, and FileExistsError is raised.
 
     Written by root it belongs to the owner of its folder: a command of root's works beside a daemon of another user.
     Without `durable` a power cut may tear or lose it, but nothing waits for the disk: 0.1 ms instead of up to seconds
@@ -25,7 +26,11 @@ def write_whole(file: Path, content: str | bytes, *, durable: bool = True) -> No
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        Path(temporary).replace(file)
+        if fresh:
+            file.hardlink_to(temporary)
+            Path(temporary).unlink()
+        else:
+            Path(temporary).replace(file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

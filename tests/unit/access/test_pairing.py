@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.access import pairing as module
 from agent.access.gate import Door
 from agent.access.keys import KeyFile, KeysError
 from agent.access.pairing import SHOWN_FOR_S, VALID_S, Pairing
 from agent.config.settings import ApiSettings
+from agent.host import clock as clock_of_host
 
 
 class Clock:
@@ -69,7 +69,7 @@ def test_a_link_ends_with_the_run_of_the_machine(
     token = pairing.offer()
     other = tmp_path / "boot_id"
     other.write_text("another\n")
-    monkeypatch.setattr(module, "BOOT_ID", other)
+    monkeypatch.setattr(clock_of_host, "BOOT_ID", other)
     assert not pairing.take(token)
 
 

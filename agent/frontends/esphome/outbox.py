@@ -1,0 +1,60 @@
+"""What one client has not been sent yet, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from google.protobuf.message import Message
+
+MESSAGES_LIMIT: Final = 2048
+"""In order, unsent: all entities of a box with 200 presets need 100, a picture of the screen some dozen."""
+
+BYTES_LIMIT: Final = 16 * 1024 * 1024
+"""A picture of a 4K screen has up to 8 MB."""
+
+PART_BYTES: Final = 64 * 1024
+"""What is handed to the socket at once."""
+
+
+class Outbox:
+    """Messages in order, and the latest state of each entity, which go after those."""
+
+    def __init__(self) -> None:
+        self._messages: deque[Message] = deque()
+        self._states: dict[int, Message] = {}
+        self._bytes = 0
+        self._news = asyncio.Event()
+
+    def put(self, message: Message) -> bool:
+        """Return False when that is too much: the client does not read."""
+        self._messages.append(message)
+        self._bytes += message.ByteSize()
+        self._news.set()
+        return len(self._messages) <= MESSAGES_LIMIT and self._bytes <= BYTES_LIMIT
+
+    def put_state(self, key: int, message: Message) -> None:
+        """Instead of one of the same key that waits."""
+        self._states[key] = message
+        self._news.set()
+
+    async def wait(self) -> None:
+        """Until there is something to send."""
+        await self._news.wait()
+
+    def take(self) -> Iterator[Message]:
+        """What is to be sent next, about PART_BYTES of it."""
+        size = 0
+        while size < PART_BYTES:
+            if self._messages:
+                message = self._messages.popleft()
+                self._bytes -= message.ByteSize()
+            elif self._states:
+                message = self._states.pop(next(iter(self._states)))
+            else:
+                self._news.clear()
+                return
+            size += message.ByteSize()
+            yield message

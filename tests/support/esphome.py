@@ -1,0 +1,149 @@
+"""The ESPHome face without a daemon, what is behind it, and clients of it: Home Assistant's own, and one that sends
+bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aioesphomeapi.client import APIClient
+from google.protobuf.message import Message
+
+from agent.frontends.esphome.box import Peer
+from agent.frontends.esphome.connection import TIMINGS, Timings
+from agent.frontends.esphome.identity import EspHomeIdentity, IdentityFile
+from agent.frontends.esphome.key import WINDOW_S, KeyFile, KeyRing
+from agent.frontends.esphome.messages import api
+from agent.frontends.esphome.server import About, EspHomeServer
+from agent.types import DeviceInfo
+from agent.util.tasks import Supervisor
+
+HOST = "127.0.0.1"
+NAME = "living-room"
+KEY = bytes(range(32))
+OTHER_KEY = bytes(range(1, 33))
+ZERO_KEY = base64.b64encode(bytes(32)).decode()
+SWITCH = 7
+"""The key of the one entity that there is."""
+
+
+def text(key: bytes) -> str:
+    """A key as people type it."""
+    return base64.b64encode(key).decode()
+
+
+class FakeBox:
+    """One switch and one action; commands are noted, and last for as long as `held` is not set."""
+
+    def __init__(self) -> None:
+        self.peers: list[Peer] = []
+        self.commands: list[Message] = []
+        self.held = asyncio.Event()
+        self.held.set()
+        self.fault: Exception | None = None
+
+    def entities(self) -> Sequence[Message]:
+        return [
+            api.ListEntitiesSwitchResponse(key=SWITCH, object_id="screen", name="Screen"),
+            api.ListEntitiesServicesResponse(key=8, name="play"),
+        ]
+
+    def states(self) -> Mapping[int, Message]:
+        return {SWITCH: state(on=True)}
+
+    def subscribe(self, peer: Peer) -> Callable[[], None]:
+        self.peers.append(peer)
+        return lambda: self.peers.remove(peer)
+
+    async def command(self, message: Message, peer: Peer) -> None:
+        self.commands.append(message)
+        await self.held.wait()
+        if self.fault is not None:
+            raise self.fault
+        if isinstance(message, api.ExecuteServiceRequest):
+            peer.put(api.ExecuteServiceResponse(call_id=message.call_id, success=True))
+
+
+def state(*, on: bool) -> Message:
+    """The state of the switch."""
+    message: Message = api.SwitchStateResponse(key=SWITCH, state=on)
+    return message
+
+
+class Face:
+    """A server with its box, in the state directory `folder`."""
+
+    def __init__(self, server: EspHomeServer, box: FakeBox, folder: Path) -> None:
+        self.server = server
+        self.box = box
+        self.keys = KeyFile(folder)
+
+    @property
+    def port(self) -> int:
+        assert self.server.port is not None
+        return self.server.port
+
+    @asynccontextmanager
+    async def client(self, key: str | None = text(KEY), *, login: bool = False) -> AsyncIterator[APIClient]:
+        """Home Assistant's client, connected; None speaks plaintext."""
+        client = APIClient(HOST, self.port, None, noise_psk=key, keepalive=20)
+        try:
+            await client.connect(login=login)
+            yield client
+        finally:
+            await client.disconnect(force=True)
+
+    @asynccontextmanager
+    async def raw(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection for bytes of the test's own."""
+        reader, writer = await asyncio.open_connection(HOST, self.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    async def until(self, condition: Callable[[], Any], what: str, *, timeout_s: float = 5.0) -> None:
+        """Wait for the condition without blocking the server."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise AssertionError(f"not within {timeout_s} s: {what}") from None
+
+
+@asynccontextmanager
+async def face(
+    folder: Path,
+    *,
+    key: bytes | None = KEY,
+    window_s: float = WINDOW_S,
+    timings: Timings = TIMINGS,
+    port: int = 0,
+) -> AsyncIterator[Face]:
+    """A served face, with this key in its folder."""
+    if key is not None:
+        KeyFile(folder).add(key)
+    box, identity_file = FakeBox(), IdentityFile(folder)
+    server = EspHomeServer(
+        hosts=(HOST,),
+        port=port,
+        about=About(DeviceInfo("box-1", "Living room", "1.2.3"), "Test machine"),
+        identity=EspHomeIdentity("0011223344ff", NAME),
+        identity_file=identity_file,
+        keys=KeyRing(folder, window_s=window_s),
+        box=box,
+        supervisor=Supervisor(),
+        timings=timings,
+    )
+    served = Face(server, box, folder)
+    server.start(8090)
+    try:
+        await served.until(lambda: server.port, "the face listens")
+        yield served
+    finally:
+        await server.stop()

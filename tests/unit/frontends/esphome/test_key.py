@@ -1,0 +1,216 @@
+"""The key of the ESPHome API: who may bring one, and what is done to who has another one."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from aioesphomeapi.client import APIClient
+from aioesphomeapi.core import APIConnectionError, InvalidEncryptionKeyAPIError, RequiresEncryptionAPIError
+from aioesphomeapi.model import DisconnectReason
+
+from agent.errors import StorageError
+from agent.frontends.esphome.key import KEY_FILE, WINDOW_S, KeyFile, KeyRing, decoded, encoded, open_window
+from tests.support.esphome import HOST, KEY, OTHER_KEY, ZERO_KEY, Face, face, text
+
+
+def ours(logged: StringIO) -> list[str]:
+    """The lines of the log that are the agent's, and not the client's."""
+    return [line for line in logged.getvalue().splitlines() if '"logger": "agent.' in line]
+
+
+class Clock:
+    """Seconds since the machine was switched on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_the_first_one_who_comes_brings_the_key(tmp_path: Path, logged: StringIO) -> None:
+    """As Home Assistant does: plaintext to see what this is, the zero key to bring one, and then that key."""
+    async with face(tmp_path, key=None) as served:
+        async with served.client(None) as client:
+            about = await client.device_info()
+            assert about.api_encryption_provisionable
+        async with served.client(ZERO_KEY) as client:
+            assert await client.noise_encryption_set_key(text(OTHER_KEY).encode())
+            connection = client._connection
+            assert connection is not None
+            await served.until(lambda: not connection.is_connected, "the connections of before end")
+        async with served.client(text(OTHER_KEY)) as client:
+            assert not (await client.device_info()).api_encryption_provisionable
+        assert served.keys.read() == OTHER_KEY
+        assert stat.S_IMODE(served.keys.path.stat().st_mode) == 0o600
+        assert text(OTHER_KEY) not in "".join(ours(logged))
+
+
+async def test_a_key_is_never_taken_over_plaintext(tmp_path: Path) -> None:
+    """Anybody in the network would know it."""
+    async with face(tmp_path, key=None) as served, served.client(None) as client:
+        assert not await client.noise_encryption_set_key(text(KEY).encode())
+        assert served.keys.read() is None
+
+
+@pytest.mark.parametrize("key", [b"", b"short", text(bytes(32)).encode(), text(KEY)[:-4].encode()])
+async def test_what_is_no_key_is_not_taken(tmp_path: Path, key: bytes) -> None:
+    """Neither from the first one who comes, nor the key that everybody knows."""
+    async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as client:
+        assert not await client.noise_encryption_set_key(key)
+        assert served.keys.read() is None
+
+
+@pytest.mark.parametrize("key", [b"", text(OTHER_KEY).encode()])
+async def test_a_key_that_is_there_stays(tmp_path: Path, key: bytes) -> None:
+    """Home Assistant sends an empty key when the box is removed there; a stranger could take the box then."""
+    async with face(tmp_path) as served:
+        async with served.client() as client:
+            assert not await client.noise_encryption_set_key(key)
+            assert (await client.device_info()).name == "living-room"
+        assert served.keys.read() == KEY
+
+
+async def test_the_second_of_two_who_bring_a_key_is_refused(tmp_path: Path) -> None:
+    """The key is taken once, however close they are."""
+    async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as one, served.client(ZERO_KEY) as other:
+        taken = await asyncio.gather(
+            one.noise_encryption_set_key(text(KEY).encode()),
+            other.noise_encryption_set_key(text(OTHER_KEY).encode()),
+            return_exceptions=True,
+        )
+        assert (taken[0] is True) != (taken[1] is True)
+        assert served.keys.read() == (KEY if taken[0] is True else OTHER_KEY)
+
+
+async def disconnect_reason(served: Face, key: str | None) -> int:
+    """Why the box sends this client away when it asks who the box is."""
+    async with served.client(key) as client:
+        connection = client._connection
+        assert connection is not None
+        with pytest.raises(APIConnectionError):
+            await client.device_info()
+        return connection.disconnect_reason
+
+
+@pytest.mark.parametrize("key", [None, ZERO_KEY])
+async def test_a_closed_window_is_told_as_such(tmp_path: Path, key: str | None) -> None:
+    """Home Assistant has a sentence of its own for that reason."""
+    async with face(tmp_path, key=None, window_s=0) as served:
+        assert await disconnect_reason(served, key) == DisconnectReason.PROVISIONING_CLOSED
+        async with served.client(ZERO_KEY) as client:
+            assert not await client.noise_encryption_set_key(text(KEY).encode())
+        open_window(tmp_path)
+        assert 0 < served.server.status.window_s <= WINDOW_S
+        async with served.client(key) as client:
+            assert (await client.device_info()).api_encryption_provisionable
+
+
+async def test_another_key_is_refused_with_the_words_that_have_one_asked_for(tmp_path: Path, logged: StringIO) -> None:
+    """Home Assistant asks for the key then; the log tells once how to see it."""
+    async with face(tmp_path) as served:
+        for _ in range(2):
+            client = APIClient(HOST, served.port, None, noise_psk=text(OTHER_KEY))
+            with pytest.raises(InvalidEncryptionKeyAPIError):
+                await client.connect()
+        [told] = [line for line in ours(logged) if '"level": "warning"' in line]
+        assert "cast-agent esphome key" in told
+
+
+async def test_plaintext_is_refused_once_there_is_a_key(tmp_path: Path) -> None:
+    """The client is told that it needs a key."""
+    async with face(tmp_path) as served:
+        client = APIClient(HOST, served.port, None)
+        with pytest.raises(RequiresEncryptionAPIError):
+            await client.connect()
+
+
+async def test_nothing_of_the_box_is_told_without_a_key(tmp_path: Path) -> None:
+    """A client from before the key could be brought is made to ask for one, also while there is none."""
+    async with face(tmp_path, key=None) as served:
+        for ask in (APIClient.list_entities_services, lambda client: client.switch_command(7, True)):
+            async with served.client(None) as client:
+                connection = client._connection
+                assert connection is not None
+                try:
+                    if (asked := ask(client)) is not None:
+                        await asked
+                except APIConnectionError:
+                    pass
+                await served.until(lambda c=connection: not c.is_connected, "it is disconnected")  # type: ignore[misc]
+                assert isinstance(connection._fatal_exception, RequiresEncryptionAPIError)
+        assert not served.box.commands
+
+
+async def test_a_key_that_was_removed_ends_its_connections(tmp_path: Path) -> None:
+    """Whoever knew it does nothing more with the box."""
+    async with face(tmp_path) as served, served.client() as client:
+        served.keys.remove()
+        client.switch_command(7, True)
+        await served.until(lambda: not served.server.status.clients, "it is disconnected")
+        assert not served.box.commands
+
+
+async def test_a_damaged_key_lets_nobody_in(tmp_path: Path, logged: StringIO) -> None:
+    """Also not to bring another one; the status says what to do."""
+    async with face(tmp_path) as served:
+        served.keys.path.write_text("nonsense")
+        for key in (text(KEY), ZERO_KEY, None):
+            with pytest.raises(APIConnectionError):
+                await APIClient(HOST, served.port, None, noise_psk=key).connect()
+        assert "cast-agent esphome reset" in (served.server.status.problem or "")
+        assert logged.getvalue().count("esphome_key_read_failed") == 1
+        served.keys.path.write_text(text(KEY))
+        async with served.client() as client:
+            assert (await client.device_info()).name == "living-room"
+
+
+def test_the_window_closes_by_itself(tmp_path: Path) -> None:
+    """That of the start and that of a command; the machine's own time counts, because clocks are set."""
+    clock = Clock()
+    ring = KeyRing(tmp_path, now=clock)
+    assert ring.window_s == WINDOW_S
+    clock.now += WINDOW_S
+    assert ring.window_s == 0.0
+
+
+def test_a_window_of_another_run_of_the_machine_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was written into its file by anybody opens it for no longer than a command does."""
+    open_window(tmp_path)
+    ring = KeyRing(tmp_path, window_s=0)
+    assert 0 < ring.window_s <= WINDOW_S
+    monkeypatch.setattr("agent.frontends.esphome.key.boot_id", lambda: "another")
+    assert ring.window_s == 0.0
+
+
+def test_a_key_is_made_once(tmp_path: Path) -> None:
+    """It is shown again, and never another one."""
+    file = KeyFile(tmp_path / "state")
+    made = file.make()
+    assert (len(made), file.make(), KeyRing(tmp_path / "state").key) == (32, made, made)
+    assert not file.add(OTHER_KEY)
+    assert (tmp_path / "state" / KEY_FILE).read_text() == encoded(made) + "\n"
+    assert decoded(encoded(made).encode()) == made
+    assert (file.remove(), file.remove(), file.read()) == (True, False, None)
+
+
+def test_a_key_that_cannot_be_kept_says_why(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="cannot be written"):
+        KeyFile(tmp_path / "state").add(KEY)
+
+
+async def test_a_key_that_was_not_kept_was_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Home Assistant would know a key that the box has forgotten after the next power cut."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agent.frontends.esphome.key.write_whole", full)
+    async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as client:
+        assert not await client.noise_encryption_set_key(text(KEY).encode())
+        assert served.server.status.window_s > 0
