@@ -303,3 +303,5 @@ class LanService:
     """Of the service, and of the host in `.local`: a label of a-z, 0-9 and dashes."""
     port: int
     txt: tuple[tuple[str, str], ...]
+    advice: str
+    """What to do when another device in the network has this name; a sentence."""

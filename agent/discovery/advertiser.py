@@ -16,7 +16,7 @@ from agent.discovery.announcement import Announcement
 from agent.discovery.interfaces import Address, Interface, lan_interfaces
 from agent.discovery.netlink import AddressWatch
 from agent.discovery.records import model
-from agent.types import Auth, DeviceInfo
+from agent.types import Auth, DeviceInfo, LanService
 from agent.util.tasks import Supervisor
 from agent.util.threads import Threads
 
@@ -53,6 +53,7 @@ class _View:
 
     interfaces: tuple[Interface, ...]
     auth: Auth
+    others: tuple[LanService, ...]
 
 
 class Advertiser:
@@ -64,12 +65,15 @@ class Advertiser:
         device: DeviceInfo,
         settings: Settings,
         auth: Callable[[], Auth],
+        others: Callable[[], tuple[LanService, ...]] = tuple,
         supervisor: Supervisor | None = None,
     ) -> None:
+        """`others` are the services that are announced beside the agent's own."""
         self._supervisor = supervisor or Supervisor()
         self._device = device
         self._settings = settings
         self._auth = auth
+        self._others = others
         self._listening: frozenset[Address] = frozenset()
         self._port = 0
         self._changed = asyncio.Event()
@@ -138,7 +142,7 @@ class Advertiser:
     async def _look(self) -> None:
         """Make what is announced what there is."""
         found = await self._threads.call(lambda: lan_interfaces(self._settings.interfaces), timeout_s=CHANGE_TIMEOUT_S)
-        view = _View(tuple(filter(None, map(self._reachable, found))), self._auth())
+        view = _View(tuple(filter(None, map(self._reachable, found))), self._auth(), self._others())
         if self._announcement is not None and not await self._announcement.keeps_name():
             await self._close()
         if view == self._shown:
@@ -149,7 +153,10 @@ class Advertiser:
         elif self._announcement is None:
             await self._announce(view)
         else:
-            await self._announcement.update(view.interfaces, view.auth)
+            shown = self._shown
+            if shown is None or (shown.interfaces, shown.auth) != (view.interfaces, view.auth):
+                await self._announcement.update(view.interfaces, view.auth)
+            await self._announcement.show(view.others, view.interfaces)
         self._shown = view
 
     def _reachable(self, interface: Interface) -> Interface | None:
@@ -166,7 +173,7 @@ class Advertiser:
             interfaces=view.interfaces,
             contested=self._changed.set,
         )
-        await self._announcement.begin(view.interfaces, view.auth)
+        await self._announcement.begin(view.interfaces, view.auth, view.others)
 
     async def _close(self) -> None:
         announcement, self._announcement, self._shown = self._announcement, None, None

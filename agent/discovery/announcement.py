@@ -14,6 +14,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # the DNS classes are publ
     DNSOutgoing,
     DNSService,
     IPVersion,
+    NonUniqueNameException,
     RecordUpdate,
     RecordUpdateListener,
     ServiceInfo,
@@ -22,11 +23,11 @@ from zeroconf import (  # type: ignore[attr-defined]  # the DNS classes are publ
 from zeroconf.asyncio import AsyncZeroconf
 
 from agent.discovery.interfaces import Address, Interface
-from agent.discovery.records import AGENT_TYPE, services, wanted_names
+from agent.discovery.records import other_service, services, wanted_names
 from agent.discovery.responder import Responder, Told, told_on
 from agent.discovery.senders import senders_of, versions_of
 from agent.host.identity import host_name
-from agent.types import Auth, DeviceInfo
+from agent.types import Auth, DeviceInfo, LanService
 
 log = structlog.get_logger(__name__)
 
@@ -61,18 +62,22 @@ class Announcement:
         self._model = model
         self._names = wanted_names(device)
         self._services: tuple[ServiceInfo, ...] = ()
+        """The agent and its page."""
+        self._others: dict[LanService, ServiceInfo] = {}
+        self._taken: set[str] = set()
+        """Names of others that the log has told of."""
         self._defended_at = -DEFEND_EVERY_S
         senders = senders_of(interfaces)
         self._told = told_on(interfaces)
-        self._responder = Responder(
-            senders, versions_of(senders), host=f"{host_name(device.id)}.", interfaces=interfaces
-        )
+        host = f"{host_name(device.id)}."
+        self._responder = Responder(senders, versions_of(senders), interfaces=interfaces)
+        self._responder.own(host)
         self._mdns = AsyncZeroconf(zc=self._responder)
         self._registry = self._mdns.zeroconf.registry
-        self._rivals = _Rivals(contested)
+        self._rivals = _Rivals(host, contested, self._advice)
 
-    async def begin(self, interfaces: Collection[Interface], auth: Auth) -> None:
-        """Take a name that is free, and announce it. Raises zeroconf.Error."""
+    async def begin(self, interfaces: Collection[Interface], auth: Auth, others: Iterable[LanService]) -> None:
+        """Take a name that is free, and announce it, and the others beside it. Raises zeroconf.Error."""
         self._services = self._made_for(interfaces, auth)
         said = await asyncio.gather(
             *(self._mdns.async_register_service(service, allow_name_change=True) for service in self._services)
@@ -82,15 +87,48 @@ class Announcement:
         if wanted[0] != self._names[0]:
             log.warning("name_taken", wanted=_instance(wanted[0]), announced_as=_instance(self._names[0]))
         self._log("device_announced", interfaces, auth)
+        await self.show(others, interfaces)
         await asyncio.gather(*said)
+
+    async def show(self, others: Iterable[LanService], interfaces: Iterable[Interface]) -> None:
+        """Announce these services beside the agent's, as far as they are new or have changed, and take back what is
+        there no more. One whose name another device has is left out."""
+        named = {service.name: service for service in others}
+        shown = {service.name: service for service in self._others}
+        said = []
+        for name, service in shown.items():
+            if name not in named:
+                said.append(await self._mdns.async_unregister_service(self._others.pop(service)))
+        for name, service in named.items():
+            if service in self._others:
+                continue
+            info = other_service(service, _announced(interfaces))
+            if (before := shown.get(name)) is not None:
+                del self._others[before]
+                said.append(await self._mdns.async_update_service(info))
+            else:
+                self._responder.own(str(info.server))
+                try:
+                    said.append(await self._mdns.async_register_service(info))
+                except NonUniqueNameException:
+                    self._note_taken(service)
+                    continue
+            self._others[service] = info
+        await asyncio.gather(*said)
+
+    def _note_taken(self, service: LanService) -> None:
+        if service.name not in self._taken:
+            self._taken.add(service.name)
+            log.warning("service_name_taken", kind=service.kind, name=service.name, hint=service.advice)
 
     async def update(self, interfaces: Collection[Interface], auth: Auth) -> None:
         """Announce what has changed, with a goodbye for the addresses that are gone."""
         self._services = self._made_for(interfaces, auth)
+        self._others = {service: other_service(service, _announced(interfaces)) for service in self._others}
         before, self._told = self._told, told_on(interfaces)
         # In this order: what a new socket says first comes from the registry, and must not be the old addresses.
         # Clients that keep an address until its goodbye hear that before the last word.
-        for service in self._services:
+        for service in self._all():
             self._registry.async_update(service)
         self._responder.follow(interfaces)
         senders = senders_of(interfaces)
@@ -123,18 +161,24 @@ class Announcement:
         return True
 
     async def _say_again(self) -> None:
-        said = [await self._mdns.async_update_service(service) for service in self._services]
+        said = [await self._mdns.async_update_service(service) for service in self._all()]
         await asyncio.gather(*said)
 
     def _say_goodbye(self, before: Told) -> None:
         """To the addresses that an interface has no more, where it is still there."""
-        message, now = DNSOutgoing(_RESPONSE), self._services[0]
-        of_old = ServiceInfo(
-            AGENT_TYPE, now.name, server=now.server, addresses=sorted(frozenset().union(*before.values()))
-        )
-        for record in of_old.dns_addresses(override_ttl=0):
-            message.add_answer_at_time(record, 0)
+        message, gone = DNSOutgoing(_RESPONSE), sorted(frozenset().union(*before.values()))
+        for now in {service.server: service for service in self._all()}.values():
+            of_old = ServiceInfo(now.type, now.name, server=now.server, addresses=gone)
+            for record in of_old.dns_addresses(override_ttl=0):
+                message.add_answer_at_time(record, 0)
         self._responder.say_goodbye(message, before)
+
+    def _advice(self, name: str) -> str | None:
+        """What to do about another device that has this name; None when it is the box's own."""
+        return next((service.advice for service in self._others if service.name == name), None)
+
+    def _all(self) -> tuple[ServiceInfo, ...]:
+        return *self._services, *self._others.values()
 
     def _made_for(self, interfaces: Iterable[Interface], auth: Auth) -> tuple[ServiceInfo, ServiceInfo]:
         return services(
@@ -159,7 +203,9 @@ class Announcement:
 class _Rivals(RecordUpdateListener):
     """Notes who else announces a service under a name of ours, and who takes himself for us."""
 
-    def __init__(self, contested: Callable[[], None]) -> None:
+    def __init__(self, host: str, contested: Callable[[], None], advice: Callable[[str], str | None]) -> None:
+        self._host = host.lower()
+        self._advice = advice
         self._contested = contested
         self._seen: set[str] = set()
         self._ours: set[bytes] = set()
@@ -173,7 +219,7 @@ class _Rivals(RecordUpdateListener):
                 continue
             if isinstance(record, DNSService):
                 ours = zc.registry.async_get_info_name(record.key)
-                if ours is not None and ours.server_key != record.server_key:
+                if ours is not None and ours.server_key == self._host != record.server_key:
                     self._seen.add(record.server_key)
                     self._contested()
             elif isinstance(record, DNSAddress) and (infos := zc.registry.async_get_infos_server(record.key)):
@@ -190,11 +236,14 @@ class _Rivals(RecordUpdateListener):
         if address in self._ours | self._doubles or len(self._doubles) >= DOUBLES_LIMIT:
             return
         self._doubles.add(address)
+        name = str(ours.server_key).removesuffix(".local.")
         log.warning(
-            "device_id_duplicated",
+            "device_id_duplicated" if ours.server_key == self._host else "host_name_duplicated",
+            name=name,
             address=socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address),
-            hint="Another box announces the id of this one. If its card is a copy, delete the file device-id in its "
-            "state directory and restart it; ids that are set in [device] must differ.",
+            hint=self._advice(name)
+            or "Another box announces the id of this one. If its card is a copy, delete the files device-id and "
+            "esphome-identity.json in its state directory and restart it; ids that are set in [device] must differ.",
         )
 
 

@@ -11,7 +11,7 @@ from zeroconf import ServiceInfo
 
 from agent.discovery.interfaces import Address
 from agent.host.identity import host_name
-from agent.types import Auth, DeviceInfo
+from agent.types import Auth, DeviceInfo, LanService
 
 AGENT_TYPE: Final = "_cast-agent._tcp.local."
 PAGE_TYPE: Final = "_http._tcp.local."
@@ -42,6 +42,19 @@ def services(
     return (
         ServiceInfo(AGENT_TYPE, names[0], port, properties=about, server=host, addresses=packed),
         ServiceInfo(PAGE_TYPE, names[1], port, properties={"txtvers": "1", "path": "/"}, server=host, addresses=packed),
+    )
+
+
+def other_service(service: LanService, addresses: Collection[Address]) -> ServiceInfo:
+    """A service under a host name of its own."""
+    kind = f"{service.kind}.local."
+    return ServiceInfo(
+        kind,
+        f"{service.name}.{kind}",
+        service.port,
+        properties=dict(service.txt),
+        server=f"{service.name}.local.",
+        addresses=[address.packed for address in addresses],
     )
 
 

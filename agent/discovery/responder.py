@@ -24,17 +24,19 @@ Told = Mapping[str, frozenset[bytes]]
 
 
 class Responder(Zeroconf):
-    """Filters the addresses of `host`, a name with its dot at the end, in whatever is sent; those of others, which
-    stand in our own questions, are left alone."""
+    """Filters the addresses of our host names in whatever is sent; those of others, which stand in our own questions,
+    are left alone."""
 
-    def __init__(
-        self, senders: list[str], ip_version: IPVersion, *, host: str, interfaces: Iterable[Interface]
-    ) -> None:
-        self._own_host = host.lower()
+    def __init__(self, senders: list[str], ip_version: IPVersion, *, interfaces: Iterable[Interface]) -> None:
+        self._own_hosts: set[str] = set()
         self._networks: tuple[Interface, ...] = ()
         self._told_on: Told = {}
         self.follow(interfaces)
         super().__init__(senders, ip_version=ip_version)
+
+    def own(self, host: str) -> None:
+        """This name, with its dot at the end, is ours."""
+        self._own_hosts.add(host.lower())
 
     def follow(self, interfaces: Iterable[Interface]) -> None:
         """These are the networks from now on."""
@@ -83,7 +85,7 @@ class Responder(Zeroconf):
         return not self._is_ours(record) or record.address in told
 
     def _is_ours(self, record: Any) -> bool:
-        return isinstance(record, DNSAddress) and record.key == self._own_host
+        return isinstance(record, DNSAddress) and record.key in self._own_hosts
 
     def _interface_of(self, transport: Any, addr: str | None, v6_flow_scope: tuple[int, ...]) -> str:
         """The name of the interface that this goes out on; empty when that is not known."""

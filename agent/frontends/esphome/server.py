@@ -38,6 +38,8 @@ LISTEN_AGAIN_S: Final = 30.0
 TXT_MOVES_S: Final = 20.0
 """Home Assistant takes another address from a record that has changed, once it has given up the dead connection."""
 
+NAME_TAKEN: Final = "Give this box another one: cast-agent esphome reset --name NAME. Then add it again there."
+
 REFUSALS_S: Final = 60.0
 """Of wrong keys the log tells once a minute."""
 
@@ -159,7 +161,7 @@ class EspHomeServer:
             "api_encryption" if has_key else "api_encryption_supported": PROTOCOL,
             "moved": str(self._moved),
         }
-        return (LanService(SERVICE, self.name, port, tuple(txt.items())),)
+        return (LanService(SERVICE, self.name, port, tuple(txt.items()), NAME_TAKEN),)
 
     def device_info(self) -> Message:
         """The DeviceInfoResponse."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from agent.discovery.advertiser import Advertiser
 from agent.discovery.interfaces import Interface, lan_interfaces
 from agent.discovery.records import label, services, wanted_names
 from agent.host.identity import host_name
-from agent.types import Auth, DeviceInfo
+from agent.types import Auth, DeviceInfo, LanService
 from tests.support.tools import until
 
 DEVICE = DeviceInfo("4f7c2a0e-6f0b-4c9e-9d55-0d8f3f6c1b7a", "Living room", "1.2.3")
@@ -142,10 +143,14 @@ class FakeAnnouncement:
         self.named = True
         FakeAnnouncement.made.append(self)
 
-    async def begin(self, interfaces: tuple[Interface, ...], auth: Auth) -> None:
+    async def begin(self, interfaces: tuple[Interface, ...], auth: Auth, others: tuple[LanService, ...]) -> None:
         if self.fails:
             raise self.fails.pop(0)
         self.said.append((interfaces, auth))
+        self.shown = [others]
+
+    async def show(self, others: tuple[LanService, ...], interfaces: tuple[Interface, ...]) -> None:
+        self.shown.append(others)
 
     async def update(self, interfaces: tuple[Interface, ...], auth: Auth) -> None:
         self.said.append((interfaces, auth))
@@ -216,6 +221,22 @@ async def test_a_lost_name_means_a_new_announcement(made: list[FakeAnnouncement]
     made[0].named = False
     await until(lambda: len(made) == 2 and made[1].said)
     assert made[0].ended
+    await advertiser.stop()
+
+
+async def test_other_services_are_announced_as_they_come_and_change(made: list[FakeAnnouncement]) -> None:
+    """Beside the agent, without saying the agent's own words again."""
+    others: list[LanService] = []
+    advertiser = Advertiser(
+        device=DEVICE, settings=DiscoverySettings(), auth=lambda: Auth.NONE, others=lambda: tuple(others)
+    )
+    advertiser.start([("0.0.0.0", 8090)])
+    await until(lambda: made and made[0].said)
+    others.append(LanService("_other._tcp", "living-room", 1234, (("moved", "1"),), "Rename it."))
+    await until(lambda: made[0].shown == [(), tuple(others)])
+    others[0] = replace(others[0], txt=(("moved", "2"),))
+    await until(lambda: made[0].shown[2:] == [tuple(others)])
+    assert len(made[0].said) == 1
     await advertiser.stop()
 
 
