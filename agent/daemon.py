@@ -15,17 +15,10 @@ import structlog
 from aiohttp import web
 
 from agent.access.gate import Door
-from agent.builders import (
-    Casting,
-    Platform,
-    build_casting,
-    build_frontends,
-    build_idle_screen,
-    build_platform,
-    build_players,
-    build_reporter,
-    limits_of,
-)
+from agent.builders.casting import Casting, build_casting, limits_of
+from agent.builders.frontends import build_frontends, build_idle_screen
+from agent.builders.platform import Platform, build_platform, build_players
+from agent.builders.reporting import build_reporter
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
@@ -35,7 +28,7 @@ from agent.errors import ConfigError
 from agent.frontends.http.app import runner_of
 from agent.health import DisplayHealth
 from agent.host.log import configure
-from agent.host.signals import Signals
+from agent.host.signals import Signals, stop_this_process
 from agent.host.systemd import Notifier
 from agent.player.file_watch import identities, of_the_system
 from agent.player.respawn import Renewals
@@ -136,7 +129,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     players = build_players(settings, platform)
     casting = build_casting(current, platform, players, reporter=lambda: reporter)
     reporter = build_reporter(current, platform, players, casting)
-    frontends = build_frontends(current, platform, players, casting, reporter)
+    frontends = build_frontends(
+        current, platform, players, casting, reporter, stop_this_process if systemd.is_told else None
+    )
     stage, storage, tracker, keeper = platform.stage, casting.storage, casting.tracker, casting.keeper
     renewals = Renewals(players, supervisor=platform.supervisor)
     idle_screen = build_idle_screen(settings, platform, frontends.door)
@@ -170,8 +165,11 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends.door.start()
     running.push_async_callback(frontends.door.stop)
     listening = await _listen(frontends.app, settings, running)
-    frontends.advertiser.start(listening)
     port = int(listening[0][1])
+    if frontends.esphome is not None:
+        running.push_async_callback(frontends.esphome.stop)
+        frontends.esphome.start(port, frontends.advertiser.look_again)
+    frontends.advertiser.start(listening)
     if idle_screen is not None:
         running.push_async_callback(idle_screen.stop)
         idle_screen.start(lambda: lan_url(settings.api.host, port, settings.discovery.interfaces))

@@ -10,6 +10,9 @@ from typing import Final, NewType
 DEFAULT_PORT: Final = 8090
 """Of the HTTP API."""
 
+ESPHOME_PORT: Final = 6053
+"""Of ESPHome's native API; Home Assistant expects it where it is not told another."""
+
 SessionId = NewType("SessionId", str)
 """A UUID in its canonical text form; one per accepted start, never used again."""
 

@@ -22,6 +22,7 @@ from agent.config.settings import (
     DeviceSettings,
     DiscoverySettings,
     DisplaySettings,
+    EspHomeSettings,
     LogSettings,
     PlayerSettings,
     Presets,
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     player: PlayerSettings = Field(default_factory=PlayerSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)
+    esphome: EspHomeSettings = Field(default_factory=EspHomeSettings)
     central: CentralSettings = Field(default_factory=CentralSettings)
     webhook: Webhooks = Field(
         default=(), description=f"up to {WEBHOOKS_LIMIT} tables, each with url, secret and events"

@@ -83,6 +83,11 @@ class Signals:
             self._told.set()
 
 
+def stop_this_process() -> None:
+    """Have the agent stop as by SIGTERM; a service manager starts it again."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _last_call(after_s: float) -> None:
     """End the process so many seconds from now, from a thread of its own. The kernel then ends the players, which are
     bound to this process, and the X server closes what was drawn; what is kept on disk is written whole or not at all.

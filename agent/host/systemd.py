@@ -39,6 +39,11 @@ class Notifier:
         self._status = ""
         self._failed = False
 
+    @property
+    def is_told(self) -> bool:
+        """Whether there is a service manager: it starts what ends again."""
+        return bool(self._address)
+
     def start(self) -> None:
         """Begin to give signs of life, where systemd wants them: also while the daemon starts or stops."""
         if self._address:

@@ -69,7 +69,8 @@ class Agent:
         if display is not None:
             self.env["DISPLAY"] = display
         given = {"api__port": self.port, "state__dir": self.folder / "state", "log__level": "debug"}
-        given |= {"discovery__enabled": False} | settings  # the LAN of who runs the tests is spared them
+        # The LAN of who runs the tests is spared them, and no two of them want one port.
+        given |= {"discovery__enabled": False, "esphome__enabled": False} | settings
         for key, value in given.items():
             self.env[f"CAST_AGENT_{key.upper()}"] = value if isinstance(value, str) else _text(value)
         self.env |= env or {}

@@ -31,7 +31,7 @@ ONLY_IN = {
     "PIL": {"stage/", "player/pillow/", "util/ximage.py"},
     "segno": {"stage/card.py", "cli/pair.py"},
     "resvg_py": {"player/pillow/"},
-    "aiohttp": {"frontends/http/", "builders.py", "daemon.py", "reporting/"},
+    "aiohttp": {"frontends/http/", "builders/", "daemon.py", "reporting/"},
     "httpx": {"player/pillow/fetch.py"},
     "sqlite3": {"reporting/"},
     "uuid_utils": {"events/"},
@@ -114,6 +114,7 @@ SHORT_TASKS = {
     "discovery/browser.py",  # a command's
     "discovery/local_names.py",  # one look
     "casting/last_frame.py",
+    "frontends/esphome/server.py",  # one command of a client
     "casting/start_waiters.py",
     "player/mpv/relay.py",  # one connection of a camera
     "player/child.py",  # one process, which is given up when what watches it fails

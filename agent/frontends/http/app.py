@@ -23,7 +23,7 @@ from agent.frontends.http.openapi import DESCRIPTION
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import SNAPSHOTS
-from agent.health import Check, ReportingStatus, WebhookStatus
+from agent.health import Check, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.stage.snapshots import Snapshots
@@ -49,6 +49,7 @@ def create_app(
     reporting: Callable[[], ReportingStatus],
     told: Callable[[], tuple[WebhookStatus, ...]],
     supervisor: Supervisor,
+    esphome: Callable[[], EspHomeStatus | None] = lambda: None,
     storage: Callable[[], Check] = Check,
     in_force: Callable[[], Mapping[str, object]] = dict,
 ) -> web.Application:
@@ -68,6 +69,7 @@ def create_app(
     app[parts.PLAYERS] = players
     app[parts.REPORTING] = reporting
     app[parts.TOLD] = told
+    app[parts.ESPHOME] = esphome
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
     app[parts.IN_FORCE] = in_force

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.access.gate import Settings
 from agent.casting.service import CastingService
-from agent.health import Check, ReportingStatus, WebhookStatus
+from agent.health import Check, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import DeviceInfo, SessionId
@@ -24,6 +24,8 @@ PLAYERS: Final = web.AppKey[PlayerSource]("players")
 REPORTING: Final = web.AppKey[Callable[[], ReportingStatus]]("reporting")
 TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
 """Those who are told what happens by webhooks."""
+ESPHOME: Final = web.AppKey[Callable[[], EspHomeStatus | None]]("esphome")
+"""How Home Assistant reaches the box; None when it is not to."""
 TASKS: Final = web.AppKey[Callable[[], Check]]("tasks")
 """Whether the long-lived tasks of the agent run."""
 STORAGE: Final = web.AppKey[Callable[[], Check]]("storage")

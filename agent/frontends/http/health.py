@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from agent.frontends.http.responses import Answer
-from agent.health import Check, DisplayHealth, PlayerHealth
+from agent.frontends.http.answer import Answer
+from agent.frontends.http.connections import EspHomeAnswer
+from agent.health import Check, DisplayHealth, EspHomeStatus, PlayerHealth
 from agent.types import Auth, TrackerSnapshot
 
 
@@ -100,10 +101,19 @@ class HealthAnswer(Answer):
     player: Literal["available", "unavailable"]
     display: Literal["available", "unavailable"]
     checks: Checks
+    esphome: EspHomeAnswer | None
+    """How Home Assistant reaches the box; null when `[esphome] enabled` is false. Starts work without it."""
 
     @classmethod
     def of(
-        cls, snapshot: TrackerSnapshot, display: DisplayHealth, player: PlayerHealth, *, tasks: Check, storage: Check
+        cls,
+        snapshot: TrackerSnapshot,
+        display: DisplayHealth,
+        player: PlayerHealth,
+        *,
+        tasks: Check,
+        storage: Check,
+        esphome: EspHomeStatus | None = None,
     ) -> Self:
         active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
         return cls(
@@ -134,4 +144,5 @@ class HealthAnswer(Answer):
                 tasks=SimpleCheck.of(tasks),
                 storage=SimpleCheck.of(storage),
             ),
+            esphome=None if esphome is None else EspHomeAnswer.model_validate(esphome),
         )

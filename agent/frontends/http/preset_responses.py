@@ -6,7 +6,7 @@ from typing import Self
 
 from agent.casting.presets import Preset, PresetList, Source
 from agent.casting.recent import Played
-from agent.frontends.http.responses import Answer, Seconds
+from agent.frontends.http.answer import Answer, Seconds
 from agent.media.redaction import redact
 from agent.types import Quality
 

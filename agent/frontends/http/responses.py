@@ -1,14 +1,15 @@
-"""What the calls answer with. Times are RFC 3339 in UTC, lengths of time are seconds rounded to milliseconds."""
+"""What the calls answer with."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, RootModel, WithJsonSchema
+from pydantic import RootModel, WithJsonSchema
 
 from agent.casting.service import Volume
-from agent.health import ReportingStatus, WebhookStatus
+from agent.frontends.http.answer import Answer, Moment, Seconds
+from agent.frontends.http.connections import EspHomeAnswer, ReportingAnswer, WebhookAnswer
+from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.types import (
     Capability,
     DeviceInfo,
@@ -22,24 +23,6 @@ from agent.types import (
     TrackerSnapshot,
 )
 from cast_wire.kinds import FOLLOWED, EventKind
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds, 3)
-
-
-Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
-Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
-
-
-class Answer(BaseModel):
-    """What all have in common."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class Started(Answer):
@@ -179,49 +162,6 @@ class DeviceAnswer(Answer):
     version: str
 
 
-class ReportingAnswer(Answer):
-    """How it goes with the central API that this box reports to."""
-
-    enabled: bool
-    """Whether there is one."""
-    connected: bool
-    """Whether its last answer was a good one."""
-    last_success: Moment | None
-    """When it answered well for the last time, since the agent was started."""
-    queued: int
-    """Events that it does not have yet."""
-    dropped: int
-    """Events that it will never have: too many or too old, or the disk was full."""
-    url: str | None
-    device_id: str | None
-    """As it knows this box."""
-    stream_id: str | None
-    """Of what is on, there."""
-    code: str | None
-    """By which others join what is on."""
-    problem: str | None
-    """What is wrong, and what to do about it."""
-
-
-class WebhookAnswer(Answer):
-    """How it goes with one webhook."""
-
-    url: str
-    """Scheme and host alone: the rest may be a secret."""
-    connected: bool
-    """Whether its last answer was a good one."""
-    last_success: Moment | None
-    """When it answered well for the last time, since the agent was started."""
-    queued: int
-    """Events that wait for it."""
-    dropped: int
-    """Events that it will never get: too many or too old, or the disk was full."""
-    disabled: bool
-    """Its receiver answered 410, so nothing is sent to it until it is configured otherwise."""
-    problem: str | None
-    """What is wrong, and what to do about it."""
-
-
 class StatusAnswer(Answer):
     """The answer of `GET /status`."""
 
@@ -237,6 +177,8 @@ class StatusAnswer(Answer):
     device: DeviceAnswer
     reporting: ReportingAnswer
     webhooks: tuple[WebhookAnswer, ...]
+    esphome: EspHomeAnswer | None
+    """Null when `[esphome] enabled` is false."""
 
     @classmethod
     def of(
@@ -246,6 +188,7 @@ class StatusAnswer(Answer):
         volume: Volume,
         reporting: ReportingStatus,
         webhooks: tuple[WebhookStatus, ...],
+        esphome: EspHomeStatus | None = None,
     ) -> Self:
         stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
         return cls(
@@ -258,6 +201,7 @@ class StatusAnswer(Answer):
             device=DeviceAnswer.model_validate(device),
             reporting=ReportingAnswer.model_validate(reporting),
             webhooks=tuple(WebhookAnswer.model_validate(webhook) for webhook in webhooks),
+            esphome=None if esphome is None else EspHomeAnswer.model_validate(esphome),
         )
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from agent.frontends.http.app_keys import CASTING, DEVICE, IN_FORCE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
+from agent.frontends.http.app_keys import (
+    CASTING,
+    DEVICE,
+    ESPHOME,
+    IN_FORCE,
+    PLAYERS,
+    REPORTING,
+    STAGE,
+    STORAGE,
+    TASKS,
+    TOLD,
+)
 from agent.frontends.http.guard import DOOR
 from agent.frontends.http.health import Alive, HealthAnswer
 from agent.frontends.http.responses import SettingsAnswer, StatusAnswer
@@ -19,14 +30,15 @@ async def status(request: web.Request) -> web.Response:
 def status_answer(app: web.Application) -> StatusAnswer:
     """What is on now."""
     casting = app[CASTING]
-    return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, app[REPORTING](), app[TOLD]())
+    beside = (app[REPORTING](), app[TOLD](), app[ESPHOME]())
+    return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, *beside)
 
 
 async def health(request: web.Request) -> web.Response:
     """`GET /health`: whether a start would work, and what to do when it would not."""
     app = request.app
     seen = (app[CASTING].snapshot(), app[STAGE].health, app[PLAYERS].health)
-    answer = HealthAnswer.of(*seen, tasks=app[TASKS](), storage=app[STORAGE]())
+    answer = HealthAnswer.of(*seen, tasks=app[TASKS](), storage=app[STORAGE](), esphome=app[ESPHOME]())
     return json_answer(answer.model_dump_json())
 
 

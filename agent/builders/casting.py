@@ -1,0 +1,93 @@
+"""The sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent import __version__
+from agent.builders.platform import Platform
+from agent.casting.limits import Limits
+from agent.casting.presets import Presets
+from agent.casting.recent import Recent
+from agent.casting.service import CastingService
+from agent.casting.tracker import StreamTracker
+from agent.config.loader import Settings
+from agent.config.reload import Current
+from agent.discovery.local_names import LocalNames
+from agent.events.bus import EventBus
+from agent.host.storage import Storage
+from agent.media.names import look_up_name
+from agent.media.policy import MediaChecks
+from agent.media.redaction import redact
+from agent.media.urls import MediaPolicy
+from agent.persistence.entry_file import PRESETS_FILE, RECENT_FILE, EntryFile
+from agent.persistence.saver import Keeper
+from agent.player.engines import Engines
+from agent.reporting.central.lookup import Lookup
+from agent.reporting.reporter import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """The sessions, what keeps them over a restart, and where the streams of others are looked up."""
+
+    tracker: StreamTracker
+    service: CastingService
+    keeper: Keeper
+    storage: Storage
+    lookup: Lookup
+    local_names: LocalNames
+    bus: EventBus
+    """What happens to the sessions and to the device."""
+
+
+def build_casting(
+    current: Current, platform: Platform, players: Engines, *, reporter: Callable[[], Reporter]
+) -> Casting:
+    """`reporter` is asked for no earlier than a session plays a stream of others."""
+    settings, folder = current.settings, current.settings.state.directory()
+    checks = MediaChecks(MediaPolicy(settings.player.allowed_schemes, settings.player.media_folders))
+    local_names = LocalNames(settings.discovery.interfaces)
+    lookup = Lookup(
+        find_local=local_names.address,
+        registered=lambda: reporter().registered(),
+        problem=lambda: reporter().status.problem,
+        agent_version=__version__,
+    )
+    bus = EventBus()
+    tracker = StreamTracker(
+        players=players,
+        stage=platform.stage,
+        limits=limits_of(settings),
+        redact=redact,
+        check=checks.check,
+        look_up=look_up_name,
+        locate=local_names.locate,
+        streams=lookup,
+        retry=settings.stream.retry,
+        emit=bus.publish,
+    )
+    keeper = Keeper(tracker, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
+    storage = Storage(folder, platform.own, not_written=lambda: keeper.not_written, supervisor=platform.supervisor)
+    service = CastingService(
+        tracker,
+        policy=checks,
+        default_quality=lambda: current.settings.player.quality,
+        kept=keeper.kept,
+        presets=Presets(
+            EntryFile(folder / PRESETS_FILE),
+            configured=lambda: [preset.model_dump(exclude_unset=True) for preset in current.settings.preset],
+            policy=checks,
+            emit=bus.publish,
+        ),
+        recent=Recent(
+            EntryFile(folder / RECENT_FILE), enabled=lambda: current.settings.stream.recent, emit=bus.publish
+        ),
+    )
+    return Casting(tracker, service, keeper, storage, lookup, local_names, bus)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How long a stream may take to start, and to go on."""
+    return Limits(settings.player.start_timeout, settings.player.stall_timeout)

@@ -1,0 +1,102 @@
+"""What all rooms stand on, and the players."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from agent import __version__
+from agent.config.loader import Settings
+from agent.host.identity import Identity, identity
+from agent.host.lock import only_agent
+from agent.player.confine import Confinement
+from agent.player.engines import Engines
+from agent.player.pool import PlayerPool
+from agent.player.registry import ENGINES, EngineOptions, table_of
+from agent.stage.chosen import ChosenScreen
+from agent.stage.snapshots import Snapshots
+from agent.stage.x11 import X11Stage
+from agent.types import DeviceInfo
+from agent.util.tasks import Supervisor
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What all rooms stand on: who this box is, its screen, and its long-lived tasks."""
+
+    own: Identity
+    device: DeviceInfo
+    supervisor: Supervisor
+    stage: X11Stage
+    snapshots: Snapshots
+    authority: Path
+    """The file with the cookie of the display."""
+
+
+def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
+    """Raises ConfigError when another agent has the state directory, which is held until `running` ends."""
+    running.enter_context(only_agent(settings.state.directory()))
+    # The disk of the state may be full, read-only or worse: nobody visits this box, so it does what it still can.
+    own = Identity(settings.device.id) if settings.device.id else identity(settings.state.directory())
+    device = DeviceInfo(
+        id=own.id,
+        name=settings.device.name,
+        version=__version__,
+    )
+    log.info("agent_launched", device_id=device.id, name=device.name, version=device.version)
+    supervisor = Supervisor()
+    authority = settings.state.runtime_directory() / "Xauthority"
+    stage = X11Stage(
+        display=settings.display.display,
+        idle=settings.display.idle,
+        supervisor=supervisor,
+        chosen=ChosenScreen.of_this_installation(),
+        authority=authority,
+    )
+    return Platform(own, device, supervisor, stage, Snapshots(stage), authority)
+
+
+def build_players(settings: Settings, platform: Platform) -> Engines:
+    """A pool for each engine."""
+    stage = platform.stage
+
+    def display() -> str | None:
+        return stage.health.display if stage.health.available else None
+
+    table = table_of(ENGINES, settings.player.engines)
+    options = EngineOptions(settings.audio, _confinement_of(settings), table)
+    pools = [
+        PlayerPool(
+            spec,
+            command=spec.command(options),
+            display=display,
+            authority=platform.authority,
+            open_window=stage.open_window,
+            supervisor=platform.supervisor,
+        )
+        for spec in ENGINES
+    ]
+    return Engines(pools, table=table)
+
+
+def _confinement_of(settings: Settings) -> Confinement:
+    """What players may reach."""
+    return Confinement(
+        folder=str(_players_folder(settings)),
+        media_folders=tuple(map(str, settings.player.media_folders)),
+    )
+
+
+def _players_folder(settings: Settings) -> Path:
+    """Where players keep shaders, and are confined: with the state, or in memory where that cannot be had."""
+    folder = settings.state.directory() / "players"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return settings.state.runtime_directory() / "players"
+    return folder

@@ -1,0 +1,34 @@
+"""Those who are told what happens."""
+
+from __future__ import annotations
+
+from agent.builders.casting import Casting
+from agent.builders.platform import Platform
+from agent.config.reload import Current
+from agent.player.engines import Engines
+from agent.reporting.central.state import View
+from agent.reporting.reporter import Reporter
+
+
+def build_reporter(current: Current, platform: Platform, players: Engines, casting: Casting) -> Reporter:
+    """The central API and the webhooks."""
+    settings, device, tracker = current.settings, platform.device, casting.tracker
+    return Reporter(
+        folder=settings.state.directory(),
+        runtime=settings.state.runtime_directory(),
+        settings=settings.central,
+        webhooks=lambda: current.settings.webhook,
+        device=device,
+        restores=settings.stream.restore,
+        view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems_of(platform, players, casting)),
+        find_local=casting.local_names.address,
+        supervisor=platform.supervisor,
+    )
+
+
+def problems_of(platform: Platform, players: Engines, casting: Casting) -> tuple[str, ...]:
+    """Why a start would not work; sentences for people."""
+    display = platform.stage.health
+    parts = (players.health, platform.supervisor.health, casting.storage.health)
+    unseen = () if display.is_well else (display.message,)
+    return (*unseen, *(health.message for health in parts if not health.available))

@@ -1,0 +1,26 @@
+"""What all answers have in common. Times are RFC 3339 in UTC, lengths of time are seconds rounded to milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
+
+
+class Answer(BaseModel):
+    """What all have in common."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)

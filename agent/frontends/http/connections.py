@@ -1,0 +1,65 @@
+"""How it goes with those whom this box is connected to."""
+
+from __future__ import annotations
+
+from agent.frontends.http.answer import Answer, Moment, Seconds
+
+
+class ReportingAnswer(Answer):
+    """How it goes with the central API that this box reports to."""
+
+    enabled: bool
+    """Whether there is one."""
+    connected: bool
+    """Whether its last answer was a good one."""
+    last_success: Moment | None
+    """When it answered well for the last time, since the agent was started."""
+    queued: int
+    """Events that it does not have yet."""
+    dropped: int
+    """Events that it will never have: too many or too old, or the disk was full."""
+    url: str | None
+    device_id: str | None
+    """As it knows this box."""
+    stream_id: str | None
+    """Of what is on, there."""
+    code: str | None
+    """By which others join what is on."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
+class WebhookAnswer(Answer):
+    """How it goes with one webhook."""
+
+    url: str
+    """Scheme and host alone: the rest may be a secret."""
+    connected: bool
+    """Whether its last answer was a good one."""
+    last_success: Moment | None
+    """When it answered well for the last time, since the agent was started."""
+    queued: int
+    """Events that wait for it."""
+    dropped: int
+    """Events that it will never get: too many or too old, or the disk was full."""
+    disabled: bool
+    """Its receiver answered 410, so nothing is sent to it until it is configured otherwise."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
+class EspHomeAnswer(Answer):
+    """How Home Assistant reaches this box by ESPHome's native API."""
+
+    name: str
+    """The node name, after which Home Assistant names the actions of this box."""
+    port: int | None
+    """Null when it cannot be listened on."""
+    has_key: bool
+    """Home Assistant has brought a key, or it was shown to be typed there."""
+    window_s: Seconds
+    """For so long the first one who comes may yet add the box without a key; 0 when nobody may."""
+    clients: tuple[str, ...]
+    """Who is connected: what they call themselves, and their address."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
