@@ -63,6 +63,7 @@ async def test_status_when_idle(api: Served) -> None:
             "problem": None,
         },
         "webhooks": [],
+        "esphome": None,
     }
 
 
@@ -236,6 +237,7 @@ async def test_health_when_all_is_well(api: Served) -> None:
             "tasks": {"status": "ok", "message": ""},
             "storage": {"status": "ok", "message": ""},
         },
+        "esphome": None,
     }
 
 
