@@ -238,9 +238,9 @@ class Presets:
     async def _read(self) -> tuple[Preset, ...]:
         if self._saved is None:
             entries = await self._file.read()
-            self._saved = tuple(
-                [await self._examined(entry, Source.SAVED, f"saved#{n}") for n, entry in enumerate(entries, 1)]
-            )
+            found = [await self._examined(entry, Source.SAVED, f"saved#{n}") for n, entry in enumerate(entries, 1)]
+            if self._saved is None:  # else somebody else has read them, and may have changed them, meanwhile
+                self._saved = tuple(found)
         return self._saved
 
     async def _write(self, presets: tuple[Preset, ...]) -> None:

@@ -128,7 +128,8 @@ class Recent:
     async def _read(self) -> tuple[Played, ...]:
         if self._played is None:
             entries = await self._file.read()
-            self._played = tuple(filter(None, map(_played, entries)))[:RECENT_LIMIT]
+            if self._played is None:  # else somebody else has read them, and may have changed them, meanwhile
+                self._played = tuple(filter(None, map(_played, entries)))[:RECENT_LIMIT]
         return self._played
 
     async def _write(self, played: tuple[Played, ...]) -> None:

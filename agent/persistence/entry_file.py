@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -26,6 +27,9 @@ ANSWER_S: Final = 5.0
 """A busy SD card takes a second."""
 
 
+T = TypeVar("T")
+
+
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,11 +44,12 @@ class EntryFile:
         self._file = file
         # One at a time: what hangs must not be written later over something newer.
         self._threads = Threads(file.name, limit=1)
+        self._turn = asyncio.Lock()
 
     async def read(self) -> list[dict[str, Any]]:
         """The entries; none when there is no file. What cannot be understood is set aside. Raises StorageError."""
         try:
-            return await self._threads.call(self._read, timeout_s=ANSWER_S)
+            return await self._call(self._read)
         except (OSError, RuntimeError) as error:
             raise self._failed("read", error) from error
 
@@ -52,9 +57,14 @@ class EntryFile:
         """Write these entries instead. Raises StorageError."""
         text = _Kept(entries=[dict(entry) for entry in entries]).model_dump_json(indent=1) + "\n"
         try:
-            await self._threads.call(partial(self._write, text), timeout_s=ANSWER_S)
+            await self._call(partial(self._write, text))
         except (OSError, RuntimeError) as error:
             raise self._failed("written", error) from error
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        """Do it once what was asked before is done. Raises TimeoutError when both together take over ANSWER_S."""
+        async with asyncio.timeout(ANSWER_S), self._turn:
+            return await self._threads.call(work, timeout_s=ANSWER_S)
 
     def _read(self) -> list[dict[str, Any]]:
         try:
