@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from agent.casting.entries import NotKept
-from agent.casting.presets import Presets
+from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
-from agent.casting.wish import Policy, Wish, check_together, over
-from agent.errors import FieldError, InvalidRequestError
+from agent.casting.saved import Saved
+from agent.casting.wish import WHAT, Policy, Wish, check_together, over
+from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.types import Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, StreamRef, TrackerSnapshot
 
 LOCATED_S: Final = 2.5
 """Wait for a joined stream to be located: the central API is asked for 2 s at most."""
+
+_TAKEN: Final = (*WHAT, "title", "refresh")
+"""What a preset takes from something that was played."""
 
 
 class Volume(Protocol):
@@ -78,6 +82,9 @@ class Tracker(Protocol):
         """Seconds in which the screen was without a picture between two, since the agent started."""
 
     def snapshot(self) -> TrackerSnapshot: ...
+
+    def saved(self) -> Sequence[Saved]:
+        """What is on, waits or is being prepared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,22 @@ class CastingService:
         await self._kept()
         return volume
 
+    async def save_preset(
+        self, given: Mapping[str, Any], *, recent: str | None = None, session_id: str | None = None
+    ) -> Preset:
+        """Save a preset. Where `recent` or `session_id` names something that was played, the preset takes its address,
+        with the user name and password that callers are not shown, and its title and `refresh` unless `given` has them.
+
+        Raises as `Presets.add` does, and PresetNotFoundError, SessionNotFoundError.
+        """
+        played = Wish()
+        if recent is not None:
+            played = await self.recent.wish(recent)
+        elif session_id is not None:
+            played = self._played(session_id)
+        taken = {name: value for name in _TAKEN if (value := getattr(played, name)) is not None}
+        return await self.presets.add({**taken, **given})
+
     @property
     def volume(self) -> Volume:
         """The volume of the device."""
@@ -195,6 +218,20 @@ class CastingService:
         if wish.recent is not None:
             return over(await self.recent.wish(wish.recent), wish)
         return wish
+
+    def _played(self, session_id: str) -> Wish:
+        """What plays the same as this session."""
+        for saved in self._tracker.saved():
+            if saved.session_id == session_id:
+                asked, join = saved.request, saved.request.join or StreamRef()
+                return Wish(
+                    url=asked.url or None,
+                    code=join.code,
+                    stream_id=join.stream_id,
+                    title=asked.title,
+                    refresh=asked.refresh,
+                )
+        raise SessionNotFoundError(f"There is no session {session_id} that is on or waits: it may have ended.")
 
     def _request(self, wish: Wish, url: str | None) -> StartRequest:
         return StartRequest(

@@ -19,7 +19,7 @@ from agent.casting.entries import NotKept
 from agent.casting.limits import Limits
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
-from agent.casting.saved import Volume
+from agent.casting.saved import Saved, Volume
 from agent.casting.service import CastingService, Tracker
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
@@ -92,6 +92,9 @@ class ScriptedTracker:
             raise self.refusal
         self.changes.append((session_id, change))
         return session_snapshot(session_id=session_id)
+
+    def saved(self) -> tuple[Saved, ...]:
+        return ()
 
     async def first_frame(self, session_id: SessionId, timeout_s: float) -> SessionSnapshot | None:
         self.waiting.set()

@@ -7,7 +7,6 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.casting.forms import PresetForm
 from agent.frontends.http import (
     controls,
     events,
@@ -113,7 +112,7 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/presets", presets.add_preset, Access.KEY,
         "Save a preset.",
-        {201: preset_responses.PresetAnswer}, (409, 507), body=PresetForm, links=_TO_A_PRESET,
+        {201: preset_responses.PresetAnswer}, (404, 409, 507), body=requests.NewPreset, links=_TO_A_PRESET,
     ),
     Operation(
         "PATCH", "/presets/{id}", presets.change_preset, Access.KEY,

@@ -14,7 +14,7 @@ from agent.frontends.http.app_keys import CASTING
 from agent.frontends.http.body import read_form, read_object, single_parameters
 from agent.frontends.http.preset_responses import PlayedAnswer, PresetAnswer, PresetsAnswer, RecentAnswer
 from agent.frontends.http.problems import problem_of
-from agent.frontends.http.requests import NoBody
+from agent.frontends.http.requests import NewPreset, NoBody
 from agent.frontends.http.responses import Done
 from cast_http.negotiate import json_answer
 
@@ -30,8 +30,9 @@ async def list_presets(request: web.Request) -> web.Response:
 
 async def add_preset(request: web.Request) -> web.Response:
     """`POST /presets`: 201 with the preset; 409 `preset_conflict` when there is one of its id."""
+    form = NewPreset.parse(await _body(request))
     try:
-        preset = await request.app[CASTING].presets.add(await _body(request))
+        preset = await request.app[CASTING].save_preset(form.preset(), recent=form.recent, session_id=form.session_id)
     except PresetConflictError as error:
         return _conflict(request, error)
     return _answer(preset, status=201)

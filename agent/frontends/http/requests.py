@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -22,7 +22,7 @@ from agent.casting.fields import (
     as_volume,
     parse_number,
 )
-from agent.casting.forms import Form, PlayForm
+from agent.casting.forms import Form, PlayForm, PresetForm
 from agent.casting.wish import STORED, WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
 
@@ -44,6 +44,10 @@ def parse_wait(value: str) -> float:
     return wait_s
 
 
+_Recent = Annotated[Annotated[str, Field(max_length=SESSION_ID_LIMIT)] | None, BeforeValidator(as_text)]
+_SessionId = Annotated[Annotated[str, Field(max_length=SESSION_ID_LIMIT)] | None, BeforeValidator(as_session_id)]
+
+
 class StartQuery(BaseModel):
     """The query parameters of `POST /start`."""
 
@@ -61,11 +65,9 @@ class StartBody(PlayForm):
 
     preset: Annotated[Annotated[str, Field(pattern=PRESET_ID)] | None, BeforeValidator(as_preset_id)] = None
     """The id of a preset; further fields take the place of its own."""
-    recent: Annotated[Annotated[str, Field(max_length=SESSION_ID_LIMIT)] | None, BeforeValidator(as_text)] = None
+    recent: _Recent = None
     """The id of something that was played before, as `GET /recent` has it."""
-    session_id: Annotated[Annotated[str, Field(max_length=SESSION_ID_LIMIT)] | None, BeforeValidator(as_session_id)] = (
-        None
-    )
+    session_id: _SessionId = None
     """The session to change; None: a new one."""
 
     @classmethod
@@ -85,6 +87,35 @@ class HookQuery(Form):
     def wish(self) -> Wish:
         """What it asks for."""
         return Wish(duration=self.duration, title=self.title)
+
+
+_SAVED_FROM: Final = (*WHAT, "recent", "session_id")
+
+
+class NewPreset(PlayForm):
+    """The body of `POST /presets`: the fields of the preset, with one of `url`, `code`, `stream_id`, `recent` and
+    `session_id`."""
+
+    EXAMPLE = PresetForm.EXAMPLE
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _SAVED_FROM]})
+
+    id: Annotated[Annotated[str, Field(pattern=PRESET_ID)] | None, BeforeValidator(as_preset_id)] = None
+    """None: one that is made of the title."""
+    recent: _Recent = None
+    """The id of something that was played before, as `GET /recent` has it: its address is taken, with credentials."""
+    session_id: _SessionId = None
+    """A session that is on or waits: its address is taken, with credentials."""
+
+    def preset(self) -> dict[str, Any]:
+        """The fields of the preset itself."""
+        return self.model_dump(mode="json", exclude_none=True, exclude={"recent", "session_id"})
+
+    @classmethod
+    def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
+        names = [name for name in _SAVED_FROM if name in given]
+        wrong = [FieldError(name, f"cannot be given together with {names[0]}") for name in names[1:]]
+        return wrong or ([] if names else [cls._missing("url")])
 
 
 class PresetPatch(PlayForm):

@@ -107,6 +107,12 @@ async def test_changes_at_once_are_all_kept(box: Tracked, tmp_path: Path) -> Non
     assert {entry["id"] for entry in kept} == {body["id"] for body in bodies}
 
 
+async def test_pages_that_open_at_once_after_a_start_all_get_the_lists(box: Tracked) -> None:
+    """The first one makes the agent read its files; the others wait for that, and are not told of a broken disk."""
+    answers = await asyncio.gather(*(call(box, "GET", path) for path in ("/presets", "/recent") for _ in range(5)))
+    assert [answer for answer in answers if "problem" in answer] == []
+
+
 async def test_presets_of_the_configuration_are_read_only(box: Tracked) -> None:
     for method, body in (("PATCH", {"title": "x"}), ("DELETE", None)):
         refused = await call(box, method, "/presets/radio", body, status=403)
@@ -246,6 +252,44 @@ async def test_what_was_played_is_played_again(box: Tracked, tmp_path: Path) -> 
     assert (await call(box, "GET", "/recent"))["recent"] == []
     assert "hunter2" not in (tmp_path / "recent.json").read_text()
     assert (await call(box, "POST", "/start", {"recent": played[0]["id"]}, status=404))["code"] == "preset_not_found"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_what_is_on_is_saved_with_its_credentials(box: Tracked, kept: bool) -> None:
+    """From the session, and from the list of what was played lately: with an address that callers are not shown."""
+    url = "http://me:hunter2@film/one.mp4"
+    started = await call(box, "POST", "/start?wait=5", {"url": url, "title": "Gate", "refresh": 5, "volume": 0.2})
+    source = {"session_id": started["session_id"]}
+    if kept:
+        async with asyncio.timeout(5):
+            while not (recent := (await call(box, "GET", "/recent"))["recent"]):
+                await asyncio.sleep(0.01)
+        source = {"recent": recent[0]["id"]}
+    saved = await call(box, "POST", "/presets", source | {"duration": 30}, status=201)
+    assert {name: saved[name] for name in ("id", "title", "url", "refresh", "duration")} == {
+        "id": "gate", "title": "Gate", "url": "http://***@film/one.mp4", "refresh": 5.0, "duration": 30.0
+    }  # fmt: skip
+    assert "volume" not in saved
+    await call(box, "POST", "/start", {"preset": "gate"})
+    assert box.tracker.saved()[-1].request.url == url
+    named = await call(box, "POST", "/presets", source | {"id": "b", "title": "Other"}, status=201)
+    assert (named["id"], named["title"]) == ("b", "Other")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"recent": "nothing"}, 404, "preset_not_found"),
+        ({"session_id": "nothing"}, 404, "session_not_found"),
+        ({"session_id": "1", "url": "http://film/a.mp4"}, 422, "invalid_request"),
+        ({"session_id": "1", "recent": "1"}, 422, "invalid_request"),
+        ({"title": "Nothing to play"}, 422, "invalid_request"),
+    ],
+)
+async def test_what_was_not_played_cannot_be_saved(
+    box: Tracked, body: dict[str, object], status: int, code: str
+) -> None:
+    assert (await call(box, "POST", "/presets", body, status=status))["code"] == code
 
 
 async def test_pages_are_told_of_a_change(box: Tracked) -> None:
