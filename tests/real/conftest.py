@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.agent import Agent
+from tests.support.chromium import LIVE, Chromium, Page
 from tests.support.confined import LANDLOCK, NAMESPACE, skip_unless_there
+from tests.support.leaks import LeakCheck
 from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
@@ -17,6 +19,23 @@ def agent(shared: Agent) -> Iterator[Agent]:
     """The agent of this file, with nothing on."""
     yield shared
     shared.stop(all=True)
+
+
+@pytest.fixture(scope="session")
+def browser(leaks: LeakCheck) -> Iterator[Chromium]:
+    """One for the run: it takes a second or two to start."""
+    with Chromium() as browser:
+        leaks.own_pids(lambda: browser.pids)
+        yield browser
+
+
+@pytest.fixture
+def page(agent: Agent, browser: Chromium) -> Iterator[Page]:
+    """The page on the box itself, connected."""
+    page = browser.page(agent.base)
+    page.wait(LIVE)
+    yield page
+    page.close()
 
 
 @pytest.fixture

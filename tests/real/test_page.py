@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.chromium import Chromium, Page
+from tests.support.chromium import AXE, LIVE, Chromium, Page
 from tests.support.colours import RGB, name_of
 from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
@@ -22,19 +21,8 @@ from tests.support.xserver import XServer
 
 SOON_S = 10.0
 
-AXE = Path(__file__).parents[1] / "support" / "axe"
-
-LIVE = "document.body.dataset.connection == 'live'"
-
 HURRIED = "const wait = window.setTimeout; window.setTimeout = (work, ms, ...rest) => wait(work, ms / 20, ...rest);"
 """Time for the page goes twenty times as fast."""
-
-
-@pytest.fixture(scope="module")
-def browser(leaks: LeakCheck) -> Iterator[Chromium]:
-    with Chromium() as browser:
-        leaks.own_pids(lambda: browser.pids)
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +30,6 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
     with Agent(xserver.display, device__name="Living Room") as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
-
-
-@pytest.fixture
-def page(agent: Agent, browser: Chromium) -> Iterator[Page]:
-    """The page on the box itself, connected."""
-    page = browser.page(agent.base)
-    page.wait(LIVE)
-    yield page
-    page.close()
 
 
 def command(agent: Agent, *arguments: str) -> str:
@@ -77,24 +56,9 @@ def wait_colour(agent: Agent, page: Page, wanted: str) -> None:
     agent.wait_until(lambda: colour(page) == wanted, SOON_S, f"the page shows {wanted}")
 
 
-def wait_text(page: Page, selector: str, text: str) -> None:
-    """Wait until this is to be read there."""
-    page.wait(
-        f"(place => place.checkVisibility({{checkVisibilityCSS: true}}) && place.textContent.includes('{text}'))"
-        f"(document.querySelector('{selector}'))"
-    )
-
-
 def cast(page: Page, url: str) -> None:
     page.type("#address", url)
     page.click("#cast [type=submit]")
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with the page as it is now."""
-    page.run((AXE / "axe.min.js").read_text() + ";0")
-    found = page.run("axe.run(document).then(done => done.violations)")
-    return [f"{rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in found]
 
 
 def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: MediaServer) -> None:
@@ -103,15 +67,15 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     assert page.text("#name") == "Living Room"
     assert page.text("#title") == "Nothing is on"
     page.click("#settings summary")
-    wait_text(page, "#settings-list", "player.start_timeout")
+    page.wait_text("#settings-list", "player.start_timeout")
     cast(page, media_server.url("/film/green.mp4"))
-    wait_text(page, "#state", "Playing")
-    wait_text(page, "#title", "green.mp4")
+    page.wait_text("#state", "Playing")
+    page.wait_text("#title", "green.mp4")
     wait_colour(agent, page, "green")
     film = agent.status()["stream"]["session_id"]
 
     page.click("#pause")
-    wait_text(page, "#state", "Paused")
+    page.wait_text("#state", "Paused")
     assert "Resume" in page.text("#pause")
     agent.wait_state("paused")
     page.click("#forward")
@@ -120,24 +84,24 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     page.click("#how label:last-child")
     cast(page, media_server.url("/live/red.ts"))
     wait_colour(agent, page, "red")
-    wait_text(page, "#waiting-list", "green.mp4")
+    page.wait_text("#waiting-list", "green.mp4")
     page.wait("!document.querySelector('#live').hidden")
     page.click("[data-extend='900']")
-    wait_text(page, "#time-left", "Ends in 14:")
+    page.wait_text("#time-left", "Ends in 14:")
 
     page.click("#mute")
     page.wait("document.querySelector('#mute').ariaPressed == 'true'")
     assert agent.status()["volume"]["muted"] is True
     page.run("document.querySelector('#volume').value = 30")
     page.run("document.querySelector('#volume').dispatchEvent(new Event('change'))")
-    wait_text(page, "#volume-text", "30 %")
+    page.wait_text("#volume-text", "30 %")
     assert agent.status()["volume"] == {"volume_level": 0.3, "muted": False}
 
     page.click("#stop")
-    wait_text(page, "#title", "green.mp4")
+    page.wait_text("#title", "green.mp4")
     assert agent.status()["stream"]["session_id"] == film
     page.click("#stop")
-    wait_text(page, "#title", "Nothing is on")
+    page.wait_text("#title", "Nothing is on")
     assert colour(page) == ""
     assert page.complaints() == []
 
@@ -145,12 +109,12 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
 def test_what_is_wrong_is_told(agent: Agent, page: Page, media_server: MediaServer) -> None:
     """A bad address is told beside its field, which keeps it; a stream that fails is told with what to do."""
     cast(page, "ftp://nas/film.mp4")
-    wait_text(page, "#cast-problem", "must begin with")
+    page.wait_text("#cast-problem", "must begin with")
     assert page.run("document.querySelector('#address').value") == "ftp://nas/film.mp4"
     assert page.run("document.activeElement.id") == "address"
     page.run("document.querySelector('#address').value = ''")
     cast(page, media_server.url("/status/404"))
-    wait_text(page, "#state", "failed")
+    page.wait_text("#state", "failed")
     assert page.text("#trouble-text") == agent.status()["last"]["error"]["message"]
 
 
@@ -164,7 +128,7 @@ def test_old_state_is_never_shown_as_live(agent: Agent, page: Page, media_server
     page.wait(f"!({LIVE})")
     assert page.run(shown) == "hidden"
     assert colour(page) == ""
-    wait_text(page, "#connection", "No answer")
+    page.wait_text("#connection", "No answer")
     agent.run()
     page.wait(LIVE)
     wait_colour(agent, page, "blue")
@@ -203,11 +167,11 @@ def test_a_key_lets_a_device_in_and_out(xserver: XServer, browser: Chromium, lea
     with Agent(None, device__name="Kitchen") as agent:
         key = command(agent, "key", "add", "phone")
         page = browser.page(agent.base)
-        wait_text(page, "#entry-heading", "asks for a key")
-        assert violations(page) == []
+        page.wait_text("#entry-heading", "asks for a key")
+        assert page.violations() == []
         page.type("#key", "cak_wrong")
         page.click("#key-form [type=submit]")
-        wait_text(page, "#entry-problem", "does not know the key")
+        page.wait_text("#entry-problem", "does not know the key")
         page.run("document.querySelector('#key').value = ''")
         page.type("#key", key)
         page.click("#key-form [type=submit]")
@@ -218,15 +182,15 @@ def test_a_key_lets_a_device_in_and_out(xserver: XServer, browser: Chromium, lea
         assert page.run("document.cookie") == ""
         name = re.search(r"page-\w+-\w+", command(agent, "key", "list"))
         assert name is not None
-        wait_text(page, "#session-name", name[0])
+        page.wait_text("#session-name", name[0])
         command(agent, "key", "revoke", name[0])
-        wait_text(page, "#entry-heading", "asks for a key")
+        page.wait_text("#entry-heading", "asks for a key")
         page.type("#key", key)
         page.click("#key-form [type=submit]")
         page.wait(LIVE)
         page.wait("!document.querySelector('#session').hidden")
         page.click("#sign-out")
-        wait_text(page, "#entry-heading", "asks for a key")
+        page.wait_text("#entry-heading", "asks for a key")
         assert "page-" not in command(agent, "key", "list")
         assert page.cookies() == []
         page.close()
@@ -242,16 +206,16 @@ def test_a_link_pairs_a_device_once(browser: Chromium) -> None:
         link = command(agent, "pair")
         path = link.partition(f":{agent.port}")[2]
         page = browser.page(agent.base + path)
-        wait_text(page, "#entry-heading", "Pair this device")
+        page.wait_text("#entry-heading", "Pair this device")
         assert page.run("location.pathname + location.hash") == "/"
         page.click("#pair")
         page.wait(LIVE)
-        wait_text(page, "#session-name", "page-")
+        page.wait_text("#session-name", "page-")
         assert agent.call("GET", "/status").status == 401
         other = browser.page(agent.base + path)
-        wait_text(other, "#entry-heading", "Pair this device")
+        other.wait_text("#entry-heading", "Pair this device")
         other.click("#pair")
-        wait_text(other, "#entry-problem", "not valid any more")
+        other.wait_text("#entry-problem", "not valid any more")
         page.close()
         other.close()
         assert path.partition("#")[2] not in (agent.folder / "log").read_text()
@@ -260,18 +224,18 @@ def test_a_link_pairs_a_device_once(browser: Chromium) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaServer, scheme: str) -> None:
     """With something on, something waiting and something wrong, on a phone and on a desktop."""
-    assert hashlib.sha256((AXE / "axe.min.js").read_bytes()).hexdigest() in (AXE / "README.md").read_text()
+    assert hashlib.sha256(AXE.read_bytes()).hexdigest() in (AXE.with_name("README.md")).read_text()
     agent.start(media_server.url("/film/green.mp4"), title="A film", duration=600)
     agent.start(media_server.url("/live/red.ts"), interrupt=True, title="A camera")
     page = browser.page("about:blank", height=1600)
     page.prefer(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
     page.open(agent.base)
     page.wait(LIVE)
-    wait_text(page, "#state", "Playing")
+    page.wait_text("#state", "Playing")
     page.run("document.querySelector('#notice').hidden = false")
     page.run("document.querySelector('#notice-text').textContent = 'Something went wrong.'")
-    assert violations(page) == []
+    assert page.violations() == []
     page.resize(1280, 1000)
-    assert violations(page) == []
+    assert page.violations() == []
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     page.close()

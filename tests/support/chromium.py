@@ -25,6 +25,11 @@ PROGRAMS: Final = ("chromium", "chromium-headless-shell", "google-chrome")
 ANSWER_S: Final = 20.0
 """A page is there within 1 s; a first start on a busy machine takes 8."""
 
+AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
+
+LIVE: Final = "document.body.dataset.connection == 'live'"
+"""True in the page of an agent that is connected."""
+
 _READ_BYTES: Final = 1 << 16
 
 
@@ -191,6 +196,26 @@ class Page:
             shown = self.run("document.body.innerText") if time.monotonic() > deadline else ""
             assert time.monotonic() < deadline, f"did not come about within {timeout_s} s: {condition}\n{shown}"
             time.sleep(LOOK_EVERY_S)
+
+    def wait_text(self, selector: str, text: str) -> None:
+        """Wait until this is to be read there."""
+        self.wait(
+            f"(place => place?.checkVisibility({{checkVisibilityCSS: true}}) && place.textContent.includes("
+            f"{json.dumps(text)}))(document.querySelector({json.dumps(selector)}))"
+        )
+
+    def press(self, key: str) -> None:
+        """Press a key, such as `Enter`."""
+        code = {"Enter": 13, "Escape": 27}[key]
+        for kind in ("keyDown", "keyUp"):
+            text = "\r" if (key, kind) == ("Enter", "keyDown") else ""
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+
+    def violations(self) -> list[str]:
+        """What axe finds wrong with the page as it is now."""
+        self.run(AXE.read_text() + ";0")
+        found = self.run("axe.run(document).then(done => done.violations)")
+        return [f"{rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in found]
 
     def click(self, selector: str) -> None:
         """Press where this element is, as a finger does."""

@@ -2,18 +2,19 @@
 
 const ANSWER_MS = 20_000; // A start that waits for nothing answers within 3 s, a snapshot of a busy box within 10.
 
-/** What the box answered instead of doing what it was asked; the message says what to do. */
+/** What the box answered instead of doing what it was asked; the message says what to do, `body` is all of it. */
 export class Problem extends Error {
-  constructor(status, code, detail) {
+  constructor(status, code, detail, body = {}) {
     super(detail);
     this.status = status;
     this.code = code;
+    this.body = body;
   }
 }
 
 /** The answer to a call as JSON. Throws Problem, also when there is no answer. */
-export async function call(method, path, body) {
-  const answer = await request(method, path, body);
+export async function call(method, path, body, options) {
+  const answer = await request(method, path, body, options);
   return answer.json().catch(() => { throw strange(answer.status); });
 }
 
@@ -27,7 +28,7 @@ export async function request(method, path, body, { signal = AbortSignal.timeout
   }
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => { throw strange(answer.status); });
-  throw new Problem(answer.status, problem.code ?? "", problem.detail ?? `The box refused that (${answer.status}).`);
+  throw new Problem(answer.status, problem.code ?? "", problem.detail ?? `The box refused that (${answer.status}).`, problem);
 }
 
 const strange = (status) => new Problem(status, "strange", `The answer (${status}) is not from a cast-agent. See whether a proxy stands between.`);

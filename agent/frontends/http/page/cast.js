@@ -1,8 +1,15 @@
 // What can be put on: an address, a preset, something that was on lately.
 
 import { call } from "./box.js";
-import { about, find, make, refill, say, show } from "./dom.js";
+import { about, ask, find, make, refill, say, show } from "./dom.js";
+import { editPreset, newPreset, setUpPresets } from "./presets.js";
 import { nameOf } from "./text.js";
+
+let stream = null; // What is on.
+let presets = [];
+let recent = [];
+let asked = 0;
+let shown = 0;
 
 const interrupt = () => !find("how").hidden && document.querySelector("[name=how]:checked").value === "interrupt";
 
@@ -25,46 +32,102 @@ export function setUpCasting(act) {
     if (done) address.value = "";
     else address.focus();
   });
-  for (const [list, field] of [["preset-list", "preset"], ["recent-list", "recent"]]) {
-    find(list).addEventListener("click", (event) => {
-      const button = event.target.closest("button[data-id]");
-      if (button) act(() => start({ [field]: button.dataset.id }), button);
-    });
-  }
+  onButton("preset-list", {
+    play: (id, button) => act(() => start({ preset: id }), button),
+    edit: (id) => editPreset(presets.find((preset) => preset.id === id)),
+  });
+  onButton("recent-list", {
+    play: (id, button) => act(() => start({ recent: id }), button),
+    keep: (id) => keep(recent.find((one) => one.id === id), { recent: id }),
+  });
+  find("preset-new").addEventListener("click", () => newPreset());
+  find("preset-keep").addEventListener("click", () => keep(stream, { session_id: stream.session_id }));
+  find("recent-clear").addEventListener("click", (event) => act(clear, event.currentTarget));
+  setUpPresets(act, refreshOffers, focusPreset);
 }
 
-/** Whether there is anything that a start would replace. */
-export function showChoice(status) {
-  show(find("how"), Boolean(status.stream));
+/** Call what a button in a list is for, by its `data-do`. */
+function onButton(list, work) {
+  find(list).addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-do]");
+    if (button) work[button.dataset.do](button.dataset.id, button);
+  });
+}
+
+/** Save as a preset what is on or was on: the box knows the address with its credentials. */
+function keep(played, from) {
+  newPreset({ ...played, title: nameOf(played), duration: null, volume: null, muted: null }, from);
+}
+
+async function clear() {
+  const answer = await ask({ heading: "Clear the recent addresses?", text: "The box forgets them, for everyone who uses it. Presets stay.", yes: "Clear", no: "Keep" });
+  if (answer !== "yes") return;
+  await call("DELETE", "recent");
+  await refreshOffers();
+  find("preset-new").focus();
+}
+
+function focusPreset(id) {
+  const button = [...find("preset-list").querySelectorAll("button")].find((one) => one.dataset.id === id);
+  (button ?? find("preset-new")).focus();
+}
+
+/** Tell what is on now: it can be replaced, and saved. */
+export function showChoice(now) {
+  stream = now;
+  show(find("how"), Boolean(now));
+  show(find("preset-keep"), Boolean(now));
 }
 
 /** Fetch presets and what was on lately. */
 export async function refreshOffers() {
-  const [presets, recent] = await Promise.all([listed("presets", "presets"), listed("recent", "recent")]);
-  show(find("presets"), presets.length > 0);
+  const turn = ++asked;
+  const answers = await Promise.all([listed("presets"), listed("recent")]);
+  if (turn < shown) return; // a later question was answered before
+  shown = turn;
+  [presets, recent] = answers.map((answer) => answer.items);
+  presets.sort((one, other) => Boolean(one.problem) - Boolean(other.problem)); // Those that can be played come first.
+  const problems = answers.map((answer) => answer.problem).filter(Boolean);
+  say(find("offers-problem"), problems.join(" "));
+  show(find("preset-none"), presets.length === 0);
   refill(find("preset-list"), presets, () => presets.map(tile));
   show(find("recent"), recent.length > 0);
-  refill(find("recent-list"), recent, () => recent.map((one) => make("li", {}, withId(about("button", nameOf(one), one.title ? one.url : "", { type: "button" }), one.id))));
+  refill(find("recent-list"), recent, () => recent.map(row));
 }
 
 function tile(preset) {
-  if (preset.problem) {
-    return make("li", { className: "broken" }, about("div", preset.title || preset.id, preset.problem));
-  }
-  return make("li", {}, withId(make("button", { type: "button", dir: "auto" }, preset.title || preset.id), preset.id));
+  const name = nameOf({ title: preset.title || preset.id });
+  const more = icon("#i-more", `Details of ${name}`, "edit", preset.id);
+  if (preset.problem) return make("li", { className: "broken" }, about("div", name, preset.problem), more);
+  return make("li", {}, button(make("button", { type: "button", dir: "auto" }, name), "play", preset.id), more);
 }
 
-function withId(element, id) {
-  element.dataset.id = id;
+function row(played) {
+  const name = nameOf(played);
+  const play = about("button", name, played.title ? played.url : "", { type: "button" });
+  return make("li", {}, button(play, "play", played.id), icon("#i-keep", `Save ${name} as a preset`, "keep", played.id));
+}
+
+function button(element, what, id) {
+  Object.assign(element.dataset, { do: what, id });
   return element;
 }
 
-/** A list of the box; empty where it keeps none. */
-async function listed(path, name) {
+/** A button that is an icon. */
+function icon(symbol, name, what, id) {
+  const element = find("icon").content.firstElementChild.cloneNode(true);
+  element.querySelector("use").setAttribute("href", symbol);
+  element.querySelector("span").textContent = name;
+  return button(element, what, id);
+}
+
+/** A list of the box, and why it is not whole. */
+async function listed(name) {
   try {
-    return (await call("GET", path))[name] ?? [];
+    const answer = await call("GET", name);
+    return { items: answer[name], problem: answer.problem };
   } catch (problem) {
-    if (problem.status !== 404) throw problem;
-    return [];
+    if (problem.code === "storage_unavailable") return { items: [], problem: problem.message };
+    throw problem;
   }
 }

@@ -36,6 +36,22 @@ export function about(tag, name, detail, properties = {}) {
   return make(tag, { className: "about", ...properties }, strong, ...(detail ? [make("small", { dir: "auto" }, detail)] : []));
 }
 
+/** Ask a question. The answer is "yes", "no", or "" when it was closed. */
+export function ask({ heading, text, yes, no }) {
+  const dialog = find("question");
+  say(find("question-heading"), heading);
+  say(find("question-text"), text);
+  say(find("question-yes"), yes);
+  say(find("question-no"), no);
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue), { once: true }));
+}
+
+for (const answer of ["yes", "no"]) {
+  find(`question-${answer}`).addEventListener("click", () => find("question").close(answer));
+}
+
 /** Replace the children of a list only when `content` differs from the last call, so that focus stays where it is. */
 export function refill(list, content, children) {
   const key = JSON.stringify(content);

@@ -16,6 +16,7 @@ let looking = 0;
 
 /** Run a call for a button. True when it was done; what went wrong is told by `complain`. */
 async function act(work, button = null, complain = notify) {
+  if (button?.ariaBusy === "true") return false; // pressed twice
   button?.setAttribute("aria-busy", "true");
   try {
     await work();
@@ -23,7 +24,7 @@ async function act(work, button = null, complain = notify) {
     return true;
   } catch (problem) {
     if (problem.status === 401) connect();
-    complain(problem.message);
+    complain(problem.message, problem);
     return false;
   } finally {
     button?.removeAttribute("aria-busy");
@@ -57,7 +58,7 @@ function changed({ event, data, ahead }) {
   show(find("entry"), false);
   show(find("remote"), true);
   showName(status.device);
-  showChoice(status);
+  showChoice(status.stream);
   showNow(status, ahead);
   if (first) connection("live", "Connected");
   if (first || event === "display_changed" || event === "access_changed") look();
@@ -89,6 +90,7 @@ function failed(problem) {
 }
 
 function refused(problem) {
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   connection("refused", "Not signed in");
   explainRefusal(problem);
 }
