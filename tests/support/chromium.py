@@ -212,10 +212,14 @@ class Page:
             self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def violations(self) -> list[str]:
-        """What axe finds wrong with the page as it is now."""
+        """What axe finds wrong with the page as it is now, in the light and in the dark."""
         self.run(AXE.read_text() + ";0")
-        found = self.run("axe.run(document).then(done => done.violations)")
-        return [f"{rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in found]
+        wrong = []
+        for scheme in ("light", "dark"):
+            self.prefer(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+            found = self.run("axe.run(document).then(done => done.violations)")
+            wrong += [f"{scheme}: {rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in found]
+        return wrong
 
     def click(self, selector: str) -> None:
         """Press where this element is, as a finger does."""
