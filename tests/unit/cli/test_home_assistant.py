@@ -29,7 +29,7 @@ from tests.support.api import Tracked, tracked
 from tests.support.tools import LOOK_EVERY_S
 
 PAGE = Path(__file__).parents[3] / "docs" / "home-assistant.md"
-KEY_LINE, PACKAGE, AUTOMATION, TOLD, SPOKEN, SNAPSHOT, STOP_ALL = re.findall(
+*NATIVE, KEY_LINE, PACKAGE, AUTOMATION, TOLD, SPOKEN, SNAPSHOT, STOP_ALL = re.findall(
     r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL
 )
 EXAMPLE = Box("Living room", "http://192.168.1.20:8090")
