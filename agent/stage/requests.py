@@ -85,9 +85,8 @@ def make_backdrop(xcb: Xcb, screen: Screen, tools: Tools, curtain: int, picture:
     window, pixmap, form = xcb.generate_id(), xcb.generate_id(), screen.format
     room: Any = xcb.core.GetGeometry(curtain).reply()
     place = Area((room.width - picture.width) // 2, (room.height - picture.height) // 2, picture.width, picture.height)
-    layout = Layout(form.bits, form.byte_order == "little", (form.red, form.green, form.blue))
     xcb.core.CreatePixmap(form.depth, pixmap, screen.root, picture.width, picture.height)
-    put_picture(xcb, picture, layout, drawable=pixmap, gc=tools.gc, depth=form.depth)
+    put_picture(xcb, picture, _layout(screen), drawable=pixmap, gc=tools.gc, depth=form.depth)
     look = {xproto.CW.BackPixmap: pixmap, xproto.CW.WinGravity: xproto.Gravity.Center}
     _create(xcb, screen, window, curtain, place, {**look, **_attributes(tools)})
     xcb.core.FreePixmap(pixmap)  # the window has it
@@ -110,6 +109,14 @@ def paint_sentinel(xcb: Xcb, tools: Tools, window: int, sentinel: Sentinel, plac
 def black_out(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area) -> None:
     """Paint all of a window black."""
     _fill(xcb, tools, window, screen.format.pixel(0, 0, 0), [Area(0, 0, place.width, place.height)])
+
+
+def paint_picture(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area, picture: Image.Image) -> None:
+    """Paint a picture into the middle of a window, on black."""
+    black_out(xcb, screen, tools, window, place)
+    left, top = (place.width - picture.width) // 2, (place.height - picture.height) // 2
+    how = {"drawable": window, "gc": tools.gc, "depth": screen.format.depth}
+    put_picture(xcb, picture, _layout(screen), left=left, top=top, **how)
 
 
 def fill_around_player(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area) -> bool:
@@ -250,6 +257,11 @@ def _around(place: Area, left: int, top: int, right: int, bottom: int) -> list[A
         Area(right, top, place.width - right, bottom - top),
     ]
     return [bar for bar in bars if bar.width > 0 and bar.height > 0]
+
+
+def _layout(screen: Screen) -> Layout:
+    form = screen.format
+    return Layout(form.bits, form.byte_order == "little", (form.red, form.green, form.blue))
 
 
 def _fill(xcb: Xcb, tools: Tools, window: int, pixel: int, areas: list[Area]) -> None:

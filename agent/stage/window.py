@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from PIL import Image
+
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
 from agent.stage.backdrop import Backdrop
@@ -122,6 +124,12 @@ class X11Window:
             await asyncio.sleep(CLOSE_LOOK_EVERY_S if close else LONG_LOOK_EVERY_S)
         self._touched = True
         await self._fill_around_player()
+
+    async def paint(self, picture: Image.Image) -> None:
+        """Draw a picture into the middle, on black, instead of a player. Raises PlayerUnavailableError."""
+        screen, tools, place = self._floor.screen, self._floor.tools, self._place
+        self._touched = True
+        await self._call(lambda xcb: requests.paint_picture(xcb, screen, tools, self._xid, place, picture))
 
     async def show(self) -> None:
         untouched = not self._touched and await self._look() is Verdict.UNTOUCHED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -9,7 +10,9 @@ from typing import Literal
 
 import pytest
 
+from agent.errors import PlayerUnavailableError
 from agent.stage.base import WHOLE, Layer, Place
+from agent.stage.nameplate import Nameplate
 from agent.stage.window import X11Window
 from agent.stage.x11 import X11Stage
 from tests.support.colours import name_of
@@ -178,3 +181,26 @@ async def test_a_small_window_alone_is_seen_as_covered(canvas: Canvas) -> None:
         assert not canvas.stage.health.covered
         stranger.window(0, 0, 640, 100)
         await until(lambda: canvas.stage.health.covered, timeout_s=SOON_S)
+
+
+async def test_the_name_of_the_box_is_over_everything_for_a_while(
+    canvas: Canvas, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White on black; then what is on is seen as before. To ask twice shows it once."""
+    monkeypatch.setattr("agent.stage.nameplate.SHOWN_S", 0.5)
+    await canvas.show("red")
+    plate = Nameplate(canvas.stage, name="Living room")
+    showing = asyncio.create_task(plate.show())
+    await until(lambda: colours(screen, (5, 5)) == ["black"], timeout_s=SOON_S)
+    await plate.show()
+    middle = [(x, 180) for x in range(200, 440)]
+    assert {"black", "white"} <= {name_of(rgb) for rgb in screen.pixels(middle)}
+    await showing
+    assert colours(screen, (5, 5), ELSEWHERE) == ["red", "red"]
+
+
+async def test_the_name_of_the_box_needs_a_screen() -> None:
+    """Whoever asks is told what is missing."""
+    stage = X11Stage(":4711", "black")
+    with pytest.raises(PlayerUnavailableError):
+        await Nameplate(stage, name="Living room").show()

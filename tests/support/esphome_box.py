@@ -72,10 +72,12 @@ class Boxed:
             snapshots=Snapshots(self.rooms.stage),
             problems=lambda: self.problems,
             reporting=lambda: self.reporting,
+            identify=self._identify,
             restart=restart,
             supervisor=Supervisor(),
         )
         self._calls = count(1)
+        self.identified = 0
 
     def listed(self, kind: Any = Message) -> dict[str, Any]:
         """What is listed, by name."""
@@ -85,6 +87,9 @@ class Boxed:
         """The state of an entity; None where it has none now."""
         message: Any = self.box.states()[self.listed()[name].key]
         return None if getattr(message, "missing_state", False) else message.state
+
+    async def _identify(self) -> None:
+        self.identified += 1
 
     async def play(self, **fields: object) -> None:
         """What the media player is told."""

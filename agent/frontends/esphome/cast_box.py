@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 class CastBox:
     """Implements `agent.frontends.esphome.box.Box`. `problems` are sentences that say what is wrong with the box;
-    `restart` as Commands has it."""
+    `identify` and `restart` are as Commands has them."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class CastBox:
         snapshots: Snapshots,
         problems: Callable[[], Sequence[str]],
         reporting: Callable[[], ReportingStatus],
+        identify: Callable[[], Awaitable[None]],
         restart: Callable[[], None] | None,
         supervisor: Supervisor,
     ) -> None:
@@ -72,7 +73,7 @@ class CastBox:
         self._restarts = restart is not None
         self._supervisor = supervisor
         self._actions = Actions(casting, preset_id=self._preset_id)
-        self._commands = Commands(casting, preset_id=self._preset_id, restart=restart)
+        self._commands = Commands(casting, preset_id=self._preset_id, identify=identify, restart=restart)
         self._pictures = Pictures(snapshots)
         self._picture_timer: asyncio.TimerHandle | None = None
         self._peers: set[Peer] = set()

@@ -11,19 +11,26 @@ from agent.casting.forms import PlayForm
 from agent.casting.service import CastingService
 from agent.casting.wish import Wish
 from agent.errors import NotSupportedError
-from agent.frontends.esphome.entities import RESTART, STOP, STOP_ALL
+from agent.frontends.esphome.entities import IDENTIFY, RESTART, STOP, STOP_ALL
 from agent.frontends.esphome.messages import api
 
 
 class Commands:
-    """The commands on one casting service. `preset_id` knows a preset by the name under which it is selected; `restart`
-    restarts the agent, and is None where nothing would start it again."""
+    """The commands on one casting service. `preset_id` knows a preset by the name under which it is selected;
+    `identify` shows people which screen this is; `restart` restarts the agent, and is None where nothing would start it
+    again."""
 
     def __init__(
-        self, casting: CastingService, *, preset_id: Callable[[str], str], restart: Callable[[], None] | None
+        self,
+        casting: CastingService,
+        *,
+        preset_id: Callable[[str], str],
+        identify: Callable[[], Awaitable[None]],
+        restart: Callable[[], None] | None,
     ) -> None:
         self._casting = casting
         self._preset_id = preset_id
+        self._identify = identify
         self._restart = restart
 
     async def run(self, message: Message) -> None:
@@ -35,6 +42,8 @@ class Commands:
                 await self._casting.start(Wish(preset=self._preset_id(message.state)))
             case api.ButtonCommandRequest() if message.key in (STOP.key, STOP_ALL.key):
                 await self._casting.stop(everything=message.key == STOP_ALL.key)
+            case api.ButtonCommandRequest() if message.key == IDENTIFY.key:
+                await self._identify()
             case api.ButtonCommandRequest() if message.key == RESTART.key and self._restart is not None:
                 self._restart()
             case _:

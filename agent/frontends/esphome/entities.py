@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from agent.frontends.esphome.messages import api, key_of
 from agent.frontends.esphome.seen import Seen
 from agent.types import PlayerState
-from cast_wire.kinds import EventKind
+from cast_wire.kinds import FOLLOWED, REPORTED
 from cast_wire.storable import storable
 
 TEXT_LIMIT: Final = 255
@@ -24,15 +24,7 @@ FEATURES: Final = 1 | 4 | 8 | 512 | 4096 | 16384 | 1 << 17 | 1 << 20
 
 COMMAND_FAILED: Final = "command_failed"
 
-EVENT_TYPES: Final = (
-    EventKind.SESSION_STARTED,
-    EventKind.FIRST_FRAME,
-    EventKind.SESSION_WAITING,
-    EventKind.SESSION_FAILING,
-    EventKind.SESSION_RESUMED,
-    EventKind.SESSION_ENDED,
-    COMMAND_FAILED,
-)
+EVENT_TYPES: Final = (*(kind for kind in REPORTED if kind in FOLLOWED), COMMAND_FAILED)
 """What Activity tells: what happens to sessions, and commands that failed and could not be answered."""
 
 _STATES: Final = {
@@ -70,6 +62,7 @@ def entities_of(seen: Seen, *, restarts: bool) -> Iterator[Entity]:
         yield _select(seen)
     yield STOP
     yield STOP_ALL
+    yield IDENTIFY
     if restarts:
         yield RESTART
 
@@ -215,4 +208,5 @@ ACTIVITY: Final = Entity(
 
 STOP: Final = _button("Stop", icon="mdi:stop")
 STOP_ALL: Final = _button("Stop all", icon="mdi:stop-circle")
+IDENTIFY: Final = _button("Identify", device_class="identify", **_DIAGNOSTIC)
 RESTART: Final = _button("Restart", device_class="restart", entity_category=api.ENTITY_CATEGORY_CONFIG)

@@ -37,6 +37,7 @@ ALWAYS = {
     "Activity": "activity",
     "Stop": "stop",
     "Stop all": "stop_all",
+    "Identify": "identify",
 }
 """Names and object ids are identities: people's automations end when one changes."""
 

@@ -182,7 +182,7 @@ async def test_a_command_that_fails_is_told_by_a_sensor_and_an_event() -> None:
 
 
 @in_virtual_time
-async def test_buttons_stop_and_restart() -> None:
+async def test_buttons_stop_identify_and_restart() -> None:
     restarts: list[None] = []
     async with boxed(restart=lambda: restarts.append(None)) as box:
         await box.act("play", FILM)
@@ -190,5 +190,6 @@ async def test_buttons_stop_and_restart() -> None:
         await box.press("Stop all")
         await asyncio.sleep(1)
         assert box.state("State") == "idle"
+        await box.press("Identify")
         await box.press("Restart")
-        assert restarts == [None]
+        assert (box.identified, restarts) == (1, [None])
