@@ -21,6 +21,7 @@ from agent.discovery.records import model
 from agent.frontends.http.app import create_app
 from agent.player.engines import Engines
 from agent.reporting.reporter import Reporter
+from agent.stage.nameplate import Nameplate
 from cast_wire.kinds import EventKind
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _esphome(
         snapshots=platform.snapshots,
         problems=lambda: problems_of(platform, players, casting),
         reporting=lambda: reporter.status,
+        identify=Nameplate(platform.stage, name=platform.device.name).show,
         restart=restart,
         supervisor=platform.supervisor,
     )
