@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _key(commands)
     _pair(commands)
     _hook(commands)
+    _esphome(commands)
     _discover(commands)
     _playing(commands)
     return top
@@ -152,6 +153,19 @@ def _hook(commands: Commands[_Parser]) -> None:
     )
     for action in (add, list_):
         action.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def _esphome(commands: Commands[_Parser]) -> None:
+    esphome = _command(commands, "esphome", "let Home Assistant add this box, by itself or with a key")
+    actions = esphome.add_subparsers(title="actions", required=True, metavar="ACTION")
+    key = _command(actions, "key", "show the key to be typed into Home Assistant; make one if there is none")
+    pair = _command(actions, "pair", "let the first Home Assistant that comes add the box within 15 minutes")
+    reset = _command(actions, "reset", "remove the key, so that the box can be added anew within 15 minutes")
+    for action, function in ((key, "key"), (pair, "pair"), (reset, "reset")):
+        action.set_defaults(command=_later("esphome", function))
+        _config(action)
+    key.add_argument("--json", action="store_true", help="JSON instead of text")
+    reset.add_argument("--name", metavar="NAME", help="what the actions are named after from then on")
 
 
 def _discover(commands: Commands[_Parser]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import tomlkit
 
 from agent.access.keys import KeyFile, KeysError, NameTakenError
+from agent.cli.esphome import open_for_setup
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
 from agent.cli.kept_key import keep, kept_key
@@ -46,6 +47,11 @@ def setup(options: argparse.Namespace) -> int:
     if key is not None:
         _keep_a_key(settings, file)
     _print(box, key)
+    if settings.esphome.enabled:
+        try:
+            open_for_setup(settings, options.name)
+        except CliError as error:
+            say(f"Home Assistant cannot add the box by itself: {error}")
     return Exit.OK
 
 

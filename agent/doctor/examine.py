@@ -15,6 +15,7 @@ from agent.doctor.clock_fonts import clock, fonts
 from agent.doctor.dns import name_servers
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
+from agent.doctor.home_assistant import home_assistant
 from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import as_service, display, hardware, sound, state, user_group, user_name
 from agent.doctor.port import listening
@@ -41,6 +42,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("sound", sound(settings, dev)),
         bounded("fonts", in_thread(fonts)),
         bounded("port", listening(settings)),
+        bounded("Home Assistant", home_assistant(settings)),
         bounded("central API", central(settings)),
         webhooks(settings),
         bounded("mDNS", in_thread(lambda: found_on_lan(settings))),

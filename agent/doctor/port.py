@@ -21,13 +21,13 @@ ANSWER_LIMIT = 64 * 1024
 async def listening(settings: Settings) -> Finding:
     """Whether the port is free, or an agent answers on it."""
     host, port = settings.api.host, settings.api.port
-    problem = await in_thread(lambda: _bind(host, port))
+    problem = await in_thread(lambda: bind_problem(host, port))
     if problem is None:
         return Finding(Level.OK, "port", f"{port} on {host} is free: no agent runs." if port else "Any free port.")
     if problem.errno != errno.EADDRINUSE:
         found = f"Port {port} on {host} cannot be had ({problem.strerror})."
         return Finding(Level.FAIL, "port", found, "Change [api] host or port; ports below 1024 are root's.")
-    answer = await _ask_agent({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
+    answer = await ask_agent(host, port)
     if answer is None:
         found = f"{port} on {host} is taken by another program."
         return Finding(Level.FAIL, "port", found, f"See which (ss -ltnp 'sport = :{port}'), or change [api] port.")
@@ -40,7 +40,7 @@ async def listening(settings: Settings) -> Finding:
     return Finding(Level.OK, "port", f"An agent answers on {port}.")
 
 
-def _bind(host: str, port: int) -> OSError | None:
+def bind_problem(host: str, port: int) -> OSError | None:
     """Why it cannot be listened on there, or None. May block for the resolver."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -53,8 +53,10 @@ def _bind(host: str, port: int) -> OSError | None:
     return None
 
 
-async def _ask_agent(host: str, port: int) -> Mapping[str, Any] | None:
-    """What a cast-agent says there of its health; empty when it does not tell us, None when it is something else."""
+async def ask_agent(host: str, port: int) -> Mapping[str, Any] | None:
+    """What a cast-agent that listens there says of its health; empty when it does not tell us, None when it is
+    something else."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     name = f"[{host}]" if ":" in host else host
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):

@@ -71,10 +71,13 @@ class IdentityFile:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self._file, json.dumps(asdict(identity)) + "\n")
 
-    def rename(self, device_name: str, *, device_id: str) -> EspHomeIdentity:
-        """Choose the node name anew, and keep it; the address stays. Raises OSError."""
-        mac = self.load(device_id=device_id, device_name=device_name).mac
-        renamed = EspHomeIdentity(mac, node_name(device_name, mac))
+    def rename(self, device_name: str) -> EspHomeIdentity | None:
+        """Choose the node name anew, and keep it; the address stays. None before there is an identity. Raises
+        OSError."""
+        kept = self._read()
+        if kept is None:
+            return None
+        renamed = EspHomeIdentity(kept.mac, node_name(device_name, kept.mac))
         self.keep(renamed)
         return renamed
 

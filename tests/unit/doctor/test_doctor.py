@@ -20,9 +20,11 @@ from agent.doctor.bounds import bounded
 from agent.doctor.clock_fonts import clock, fonts
 from agent.doctor.examine import configuration, examine
 from agent.doctor.findings import Finding, Level, as_json, as_text, exit_code
+from agent.doctor.home_assistant import home_assistant
 from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import hardware, sound, state
 from agent.doctor.port import listening
+from agent.frontends.esphome.key import KEY_FILE, KeyFile
 from agent.host.clock import synchronised
 from agent.util.threads import in_thread
 
@@ -173,6 +175,54 @@ async def test_a_sound_card_will_do(tmp_path: Path) -> None:
     assert "ALSA" in (await sound(settings(), tmp_path)).found
     assert (await sound(settings(audio={"output": "pulse"}), tmp_path)).level is Level.WARN
     assert (await sound(settings(audio={"output": "none"}), tmp_path)).level is Level.OK
+
+
+# --- Home Assistant ---
+
+
+async def test_whether_home_assistant_can_add_the_box(tmp_path: Path, unused_tcp_port: int) -> None:
+    """What can be told without an agent: the key, and what stands in the way."""
+    in_force = settings(
+        api={"host": "127.0.0.1", "port": 0}, esphome={"port": unused_tcp_port}, state={"dir": str(tmp_path)}
+    )
+    finding = await home_assistant(in_force)
+    assert (finding.level, "cast-agent esphome pair" in finding.advice) == (Level.OK, True)
+    KeyFile(tmp_path).make()
+    assert "has a key" in (await home_assistant(in_force)).found
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", unused_tcp_port))
+        taken.listen()
+        finding = await home_assistant(in_force)
+    assert (finding.level, "taken by another program" in finding.found) == (Level.WARN, True)
+    (tmp_path / KEY_FILE).write_text("nonsense")
+    finding = await home_assistant(in_force)
+    assert (finding.level, "cast-agent esphome reset" in finding.found) == (Level.WARN, True)
+    off = settings(esphome={"enabled": False})
+    assert "enabled = false" in (await home_assistant(off)).found
+
+
+@pytest.mark.parametrize(
+    ("told", "has_key", "found"),
+    [
+        ({"clients": ["Home Assistant (192.168.1.9)"], "window_s": 0.0}, True, "Connected: Home Assistant"),
+        ({"clients": [], "window_s": 300.0}, False, "for 5 minutes yet"),
+        ({"clients": [], "window_s": 0.0}, False, "none can now"),
+        ({"problem": "Port 6053 cannot be had."}, False, "Port 6053 cannot be had."),
+    ],
+)
+async def test_what_the_agent_says_of_home_assistant(
+    tmp_path: Path, told: dict[str, object], has_key: bool, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that runs knows who is connected, and whether the window is open."""
+
+    async def answers(host: str, port: int) -> dict[str, object]:
+        return {"checks": {}, "esphome": told}
+
+    monkeypatch.setattr("agent.doctor.home_assistant.ask_agent", answers)
+    if has_key:
+        KeyFile(tmp_path).make()
+    finding = await home_assistant(settings(esphome={"port": 0}, state={"dir": str(tmp_path)}))
+    assert found in finding.found
 
 
 # --- the port ---

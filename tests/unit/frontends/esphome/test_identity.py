@@ -90,8 +90,9 @@ def test_the_identity_outlives_a_rename_and_another_card(tmp_path: Path) -> None
 def test_a_name_is_chosen_anew_on_request(tmp_path: Path) -> None:
     """The address stays: it is still the same device."""
     file = IdentityFile(tmp_path)
+    assert file.rename("Kitchen") is None
     mac = file.load(**BOX).mac
-    assert file.rename("Kitchen", device_id="box-1") == EspHomeIdentity(mac, "kitchen")
+    assert file.rename("Kitchen") == EspHomeIdentity(mac, "kitchen")
     assert file.load(**BOX) == EspHomeIdentity(mac, "kitchen")
 
 
