@@ -127,8 +127,7 @@ class X11Stage:
         await self._held().set_backdrop(picture)
 
     async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
-        picture = await self._photograph(self._held())
-        return await asyncio.to_thread(encode, picture, image_format, width)
+        return await encode(await self._photograph(self._held()), image_format, width)
 
     def _held(self) -> Hold:
         if self._hold is None:
