@@ -144,8 +144,9 @@ def _played(entry: Mapping[str, Any]) -> Played | None:
     id_, at = entry.get("id"), entry.get("played_at")
     try:
         form = PlayForm.parse({name: entry.get(name) for name in ("url", "title", "refresh")})
-    except InvalidRequestError:
+        has_zone = isinstance(at, str) and datetime.fromisoformat(at).tzinfo is not None
+    except (InvalidRequestError, ValueError):
         return None
-    if form.url is None or not isinstance(id_, str) or not isinstance(at, str):
+    if form.url is None or not isinstance(id_, str) or not isinstance(at, str) or not has_zone:
         return None
     return Played(id_, form.url, form.title, form.refresh, at)
