@@ -19,6 +19,7 @@ from agent.builders.casting import Casting, build_casting, limits_of
 from agent.builders.frontends import build_frontends, build_idle_screen
 from agent.builders.platform import Platform, build_platform, build_players
 from agent.builders.reporting import build_reporter
+from agent.casting.foresight import Foresight
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
@@ -161,6 +162,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     recent = casting.service.recent
     noting = platform.supervisor.start(lambda: recent.follow(casting.bus, tracker.saved), name="recent")
     running.callback(noting.cancel)
+    foresight = Foresight(casting.service.presets, recent, players=players)
+    foreseeing = platform.supervisor.start(lambda: foresight.follow(casting.bus), name="foresight")
+    running.callback(foreseeing.cancel)
     frontends.app.on_shutdown.append(lambda _app: _end_casting(casting))
     frontends.door.start()
     running.push_async_callback(frontends.door.stop)

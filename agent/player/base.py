@@ -191,6 +191,9 @@ class PlayerSource(Protocol):
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         """As in Players; of this engine instead of the one that usually plays such an address."""
 
+    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
+        """Be ready for a start of this address."""
+
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:
         """The other engines that might play this address although one failed with `error`, the likeliest first; each
         with what to do to have it, or "" when it can be had."""

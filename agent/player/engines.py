@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -77,6 +78,11 @@ class Engines:
         if engine is None:
             return await self._pools[self._usual(url, kind)].take()
         return await self._pools[engine].take(keep_spare=False)  # a rare guest is not worth its memory
+
+    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
+        """Keep a spare of the engine that plays this address, because it will be started."""
+        with contextlib.suppress(PlayerUnavailableError):  # no engine shows it
+            self._pools[self._usual(url, kind)].expect()
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         """The other engines that might play this address although one failed with `error`, the likeliest first; each

@@ -17,10 +17,11 @@ from agent.health import PlayerHealth
 from agent.player.base import KillReason, Totals
 from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
-from agent.player.registry import EngineSpec
+from agent.player.registry import MIB, EngineSpec
 from agent.player.spawn import worker_environment
 from agent.player.tally import Tally
 from agent.util.backoff import Backoff
+from agent.util.memory import available_bytes
 from agent.util.tasks import Supervisor
 
 REFILL_DELAY_S = 1.0
@@ -35,6 +36,9 @@ FAILURES_ALLOWED = 3
 
 PAUSES = Backoff(0.5, cap_s=60.0)
 """Waits between failed players: a libVLC that cannot start costs one process a minute, not a spawn loop."""
+
+MEMORY_LOOK_S = 60.0
+"""How often is looked whether there is memory for a spare again; that costs 0.1 ms."""
 
 HEALTHY_AFTER_S = 30.0
 """A spare that lived this long makes earlier failures forgotten."""
@@ -54,7 +58,7 @@ class HiddenWindow(Protocol):
 class PlayerPool:
     """Keeps one spare player of an engine warm. `command` starts a process of it. `display` tells the X display to draw
     on, None when there is none; `open_window` makes the hidden window for the pre-roll. `authority` is the file with
-    the cookie of the display.
+    the cookie of the display. `memory` tells the bytes that are available.
     """
 
     def __init__(
@@ -66,7 +70,10 @@ class PlayerPool:
         open_window: Callable[[], Awaitable[HiddenWindow]],
         supervisor: Supervisor | None = None,
         authority: Path | None = None,
+        memory: Callable[[], int] = available_bytes,
     ) -> None:
+        self._memory = memory
+        self._short_of_memory = False
         self._supervisor = supervisor or Supervisor()
         self.spec = spec
         self._keeps_spare = not spec.on_demand
@@ -136,6 +143,12 @@ class PlayerPool:
             self._refuse_waiters(PlayerUnavailableError(self._message(False)))
         self._changed.set()
 
+    def expect(self) -> None:
+        """Keep a spare from now on, because a player will be wanted."""
+        if not self._keeps_spare:
+            self._keeps_spare = True
+            self._changed.set()
+
     async def take(self, *, keep_spare: bool = True) -> ChildPlayer:
         """The spare, or a new player as soon as there is one. Waits without limit while one is being made.
         `keep_spare` is False for a player of which no second one will soon be wanted.
@@ -174,12 +187,15 @@ class PlayerPool:
                 continue
             if not wanted:
                 self._settled.set()
+            until = self._not_before if wanted else loop.time() + MEMORY_LOOK_S if self._short_of_memory else None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._not_before if wanted else None):
+                async with asyncio.timeout_at(until):
                     await self._changed.wait()
 
     def _wants_player(self) -> bool:
-        return self._spare is None and (self._keeps_spare or bool(self._waiters))
+        wants_spare = self._spare is None and self._keeps_spare and not self.spec.missing
+        self._short_of_memory = wants_spare and bool(needs := self.spec.spare_needs) and self._memory() < needs
+        return (self._spare is None and bool(self._waiters)) or (wants_spare and not self._short_of_memory)
 
     async def _add_player(self) -> None:
         renewals = self._renewals
@@ -288,6 +304,9 @@ class PlayerPool:
             )
         if self._problem and self._failures:
             return f"The last spare player failed, another is being made: {self._problem}"
+        if self._short_of_memory:
+            needs = self.spec.spare_needs // MIB
+            return f"No spare {self.spec.name} is kept, and starts take longer: under {needs} MiB of memory is free."
         if self._features.get("confinement") == NONE:
             return "Nothing keeps players from reading other files: `cast-agent doctor` says what can be done."
         return ""

@@ -19,6 +19,8 @@ from agent.types import MediaType
 DEFAULT = "vlc"
 """The engine of every scheme that the table does not name."""
 
+MIB: Final = 1024 * 1024
+
 PLURALS: Final[Mapping[str, str]] = {
     MediaType.VIDEO: "videos",
     MediaType.AUDIO: "sounds",
@@ -73,7 +75,9 @@ class EngineSpec:
     recognizes: Callable[[str], bool] = lambda _url: False
     """Return True if an address alone tells that it is of the kind that this engine is made for."""
     on_demand: bool = True
-    """No spare is kept before the first player was wanted."""
+    """No spare is kept before the first player was wanted, or is expected to be."""
+    spare_needs: int = 0
+    """Bytes of memory that must be available for a spare to be made."""
     features: Mapping[str, Feature] = field(default_factory=dict)
     """What the doctor says of some of the features that its processes report, by name."""
 
@@ -141,6 +145,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         schemes=SCHEMES,
         default_for=frozenset({MediaType.IMAGE}),
         recognizes=looks_like_picture,
+        spare_needs=256 * MIB,
     ),
     EngineSpec(
         name="mpv",
@@ -152,6 +157,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         install="Debian: apt install mpv.",
         default_for=frozenset({"rtsp", "rtsps", "rtmps"}),
         on_demand=True,  # 35 MB that a box without cameras need not spend
+        spare_needs=256 * MIB,  # with the rest for the stream that it is to play
     ),
 )
 """In the order in which they are asked when the engine of the table could not play something."""

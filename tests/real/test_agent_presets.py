@@ -18,6 +18,14 @@ def preset(url: str, **more: str) -> str:
     return "[[preset]]\n" + "".join(f'{name} = "{value}"\n' for name, value in fields.items())
 
 
+def test_the_player_of_a_preset_is_ready(xserver: XServer) -> None:
+    """The first start of a camera does not wait for mpv."""
+    with Agent(xserver.display, config=preset("rtsp://127.0.0.1:1/door"), audio__output="none") as agent:
+        engines = agent.health()["checks"]["player"]["engines"]
+        agent.wait_until(lambda: agent.health()["checks"]["player"]["engines"]["mpv"]["spare_ready"], SOON_S, "mpv")
+        assert engines.keys() >= {"mpv", "vlc"}
+
+
 def test_a_hook_puts_a_preset_on_the_screen(xserver: XServer, media_server: MediaServer) -> None:
     """A mistake in a preset stops nothing, and a reload corrects it; what was saved and played outlives a kill."""
     film = media_server.url("/film/red.mp4")

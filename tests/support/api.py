@@ -194,6 +194,9 @@ class ScriptedPlayers:
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         raise NotImplementedError
 
+    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
+        """Nothing is kept ready."""
+
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:
         raise NotImplementedError
 

@@ -266,6 +266,7 @@ class FakePlayers:
         self.players: list[FakePlayer] = []
         self.broken = False
         self.take_s = 0.0
+        self.expected: list[str] = []
         self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
         self.missing: set[str] = set()
@@ -291,6 +292,9 @@ class FakePlayers:
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
         if urlsplit(url).scheme in self.missing:
             raise PlayerUnavailableError("scripted: nothing plays this")
+
+    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
+        self.expected.append(url)
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         return self.other_engines

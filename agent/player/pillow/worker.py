@@ -28,6 +28,7 @@ from agent.player.pillow.canvas import Canvas
 from agent.player.pillow.decode import Picture
 from agent.player.pillow.fetch import NoPictureError, fetch, trusted
 from agent.types import Failure, MediaType, StreamType
+from agent.util.memory import available_bytes
 
 REPORT_INTERVAL_S = 0.25
 
@@ -130,11 +131,9 @@ def _fetched(load: ipc.Load) -> tuple[Picture, float]:
 
 def limit_memory() -> None:
     """Have what is too large fail in this process, with MemoryError."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        available = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
     with open("/proc/self/status", encoding="ascii") as file:
         used = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData:"))
-    limit = used + min(MEMORY_LIMIT, available // 2)
+    limit = used + min(MEMORY_LIMIT, available_bytes() // 2)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or limit < hard:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -35,6 +35,11 @@ async def test_switched_off_it_keeps_nothing_and_forgets_what_it_kept(tmp_path: 
 
 async def test_what_is_no_address_on_the_disk_is_passed_over(tmp_path: Path) -> None:
     good = '{"id": "1", "url": "http://film/", "title": null, "refresh": null, "played_at": "2026-01-01T00:00:00Z"}'
-    entries = f'{good}, {{"id": 2, "url": "http://film/"}}, {{"id": "3", "url": "http://film/", "refresh": -1}}'
+    wrong = (
+        '{"id": 2, "url": "http://film/"}',
+        good.replace('"1"', '"3"').replace("Z", ""),
+        good.replace("null", "-1"),
+    )
+    entries = ", ".join((good, *wrong))
     (tmp_path / "recent.json").write_text(f'{{"version": 1, "entries": [{entries}]}}')
     assert [one.id for one in await Recent(EntryFile(tmp_path / "recent.json")).all()] == ["1"]

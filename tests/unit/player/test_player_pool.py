@@ -19,7 +19,7 @@ from agent.player import pool as pool_module
 from agent.player.base import KillReason
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
-from agent.player.registry import ENGINES
+from agent.player.registry import ENGINES, MIB
 from agent.util.backoff import Backoff
 from tests.support.tools import until
 
@@ -40,6 +40,7 @@ class Bench:
         self.way = "behaves"
         self.display: str | None = ":1"
         self.spawned = 0
+        self.memory = 0
         self.asked_for_window, self.has_window = asyncio.Event(), asyncio.Event()
         self.has_window.set()
 
@@ -53,12 +54,13 @@ class Bench:
         return Window()
 
     @asynccontextmanager
-    async def pool(self, *, on_demand: bool = False) -> AsyncIterator[PlayerPool]:
+    async def pool(self, *, on_demand: bool = False, spare_needs: int = 0) -> AsyncIterator[PlayerPool]:
         pool = PlayerPool(
-            replace(VLC, on_demand=on_demand),
+            replace(VLC, on_demand=on_demand, spare_needs=spare_needs),
             command=self.command,
             display=lambda: self.display,
             open_window=self.window,
+            memory=lambda: self.memory,
         )
         await pool.start(settle_s=10)
         try:
@@ -106,6 +108,27 @@ async def test_a_player_on_demand_is_followed_by_a_spare_unless_it_is_a_rare_one
         await until(lambda: pool.health.spare_ready)
         await rare.kill(KillReason.ENDED)
         await usual.kill(KillReason.ENDED)
+
+
+async def test_an_engine_that_will_be_wanted_has_a_spare() -> None:
+    async with Bench().pool(on_demand=True) as pool:
+        assert not pool.health.spare_ready
+        pool.expect()
+        await until(lambda: pool.health.spare_ready)
+
+
+async def test_without_memory_there_is_no_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Health says so, a start gets a player all the same, and the spare comes with the memory."""
+    monkeypatch.setattr(pool_module, "MEMORY_LOOK_S", 0.1)
+    bench = Bench()
+    async with bench.pool(spare_needs=2 * MIB) as pool:
+        assert (pool.health.available, pool.health.spare_ready, bench.spawned) == (True, False, 0)
+        assert "under 2 MiB of memory" in pool.health.message
+        player = await pool.take()
+        bench.memory = 3 * MIB
+        await until(lambda: pool.health.spare_ready)
+        assert pool.health.message == ""
+        await player.kill(KillReason.ENDED)
 
 
 async def test_a_dead_spare_is_replaced() -> None:

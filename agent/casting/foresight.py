@@ -1,0 +1,50 @@
+"""Which players will be wanted: those of the presets, and of what was played lately."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent.casting.presets import Presets
+from agent.casting.recent import Recent
+from agent.errors import StorageError
+from agent.events.bus import EventBus, SlowFollowerError
+from agent.player.base import PlayerSource
+from cast_wire.kinds import EventKind
+
+LATELY: Final = timedelta(days=1)
+"""What was played once a day is likely to be played again."""
+
+
+class Foresight:
+    """Has a spare kept of each engine that plays a preset, or what was played LATELY: the first doorbell after a power
+    cut does not wait for its player."""
+
+    def __init__(self, presets: Presets, recent: Recent, *, players: PlayerSource) -> None:
+        self._presets = presets
+        self._recent = recent
+        self._players = players
+
+    async def follow(self, bus: EventBus) -> None:
+        """Look now, and whenever the presets or the recent addresses have changed, for as long as the agent runs."""
+        while True:
+            follower = bus.subscribe()
+            try:
+                await self.look()
+                with contextlib.suppress(SlowFollowerError):  # then it looks anew
+                    while (await follower.next()).kind is not EventKind.PRESETS_CHANGED:
+                        pass
+            finally:
+                follower.close()
+
+    async def look(self) -> None:
+        """Tell the players what is expected."""
+        forms = (preset.form for preset in (await self._presets.all()).presets)
+        urls = [form.url for form in forms if form is not None]
+        since = datetime.now(UTC) - LATELY
+        with contextlib.suppress(StorageError):  # the list says so itself, to whoever asks for it
+            urls += [one.url for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]
+        for url in urls:
+            if url is not None:  # the address of a stream of the central API is known when it is started
+                self._players.expect(url)

@@ -1,0 +1,60 @@
+"""What is expected to be started: presets, and what was played within the last day."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.casting.foresight import Foresight
+from agent.casting.presets import Presets
+from agent.casting.recent import Recent
+from agent.events.bus import QUEUE_LIMIT, EventBus
+from agent.persistence.entry_file import EntryFile
+from cast_wire.kinds import EventKind
+from tests.support.fakes import FakePlayers
+from tests.support.tools import until
+
+
+class AnyUrl:
+    async def check(self, url: str) -> str:
+        return url
+
+
+def entries(*items: dict[str, Any]) -> str:
+    return json.dumps({"version": 1, "entries": items})
+
+
+def played(url: str, *, days_ago: float) -> dict[str, Any]:
+    at = datetime.now(UTC) - timedelta(days=days_ago)
+    return {"id": url, "url": url, "played_at": at.isoformat(timespec="seconds")}
+
+
+async def test_presets_and_the_last_day(tmp_path: Path) -> None:
+    (tmp_path / "recent").write_text(
+        entries(played("rtsp://lately", days_ago=0.9), played("rtsp://long-ago", days_ago=1.1))
+    )
+    configured = [{"id": "door", "url": "rtsp://door"}, {"id": "broken", "ur": ""}, {"id": "joined", "code": "K7QF2M"}]
+    presets = Presets(EntryFile(tmp_path / "presets"), configured=lambda: configured, policy=AnyUrl())
+    await presets.look()
+    players = FakePlayers()
+    await Foresight(presets, Recent(EntryFile(tmp_path / "recent")), players=players).look()
+    assert players.expected == ["rtsp://door", "rtsp://lately"]
+
+
+async def test_new_presets_count_from_then_on(tmp_path: Path) -> None:
+    """Also when so much happens meanwhile that events are lost."""
+    bus, players = EventBus(), FakePlayers()
+    presets = Presets(EntryFile(tmp_path / "presets"), policy=AnyUrl(), emit=bus.publish)
+    foresight = Foresight(presets, Recent(EntryFile(tmp_path / "recent")), players=players)
+    following = asyncio.create_task(foresight.follow(bus))
+    await asyncio.sleep(0)
+    await presets.add({"id": "door", "url": "rtsp://door"})
+    await until(lambda: "rtsp://door" in players.expected)
+    players.expected.clear()
+    for _ in range(QUEUE_LIMIT + 1):
+        bus.publish(EventKind.VOLUME_CHANGED)
+    await until(lambda: "rtsp://door" in players.expected)
+    following.cancel()
