@@ -136,7 +136,12 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     stage, storage, tracker, keeper = platform.stage, casting.storage, casting.tracker, casting.keeper
     renewals = Renewals(players, supervisor=platform.supervisor)
     idle_screen = build_idle_screen(settings, platform, frontends.door)
-    _connect(platform, casting, reporter, renewals, systemd, idle_screen)
+
+    def display_changed(health: DisplayHealth) -> None:
+        tracker.display_changed()
+        casting.bus.publish(EventKind.DISPLAY_CHANGED, available=health.available)
+
+    stage.on_change = display_changed
 
     # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(frontends.advertiser.stop)
@@ -144,6 +149,8 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     storage.start()
     running.push_async_callback(stage.stop)
     await stage.start()
+    showing = platform.supervisor.start(lambda: _show(platform, casting, renewals, systemd, idle_screen), name="status")
+    running.callback(showing.cancel)
     running.push_async_callback(players.stop)
     running.push_async_callback(renewals.stop)
     renewals.watch(lambda: of_the_system(os.environ))
@@ -154,7 +161,6 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(casting.lookup.close)
     running.push_async_callback(tracker.close)
     running.push_async_callback(keeper.stop)
-    systemd.show(tracker.snapshot(), stage.health)
     await reporter.find_out()  # before anything is on, so that nothing is seen that is not in the journal
     await keeper.start()  # before the first request: what comes back must not meet what is new
     reporter.start()
@@ -182,34 +188,27 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     return _Agent(port, tracker, frontends.door, reporter, casting.service)
 
 
-def _connect(
+async def _show(
     platform: Platform,
     casting: Casting,
-    reporter: Reporter,
     renewals: Renewals,
     systemd: Notifier,
     idle_screen: IdleScreen | None,
 ) -> None:
-    """Who hears of what is on, and of the display."""
-    stage, tracker = platform.stage, casting.tracker
-
-    def changed() -> None:
-        casting.keeper.changed()
-        snapshot = tracker.snapshot()
-        systemd.show(snapshot, stage.health)
-        reporter.changed(snapshot)
-        if idle_screen is not None:
-            idle_screen.follow(snapshot)
-
-    def display_changed(health: DisplayHealth) -> None:
-        tracker.changed()
-        renewals.display_changed(health)
-        if idle_screen is not None:
-            idle_screen.display_changed()
-        casting.bus.publish(EventKind.DISPLAY_CHANGED, available=health.available)
-
-    tracker.on_change = changed
-    stage.on_change = display_changed
+    """Follow what is on, and the display, for those who need only know how it is now."""
+    follower = casting.bus.subscribe()
+    try:
+        while True:
+            snapshot = casting.tracker.snapshot()
+            systemd.show(snapshot, platform.stage.health)
+            if idle_screen is not None:
+                idle_screen.follow(snapshot)
+            if (await follower.next()).kind is EventKind.DISPLAY_CHANGED:
+                renewals.display_changed()
+                if idle_screen is not None:
+                    idle_screen.display_changed()
+    finally:
+        follower.close()
 
 
 async def _end_casting(casting: Casting) -> None:

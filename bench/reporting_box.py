@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from agent.config.settings import CentralSettings, StateSettings
+from agent.events.bus import Emit, EventBus
 from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
 from agent.types import (
@@ -25,6 +26,7 @@ from agent.types import (
     SessionState,
     TrackerSnapshot,
 )
+from cast_wire.kinds import EventKind
 from tests.support.tools import until
 
 CONNECTED_S = 20.0
@@ -43,14 +45,18 @@ class _Volume:
 class _Casts:
     """A session begins, is seen and ends: three events, one each time that it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, emit: Emit) -> None:
         self.now = TrackerSnapshot()
+        self._emit = emit
 
-    def go_on(self) -> TrackerSnapshot:
+    def go_on(self) -> None:
         stream = self.now.stream
         if stream is None:
             began = _session()
             self.now = TrackerSnapshot(stream=began, sessions=(began,), last=self.now.last)
+            self._emit(
+                EventKind.SESSION_STARTED, began.session_id, url=began.url, title=began.title, quality=began.quality
+            )
         elif stream.session_state is SessionState.STARTING:
             shown = replace(
                 stream,
@@ -60,10 +66,11 @@ class _Casts:
                 time_to_first_frame=0.1,
             )
             self.now = TrackerSnapshot(stream=shown, on_screen=shown, sessions=(shown,), last=self.now.last)
+            self._emit(EventKind.FIRST_FRAME, shown.session_id, seconds=0.1)
         else:
             ended = replace(stream, session_state=SessionState.ENDED, reason=EndReason.STOPPED)
             self.now = TrackerSnapshot(last=ended)
-        return self.now
+            self._emit(EventKind.SESSION_ENDED, ended.session_id, reason=EndReason.STOPPED, position=None)
 
 
 def _session() -> SessionSnapshot:
@@ -82,7 +89,8 @@ def _session() -> SessionSnapshot:
 
 async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
     """Part of a core."""
-    casts = _Casts()
+    bus = EventBus()
+    casts = _Casts(bus.publish)
     reporter = Reporter(
         folder=folder if registered else folder / "nobody",
         runtime=StateSettings(dir=folder).runtime_directory(),
@@ -91,6 +99,7 @@ async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
         device=DeviceInfo(id="bench", name="bench", version="0"),
         restores=True,
         view=lambda: View("bench", casts.now, _Volume()),
+        bus=bus,
     )
     reporter.start()
     try:
@@ -99,7 +108,7 @@ async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
         await asyncio.sleep(SETTLE_S)
         began, before = time.monotonic(), time.process_time()
         while time.monotonic() - began < seconds:
-            reporter.changed(casts.go_on())
+            casts.go_on()
             await asyncio.sleep(EVENT_EVERY_S)
         return (time.process_time() - before) / (time.monotonic() - began)
     finally:

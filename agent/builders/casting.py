@@ -68,7 +68,7 @@ def build_casting(
         retry=settings.stream.retry,
         emit=bus.publish,
     )
-    keeper = Keeper(tracker, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
+    keeper = Keeper(tracker, bus=bus, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
     storage = Storage(folder, platform.own, not_written=lambda: keeper.not_written, supervisor=platform.supervisor)
     service = CastingService(
         tracker,

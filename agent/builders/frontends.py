@@ -18,6 +18,7 @@ from agent.config.loader import Settings
 from agent.config.reload import Current, shown
 from agent.discovery.advertiser import Advertiser
 from agent.discovery.records import model
+from agent.events.bus import Event
 from agent.frontends.http.app import create_app
 from agent.player.engines import Engines
 from agent.reporting.reporter import Reporter
@@ -94,11 +95,12 @@ def build_frontends(
         supervisor=supervisor,
     )
 
-    def access_changed() -> None:
-        advertiser.look_again()
-        casting.bus.publish(EventKind.ACCESS_CHANGED, auth=door.auth)
+    def heard(event: Event) -> None:
+        if event.kind is EventKind.ACCESS_CHANGED:
+            advertiser.look_again()
 
-    door.on_change = access_changed
+    casting.bus.listen(heard)
+    door.on_change = lambda: casting.bus.publish(EventKind.ACCESS_CHANGED, auth=door.auth)
     return Frontends(app, door, advertiser, esphome)
 
 

@@ -21,6 +21,7 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
         device=device,
         restores=settings.stream.restore,
         view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems_of(platform, players, casting)),
+        bus=casting.bus,
         find_local=casting.local_names.address,
         supervisor=platform.supervisor,
     )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.casting.progress import Course
 from agent.events.bus import Emit
 from agent.types import PlayerState, SessionId
 from cast_wire.kinds import EventKind
+
+BY_PLAYER: Final = {"by": "player"}
+"""In the data of an event that nobody asked for: the player got on, stood, or found something out."""
 
 
 class Announcer:
@@ -20,11 +25,18 @@ class Announcer:
     def tell(self, kind: EventKind, **data: str | float | bool | None) -> None:
         self._emit(kind, self._session_id, **data)
 
-    def playback(self, state: PlayerState) -> None:
-        """This is the state now."""
-        if state is not self._state:
-            self._state = state
-            self.tell(EventKind.PLAYBACK_CHANGED, state=state)
+    def playback(self, state: PlayerState, **data: str) -> bool:
+        """This is the state now. Return True if it is another one, which is told then."""
+        if state is self._state:
+            return False
+        self._state = state
+        self.tell(EventKind.PLAYBACK_CHANGED, state=state, **data)
+        return True
+
+    def ends(self) -> None:
+        """It is wanted no more. Told of one that waits, too, whose state is the same as before."""
+        self._state = PlayerState.IDLE
+        self.tell(EventKind.PLAYBACK_CHANGED, state=self._state)
 
     def know(self, course: Course) -> None:
         """What its player has found out is told by the event that is emitted now."""
@@ -34,7 +46,7 @@ class Announcer:
         """Look whether its player has found out something more."""
         if (facts := _facts(course)) != self._facts:
             self._facts = facts
-            self.tell(EventKind.SESSION_CHANGED)
+            self.tell(EventKind.SESSION_CHANGED, **BY_PLAYER)
 
 
 def _facts(course: Course) -> tuple[object, ...]:

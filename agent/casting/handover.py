@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
@@ -24,17 +23,15 @@ log = structlog.get_logger(__name__)
 
 
 class Switch:
-    """Makes what the stack says seen and heard, one switch at a time; `switched` is called after each, and when a last
-    picture has gone."""
+    """Makes what the stack says seen and heard, one switch at a time."""
 
-    def __init__(self, stack: Stack, *, stage: Stage, switched: Callable[[], None]) -> None:
+    def __init__(self, stack: Stack, *, stage: Stage) -> None:
         self._stack = stack
-        self._switched = switched
         self._switching = asyncio.Lock()
         self._heard: Attempt | None = None
         """The one that was given the sound last; it may have ended since."""
         self.black_time = BlackTime(has_picture=lambda: stage.has_picture, wants_picture=lambda: stack.wants_picture)
-        self._last_picture = LastPicture(closed=switched)
+        self._last_picture = LastPicture(closed=self.black_time.look)
 
     async def take_screen(self, attempt: Attempt) -> None:
         """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
@@ -133,13 +130,13 @@ class Switch:
         return True
 
     async def _now_on_screen(self, attempt: Attempt) -> None:
-        runner, leaving = self._stack.enter(attempt)
+        runner = self._stack.runner_of(attempt)
         returned = runner.session.has_played
         attempt.is_on()
-        runner.session.first_frame()
+        runner.session.first_frame()  # its picture is told before what was on waits or ends
+        leaving = self._stack.enter(runner)
         self._stack.arm(runner)
         self._last_picture.close()
-        self._switched()
         shown = runner.session.snapshot()
         log.info(
             "first_frame_shown",

@@ -64,8 +64,7 @@ class NoStreams:
 
 
 class Joined:
-    """A Playable: what one session has joined. `redact` takes credentials out of a URL; `changed` is called when the
-    stream is there for the first time, or is another.
+    """A Playable: what one session has joined. `redact` takes credentials out of a URL.
 
     It has several addresses. One that cannot be played makes way for the next; one that was shown keeps its turn.
     """
@@ -79,7 +78,6 @@ class Joined:
         players: PlayerSource,
         check: Check,
         redact: Callable[[str], str],
-        changed: Callable[[], None],
     ) -> None:
         self._session = session
         self._ref = ref
@@ -87,7 +85,6 @@ class Joined:
         self._players = players
         self._check = check
         self._redact = redact
-        self._changed = changed
         self._random = random.Random()  # noqa: S311 - it spreads calls over time
         self._addresses: tuple[str, ...] = ()
         self._turn = 0
@@ -216,10 +213,9 @@ class Joined:
             if plays is not None:
                 self.has_moved.set()
         self._addresses, shown_url = addresses, self._redact(addresses[self._turn])
+        session.joins(stream, shown_url=shown_url)
         if plays is None or self.has_moved.is_set():
             log.info("stream_joined", session_id=session.id, stream_id=stream.stream_id, url=shown_url)
-        session.joins(stream, shown_url=shown_url)
-        self._changed()
 
     async def _playable(self, urls: Sequence[str]) -> tuple[str, ...]:
         """Those that this box may play, the best first; before them all whose engine is there. Raises MediaError when

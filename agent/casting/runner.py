@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 class SessionRunner:
     """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
     pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
-    `failed` is called when it has failed and will be tried again. `make_room` lets go of what is on if that takes this
+    `make_room` lets go of what is on if that takes this
     session's place at its source, and tells whether it did."""
 
     def __init__(
@@ -49,7 +49,6 @@ class SessionRunner:
         retry: Retry,
         check: Check,
         checked: bool = True,
-        failed: Callable[[], None] = lambda: None,
         make_room: Callable[[], Awaitable[bool]],
     ) -> None:
         self.session = session
@@ -60,7 +59,6 @@ class SessionRunner:
         self._retry = retry
         self._check = check
         self._checked = checked
-        self._failed = failed
         self._make_room = make_room
         self._has_room = False
         """Room was made for it; its source may need a moment to notice."""
@@ -240,7 +238,6 @@ class SessionRunner:
             error, played_s=played_s, is_awaited=self._playable.is_awaited, has_room=self._has_room
         )
         session.failed_for_now(error.failure, retry_in_s=delay)
-        self._failed()
         level = log.warning if session.attempt == 2 else log.debug
         level(
             "stream_retried",

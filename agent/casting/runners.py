@@ -48,14 +48,12 @@ class Runners:
         *,
         stack: Stack,
         switch: Switch,
-        changed: Callable[[], None],
         emit: Emit,
         random: Random,
     ) -> None:
         self._around = around
         self._stack = stack
         self._switch = switch
-        self._changed = changed
         self._emit = emit
         self._random = random
 
@@ -119,7 +117,6 @@ class Runners:
             retry=self._retry,
             check=around.check,
             checked=checked,
-            failed=self._changed,
             make_room=lambda: self._stack.make_room(session),
         )
 
@@ -133,5 +130,4 @@ class Runners:
             players=self._around.players,
             check=self._around.check,
             redact=self._around.redact,
-            changed=self._changed,
         )

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from typing import Final
 
-from agent.casting.announcer import Announcer
+from agent.casting.announcer import BY_PLAYER, Announcer
 from agent.casting.lifetime import Lifetime
 from agent.casting.moves import MOVES, End
 from agent.casting.playlist import Playlist
@@ -78,7 +78,7 @@ class Session:
         """What it plays, one after the other."""
         self._announcer = Announcer(self.id, emit, self._player_state())
         self._announcer.know(self.course)
-        self._announcer.tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title)
+        self._announcer.tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title, quality=request.quality)
 
     @property
     def url(self) -> str:
@@ -124,6 +124,7 @@ class Session:
         if self._end is not None:
             return False
         self._end = End(reason, failure)
+        self._announcer.ends()
         return True
 
     def change(self, change: SessionChange) -> None:
@@ -153,7 +154,7 @@ class Session:
         self._joined = stream
         self._shown_url = self._shown_url or shown_url
         self.is_located.set()
-        self._announcer.tell(EventKind.SESSION_CHANGED)
+        self._announcer.tell(EventKind.SESSION_CHANGED, url=self._shown_url, title=self.request.title or stream.title)
 
     def plays_at(self, url: str, *, shown_url: str, anew: bool = False) -> None:
         """The next attempt plays this address of what it has joined; `anew` when that is something else than before."""
@@ -165,7 +166,7 @@ class Session:
             self.playlist.wanted = wanted
         if shown_url != self._shown_url:
             self._shown_url = shown_url
-            self._announcer.tell(EventKind.SESSION_CHANGED)
+            self._announcer.tell(EventKind.SESSION_CHANGED, url=shown_url)
         self._source = url
 
     # --- its player ---
@@ -208,7 +209,9 @@ class Session:
         self.attempt += 1
         self._trouble = trouble
         self._retry_at = self._now() + retry_in_s
-        self._announcer.tell(EventKind.SESSION_FAILING, code=trouble.code, attempt=self.attempt)
+        self._announcer.tell(
+            EventKind.SESSION_FAILING, code=trouble.code, message=trouble.message, attempt=self.attempt
+        )
         self._tell_playback()
 
     def tries_again(self) -> None:
@@ -235,7 +238,8 @@ class Session:
     def pause(self, paused: bool) -> None:
         self.paused = paused
         self.course.pause(paused)
-        self._tell_playback()
+        if not self._announcer.playback(self._player_state()):  # it is being taken up again
+            self._announcer.tell(EventKind.SESSION_CHANGED)
 
     def jump(self, position: float) -> None:
         """It was sent to `position` seconds; beyond its end it is at its end."""
@@ -245,7 +249,7 @@ class Session:
     def observe(self) -> float:
         """Take in the player's latest report; seconds since something last advanced."""
         still_s = self.course.observe()
-        self._tell_playback()
+        self._announcer.playback(self._player_state(), **BY_PLAYER)
         self._announcer.found_out(self.course)
         return still_s
 
@@ -296,7 +300,7 @@ class Session:
         self._announcer.playback(self._player_state())
 
     def _player_state(self) -> PlayerState:
-        if self._state in (SessionState.STOPPING, SessionState.ENDED, SessionState.WAITING):
+        if self._end is not None or self._state is SessionState.WAITING:
             return PlayerState.IDLE
         if self._state is SessionState.ACTIVE and not self.course.is_on:
             return PlayerState.BUFFERING  # it has played, and is taken up again

@@ -91,19 +91,23 @@ class Stack:
         self._stack.append(runner)
         self._begin(runner, waiting=waiting)
 
-    def enter(self, attempt: Attempt) -> tuple[SessionRunner, list[asyncio.Future[None]]]:
-        """What it plays is on top now; with what has to be gone before that is given the sound.
+    def runner_of(self, attempt: Attempt) -> SessionRunner:
+        """Whose attempt it is: of the top, or of what is being prepared. Raises ReplacedError for one that something
+        newer took the place of."""
+        for runner in (self.top, self._starting):
+            if runner is not None and runner.attempt is attempt:
+                return runner
+        raise ReplacedError("Something newer took its place just before its first frame.")
 
-        What was on ends `replaced`, or waits. Raises ReplacedError for one that something newer took the place of.
-        """
-        starting, top = self._starting, self.top
-        if top is not None and top.attempt is attempt:  # it comes back after a failure or an interruption
-            return top, []
-        if starting is None or starting.attempt is not attempt:
-            raise ReplacedError("Something newer took its place just before its first frame.")
+    def enter(self, runner: SessionRunner) -> list[asyncio.Future[None]]:
+        """It is on top now; returns what has to be gone before it is given the sound. What was on ends `replaced`, or
+        waits. Of the top, which comes back after a failure or an interruption, nothing changes."""
+        top = self.top
+        if runner is top:
+            return []
         self._starting = None
         leaving: list[asyncio.Future[None]] = []
-        if not starting.session.request.interrupt:
+        if not runner.session.request.interrupt:
             for old in self._stack:
                 leaving.append(old.task)
                 self.end(old, EndReason.REPLACED)
@@ -112,12 +116,12 @@ class Stack:
             if top.attempt is not None:
                 leaving.append(top.attempt.over)
             if top.session.end is None and top.session.state is not SessionState.WAITING:
-                log.info("stream_interrupted", session_id=top.session.id, by=starting.session.id)
                 top.suspend()
+                log.info("stream_interrupted", session_id=top.session.id, by=runner.session.id)
             if len(self._stack) > WAITING_LIMIT:
                 self.end(self._stack.pop(1), EndReason.REPLACED)
-        self._stack.append(starting)
-        return starting, leaving
+        self._stack.append(runner)
+        return leaving
 
     async def make_room(self, session: Session) -> bool:
         """The source of a start that is being prepared may serve one viewer at a time: if what is on comes from the
@@ -131,8 +135,8 @@ class Stack:
         attempt, on = top.attempt, top.session
         if attempt is None or on.state is not SessionState.ACTIVE or _host(on.url) != host:
             return False
-        log.info("source_slot_freed", session_id=on.id, for_session=session.id)
         top.suspend()
+        log.info("source_slot_freed", session_id=on.id, for_session=session.id)
         await asyncio.wait([attempt.over], timeout=ENDING_TIMEOUT_S)
         return True
 

@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 
 class StreamTracker:
     """What others ask of what is on, and what they see of it. `redact` takes the credentials out of a URL, `check`
-    raises for one that may not be played, `streams` knows those of the central API, and `emit` is told each
-    transition."""
+    raises for one that may not be played, `streams` knows those of the central API, `emit` is told each
+    transition, before it is logged or answered."""
 
     def __init__(
         self,
@@ -67,19 +67,16 @@ class StreamTracker:
     ) -> None:
         self._players = players
         self._stage = stage
-        self.on_change: Callable[[], None] = lambda: None
-        """Called after every change of what is on, waits or ended; set before anything is started."""
         self._emit = emit
         self._loudness = Loudness()
         self._stack = Stack(ended=self._ended)
-        self._switch = Switch(self._stack, stage=stage, switched=self.changed)
+        self._switch = Switch(self._stack, stage=stage)
         self._outcomes = Outcomes()
         self._runners = Runners(
             Surroundings(players, stage, redact, check, look_up, locate, streams or NoStreams()),
             stack=self._stack,
             switch=self._switch,
-            changed=self.changed,
-            emit=emit,
+            emit=self._tell,
             random=random.Random(seed),  # noqa: S311 - spreads tries over time
         )
         self.adjust(limits, retry=retry)
@@ -105,7 +102,6 @@ class StreamTracker:
         self._outcomes.remember(runner.session)
         self._stack.prepare(runner)
         shown = runner.session.snapshot()
-        self.changed()  # first, as at the first frame and at the end: what the log tells is in the journal then
         log.info("start_accepted", session_id=shown.session_id, url=shown.url, quality=shown.quality)
         return runner.session.id
 
@@ -125,7 +121,6 @@ class StreamTracker:
         runner.session.change(change)
         self._stack.arm(runner)
         self._loudness.apply(runner)
-        self.changed()
         return runner.session.snapshot()
 
     async def first_frame(self, session_id: SessionId, timeout_s: float) -> SessionSnapshot | None:
@@ -154,7 +149,6 @@ class StreamTracker:
         runners = [c for c in reach if c is not None and session_id in (None, c.session.id)]
         await stack.end_all(runners, EndReason.STOPPED)
         await self._switch.settled()  # the last picture of one that was between two attempts
-        self.changed()  # also of one that cannot be ended in time
         return tuple(runner.session.snapshot() for runner in runners)
 
     async def pause(self, on: bool) -> SessionSnapshot:
@@ -168,7 +162,6 @@ class StreamTracker:
         except AgentError:
             runner.session.pause(before)
             raise
-        self.changed()
         return runner.session.snapshot()
 
     async def seek(self, position: float) -> SessionSnapshot:
@@ -177,14 +170,12 @@ class StreamTracker:
         with runner.commanding(attempt):
             await attempt.seek(position)
         runner.session.jump(position)
-        self.changed()
         return runner.session.snapshot()
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device, now and for what comes. A player that hangs is seen to by its own watch."""
         self._loudness.change(level, muted)
-        self.changed()
-        self._emit(EventKind.VOLUME_CHANGED, level=self.volume.level, muted=self.volume.muted)
+        self._tell(EventKind.VOLUME_CHANGED, level=self.volume.level, muted=self.volume.muted)
         await self._loudness.set_all(self._stack.wanted, level, muted)
         return self.volume
 
@@ -205,10 +196,9 @@ class StreamTracker:
     def black_s(self) -> float:
         return self._switch.black_time.seconds
 
-    def changed(self) -> None:
-        """Something is different, the display included; others are told."""
+    def display_changed(self) -> None:
+        """The display came or went, and the picture with it."""
         self._switch.black_time.look()
-        self.on_change()
 
     def snapshot(self) -> TrackerSnapshot:
         stack = [runner.session.snapshot() for runner in self._stack.runners]
@@ -257,13 +247,14 @@ class StreamTracker:
         self._last = last = runner.session.snapshot()
         if was_top or self._stack.starting is None:  # it may have made room for a start that has failed
             self._switch.come_back()
-        self.changed()
         # Told here and not by the session: followers are shown what is on then, without it.
-        self._emit(
+        self._tell(
             EventKind.SESSION_ENDED,
             last.session_id,
             reason=last.reason,
             code=last.error.code if last.error else None,
+            message=last.error.message if last.error else None,
+            position=last.position,
         )
         level = log.warning if last.reason is EndReason.FAILED else log.info
         level(
@@ -275,6 +266,10 @@ class StreamTracker:
         )
 
     # --- helpers ---
+
+    def _tell(self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
+        self._emit(kind, session_id, **data)
+        self._switch.black_time.look()
 
     def _playing(self, what: str, capability: str) -> tuple[SessionRunner, Attempt]:
         runner = self._stack.top

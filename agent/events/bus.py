@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
+import structlog
+
+from agent.events.timestamp import Moment, moment
 from agent.types import SessionId
 from cast_wire.kinds import EventKind
 
@@ -21,6 +22,8 @@ HISTORY_LIMIT: Final = 256
 QUEUE_LIMIT: Final = 256
 """Events that wait for one follower before it is dropped: it has not read for a minute or more."""
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -29,10 +32,8 @@ class Event:
     id: int
     """Rises by one with each event of this run of the agent."""
     kind: EventKind
-    occurred_at: datetime
-    """By the wall clock, in UTC."""
-    monotonic: float
-    """Seconds, as of `time.monotonic`."""
+    at: Moment
+    """By the wall clock, and by the time since this machine was switched on."""
     session_id: SessionId | None = None
     data: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 
@@ -87,13 +88,15 @@ class Subscription:
 
 
 class EventBus:
-    """Keeps the last HISTORY_LIMIT events and hands each new one to every follower. Publishing waits for nobody."""
+    """Keeps the last HISTORY_LIMIT events and hands each new one to every listener, then to every follower. Publishing
+    waits for nobody."""
 
     def __init__(self) -> None:
         self.run: Final = secrets.token_hex(4)
         """Made anew by each run of the agent: an id of another run says nothing here."""
         self._numbers = itertools.count(1)
         self._history: deque[Event] = deque(maxlen=HISTORY_LIMIT)
+        self._listeners: list[Callable[[Event], None]] = []
         self._followers: set[Subscription] = set()
 
     @property
@@ -102,11 +105,22 @@ class EventBus:
         return self._history[-1].id if self._history else 0
 
     def publish(self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
-        """Tell all followers. To be called from the event loop."""
-        event = Event(next(self._numbers), kind, datetime.now(UTC), time.monotonic(), session_id, data)
+        """Tell all listeners and followers. To be called from the event loop."""
+        event = Event(next(self._numbers), kind, moment(), session_id, data)
         self._history.append(event)
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # a mistake in a listener must not end the stream whose event this is
+                log.exception("event_listener_crashed", kind=kind)
         for follower in tuple(self._followers):
             follower.put(event)
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call `listener` with each event, for as long as the bus exists. Whoever publishes waits for it: it takes
+        microseconds. Only what must be safe before a change is logged or answered listens; everyone else subscribes.
+        """
+        self._listeners.append(listener)
 
     def subscribe(self) -> Subscription:
         """Follow from now on."""
@@ -114,9 +128,14 @@ class EventBus:
 
     def resume(self, after: int) -> Subscription | None:
         """Follow from the event after the one of this id; None when some of those are not there any more."""
+        missed = self.since(after)
+        return None if missed is None else self._follow(missed)
+
+    def since(self, after: int) -> list[Event] | None:
+        """The events after the one of this id; None when some of those are not there any more."""
         if not 0 <= after <= self.last_id or (self._history and after + 1 < self._history[0].id):
             return None
-        return self._follow([event for event in self._history if event.id > after])
+        return [event for event in self._history if event.id > after]
 
     def leave(self, follower: Subscription) -> None:
         """Called by a subscription that ends."""

@@ -40,6 +40,11 @@ class Run:
     agent_version: str
 
 
+def error_of(code: str, message: str) -> dict[str, JsonValue]:
+    """What went wrong, as the wire has it."""
+    return {"code": code, "message": message[:MESSAGE_LIMIT]}
+
+
 def event_of(happening: Happening, run: Run, seq: int) -> dict[str, JsonValue]:
     """The event but for its `device_id`, which is known to whom it is sent with."""
     moment = happening.moment

@@ -12,13 +12,16 @@ from typing import Any
 
 import structlog
 
+from agent.casting.announcer import BY_PLAYER
 from agent.casting.saved import Saved
 from agent.casting.tracker import StreamTracker
+from agent.events.bus import Event, EventBus
 from agent.host.clock import WallClock
 from agent.persistence.session_file import Kept, KeptSession, KeptVolume, WantedFile, WantedFiles
 from agent.types import SessionId
 from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
+from cast_wire.kinds import EventKind
 
 WRITER = "keeper"
 """The task that writes the newest file."""
@@ -48,17 +51,24 @@ log = structlog.get_logger(__name__)
 
 
 class Keeper:
-    """Writes what the tracker wants whenever it changes, and gives it back after a restart.
+    """Writes what the tracker wants whenever `bus` tells of a change, and gives it back after a restart.
 
     One task writes the newest file, the latest state of the tracker each time. A second follows it with the safe file,
     whose writes wait for the disk, as often as that allows.
     """
 
     def __init__(
-        self, tracker: StreamTracker, *, folder: Path, restore: bool, supervisor: Supervisor | None = None
+        self,
+        tracker: StreamTracker,
+        *,
+        bus: EventBus,
+        folder: Path,
+        restore: bool,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._supervisor = supervisor or Supervisor()
         self._tracker = tracker
+        self._bus = bus
         self._folder = folder
         self._files = WantedFiles(folder)
         self._restore = restore
@@ -85,6 +95,7 @@ class Keeper:
             log.error("session_file_read_failed", folder=str(self._folder), hint="Its disk does not answer.")
         elif kept := reading.result():
             await self._take_up(kept)
+        self._bus.listen(self._heard)
         self._go_on(lambda: self._keep(reading), WRITER)
         self._go_on(self._secure, "keeper-safe")
 
@@ -103,11 +114,6 @@ class Keeper:
     def not_written(self) -> str:
         """Why what is wanted is not on the disk, in the words of the system; empty when it is, as far as is known."""
         return next(iter(self._failing.values()), "its disk does not answer" if self._late else "")
-
-    def changed(self) -> None:
-        """The tracker says that something is different now."""
-        self._changes += 1
-        self._dirty.set()
 
     async def kept(self) -> None:
         """Return when all that has changed so far would come back, or stay away, if the agent were killed now;
@@ -186,6 +192,13 @@ class Keeper:
         return self._clock.at_least if self._clock.is_set else None
 
     # --- writing ---
+
+    def _heard(self, event: Event) -> None:
+        """Something is wanted otherwise now, unless the player did it: that would wear the card out."""
+        is_kept = event.session_id is not None or event.kind is EventKind.VOLUME_CHANGED
+        if is_kept and not BY_PLAYER.items() <= event.data.items():
+            self._changes += 1
+            self._dirty.set()
 
     async def _keep(self, reading: asyncio.Future[Kept | None]) -> None:
         if kept := await asyncio.shield(reading):

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from agent.health import DisplayHealth
 from agent.player.engines import Engines
 from agent.player.file_watch import Identities, Surroundings
 from agent.util.tasks import Supervisor
@@ -21,7 +20,7 @@ class Renewals:
         self._players = players
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def display_changed(self, health: DisplayHealth) -> None:
+    def display_changed(self) -> None:
         self._renew()
 
     def watch(self, look: Callable[[], Identities], *, name: str = "surroundings") -> None:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from agent.config.settings import WebhookSettings
+from agent.events.bus import Event, EventBus
 from agent.events.timestamp import Moment, moment
 from agent.health import ReportingStatus, WebhookStatus
 from agent.reporting.central.credentials import Enrolment, EnrolmentError, read_enrolment
@@ -37,9 +38,6 @@ ENROL_AGAIN_S: Final = 60.0
 FIND_OUT_S: Final = 1.0
 """For the disk to say at the start whether the box is registered; 1 ms is usual."""
 
-EARLY_LIMIT: Final = 100
-"""Looks that are kept while the disk does not say whether the box is registered."""
-
 CLOSE_S: Final = 0.5
 """For the disk to take what happened at the end; the daemon has 5 s for all of its end."""
 
@@ -64,7 +62,7 @@ class Settings(Protocol):
 class Reporter:
     """Without a registration and without webhooks it writes nothing and says nothing; with any of them it has a
     journal, and a link or webhooks that pass it on. `webhooks` are those that are configured now, `view` is the box as
-    it is now; with `restores` sessions outlive the agent."""
+    it is now, `bus` tells what changes; with `restores` sessions outlive the agent."""
 
     def __init__(
         self,
@@ -76,6 +74,7 @@ class Reporter:
         device: DeviceInfo,
         restores: bool,
         view: Callable[[], View],
+        bus: EventBus,
         supervisor: Supervisor | None = None,
         find_local: FindLocal | None = None,
     ) -> None:
@@ -88,6 +87,7 @@ class Reporter:
         self._device = device
         self._restores = restores
         self._view = view
+        self._bus = bus
         self._enrolment: Enrolment | None = None
         self._is_known = False
         """Whether it could be read what the box is registered as, if it is."""
@@ -100,8 +100,8 @@ class Reporter:
         self._problem: str | None = None
         self._looked = asyncio.Event()
         """Once it is known whether the box is registered."""
-        self._early: list[tuple[TrackerSnapshot, Moment]] | None = None
-        """What is seen until it is known whether the box is registered: the file is being read."""
+        self._early: tuple[TrackerSnapshot, Moment, int] | None = None
+        """What was on at the start, and the last event before, until it is known whether the box is registered."""
 
     @property
     def status(self) -> ReportingStatus:
@@ -124,20 +124,15 @@ class Reporter:
 
     def start(self) -> None:
         """To be called when what was on before a restart is there again."""
-        look = (self._view().snapshot, moment())
+        self._bus.listen(self._heard)
+        self._early = (self._view().snapshot, moment(), self._bus.last_id)
         if self._readers:
-            self._journal = self._begin([look])
-        else:
-            self._early = [look]
+            self._journal = self._begin()
         self._task = self._supervisor.start(self._run, name="reporter")
 
-    def changed(self, snapshot: TrackerSnapshot) -> None:
-        """To be called after each change on the box; takes microseconds."""
+    def _heard(self, event: Event) -> None:
         if self._journal is not None:
-            self._journal.look(snapshot, moment())
-        elif self._early is not None:
-            self._early.append((snapshot, moment()))
-            self._early = self._early if len(self._early) < EARLY_LIMIT else None
+            self._journal.take(event)
         if self._link is not None:
             self._link.changed()
 
@@ -242,12 +237,15 @@ class Reporter:
         if not readers:
             await self._close_journal()
         elif self._journal is None:
-            self._journal = self._begin(self._early or [(self._view().snapshot, moment())])
+            self._journal = self._begin()
         elif readers != before:
             self._journal.outbox.follow(readers)
         return self._journal
 
-    def _begin(self, looks: Sequence[tuple[TrackerSnapshot, Moment]]) -> Journal:
+    def _begin(self) -> Journal:
+        """With what has happened since the start, as long as that is known; otherwise with what is on now."""
+        early, self._early = self._early, None
+        since = None if early is None else self._bus.since(early[2])
         journal = Journal(
             folder=self._folder,
             runtime=self._runtime,
@@ -255,7 +253,10 @@ class Reporter:
             readers=self._readers,
             restores=self._restores,
         )
-        journal.start(looks)
+        if early is None or since is None:
+            journal.start(self._view().snapshot, moment())
+        else:
+            journal.start(early[0], early[1], since)
         return journal
 
     async def _hang_up(self) -> None:

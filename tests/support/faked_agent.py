@@ -28,6 +28,7 @@ from agent.casting.limits import Limits
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.settings import LogSettings
+from agent.events.bus import EventBus
 from agent.host.log import configure
 from agent.media.redaction import redact
 from agent.persistence import saver as keeper
@@ -86,12 +87,16 @@ class FakedAgent:
 
 async def _live(folder: Path, number: int) -> None:
     settings = Settings()
-    players = FakePlayers()
+    players, bus = FakePlayers(), EventBus()
     stage = FakeStage(players)
     tracker = StreamTracker(
-        players=players, stage=stage, limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact
+        players=players,
+        stage=stage,
+        limits=Limits(start_timeout=5.0, stall_timeout=5.0),
+        redact=redact,
+        emit=bus.publish,
     )
-    kept = Keeper(tracker, folder=folder, restore=True)
+    kept = Keeper(tracker, bus=bus, folder=folder, restore=True)
     reporter = Reporter(
         folder=folder,
         runtime=folder,
@@ -100,13 +105,9 @@ async def _live(folder: Path, number: int) -> None:
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
         restores=True,
         view=lambda: View("Living Room", tracker.snapshot(), tracker.volume),
+        bus=bus,
     )
 
-    def changed() -> None:
-        kept.changed()
-        reporter.changed(tracker.snapshot())
-
-    tracker.on_change = changed
     await reporter.find_out()
     await kept.start()
     reporter.start()

@@ -17,6 +17,7 @@ from agent.frontends.http.app_keys import REQUEST_ID
 from agent.frontends.http.guard import admit
 from agent.frontends.http.status import status_answer
 from agent.types import ErrorCode
+from cast_wire.storable import storable
 
 CLIENTS_LIMIT: Final = 64
 """Open pages, dashboards and scripts at once: each costs a connection and at most QUEUE_LIMIT events."""
@@ -73,8 +74,8 @@ class Feed:
             {
                 "kind": event.kind,
                 "session_id": event.session_id,
-                "occurred_at": event.occurred_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "data": dict(event.data),
+                "occurred_at": event.at.utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "data": storable(dict(event.data)),
             }
         )
         return f'{head[:-1]}, "status": {self.status(app)}}}'

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agent.events.detector import error_of
-from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT
+from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT, error_of
 from agent.types import SessionSnapshot, TrackerSnapshot
 
 
@@ -69,5 +68,5 @@ def _session(session: SessionSnapshot) -> Mapping[str, Any]:
         "duration": session.duration,
         "expires_at": session.expires_at,
         "attempt": session.attempt,
-        "error": None if session.error is None else error_of(session.error),
+        "error": None if session.error is None else error_of(session.error.code.value, session.error.message),
     }

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 import structlog
 
-from agent.events.detector import History
+from agent.events.bus import Event
 from agent.events.event import Happening, Run
 from agent.events.timestamp import Moment
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
+from agent.reporting.outbox.recorder import Recorder
 from agent.reporting.outbox.spool import Spool, spool_file
 from agent.types import DeviceInfo, TrackerSnapshot
 from cast_wire.kinds import EventKind
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class Journal:
-    """From looks at the tracker to events in the outbox, in `folder`. `runtime` is where files are that need only
+    """From the bus to the outbox, in `folder`. `runtime` is where files are that need only
     outlive this process; `readers` are those who pass events on, as OutboxFile has it."""
 
     def __init__(
@@ -36,21 +37,22 @@ class Journal:
         file = OutboxFile(folder, run=self.run, readers=readers)
         self.outbox: Final = Outbox(file, Spool(spool_file(runtime, state=folder), run=self.run))
         self._name = device.name
-        self._history = History(restores=restores)
+        self._recorder = Recorder(restores=restores)
 
-    def start(self, looks: Sequence[tuple[TrackerSnapshot, Moment]]) -> None:
-        """Begin with what was seen so far: at least how it is now."""
-        first, at = looks[0]
-        present = tuple(session.session_id for session in first.sessions)
+    def start(self, snapshot: TrackerSnapshot, at: Moment, since: Iterable[Event] = ()) -> None:
+        """Begin with what was on then, and with what has happened since."""
+        present = tuple(session.session_id for session in snapshot.sessions)
         self.outbox.start(Happening(EventKind.AGENT_STARTED, at, data={"name": self._name}, present=present))
-        for look in looks:
-            self.look(*look)
+        for happening in self._recorder.begin(snapshot, at):
+            self.outbox.record(happening)
+        for event in since:
+            self.take(event)
         log.info("journal_started", boot_id=self.run.boot_id)
 
-    def look(self, snapshot: TrackerSnapshot, now: Moment) -> None:
-        """Something has changed. Whoever changed it waits, which takes microseconds: what can be seen of it must not
-        be lost any more."""
-        for happening in self._history.look(snapshot, now):
+    def take(self, event: Event) -> None:
+        """Keep it, if it is to be told later. Whoever published it waits, which takes microseconds: what can be seen of
+        it must not be lost any more."""
+        if (happening := self._recorder.take(event)) is not None:
             self.outbox.record(happening)
 
     async def stop(self, timeout_s: float) -> None:

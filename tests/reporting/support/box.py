@@ -12,6 +12,7 @@ from pathlib import Path
 from agent.casting.limits import Limits
 from agent.casting.tracker import StreamTracker
 from agent.config.settings import CentralSettings, WebhookSettings
+from agent.events.bus import EventBus
 from agent.health import ReportingStatus
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
@@ -72,7 +73,7 @@ async def box(
 ) -> AsyncIterator[Box]:
     """From the start of an agent to its orderly end; `central` is its section of the configuration. `webhooks` may be
     changed meanwhile."""
-    players = FakePlayers()
+    players, bus = FakePlayers(), EventBus()
     stage = FakeStage(players)
     lookup = Lookup(
         registered=lambda: reporter.registered(), problem=lambda: reporter.status.problem, agent_version="0.1.0"
@@ -85,8 +86,9 @@ async def box(
         check=MediaChecks(MediaPolicy()).check,
         streams=lookup,
         seed=1,
+        emit=bus.publish,
     )
-    keeper = Keeper(tracker, folder=folder, restore=restores)
+    keeper = Keeper(tracker, bus=bus, folder=folder, restore=restores)
     problems: list[str] = []
     reporter = Reporter(
         folder=folder,
@@ -96,13 +98,9 @@ async def box(
         device=DeviceInfo(id="4f0c", name="Kitchen", version="0.1.0"),
         restores=restores,
         view=lambda: View("Kitchen", tracker.snapshot(), tracker.volume, tuple(problems)),
+        bus=bus,
     )
 
-    def changed() -> None:
-        keeper.changed()
-        reporter.changed(tracker.snapshot())
-
-    tracker.on_change = changed
     await reporter.find_out()
     await keeper.start()
     reporter.start()

@@ -107,14 +107,14 @@ def test_a_display_that_is_gone_and_what_is_given_up() -> None:
         await shown(tracker, "film")
         lost_at = asyncio.get_running_loop().time()
         stage.lose_display()
-        tracker.changed()
+        tracker.display_changed()
         await asyncio.sleep(10.0)
         stage.regain_display()
         while not stage.has_picture:
             await asyncio.sleep(0.1)
         assert tracker.black_s == pytest.approx(asyncio.get_running_loop().time() - lost_at, abs=A_MOMENT_S)
         stage.lose_display()
-        tracker.changed()
+        tracker.display_changed()
         before_s = tracker.black_s
         await asyncio.sleep(4.0)
         await tracker.stop()

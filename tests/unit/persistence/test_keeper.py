@@ -16,6 +16,7 @@ import pytest
 from agent.casting.limits import Check, Limits, any_url
 from agent.casting.tracker import StreamTracker
 from agent.errors import FileAwayError, InvalidRequestError
+from agent.events.bus import EventBus
 from agent.persistence import saver as keeper_module
 from agent.persistence import session_file as wanted_module
 from agent.persistence.saver import Keeper
@@ -49,7 +50,7 @@ class Box:
 @asynccontextmanager
 async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> AsyncIterator[Box]:
     """From the start of an agent to its end, which is a crash unless it is said otherwise."""
-    players = FakePlayers()
+    players, bus = FakePlayers(), EventBus()
     tracker = StreamTracker(
         players=players,
         stage=FakeStage(players),
@@ -57,9 +58,9 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
         redact=lambda url: url,
         check=check,
         seed=1,
+        emit=bus.publish,
     )
-    keeper = Keeper(tracker, folder=folder, restore=True)
-    tracker.on_change = keeper.changed
+    keeper = Keeper(tracker, bus=bus, folder=folder, restore=True)
     await keeper.start()
     try:
         yield Box(tracker, keeper, players)
