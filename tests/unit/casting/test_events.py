@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.casting.limits import Limits
+from agent.casting.session import Session
 from agent.casting.tracker import StreamTracker
 from agent.media.redaction import redact
-from agent.types import SessionId, StartRequest
+from agent.types import EndReason, PlayerState, SessionId, SessionState, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support import fakes
 from tests.support.fakes import FakePlayers, FakeStage
@@ -127,3 +128,23 @@ async def test_looking_changes_nothing(box: tuple[StreamTracker, Told]) -> None:
     states = {tracker.snapshot().sessions[0].state for _ in range(1000)}
     assert len(states) == 1
     assert len(told.events) == before
+
+
+async def test_an_end_is_told_as_soon_as_it_is_certain_also_of_one_that_waits() -> None:
+    """Its player may hang: who keeps what is wanted must not bring it back meanwhile."""
+    told = Told()
+    one = Session(StartRequest(url="http://film/"), shown_url="http://film/", volume=1.0, muted=False, emit=told)
+    one.move(SessionState.WAITING)
+    before = len(told.events)
+    assert one.conclude(EndReason.STOPPED)
+    assert told.events[before:] == [(EventKind.PLAYBACK_CHANGED, one.id, {"state": PlayerState.IDLE})]
+    assert not one.conclude(EndReason.FAILED)
+    assert len(told.events) == before + 1
+
+
+async def test_a_pause_between_two_players_is_told() -> None:
+    """Its state is the same then, but it comes back paused after a restart."""
+    told = Told()
+    one = Session(StartRequest(url="http://film/"), shown_url="http://film/", volume=1.0, muted=False, emit=told)
+    one.pause(True)
+    assert told.events[-1] == (EventKind.SESSION_CHANGED, one.id, {})

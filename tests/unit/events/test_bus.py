@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
+from structlog.testing import capture_logs
 
-from agent.events.bus import HISTORY_LIMIT, QUEUE_LIMIT, EventBus, SlowFollowerError
+from agent.events.bus import HISTORY_LIMIT, QUEUE_LIMIT, Event, EventBus, SlowFollowerError
 from cast_wire.kinds import EventKind
 
 TICK = EventKind.VOLUME_CHANGED
@@ -61,3 +63,35 @@ async def test_a_follower_that_left_gets_nothing() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await follower.next()
+
+
+async def test_a_listener_has_the_event_before_whoever_published_it_goes_on() -> None:
+    bus = EventBus()
+    heard: list[Event] = []
+    bus.listen(heard.append)
+    bus.publish(TICK, level=0.5)
+    assert [(event.kind, event.data) for event in heard] == [(TICK, {"level": 0.5})]
+
+
+async def test_a_listener_that_fails_is_logged_and_ends_nothing() -> None:
+    bus = EventBus()
+    follower, heard = bus.subscribe(), list[Event]()
+
+    def fail(event: Event) -> None:
+        raise RuntimeError("a mistake")
+
+    bus.listen(fail)
+    bus.listen(heard.append)
+    with capture_logs() as logs:
+        bus.publish(TICK)
+    assert [line["event"] for line in logs] == ["event_listener_crashed"]
+    assert [event.id for event in heard] == [(await follower.next()).id]
+
+
+async def test_an_event_has_a_monotonic_and_a_wall_time() -> None:
+    bus = EventBus()
+    bus.publish(TICK)
+    bus.publish(TICK)
+    [first, second] = bus.since(0) or []
+    assert first.at.uptime <= second.at.uptime <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert abs(first.at.at - time.time()) < 60

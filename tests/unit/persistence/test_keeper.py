@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.casting.announcer import BY_PLAYER
 from agent.casting.limits import Check, Limits, any_url
 from agent.casting.tracker import StreamTracker
 from agent.errors import FileAwayError, InvalidRequestError
@@ -22,6 +23,7 @@ from agent.persistence import session_file as wanted_module
 from agent.persistence.saver import Keeper
 from agent.persistence.session_file import FILE, SAFE_FILE, SET_ASIDE
 from agent.types import ErrorCode, PlayerState, SessionChange, SessionId, StartRequest
+from cast_wire.kinds import EventKind
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import until
 
@@ -33,6 +35,7 @@ class Box:
     tracker: StreamTracker
     keeper: Keeper
     players: FakePlayers
+    bus: EventBus
 
     def on(self) -> str | None:
         stream = self.tracker.snapshot().stream
@@ -63,7 +66,7 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
     keeper = Keeper(tracker, bus=bus, folder=folder, restore=True)
     await keeper.start()
     try:
-        yield Box(tracker, keeper, players)
+        yield Box(tracker, keeper, players, bus)
     finally:
         if crash:  # what was not written until now never is
             tasks, keeper._tasks = keeper._tasks, []
@@ -179,6 +182,19 @@ async def test_a_file_that_cannot_be_read_for_whatever_reason_is_no_end(
     async with life(tmp_path) as box:
         await box.play("http://film/")
         await box.until(lambda: sessions(tmp_path))
+
+
+async def test_what_a_player_does_by_itself_wears_no_card_out(tmp_path: Path) -> None:
+    """A camera that stands and goes on each second changes nothing of what is wanted; a pause does."""
+    async with life(tmp_path) as box:
+        film = await box.play("http://film/")
+        await box.keeper.kept()
+        changes = box.keeper._changes
+        box.bus.publish(EventKind.PLAYBACK_CHANGED, film, state="buffering", **BY_PLAYER)
+        box.bus.publish(EventKind.DISPLAY_CHANGED, available=True)
+        assert box.keeper._changes == changes
+        await box.tracker.pause(True)
+        assert box.keeper._changes > changes
 
 
 async def test_the_volume_is_kept(tmp_path: Path) -> None:
