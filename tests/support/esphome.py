@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 
 from aioesphomeapi.client import APIClient
 from google.protobuf.message import Message
+from noise.connection import NoiseConnection
 
 from agent.frontends.esphome.box import Peer
 from agent.frontends.esphome.connection import TIMINGS, Timings
+from agent.frontends.esphome.frames import PROLOGUE, PROTOCOL
 from agent.frontends.esphome.identity import EspHomeIdentity, IdentityFile
 from agent.frontends.esphome.key import WINDOW_S, KeyFile, KeyRing
 from agent.frontends.esphome.messages import api
@@ -74,6 +77,52 @@ def state(*, on: bool) -> Message:
     return message
 
 
+class Secret:
+    """The encryption of a client that sends whatever a test wants."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, noise: NoiseConnection) -> None:
+        self.reader = reader
+        self.writer = writer
+        self._noise = noise
+
+    @classmethod
+    async def agreed(cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes) -> Secret:
+        """Agree on this key. Raises asyncio.IncompleteReadError when the other side does not."""
+        noise = NoiseConnection.from_name(PROTOCOL.encode())
+        noise.set_as_initiator()
+        noise.set_psks(key)
+        noise.set_prologue(PROLOGUE + b"\0\0")
+        noise.start_handshake()
+        writer.write(b"\x01\0\0" + framed(b"\0" + bytes(noise.write_message())))
+        await read_frame(reader)
+        noise.read_message((await read_frame(reader))[1:])
+        return cls(reader, writer, noise)
+
+    def seal(self, content: bytes) -> None:
+        """Send this encrypted, whatever it is."""
+        self.writer.write(framed(bytes(self._noise.encrypt(content))))
+
+    def send(self, number: int, body: bytes = b"") -> None:
+        """Send a message."""
+        self.seal(struct.pack(">HH", number, len(body)) + body)
+
+    async def receive(self) -> int:
+        """The number of the next message."""
+        opened = bytes(self._noise.decrypt(await read_frame(self.reader)))
+        return int.from_bytes(opened[:2], "big")
+
+
+def framed(content: bytes) -> bytes:
+    """A frame as encrypted connections have it."""
+    return struct.pack(">BH", 1, len(content)) + content
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """What is in the next one."""
+    _, length = struct.unpack(">BH", await reader.readexactly(3))
+    return await reader.readexactly(length)
+
+
 class Face:
     """A server with its box, in the state directory `folder`."""
 
@@ -106,6 +155,15 @@ class Face:
         finally:
             writer.close()
 
+    @asynccontextmanager
+    async def secret(self, key: bytes = KEY) -> AsyncIterator[Secret]:
+        """An encrypted connection for messages of the test's own, after the hello."""
+        async with self.raw() as (reader, writer):
+            secret = await Secret.agreed(reader, writer, key)
+            secret.send(1, api.HelloRequest(client_info="test").SerializeToString())
+            assert await secret.receive() == 2
+            yield secret
+
     async def until(self, condition: Callable[[], Any], what: str, *, timeout_s: float = 5.0) -> None:
         """Wait for the condition without blocking the server."""
         try:
@@ -124,8 +182,9 @@ async def face(
     window_s: float = WINDOW_S,
     timings: Timings = TIMINGS,
     port: int = 0,
+    listens: bool = True,
 ) -> AsyncIterator[Face]:
-    """A served face, with this key in its folder."""
+    """A served face, with this key in its folder; waits until it listens, where it does."""
     if key is not None:
         KeyFile(folder).add(key)
     box, identity_file = FakeBox(), IdentityFile(folder)
@@ -143,7 +202,7 @@ async def face(
     served = Face(server, box, folder)
     server.start(8090)
     try:
-        await served.until(lambda: server.port, "the face listens")
+        await served.until(lambda: server.port or not listens, "the face listens")
         yield served
     finally:
         await server.stop()

@@ -202,6 +202,7 @@ class Connection:
                 raise OverError("the key of this box is another one now")
             if message is not None:
                 await self._answer(message, codec)
+            await asyncio.sleep(0)  # what a client sends in a burst is there already: others get their turn between
 
     async def _answer(self, message: Any, codec: Codec) -> None:
         match message.DESCRIPTOR.name:
@@ -254,8 +255,11 @@ class Connection:
         while True:
             await self._outbox.wait()
             self._writer.write(b"".join(map(codec.pack, self._outbox.take())))
-            async with asyncio.timeout(self._timings.write):
-                await self._writer.drain()
+            try:
+                async with asyncio.timeout(self._timings.write):
+                    await self._writer.drain()
+            except TimeoutError:
+                raise OverError("the client does not read") from None
 
     async def _close(self) -> None:
         """Send what was written already, and free the socket whether that arrives or not."""

@@ -10,10 +10,10 @@ from typing import Final
 from google.protobuf.message import Message
 
 MESSAGES_LIMIT: Final = 2048
-"""In order, unsent: all entities of a box with 200 presets need 100, a picture of the screen some dozen."""
+"""In order, unsent: the lists of a box have some 30, a picture of the screen up to four."""
 
-BYTES_LIMIT: Final = 16 * 1024 * 1024
-"""A picture of a 4K screen has up to 8 MB."""
+BYTES_LIMIT: Final = 4 * 1024 * 1024
+"""Twenty pictures of the screen, of which there is one a second at most."""
 
 PART_BYTES: Final = 64 * 1024
 """What is handed to the socket at once."""

@@ -1,0 +1,185 @@
+"""Clients of the ESPHome API that are broken, slow or hostile: they cost a connection, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import struct
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from agent.frontends.esphome.connection import Timings
+from agent.frontends.esphome.messages import KINDS, api
+from agent.frontends.esphome.outbox import BYTES_LIMIT
+from agent.frontends.esphome.server import CLIENTS_LIMIT
+from tests.support.esphome import KEY, Face, Secret, face, framed, text
+
+HURRIED = Timings(hello=0.2, silence=0.3, write=0.2, close=0.2)
+
+
+@pytest.fixture
+async def hurried(tmp_path: Path) -> AsyncIterator[Face]:
+    async with face(tmp_path, timings=HURRIED) as served:
+        yield served
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Wait until the other side has closed."""
+    async with asyncio.timeout(5):
+        try:
+            while await reader.read(65536):
+                pass
+        except ConnectionError:
+            pass
+
+
+@pytest.mark.parametrize("begin", [b"", b"\x01", b"\x01\0\0", b"\x01\0\0\x01\0\x31\0half of a handshake"])
+async def test_who_says_no_hello_in_time_is_disconnected(hurried: Face, begin: bytes) -> None:
+    """However far it comes."""
+    async with hurried.raw() as (reader, writer):
+        writer.write(begin)
+        await ended(reader)
+
+
+async def test_a_silent_client_is_disconnected(hurried: Face, logged: StringIO) -> None:
+    """It has lost its power or its network; one that pings stays."""
+    async with hurried.secret() as silent, hurried.secret() as pinging:
+        gone = asyncio.ensure_future(ended(silent.reader))
+        while not gone.done():
+            pinging.send(7)
+            assert await pinging.receive() == 8
+            await asyncio.sleep(0.05)
+        await gone
+        assert len(hurried.server.status.clients) == 1
+    assert "the client is silent" in logged.getvalue()
+
+
+async def test_a_client_that_does_not_read_is_disconnected(hurried: Face, logged: StringIO) -> None:
+    """Before what it is to be sent fills the memory."""
+    async with hurried.secret() as client:
+        client.send(20)
+        await hurried.until(lambda: hurried.box.peers, "it has subscribed")
+        [peer] = hurried.box.peers
+        while hurried.box.peers:
+            peer.put(api.CameraImageResponse(key=1, data=bytes(60000)))
+            client.send(7)
+            await asyncio.sleep(0)
+        await hurried.until(lambda: "the client does not read" in logged.getvalue(), "the log says why")
+
+
+async def test_what_waits_for_a_client_is_bounded(tmp_path: Path, logged: StringIO) -> None:
+    """At once, without a wait for the network."""
+    async with face(tmp_path) as served, served.secret() as client:
+        client.send(20)
+        await served.until(lambda: served.box.peers, "it has subscribed")
+        [peer] = served.box.peers
+        for _ in range(BYTES_LIMIT // 60000 + 1):
+            peer.put(api.CameraImageResponse(key=1, data=bytes(60000)))
+        await served.until(lambda: not served.box.peers, "it is disconnected")
+        peer.put(api.PingRequest())
+        peer.put_state(1, api.PingRequest())
+        peer.relist()  # nothing of this raises after the end
+    assert "the client does not read" in logged.getvalue()
+
+
+async def test_strangers_keep_nobody_out(tmp_path: Path) -> None:
+    """Whoever opens connections and says nothing makes room for the next one, and for who knows the key."""
+    async with AsyncExitStack() as strangers:
+        served = await strangers.enter_async_context(face(tmp_path))
+        readers = [(await strangers.enter_async_context(served.raw()))[0] for _ in range(CLIENTS_LIMIT + 1)]
+        await ended(readers[0])
+        async with served.client(text(KEY)) as client:
+            assert (await client.device_info()).name == "living-room"
+
+
+async def test_the_client_that_was_silent_for_longest_makes_room(tmp_path: Path) -> None:
+    """Of those that know the key: most likely its connection is dead."""
+    async with AsyncExitStack() as clients:
+        served = await clients.enter_async_context(face(tmp_path))
+        known = [await clients.enter_async_context(served.secret()) for _ in range(CLIENTS_LIMIT)]
+        known[0].send(7)
+        assert await known[0].receive() == 8
+        await clients.enter_async_context(served.secret())
+        await ended(known[1].reader)
+        assert len(served.server.status.clients) == CLIENTS_LIMIT
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        framed(b"\0" * 300),  # a hello that is too long
+        b"\x01\0\0" + framed(b"\0" * 300),
+        b"\x01\0\0" + framed(b""),
+        b"\x01\0\0" + framed(b"\0" + bytes(48)),  # a key that cannot be agreed on
+        b"\x01\0\0\0",
+        b"\x02",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0\xff\xff\xff\xff\xff",
+    ],
+)
+async def test_what_is_no_handshake_is_refused_at_once(tmp_path: Path, logged: StringIO, sent: bytes) -> None:
+    """Without a word in the log that a network scan could fill it with."""
+    async with face(tmp_path) as served, served.raw() as (reader, writer):
+        writer.write(sent)
+        await ended(reader)
+        assert '"level": "error"' not in logged.getvalue()
+
+
+async def send_garbage(served: Face, source: random.Random, key: bytes) -> int:
+    """One connection of one kind of garbage; how many messages that were."""
+    kind = source.randrange(4)
+    async with served.raw() as (reader, writer):
+        if kind == 0:
+            writer.write(source.randbytes(source.randrange(200)))
+            return 1
+        if kind == 1:
+            writer.write(b"\x01\0\0" + framed(b"\0" + source.randbytes(source.choice((0, 31, 32, 48, 49, 200)))))
+            return 1
+        number = source.choice((*KINDS, source.randrange(65536)))
+        if kind == 2:
+            body = source.randbytes(source.randrange(50))
+            writer.write(bytes([0, len(body), number & 0x7F]) + body)
+            return 1
+        secret = await Secret.agreed(reader, writer, key)
+        secret.send(1)
+        for sent in range(1, 100):
+            number, body = source.choice((*KINDS, source.randrange(65536))), source.randbytes(source.randrange(50))
+            match source.randrange(60):
+                case 0:
+                    secret.seal(source.randbytes(source.randrange(8)))
+                    return sent
+                case 1:
+                    secret.seal(struct.pack(">HH", number, 60000) + body)
+                    return sent
+                case 2:
+                    writer.write(framed(body))
+                    return sent
+                case _:
+                    secret.send(number, b"" if source.random() < 0.95 else body)
+        return 100
+
+
+@pytest.mark.parametrize("key", [pytest.param(KEY, id="with a key"), pytest.param(None, id="without a key")])
+async def test_malformed_messages_leave_nothing_behind(tmp_path: Path, logged: StringIO, key: bytes | None) -> None:
+    """Thousands of them, with the key and without: no fault, no task, no socket, and the next client is served."""
+    source = random.Random(6053)
+    async with face(tmp_path, key=key) as served:
+        tasks, files = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+        sent = 0
+        while sent < (2000 if key else 1000):
+            try:
+                sent += await send_garbage(served, source, key or bytes(32))
+            except (asyncio.IncompleteReadError, ConnectionError):
+                sent += 1
+        await served.until(lambda: len(asyncio.all_tasks()) <= tasks, "all tasks have ended")
+        await served.until(lambda: len(os.listdir("/proc/self/fd")) <= files, "all sockets are closed")
+        faults = [line for line in logged.getvalue().splitlines() if '"level": "error"' in line]
+        assert faults == []
+        async with served.client(text(key or bytes(32))) as client:
+            assert (await client.device_info()).name == "living-room"
+        assert served.server.keys.key == key

@@ -1,0 +1,79 @@
+"""The server of the ESPHome API: its port, and what the LAN is told."""
+
+from __future__ import annotations
+
+import asyncio
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from agent.frontends.esphome import server as serving
+from agent.frontends.esphome.frames import PROTOCOL
+from tests.support.esphome import HOST, KEY, NAME, face
+
+
+async def test_a_port_that_is_taken_is_tried_again(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch, logged: StringIO
+) -> None:
+    """The rest of the agent works meanwhile, nothing is announced, and the status says what to do."""
+    monkeypatch.setattr(serving, "LISTEN_AGAIN_S", 0.02)
+    taken = await asyncio.start_server(lambda *_: None, HOST, unused_tcp_port)
+    async with face(tmp_path, port=unused_tcp_port, listens=False) as served:
+        await served.until(lambda: served.server.status.problem, "it says that the port is taken")
+        assert served.server.status.port is None
+        assert "[esphome] port" in (served.server.status.problem or "")
+        assert served.server.announced() == ()
+        await asyncio.sleep(0.1)
+        assert logged.getvalue().count("esphome_listen_failed") == 1
+        taken.close()
+        await taken.wait_closed()
+        await served.until(lambda: served.server.port == unused_tcp_port, "it listens")
+        assert served.server.status.problem is None
+
+
+async def test_what_the_lan_is_told(tmp_path: Path) -> None:
+    """What Home Assistant needs for its offer to add the box, and that it has a key from then on."""
+    async with face(tmp_path, key=None) as served:
+        [told] = served.server.announced()
+        assert (told.kind, told.name, told.port) == ("_esphomelib._tcp", NAME, served.port)
+        txt = dict(told.txt)
+        assert (txt["mac"], txt["friendly_name"], txt["version"]) == ("0011223344ff", "Living room", "1.2.3")
+        assert txt["api_encryption_supported"] == PROTOCOL
+        assert "api_encryption" not in txt
+        served.keys.add(KEY)
+        txt = dict(served.server.announced()[0].txt)
+        assert txt["api_encryption"] == PROTOCOL
+        assert "api_encryption_supported" not in txt
+
+
+async def test_the_record_moves_while_nobody_is_connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Home Assistant, which may hold a dead connection to an old address, looks at records that change alone."""
+    monkeypatch.setattr(serving, "TXT_MOVES_S", 0.05)
+    changes = 0
+
+    def changed() -> None:
+        nonlocal changes
+        changes += 1
+
+    async with face(tmp_path) as served:
+        served.server.changed = changed
+        before = served.server.announced()
+        await served.until(lambda: served.server.announced() != before, "it has moved")
+        async with served.secret():
+            await served.until(lambda: served.server.status.clients, "somebody is connected")
+            assert changes == 1
+            before = served.server.announced()
+            await asyncio.sleep(0.12)
+            assert served.server.announced() == before
+        await served.until(lambda: served.server.announced() != before, "it moves again")
+        assert changes == 2
+
+
+async def test_a_box_without_a_key_does_not_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nobody who would have to find it again."""
+    monkeypatch.setattr(serving, "TXT_MOVES_S", 0.01)
+    async with face(tmp_path, key=None) as served:
+        before = served.server.announced()
+        await asyncio.sleep(0.05)
+        assert served.server.announced() == before
