@@ -178,7 +178,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     port = int(listening[0][1])
     if frontends.esphome is not None:
         running.push_async_callback(frontends.esphome.stop)
-        frontends.esphome.start(port, frontends.advertiser.look_again)
+        await frontends.esphome.start(port, frontends.advertiser.look_again)
     frontends.advertiser.start(listening)
     if idle_screen is not None:
         running.push_async_callback(idle_screen.stop)

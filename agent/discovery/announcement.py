@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final
 
 import structlog
@@ -79,23 +79,25 @@ class Announcement:
     async def begin(self, interfaces: Collection[Interface], auth: Auth, others: Iterable[LanService]) -> None:
         """Take a name that is free, and announce it, and the others beside it. Raises zeroconf.Error."""
         self._services = self._made_for(interfaces, auth)
-        said = await asyncio.gather(
-            *(self._mdns.async_register_service(service, allow_name_change=True) for service in self._services)
-        )
+        registering = (self._mdns.async_register_service(each, allow_name_change=True) for each in self._services)
+        said, beside = await asyncio.gather(asyncio.gather(*registering), self._register(others, interfaces))
         self._mdns.zeroconf.async_add_listener(self._rivals, None)
         wanted, self._names = self._names, (self._services[0].name, self._services[1].name)
         if wanted[0] != self._names[0]:
             log.warning("name_taken", wanted=_instance(wanted[0]), announced_as=_instance(self._names[0]))
         self._log("device_announced", interfaces, auth)
-        await self.show(others, interfaces)
-        await asyncio.gather(*said)
+        await asyncio.gather(*said, *beside)
 
     async def show(self, others: Iterable[LanService], interfaces: Iterable[Interface]) -> None:
         """Announce these services beside the agent's, as far as they are new or have changed, and take back what is
         there no more. One whose name another device has is left out."""
+        await asyncio.gather(*await self._register(others, interfaces))
+
+    async def _register(self, others: Iterable[LanService], interfaces: Iterable[Interface]) -> list[Awaitable[None]]:
+        """What ends when all is said."""
         named = {service.name: service for service in others}
         shown = {service.name: service for service in self._others}
-        said = []
+        said: list[Awaitable[None]] = []
         for name, service in shown.items():
             if name not in named:
                 said.append(await self._mdns.async_unregister_service(self._others.pop(service)))
@@ -114,7 +116,7 @@ class Announcement:
                     self._note_taken(service)
                     continue
             self._others[service] = info
-        await asyncio.gather(*said)
+        return said
 
     def _note_taken(self, service: LanService) -> None:
         if service.name not in self._taken:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -11,22 +10,23 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from zeroconf import DNSAddress, DNSIncoming, DNSOutgoing, DNSQuestion  # type: ignore[attr-defined]
 
+from agent.frontends.esphome.frames import PROTOCOL
+from agent.frontends.esphome.key import KeyFile
+from agent.types import ESPHOME_PORT
 from tests.support.avahi import Avahi, Browse, Sighting
 from tests.support.lan import Lan, LanAgent, LanError, Machine, udp_port_taken
 from tests.support.leaks import LeakCheck
-from tests.support.mdns import GROUP, PORT, Ear
+from tests.support.mdns import PORT, Ear, asked_alone
 from tests.support.tools import end, wait_until
 
 NOT_TESTED = "NOT TESTED: whether the agent is found on the LAN. That needs networks of our own: run the tests as root"
 
 CLI = (sys.executable, "-m", "agent.cli")
-AGENT, PAGE = "_cast-agent._tcp", "_http._tcp"
+AGENT, PAGE, ESPHOME = "_cast-agent._tcp", "_http._tcp", "_esphomelib._tcp"
 
 SEEN_S = 10.0
 """Being seen takes 1.2 s, and up to 6 s more where it has to be tried again."""
@@ -77,9 +77,14 @@ def logged(agent: LanAgent, event: str) -> float:
 
 
 def test_seen_and_gone(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> None:
-    """An agent and its page are seen with all that the design promises, over IPv4 and IPv6, and go when it ends."""
+    """An agent, its page and its ESPHome service are seen with all that the design promises, over IPv4 and IPv6, and go
+    when it ends."""
     box = lan.machine("10.77.0.10/24", "fd77::10/64")
-    with LanAgent(box, device__name="Living room 2.0", api__host="::") as agent, Browse(other, avahi, PAGE) as pages:
+    with (
+        LanAgent(box, device__name="Living room 2.0", api__host="::", esphome__enabled=True) as agent,
+        Browse(other, avahi, PAGE) as pages,
+        Browse(other, avahi, ESPHOME) as nodes,
+    ):
         device = agent.status()["device"]
         for ip in ("IPv4", "IPv6"):
             found = seen.wait(sighting_of(device["id"], ip), f"the agent over {ip}", timeout_s=SEEN_S)
@@ -97,8 +102,14 @@ def test_seen_and_gone(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> 
             }
         page = pages.wait(resolved("Living room 2-0"), "the page", timeout_s=SEEN_S)
         assert (page.port, "path=/" in page.txt) == (str(agent.port), True)
-        assert avahi.resolve(found.host) == "10.77.0.10"
-        assert avahi.resolve(found.host, 6) == "fd77::10"
+        node = nodes.wait(resolved("living-room-2-0"), "what Home Assistant looks for", timeout_s=SEEN_S)
+        assert (node.host, node.port) == ("living-room-2-0.local", str(ESPHOME_PORT))
+        txt = dict(entry.split("=", 1) for entry in node.txt)
+        assert len(bytes.fromhex(txt["mac"])) == 6
+        assert (txt["friendly_name"], txt["api_encryption_supported"]) == ("Living room 2.0", PROTOCOL)
+        for host in (found.host, node.host):
+            assert avahi.resolve(host) == "10.77.0.10"
+            assert avahi.resolve(host, 6) == "fd77::10"
         assert agent.call("GET", "/status", headers={"Host": f"{found.host}:{agent.port}"}).status == 200
         for address in ("10.77.0.10", "[fd77::10]"):
             with other.inside(), urllib.request.urlopen(f"http://{address}:{agent.port}/status", timeout=5) as answer:
@@ -113,24 +124,30 @@ def test_seen_and_gone(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> 
 
         leaving = time.time()
         assert agent.terminate() == 0
-        for browse in (seen, pages):
+        for browse in (seen, pages, nodes):
             browse.wait(lambda s: s.sign == "-", "it is gone", since=leaving, timeout_s=GOODBYE_S)
 
 
 def test_addresses_come_and_go(lan: Lan, other: Machine, avahi: Avahi, seen: Browse) -> None:
     """A changed address is announced, with a goodbye for the old one; so is a network that comes late or again."""
     box = lan.machine(up=False, ipv6=False)
-    with LanAgent(box, device__name="Roaming") as agent, Ear(other, "10.77.0.2") as ear:
+    with LanAgent(box, device__name="Roaming", esphome__enabled=True) as agent, Ear(other, "10.77.0.2") as ear:
         agent.wait_until(lambda: agent.log("announcement_postponed"), 10, "it says that there is no network")
         box.ip("addr", "add", "10.77.0.20/24", "dev", "eth0")
         box.ip("link", "set", "eth0", "up")
         found = seen.wait(resolved("Roaming"), "an agent whose network came late", timeout_s=SEEN_S)
         assert found.address == "10.77.0.20"
 
+        wait_until(lambda: avahi.resolve("roaming.local") == "10.77.0.20", timeout_s=SEEN_S, what="the node")
+        KeyFile(agent.folder / "state").make()
+        with_key = f"api_encryption={PROTOCOL}"
+        wait_until(lambda: with_key in avahi.known(ESPHOME)[0].txt, timeout_s=SEEN_S, what="the word of a key")
+
         began = time.time()
         box.ip("addr", "add", "10.77.0.21/24", "dev", "eth0")
         box.ip("addr", "del", "10.77.0.20/24", "dev", "eth0")
         wait_until(lambda: avahi.resolve(found.host) == "10.77.0.21", timeout_s=NEW_ADDRESS_S, what="the new address")
+        wait_until(lambda: avahi.resolve("roaming.local") == "10.77.0.21", timeout_s=NEW_ADDRESS_S, what="of the node")
 
         def words() -> list[tuple[str, bool]]:
             ours = (said for said in ear.addresses if said.at > began and said.host.startswith(found.host))
@@ -171,7 +188,7 @@ def test_two_of_one_name_that_meet_late(lan: Lan, avahi: Avahi) -> None:
     """Two boxes of one name whose networks are joined when both are announced already end with a name each."""
     boxes = [lan.machine("10.77.0.40/24"), lan.machine("10.77.0.41/24", apart=True)]
     with ExitStack() as running:
-        agents = [running.enter_context(LanAgent(box, device__name="Twin")) for box in boxes]
+        agents = [running.enter_context(LanAgent(box, device__name="Twin", esphome__enabled=True)) for box in boxes]
         for agent in agents:
             agent.wait_until(lambda agent=agent: agent.log("device_announced"), SEEN_S, "it is announced")  # type: ignore[misc]
         assert not any(agent.log("name_taken") for agent in agents)
@@ -184,6 +201,11 @@ def test_two_of_one_name_that_meet_late(lan: Lan, avahi: Avahi) -> None:
             return last[0].txt[1] if last else ""
 
         wait_until(lambda: {owner("Twin"), owner("Twin-2")} == ids, timeout_s=20, what="a name each")
+        # Home Assistant knows them by one name, which does not change by itself: one of them is there no more.
+        told = ("service_name_taken", "host_name_duplicated")
+        wait_until(
+            lambda: any(agent.log(event) for agent in agents for event in told), timeout_s=SEEN_S, what="a warning"
+        )
 
 
 def test_beside_avahi_and_on_a_busy_port(lan: Lan, leaks: LeakCheck, seen: Browse) -> None:
@@ -244,16 +266,18 @@ def test_each_network_is_told_its_own_addresses(leaks: LeakCheck) -> None:
         near, far = lan.machine("10.77.0.81/24"), lan.machine("10.88.0.83/24", apart=True)
         here = running.enter_context(Ear(near, "10.77.0.81"))
         there = running.enter_context(Ear(far, "10.88.0.83"))
-        agent = running.enter_context(LanAgent(box, device__name="Between", api__host="::"))
+        agent = running.enter_context(LanAgent(box, device__name="Between", api__host="::", esphome__enabled=True))
         agent.wait_until(lambda: agent.log("device_announced"), SEEN_S, "it is announced")
         host = agent.log("device_announced")[0]["host"]
 
-        def heard(ear: Ear) -> set[str]:
+        def heard(ear: Ear, host: str = host) -> set[str]:
             return {said.address for said in ear.addresses if said.host == host and said.ttl}
 
         agent.wait_until(lambda: len(heard(here)) > 1 and len(heard(there)) > 1, SEEN_S, "both networks are told")
         assert heard(here) == {"10.77.0.80", "fd77::80"}
         assert heard(there) == {"10.88.0.80", "fd88::80"}
+        for ear in (here, there):
+            agent.wait_until(lambda ear=ear: heard(ear, "between.local.") == heard(ear), SEEN_S, "the node")  # type: ignore[misc]
         assert asked_alone(near, "10.77.0.81", host) == heard(here)
         assert asked_alone(far, "10.88.0.83", host) == heard(there)
 
@@ -269,20 +293,6 @@ def test_each_network_is_told_its_own_addresses(leaks: LeakCheck) -> None:
         assert agent.terminate() == 0
         assert not [said for said in here.addresses if said.at > changed and said.address.startswith("10.88.")]
         assert {said.address for said in there.addresses if said.at > changed and not said.ttl} >= {"10.88.0.82"}
-
-
-def asked_alone(machine: Machine, address: str, host: str) -> set[str]:
-    """The addresses that who asks for an answer to himself is given (RFC 6762, 6.7)."""
-    # An id of its own: the library overlooks a question that repeats another one within a second.
-    question = DNSOutgoing(0, multicast=False, id_=int(ip_address(address)) & 0xFFFF)
-    for kind in (1, 28):
-        question.add_question(DNSQuestion(host, kind, 1))
-    with machine.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.settimeout(SEEN_S)
-        asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-        asking.sendto(question.packets()[0], (GROUP, PORT))
-        records = [record for record in DNSIncoming(asking.recv(9000)).answers() if isinstance(record, DNSAddress)]
-    return {str(ip_address(record.address)) for record in records}
 
 
 @contextmanager

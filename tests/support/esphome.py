@@ -182,9 +182,8 @@ async def face(
     window_s: float = WINDOW_S,
     timings: Timings = TIMINGS,
     port: int = 0,
-    listens: bool = True,
 ) -> AsyncIterator[Face]:
-    """A served face, with this key in its folder; waits until it listens, where it does."""
+    """A served face, with this key in its folder."""
     if key is not None:
         KeyFile(folder).add(key)
     box, identity_file = FakeBox(), IdentityFile(folder)
@@ -200,9 +199,8 @@ async def face(
         timings=timings,
     )
     served = Face(server, box, folder)
-    server.start(8090)
+    await server.start(8090)
     try:
-        await served.until(lambda: server.port or not listens, "the face listens")
         yield served
     finally:
         await server.stop()

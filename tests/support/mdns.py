@@ -8,13 +8,15 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address
 from types import TracebackType
 
-from zeroconf import DNSAddress, DNSIncoming  # type: ignore[attr-defined]
+from zeroconf import DNSAddress, DNSIncoming, DNSOutgoing, DNSQuestion  # type: ignore[attr-defined]
 
 from tests.support.lan import Machine
 
 GROUP, PORT = "224.0.0.251", 5353
+ANSWER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,20 @@ class Ear:
                     for record in message.answers()
                     if isinstance(record, DNSAddress)
                 ]
+
+
+def asked_alone(machine: Machine, address: str, host: str) -> set[str]:
+    """The addresses that who asks for an answer to himself is given (RFC 6762, 6.7)."""
+    # An id of its own: the library overlooks a question that repeats another one within a second.
+    question = DNSOutgoing(0, multicast=False, id_=int(ip_address(address)) & 0xFFFF)
+    for kind in (1, 28):
+        question.add_question(DNSQuestion(host, kind, 1))
+    with machine.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(ANSWER_S)
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+        asking.sendto(question.packets()[0], (GROUP, PORT))
+        records = [record for record in DNSIncoming(asking.recv(9000)).answers() if isinstance(record, DNSAddress)]
+    return {str(ip_address(record.address)) for record in records}
 
 
 def _text(packed: bytes) -> str:

@@ -53,12 +53,12 @@ class EspHomeFace:
             supervisor=supervisor,
         )
 
-    def start(self, web_port: int, changed: Callable[[], None]) -> None:
-        """Begin to listen. `changed` is called when what `announced` says may be another now; the page of the box is on
+    async def start(self, web_port: int, changed: Callable[[], None]) -> None:
+        """Listen. `changed` is called when what `announced` says may be another now; the page of the box is on
         `web_port`."""
         self._server.changed = changed
         self._box.start()
-        self._server.start(web_port)
+        await self._server.start(web_port)
 
     async def stop(self) -> None:
         """Close all connections, within two seconds. Idempotent."""

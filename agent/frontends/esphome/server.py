@@ -93,10 +93,11 @@ class EspHomeServer:
         self._refusal_at = -REFUSALS_S
         self._network = "wifi" if is_wireless() else "ethernet"
 
-    def start(self, web_port: int) -> None:
-        """Begin to listen. Clients are told that the page is on `web_port`."""
+    async def start(self, web_port: int) -> None:
+        """Listen, or try it again and again. Clients are told that the page is on `web_port`."""
         self._web_port = web_port
-        self._listening = self._supervisor.start(self._listen, name="esphome")
+        if not await self._listen():
+            self._listening = self._supervisor.start(self._listen_later, name="esphome")
 
     async def stop(self) -> None:
         """Close the port and all connections, within a second or two. Idempotent."""
@@ -220,16 +221,23 @@ class EspHomeServer:
         self.changed()
         return True
 
-    async def _listen(self) -> None:
-        while self._server is None:
-            try:
-                self._server = await asyncio.start_server(self._accept, self._hosts, self._port)
-            except OSError as error:
-                self._failed(error)
-                await asyncio.sleep(LISTEN_AGAIN_S)
+    async def _listen_later(self) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_AGAIN_S)
+            if await self._listen():
+                return
+
+    async def _listen(self) -> bool:
+        """Return True when that has succeeded."""
+        try:
+            self._server = await asyncio.start_server(self._accept, self._hosts, self._port)
+        except OSError as error:
+            self._failed(error)
+            return False
         self._problem = None
         log.info("esphome_listen_started", port=self.port, name=self.name, window_s=round(self.keys.window_s))
         self.changed()
+        return True
 
     def _failed(self, error: OSError) -> None:
         problem = (

@@ -14,7 +14,7 @@ export async function refreshHealth(status) {
   document.body.dataset.health = health.status;
   const problems = Object.values(health.checks).filter((check) => check.status !== "ok").map((check) => check.message);
   const { display } = health.checks;
-  const reports = [...(status.reporting.enabled ? [status.reporting] : []), ...status.webhooks];
+  const reports = [...(status.reporting.enabled ? [status.reporting] : []), ...status.webhooks, ...(status.esphome ? [status.esphome] : [])];
   problems.push(...reports.map((report) => report.problem).filter(Boolean));
   say(find("health"), problems.length ? "It needs attention:" : "All is well.");
   refill(find("health-list"), problems, () => problems.map((text) => make("li", { dir: "auto" }, text)));
