@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiohttp import web
 
-from agent.access.gate import Door
+from agent.access.gate import Gate
 from agent.builders.casting import Casting, build_casting, limits_of
 from agent.builders.frontends import build_frontends, build_idle_screen
 from agent.builders.platform import Platform, build_platform, build_players
@@ -85,7 +85,7 @@ class _Agent:
 
     port: int
     tracker: StreamTracker
-    door: Door
+    gate: Gate
     reporter: Reporter
     casting: CastingService
 
@@ -102,7 +102,7 @@ async def _reload(current: Current, agent: _Agent) -> None:
     settings = current.settings
     configure(settings.log)
     agent.tracker.adjust(limits_of(settings), retry=settings.stream.retry)
-    agent.door.look()
+    agent.gate.look()
     agent.reporter.look()
     await agent.casting.presets.look()
     await agent.casting.recent.look()
@@ -133,9 +133,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends = build_frontends(
         current, platform, players, casting, reporter, stop_this_process if systemd.is_told else None
     )
-    stage, storage, tracker, keeper = platform.stage, casting.storage, casting.tracker, casting.keeper
+    stage, storage, tracker, saver = platform.stage, casting.storage, casting.tracker, casting.saver
     renewals = Renewals(players, supervisor=platform.supervisor)
-    idle_screen = build_idle_screen(settings, platform, frontends.door)
+    idle_screen = build_idle_screen(settings, platform, frontends.gate)
 
     def display_changed(health: DisplayHealth) -> None:
         tracker.display_changed()
@@ -160,9 +160,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(reporter.stop)
     running.push_async_callback(casting.lookup.close)
     running.push_async_callback(tracker.close)
-    running.push_async_callback(keeper.stop)
+    running.push_async_callback(saver.stop)
     await reporter.find_out()  # before anything is on, so that nothing is seen that is not in the journal
-    await keeper.start()  # before the first request: what comes back must not meet what is new
+    await saver.start()  # before the first request: what comes back must not meet what is new
     reporter.start()
     await casting.service.presets.look()
     recent = casting.service.recent
@@ -172,8 +172,8 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     foreseeing = platform.supervisor.start(lambda: foresight.follow(casting.bus), name="foresight")
     running.callback(foreseeing.cancel)
     frontends.app.on_shutdown.append(lambda _app: _end_casting(casting))
-    frontends.door.start()
-    running.push_async_callback(frontends.door.stop)
+    frontends.gate.start()
+    running.push_async_callback(frontends.gate.stop)
     listening = await _listen(frontends.app, settings, running)
     port = int(listening[0][1])
     if frontends.esphome is not None:
@@ -185,7 +185,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         idle_screen.start(lambda: lan_url(settings.api.host, port, settings.discovery.interfaces))
     running.callback(frontends.advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
     running.callback(reporter.farewell)
-    return _Agent(port, tracker, frontends.door, reporter, casting.service)
+    return _Agent(port, tracker, frontends.gate, reporter, casting.service)
 
 
 async def _show(
@@ -214,7 +214,7 @@ async def _show(
 async def _end_casting(casting: Casting) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(KEEP_TIMEOUT_S):
-            await casting.keeper.stop()  # before the tracker ends everything: what is on now is what is wanted
+            await casting.saver.stop()  # before the tracker ends everything: what is on now is what is wanted
     await casting.tracker.close()  # answers whoever waits for a first frame
 
 

@@ -1,4 +1,4 @@
-"""The door: whether a key is needed, whose key a request brings, and what those are told who are not let in."""
+"""The gate: whether a key is needed, whose key a request brings, and what those are told who are not let in."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Settings(Protocol):
         """Names beside the box's own that a `Host` header may carry."""
 
 
-class DoorError(AgentError):
+class GateError(AgentError):
     """The caller is not let in; the text says what to do."""
 
     def __init__(self, code: ErrorCode, message: str, *, headers: Mapping[str, str] | None = None) -> None:
@@ -75,7 +75,7 @@ class DoorError(AgentError):
         return Failure(self._code, str(self))
 
 
-class Door:
+class Gate:
     """Decides who gets in. `settings` tells the [api] section that is in force."""
 
     def __init__(
@@ -111,7 +111,7 @@ class Door:
 
     def start(self) -> None:
         """Begin to watch, and to keep when keys were used."""
-        self._task = self._supervisor.start(self._watch, name="door")
+        self._task = self._supervisor.start(self._watch, name="gate")
 
     async def stop(self) -> None:
         """Idempotent."""
@@ -124,7 +124,7 @@ class Door:
     def admit(
         self, keys: Sequence[str], *, peer: str, port: int, proxied: bool = False, local_without_key: bool = False
     ) -> str | None:
-        """The name of the one of these keys that is known, None where none is needed. Raises DoorError.
+        """The name of the one of these keys that is known, None where none is needed. Raises GateError.
 
         `peer` is the caller's address, empty when it is gone; `port` is ours. `proxied`: the peer only passes it on.
         With `local_without_key` this machine needs none.
@@ -147,13 +147,13 @@ class Door:
 
     async def sign_in(self, key: str, *, device: str, peer: str, port: int, proxied: bool = False) -> PageKey | None:
         """Make a key for the page on a device of this kind (such as `android`) if `key` is known; None where no key is
-        needed. Raises DoorError, StorageError."""
+        needed. Raises GateError, StorageError."""
         if self.admit([key], peer=peer, port=port, proxied=proxied) is None:
             return None
         return await self._make_page_key(device)
 
     async def pair(self, token: str, *, device: str, peer: str) -> PageKey:
-        """Make a key for the page on a device of this kind, which has the token of a pairing link. Raises DoorError,
+        """Make a key for the page on a device of this kind, which has the token of a pairing link. Raises GateError,
         StorageError."""
         if not (self._pairing.take_shown(token) or await self._change(partial(self._pairing.take, token))):
             raise self._refused(peer, _wrong_link())
@@ -183,7 +183,7 @@ class Door:
         except KeysError as error:
             raise StorageError(str(error)) from error
 
-    def _refused(self, peer: str, error: DoorError) -> DoorError:
+    def _refused(self, peer: str, error: GateError) -> GateError:
         """This error, or that too many wrong keys came from this address."""
         wait_s = self._refusals.wrong_key(peer)
         return _too_many(wait_s) if wait_s else error
@@ -218,9 +218,9 @@ _HINTS: Final = {
 
 
 def _check_loopback(peer: str, *, port: int) -> None:
-    """Raise DoorError (`protected_mode`) unless the peer address is of this box's own loopback."""
+    """Raise GateError (`protected_mode`) unless the peer address is of this box's own loopback."""
     if not _is_loopback(peer):
-        raise DoorError(
+        raise GateError(
             ErrorCode.PROTECTED_MODE,
             "This box is in protected mode and answers only itself. Make a key on it (cast-agent key add NAME) and "
             "send that as `Authorization: Bearer KEY`; until then it can be called from the box itself, and not "
@@ -237,8 +237,8 @@ def _is_loopback(peer: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def _no_key() -> DoorError:
-    return DoorError(
+def _no_key() -> GateError:
+    return GateError(
         ErrorCode.UNAUTHORIZED,
         "This box asks for a key. Send one as `Authorization: Bearer KEY` or as `X-API-Key: KEY`; to get one, run "
         "cast-agent key add NAME on the box.",
@@ -246,8 +246,8 @@ def _no_key() -> DoorError:
     )
 
 
-def _wrong_key() -> DoorError:
-    return DoorError(
+def _wrong_key() -> GateError:
+    return GateError(
         ErrorCode.UNAUTHORIZED,
         "This box does not know the key that was sent: it was revoked, or it was not copied whole. Run "
         "cast-agent key add NAME on the box to get a new one.",
@@ -255,8 +255,8 @@ def _wrong_key() -> DoorError:
     )
 
 
-def _wrong_link() -> DoorError:
-    return DoorError(
+def _wrong_link() -> GateError:
+    return GateError(
         ErrorCode.UNAUTHORIZED,
         "This pairing link is not valid any more: it was used, or it is older than 5 minutes. Run cast-agent pair on "
         "the box to get a new one.",
@@ -264,9 +264,9 @@ def _wrong_link() -> DoorError:
     )
 
 
-def _too_many(wait_s: float) -> DoorError:
+def _too_many(wait_s: float) -> GateError:
     seconds = math.ceil(wait_s)
-    return DoorError(
+    return GateError(
         ErrorCode.TOO_MANY_REQUESTS,
         f"Too many wrong keys came from this address: send the next one in {seconds} s. A right key is let in at any "
         "time; cast-agent key list on the box shows which there are.",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from agent.access.gate import DoorError
+from agent.access.gate import GateError
 from agent.access.key_ring import KeyRing
 from agent.access.keys import MAX_KEYS, ApiKey, Kept, Kind, SecretFile
 from agent.access.throttle import Refusals
@@ -61,13 +61,13 @@ class Hooks:
         """When each was called lately, by name."""
 
     def admit(self, secret: str, *, peer: str) -> Hook:
-        """The hook with this secret, called from the address `peer`. Raises DoorError."""
+        """The hook with this secret, called from the address `peer`. Raises GateError."""
         self._ring.look()
         hook = self._ring.find(secret)
         if hook is None:
             if wait_s := self._refusals.wrong_key(peer):
                 raise _too_often("Too many wrong hooks were called from this address.", wait_s)
-            raise DoorError(
+            raise GateError(
                 ErrorCode.NOT_FOUND,
                 "This box does not know this hook: it was revoked, or its address was not copied whole. Run "
                 "cast-agent hook add on the box to make a new one.",
@@ -85,8 +85,8 @@ class Hooks:
         calls.append(now)
 
 
-def _too_often(what: str, wait_s: float) -> DoorError:
+def _too_often(what: str, wait_s: float) -> GateError:
     seconds = math.ceil(wait_s)
-    return DoorError(
+    return GateError(
         ErrorCode.TOO_MANY_REQUESTS, f"{what} Call again in {seconds} s.", headers={"Retry-After": str(seconds)}
     )

@@ -22,7 +22,7 @@ from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
 from agent.persistence.entry_file import PRESETS_FILE, RECENT_FILE, EntryFile
-from agent.persistence.saver import Keeper
+from agent.persistence.saver import Saver
 from agent.player.engines import Engines
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.reporter import Reporter
@@ -34,7 +34,7 @@ class Casting:
 
     tracker: StreamTracker
     service: CastingService
-    keeper: Keeper
+    saver: Saver
     storage: Storage
     lookup: Lookup
     local_names: LocalNames
@@ -68,13 +68,13 @@ def build_casting(
         retry=settings.stream.retry,
         emit=bus.publish,
     )
-    keeper = Keeper(tracker, bus=bus, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
-    storage = Storage(folder, platform.own, not_written=lambda: keeper.not_written, supervisor=platform.supervisor)
+    saver = Saver(tracker, bus=bus, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
+    storage = Storage(folder, platform.own, not_written=lambda: saver.not_written, supervisor=platform.supervisor)
     service = CastingService(
         tracker,
         policy=checks,
         default_quality=lambda: current.settings.player.quality,
-        kept=keeper.kept,
+        kept=saver.kept,
         presets=Presets(
             EntryFile(folder / PRESETS_FILE),
             configured=lambda: [preset.model_dump(exclude_unset=True) for preset in current.settings.preset],
@@ -85,7 +85,7 @@ def build_casting(
             EntryFile(folder / RECENT_FILE), enabled=lambda: current.settings.stream.recent, emit=bus.publish
         ),
     )
-    return Casting(tracker, service, keeper, storage, lookup, local_names, bus)
+    return Casting(tracker, service, saver, storage, lookup, local_names, bus)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from agent.access.gate import Door
+from agent.access.gate import Gate
 from agent.access.hooks import HookFile, Hooks
 from agent.access.keys import KeyFile
 from agent.builders.casting import Casting
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from agent.stage.idle import IdleScreen
 
 
-def build_idle_screen(settings: Settings, platform: Platform, door: Door) -> IdleScreen | None:
+def build_idle_screen(settings: Settings, platform: Platform, gate: Gate) -> IdleScreen | None:
     """What is seen while nothing is on; None when that is nothing of ours."""
     if settings.display.idle != "card":
         return None
     from agent.stage.idle import IdleScreen  # with its fonts and QR codes 2 MB of memory, for boxes that show it
 
     return IdleScreen(
-        platform.stage, name=platform.device.name, pairing_url=door.pairing_url, supervisor=platform.supervisor
+        platform.stage, name=platform.device.name, pairing_url=gate.pairing_url, supervisor=platform.supervisor
     )
 
 
@@ -46,7 +46,7 @@ class Frontends:
     """The HTTP application, who may use it, how the network finds it, and what Home Assistant connects to."""
 
     app: web.Application
-    door: Door
+    gate: Gate
     advertiser: Advertiser
     esphome: EspHomeFace | None
 
@@ -63,7 +63,7 @@ def build_frontends(
     nothing would start the agent again."""
     settings, supervisor = current.settings, platform.supervisor
     hooks = Hooks(HookFile(settings.state.directory()))
-    door = Door(
+    gate = Gate(
         KeyFile(settings.state.directory()),
         settings=lambda: current.settings.api,
         supervisor=supervisor,
@@ -72,7 +72,7 @@ def build_frontends(
     esphome = _esphome(settings, platform, players, casting, reporter, restart)
     app = create_app(
         settings=lambda: current.settings.api,
-        door=door,
+        gate=gate,
         hooks=hooks,
         device=platform.device,
         casting=casting.service,
@@ -90,7 +90,7 @@ def build_frontends(
     advertiser = Advertiser(
         device=platform.device,
         settings=settings.discovery,
-        auth=lambda: door.auth,
+        auth=lambda: gate.auth,
         others=lambda: () if esphome is None else esphome.announced(),
         supervisor=supervisor,
     )
@@ -100,8 +100,8 @@ def build_frontends(
             advertiser.look_again()
 
     casting.bus.listen(heard)
-    door.on_change = lambda: casting.bus.publish(EventKind.ACCESS_CHANGED, auth=door.auth)
-    return Frontends(app, door, advertiser, esphome)
+    gate.on_change = lambda: casting.bus.publish(EventKind.ACCESS_CHANGED, auth=gate.auth)
+    return Frontends(app, gate, advertiser, esphome)
 
 
 def _esphome(

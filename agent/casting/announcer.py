@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.casting.progress import Course
+from agent.casting.progress import Progress
 from agent.events.bus import Emit
 from agent.types import PlayerState, SessionId
 from cast_wire.kinds import EventKind
@@ -38,20 +38,20 @@ class Announcer:
         self._state = PlayerState.IDLE
         self.tell(EventKind.PLAYBACK_CHANGED, state=self._state)
 
-    def know(self, course: Course) -> None:
+    def know(self, progress: Progress) -> None:
         """What its player has found out is told by the event that is emitted now."""
-        self._facts = _facts(course)
+        self._facts = _facts(progress)
 
-    def found_out(self, course: Course) -> None:
+    def found_out(self, progress: Progress) -> None:
         """Look whether its player has found out something more."""
-        if (facts := _facts(course)) != self._facts:
+        if (facts := _facts(progress)) != self._facts:
             self._facts = facts
             self.tell(EventKind.SESSION_CHANGED, **BY_PLAYER)
 
 
-def _facts(course: Course) -> tuple[object, ...]:
+def _facts(progress: Progress) -> tuple[object, ...]:
     """What a player finds out about its media, some of it only after the first frame. A length that is still
     estimated, or grows, counts as another one for each 10 s."""
-    progress = course.progress
-    length = None if progress.duration is None else round(progress.duration, -1)
-    return progress.stream_type, length, progress.sound_lost, course.capabilities
+    report = progress.report
+    length = None if report.duration is None else round(report.duration, -1)
+    return report.stream_type, length, report.sound_lost, progress.capabilities

@@ -1,4 +1,4 @@
-"""The flow of one session, from acceptance to its end: prepare unseen, switch, watch, clean up."""
+"""The flow of one session, from acceptance to its end: prepare unseen, hand over, watch, clean up."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Attempt:
 
     `check` is what the URL must pass first: the configuration may have become stricter since it was submitted, or a
     disk may be gone for a while.
-    `switch` is the tracker's: it makes this attempt the one that is seen and heard. `release` takes over the window
+    `hand_over` is the tracker's: it makes this attempt the one that is seen and heard. `release` takes over the window
     at the end, with its last picture in it, and closes it when something else is shown. `look_up` is asked why the host
     of a silent source cannot be found; None asks nobody. `locate` makes of the URL the one that players can open.
     `make_room` as in SessionRunner.
@@ -59,7 +59,7 @@ class Attempt:
         stage: Stage,
         limits: Limits,
         check: Check,
-        switch: Callable[[Attempt], Awaitable[None]],
+        hand_over: Callable[[Attempt], Awaitable[None]],
         release: Callable[[Attempt, Window], Awaitable[None]],
         make_room: Callable[[], Awaitable[bool]],
         look_up: LookUp | None = None,
@@ -74,7 +74,7 @@ class Attempt:
         self._stage = stage
         self._limits = limits
         self._check = check
-        self._switch = switch
+        self._hand_over = hand_over
         self._release = release
         self._player: Player | None = None
         self._window: Window | None = None
@@ -95,7 +95,7 @@ class Attempt:
         why: KillReason | None = None
         try:
             await self._prepare(share)
-            await self._switch(self)
+            await self._hand_over(self)
             await self._watch()
         except AgentError as error:
             why = KillReason.of(error)
@@ -226,7 +226,7 @@ class Attempt:
             session.request.quality,
             session.volume,
             session.muted,
-            position=session.course.resume_position,
+            position=session.progress.resume_position,
             refresh=session.request.refresh,
         )
 
@@ -241,7 +241,7 @@ class Attempt:
             self._log.info("engine_fallback_used", engine=ready.player.engine)
             self._plays_on(ready.player)
         self._window = ready.window
-        self.session.course.opened(ready.opened)
+        self.session.progress.opened(ready.opened)
         self._log.debug("stream_opened", media_type=ready.opened.media_type, pid=ready.player.pid)
 
     def _too_late(self, has_opened: bool, timeout_s: float, *, names_problem: str) -> AgentError:
@@ -279,7 +279,7 @@ class Attempt:
             silent_s = asyncio.get_running_loop().time() - self._playing.progress.at
             # A player that says nothing hangs, whatever the stream does: the player's own watch says so within 5 s.
             if (
-                still_s >= self.session.course.stall_after(self._limits.stall_timeout)
+                still_s >= self.session.progress.stall_after(self._limits.stall_timeout)
                 and silent_s < WATCH_INTERVAL_S * 3
             ):
                 raise MediaError(

@@ -22,12 +22,12 @@ RETURN_TIMEOUT_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Switch:
-    """Makes what the stack says seen and heard, one switch at a time."""
+class Handover:
+    """Makes what the stack says seen and heard, one handover at a time."""
 
     def __init__(self, stack: Stack, *, stage: Stage) -> None:
         self._stack = stack
-        self._switching = asyncio.Lock()
+        self._handing_over = asyncio.Lock()
         self._heard: Attempt | None = None
         """The one that was given the sound last; it may have ended since."""
         self.black_time = BlackTime(has_picture=lambda: stage.has_picture, wants_picture=lambda: stack.wants_picture)
@@ -37,10 +37,10 @@ class Switch:
         """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
         then the old one goes, then the new one is given the sound, so that a device that cannot be shared is free.
         """
-        async with self._switching:
+        async with self._handing_over:
             session = attempt.session
-            if session.course.media_type is MediaType.AUDIO and not session.paused:
-                await self._switch_to_audio(attempt)
+            if session.progress.media_type is MediaType.AUDIO and not session.paused:
+                await self._hand_over_to_audio(attempt)
             else:
                 await attempt.show()
                 await self._now_on_screen(attempt)
@@ -78,7 +78,7 @@ class Switch:
         self._last_picture.close()
         await self._last_picture.gone()
 
-    async def _switch_to_audio(self, attempt: Attempt) -> None:
+    async def _hand_over_to_audio(self, attempt: Attempt) -> None:
         """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends
         the sound, and gets it back when nothing is heard of the new one."""
         old = self._heard_now(attempt)

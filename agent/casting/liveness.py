@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from agent.player.base import Progress
+from agent.player.base import Report
 from agent.types import MediaType, PlayerState, StreamType
 
 STILL_AFTER_S = 1.5
@@ -24,7 +24,7 @@ SLOW_BELOW = 1.0
 """Pictures a second. Cameras send more; what sends less (a radio with slides, black with music) has its rests."""
 
 
-class Motion:
+class Liveness:
     """Follows one session's player from its first frame. Times are monotonic seconds.
 
     A film's picture may stand: slides and recordings of a screen hold no picture where nothing changes. Then its
@@ -38,31 +38,31 @@ class Motion:
         self._gaps: deque[float] = deque([rhythm] if rhythm else [], maxlen=GAPS_KEPT)
         self._media_type = media_type
         self._began_at = self._pictured_at = began_at
-        self._last = Progress()
+        self._last = Report()
         self._pictures = 0
         """Reports that told of newer ones; libVLC counts a picture again whenever it draws it anew."""
         self._moved_at = began_at
         self._running = False
         self._paused = False
 
-    def observe(self, progress: Progress) -> None:
+    def observe(self, report: Report) -> None:
         """Take in the latest report. The first picture alone is not motion: a live stream shows it and then stands
         still until it has buffered."""
         last = self._last
         if self._media_type is MediaType.AUDIO:
-            if progress.audio_buffers > last.audio_buffers:
-                self._moved(progress.at, running=progress.audio_buffers >= 2)
-        elif progress.pictures > last.pictures:
+            if report.audio_buffers > last.audio_buffers:
+                self._moved(report.at, running=report.audio_buffers >= 2)
+        elif report.pictures > last.pictures:
             self._pictures += 1
             if last.pictures:  # the first was there before it could be counted
-                self._gaps.append(min(progress.at - self._pictured_at, RHYTHM_LIMIT_S))
-            self._pictured_at = progress.at
-            self._moved(progress.at, running=progress.pictures >= 2)
-        elif self._rests(progress):
+                self._gaps.append(min(report.at - self._pictured_at, RHYTHM_LIMIT_S))
+            self._pictured_at = report.at
+            self._moved(report.at, running=report.pictures >= 2)
+        elif self._rests(report):
             # Live, sound may come up to 1 s before the picture after the first moves: that is no slide yet.
-            known = progress.stream_type is StreamType.BUFFERED or progress.at - self._began_at > STILL_AFTER_S
-            self._moved(progress.at, running=known)
-        self._last = progress
+            known = report.stream_type is StreamType.BUFFERED or report.at - self._began_at > STILL_AFTER_S
+            self._moved(report.at, running=known)
+        self._last = report
 
     def pause(self, paused: bool, *, at: float) -> None:
         """Nothing advances while it is paused, and that is as it should be."""
@@ -104,11 +104,11 @@ class Motion:
         self._running = self._running or running
         self._moved_at = at
 
-    def _rests(self, progress: Progress) -> bool:
+    def _rests(self, report: Report) -> bool:
         """Whether the picture stands because there is no newer one."""
-        if progress.stream_type is StreamType.BUFFERED:
-            return None not in (progress.clock, self._last.clock) and progress.clock != self._last.clock
-        return progress.audio_buffers > self._last.audio_buffers and self._is_slow
+        if report.stream_type is StreamType.BUFFERED:
+            return None not in (report.clock, self._last.clock) and report.clock != self._last.clock
+        return report.audio_buffers > self._last.audio_buffers and self._is_slow
 
     @property
     def _is_slow(self) -> bool:

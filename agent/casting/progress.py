@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.casting.liveness import Motion
-from agent.player.base import Opened, Player, Progress
+from agent.casting.liveness import Liveness
+from agent.player.base import Opened, Player, Report
 from agent.types import Capability, MediaType, PlayerState, StreamType
 
 SOUGHT_S = 0.5
@@ -20,18 +20,18 @@ SKIPPED_AT_MOST = 2.5
 """Pictures of a slow source that may be missing before it stands."""
 
 
-class Course:
+class Progress:
     """Of one session. `position` is where it begins, in seconds; `now` is the monotonic time."""
 
     def __init__(self, position: float, *, now: Callable[[], float]) -> None:
         self._now = now
         self._position = position
         self._player: Player | None = None
-        self._progress = Progress()
+        self._report = Report()
         """The last report of the player before this one."""
         self._pictures_before = 0
         self._opened: Opened | None = None
-        self._motion: Motion | None = None
+        self._liveness: Liveness | None = None
         """While it is seen or heard."""
         self._rhythm = 0.0
         self._unmoved = 0
@@ -46,9 +46,9 @@ class Course:
         return self._opened.media_type if self._opened else None
 
     @property
-    def progress(self) -> Progress:
+    def report(self) -> Report:
         """The last report."""
-        return self._player.progress if self._player else self._progress
+        return self._player.progress if self._player else self._report
 
     @property
     def pictures(self) -> int:
@@ -70,7 +70,7 @@ class Course:
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
         self._player, self.engine = player, player.engine
-        self._motion = None
+        self._liveness = None
 
     def opened(self, opened: Opened) -> None:
         self._opened = opened
@@ -79,8 +79,8 @@ class Course:
         """It is seen or heard; `again` after another player."""
         assert self._opened is not None
         now = self._now()
-        self._motion = Motion(self._opened.media_type, began_at=now, rhythm=self._rhythm)
-        self._motion.pause(paused, at=now)
+        self._liveness = Liveness(self._opened.media_type, began_at=now, rhythm=self._rhythm)
+        self._liveness.pause(paused, at=now)
         if again and self._position > 0:
             self._sought = self._position, now  # the player's first report may not know it yet
 
@@ -89,65 +89,65 @@ class Course:
         self._keep_position()
         self._sought = None
         if self._player is not None:
-            self._progress = self._player.progress
-            self._pictures_before += self._progress.pictures
-        if self._motion is not None:
-            self._rhythm = self._motion.rhythm
-            self._unmoved = 0 if self._motion.has_moved else self._unmoved + 1
-        self._player = self._motion = None
+            self._report = self._player.progress
+            self._pictures_before += self._report.pictures
+        if self._liveness is not None:
+            self._rhythm = self._liveness.rhythm
+            self._unmoved = 0 if self._liveness.has_moved else self._unmoved + 1
+        self._player = self._liveness = None
 
     def pause(self, paused: bool) -> None:
-        if self._motion is not None:
-            self._motion.pause(paused, at=self._now())
+        if self._liveness is not None:
+            self._liveness.pause(paused, at=self._now())
 
     def jump(self, position: float) -> None:
         """It was sent to `position` seconds; beyond its end it is at its end."""
         length = self._player.progress.duration if self._player else None
         self._sought = position if length is None else min(position, length), self._now()
-        if self._motion is not None:
-            self._motion.jump(at=self._now())
+        if self._liveness is not None:
+            self._liveness.jump(at=self._now())
 
     def observe(self) -> float:
         """Take in the player's latest report; seconds since something last advanced."""
-        if self._motion is None or self._player is None:
+        if self._liveness is None or self._player is None:
             return 0.0
-        self._motion.observe(self._player.progress)
-        return self._motion.still_for(self._now())
+        self._liveness.observe(self._player.progress)
+        return self._liveness.still_for(self._now())
 
     def stall_after(self, timeout_s: float) -> float:
         """Seconds without anything new after which it stands: `timeout_s`, or more for what is slow or may be."""
-        rhythm = self._motion.rhythm if self._motion else self._rhythm
+        rhythm = self._liveness.rhythm if self._liveness else self._rhythm
         return max(timeout_s * PATIENCE[min(self._unmoved, len(PATIENCE) - 1)], rhythm * SKIPPED_AT_MOST)
 
     # --- what others see ---
 
     @property
     def state(self) -> PlayerState:
-        if self._motion is not None:
-            return self._motion.state(self._now())
+        if self._liveness is not None:
+            return self._liveness.state(self._now())
         return PlayerState.IDLE if self._player is None else PlayerState.LOADING
 
     @property
     def is_on(self) -> bool:
         """Whether it is seen or heard."""
-        return self._motion is not None
+        return self._liveness is not None
 
     @property
     def place(self) -> tuple[float | None, float]:
         """Seconds into the media, None when that is not known; and the monotonic time at which it was there."""
-        if self._motion is not None:
+        if self._liveness is not None:
             return self._place()
-        known = self.progress.position is not None or self._position > 0
+        known = self.report.position is not None or self._position > 0
         return (self._position if known else None), self._now()  # between two players: where the next one goes on
 
     @property
     def capabilities(self) -> dict[str, Capability]:
-        now = Capability.AVAILABLE if self._motion else Capability.UNAVAILABLE
+        now = Capability.AVAILABLE if self._liveness else Capability.UNAVAILABLE
         still = self.media_type is MediaType.IMAGE
-        if still or self.progress.stream_type is StreamType.LIVE:
+        if still or self.report.stream_type is StreamType.LIVE:
             seekable = Capability.UNSUPPORTED
         else:  # players find a position by the length of the media
-            seekable = Capability.UNAVAILABLE if self.progress.duration is None else now
+            seekable = Capability.UNAVAILABLE if self.report.duration is None else now
         return {
             "pause": Capability.UNSUPPORTED if still else now,
             "seek": seekable,
@@ -156,7 +156,7 @@ class Course:
         }
 
     def _keep_position(self) -> None:
-        if self._player is not None and self._motion is not None:
+        if self._player is not None and self._liveness is not None:
             position, _ = self._place()
             if position is not None:
                 self._position = max(0.0, position)  # containers may begin before 0
@@ -164,8 +164,8 @@ class Course:
                 self._position = 0.0
 
     def _place(self) -> tuple[float | None, float]:
-        progress = self.progress
-        live = progress.stream_type is StreamType.LIVE
-        if self._sought is not None and not live and progress.at < self._sought[1] + SOUGHT_S:
+        report = self.report
+        live = report.stream_type is StreamType.LIVE
+        if self._sought is not None and not live and report.at < self._sought[1] + SOUGHT_S:
             return self._sought
-        return progress.position, progress.at
+        return report.position, report.at

@@ -92,8 +92,8 @@ class Outage:
             self._broke_at, self._failures = now, 0
         outage_s = now - self._broke_at
         has_ended = played_s > 0.0 or code is ErrorCode.MEDIA_DECODE
-        is_buffered = session.course.progress.stream_type is StreamType.BUFFERED
-        if has_ended and is_buffered and self._place.is_the_last(session.course.resume_position, now):
+        is_buffered = session.progress.report.stream_type is StreamType.BUFFERED
+        if has_ended and is_buffered and self._place.is_the_last(session.progress.resume_position, now):
             raise MediaError(code, f"{error} It ends there each time: the file is incomplete, or says a wrong length.")
         frees_itself = error.failure.is_full and outage_s < self._retry.start_timeout
         if code not in PASSING_ONCE_PLAYED and not frees_itself:

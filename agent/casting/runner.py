@@ -217,7 +217,7 @@ class SessionRunner:
         player = attempt.player
         if player is None or player.progress.stream_type is not StreamType.LIVE:
             return True
-        if self.session.course.media_type is MediaType.AUDIO and self.session.lifetime.on_for <= MESSAGE_AT_MOST_S:
+        if self.session.progress.media_type is MediaType.AUDIO and self.session.lifetime.on_for <= MESSAGE_AT_MOST_S:
             return True
         raise MediaError(
             ErrorCode.MEDIA_NETWORK, "The live stream ended: its source stopped, or closed the connection."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from agent.casting.attempt import Attempt
-from agent.casting.handover import Switch
+from agent.casting.handover import Handover
 from agent.casting.joined_source import Joined, Streams
 from agent.casting.limits import Check, Limits, any_url
 from agent.casting.retry import Retry
@@ -47,13 +47,13 @@ class Runners:
         around: Surroundings,
         *,
         stack: Stack,
-        switch: Switch,
+        handover: Handover,
         emit: Emit,
         random: Random,
     ) -> None:
         self._around = around
         self._stack = stack
-        self._switch = switch
+        self._handover = handover
         self._emit = emit
         self._random = random
 
@@ -104,8 +104,8 @@ class Runners:
                 check=any_url if checked else around.check,
                 look_up=around.look_up,
                 locate=around.locate,
-                switch=self._switch.take_screen,
-                release=self._switch.release,
+                hand_over=self._handover.take_screen,
+                release=self._handover.release,
                 make_room=lambda: self._stack.make_room(session),
             )
 

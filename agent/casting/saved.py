@@ -40,7 +40,7 @@ def saved_of(session: Session) -> Saved:
     return Saved(
         session_id=session.id,
         request=session.request,
-        position=session.course.resume_position,
+        position=session.progress.resume_position,
         remaining=session.lifetime.remaining,
         volume=Volume(session.volume, session.muted),
         entry=session.playlist.entry,

@@ -11,7 +11,7 @@ from agent.casting.announcer import BY_PLAYER, Announcer
 from agent.casting.lifetime import Lifetime
 from agent.casting.moves import MOVES, End
 from agent.casting.playlist import Playlist
-from agent.casting.progress import Course
+from agent.casting.progress import Progress
 from agent.errors import InvalidTransitionError
 from agent.events.bus import Emit, nobody
 from agent.player.base import Player
@@ -72,12 +72,12 @@ class Session:
         self._end: End | None = None
         self._trouble: Failure | None = None
         self._retry_at: float | None = None
-        self.course = Course(request.position, now=loop.time)
+        self.progress = Progress(request.position, now=loop.time)
         """How far its media is."""
         self.playlist = Playlist(request.url)
         """What it plays, one after the other."""
         self._announcer = Announcer(self.id, emit, self._player_state())
-        self._announcer.know(self.course)
+        self._announcer.know(self.progress)
         self._announcer.tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title, quality=request.quality)
 
     @property
@@ -145,7 +145,7 @@ class Session:
         """It is taken up after a restart of the agent: it has played before."""
         self.paused = paused
         self.lifetime.first_frame_at = self.lifetime.accepted_at
-        self.course.goes_on_at(position)
+        self.progress.goes_on_at(position)
         self.playlist.wanted = entry
         self.has_first_frame.set()
 
@@ -160,7 +160,7 @@ class Session:
         """The next attempt plays this address of what it has joined; `anew` when that is something else than before."""
         wanted = 0 if anew else self.playlist.wanted
         if anew:
-            self.course.goes_on_at(0.0)
+            self.progress.goes_on_at(0.0)
         if anew or url != self._source:
             self.playlist = Playlist(url)
             self.playlist.wanted = wanted
@@ -173,13 +173,13 @@ class Session:
 
     def plays_on(self, player: Player) -> None:
         """From now on this player tells how far it is."""
-        self.course.plays_on(player)
+        self.progress.plays_on(player)
         self._tell_playback()
 
     def first_frame(self) -> None:
         """Its picture is on the screen, or its sound has been heard; for the first time, or again."""
         lifetime, again = self.lifetime, self.has_played
-        self.course.comes_on(again=again, paused=self.paused)
+        self.progress.comes_on(again=again, paused=self.paused)
         self.attempt, self._trouble, self._retry_at = 1, None, None
         if self._state is not SessionState.ACTIVE:
             self.move(SessionState.ACTIVE)
@@ -194,15 +194,15 @@ class Session:
             self._announcer.tell(
                 EventKind.FIRST_FRAME,
                 seconds=round(lifetime.time_to_first_frame or 0.0, 3),
-                engine=self.course.engine,
+                engine=self.progress.engine,
                 scheme=self.url.partition(":")[0].lower(),
             )
-        self._announcer.know(self.course)
+        self._announcer.know(self.progress)
         self._tell_playback()
 
     def lets_go(self) -> None:
         """Its player is about to be ended: remember where it was."""
-        self.course.lets_go()
+        self.progress.lets_go()
 
     def failed_for_now(self, trouble: Failure, *, retry_in_s: float) -> None:
         """It will be tried again."""
@@ -221,14 +221,14 @@ class Session:
         """Leave out the entry of the playlist that cannot be played; False when there is no next one."""
         if not self.playlist.skip():
             return False
-        self.course.goes_on_at(0.0)
+        self.progress.goes_on_at(0.0)
         return True
 
     def goes_on(self) -> bool:
         """What it played has come to its end: the next attempt plays the next entry, or begins again. False when
         there is neither."""
         self.lets_go()
-        self.course.goes_on_at(0.0)
+        self.progress.goes_on_at(0.0)
         if self.playlist.skip():
             return True
         if self.request.loop:
@@ -237,28 +237,28 @@ class Session:
 
     def pause(self, paused: bool) -> None:
         self.paused = paused
-        self.course.pause(paused)
+        self.progress.pause(paused)
         if not self._announcer.playback(self._player_state()):  # it is being taken up again
             self._announcer.tell(EventKind.SESSION_CHANGED)
 
     def jump(self, position: float) -> None:
         """It was sent to `position` seconds; beyond its end it is at its end."""
-        self.course.jump(position)
+        self.progress.jump(position)
         self._announcer.tell(EventKind.SESSION_CHANGED)
 
     def observe(self) -> float:
         """Take in the player's latest report; seconds since something last advanced."""
-        still_s = self.course.observe()
+        still_s = self.progress.observe()
         self._announcer.playback(self._player_state(), **BY_PLAYER)
-        self._announcer.found_out(self.course)
+        self._announcer.found_out(self.progress)
         return still_s
 
     # --- what others see ---
 
     def snapshot(self) -> SessionSnapshot:
-        course, lifetime, joined = self.course, self.lifetime, self._joined
-        wish, progress = self.request.join or StreamRef(), course.progress
-        position, position_at = course.place
+        progress, lifetime, joined = self.progress, self.lifetime, self._joined
+        wish, report = self.request.join or StreamRef(), progress.report
+        position, position_at = progress.place
         return SessionSnapshot(
             session_id=self.id,
             url=self._shown_url,
@@ -275,25 +275,25 @@ class Session:
             time_to_first_frame=lifetime.time_to_first_frame,
             position=position,
             position_updated_at=None if position is None else lifetime.utc(position_at),
-            duration=progress.duration,
+            duration=report.duration,
             expires_at=lifetime.utc(lifetime.deadline),
-            frames_displayed=course.pictures,
-            media_type=course.media_type,
-            stream_type=progress.stream_type,
-            engine=course.engine,
-            hardware_decoding=progress.hardware_decoding,
+            frames_displayed=progress.pictures,
+            media_type=progress.media_type,
+            stream_type=report.stream_type,
+            engine=progress.engine,
+            hardware_decoding=report.hardware_decoding,
             attempt=self.attempt,
             retry_at=lifetime.utc(self._retry_at),
             ended_at=lifetime.ended_utc,
             reason=self._end.reason if self._end else None,
             error=self._failure(),
-            capabilities=course.capabilities,
+            capabilities=progress.capabilities,
         )
 
     def _failure(self) -> Failure | None:
         if self._end is not None:
             return self._end.failure
-        unheard = self.course.progress.sound_lost and not self.muted
+        unheard = self.progress.report.sound_lost and not self.muted
         return self._trouble or (SOUND_LOST if unheard else None)
 
     def _tell_playback(self) -> None:
@@ -302,6 +302,6 @@ class Session:
     def _player_state(self) -> PlayerState:
         if self._end is not None or self._state is SessionState.WAITING:
             return PlayerState.IDLE
-        if self._state is SessionState.ACTIVE and not self.course.is_on:
+        if self._state is SessionState.ACTIVE and not self.progress.is_on:
             return PlayerState.BUFFERING  # it has played, and is taken up again
-        return self.course.state
+        return self.progress.state

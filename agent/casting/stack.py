@@ -69,7 +69,7 @@ class Stack:
     def wants_picture(self) -> bool:
         """Whether anything is on, waits or is being prepared, other than a sound that is heard now."""
         top = self.top
-        if top is not None and top.session.end is None and top.session.course.media_type is MediaType.AUDIO:
+        if top is not None and top.session.end is None and top.session.progress.media_type is MediaType.AUDIO:
             return False
         return any(runner.session.end is None for runner in self.wanted)
 

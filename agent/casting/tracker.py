@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 
 from agent.casting.attempt import Attempt
-from agent.casting.handover import Switch
+from agent.casting.handover import Handover
 from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, Limits, any_url
 from agent.casting.loudness import Loudness
@@ -70,12 +70,12 @@ class StreamTracker:
         self._emit = emit
         self._loudness = Loudness()
         self._stack = Stack(ended=self._ended)
-        self._switch = Switch(self._stack, stage=stage)
+        self._handover = Handover(self._stack, stage=stage)
         self._outcomes = Outcomes()
         self._runners = Runners(
             Surroundings(players, stage, redact, check, look_up, locate, streams or NoStreams()),
             stack=self._stack,
-            switch=self._switch,
+            handover=self._handover,
             emit=self._tell,
             random=random.Random(seed),  # noqa: S311 - spreads tries over time
         )
@@ -148,14 +148,14 @@ class StreamTracker:
         reach = stack.wanted if everything or session_id is not None else (stack.top, stack.starting)
         runners = [c for c in reach if c is not None and session_id in (None, c.session.id)]
         await stack.end_all(runners, EndReason.STOPPED)
-        await self._switch.settled()  # the last picture of one that was between two attempts
+        await self._handover.settled()  # the last picture of one that was between two attempts
         return tuple(runner.session.snapshot() for runner in runners)
 
     async def pause(self, on: bool) -> SessionSnapshot:
         """Pause what is on, or let it go on. Raises InvalidTransitionError, PlayerTimeoutError."""
         runner, attempt = self._playing("pause" if on else "resume", "pause")
         before = runner.session.paused
-        runner.session.pause(on)  # first: a switch that is under way looks at it
+        runner.session.pause(on)  # first: a handover that is under way looks at it
         try:
             with runner.commanding(attempt):
                 await attempt.pause(on)
@@ -183,7 +183,7 @@ class StreamTracker:
         """End everything, for good. Idempotent."""
         self._closed = True
         await self._stack.close()
-        await self._switch.close()
+        await self._handover.close()
         await self._loudness.close()
 
     # --- what others see ---
@@ -194,11 +194,11 @@ class StreamTracker:
 
     @property
     def black_s(self) -> float:
-        return self._switch.black_time.seconds
+        return self._handover.black_time.seconds
 
     def display_changed(self) -> None:
         """The display came or went, and the picture with it."""
-        self._switch.black_time.look()
+        self._handover.black_time.look()
 
     def snapshot(self) -> TrackerSnapshot:
         stack = [runner.session.snapshot() for runner in self._stack.runners]
@@ -246,7 +246,7 @@ class StreamTracker:
     def _ended(self, runner: SessionRunner, was_top: bool) -> None:
         self._last = last = runner.session.snapshot()
         if was_top or self._stack.starting is None:  # it may have made room for a start that has failed
-            self._switch.come_back()
+            self._handover.come_back()
         # Told here and not by the session: followers are shown what is on then, without it.
         self._tell(
             EventKind.SESSION_ENDED,
@@ -269,7 +269,7 @@ class StreamTracker:
 
     def _tell(self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
         self._emit(kind, session_id, **data)
-        self._switch.black_time.look()
+        self._handover.black_time.look()
 
     def _playing(self, what: str, capability: str) -> tuple[SessionRunner, Attempt]:
         runner = self._stack.top

@@ -23,7 +23,7 @@ from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
 
-WRITER = "keeper"
+WRITER = "saver"
 """The task that writes the newest file."""
 
 COALESCE_S = 0.2
@@ -50,7 +50,7 @@ CLOCK_LOOK_S = 2.0
 log = structlog.get_logger(__name__)
 
 
-class Keeper:
+class Saver:
     """Writes what the tracker wants whenever `bus` tells of a change, and gives it back after a restart.
 
     One task writes the newest file, the latest state of the tracker each time. A second follows it with the safe file,
@@ -97,7 +97,7 @@ class Keeper:
             await self._take_up(kept)
         self._bus.listen(self._heard)
         self._go_on(lambda: self._keep(reading), WRITER)
-        self._go_on(self._secure, "keeper-safe")
+        self._go_on(self._secure, "saver-safe")
 
     async def stop(self) -> None:
         """Write a last time what is on now. After this the tracker may end everything. Idempotent."""
@@ -133,7 +133,7 @@ class Keeper:
 
     async def _read(self) -> Kept | None:
         try:
-            return await in_thread(self._files.read, name="keeper")
+            return await in_thread(self._files.read, name="saver")
         except Exception:  # whatever is on the disk: the box must play what comes next
             log.exception("session_file_read_failed", folder=str(self._folder))
             return None
@@ -155,9 +155,9 @@ class Keeper:
             # Before it is tried: what takes the agent, or the box, down must be counted.
             self._number += 1
             await self._put_both(kept.model_copy(update={"restores": self._restores, "number": self._number}))
-            self._go_on(self._become_stable, "keeper-stable")
+            self._go_on(self._become_stable, "saver-stable")
             if any(session.expires_at is not None for session in kept.sessions):
-                self._go_on(lambda: self._watch_clock(kept), "keeper-clock")
+                self._go_on(lambda: self._watch_clock(kept), "saver-clock")
         self._tracker.restore(wanted, kept.volume.volume())
 
     def _still_wanted(self, kept: Kept) -> list[Saved]:
@@ -248,7 +248,7 @@ class Keeper:
 
     async def _put(self, file: WantedFile, kept: Kept) -> bool:
         try:
-            await in_thread(partial(file.write, kept), name="keeper")
+            await in_thread(partial(file.write, kept), name="saver")
         except OSError as e:
             if file not in self._failing:
                 log.warning("session_file_write_failed", file=file.name, reason=e.strerror)

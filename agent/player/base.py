@@ -36,7 +36,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Report:
     """The latest report of a player, at most 0.5 s old while it lives. Counters only ever grow."""
 
     pictures: int = 0
@@ -105,7 +105,7 @@ class Totals:
     pictures: int
     """Displayed."""
     lost: int
-    """Pictures; see Progress."""
+    """Pictures; see Report."""
     killed: Mapping[KillReason, int]
     """Players, with every reason."""
 
@@ -121,7 +121,7 @@ class Player(Protocol):
     def pid(self) -> int: ...
 
     @property
-    def progress(self) -> Progress: ...
+    def progress(self) -> Report: ...
 
     async def load(self, media: Media, xid: int) -> None:
         """Begin to open the media, silent, drawing into window `xid`. Called once."""

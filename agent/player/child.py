@@ -13,7 +13,7 @@ import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.media.redaction import redact
-from agent.player.base import KillReason, Media, Opened, Progress
+from agent.player.base import KillReason, Media, Opened, Report
 from agent.player.confine.display import NOT_OPENED
 from agent.player.spawn import Child, spawn
 from agent.player.tally import Tally
@@ -42,7 +42,7 @@ class ChildPlayer(ABC):
     def __init__(self, child: Child, tally: Tally) -> None:
         self._child = child
         self._tally = tally
-        self._progress = Progress()
+        self._progress = Report()
         self._greeted: asyncio.Future[None] = _future()
         self._opened: asyncio.Future[Opened] = _future()
         self._finished: asyncio.Future[None] = _future()
@@ -79,7 +79,7 @@ class ChildPlayer(ABC):
         return self._child.process.pid
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> Report:
         return self._progress
 
     async def greeted(self) -> None:

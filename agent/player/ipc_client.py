@@ -16,7 +16,7 @@ from agent.errors import (
     PlaylistError,
 )
 from agent.player import ipc
-from agent.player.base import Media, Opened, Progress
+from agent.player.base import Media, Opened, Report
 from agent.player.child import DONE_TIMEOUT_S, ChildPlayer, reject, resolve
 from agent.player.spawn import Child
 from agent.player.tally import Tally
@@ -105,7 +105,7 @@ class WorkerPlayer(ChildPlayer):
             case ipc.Warmed() | ipc.Done():
                 self._reply(report)
             case ipc.ProgressReport():
-                self._progress = Progress(
+                self._progress = Report(
                     pictures=report.pictures,
                     lost=report.lost,
                     audio_buffers=report.audio_buffers,

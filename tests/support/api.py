@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from aiohttp import ClientSession, web
 
-from agent.access.gate import Door
+from agent.access.gate import Gate
 from agent.access.hooks import HookFile, Hooks
 from agent.access.keys import KeyFile
 from agent.casting.entries import NotKept
@@ -335,7 +335,7 @@ async def served_by(
     in_force = settings or ApiSettings()
     app = create_app(
         settings=lambda: in_force,
-        door=Door(KeyFile(folder or NO_KEYS), settings=lambda: in_force),
+        gate=Gate(KeyFile(folder or NO_KEYS), settings=lambda: in_force),
         hooks=Hooks(HookFile(folder or NO_KEYS)),
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
         casting=casting

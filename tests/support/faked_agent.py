@@ -1,4 +1,4 @@
-"""The real API, tracker, keeper and reporter as a process that can be killed, with scripted players: lives of some
+"""The real API, tracker, saver and reporter as a process that can be killed, with scripted players: lives of some
 milliseconds.
 
 `python -m tests.support.faked_agent FOLDER` begins a life for each line on its standard input, which may say after how
@@ -31,8 +31,8 @@ from agent.config.settings import LogSettings
 from agent.events.bus import EventBus
 from agent.host.log import configure
 from agent.media.redaction import redact
-from agent.persistence import saver as keeper
-from agent.persistence.saver import Keeper
+from agent.persistence import saver
+from agent.persistence.saver import Saver
 from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
 from agent.types import DeviceInfo
@@ -96,7 +96,7 @@ async def _live(folder: Path, number: int) -> None:
         redact=redact,
         emit=bus.publish,
     )
-    kept = Keeper(tracker, bus=bus, folder=folder, restore=True)
+    kept = Saver(tracker, bus=bus, folder=folder, restore=True)
     reporter = Reporter(
         folder=folder,
         runtime=folder,
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--fsync", type=float, default=0.0)
     parser.add_argument("--logs", type=Path)
     options = parser.parse_args()
-    keeper.RESTORES_ALLOWED = 1_000_000  # it is killed again and again
+    saver.RESTORES_ALLOWED = 1_000_000  # it is killed again and again
     fsync = os.fsync
 
     def slowly(fd: FileDescriptorLike) -> None:

@@ -22,7 +22,7 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.health import DisplayHealth, PlayerHealth
-from agent.player.base import KillReason, Media, Opened, Progress, Totals
+from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
@@ -131,7 +131,7 @@ class FakePlayer:
         self._opened: asyncio.Future[Opened] = loop.create_future()
         self._finished: asyncio.Future[None] = loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
-        self._said_last = Progress()
+        self._said_last = Report()
         self._ending: asyncio.Future[None] | None = None
 
     async def load(self, media: Media, xid: int) -> None:
@@ -163,7 +163,7 @@ class FakePlayer:
         )
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> Report:
         now = self._loop.time()
         if not self.alive or self._loaded_at is None:
             return self._said_last
@@ -173,7 +173,7 @@ class FakePlayer:
         heard = 0
         if self.sound and self._heard_from is not None and not self.script.silent:
             heard = int((now - self._heard_from) * 40)
-        return Progress(
+        return Report(
             pictures=pictures,
             audio_buffers=heard,
             position=self.position,

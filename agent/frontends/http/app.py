@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.access.gate import Door, Settings
+from agent.access.gate import Gate, Settings
 from agent.access.hooks import Hooks
 from agent.casting.service import CastingService
 from agent.events.bus import EventBus
@@ -15,7 +15,7 @@ from agent.frontends.http import app_keys as parts
 from agent.frontends.http.body import BODY_LIMIT
 from agent.frontends.http.description import description
 from agent.frontends.http.events import FEED, Feed, end_followers
-from agent.frontends.http.guard import ACCESS, DOOR, Access, guard
+from agent.frontends.http.guard import ACCESS, GATE, Access, guard
 from agent.frontends.http.hooks import HOOKS
 from agent.frontends.http.metrics import make_metrics
 from agent.frontends.http.middleware import around_request
@@ -38,7 +38,7 @@ SHUTDOWN_S: Final = 0.5
 def create_app(
     *,
     settings: Callable[[], Settings],
-    door: Door,
+    gate: Gate,
     hooks: Hooks,
     device: DeviceInfo,
     casting: CastingService,
@@ -59,7 +59,7 @@ def create_app(
     """
     app = web.Application(middlewares=(around_request, guard), client_max_size=BODY_LIMIT)
     app[parts.SETTINGS] = settings
-    app[DOOR] = door
+    app[GATE] = gate
     app[HOOKS] = hooks
     app[parts.DEVICE] = device
     app[parts.CASTING] = casting

@@ -1,4 +1,4 @@
-"""What every request passes: the door, and the checks for pages in somebody's browser."""
+"""What every request passes: the gate, and the checks for pages in somebody's browser."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy
 
-from agent.access.gate import Door, DoorError, Settings
+from agent.access.gate import Gate, GateError, Settings
 from agent.frontends.http.app_keys import CALLER, DEVICE, SETTINGS
 from agent.host.identity import host_name
 from agent.types import DeviceInfo, ErrorCode
 from cast_http.proxies import is_proxied
 
-DOOR: Final = web.AppKey[Door]("door")
+GATE: Final = web.AppKey[Gate]("gate")
 
 
 class Access(StrEnum):
@@ -49,22 +49,22 @@ _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request in, or raise DoorError."""
+    """Let a request in, or raise GateError."""
     admit(request)
     return await handler(request)
 
 
 def admit(request: web.Request) -> None:
-    """Check a request, or one whose answer goes on, by what is in force now. Raises DoorError."""
-    door, (peer, port) = request.app[DOOR], ends(request)
+    """Check a request, or one whose answer goes on, by what is in force now. Raises GateError."""
+    gate, (peer, port) = request.app[GATE], ends(request)
     try:
-        _check(request, door, peer=peer, port=port)
-    except DoorError as error:
-        error.first = door.is_first(peer, error.failure.code)
+        _check(request, gate, peer=peer, port=port)
+    except GateError as error:
+        error.first = gate.is_first(peer, error.failure.code)
         raise
 
 
-def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
+def _check(request: web.Request, gate: Gate, *, peer: str, port: int) -> None:
     hosts = request.headers.getall("Host", [])
     origins = request.headers.getall("Origin", [])
     if origins:
@@ -73,7 +73,7 @@ def _check(request: web.Request, door: Door, *, peer: str, port: int) -> None:
     if access in (Access.OPEN, Access.HOOK):
         return
     # A proxy on this box is no reason to take those for the box itself who call through it.
-    caller = door.admit(
+    caller = gate.admit(
         presented_keys(request.headers) or page_keys(request, port),
         peer=peer,
         port=port,
@@ -104,7 +104,7 @@ def cookie_name(port: int) -> str:
 def page_keys(request: web.Request, port: int) -> list[str]:
     """The key in the cookie of a signed-in page.
 
-    Raises DoorError (`forbidden_origin`) for a request that another page makes a browser send: one from another origin,
+    Raises GateError (`forbidden_origin`) for a request that another page makes a browser send: one from another origin,
     even of the same host, and one that changes something and does not say where it comes from.
     """
     key = request.cookies.get(cookie_name(port))
@@ -120,7 +120,7 @@ def page_keys(request: web.Request, port: int) -> list[str]:
 
 
 def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
-    """Raise DoorError (`forbidden_host`) when `Host` is neither an IP address nor one of `names`.
+    """Raise GateError (`forbidden_host`) when `Host` is neither an IP address nor one of `names`.
 
     A page in somebody's browser can point a name of its own at this box (DNS rebinding) and would then be of the
     same origin as we are; it cannot do so with an address or with a name of ours. No browser leaves `Host` out.
@@ -130,7 +130,7 @@ def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
     parsed = _parse_host(hosts[0]) if len(hosts) == 1 else None
     if parsed is not None and (_is_address(parsed[0]) or parsed[0] in names):
         return
-    raise DoorError(
+    raise GateError(
         ErrorCode.FORBIDDEN_HOST,
         "This box does not answer to the name in the Host header. Call it by its IP address, or add the name to "
         "allowed_hosts under [api] in the configuration.",
@@ -138,14 +138,14 @@ def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
 
 
 def check_origin(origins: list[str], hosts: list[str]) -> None:
-    """Raise DoorError (`forbidden_origin`) when a page of another host or port in a browser sends the request."""
+    """Raise GateError (`forbidden_origin`) when a page of another host or port in a browser sends the request."""
     if len(origins) == 1 and len(hosts) == 1 and _same_origin(origins[0], hosts[0]):
         return
     raise _forbidden_origin()
 
 
-def _forbidden_origin() -> DoorError:
-    return DoorError(
+def _forbidden_origin() -> GateError:
+    return GateError(
         ErrorCode.FORBIDDEN_ORIGIN,
         "A web page of another site sent this request, so it is refused. Open the page from this box itself, or "
         "call from a program that sends no Origin header.",

@@ -9,13 +9,13 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel
 
-from agent.access.gate import DoorError
+from agent.access.gate import GateError
 from agent.access.hooks import Hook, HookAction, Hooks
 from agent.casting.forms import PlayForm
 from agent.errors import NotSupportedError
 from agent.frontends.http.app_keys import CALLER, CASTING, SESSION_ID
 from agent.frontends.http.controls import controlled
-from agent.frontends.http.guard import DOOR, ends
+from agent.frontends.http.guard import GATE, ends
 from agent.frontends.http.requests import HookQuery
 from agent.frontends.http.responses import Started, Stopped
 from agent.types import SessionId
@@ -66,8 +66,8 @@ def _admitted(request: web.Request) -> Hook:
     peer, _ = ends(request)
     try:
         return request.app[HOOKS].admit(request.match_info["secret"], peer=peer)
-    except DoorError as error:
-        error.first = request.app[DOOR].is_first(peer, error.failure.code)
+    except GateError as error:
+        error.first = request.app[GATE].is_first(peer, error.failure.code)
         raise
 
 

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from agent.access.gate import DoorError
+from agent.access.gate import GateError
 from agent.errors import AgentError
 from agent.frontends.http.app_keys import CALLER, REQUEST_ID, SESSION_ID
 from agent.frontends.http.problems import PROBLEMS, problem, problem_of
@@ -39,14 +39,14 @@ async def around_request(request: web.Request, handler: Handler) -> web.StreamRe
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         status: int | None = None
         code: ErrorCode | None = None
-        refused: DoorError | None = None
+        refused: GateError | None = None
         try:
             try:
                 # From Python 3.12 on aiohttp begins a request at once (eager tasks), and so answers all that a caller
                 # has sent ahead in one go: everybody else, a signal too, would wait for seconds.
                 await asyncio.sleep(0)
                 answer = await handler(request)
-            except DoorError as error:
+            except GateError as error:
                 code, refused = error.failure.code, error
                 answer = problem_of(request, error)
                 answer.headers.update(error.headers)

@@ -9,7 +9,7 @@ from aiohttp import web
 from agent.access.gate import PAGE_PREFIX, PageKey
 from agent.frontends.http.app_keys import CALLER
 from agent.frontends.http.body import read_form
-from agent.frontends.http.guard import DOOR, cookie_name, ends
+from agent.frontends.http.guard import GATE, cookie_name, ends
 from agent.frontends.http.requests import NoBody, PairBody, SignInBody
 from agent.frontends.http.responses import SessionAnswer, SignedIn
 from cast_http.negotiate import json_answer
@@ -26,7 +26,7 @@ async def sign_in(request: web.Request) -> web.Response:
     """`POST /session`: a key for this device, in a cookie, in return for a key that is known."""
     wish = await read_form(request, SignInBody)
     peer, port = ends(request)
-    made = await request.app[DOOR].sign_in(
+    made = await request.app[GATE].sign_in(
         wish.key, device=_device(request), peer=peer, port=port, proxied=is_proxied(request)
     )
     return _signed_in(request, made)
@@ -35,7 +35,7 @@ async def sign_in(request: web.Request) -> web.Response:
 async def pair(request: web.Request) -> web.Response:
     """`POST /pair`: a key for this device, in a cookie, in return for the token of a pairing link."""
     wish = await read_form(request, PairBody)
-    return _signed_in(request, await request.app[DOOR].pair(wish.token, device=_device(request), peer=ends(request)[0]))
+    return _signed_in(request, await request.app[GATE].pair(wish.token, device=_device(request), peer=ends(request)[0]))
 
 
 async def session(request: web.Request) -> web.Response:
@@ -48,7 +48,7 @@ async def sign_out(request: web.Request) -> web.Response:
     await read_form(request, NoBody)
     caller = request.get(CALLER)
     if caller is not None and caller.startswith(PAGE_PREFIX):
-        await request.app[DOOR].sign_out(caller)
+        await request.app[GATE].sign_out(caller)
     answer = _no_store(json_answer(SignedIn(name=None).model_dump_json()))
     answer.del_cookie(cookie_name(ends(request)[1]), httponly=True, samesite="Strict")
     return answer

@@ -16,7 +16,7 @@ from agent.frontends.http.app_keys import (
     TASKS,
     TOLD,
 )
-from agent.frontends.http.guard import DOOR
+from agent.frontends.http.guard import GATE
 from agent.frontends.http.health import Alive, HealthAnswer
 from agent.frontends.http.responses import SettingsAnswer, StatusAnswer
 from cast_http.negotiate import json_answer
@@ -49,4 +49,4 @@ async def settings(request: web.Request) -> web.Response:
 
 async def live(request: web.Request) -> web.Response:
     """`GET /health/live`: answers while the event loop turns, and is the one call that needs no key."""
-    return json_answer(Alive(auth=request.app[DOOR].auth).model_dump_json())
+    return json_answer(Alive(auth=request.app[GATE].auth).model_dump_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agent.player.base import Progress
+from agent.player.base import Report
 from agent.types import MediaType, StreamType
 
 _DROPS = ("frame-drop-count", "decoder-frame-drop-count")
@@ -71,9 +71,9 @@ class Facts:
             self._heard_at = data
             self._audio_buffers += sound
 
-    def progress(self) -> Progress:
+    def progress(self) -> Report:
         """How it is now."""
-        return Progress(
+        return Report(
             pictures=self._pictures(),
             lost=sum(int(self._properties.get(name, 0)) for name in _DROPS),
             audio_buffers=self._audio_buffers,

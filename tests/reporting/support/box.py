@@ -17,7 +17,7 @@ from agent.health import ReportingStatus
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
-from agent.persistence.saver import Keeper
+from agent.persistence.saver import Saver
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.central.state import View
 from agent.reporting.reporter import Reporter
@@ -88,7 +88,7 @@ async def box(
         seed=1,
         emit=bus.publish,
     )
-    keeper = Keeper(tracker, bus=bus, folder=folder, restore=restores)
+    saver = Saver(tracker, bus=bus, folder=folder, restore=restores)
     problems: list[str] = []
     reporter = Reporter(
         folder=folder,
@@ -102,13 +102,13 @@ async def box(
     )
 
     await reporter.find_out()
-    await keeper.start()
+    await saver.start()
     reporter.start()
     try:
         yield Box(tracker, reporter, players, stage, problems)
     finally:
         reporter.farewell()
-        await keeper.stop()
+        await saver.stop()
         await tracker.close()
         await lookup.close()
         await reporter.stop()

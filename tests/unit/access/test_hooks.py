@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.access.gate import DoorError
+from agent.access.gate import GateError
 from agent.access.hooks import CALLS, CALLS_WITHIN_S, HookAction, HookFile, Hooks
 from agent.access.keys import KeyFile, KeysError
 from agent.media.redaction import redact
@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> HookFile:
 def refused(hooks: Hooks, secret: str, peer: str = "192.0.2.7") -> ErrorCode | None:
     try:
         hooks.admit(secret, peer=peer)
-    except DoorError as error:
+    except GateError as error:
         return error.failure.code
     return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.access.gate import Door
+from agent.access.gate import Gate
 from agent.access.keys import KeyFile, KeysError
 from agent.access.pairing import SHOWN_FOR_S, VALID_S, Pairing
 from agent.config.settings import ApiSettings
@@ -107,11 +107,11 @@ def test_the_screen_has_the_same_link_until_it_is_used_or_old(pairing: Pairing, 
 def test_the_screen_shows_a_link_only_where_keys_are_needed(tmp_path: Path) -> None:
     """In protected mode whoever passes by would close the box to the programs on it."""
     settings = [ApiSettings()]
-    door = Door(KeyFile(tmp_path), settings=lambda: settings[0])
-    assert door.pairing_url("http://192.168.1.20:8090") is None
+    gate = Gate(KeyFile(tmp_path), settings=lambda: settings[0])
+    assert gate.pairing_url("http://192.168.1.20:8090") is None
     KeyFile(tmp_path).add("ha")
-    link = door.pairing_url("http://192.168.1.20:8090")
+    link = gate.pairing_url("http://192.168.1.20:8090")
     assert link is not None
     assert link.startswith("http://192.168.1.20:8090/pair#")
     settings[0] = ApiSettings(auth="none")
-    assert door.pairing_url("http://192.168.1.20:8090") is None
+    assert gate.pairing_url("http://192.168.1.20:8090") is None

@@ -26,7 +26,7 @@ async def test_a_life(caplog: pytest.LogCaptureFixture) -> None:
     assert one.snapshot().session_state is SessionState.PENDING
     assert one.snapshot().state is PlayerState.IDLE
     one.move(SessionState.STARTING)
-    one.course.opened(Opened(MediaType.VIDEO, True))
+    one.progress.opened(Opened(MediaType.VIDEO, True))
     one.first_frame()
     shown = one.snapshot()
     assert shown.session_state is SessionState.ACTIVE
@@ -82,11 +82,11 @@ async def test_a_film_that_was_taken_up_again_knows_its_position_at_once() -> No
     one.was_playing(position=1234.0)
     one.move(SessionState.STARTING)
     one.plays_on(player)
-    one.course.opened(Opened(MediaType.VIDEO, True))
+    one.progress.opened(Opened(MediaType.VIDEO, True))
     one.first_frame()
     assert player.progress.position is None
     assert one.snapshot().position == 1234.0
-    assert one.course.resume_position == 1234.0
+    assert one.progress.resume_position == 1234.0
 
 
 async def test_a_list_in_a_list_takes_the_place_of_its_entry() -> None:

@@ -57,16 +57,16 @@ def test_a_failing_task_is_named_until_it_has_run_for_a_while() -> None:
     async def test() -> None:
         work, supervisor = Work(failures=3), Supervisor()
         assert supervisor.health == Check()
-        task = supervisor.start(work, name="keeper")
+        task = supervisor.start(work, name="saver")
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert supervisor.is_paused("keeper")
+        assert supervisor.is_paused("saver")
         health = supervisor.health
         assert not health.available
-        assert "keeper (RuntimeError)" in health.message
+        assert "saver (RuntimeError)" in health.message
         assert "secret" not in health.message
         await asyncio.sleep(0.5 + 1.0 + 2.0 + 1.0)
-        assert (len(work.began), supervisor.is_paused("keeper")) == (4, False)
+        assert (len(work.began), supervisor.is_paused("saver")) == (4, False)
         assert not supervisor.health.available, "it may fail again at any moment"
         await asyncio.sleep(STEADY_S)
         assert supervisor.health == Check()

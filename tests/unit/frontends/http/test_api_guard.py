@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.access.gate import DoorError
+from agent.access.gate import GateError
 from agent.config.settings import ApiSettings
 from agent.frontends.http.guard import check_host, check_origin, own_names
 from agent.types import DeviceInfo
@@ -47,14 +47,14 @@ def test_names_of_the_box(host: str) -> None:
 )
 def test_other_names_are_not_answered(host: str) -> None:
     """A name that is not ours may be somebody else's page that was pointed here (DNS rebinding)."""
-    with pytest.raises(DoorError, match="allowed_hosts") as caught:
+    with pytest.raises(GateError, match="allowed_hosts") as caught:
         check_host([host], names=NAMES)
     assert caught.value.failure.code == "forbidden_host"
 
 
 def test_two_hosts_are_not_answered() -> None:
     """Of two Host headers nobody knows which one counts; none at all comes from no browser."""
-    with pytest.raises(DoorError):
+    with pytest.raises(GateError):
         check_host(["127.0.0.1", "127.0.0.1"], names=NAMES)
     check_host([], names=NAMES)
 
@@ -87,14 +87,14 @@ def test_own_pages_may_call(origin: str, host: str) -> None:
 )
 def test_foreign_pages_may_not_call(origin: str) -> None:
     """A page of another host or port may not, nor one without an origin of its own."""
-    with pytest.raises(DoorError) as caught:
+    with pytest.raises(GateError) as caught:
         check_origin([origin], ["box.local:8090"])
     assert caught.value.failure.code == "forbidden_origin"
 
 
 @pytest.mark.parametrize("path", ["/status", "/health", "/snapshot", "/start", "/nothing"])
 async def test_foreign_names_and_pages_are_refused_everywhere(api: Served, path: str) -> None:
-    """The door is before every path, also those that are not there."""
+    """The gate is before every path, also those that are not there."""
     async with api.client.post(path, headers={"Host": "evil.example"}, json={"url": "http://nas/x"}) as answer:
         assert (answer.status, (await answer.json())["code"]) == (403, "forbidden_host")
     async with api.client.post(path, headers={"Origin": "http://evil.example"}, json={"url": "http://x/"}) as answer:

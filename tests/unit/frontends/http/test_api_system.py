@@ -264,12 +264,12 @@ async def test_health_while_a_part_of_the_agent_fails() -> None:
     async def fail() -> None:
         raise RuntimeError("no such luck")
 
-    task = supervisor.start(fail, name="keeper")
+    task = supervisor.start(fail, name="saver")
     async with served(supervisor=supervisor) as api:
         answer = await get(api, "/health")
         assert answer["status"] == "degraded"
         assert answer["checks"]["tasks"]["status"] == "fail"  # type: ignore[index]
-        assert "keeper (RuntimeError)" in answer["checks"]["tasks"]["message"]  # type: ignore[index]
+        assert "saver (RuntimeError)" in answer["checks"]["tasks"]["message"]  # type: ignore[index]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert (await get(api, "/health"))["status"] == "healthy"

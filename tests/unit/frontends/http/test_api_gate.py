@@ -1,4 +1,4 @@
-"""The door of the API on real sockets: keys, protected mode, wrong keys, and what the log tells of all that."""
+"""The gate of the API on real sockets: keys, protected mode, wrong keys, and what the log tells of all that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from agent.access import gate as door_module
 from agent.access import uses as uses_module
-from agent.access.gate import Door, DoorError
+from agent.access.gate import Gate, GateError
 from agent.access.keys import KeyFile
 from agent.access.throttle import ADDRESSES, FORGET_AFTER_S, FREE_TRIES, LONGEST_WAIT_S, Refusals
 from agent.config.settings import ApiSettings
@@ -181,14 +181,14 @@ async def test_auth_none_opens_it_to_the_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 def test_the_box_itself_is_let_in(file: KeyFile, peer: str) -> None:
     """In protected mode every loopback address is the box itself."""
-    assert Door(file, settings=ApiSettings).admit([], peer=peer, port=8090) is None
+    assert Gate(file, settings=ApiSettings).admit([], peer=peer, port=8090) is None
 
 
 @pytest.mark.parametrize("peer", ["192.168.1.7", "::ffff:192.168.1.7", "fe80::1%eth0", "", "localhost"])
 def test_peers_of_the_network_are_not_let_in(file: KeyFile, peer: str) -> None:
     """Protected mode answers nobody else, and says how to open it."""
-    with pytest.raises(DoorError, match=r"cast-agent key add.*http://127\.0\.0\.1:8090") as caught:
-        Door(file, settings=ApiSettings).admit([], peer=peer, port=8090)
+    with pytest.raises(GateError, match=r"cast-agent key add.*http://127\.0\.0\.1:8090") as caught:
+        Gate(file, settings=ApiSettings).admit([], peer=peer, port=8090)
     assert caught.value.failure.code == "protected_mode"
 
 
@@ -197,9 +197,9 @@ async def test_a_change_is_told(file: KeyFile, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(door_module, "WATCH_EVERY_S", 0.01)
     told: asyncio.Queue[Auth] = asyncio.Queue()
     settings = [ApiSettings()]
-    door = Door(file, settings=lambda: settings[0])
-    door.on_change = lambda: told.put_nowait(door.auth)
-    door.start()
+    gate = Gate(file, settings=lambda: settings[0])
+    gate.on_change = lambda: told.put_nowait(gate.auth)
+    gate.start()
     try:
         async with asyncio.timeout(5):
             assert await told.get() is Auth.CLOSED
@@ -215,31 +215,31 @@ async def test_a_change_is_told(file: KeyFile, monkeypatch: pytest.MonkeyPatch) 
             assert await told.get() is Auth.CLOSED
         assert told.empty()
     finally:
-        await door.stop()
-        await door.stop()
+        await gate.stop()
+        await gate.stop()
 
 
 async def test_the_use_of_a_key_is_noted_once_an_hour(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first use is in the file soon; the next ones of the same hour write nothing, one after that does."""
     monkeypatch.setattr(door_module, "WATCH_EVERY_S", 0.01)
     key = file.add("ha")
-    door = Door(file, settings=ApiSettings)
-    door.start()
+    gate = Gate(file, settings=ApiSettings)
+    gate.start()
     try:
-        door.admit([key], peer="192.0.2.1", port=1)
+        gate.admit([key], peer="192.0.2.1", port=1)
         first = await _noted(file, after=None)
         assert abs(datetime.now(UTC) - first) < timedelta(minutes=1)
         written = file.path.stat().st_ino
         for _ in range(50):
-            door.admit([key], peer="192.0.2.1", port=1)
+            gate.admit([key], peer="192.0.2.1", port=1)
             await asyncio.sleep(0.002)  # ten writes could be made meanwhile
         assert file.path.stat().st_ino == written
         monkeypatch.setattr(uses_module, "USE_NOTED_EVERY", timedelta(0))
         await asyncio.sleep(1.1)  # times are kept to the second
-        door.admit([key], peer="192.0.2.1", port=1)
+        gate.admit([key], peer="192.0.2.1", port=1)
         assert await _noted(file, after=first) > first
     finally:
-        await door.stop()
+        await gate.stop()
 
 
 async def _noted(file: KeyFile, *, after: datetime | None) -> datetime:

@@ -18,9 +18,9 @@ from agent.casting.limits import Check, Limits, any_url
 from agent.casting.tracker import StreamTracker
 from agent.errors import FileAwayError, InvalidRequestError
 from agent.events.bus import EventBus
-from agent.persistence import saver as keeper_module
+from agent.persistence import saver as saver_module
 from agent.persistence import session_file as wanted_module
-from agent.persistence.saver import Keeper
+from agent.persistence.saver import Saver
 from agent.persistence.session_file import FILE, SAFE_FILE, SET_ASIDE
 from agent.types import ErrorCode, PlayerState, SessionChange, SessionId, StartRequest
 from cast_wire.kinds import EventKind
@@ -30,10 +30,10 @@ from tests.support.tools import until
 
 @dataclass
 class Box:
-    """One life of an agent, as far as the keeper sees it."""
+    """One life of an agent, as far as the saver sees it."""
 
     tracker: StreamTracker
-    keeper: Keeper
+    saver: Saver
     players: FakePlayers
     bus: EventBus
 
@@ -63,17 +63,17 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
         seed=1,
         emit=bus.publish,
     )
-    keeper = Keeper(tracker, bus=bus, folder=folder, restore=True)
-    await keeper.start()
+    saver = Saver(tracker, bus=bus, folder=folder, restore=True)
+    await saver.start()
     try:
-        yield Box(tracker, keeper, players, bus)
+        yield Box(tracker, saver, players, bus)
     finally:
         if crash:  # what was not written until now never is
-            tasks, keeper._tasks = keeper._tasks, []
+            tasks, saver._tasks = saver._tasks, []
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await keeper.stop()
+        await saver.stop()
         await tracker.close()
 
 
@@ -144,16 +144,16 @@ async def test_a_writer_that_fails_holds_nobody_up_and_goes_on(tmp_path: Path, m
             for level in (0.1, 0.2, 0.3):  # the first finds it well, the others find it failed
                 await box.tracker.set_volume(level, False)
                 began = time.monotonic()
-                await box.keeper.kept()
-                assert time.monotonic() - began < 0.9 * keeper_module.KEPT_TIMEOUT_S
-            assert "keeper" in box.keeper._supervisor.failing
+                await box.saver.kept()
+                assert time.monotonic() - began < 0.9 * saver_module.KEPT_TIMEOUT_S
+            assert "saver" in box.saver._supervisor.failing
         await box.until(lambda: (tmp_path / FILE).exists())
         assert written(tmp_path)["volume"] == {"level": 0.3, "muted": False}
 
 
 async def test_a_disk_that_hangs_is_told_of_until_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that does not return is no error, so nothing fails; all the same it is known, and health can say it."""
-    monkeypatch.setattr(keeper_module, "KEPT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(saver_module, "KEPT_TIMEOUT_S", 0.1)
     async with life(tmp_path) as box:
         goes_on = threading.Event()
         write = wanted_module.WantedFile.write
@@ -164,10 +164,10 @@ async def test_a_disk_that_hangs_is_told_of_until_it_answers(tmp_path: Path, mon
 
         monkeypatch.setattr(wanted_module.WantedFile, "write", hang)
         await box.tracker.set_volume(0.3, True)
-        await box.keeper.kept()
-        assert box.keeper.not_written == "its disk does not answer"
+        await box.saver.kept()
+        assert box.saver.not_written == "its disk does not answer"
         goes_on.set()
-        await box.until(lambda: box.keeper.not_written == "")
+        await box.until(lambda: box.saver.not_written == "")
 
 
 def _fails() -> None:
@@ -188,13 +188,13 @@ async def test_what_a_player_does_by_itself_wears_no_card_out(tmp_path: Path) ->
     """A camera that stands and goes on each second changes nothing of what is wanted; a pause does."""
     async with life(tmp_path) as box:
         film = await box.play("http://film/")
-        await box.keeper.kept()
-        changes = box.keeper._changes
+        await box.saver.kept()
+        changes = box.saver._changes
         box.bus.publish(EventKind.PLAYBACK_CHANGED, film, state="buffering", **BY_PLAYER)
         box.bus.publish(EventKind.DISPLAY_CHANGED, available=True)
-        assert box.keeper._changes == changes
+        assert box.saver._changes == changes
         await box.tracker.pause(True)
-        assert box.keeper._changes > changes
+        assert box.saver._changes > changes
 
 
 async def test_the_volume_is_kept(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ async def test_what_is_paused_comes_back_paused(tmp_path: Path) -> None:
         await box.tracker.pause(True)
         bell = await box.play("http://film/bell", interrupt=True)
         await box.tracker.pause(True)
-        await box.keeper.kept()
+        await box.saver.kept()
         assert [s["paused"] for s in sessions(tmp_path)] == [True, True]
     async with life(tmp_path) as box:
         for session_id in (bell, film):
@@ -300,7 +300,7 @@ async def test_a_poisonous_stream_is_given_up(tmp_path: Path) -> None:
 
 async def test_a_restore_that_got_far_is_forgiven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three power cuts in a month do not give up the film."""
-    monkeypatch.setattr(keeper_module, "STABLE_AFTER_S", 0.05)
+    monkeypatch.setattr(saver_module, "STABLE_AFTER_S", 0.05)
     async with life(tmp_path) as box:
         await box.play("http://film/")
         await box.until(lambda: sessions(tmp_path))
@@ -322,7 +322,7 @@ async def test_one_that_expired_meanwhile_stays_away(tmp_path: Path) -> None:
 
 async def test_a_clock_that_is_set_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A box that wakes in the past plays what was left; once its clock is set the true end counts."""
-    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    monkeypatch.setattr(saver_module, "CLOCK_LOOK_S", 0.02)
     async with life(tmp_path) as box:
         await box.play("http://film/", duration=30.0)
         await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
@@ -336,7 +336,7 @@ async def test_a_clock_that_is_set_later(tmp_path: Path, monkeypatch: pytest.Mon
 
 async def test_a_clock_that_is_set_right_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the clock is set, what is left is counted to the true end."""
-    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    monkeypatch.setattr(saver_module, "CLOCK_LOOK_S", 0.02)
     async with life(tmp_path) as box:
         await box.play("http://film/", duration=3000.0)
         await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
@@ -350,7 +350,7 @@ async def test_a_clock_that_is_set_right_before_the_end(tmp_path: Path, monkeypa
 
 async def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gives nothing more time than it had when it was kept."""
-    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    monkeypatch.setattr(saver_module, "CLOCK_LOOK_S", 0.02)
     async with life(tmp_path) as box:
         await box.play("http://film/", duration=3000.0)
         await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
@@ -390,7 +390,7 @@ async def test_a_clock_that_is_not_set_keeps_what_is_known(tmp_path: Path, monke
         unset.setattr(time, "time", lambda: real() - 86_400.0)
         async with life(tmp_path) as box:
             await box.tracker.set_volume(0.5, None)
-            await box.keeper.kept()
+            await box.saver.kept()
             assert sessions(tmp_path)[0]["expires_at"] is None
             assert written(tmp_path)["written_at"] == before
 
@@ -445,7 +445,7 @@ async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: 
         with monkeypatch.context() as disk:
             disk.setattr(wanted_module, "write_whole", full)
             await box.play("http://film/")
-            await asyncio.sleep(2 * keeper_module.COALESCE_S)  # a write was tried, and what it tells is over
+            await asyncio.sleep(2 * saver_module.COALESCE_S)  # a write was tried, and what it tells is over
             assert box.on() == "http://film/"
             assert not sessions(tmp_path)
         await box.play("http://radio/")
@@ -511,7 +511,7 @@ async def test_a_long_url_is_kept(tmp_path: Path) -> None:
 
 async def test_a_new_duration_outlives_a_jump_of_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What somebody has set since the restart counts, not what was kept before it."""
-    monkeypatch.setattr(keeper_module, "CLOCK_LOOK_S", 0.02)
+    monkeypatch.setattr(saver_module, "CLOCK_LOOK_S", 0.02)
     async with life(tmp_path) as box:
         await box.play("http://film/", duration=30.0)
         await box.until(lambda: sessions(tmp_path) and sessions(tmp_path)[0]["expires_at"])
