@@ -32,7 +32,7 @@ from agent.host.log import configure
 from agent.host.signals import Signals, stop_this_process
 from agent.host.systemd import Notifier
 from agent.player.file_watch import identities, of_the_system
-from agent.player.respawn import Renewals
+from agent.player.respawn import Respawn
 from agent.reporting.reporter import Reporter
 from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
@@ -134,7 +134,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         current, platform, players, casting, reporter, stop_this_process if systemd.is_told else None
     )
     stage, storage, tracker, saver = platform.stage, casting.storage, casting.tracker, casting.saver
-    renewals = Renewals(players, supervisor=platform.supervisor)
+    respawn = Respawn(players, supervisor=platform.supervisor)
     idle_screen = build_idle_screen(settings, platform, frontends.gate)
 
     def display_changed(health: DisplayHealth) -> None:
@@ -149,13 +149,13 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     storage.start()
     running.push_async_callback(stage.stop)
     await stage.start()
-    showing = platform.supervisor.start(lambda: _show(platform, casting, renewals, systemd, idle_screen), name="status")
+    showing = platform.supervisor.start(lambda: _show(platform, casting, respawn, systemd, idle_screen), name="status")
     running.callback(showing.cancel)
     running.push_async_callback(players.stop)
-    running.push_async_callback(renewals.stop)
-    renewals.watch(lambda: of_the_system(os.environ))
+    running.push_async_callback(respawn.stop)
+    respawn.watch(lambda: of_the_system(os.environ))
     if folders := tuple(map(str, settings.player.media_folders)):
-        renewals.watch(lambda: identities(folders), name="media-folders")  # apart, because a dead disk hangs
+        respawn.watch(lambda: identities(folders), name="media-folders")  # apart, because a dead disk hangs
     await players.start()
     running.push_async_callback(reporter.stop)
     running.push_async_callback(casting.lookup.close)
@@ -191,7 +191,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
 async def _show(
     platform: Platform,
     casting: Casting,
-    renewals: Renewals,
+    respawn: Respawn,
     systemd: Notifier,
     idle_screen: IdleScreen | None,
 ) -> None:
@@ -204,7 +204,7 @@ async def _show(
             if idle_screen is not None:
                 idle_screen.follow(snapshot)
             if (await follower.next()).kind is EventKind.DISPLAY_CHANGED:
-                renewals.display_changed()
+                respawn.display_changed()
                 if idle_screen is not None:
                     idle_screen.display_changed()
     finally:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
-from agent.reporting.central.credentials import Enrolment, keep_enrolment
+from agent.reporting.central.credentials import Credentials, keep_enrolment
 from agent.reporting.central.enrol import enrol_now
 from bench.agent import Agent
 from bench.lab import Lab
@@ -71,7 +71,7 @@ def _answers(lab: Lab) -> tuple[Series, Series]:
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="bench-reporting-")))
         port = running.enter_context(silent_port())
-        box = Enrolment(url=f"http://127.0.0.1:{port}", device_id=str(uuid4()), token="dt_bench")  # noqa: S106
+        box = Credentials(url=f"http://127.0.0.1:{port}", device_id=str(uuid4()), token="dt_bench")  # noqa: S106
         keep_enrolment(folder, box)
         alone = running.enter_context(Agent(lab.agent_eye.display, lab.env))
         told = {"CAST_AGENT_STATE__DIR": str(folder)}

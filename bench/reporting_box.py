@@ -7,11 +7,12 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from agent.casting.saved import Volume
 from agent.config.settings import CentralSettings, StateSettings
 from agent.events.bus import Emit, EventBus
 from agent.reporting.central.state import View
@@ -34,12 +35,6 @@ SETTLE_S = 2.0
 """What a start costs (opening the outbox, a first state after at most 1 s) is not what an event costs."""
 EVENT_EVERY_S = 1.0
 """What the bar is about."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Volume:
-    level: float = 1.0
-    muted: bool = False
 
 
 class _Casts:
@@ -98,7 +93,7 @@ async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
         webhooks=tuple,
         device=DeviceInfo(id="bench", name="bench", version="0"),
         restores=True,
-        view=lambda: View("bench", casts.now, _Volume()),
+        view=lambda: View("bench", casts.now, Volume()),
         bus=bus,
     )
     reporter.start()

@@ -7,9 +7,9 @@ import contextlib
 import ipaddress
 import math
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
@@ -18,6 +18,7 @@ from agent.access.keys import KeyFile, KeysError
 from agent.access.pairing import Pairing, link_to
 from agent.access.throttle import Refusals
 from agent.access.uses import UseLog
+from agent.config.settings import ApiSettings
 from agent.errors import AgentError, StorageError
 from agent.types import Auth, ErrorCode, Failure
 from agent.util.tasks import Supervisor
@@ -47,18 +48,6 @@ class PageKey(NamedTuple):
     key: str
 
 
-class Settings(Protocol):
-    """The [api] section, as far as the app itself needs it."""
-
-    @property
-    def auth(self) -> str:
-        """`keys`, or `none` when everybody on the network may call."""
-
-    @property
-    def allowed_hosts(self) -> Collection[str]:
-        """Names beside the box's own that a `Host` header may carry."""
-
-
 class GateError(AgentError):
     """The caller is not let in; the text says what to do."""
 
@@ -82,7 +71,7 @@ class Gate:
         self,
         file: KeyFile,
         *,
-        settings: Callable[[], Settings],
+        settings: Callable[[], ApiSettings],
         supervisor: Supervisor | None = None,
         uses: Iterable[UseLog] = (),
     ) -> None:

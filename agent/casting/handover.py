@@ -8,7 +8,7 @@ import structlog
 
 from agent.casting.attempt import Attempt
 from agent.casting.black_time import BlackTime
-from agent.casting.last_frame import LastPicture
+from agent.casting.last_frame import LastFrame
 from agent.casting.runner import SessionRunner
 from agent.casting.stack import ENDING_TIMEOUT_S, Stack
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
@@ -31,7 +31,7 @@ class Handover:
         self._heard: Attempt | None = None
         """The one that was given the sound last; it may have ended since."""
         self.black_time = BlackTime(has_picture=lambda: stage.has_picture, wants_picture=lambda: stack.wants_picture)
-        self._last_picture = LastPicture(closed=self.black_time.look)
+        self._last_frame = LastFrame(closed=self.black_time.look)
 
     async def take_screen(self, attempt: Attempt) -> None:
         """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
@@ -55,7 +55,7 @@ class Handover:
         if top is None or top.attempt is not attempt or not attempt.was_shown:
             await window.close()  # nobody has seen it, or something is over it
         elif top.session.end is None or (below is not None and below.session.end is None):
-            self._last_picture.keep(window)  # it is taken up again, or what it interrupted is
+            self._last_frame.keep(window)  # it is taken up again, or what it interrupted is
         else:
             await window.close()
 
@@ -64,19 +64,19 @@ class Handover:
         self._stack.drop_ended()
         top = self._stack.top
         if top is None:
-            self._last_picture.close()
+            self._last_frame.close()
         elif top.session.state is SessionState.WAITING:
             top.resume()
-            self._last_picture.close_in(RETURN_TIMEOUT_S)
+            self._last_frame.close_in(RETURN_TIMEOUT_S)
 
     async def settled(self) -> None:
         """Return when the last picture of what has gone is off the screen, if it is to go."""
-        await self._last_picture.gone()
+        await self._last_frame.gone()
 
     async def close(self) -> None:
         """Everything has ended."""
-        self._last_picture.close()
-        await self._last_picture.gone()
+        self._last_frame.close()
+        await self._last_frame.gone()
 
     async def _hand_over_to_audio(self, attempt: Attempt) -> None:
         """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends
@@ -136,7 +136,7 @@ class Handover:
         runner.session.first_frame()  # its picture is told before what was on waits or ends
         leaving = self._stack.enter(runner)
         self._stack.arm(runner)
-        self._last_picture.close()
+        self._last_frame.close()
         shown = runner.session.snapshot()
         log.info(
             "first_frame_shown",

@@ -63,8 +63,8 @@ class NoStreams:
         raise NotSupportedError("This agent has no central API, so it knows no codes and no streams of others.")
 
 
-class Joined:
-    """A Playable: what one session has joined. `redact` takes credentials out of a URL.
+class JoinedSource:
+    """A Source: what one session has joined. `redact` takes credentials out of a URL.
 
     It has several addresses. One that cannot be played makes way for the next; one that was shown keeps its turn.
     """

@@ -11,7 +11,7 @@ CLOSE_TIMEOUT_S = 4.0
 """How long anybody waits for a window to be gone: a frame is usual, seconds when the display hangs."""
 
 
-class LastPicture:
+class LastFrame:
     """At most one window, without a player, over all that is older. `closed` is called when one is off the screen."""
 
     def __init__(self, *, closed: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from agent.casting.attempt import Attempt
 from agent.casting.limits import Check
 from agent.casting.retry import PASSING, Outage, Retry
 from agent.casting.session import Session
-from agent.casting.source import Playable
+from agent.casting.source import Source
 from agent.errors import (
     AgentError,
     InvalidTransitionError,
@@ -42,7 +42,7 @@ class SessionRunner:
     def __init__(
         self,
         session: Session,
-        playable: Playable,
+        source: Source,
         *,
         players: PlayerSource,
         make_attempt: Callable[[Session, Players, bool], Attempt],
@@ -53,7 +53,7 @@ class SessionRunner:
     ) -> None:
         self.session = session
         self.attempt: Attempt | None = None
-        self._playable = playable
+        self._source = source
         self._engines = EngineChoice(players)
         self._make_playback = make_attempt
         self._retry = retry
@@ -110,7 +110,7 @@ class SessionRunner:
     async def _run(self) -> None:
         session = self.session
         try:
-            await first_of(self._keep_going(), self._playable.follow())
+            await first_of(self._keep_going(), self._source.follow())
             session.conclude(EndReason.FINISHED)
         except AgentError as e:
             session.conclude(EndReason.FAILED, e.failure)
@@ -128,18 +128,18 @@ class SessionRunner:
             session.move(SessionState.ENDED)
 
     async def _keep_going(self) -> None:
-        session, playable = self.session, self._playable
+        session, source = self.session, self._source
         if session.state is SessionState.PENDING:
             session.move(SessionState.STARTING)
-        while await playable.is_on():
+        while await source.is_on():
             if self._suspended.is_set():
                 await self._resumed.wait()
-            playable.choose()
+            source.choose()
             checked, self._checked = self._checked, False
             self.attempt = attempt = self._make_playback(session, self._engines, checked)
             try:
                 await self._perform(attempt)
-                goes_on = playable.has_moved.is_set() or attempt.interrupted
+                goes_on = source.has_moved.is_set() or attempt.interrupted
                 if not goes_on and self._has_finished(attempt) and not session.goes_on():
                     return
             except PlaylistError as e:
@@ -147,14 +147,14 @@ class SessionRunner:
             except AgentError as e:
                 if attempt.interrupted:
                     continue
-                if not await playable.is_on():
+                if not await source.is_on():
                     return
                 await self._go_on_after(e, attempt)
             finally:
                 self.attempt = None
 
     async def _perform(self, attempt: Attempt) -> None:
-        session, untried = self.session, self._playable.untried
+        session, untried = self.session, self._source.untried
         untried += session.playlist.has_next and not session.has_played
         url, share = session.url, 1 / (untried + 1)
         try:
@@ -162,7 +162,7 @@ class SessionRunner:
         finally:
             if attempt.was_shown:
                 self._engines.shown(url, attempt.engine)
-                self._playable.shown()
+                self._source.shown()
 
     async def _go_on_after(self, error: AgentError, attempt: Attempt) -> None:
         """Return when the next attempt may begin: with another engine, with another entry of the playlist, at another
@@ -181,7 +181,7 @@ class SessionRunner:
         if self._skip_entry(remaining):
             return
         if not attempt.was_shown:
-            of_all = self._playable.failed(remaining)
+            of_all = self._source.failed(remaining)
             if of_all is None and has_time:
                 log.info("address_changed", session_id=session.id, code=remaining.failure.code, reason=str(remaining))
                 return
@@ -210,7 +210,7 @@ class SessionRunner:
 
     async def _unless_changed(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it until an attempt, or the pause before it, is not the right thing any more."""
-        await first_of(work, _wait(self._suspended), _wait(self._playable.has_moved))
+        await first_of(work, _wait(self._suspended), _wait(self._source.has_moved))
 
     def _has_finished(self, attempt: Attempt) -> bool:
         """Whether the end of the media is its end: what is live does not end, it breaks off. Raises MediaError."""
@@ -235,7 +235,7 @@ class SessionRunner:
         """Wait before the next attempt. Raises the error when there shall be none."""
         session = self.session
         delay = self._outage.pause_after(
-            error, played_s=played_s, is_awaited=self._playable.is_awaited, has_room=self._has_room
+            error, played_s=played_s, is_awaited=self._source.is_awaited, has_room=self._has_room
         )
         session.failed_for_now(error.failure, retry_in_s=delay)
         level = log.warning if session.attempt == 2 else log.debug
@@ -249,7 +249,7 @@ class SessionRunner:
         )
         if not session.has_played:
             session.playlist.rewind()  # none of its entries could be played yet
-        await self._unless_changed(self._playable.rest(delay))
+        await self._unless_changed(self._source.rest(delay))
         session.tries_again()
 
 

@@ -8,13 +8,13 @@ from random import Random
 
 from agent.casting.attempt import Attempt
 from agent.casting.handover import Handover
-from agent.casting.joined_source import Joined, Streams
+from agent.casting.joined_source import JoinedSource, Streams
 from agent.casting.limits import Check, Limits, any_url
 from agent.casting.retry import Retry
 from agent.casting.runner import SessionRunner
 from agent.casting.saved import Saved, Volume
 from agent.casting.session import Session
-from agent.casting.source import Address, Playable
+from agent.casting.source import Address, Source
 from agent.casting.stack import Stack
 from agent.events.bus import Emit
 from agent.media.names import Locate, LookUp
@@ -24,7 +24,7 @@ from agent.types import StartRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SessionParts:
     """What sessions need of the rest of the agent."""
 
     players: PlayerSource
@@ -44,7 +44,7 @@ class Runners:
 
     def __init__(
         self,
-        around: Surroundings,
+        around: SessionParts,
         *,
         stack: Stack,
         handover: Handover,
@@ -111,7 +111,7 @@ class Runners:
 
         return SessionRunner(
             session,
-            self._playable(session),
+            self._source(session),
             players=around.players,
             make_attempt=attempt,
             retry=self._retry,
@@ -120,10 +120,10 @@ class Runners:
             make_room=lambda: self._stack.make_room(session),
         )
 
-    def _playable(self, session: Session) -> Playable:
+    def _source(self, session: Session) -> Source:
         if session.request.join is None:
             return Address()
-        return Joined(
+        return JoinedSource(
             session,
             session.request.join,
             streams=self._around.streams,

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from agent.casting.entries import NotKept
 from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
-from agent.casting.saved import Saved
+from agent.casting.saved import Saved, Volume
 from agent.casting.wish import WHAT, Policy, Wish, check_together, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.types import Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, StreamRef, TrackerSnapshot
@@ -19,17 +19,6 @@ LOCATED_S: Final = 2.5
 
 _TAKEN: Final = (*WHAT, "title", "refresh")
 """What a preset takes from something that was played."""
-
-
-class Volume(Protocol):
-    """The volume of the device."""
-
-    @property
-    def level(self) -> float:
-        """0.0-1.0."""
-
-    @property
-    def muted(self) -> bool: ...
 
 
 class Tracker(Protocol):

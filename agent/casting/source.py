@@ -8,7 +8,7 @@ from typing import Protocol
 from agent.errors import AgentError
 
 
-class Playable(Protocol):
+class Source(Protocol):
     """Asked before an attempt, told what became of it, and followed for as long as the session lives."""
 
     has_moved: asyncio.Event

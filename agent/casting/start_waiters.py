@@ -24,7 +24,7 @@ ENDED_KEPT = 64
 """Ended sessions that somebody who waits for a first frame can still ask about."""
 
 
-class Outcomes:
+class StartWaiters:
     """Remembers every session that runs and the last that ended."""
 
     def __init__(self) -> None:

@@ -14,10 +14,10 @@ from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, Limits, any_url
 from agent.casting.loudness import Loudness
 from agent.casting.runner import SessionRunner
-from agent.casting.runners import Runners, Surroundings
+from agent.casting.runners import Runners, SessionParts
 from agent.casting.saved import Saved, Volume, saved_of
 from agent.casting.stack import Stack
-from agent.casting.start_waiters import Outcomes
+from agent.casting.start_waiters import StartWaiters
 from agent.errors import (
     AgentError,
     InvalidTransitionError,
@@ -71,9 +71,9 @@ class StreamTracker:
         self._loudness = Loudness()
         self._stack = Stack(ended=self._ended)
         self._handover = Handover(self._stack, stage=stage)
-        self._outcomes = Outcomes()
+        self._waiters = StartWaiters()
         self._runners = Runners(
-            Surroundings(players, stage, redact, check, look_up, locate, streams or NoStreams()),
+            SessionParts(players, stage, redact, check, look_up, locate, streams or NoStreams()),
             stack=self._stack,
             handover=self._handover,
             emit=self._tell,
@@ -99,7 +99,7 @@ class StreamTracker:
         """
         self._check_available(request)
         runner = self._runners.make(request, self._loudness.of(request))
-        self._outcomes.remember(runner.session)
+        self._waiters.remember(runner.session)
         self._stack.prepare(runner)
         shown = runner.session.snapshot()
         log.info("start_accepted", session_id=shown.session_id, url=shown.url, quality=shown.quality)
@@ -129,14 +129,14 @@ class StreamTracker:
         Raises what went wrong when it ended before: MediaError, PlayerTimeoutError, PlayerUnavailableError,
         ReplacedError, InvalidTransitionError when it was stopped, SessionNotFoundError for an id that is not there.
         """
-        return await self._outcomes.first_frame(session_id, timeout_s)
+        return await self._waiters.first_frame(session_id, timeout_s)
 
     async def located(self, session_id: SessionId, timeout_s: float) -> bool:
         """Wait until it is known where the stream is that a session is to join; False when the time is over.
 
         Raises as `first_frame` does, and StreamNotFoundError, CentralUnavailableError or NotSupportedError.
         """
-        return await self._outcomes.located(session_id, timeout_s)
+        return await self._waiters.located(session_id, timeout_s)
 
     async def stop(
         self, session_id: SessionId | None = None, *, everything: bool = False
@@ -225,7 +225,7 @@ class StreamTracker:
         top = next((saved for saved in reversed(sessions) if saved.played), None)
         for saved in sessions:
             runner = self._runners.take_up(saved)
-            self._outcomes.remember(runner.session)
+            self._waiters.remember(runner.session)
             if saved.played:
                 self._stack.put_back(runner, waiting=saved is not top)
             else:

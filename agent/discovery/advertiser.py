@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 import zeroconf
 
+from agent.config.settings import DiscoverySettings
 from agent.discovery.announcement import Announcement
 from agent.discovery.interfaces import Address, Interface, lan_interfaces
 from agent.discovery.netlink import AddressWatch
@@ -36,17 +37,6 @@ GOODBYE_TIMEOUT_S: Final = 1.0
 """A goodbye is said three times within 0.25 s."""
 
 
-class Settings(Protocol):
-    """The [discovery] section."""
-
-    @property
-    def enabled(self) -> bool: ...
-
-    @property
-    def interfaces(self) -> Collection[str]:
-        """Names; none means every interface to the LAN."""
-
-
 @dataclass(frozen=True, slots=True)
 class _View:
     """What there is to tell."""
@@ -63,7 +53,7 @@ class Advertiser:
         self,
         *,
         device: DeviceInfo,
-        settings: Settings,
+        settings: DiscoverySettings,
         auth: Callable[[], Auth],
         others: Callable[[], tuple[LanService, ...]] = tuple,
         supervisor: Supervisor | None = None,

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.events.timestamp import Moment, moment
+from agent.events.timestamp import Timestamp, timestamp
 from agent.types import SessionId
 from cast_wire.kinds import EventKind
 
@@ -32,7 +32,7 @@ class Event:
     id: int
     """Rises by one with each event of this run of the agent."""
     kind: EventKind
-    at: Moment
+    at: Timestamp
     """By the wall clock, and by the time since this machine was switched on."""
     session_id: SessionId | None = None
     data: Mapping[str, str | float | bool | None] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class EventBus:
 
     def publish(self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
         """Tell all listeners and followers. To be called from the event loop."""
-        event = Event(next(self._numbers), kind, moment(), session_id, data)
+        event = Event(next(self._numbers), kind, timestamp(), session_id, data)
         self._history.append(event)
         for listener in self._listeners:
             try:

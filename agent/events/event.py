@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import JsonValue
 from uuid_utils import uuid7
 
-from agent.events.timestamp import Moment
+from agent.events.timestamp import Timestamp
 from cast_wire.kinds import EventKind
 from cast_wire.storable import storable
 
@@ -24,7 +24,7 @@ class Happening:
     """Something that happened, as it was seen. Whether it is news is for the outbox to say."""
 
     kind: EventKind
-    moment: Moment
+    moment: Timestamp
     session_id: str | None = None
     data: dict[str, JsonValue] = field(default_factory=dict)
     present: tuple[str, ...] | None = None

@@ -12,7 +12,7 @@ from agent.host.clock import synchronised
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """By the wall clock, and by the time since this machine was switched on."""
 
     at: float
@@ -29,7 +29,7 @@ class Moment:
         """Within the years that the wire knows, whatever the clock says."""
         return datetime.fromtimestamp(min(max(self.at, 0.0), _YEAR_3000 - 1), UTC)
 
-    def age(self, now: Moment) -> float:
+    def age(self, now: Timestamp) -> float:
         """Seconds from this moment to `now`, or as many as are certain: a clock that was set in between does not make
         it older."""
         if self.machine_boot == now.machine_boot:
@@ -39,9 +39,9 @@ class Moment:
         return now.uptime
 
 
-def moment() -> Moment:
+def timestamp() -> Timestamp:
     """Now."""
-    return Moment(time.time(), synchronised(), time.clock_gettime(time.CLOCK_BOOTTIME), MACHINE_BOOT)
+    return Timestamp(time.time(), synchronised(), time.clock_gettime(time.CLOCK_BOOTTIME), MACHINE_BOOT)
 
 
 _YEAR_3000: Final = 32_503_680_000.0

@@ -34,7 +34,7 @@ Identities = Mapping[str, tuple[int, int] | None]
 log = structlog.get_logger(__name__)
 
 
-class Surroundings:
+class FileWatch:
     """Looks again and again, and calls `changed` when something is another than it was. A look may hang, as on a dead
     network disk: then it is waited for, and no other is begun."""
 

@@ -64,7 +64,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Volume:
+class SetVolume:
     """Change volume (0.0-1.0) and mute."""
 
     level: float
@@ -145,10 +145,10 @@ class Failed:
     is_full: bool = False
 
 
-Command = Ping | Warm | Load | Pause | Seek | Sound | Volume
+Command = Ping | Warm | Load | Pause | Seek | Sound | SetVolume
 Report = Hello | Warmed | Pong | Done | OpenedReport | ProgressReport | Playlist | Finished | Failed
 
-_COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (Ping, Warm, Load, Pause, Seek, Sound, Volume)}
+_COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in (Ping, Warm, Load, Pause, Seek, Sound, SetVolume)}
 _REPORTS: dict[str, type[Report]] = {
     r.__name__: r for r in (Hello, Warmed, Pong, Done, OpenedReport, ProgressReport, Playlist, Finished, Failed)
 }

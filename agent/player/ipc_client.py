@@ -67,7 +67,7 @@ class WorkerPlayer(ChildPlayer):
         await self._ask(ipc.Sound(on), ipc.Done, DONE_TIMEOUT_S)
 
     async def set_volume(self, volume: float, muted: bool) -> None:
-        await self._ask(ipc.Volume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
+        await self._ask(ipc.SetVolume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
 
     async def pause(self, on: bool) -> None:
         await self._ask(ipc.Pause(on), ipc.Done, DONE_TIMEOUT_S)

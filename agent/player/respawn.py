@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from agent.player.engines import Engines
-from agent.player.file_watch import Identities, Surroundings
+from agent.player.file_watch import FileWatch, Identities
 from agent.util.tasks import Supervisor
 
 
-class Renewals:
+class Respawn:
     """Makes the spare players anew when the display comes or goes, or files that they need are replaced: they were made
     for those before."""
 
@@ -25,7 +25,7 @@ class Renewals:
 
     def watch(self, look: Callable[[], Identities], *, name: str = "surroundings") -> None:
         """From now on, as a task of this name."""
-        self._run(Surroundings(look, changed=self._renew).watch, name)
+        self._run(FileWatch(look, changed=self._renew).watch, name)
 
     def _renew(self) -> None:
         self._run(self._players.renew, "spare-renew")

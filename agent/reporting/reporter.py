@@ -7,15 +7,15 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
-from agent.config.settings import WebhookSettings
+from agent.config.settings import CentralSettings, WebhookSettings
 from agent.events.bus import Event, EventBus
-from agent.events.timestamp import Moment, moment
+from agent.events.timestamp import Timestamp, timestamp
 from agent.health import ReportingStatus, WebhookStatus
-from agent.reporting.central.credentials import Enrolment, EnrolmentError, read_enrolment
+from agent.reporting.central.credentials import Credentials, EnrolmentError, read_enrolment
 from agent.reporting.central.enrol import enrol
 from agent.reporting.central.link import READER, Link
 from agent.reporting.central.state import View
@@ -44,21 +44,6 @@ CLOSE_S: Final = 0.5
 log = structlog.get_logger(__name__)
 
 
-class Settings(Protocol):
-    """The [central] section."""
-
-    @property
-    def url(self) -> str | None: ...
-
-    @property
-    def token(self) -> str | None:
-        """An enrolment token."""
-
-    @property
-    def heartbeat(self) -> float:
-        """Seconds."""
-
-
 class Reporter:
     """Without a registration and without webhooks it writes nothing and says nothing; with any of them it has a
     journal, and a link or webhooks that pass it on. `webhooks` are those that are configured now, `view` is the box as
@@ -69,7 +54,7 @@ class Reporter:
         *,
         folder: Path,
         runtime: Path,
-        settings: Settings,
+        settings: CentralSettings,
         webhooks: Callable[[], Sequence[WebhookSettings]],
         device: DeviceInfo,
         restores: bool,
@@ -88,7 +73,7 @@ class Reporter:
         self._restores = restores
         self._view = view
         self._bus = bus
-        self._enrolment: Enrolment | None = None
+        self._enrolment: Credentials | None = None
         self._is_known = False
         """Whether it could be read what the box is registered as, if it is."""
         self._readers: Mapping[str, Reader] = {}
@@ -100,7 +85,7 @@ class Reporter:
         self._problem: str | None = None
         self._looked = asyncio.Event()
         """Once it is known whether the box is registered."""
-        self._early: tuple[TrackerSnapshot, Moment, int] | None = None
+        self._early: tuple[TrackerSnapshot, Timestamp, int] | None = None
         """What was on at the start, and the last event before, until it is known whether the box is registered."""
 
     @property
@@ -125,7 +110,7 @@ class Reporter:
     def start(self) -> None:
         """To be called when what was on before a restart is there again."""
         self._bus.listen(self._heard)
-        self._early = (self._view().snapshot, moment(), self._bus.last_id)
+        self._early = (self._view().snapshot, timestamp(), self._bus.last_id)
         if self._readers:
             self._journal = self._begin()
         self._task = self._supervisor.start(self._run, name="reporter")
@@ -136,7 +121,7 @@ class Reporter:
         if self._link is not None:
             self._link.changed()
 
-    async def registered(self) -> Enrolment | None:
+    async def registered(self) -> Credentials | None:
         """What this box is registered as, as soon as that is known; None when it is not."""
         await self._looked.wait()
         return self._enrolment
@@ -184,14 +169,14 @@ class Reporter:
                 async with asyncio.timeout(pause_s):
                     await self._to_look.wait()
 
-    async def _registered(self) -> Enrolment | None:
+    async def _registered(self) -> Credentials | None:
         """Raises EnrolmentError when that cannot be found out."""
         kept = await in_thread(lambda: read_enrolment(self._folder), name="enrolment")
         self._is_known = True
         url = self._settings.url
         return kept if kept is None or url is None else kept.model_copy(update={"url": url})
 
-    async def _register(self) -> Enrolment | None:
+    async def _register(self) -> Credentials | None:
         """As the configuration says, if it does. Raises EnrolmentError."""
         url, token = self._settings.url, self._settings.token
         if url is None or token is None:
@@ -202,7 +187,7 @@ class Reporter:
         log.info("device_registered", url=url, device_id=done.enrolment.device_id)
         return done.enrolment
 
-    async def _tell_these(self, enrolment: Enrolment | None) -> None:
+    async def _tell_these(self, enrolment: Credentials | None) -> None:
         """The central API that the box is registered with, the webhooks that are configured, and nobody else."""
         await self._webhooks.follow(self._wanted_webhooks())
         if enrolment != self._enrolment:
@@ -225,7 +210,7 @@ class Reporter:
             )
             self._link.start()
 
-    def _readers_with(self, enrolment: Enrolment | None) -> Mapping[str, Reader]:
+    def _readers_with(self, enrolment: Credentials | None) -> Mapping[str, Reader]:
         """What cannot be read is no reason to forget what the central API does not have yet."""
         if enrolment is None and self._is_known:
             return self._webhooks.readers
@@ -254,7 +239,7 @@ class Reporter:
             restores=self._restores,
         )
         if early is None or since is None:
-            journal.start(self._view().snapshot, moment())
+            journal.start(self._view().snapshot, timestamp())
         else:
             journal.start(early[0], early[1], since)
         return journal

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from agent.reporting.central.credentials import Enrolment
+from agent.reporting.central.credentials import Credentials
 from agent.reporting.central.enrol import enrol
 from tests.central.support.process import CentralProcess, central_process
 from tests.reporting.support.admin import Admin
@@ -41,7 +41,7 @@ def enrolment_token(central: CentralProcess) -> str:
 
 
 @pytest.fixture
-async def enrolment(central: CentralProcess, enrolment_token: str, tmp_path: Path) -> Enrolment:
+async def enrolment(central: CentralProcess, enrolment_token: str, tmp_path: Path) -> Credentials:
     """Of a new box, kept in the folder `state`."""
     return (await enrol(central.url, enrolment_token, folder=tmp_path / "state", name="kitchen")).enrolment
 

@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from agent.events.event import Happening, Run, event_of
-from agent.events.timestamp import moment
+from agent.events.timestamp import timestamp
 from agent.reporting.central.client import CentralClient
-from agent.reporting.central.credentials import Enrolment
+from agent.reporting.central.credentials import Credentials
 from agent.reporting.http import client as caller
 from agent.reporting.http.errors import CallFailedError, Trouble
 from cast_wire.kinds import EventKind
@@ -28,7 +28,7 @@ PROBLEM = '{"code": "%s", "detail": "The reason."}'
 
 
 @pytest.fixture
-async def client(proxy: Proxy, enrolment: Enrolment) -> AsyncIterator[CentralClient]:
+async def client(proxy: Proxy, enrolment: Credentials) -> AsyncIterator[CentralClient]:
     """A registered box behind a bad network."""
     made = CentralClient(proxy.url, enrolment.token, agent_version="0.1.0", timeout_s=TIMEOUT_S)
     yield made
@@ -37,7 +37,7 @@ async def client(proxy: Proxy, enrolment: Enrolment) -> AsyncIterator[CentralCli
 
 def events(count: int = 1, **changes: Any) -> list[dict[str, Any]]:
     run = Run(str(uuid4()), "0.1.0")
-    happening = Happening(EventKind.AGENT_STARTED, moment())
+    happening = Happening(EventKind.AGENT_STARTED, timestamp())
     return [event_of(happening, run, number) | changes for number in range(count)]
 
 
@@ -47,7 +47,7 @@ async def failure(client: CentralClient, device_id: str) -> CallFailedError:
     return caught.value
 
 
-async def test_one_connection_carries_many_calls(client: CentralClient, enrolment: Enrolment, proxy: Proxy) -> None:
+async def test_one_connection_carries_many_calls(client: CentralClient, enrolment: Credentials, proxy: Proxy) -> None:
     """Events are answered one by one; a connection that breaks is made anew."""
     for _ in range(3):
         answer = await client.post_events(enrolment.device_id, [*events(2), *events(kind="No")])
@@ -91,7 +91,7 @@ async def test_one_connection_carries_many_calls(client: CentralClient, enrolmen
     ],
 )
 async def test_what_a_failure_means(
-    client: CentralClient, enrolment: Enrolment, proxy: Proxy, fault: Fault, trouble: Trouble, said: str
+    client: CentralClient, enrolment: Credentials, proxy: Proxy, fault: Fault, trouble: Trouble, said: str
 ) -> None:
     """Each kind, with a sentence for a person; and the next call works when the network does."""
     proxy.fault = fault
@@ -107,14 +107,14 @@ async def test_what_a_failure_means(
     ("given", "taken"), [("7", 7.0), ("86400", 3600.0), ("-1", None), ("soon", None), ("9" * 400, 3600.0), (None, None)]
 )
 async def test_the_server_says_when_to_come_again(
-    client: CentralClient, enrolment: Enrolment, proxy: Proxy, given: str | None, taken: float | None
+    client: CentralClient, enrolment: Credentials, proxy: Proxy, given: str | None, taken: float | None
 ) -> None:
     """Seconds, within an hour; nonsense counts as nothing."""
     proxy.fault = http(429) if given is None else http(429, Retry_After=given)
     assert (await failure(client, enrolment.device_id)).retry_after_s == taken
 
 
-async def test_the_server_names_a_moment(client: CentralClient, enrolment: Enrolment, proxy: Proxy) -> None:
+async def test_the_server_names_a_moment(client: CentralClient, enrolment: Credentials, proxy: Proxy) -> None:
     """A date instead of seconds; one that is over means now."""
     proxy.fault = http(503, Retry_After=formatdate(time() + 100, usegmt=True))
     assert 90 < ((await failure(client, enrolment.device_id)).retry_after_s or 0) <= 100
@@ -142,7 +142,7 @@ async def test_a_name_that_leads_out_of_the_house_gets_no_token_without_tls(monk
     assert str(error).startswith("central.example.org is 192.0.3.1, which is not in your own network. Write https://")
 
 
-async def test_an_answer_for_other_events_is_none(client: CentralClient, enrolment: Enrolment, proxy: Proxy) -> None:
+async def test_an_answer_for_other_events_is_none(client: CentralClient, enrolment: Credentials, proxy: Proxy) -> None:
     """Nothing is taken for delivered that was not."""
     for results in ("[]", '[{"event_id": "another", "status": "accepted"}]'):
         proxy.fault = http(200, f'{{"results": {results}}}')
@@ -157,7 +157,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 async def test_certificates(
-    central: CentralProcess, enrolment: Enrolment, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    central: CentralProcess, enrolment: Credentials, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is not trusted, one that is, one for another name, and plain HTTP where TLS should be."""
     trusting = ssl.create_default_context(cafile=str(certificate.file))

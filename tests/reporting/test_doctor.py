@@ -11,7 +11,7 @@ from agent.config.loader import Settings
 from agent.doctor.central import central as look
 from agent.doctor.findings import Finding, Level
 from agent.doctor.webhooks import webhooks
-from agent.reporting.central.credentials import FILE, Enrolment
+from agent.reporting.central.credentials import FILE, Credentials
 from agent.reporting.central.enrol import enrol
 from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
 from agent.reporting.webhooks.webhooks import fingerprint
@@ -40,7 +40,7 @@ async def test_a_registered_box_is_asked_for(
     """Known there, out of reach, hanging, revoked, or with a file that is damaged: each is told, and none keeps
     pictures from coming."""
     monkeypatch.setattr("agent.doctor.central._CALL_TIMEOUT_S", 0.5)
-    box: Enrolment = (await enrol(proxy.url, enrolment_token, folder=tmp_path, name="Hall")).enrolment
+    box: Credentials = (await enrol(proxy.url, enrolment_token, folder=tmp_path, name="Hall")).enrolment
     found = await look(settings(tmp_path))
     assert (found.level, found.found) == (Level.OK, f"{proxy.url} knows this box as Hall ({box.device_id}).")
     for fault, said in ((BLACK_HOLE, "did not answer within 0.5 s"), (http(500), "answered 500"), (FINE, "Hall")):

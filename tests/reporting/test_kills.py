@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from agent.reporting.central.credentials import Enrolment
+from agent.reporting.central.credentials import Credentials
 from tests.central.support.process import CentralProcess
 from tests.reporting.support.admin import Admin
 from tests.reporting.support.kills import Span, delivered, kills, live_and_die
@@ -20,7 +20,7 @@ DELIVERED_S = 30.0
 
 
 async def test_nothing_is_lost_doubled_or_out_of_order(
-    central: CentralProcess, enrolment: Enrolment, admin: Admin, tmp_path: Path
+    central: CentralProcess, enrolment: Credentials, admin: Admin, tmp_path: Path
 ) -> None:
     """A busy box and its central API, each killed at any moment: what the box's own log says is what was reported."""
     dice = random.Random(SEED)

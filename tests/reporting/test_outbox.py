@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from agent.events.event import Happening, Run
-from agent.events.timestamp import Moment, moment
+from agent.events.timestamp import Timestamp, timestamp
 from agent.reporting.outbox.database import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
 from agent.reporting.outbox.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
 from agent.reporting.outbox.outbox import Outbox
@@ -39,9 +39,9 @@ class Clock:
     """A box that was switched on an hour ago, whose clock the network keeps; the test moves all of it."""
 
     def __init__(self) -> None:
-        self.now = Moment(at=1_800_000_000.0, synced=True, uptime=3600.0, machine_boot="first")
+        self.now = Timestamp(at=1_800_000_000.0, synced=True, uptime=3600.0, machine_boot="first")
 
-    def __call__(self) -> Moment:
+    def __call__(self) -> Timestamp:
         return self.now
 
     def forward(self, seconds: float) -> None:
@@ -49,7 +49,7 @@ class Clock:
 
     def reboot(self, *, at: float, synced: bool) -> None:
         """The machine was switched off and on again; its clock stands at `at`."""
-        self.now = Moment(at=at, synced=synced, uptime=0.0, machine_boot=f"boot {uuid4()}")
+        self.now = Timestamp(at=at, synced=synced, uptime=0.0, machine_boot=f"boot {uuid4()}")
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def new_run() -> Run:
 
 
 def agent_started(*present: str) -> Happening:
-    return Happening(EventKind.AGENT_STARTED, moment(), present=present)
+    return Happening(EventKind.AGENT_STARTED, timestamp(), present=present)
 
 
 def happening(number: int = 0, clock: Clock | None = None, **data: Any) -> Happening:
@@ -127,8 +127,8 @@ def test_a_reader_is_told_what_it_wants(tmp_path: Path) -> None:
     """What it does not want neither waits for it nor counts, and is kept no longer than others need it."""
     picky = Reader("hook", frozenset({EventKind.SESSION_STARTED}))
     with outbox(tmp_path, central=Reader("box"), hook=picky) as file:
-        film = Happening(EventKind.SESSION_STARTED, moment(), "film")
-        file.record([happening(1), film, happening(2), Happening(EventKind.FIRST_FRAME, moment(), "film")])
+        film = Happening(EventKind.SESSION_STARTED, timestamp(), "film")
+        file.record([happening(1), film, happening(2), Happening(EventKind.FIRST_FRAME, timestamp(), "film")])
         assert [event["kind"] for event in told(file, "hook")] == ["session_started"]
         assert file.status.queued == {"central": 4, "hook": 1}
         file.settle(file.next("central", 10), 4, {})
@@ -355,7 +355,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, harm: s
     damage(path, harm)
     with outbox(tmp_path) as file:
         file.record([agent_started("film")])
-        file.record([Happening(EventKind.SESSION_STARTED, moment(), "film"), happening(7)])
+        file.record([Happening(EventKind.SESSION_STARTED, timestamp(), "film"), happening(7)])
         told(file)  # a bad event is found when it is read
         file.record([happening(8)])
         events = told(file)
@@ -414,7 +414,7 @@ def test_whoever_is_told_first_hears_nothing_of_what_others_were_told(tmp_path: 
     what ended before is not; but whoever was told of a session hears of its end."""
 
     def is_on(session: str) -> Happening:
-        return Happening(EventKind.SESSION_STARTED, moment(), session)
+        return Happening(EventKind.SESSION_STARTED, timestamp(), session)
 
     with outbox(tmp_path, identity="first") as file:
         file.record([agent_started(), is_on("gone"), is_on("on")])
@@ -500,7 +500,7 @@ KEEP_WRITING = """
 import sys
 from pathlib import Path
 from agent.events.event import Happening, Run
-from agent.events.timestamp import moment
+from agent.events.timestamp import timestamp
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.reader import Reader
 from cast_wire.models import EventKind
@@ -510,7 +510,7 @@ file = OutboxFile(Path(sys.argv[1]), run=run, readers={"central": Reader("box")}
 number = int(sys.argv[2])
 file.begin()
 while True:
-    file.record([Happening(EventKind.AGENT_STARTED, moment(), data={"number": number})])
+    file.record([Happening(EventKind.AGENT_STARTED, timestamp(), data={"number": number})])
     print(number, flush=True)
     number += 1
     if number % 3 == 0:

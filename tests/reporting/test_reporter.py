@@ -17,7 +17,7 @@ from agent.reporting import reporter
 from agent.reporting.central import link
 from agent.reporting.central import state_reporter as presence
 from agent.reporting.central.credentials import FILE as ENROLMENT_FILE
-from agent.reporting.central.credentials import Enrolment, forget_enrolment
+from agent.reporting.central.credentials import Credentials, forget_enrolment
 from agent.reporting.central.enrol import enrol
 from agent.reporting.http import circuit as line
 from agent.reporting.http import errors as trouble
@@ -476,7 +476,7 @@ async def test_the_end_of_the_agent_waits_for_nobody(
 
 
 async def test_a_central_api_that_restarts_is_found_again(
-    central: CentralProcess, enrolment: Enrolment, admin: Admin, tmp_path: Path
+    central: CentralProcess, enrolment: Credentials, admin: Admin, tmp_path: Path
 ) -> None:
     """It is down for a second; the box says so, and goes on by itself with the same stream."""
     async with box(tmp_path / "state") as life:

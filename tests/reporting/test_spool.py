@@ -16,7 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.events.event import Happening, Run
-from agent.events.timestamp import moment
+from agent.events.timestamp import timestamp
 from agent.reporting.outbox.database import FILE, SPOOL_SET_ASIDE, OutboxFile
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
@@ -31,7 +31,7 @@ import asyncio, os, structlog, sys
 from pathlib import Path
 from uuid import uuid4
 from agent.events.event import Happening, Run
-from agent.events.timestamp import moment
+from agent.events.timestamp import timestamp
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.reader import Reader
@@ -44,12 +44,12 @@ async def main() -> None:
     folder, number, run = Path(sys.argv[1]), int(sys.argv[2]), Run(str(uuid4()), "1")
     file = OutboxFile(folder, run=run, readers={"central": Reader("box")})
     outbox = Outbox(file, Spool(folder / "spool", run=run))
-    outbox.start(Happening(EventKind.AGENT_STARTED, moment(), present=()))
+    outbox.start(Happening(EventKind.AGENT_STARTED, timestamp(), present=()))
     enough = number + 150  # five such runs stay below what an outbox keeps
     while True:
         for _ in range(number % 40 if number < enough else 0):
             number += 1
-            outbox.record(Happening(EventKind.AGENT_STARTED, moment(), data={"number": number}))
+            outbox.record(Happening(EventKind.AGENT_STARTED, timestamp(), data={"number": number}))
             os.write(1, b"%d\\n" % number)
         number += number < enough
         await asyncio.sleep(0.001 * (number % 7))  # commits of one and of many
@@ -151,7 +151,7 @@ def test_several_runs_may_be_in_it(tmp_path: Path) -> None:
 
 
 def session(kind: EventKind) -> Happening:
-    return Happening(kind, moment(), "film")
+    return Happening(kind, timestamp(), "film")
 
 
 def test_who_is_new_is_not_told_what_was_left(tmp_path: Path) -> None:

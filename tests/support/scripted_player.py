@@ -42,7 +42,7 @@ def main() -> None:
                 if options.way == "hangs-warming":
                     time.sleep(60)
                 channel.send(ipc.Warmed(True))
-            case ipc.Sound() | ipc.Volume():
+            case ipc.Sound() | ipc.SetVolume():
                 channel.send(ipc.Done())
             case ipc.Load() if options.way == "talks-nonsense":
                 os.write(options.fd, b'{"is": "Poem", "of": "rtsp://admin:hunter2@cam.local/"}\n')

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.casting.presets import Preset
-from agent.casting.service import Volume
+from agent.casting.saved import Volume
 from agent.health import ReportingStatus
 from agent.media.redaction import redact
 from agent.types import SessionSnapshot, TrackerSnapshot

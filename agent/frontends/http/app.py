@@ -7,9 +7,10 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.access.gate import Gate, Settings
+from agent.access.gate import Gate
 from agent.access.hooks import Hooks
 from agent.casting.service import CastingService
+from agent.config.settings import ApiSettings
 from agent.events.bus import EventBus
 from agent.frontends.http import app_keys as parts
 from agent.frontends.http.body import BODY_LIMIT
@@ -37,7 +38,7 @@ SHUTDOWN_S: Final = 0.5
 
 def create_app(
     *,
-    settings: Callable[[], Settings],
+    settings: Callable[[], ApiSettings],
     gate: Gate,
     hooks: Hooks,
     device: DeviceInfo,

@@ -7,14 +7,14 @@ from typing import Final
 
 from aiohttp import web
 
-from agent.access.gate import Settings
 from agent.casting.service import CastingService
+from agent.config.settings import ApiSettings
 from agent.health import Check, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import DeviceInfo, SessionId
 
-SETTINGS: Final = web.AppKey[Callable[[], Settings]]("settings")
+SETTINGS: Final = web.AppKey[Callable[[], ApiSettings]]("settings")
 IN_FORCE: Final = web.AppKey[Callable[[], Mapping[str, object]]]("in_force")
 """The settings that are in force and may be shown, by `section.key`."""
 DEVICE: Final = web.AppKey[DeviceInfo]("device")

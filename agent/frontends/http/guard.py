@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy
 
-from agent.access.gate import Gate, GateError, Settings
+from agent.access.gate import Gate, GateError
+from agent.config.settings import ApiSettings
 from agent.frontends.http.app_keys import CALLER, DEVICE, SETTINGS
 from agent.host.identity import host_name
 from agent.types import DeviceInfo, ErrorCode
@@ -152,7 +153,7 @@ def _forbidden_origin() -> GateError:
     )
 
 
-def own_names(device: DeviceInfo, settings: Settings) -> frozenset[str]:
+def own_names(device: DeviceInfo, settings: ApiSettings) -> frozenset[str]:
     """The names that this box is known by, in lower case: its host name now, the device's name, `.local` of both,
     the one that mDNS announces, and what the configuration allows."""
     host = socket.gethostname().lower().rstrip(".")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import RootModel, WithJsonSchema
 
-from agent.casting.service import Volume
+from agent.casting.saved import Volume
 from agent.frontends.http.answer import Answer, Moment, Seconds
 from agent.frontends.http.connections import EspHomeAnswer, ReportingAnswer, WebhookAnswer
 from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus

@@ -74,7 +74,7 @@ class PictureWorker:
             case ipc.Load():
                 self._is_loaded = True
                 threading.Thread(target=self._work, args=(item,), name="picture", daemon=True).start()
-            case ipc.Pause() | ipc.Seek() | ipc.Sound() | ipc.Volume():
+            case ipc.Pause() | ipc.Seek() | ipc.Sound() | ipc.SetVolume():
                 self._channel.send(ipc.Done())  # nothing of that is in a picture
             case Drawn():
                 self._pictures += 1

@@ -136,7 +136,7 @@ class VlcWorker:
                 self._channel.send(ipc.Done())
             case ipc.Sound(on=False):
                 self._hearing.leave()  # it is done once the device is closed
-            case ipc.Volume(level=level, muted=muted):
+            case ipc.SetVolume(level=level, muted=muted):
                 self._output.set_volume(level, muted)
                 self._channel.send(ipc.Done())
             case LogLine():

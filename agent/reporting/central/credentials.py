@@ -36,7 +36,7 @@ class _Proposal(BaseModel):
     token: str = Field(pattern=DEVICE_TOKEN_PATTERN, repr=False)
 
 
-class Enrolment(BaseModel):
+class Credentials(BaseModel):
     """What the central API gave this box."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -52,12 +52,12 @@ class Enrolment(BaseModel):
     is kept here for new, and tries again at once."""
 
 
-def read_enrolment(folder: Path) -> Enrolment | None:
+def read_enrolment(folder: Path) -> Credentials | None:
     """The enrolment that is kept in this state directory; None when there is none. Blocks. Raises EnrolmentError."""
     file = folder / FILE
     try:
         with file.open("rb") as stream:
-            return Enrolment.model_validate_json(stream.read(READ_LIMIT))
+            return Credentials.model_validate_json(stream.read(READ_LIMIT))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -68,7 +68,7 @@ def read_enrolment(folder: Path) -> Enrolment | None:
         raise EnrolmentError(f"{file} is damaged. Remove it, and run `cast-agent enrol` again.") from None
 
 
-def keep_enrolment(folder: Path, enrolment: Enrolment) -> None:
+def keep_enrolment(folder: Path, enrolment: Credentials) -> None:
     """Keep it (0600), whole or not at all, in place of what was proposed. Makes the directory where there is none.
     Blocks. Raises EnrolmentError."""
     try:

@@ -13,7 +13,7 @@ from agent import __version__
 from agent.media.urls import check_central_url
 from agent.reporting.central.client import CentralClient
 from agent.reporting.central.credentials import (
-    Enrolment,
+    Credentials,
     EnrolmentError,
     keep_enrolment,
     proposed_token,
@@ -31,17 +31,19 @@ PLAIN_HTTP_WARNING: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class Registration:
     """What became of it."""
 
-    enrolment: Enrolment
+    enrolment: Credentials
     is_new: bool
     """False: the box was registered there already, and the central API knows it still."""
     warning: str | None = None
     """What the person who did it should know."""
 
 
-async def enrol(central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None) -> Enrolled:
+async def enrol(
+    central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None
+) -> Registration:
     """Register this box at the address `central` with an enrolment token, and keep what it is given in the state
     directory `folder`. An agent that runs takes it up within seconds.
 
@@ -57,7 +59,7 @@ async def enrol(central: str, token: str, *, folder: Path, name: str, find_local
     if (known := await _known(url, folder, find_local)) is not None:
         confirmed = known.model_copy(update={"confirmed": time.time()})
         await in_thread(lambda: keep_enrolment(folder, confirmed), name="enrolment")
-        return Enrolled(confirmed, is_new=False, warning=warning)
+        return Registration(confirmed, is_new=False, warning=warning)
     proposed = await in_thread(lambda: proposed_token(folder, url), name="enrolment")
     client = CentralClient(url, token, agent_version=__version__, find_local=find_local)
     try:
@@ -66,12 +68,14 @@ async def enrol(central: str, token: str, *, folder: Path, name: str, find_local
         raise EnrolmentError(_why(error)) from error
     finally:
         await client.close()
-    enrolment = Enrolment(url=url, device_id=answer.id, token=answer.token, name=answer.name)
+    enrolment = Credentials(url=url, device_id=answer.id, token=answer.token, name=answer.name)
     await in_thread(lambda: keep_enrolment(folder, enrolment), name="enrolment")
-    return Enrolled(enrolment, is_new=True, warning=warning)
+    return Registration(enrolment, is_new=True, warning=warning)
 
 
-def enrol_now(central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None) -> Enrolled:
+def enrol_now(
+    central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None
+) -> Registration:
     """As `enrol`, for a command."""
     return asyncio.run(enrol(central, token, folder=folder, name=name, find_local=find_local))
 
@@ -84,7 +88,7 @@ def warning_about(url: str) -> str | None:
     return PLAIN_HTTP_WARNING.format(host=host)
 
 
-async def _known(url: str, folder: Path, find_local: FindLocal | None) -> Enrolment | None:
+async def _known(url: str, folder: Path, find_local: FindLocal | None) -> Credentials | None:
     kept = await in_thread(lambda: _read(folder), name="enrolment")
     if kept is None or kept.url != url:
         return None
@@ -100,7 +104,7 @@ async def _known(url: str, folder: Path, find_local: FindLocal | None) -> Enrolm
     return kept.model_copy(update={"name": device.name})
 
 
-def _read(folder: Path) -> Enrolment | None:
+def _read(folder: Path) -> Credentials | None:
     try:
         return read_enrolment(folder)
     except EnrolmentError as error:

@@ -9,12 +9,12 @@ from typing import Any, Final
 import structlog
 from pydantic import JsonValue
 
-from agent.events.timestamp import moment
+from agent.events.timestamp import timestamp
 from agent.health import ReportingStatus
 from agent.reporting.central.client import CentralClient
-from agent.reporting.central.credentials import Enrolment
+from agent.reporting.central.credentials import Credentials
 from agent.reporting.central.state import View
-from agent.reporting.central.state_reporter import Presence
+from agent.reporting.central.state_reporter import StateReporter
 from agent.reporting.http.circuit import Circuit
 from agent.reporting.http.errors import CallFailedError
 from agent.reporting.http.resolver import FindLocal
@@ -44,7 +44,7 @@ class Link:
 
     def __init__(
         self,
-        enrolment: Enrolment,
+        enrolment: Credentials,
         *,
         journal: Journal,
         view: Callable[[], View],
@@ -62,7 +62,7 @@ class Link:
         self._delivery = Delivery(
             READER, outbox=journal.outbox, circuit=self._circuit, send=self._send, limit=EVENTS_LIMIT
         )
-        self._presence = Presence(
+        self._state_reporter = StateReporter(
             circuit=self._circuit,
             client=self._client,
             device_id=enrolment.device_id,
@@ -76,7 +76,7 @@ class Link:
 
     @property
     def status(self) -> ReportingStatus:
-        outbox, circuit, shown = self._journal.outbox.status, self._circuit, self._presence.shown.stream
+        outbox, circuit, shown = self._journal.outbox.status, self._circuit, self._state_reporter.shown.stream
         return ReportingStatus(
             enabled=True,
             connected=circuit.connected,
@@ -93,12 +93,12 @@ class Link:
     def start(self) -> None:
         self._tasks = [
             self._supervisor.start(work, name=name)
-            for name, work in ((PRESENCE, self._presence.run), (DELIVERY, self._delivery.run))
+            for name, work in ((PRESENCE, self._state_reporter.run), (DELIVERY, self._delivery.run))
         ]
 
     def changed(self) -> None:
         """Something is different on the box; returns at once."""
-        self._presence.changed()
+        self._state_reporter.changed()
 
     def farewell(self) -> None:
         """Begin to say the last word, if the other side listens. Idempotent."""
@@ -129,12 +129,12 @@ class Link:
 
     async def _say_goodbye(self) -> None:
         try:
-            await self._presence.say_goodbye()
+            await self._state_reporter.say_goodbye()
         except CallFailedError as error:
             log.info("goodbye_failed", reason=str(error))
 
     def _envelope(self) -> dict[str, Any]:
-        now, outbox = moment(), self._journal.outbox.status
+        now, outbox = timestamp(), self._journal.outbox.status
         return {
             "device_id": self._enrolment.device_id,
             "boot_id": self._journal.run.boot_id,
@@ -149,7 +149,7 @@ class Link:
 
     def _problem(self, of_outbox: str | None) -> str | None:
         failed = self._circuit.trouble or self._delivery.trouble
-        return self._broken() or of_outbox or (str(failed) if failed else self._presence.problem)
+        return self._broken() or of_outbox or (str(failed) if failed else self._state_reporter.problem)
 
     def _broken(self) -> str | None:
         return BROKEN if self._supervisor.failing.keys() & {PRESENCE, DELIVERY} else None

@@ -14,7 +14,7 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.reporting.central.client import CentralClient, Stream
-from agent.reporting.central.credentials import Enrolment
+from agent.reporting.central.credentials import Credentials
 from agent.reporting.http.errors import ENROL_COMMAND, CallFailedError, central_at, of_error
 from agent.reporting.http.resolver import FindLocal
 from agent.types import CentralStream, ErrorCode, StreamRef
@@ -31,7 +31,7 @@ class Lookup:
     def __init__(
         self,
         *,
-        registered: Callable[[], Awaitable[Enrolment | None]],
+        registered: Callable[[], Awaitable[Credentials | None]],
         problem: Callable[[], str | None],
         agent_version: str,
         find_local: FindLocal | None = None,
@@ -41,7 +41,7 @@ class Lookup:
         self._problem = problem
         self._version = agent_version
         self._turn = asyncio.Lock()
-        self._enrolment: Enrolment | None = None
+        self._enrolment: Credentials | None = None
         self._client: CentralClient | None = None
 
     async def find(self, ref: StreamRef) -> CentralStream:
@@ -50,7 +50,7 @@ class Lookup:
         Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError when the box is registered nowhere, and
         MediaError when the stream has no address that an agent could play.
         """
-        enrolment: Enrolment | None = None
+        enrolment: Credentials | None = None
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S):
                 enrolment = await self._registered()
@@ -76,7 +76,7 @@ class Lookup:
         if client is not None:
             await client.close()
 
-    async def _client_for(self, enrolment: Enrolment) -> CentralClient:
+    async def _client_for(self, enrolment: Credentials) -> CentralClient:
         if self._client is None or enrolment != self._enrolment:
             await self.close()
             self._enrolment = enrolment

@@ -49,7 +49,7 @@ def wanted(snapshot: TrackerSnapshot) -> Wanted | str | None:
     return UNDECIDED if snapshot.sessions else None
 
 
-class ShownStream:
+class SharedStream:
     """Makes the central API's stream of this box what is on. While something is on there is one, also after a restart
     of either side; it ends when the box goes idle."""
 

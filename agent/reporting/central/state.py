@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from agent.casting.saved import Volume
 from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT, error_of
 from agent.types import SessionSnapshot, TrackerSnapshot
-
-
-class Volume(Protocol):
-    """How loud the device is."""
-
-    @property
-    def level(self) -> float:
-        """0.0-1.0."""
-
-    @property
-    def muted(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

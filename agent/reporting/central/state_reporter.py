@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from agent.reporting.central.client import CentralClient
-from agent.reporting.central.shared_stream import ShownStream, wanted
+from agent.reporting.central.shared_stream import SharedStream, wanted
 from agent.reporting.central.state import View
 from agent.reporting.http.circuit import Circuit
 from agent.reporting.http.errors import CallFailedError, Trouble
@@ -33,7 +33,7 @@ CLONES_AFTER: Final = 3
 log = structlog.get_logger(__name__)
 
 
-class Presence:
+class StateReporter:
     """The state channel, never queued, and with it the stream that is shown. `envelope` makes what every message
     begins with."""
 
@@ -56,7 +56,7 @@ class Presence:
         self._essence: object = None
         self._outdated = 0
         self._random = random.Random()  # noqa: S311 - it spreads reports over time
-        self.shown: Final = ShownStream(circuit=circuit, client=client, device_id=device_id)
+        self.shown: Final = SharedStream(circuit=circuit, client=client, device_id=device_id)
         self.problem: str | None = None
 
     def changed(self) -> None:

@@ -19,8 +19,8 @@ import structlog
 from pydantic import JsonValue
 
 from agent.events.event import Happening, Run
-from agent.events.timestamp import Moment, moment
-from agent.reporting.outbox.dedup import Reported, Row
+from agent.events.timestamp import Timestamp, timestamp
+from agent.reporting.outbox.dedup import Dedup, Row
 from agent.reporting.outbox.dropped import Losses
 from agent.reporting.outbox.event_table import EventTable
 from agent.reporting.outbox.reader import Batch, OutboxStatus, Reader
@@ -45,7 +45,7 @@ class OutboxFile:
     to somebody else than before, gets what happens from now on."""
 
     def __init__(
-        self, folder: Path, *, run: Run, readers: Mapping[str, Reader], clock: Callable[[], Moment] = moment
+        self, folder: Path, *, run: Run, readers: Mapping[str, Reader], clock: Callable[[], Timestamp] = timestamp
     ) -> None:
         self._path = folder / FILE
         self._runs = Runs(run)
@@ -53,7 +53,7 @@ class OutboxFile:
         self._clock = clock
         self._db: sqlite3.Connection | None = None
         self._generation = 0
-        self._reported = Reported()
+        self._dedup = Dedup()
         self._has_begun = False
         self._sessions_kept: tuple[Row, ...] | None = None
         """As they are on the disk; None: not known."""
@@ -95,7 +95,7 @@ class OutboxFile:
                 write_whole(aside, left.decode(errors="replace"), durable=False)
             self.lose(damaged, "damaged", self._clock())
         if self._newcomers >= self._readers.keys():  # what is on is news to them, and what was on is not
-            self._reported = Reported()
+            self._dedup = Dedup()
         self._has_begun = True
 
     def record(self, happenings: Sequence[Happening], number: int = 0) -> None:
@@ -113,7 +113,7 @@ class OutboxFile:
                 self._losses.add(1, "disk", at, readers)
             self._show()
 
-    def lose(self, count: int, reason: str, since: Moment, kind: EventKind | None = None) -> None:
+    def lose(self, count: int, reason: str, since: Timestamp, kind: EventKind | None = None) -> None:
         """So many events of this kind were not kept; None: of kinds that are not known."""
         self._losses.add(count, reason, since, self._readers_of(kind))
         self._show()
@@ -217,7 +217,7 @@ class OutboxFile:
                 self._losses.load(name, lost)
             self._table.load(db)
             if not self._has_begun:
-                self._reported.load(db.execute("SELECT * FROM sessions").fetchall())
+                self._dedup.load(db.execute("SELECT * FROM sessions").fetchall())
             self._runs.load(db)
         except BaseException:
             db.close()
@@ -234,7 +234,7 @@ class OutboxFile:
         ]
         db.executemany("INSERT INTO readers VALUES (?, ?, ?, ?)", rows)
         self._table.forget(db, self._cursors)
-        sessions = self._reported.rows()
+        sessions = self._dedup.rows()
         if sessions != self._sessions_kept:
             db.execute("DELETE FROM sessions")
             db.executemany("INSERT INTO sessions VALUES (?, ?, ?)", sessions)
@@ -274,8 +274,8 @@ class OutboxFile:
 
     def _news(self, happening: Happening) -> list[Happening]:
         if self._generation and happening.present is not None:
-            self._reported.assume(happening.present)
-        return self._reported.news(happening)
+            self._dedup.assume(happening.present)
+        return self._dedup.news(happening)
 
     def _readers_of(self, kind: EventKind | None) -> tuple[str, ...]:
         new = set() if self._has_begun else self._newcomers

@@ -25,7 +25,7 @@ Row = tuple[str, str, bool]
 """A session, what was told of it last, and whether its first frame was."""
 
 
-class Reported:
+class Dedup:
     """Sessions come back under their ids after a restart, so each thing is told once, however often it is seen."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 
-from agent.events.timestamp import Moment
+from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.event_table import EventTable, Lost
 
 
@@ -23,7 +23,7 @@ class Losses:
         """So many were found there."""
         self._kept[reader] = number
 
-    def add(self, count: int, reason: str, since: Moment, readers: Collection[str]) -> None:
+    def add(self, count: int, reason: str, since: Timestamp, readers: Collection[str]) -> None:
         """So many events could not be written."""
         if readers:
             self._untold.setdefault((reason, tuple(readers)), Lost(since)).count += count
@@ -40,7 +40,7 @@ class Losses:
         untold = sum(lost.count for (_, readers), lost in self._untold.items() if reader in readers)
         return self._kept.get(reader, 0) + untold
 
-    def tell(self, db: sqlite3.Connection, now: Moment) -> None:
+    def tell(self, db: sqlite3.Connection, now: Timestamp) -> None:
         """Write the events that tell of those that could not be written."""
         for (reason, readers), lost in self._untold.items():
             self._table.tell_dropped(db, reason, lost, now, readers)

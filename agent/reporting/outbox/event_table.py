@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from agent.events.event import Happening
-from agent.events.timestamp import Moment
+from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.schema import DamagedError
 from cast_wire.kinds import EventKind
 
@@ -30,7 +30,7 @@ Places = Mapping[str, int]
 class Lost:
     """Events that nobody will get, of those who should have."""
 
-    since: Moment
+    since: Timestamp
     """When the first of them happened."""
     count: int = 0
 
@@ -44,7 +44,7 @@ class EventTable:
         self._make_event = make_event
         self._readers_of = readers_of
         self._number = self._bytes = 0
-        self._oldest: Moment | None = None
+        self._oldest: Timestamp | None = None
         self.handed_out: dict[str, int] = {}
         """Up to this position a reader may have sent events, so they are not changed any more."""
 
@@ -52,12 +52,12 @@ class EventTable:
         """Look what is there."""
         self._number, self._bytes = db.execute("SELECT count(*), ifnull(sum(bytes), 0) FROM events").fetchone()
 
-    def is_stale(self, now: Moment) -> bool:
+    def is_stale(self, now: Timestamp) -> bool:
         """Whether the oldest is too old."""
         return self._oldest is not None and self._oldest.age(now) > AGE_LIMIT_S
 
     def append(
-        self, db: sqlite3.Connection, event: Event, at: Moment, readers: Collection[str], *, dropped: int = 0
+        self, db: sqlite3.Connection, event: Event, at: Timestamp, readers: Collection[str], *, dropped: int = 0
     ) -> None:
         """Keep it for these readers."""
         text = _text(event)
@@ -87,7 +87,7 @@ class EventTable:
         values = [value for reader, place in places.items() for value in (place, _name(reader))]
         self._delete(db, f"NOT ({is_needed})", values)
 
-    def make_room(self, db: sqlite3.Connection, now: Moment, places: Places) -> Mapping[str, int]:
+    def make_room(self, db: sqlite3.Connection, now: Timestamp, places: Places) -> Mapping[str, int]:
         """Drop what is too much; how many events that were for each reader."""
         number, size, last = self._number, self._bytes, 0
         lost: Counter[str] = Counter()
@@ -97,7 +97,7 @@ class EventTable:
             "SELECT position, bytes, dropped, readers, at, synced, uptime, machine_boot FROM events ORDER BY position"
         )
         for position, bytes_, told, names, at, synced, uptime, machine_boot in rows:
-            happened = Moment(at, bool(synced), uptime, machine_boot)
+            happened = Timestamp(at, bool(synced), uptime, machine_boot)
             is_old = happened.age(now) > AGE_LIMIT_S
             # One place is for the event that tells of it.
             if not is_old and number < EVENTS_LIMIT and size <= BYTES_LIMIT:
@@ -115,7 +115,7 @@ class EventTable:
         return lost
 
     def tell_dropped(
-        self, db: sqlite3.Connection, reason: str, lost: Lost, now: Moment, readers: Collection[str]
+        self, db: sqlite3.Connection, reason: str, lost: Lost, now: Timestamp, readers: Collection[str]
     ) -> None:
         """One event for all that are dropped one after the other, as long as nobody can have seen it; for those of the
         readers who want to be told such things."""

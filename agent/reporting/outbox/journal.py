@@ -12,7 +12,7 @@ import structlog
 
 from agent.events.bus import Event
 from agent.events.event import Happening, Run
-from agent.events.timestamp import Moment
+from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
@@ -39,7 +39,7 @@ class Journal:
         self._name = device.name
         self._recorder = Recorder(restores=restores)
 
-    def start(self, snapshot: TrackerSnapshot, at: Moment, since: Iterable[Event] = ()) -> None:
+    def start(self, snapshot: TrackerSnapshot, at: Timestamp, since: Iterable[Event] = ()) -> None:
         """Begin with what was on then, and with what has happened since."""
         present = tuple(session.session_id for session in snapshot.sessions)
         self.outbox.start(Happening(EventKind.AGENT_STARTED, at, data={"name": self._name}, present=present))

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import structlog
 
 from agent.events.event import Happening
-from agent.events.timestamp import Moment
+from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.reader import Batch, OutboxStatus, Reader
 from agent.reporting.outbox.spool import Spool
@@ -59,7 +59,7 @@ class Outbox:
         """Happenings; the first counted by the loop alone, the second by the thread alone. These are their numbers
         in the spool, too."""
         self._overflow: Counter[EventKind] = Counter()
-        self._overflow_since: Moment | None = None
+        self._overflow_since: Timestamp | None = None
         self._collected: list[Happening] = []
         """Not handed to the thread yet, but counted as taken."""
         self._timer: asyncio.TimerHandle | None = None

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from agent.events.bus import Event
 from agent.events.event import TITLE_LIMIT, URL_LIMIT, Happening, error_of
-from agent.events.timestamp import Moment
+from agent.events.timestamp import Timestamp
 from agent.types import EndReason, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
 from cast_wire.kinds import EventKind
 
@@ -32,7 +32,7 @@ class Recorder:
         self._unlocated: dict[SessionId, Event] = {}
         """The starts of sessions whose address is still looked up: for others they begin with the address."""
 
-    def begin(self, snapshot: TrackerSnapshot, now: Moment) -> list[Happening]:
+    def begin(self, snapshot: TrackerSnapshot, now: Timestamp) -> list[Happening]:
         """Take up what is there already; what is to be kept of it, in order: a picture comes before others wait."""
         found = [self.take(_started(session, now)) for session in snapshot.sessions]
         for session in snapshot.sessions:
@@ -100,7 +100,7 @@ class Recorder:
         return Happening(event.kind, event.at, event.session_id, data)
 
 
-def _started(session: SessionSnapshot, now: Moment) -> Event:
+def _started(session: SessionSnapshot, now: Timestamp) -> Event:
     data = {"url": session.url, "title": session.title, "quality": session.quality}
     return Event(0, EventKind.SESSION_STARTED, now, session.session_id, data)
 

@@ -18,7 +18,7 @@ import structlog
 from pydantic import JsonValue
 
 from agent.config.settings import WebhookSettings
-from agent.events.timestamp import Moment, moment
+from agent.events.timestamp import Timestamp, timestamp
 from agent.health import WebhookStatus
 from agent.media.urls import origin
 from agent.reporting.http.circuit import Circuit
@@ -52,7 +52,7 @@ class Webhook:
         *,
         device: DeviceInfo,
         is_disabled: bool = False,
-        clock: Callable[[], Moment] = moment,
+        clock: Callable[[], Timestamp] = timestamp,
         supervisor: Supervisor | None = None,
         find_local: FindLocal | None = None,
     ) -> None:

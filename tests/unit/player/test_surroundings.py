@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.player import file_watch as surroundings
-from agent.player.file_watch import Surroundings, identities, of_the_system
+from agent.player.file_watch import FileWatch, identities, of_the_system
 from tests.support.tools import until
 
 
@@ -60,7 +60,7 @@ async def test_a_change_is_told_once_and_soon(tmp_path: Path) -> None:
     told: list[float] = []
     now = asyncio.get_running_loop().time
     watching = asyncio.create_task(
-        Surroundings(lambda: identities([str(file)]), changed=lambda: told.append(now())).watch()
+        FileWatch(lambda: identities([str(file)]), changed=lambda: told.append(now())).watch()
     )
     await asyncio.sleep(0.1)  # ten looks
     assert told == []
@@ -84,7 +84,7 @@ async def test_a_look_that_hangs_is_the_only_one() -> None:
             let_go.wait(10)
         return {}
 
-    watching = asyncio.create_task(Surroundings(look, changed=lambda: None).watch())
+    watching = asyncio.create_task(FileWatch(look, changed=lambda: None).watch())
     await until(lambda: looks == 2)
     await asyncio.sleep(0.2)  # there would be twenty more
     watching.cancel()

@@ -8,7 +8,7 @@ import pytest
 
 from agent.events.bus import Event
 from agent.events.event import URL_LIMIT, Happening
-from agent.events.timestamp import moment
+from agent.events.timestamp import timestamp
 from agent.reporting.outbox.recorder import Recorder
 from agent.types import EndReason, ErrorCode, Quality, SessionId, SessionState, TrackerSnapshot
 from cast_wire.kinds import EventKind
@@ -27,7 +27,7 @@ class Box:
         self.kept: list[Happening] = []
 
     def tell(self, kind: EventKind, **data: str | float | bool | None) -> None:
-        happening = self.recorder.take(Event(1, kind, moment(), FILM, data))
+        happening = self.recorder.take(Event(1, kind, timestamp(), FILM, data))
         self.kept += [] if happening is None else [happening]
 
     @property
@@ -103,7 +103,7 @@ def test_what_comes_back_has_not_ended(restores: bool) -> None:
 
 def test_a_journal_begins_with_what_is_on() -> None:
     """The picture comes before the others wait; a session from before a restart does not know when it was started."""
-    now = moment()
+    now = timestamp()
     film, bell, coming = (
         session_snapshot(session_id=SessionId(name), url=url, session_state=state, first_frame_at=at)
         for name, url, state, at in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.casting.last_frame import LastPicture
+from agent.casting.last_frame import LastFrame
 from tests.support.fakes import FakePlayers, FakeStage, FakeWindow
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -29,7 +29,7 @@ async def shown(stage: FakeStage) -> FakeWindow:
 
 def test_it_stays_until_something_takes_its_place() -> None:
     async def scene() -> None:
-        stage, picture = FakeStage(FakePlayers()), LastPicture(closed=lambda: None)
+        stage, picture = FakeStage(FakePlayers()), LastFrame(closed=lambda: None)
         old = await shown(stage)
         picture.keep(old)
         await asyncio.sleep(3600)
@@ -50,7 +50,7 @@ def test_it_can_be_given_a_time(asked: int) -> None:
     """The first word counts: who asks again does not make it stay longer."""
 
     async def scene() -> None:
-        stage, picture = FakeStage(FakePlayers()), LastPicture(closed=lambda: None)
+        stage, picture = FakeStage(FakePlayers()), LastFrame(closed=lambda: None)
         picture.keep(await shown(stage))
         for _ in range(asked):
             picture.close_in(5.0)
@@ -65,7 +65,7 @@ def test_it_can_be_given_a_time(asked: int) -> None:
 
 def test_the_time_of_one_is_not_that_of_the_next() -> None:
     async def scene() -> None:
-        stage, picture = FakeStage(FakePlayers()), LastPicture(closed=lambda: None)
+        stage, picture = FakeStage(FakePlayers()), LastFrame(closed=lambda: None)
         picture.keep(await shown(stage))
         picture.close_in(5.0)
         picture.keep(await shown(stage))
