@@ -28,8 +28,11 @@ export async function refreshHealth(status) {
   return problems.length === 0;
 }
 
-/** Fetch the settings that a reload can change. */
+find("settings").addEventListener("toggle", () => refreshSettings().catch((problem) => console.warn(problem.message)));
+
+/** Fetch the settings that a reload can change, if somebody looks at them. */
 export async function refreshSettings() {
+  if (!find("settings").open) return;
   const { settings } = await call("GET", "settings");
   const rows = Object.entries(settings).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") || "none" : String(value)]);
   refill(find("settings-list"), rows, () => rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));

@@ -5,7 +5,7 @@ import { fill, find, make, about, refill, say, setIcon, show } from "./dom.js";
 import { clock, endOf, nameOf, spoken, stateOf } from "./text.js";
 
 const PICTURE_EVERY_MS = 1000;
-const PICTURE_WIDTH = 960; // Sharp on a phone, 60 kB.
+const PICTURE_WIDTHS = [480, 960]; // 20 and 60 kB. Few, because pages that ask for the same one share it.
 
 let status = null; // As the box told it last; null while there is no connection.
 let ahead = 0; // Milliseconds by which the clock of the box is ahead of ours.
@@ -13,10 +13,11 @@ let dragging = null; // The slider under somebody's finger.
 
 /** Show this status; null when the connection is lost. `act` runs a call and shows what went wrong with it. */
 export function showNow(told, clockAhead = ahead) {
+  const before = status?.on_screen;
   status = told;
   ahead = clockAhead;
   if (told) render();
-  picture.wake();
+  if (!told || told.on_screen !== before) picture.wake(true);
 }
 
 export function setUpControls(act) {
@@ -151,16 +152,22 @@ const picture = {
   timer: 0,
   shown: "",
   busy: false,
-  wake() {
+  stale: false, // Something has changed since the picture was asked for.
+  wake(changed = false) {
     clearTimeout(this.timer);
+    this.stale ||= changed;
     if (!status) say(find("empty-text"), "Connecting…");
     if (!status?.on_screen) this.drop();
     else if (!this.busy) this.fetch();
   },
   async fetch() {
     this.busy = true;
+    const age = this.stale ? 0 : 1; // Others may have asked for the same picture.
+    this.stale = false;
     try {
-      const answer = await request("GET", `snapshot?format=jpeg&width=${PICTURE_WIDTH}&max_age=1`);
+      const needed = find("screen").clientWidth * devicePixelRatio;
+      const width = PICTURE_WIDTHS.find((one) => one >= needed) ?? PICTURE_WIDTHS.at(-1);
+      const answer = await request("GET", `snapshot?format=jpeg&width=${width}&max_age=${age}`);
       const blob = await answer.blob();
       if (status?.on_screen) this.put(URL.createObjectURL(blob));
     } catch {
@@ -168,7 +175,7 @@ const picture = {
     }
     this.busy = false;
     const moves = status?.on_screen && document.visibilityState === "visible";
-    if (moves) this.timer = setTimeout(() => this.wake(), PICTURE_EVERY_MS);
+    if (moves) this.timer = setTimeout(() => this.wake(), this.stale ? 0 : PICTURE_EVERY_MS);
   },
   put(address) {
     find("picture").src = address;

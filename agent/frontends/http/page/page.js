@@ -10,9 +10,12 @@ import { setUpControls, showNow } from "./now.js";
 
 const LOOK_AGAIN_MS = 60_000; // For what no event tells, such as a disk that is full.
 
+const OFFERS_WITHIN_MS = 800;
+
 let connect = null;
 let status = null;
 let looking = 0;
+let offering = 0;
 
 /** Run a call for a button. True when it was done; what went wrong is told by `complain`. */
 async function act(work, button = null, complain = notify) {
@@ -61,14 +64,20 @@ function changed({ event, data, ahead }) {
   showChoice(status.stream);
   showNow(status, ahead);
   if (first) connection("live", "Connected");
-  if (first || event === "display_changed" || event === "access_changed") look();
-  if (first || event === "presets_changed") refreshOffers().catch(failed);
+  if (first) lookAtBox();
+  else if (event === "display_changed" || event === "access_changed") look();
+  if (first) refreshOffers().catch(failed);
+  else if (event === "presets_changed") offersSoon();
+}
+
+/** Fetch the offers in a moment: each start changes them, and what is on matters more while all pages ask at once. */
+function offersSoon() {
+  clearTimeout(offering);
+  offering = setTimeout(() => status && refreshOffers().catch(failed), OFFERS_WITHIN_MS * (0.5 + Math.random() / 2));
 }
 
 /** See how the box is, and again in a while. */
 async function look() {
-  clearTimeout(looking);
-  looking = setTimeout(look, LOOK_AGAIN_MS);
   try {
     const seen = status;
     const now = await call("GET", "status");
@@ -76,6 +85,17 @@ async function look() {
       status = now;
       showNow(status);
     }
+  } catch (problem) {
+    failed(problem);
+  }
+  await lookAtBox();
+}
+
+/** The same where the status is new. */
+async function lookAtBox() {
+  clearTimeout(looking);
+  looking = setTimeout(look, LOOK_AGAIN_MS);
+  try {
     if (!status) return;
     const [well] = await Promise.all([refreshHealth(status), refreshSession(), refreshSettings()]);
     if (status) connection("live", well ? "Connected" : "Needs attention");
