@@ -72,6 +72,12 @@ def focused(page: Page, selector: str) -> None:
     page.wait(f"document.activeElement.matches({json.dumps(selector)})")
 
 
+def decline(page: Page) -> None:
+    """Answer the question with no."""
+    page.click("#question-no")
+    page.wait("!document.querySelector('#question').open && !document.querySelector('#preset [aria-busy]')")
+
+
 def closed(page: Page) -> None:
     page.wait("!document.querySelector('dialog[open]')")
 
@@ -120,7 +126,7 @@ def test_a_preset_is_made_changed_and_deleted(agent: Agent, page: Page, media_se
     edit(page, "The film")
     page.click("#preset-delete")
     page.wait_text("#question-text", "The film")
-    page.click("#question-no")
+    decline(page)
     assert "The film" in saved(agent)
     page.click("#preset-delete")
     page.click("#question-yes")
@@ -164,7 +170,7 @@ def test_two_pages_change_the_same_preset(agent: Agent, page: Page) -> None:
     agent.call("PATCH", where, {"title": "Gate", "interrupt": False})
     page.click("#preset-save")
     page.wait_text("#question-text", "It is now: Title: Gate; What is on resumes afterwards: no.")
-    page.click("#question-no")
+    decline(page)
     assert (value(page, "title"), value(page, "volume")) == ("Gate", "")
 
     fill(page, "volume", "40")
@@ -181,7 +187,7 @@ def test_two_pages_change_the_same_preset(agent: Agent, page: Page) -> None:
     page.click("#preset-delete")
     page.click("#question-yes")
     page.wait_text("#question-text", "Somebody else has changed it. It is now: Title: Garden gate.")
-    page.click("#question-no")
+    decline(page)
     assert "Garden gate" in saved(agent)
 
     fill(page, "volume", "10")
