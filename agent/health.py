@@ -47,15 +47,6 @@ class PlayerHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Whether a part of the agent works."""
-
-    available: bool = True
-    message: str = ""
-    """A sentence for a person; says what to do when it does not."""
-
-
-@dataclass(frozen=True, slots=True)
 class ReportingStatus:
     """How it goes with reporting to a central API."""
 

@@ -21,8 +21,8 @@ from agent.access.uses import UseLog
 from agent.config.settings import ApiSettings
 from agent.errors import AgentError, StorageError
 from agent.types import Auth, ErrorCode, Failure
-from agent.util.tasks import Supervisor
 from agent.util.threads import Threads
+from cast_util.tasks import Supervisor
 
 WATCH_EVERY_S: Final = 2.0
 """Every request looks for itself; this is for those who want to be told, such as mDNS."""

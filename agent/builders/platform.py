@@ -20,7 +20,7 @@ from agent.stage.chosen import ChosenScreen
 from agent.stage.snapshots import Snapshots
 from agent.stage.x11 import X11Stage
 from agent.types import DeviceInfo
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from agent.errors import (
 from agent.media.urls import with_code
 from agent.player.base import PlayerSource
 from agent.types import CentralStream, ErrorCode, StreamRef
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 
 KNOWN_S: Final = 0.5
 """How long an attempt waits for an answer when it knows an address already: a central API answers within 50 ms, and one

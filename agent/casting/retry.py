@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent.casting.session import Session
 from agent.errors import AgentError, MediaError
 from agent.types import ErrorCode, StreamType
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 
 PAUSES = Backoff(0.5, cap_s=2.0)
 """So that a source that is back is on the screen again within 2 s, as a rule."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from agent.cli import output
 from agent.cli.exits import CliError, Exit, UsageError, as_json
 from agent.cli.parser import parser
 from agent.cli.text import plain
 from agent.errors import ConfigError
+from cast_util import output
 
 
 def main(arguments: list[str] | None = None) -> int:

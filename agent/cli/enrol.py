@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Final
 
 from agent.cli.exits import CliError, Exit, as_json
-from agent.cli.output import say
 from agent.cli.text import plain
 from agent.config.loader import Settings, settings_beside
+from cast_util.output import say
 
 _EXITS: Final = {"refused": Exit.NO_PERMISSION, "rejected": Exit.REFUSED, "passing": Exit.UNAVAILABLE}
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.cli.exits import CliError, Exit, as_json
-from agent.cli.output import say
 from agent.config.loader import Settings, settings_beside
 from agent.errors import StorageError
 from agent.frontends.esphome.identity import IdentityFile
 from agent.frontends.esphome.key import WINDOW_S, KeyFile, encoded, open_window
+from cast_util.output import say
 
 _MINUTES = f"{WINDOW_S / 60:g} minutes"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from agent.access.hooks import HookAction, HookFile
 from agent.access.keys import KeysError
 from agent.cli.exits import CliError, Exit, as_json
-from agent.cli.output import say
 from agent.cli.setup import box_url
 from agent.cli.text import local_time, table
 from agent.config.loader import Settings, settings_beside
 from agent.errors import StorageError
 from agent.persistence.entry_file import PRESETS_FILE, EntryFile
+from cast_util.output import say
 
 
 def add(options: argparse.Namespace) -> int:

@@ -12,11 +12,11 @@ from typing import Final
 from agent.access.keys import KeyFile, KeysError
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.kept_key import forget, keep, kept_key
-from agent.cli.output import say
 from agent.cli.target import own_agent
 from agent.cli.text import local_time, table
 from agent.config.loader import Settings, admins_folder, settings_beside
 from agent.types import Auth
+from cast_util.output import say
 
 ANSWER_TIMEOUT_S: Final = 2.0
 """For the agent on this machine; it takes some milliseconds."""

@@ -10,10 +10,10 @@ from agent.access.keys import KeysError
 from agent.access.pairing import VALID_S, Pairing, link_to
 from agent.cli.exits import CliError, Exit, as_json
 from agent.cli.key import auth_now
-from agent.cli.output import say
 from agent.cli.setup import box_url
 from agent.config.loader import settings_beside
 from agent.types import Auth
+from cast_util.output import say
 
 
 def pair(options: argparse.Namespace) -> int:

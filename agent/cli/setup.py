@@ -16,10 +16,10 @@ from agent.cli.esphome import open_for_setup
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
 from agent.cli.kept_key import keep, kept_key
-from agent.cli.output import say
 from agent.config.loader import SYSTEM_CONFIG, Settings, admins_folder, load_settings, settings_beside
 from agent.discovery.interfaces import lan_interfaces
 from agent.errors import ConfigError
+from cast_util.output import say
 
 PAGE: Final = "docs/home-assistant.md"
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from agent.cli import output, text
+from agent.cli import text
 from agent.cli.client import Agent
 from agent.cli.exits import CliError, Exit
 from agent.cli.target import agent_of
+from cast_util import output
 
 CONNECT_AGAIN_S: Final = 2.0
 """After the agent went away: a restart takes as long."""

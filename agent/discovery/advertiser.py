@@ -18,8 +18,8 @@ from agent.discovery.interfaces import Address, Interface, lan_interfaces
 from agent.discovery.netlink import AddressWatch
 from agent.discovery.records import model
 from agent.types import Auth, DeviceInfo, LanService
-from agent.util.tasks import Supervisor
 from agent.util.threads import Threads
+from cast_util.tasks import Supervisor
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Final
 
 import structlog
 
-from agent.health import Check
 from agent.host import identity
 from agent.host.identity import Identity
-from agent.util.tasks import Supervisor
 from agent.util.threads import Threads
+from cast_util.health import Check
+from cast_util.tasks import Supervisor
 
 LOOK_EVERY_S: Final = 10.0
 """A look takes 0.05 ms and writes nothing: an SD card would wear out."""

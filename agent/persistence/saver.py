@@ -19,8 +19,8 @@ from agent.events.bus import Event, EventBus
 from agent.host.clock import WallClock
 from agent.persistence.session_file import Kept, KeptSession, KeptVolume, WantedFile, WantedFiles
 from agent.types import SessionId
-from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
+from cast_util.tasks import Supervisor
 from cast_wire.kinds import EventKind
 
 WRITER = "saver"

@@ -20,9 +20,9 @@ from agent.player.confine import NONE
 from agent.player.registry import MIB, EngineSpec
 from agent.player.spawn import worker_environment
 from agent.player.tally import Tally
-from agent.util.backoff import Backoff
 from agent.util.memory import available_bytes
-from agent.util.tasks import Supervisor
+from cast_util.backoff import Backoff
+from cast_util.tasks import Supervisor
 
 REFILL_DELAY_S = 1.0
 """The stream that took the spare gets the processor to itself until its first frame (0.1-0.5 s); nobody waits for

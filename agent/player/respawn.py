@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.player.engines import Engines
 from agent.player.file_watch import FileWatch, Identities
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 
 
 class Respawn:

@@ -25,8 +25,8 @@ from agent.reporting.outbox.journal import Journal
 from agent.reporting.outbox.reader import OutboxStatus, Reader
 from agent.reporting.webhooks.webhooks import Webhooks
 from agent.types import DeviceInfo, TrackerSnapshot
-from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
+from cast_util.tasks import Supervisor
 
 LOOK_S: Final = 3.0
 """How often it is looked whether the box has been registered, or is no more (a command does that beside the agent), and

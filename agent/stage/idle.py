@@ -12,8 +12,8 @@ from agent.errors import PlayerUnavailableError
 from agent.stage.card import Card, draw
 from agent.stage.x11 import X11Stage
 from agent.types import TrackerSnapshot
-from agent.util.tasks import Supervisor
 from agent.util.threads import Threads
+from cast_util.tasks import Supervisor
 
 LOOK_EVERY_S: Final = 10.0
 """How often it is looked whether the card is to say something else. It takes 1 ms; drawing takes 50, and is done only

@@ -28,7 +28,7 @@ from agent.stage.pixels import Picture, black_picture, encode, read_picture
 from agent.stage.screen import Area, read_monitor, read_screen
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 
 FIRST_ATTEMPT_S = 3.0
 """What `start` waits for: one attempt to connect, and the first requests."""

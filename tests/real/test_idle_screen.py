@@ -18,7 +18,7 @@ from agent.stage.card import Card, draw
 from agent.stage.idle import IdleScreen
 from agent.stage.x11 import X11Stage
 from agent.types import PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from tests.support.agent import Agent
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer

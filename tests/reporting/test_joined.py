@@ -23,7 +23,7 @@ from agent.reporting.central import lookup
 from agent.reporting.central import state_reporter as presence
 from agent.reporting.central.enrol import enrol
 from agent.types import ErrorCode, SessionSnapshot
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered
 from tests.reporting.support.admin import Admin

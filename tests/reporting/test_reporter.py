@@ -24,7 +24,7 @@ from agent.reporting.http import errors as trouble
 from agent.reporting.outbox import delivery
 from agent.reporting.outbox.database import FILE as OUTBOX_FILE
 from agent.types import SessionChange, StartRequest
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box as Sender
 from tests.reporting.support.admin import Admin

@@ -30,7 +30,7 @@ from agent.reporting.outbox.database import FILE as OUTBOX_FILE
 from agent.reporting.webhooks import webhook
 from agent.reporting.webhooks.webhook import headers_of, of_answer
 from agent.reporting.webhooks.webhooks import FILE as WEBHOOKS_FILE
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 from cast_wire.kinds import REPORTED
 from tests.central.support.process import CentralProcess
 from tests.reporting.support.admin import Admin

@@ -49,7 +49,7 @@ from agent.types import (
     StartRequest,
     TrackerSnapshot,
 )
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from tests.support.fakes import FakePlayers, FakeStage
 
 ENTRIES = ("presets", "recent")

@@ -23,7 +23,7 @@ from agent.frontends.esphome.key import WINDOW_S, KeyFile, KeyRing
 from agent.frontends.esphome.messages import api
 from agent.frontends.esphome.server import About, EspHomeServer
 from agent.types import DeviceInfo
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 
 HOST = "127.0.0.1"
 NAME = "living-room"

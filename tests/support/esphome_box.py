@@ -15,7 +15,7 @@ from agent.frontends.esphome.cast_box import CastBox
 from agent.frontends.esphome.messages import api
 from agent.health import ReportingStatus
 from agent.stage.snapshots import Snapshots
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from tests.support.api import Rooms
 
 

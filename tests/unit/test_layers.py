@@ -139,7 +139,7 @@ def test_long_lived_tasks_are_supervised(path: Path) -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future")
     }
     inside = str(path.relative_to(ROOT / "agent"))
-    assert not starts or inside in SHORT_TASKS | {"util/tasks.py"}, "start it with Supervisor.start"
+    assert not starts or inside in SHORT_TASKS, "start it with Supervisor.start"
 
 
 def test_a_player_process_stays_light() -> None:
@@ -148,7 +148,7 @@ def test_a_player_process_stays_light() -> None:
     for path in (ROOT / "agent" / "player" / "vlc").glob("*.py"):
         for name in imports_of(path):
             if name.startswith("agent."):
-                rooms = (*(f"agent.player.{room}" for room in allowed), "agent.types", "agent.util.backoff")
+                rooms = (*(f"agent.player.{room}" for room in allowed), "agent.types")
                 assert name.startswith(rooms)
 
 

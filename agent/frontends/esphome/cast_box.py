@@ -23,7 +23,7 @@ from agent.frontends.esphome.picture import Pictures
 from agent.frontends.esphome.seen import Option, Seen, options_of
 from agent.health import ReportingStatus
 from agent.stage.snapshots import Snapshots
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from cast_wire.kinds import EventKind
 from cast_wire.storable import storable
 

@@ -12,7 +12,7 @@ from agent.frontends.esphome.key import KeyRing
 from agent.frontends.esphome.server import About, EspHomeServer
 from agent.health import EspHomeStatus
 from agent.types import LanService
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 
 
 class Settings(Protocol):

@@ -18,8 +18,8 @@ from agent.frontends.esphome.key import KeyRing
 from agent.frontends.esphome.messages import api
 from agent.health import EspHomeStatus
 from agent.types import DeviceInfo, LanService
-from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
+from cast_util.tasks import Supervisor
 
 SERVICE: Final = "_esphomelib._tcp"
 

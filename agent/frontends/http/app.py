@@ -24,13 +24,14 @@ from agent.frontends.http.openapi import DESCRIPTION
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import SNAPSHOTS
-from agent.health import Check, EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.stage.snapshots import Snapshots
 from agent.types import DeviceInfo
-from agent.util.tasks import Supervisor
 from cast_http.server import ApiRunner, expect
+from cast_util.health import Check
+from cast_util.tasks import Supervisor
 
 SHUTDOWN_S: Final = 0.5
 """How long answers under way may take at the end; the whole daemon has 5 s to stop."""

@@ -9,10 +9,11 @@ from aiohttp import web
 
 from agent.casting.service import CastingService
 from agent.config.settings import ApiSettings
-from agent.health import Check, EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import DeviceInfo, SessionId
+from cast_util.health import Check
 
 SETTINGS: Final = web.AppKey[Callable[[], ApiSettings]]("settings")
 IN_FORCE: Final = web.AppKey[Callable[[], Mapping[str, object]]]("in_force")

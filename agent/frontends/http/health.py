@@ -8,8 +8,9 @@ from pydantic import Field
 
 from agent.frontends.http.answer import Answer
 from agent.frontends.http.connections import EspHomeAnswer
-from agent.health import Check, DisplayHealth, EspHomeStatus, PlayerHealth
+from agent.health import DisplayHealth, EspHomeStatus, PlayerHealth
 from agent.types import Auth, TrackerSnapshot
+from cast_util.health import Check
 
 
 class Alive(Answer):

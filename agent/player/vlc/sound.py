@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 
 _NO_LOUDSPEAKER = frozenset({"adummy", "amem", "afile"})
 """Outputs of libVLC that play into nothing, a program or a file."""

@@ -20,7 +20,7 @@ from agent.reporting.http.errors import CallFailedError
 from agent.reporting.http.resolver import FindLocal
 from agent.reporting.outbox.delivery import Delivery
 from agent.reporting.outbox.journal import Journal
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from cast_wire.models import EVENTS_LIMIT, EventStatus
 
 READER: Final = "central"

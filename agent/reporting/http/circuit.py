@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import structlog
 
 from agent.reporting.http.errors import CallFailedError, Trouble
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 
 PAUSES: Final = Backoff(1.0, cap_s=300.0)
 REFUSED_RETRY_S: Final = 300.0

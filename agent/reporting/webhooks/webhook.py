@@ -29,7 +29,7 @@ from agent.reporting.outbox.delivery import Delivery
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import OutboxStatus, Reader
 from agent.types import DeviceInfo
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from cast_wire.kinds import EventKind
 
 CALL_TIMEOUT_S: Final = 15.0

@@ -19,8 +19,8 @@ from agent.reporting.outbox.reader import OutboxStatus, Reader
 from agent.reporting.webhooks.webhook import Webhook
 from agent.types import DeviceInfo
 from agent.util.files import write_whole
-from agent.util.tasks import Supervisor
 from agent.util.threads import in_thread
+from cast_util.tasks import Supervisor
 
 FILE: Final = "webhooks.json"
 

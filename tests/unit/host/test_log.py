@@ -257,7 +257,7 @@ if sys.argv[1] == "agent":
     from agent.host.log import configure
     from agent.config.settings import LogSettings
 else:
-    from central.log import configure
+    from central.core.log import configure
     from central.settings import LogSettings
 configure(LogSettings(format=sys.argv[2], level="debug"))
 log = structlog.get_logger("spoken")

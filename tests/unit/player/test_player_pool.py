@@ -20,7 +20,7 @@ from agent.player.base import KillReason
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
 from agent.player.registry import ENGINES, MIB
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 from tests.support.tools import until
 
 VLC = next(spec for spec in ENGINES if spec.name == "vlc")

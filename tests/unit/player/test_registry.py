@@ -15,7 +15,7 @@ from agent.doctor.engines import players as ask_players
 from agent.doctor.findings import Level
 from agent.errors import MediaError, PlayerUnavailableError
 from agent.frontends.http.health import HealthAnswer
-from agent.health import Check, DisplayHealth
+from agent.health import DisplayHealth
 from agent.player.base import KillReason
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
@@ -24,6 +24,7 @@ from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
 from agent.player.registry import ENGINES, EngineOptions, EngineSpec, Feature, table_of
 from agent.types import ErrorCode, MediaType, TrackerSnapshot
+from cast_util.health import Check
 from tests.support.fakes import FakePlayers, FakeStage
 
 PAGE = "http://panel.local/dashboard"

@@ -22,7 +22,7 @@ from agent.types import (
     StreamType,
     TrackerSnapshot,
 )
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from tests.support.api import ScriptedStage, Served, served, session_snapshot
 
 

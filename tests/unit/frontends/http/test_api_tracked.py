@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.errors import MediaError
 from agent.types import ErrorCode, MediaType
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 from tests.support.api import Tracked, tracked
 from tests.support.fakes import SCRIPTS, Script
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from agent.health import Check
-from agent.util.tasks import STEADY_S, Supervisor
+from cast_util.health import Check
+from cast_util.tasks import STEADY_S, Supervisor
 from tests.support.virtual_time import VirtualTimeLoop
 
 

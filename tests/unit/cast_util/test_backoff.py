@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 
 
 def test_pauses_double_up_to_their_cap() -> None:

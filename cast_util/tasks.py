@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import structlog
 
-from agent.health import Check
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
+from cast_util.health import Check
 
 PAUSES: Final = Backoff(0.5, cap_s=30.0)
 """Pauses between failures in a row: soon enough that nobody notices one, and next to no work if it never works."""
@@ -39,7 +39,7 @@ class Supervisor:
         if not self._failing:
             return Check()
         named = ", ".join(f"{name} ({reason})" for name, reason in sorted(self._failing.items()))
-        return Check(False, f"These parts of the agent fail and are restarted: {named}. Its log has the details.")
+        return Check(False, f"These parts of this program fail and are restarted: {named}. Its log has the details.")
 
     def is_paused(self, name: str) -> bool:
         """Return True while the task of this name waits for its restart."""

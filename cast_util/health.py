@@ -1,0 +1,14 @@
+"""Whether a part of a program works, as it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether a part of the program works."""
+
+    available: bool = True
+    message: str = ""
+    """A sentence for a person; says what to do when it does not."""
