@@ -13,17 +13,17 @@ from typing import TypeVar
 
 import uvloop
 
-from cast_http.openapi import as_text
-from central import log, output
-from central.api.openapi import SERVICE
-from central.api.routes import OPERATIONS
+from cast_util import output
 from central.config import load_settings, settings_beside
+from central.core import log
+from central.core.access.service import Access
+from central.core.db.engine import Database
+from central.core.db.migrate import migrate
+from central.core.errors import CentralError, ConfigError, DatabaseUnavailableError
+from central.core.settings import LogSettings
 from central.daemon import run
-from central.db.engine import Database
-from central.db.migrate import migrate
-from central.errors import CentralError, ConfigError, DatabaseUnavailableError
-from central.services.access import Access
-from central.settings import LogSettings
+from central.description import description
+from central.devices.enrolments import Enrolments
 
 T = TypeVar("T")
 
@@ -80,14 +80,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _key_add(options: argparse.Namespace) -> int:
-    key = _with_access(options, lambda access: access.add_key(options.name))
+    key = _on_database(options, lambda database: Access(database).add_key(options.name))
     print(key)
     print(f"This key of {options.name!r} opens everything, and is shown this once.", file=sys.stderr)
     return 0
 
 
 def _key_list(options: argparse.Namespace) -> int:
-    keys = _with_access(options, lambda access: access.keys())
+    keys = _on_database(options, lambda database: Access(database).keys())
     if not keys:
         print("There is no key. To make one: cast-central key add NAME", file=sys.stderr)
     for key in keys:
@@ -97,7 +97,7 @@ def _key_list(options: argparse.Namespace) -> int:
 
 
 def _key_revoke(options: argparse.Namespace) -> int:
-    if _with_access(options, lambda access: access.revoke_key(options.name)):
+    if _on_database(options, lambda database: Access(database).revoke_key(options.name)):
         print(f"The key {options.name!r} opens nothing any more.")
         return 0
     print(f"There is no active key {options.name!r}; `cast-central key list` shows them.", file=sys.stderr)
@@ -106,11 +106,11 @@ def _key_revoke(options: argparse.Namespace) -> int:
 
 def _enrol(options: argparse.Namespace) -> int:
     if options.revoke:
-        count = _with_access(options, lambda access: access.revoke_enrolments())
+        count = _on_database(options, lambda database: Enrolments(database).revoke())
         print(f"{count} enrolment tokens let nobody in any more. Boxes that are registered stay.")
         return 0
     valid_for = timedelta(hours=options.hours)
-    token = _with_access(options, lambda access: access.add_enrolment(uses=options.uses, valid_for=valid_for))
+    token = _on_database(options, lambda database: Enrolments(database).add(uses=options.uses, valid_for=valid_for))
     print(token)
     boxes = "one box" if options.uses == 1 else f"{options.uses} boxes"
     print(f"This token is for {boxes}, and for {options.hours:g} h. It is shown this once.", file=sys.stderr)
@@ -119,12 +119,12 @@ def _enrol(options: argparse.Namespace) -> int:
 
 
 def _openapi(_options: argparse.Namespace) -> int:
-    print(as_text(SERVICE, OPERATIONS), end="")
+    print(description(), end="")
     return 0
 
 
-def _with_access(options: argparse.Namespace, do: Callable[[Access], Awaitable[T]]) -> T:
-    """On the database itself: it works whether or not the service runs."""
+def _on_database(options: argparse.Namespace, do: Callable[[Database], Awaitable[T]]) -> T:
+    """Without the service: it works whether or not that runs."""
     settings = settings_beside(options.config)
     log.configure(LogSettings(level="error"))
     database = Database(settings.database_url())
@@ -134,7 +134,7 @@ def _with_access(options: argparse.Namespace, do: Callable[[Access], Awaitable[T
     async def done() -> T:
         try:
             await migrate(database)
-            return await do(Access(database))
+            return await do(database)
         finally:
             await database.close()
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from central.errors import ConfigError
-from central.settings import Section, Settings, StateSettings
+from central.core.errors import ConfigError
+from central.core.settings import Section, StateSettings
+from central.settings import Settings
 
 ENV_PREFIX: Final = "CAST_CENTRAL_"
 """Begins the name of every setting in the environment, `CAST_CENTRAL_<SECTION>__<KEY>`; unknown ones are refused."""

@@ -7,34 +7,40 @@ import contextlib
 import gc
 import resource
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
-from central.api.app import create_app, runner_of
-from central.db.clock import DatabaseClock
-from central.db.engine import Database
-from central.db.migrate import migrate
-from central.errors import ConfigError, DatabaseUnavailableError
-from central.mediamtx import MediaMtx
-from central.services.access import Access
-from central.services.all import Services
-from central.services.devices import Devices
-from central.services.interruptions import Interruptions
-from central.services.media import MediaServer, NoMediaServer
-from central.services.pages import Clock, utc_now
-from central.services.publishing import Publishing
-from central.services.quota import Quota
-from central.services.reconcile import Reconciliation
-from central.services.stream_keys import StreamKeys
-from central.services.streams import Streams
-from central.services.upkeep import Upkeep
-from central.services.viewing import Viewing
-from central.settings import MediaMtxSettings, Settings
-from central.urls import NO_VIEWERS, PlayUrls
+from cast_util.tasks import Supervisor
+from central.core.access.service import Access
+from central.core.db.clock import ADJUST_S, DatabaseClock
+from central.core.db.engine import Database
+from central.core.db.migrate import migrate
+from central.core.errors import ConfigError, DatabaseUnavailableError
+from central.core.feature import Feature
+from central.core.http.app import create_app, runner_of
+from central.core.http.guard import Guard
+from central.core.http.metrics import Metrics
+from central.core.pages import Clock
+from central.core.workers import Worker, repeated
+from central.description import description
+from central.devices.boxes import Boxes
+from central.devices.enrolment_repository import TOKENS
+from central.devices.feature import devices_feature
+from central.media.feature import media_feature
+from central.media.mediamtx import MediaMtx
+from central.media.publishers import StreamPublishers
+from central.media.server import MediaServer, NoMediaServer
+from central.media.service import Media
+from central.media.settings import MediaMtxSettings
+from central.settings import Settings
+from central.streams.feature import streams_feature
+from central.streams.service import Streams
+from central.streams.urls import NO_VIEWERS, PlayUrls
+from central.system import System, system_feature
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -44,6 +50,17 @@ DATABASE_WAIT_S: Final = 60.0
 """After a power cut the database server may need that long; whoever started us tries again after that."""
 DATABASE_LOOK_S: Final = 1.0
 """Soon enough for a start, and no load on a server that is just recovering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the features offer, for who drives the service by hand."""
+
+    database: Database
+    access: Access
+    streams: Streams
+    boxes: Boxes
+    media: Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,63 +82,75 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
         database = Database(settings.database_url(), pool=settings.database.pool)
         stack.push_async_callback(database.close)
         await _migrated(database)
+        workers: dict[str, Worker] = {}
         if now is None:
             now = clock = DatabaseClock(database)
             await clock.adjust()
-            await _run_beside(stack, clock.run(), "clock")
+            workers["clock"] = repeated(clock.adjust, every_s=ADJUST_S)
         server: MediaServer = NoMediaServer()
         if settings.mediamtx.api_url:
             server = client = MediaMtx(settings.mediamtx.api_url)
             stack.push_async_callback(client.close)
-        services = build(settings, database, server, now=now)
-        upkeep = Upkeep(database, settings.devices, settings.retention, now=now)
-        await _run_beside(stack, upkeep.run(), "upkeep")
-        await _run_beside(stack, services.interruptions.run(), "interruptions")
-        if services.reconciliation.is_configured:
-            await _run_beside(stack, services.reconciliation.run(), "reconciliation")
-        runner = runner_of(create_app(settings, services))
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.api.host, settings.api.port, backlog=1024)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                f"Nothing can be served at {settings.api.host} port {settings.api.port} ({error.strerror}). "
-                "Set another host or port in the section [api] of the configuration."
-            ) from error
-        host, port = runner.addresses[0][:2]
+        access = Access(database, TOKENS, secret=settings.api.secret, now=now)
+        urls = _urls(settings.mediamtx)
+        streams = streams_feature(database, StreamPublishers(server), urls, settings.retention, now=now)
+        devices = devices_feature(database, settings.devices, urls, settings.retention, now=now)
+        media = media_feature(database, access, settings.mediamtx, server, now=now)
+        features: list[Feature[Any]] = [devices, streams, media]
+        supervisor = Supervisor()
+        for feature in features:
+            workers |= feature.workers
+        for name, work in workers.items():
+            _run_beside(stack, supervisor.start(work, name=name))
+        metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))
+        reconciliation = media.service.reconciliation
+        system = System(database, reconciliation, urls, supervisor, metrics, description)
+        host, port = await _serve(stack, settings, [*features, system_feature(system)], access, metrics)
         log.info("central_started", host=host, port=port, database=database.url.render_as_string())
-        if not await services.access.has_key():
-            log.warning("admin_key_not_found", hint="Make one: cast-central key add NAME")
-        if settings.api.secret is not None and settings.api.secret == settings.mediamtx.secret:
-            log.warning("secret_shared", hint="MediaMTX has the secret of the API: set MEDIAMTX_SECRET to another one.")
-        if services.reconciliation.is_configured and not services.urls.are_known:
-            log.warning("public_url_omitted", hint=NO_VIEWERS)
+        await _advise(settings, access, has_urls=urls.are_known)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
-        yield Running(services, host, port)
+        yield Running(Services(database, access, streams.service, devices.service, media.service), host, port)
         log.info("central_stop_requested")
 
 
-def build(settings: Settings, database: Database, server: MediaServer, *, now: Clock = utc_now) -> Services:
-    """The services on a database that is up to date."""
-    mediamtx = settings.mediamtx
-    access = Access(database, secret=settings.api.secret, now=now)
-    publishing = Publishing(database, mediamtx, server, now=now)
-    quota = Quota(settings.devices.quota)
-    return Services(
-        database=database,
-        access=access,
-        devices=Devices(database, settings.devices, quota, now=now),
-        streams=Streams(database, server, quota, now=now),
-        stream_keys=StreamKeys(database, server, now=now),
-        publishing=publishing,
-        interruptions=Interruptions(database, now=now),
-        viewing=Viewing(access, publishing, mediamtx),
-        reconciliation=Reconciliation(database, mediamtx, server, publishing, now=now),
-        urls=_urls(mediamtx),
+async def _serve(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    features: Sequence[Feature[Any]],
+    access: Access,
+    metrics: Metrics,
+) -> tuple[str, int]:
+    """Answer calls until the end of the stack; at which host and port. Raises ConfigError."""
+    guard = Guard(
+        access,
+        proxies=settings.api.trusted_proxies,
+        media_servers=settings.mediamtx.addresses,
+        media_secret=settings.mediamtx.secret,
     )
+    runner = runner_of(create_app(features, guard, metrics))
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, settings.api.host, settings.api.port, backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        raise ConfigError(
+            f"Nothing can be served at {settings.api.host} port {settings.api.port} ({error.strerror}). "
+            "Set another host or port in the section [api] of the configuration."
+        ) from error
+    host, port = runner.addresses[0][:2]
+    return host, port
+
+
+async def _advise(settings: Settings, access: Access, *, has_urls: bool) -> None:
+    """Log what whoever runs the service would miss."""
+    if not await access.has_key():
+        log.warning("admin_key_not_found", hint="Make one: cast-central key add NAME")
+    if settings.api.secret is not None and settings.api.secret == settings.mediamtx.secret:
+        log.warning("secret_shared", hint="MediaMTX has the secret of the API: set MEDIAMTX_SECRET to another one.")
+    if settings.mediamtx.api_url and not has_urls:
+        log.warning("public_url_omitted", hint=NO_VIEWERS)
 
 
 async def run(settings: Settings) -> None:
@@ -160,20 +189,12 @@ async def _migrated(database: Database) -> None:
         ) from error
 
 
-async def _run_beside(stack: contextlib.AsyncExitStack, coroutine: Coroutine[None, None, None], name: str) -> None:
-    task = asyncio.create_task(coroutine, name=name)
-    task.add_done_callback(_tell_of_its_end)
-
+def _run_beside(stack: contextlib.AsyncExitStack, task: asyncio.Task[None]) -> None:
     async def end() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(end)
-
-
-def _tell_of_its_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("task_failed", task=task.get_name(), exc_info=error)
 
 
 def _urls(settings: MediaMtxSettings) -> PlayUrls:

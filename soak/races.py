@@ -12,8 +12,8 @@ import random
 import sys
 import time
 
-from central.log import configure
-from central.settings import LogSettings
+from central.core.log import configure
+from central.core.settings import LogSettings
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.races import Verdict, all_races, instances, pairs
 

@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.processes import cpu_s, family
-from central.db.engine import Database
-from central.db.tables import Broadcaster, Device, Stream, StreamKey
-from central.ids import new_id
-from central.secrets import TokenKind, digest, new_code, new_token
-from central.settings import DatabaseSettings
+from central.core.db.engine import Database
+from central.core.ids import new_id
+from central.core.secrets import TokenKind, digest, new_code, new_token
+from central.core.settings import DatabaseSettings
+from central.devices.tables import Device
+from central.media.tables import Broadcaster, StreamKey
+from central.streams.tables import Stream
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import CentralProcess
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from central.db.engine import Database
-from central.db.migrate import migrate
-from central.db.tables import Base
-from central.log import configure
-from central.settings import DatabaseSettings, LogSettings
+from central.core.db.base import Base
+from central.core.db.engine import Database
+from central.core.db.migrate import migrate
+from central.core.log import configure
+from central.core.settings import DatabaseSettings, LogSettings
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.service import Central, served
 from tests.support.leaks import LeakCheck

@@ -13,9 +13,9 @@ import structlog
 from aiohttp import ClientSession
 from yarl import URL
 
-from central.api.guard import Guard
-from central.log import configure, redact
-from central.settings import ApiSettings, LogSettings, MediaMtxSettings
+from central.core.http.guard import Guard
+from central.core.log import configure, redact
+from central.core.settings import LogSettings
 from tests.central.support.service import Central, Client, served
 
 SECRET = "a-secret-of-the-tests"
@@ -53,7 +53,7 @@ async def test_a_revoked_admin_key_opens_nothing(central: Central) -> None:
 
 async def test_an_enrolment_token_enrols_and_nothing_else(central: Central) -> None:
     """403 for what it is not for."""
-    token = await central.services.access.add_enrolment(uses=3, valid_for=timedelta(hours=1))
+    token = await central.services.boxes.enrolments.add(uses=3, valid_for=timedelta(hours=1))
     assert (await Client(central.session, token)("GET", "/streams"))["code"] == "forbidden"
     box = await central.box()
     assert (await box("POST", "/api/v1/devices", {"name": "x"}))["code"] == "forbidden"
@@ -333,7 +333,7 @@ def test_a_token_is_hidden_in_whatever_form(text: str, expected: str) -> None:
 
 def test_a_guard_without_a_secret_knows_none() -> None:
     """An empty password is not the secret that was never set."""
-    guard = Guard(None, ApiSettings(), MediaMtxSettings())  # type: ignore[arg-type]
+    guard = Guard(None)  # type: ignore[arg-type]
     assert not guard.is_shared_secret("")
     assert not guard.is_shared_secret("None")
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import ClientSession
 
-from central.db.clock import DatabaseClock
-from central.db.engine import Database
-from central.settings import DatabaseSettings
+from central.core.db.clock import DatabaseClock
+from central.core.db.engine import Database
+from central.core.settings import DatabaseSettings
 from tests.central.support.process import central_process
 
 BODY = {"action": "publish", "protocol": "rtsp", "user": "", "ip": "192.0.2.7", "query": ""}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from central.config import load_settings, settings_beside
-from central.errors import ConfigError
+from central.core.errors import ConfigError
 from central.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "central" / "config.example.toml"

@@ -6,8 +6,7 @@ import pytest
 from aiohttp import ClientSession
 
 from cast_http.openapi import document
-from central.api.openapi import SERVICE
-from central.api.routes import OPERATIONS
+from central.description import OPERATIONS, SERVICE
 from tests.central.support.service import Central, Client, served
 
 SECRET = "a-secret-of-16-or-more"
@@ -80,7 +79,7 @@ async def test_the_details_of_a_stream(central: Central) -> None:
     central.clock.forward(5)
     assert (await central.admin("GET", f"/streams/{stream_id}"))["duration"] == 90.0
     central.clock.forward(10)
-    await central.services.interruptions.once()
+    await central.services.media.interruptions.once()
     await central.admin("DELETE", f"/broadcasters/{key['broadcaster_id']}")
     ended = await central.admin("GET", f"/streams/{stream_id}")
     assert (ended["broadcaster"], ended["duration"], ended["status"]) == (None, 90.0, "ended")

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from central.api.routes import OPERATIONS
 from central.config import ALIASES, ENV_PREFIX, load_settings
-from central.settings import ApiSettings
-from central.urls import PlayUrls
+from central.core.settings import ApiSettings
+from central.description import OPERATIONS
+from central.streams.urls import PlayUrls
 from tests.central.support.process import CLI
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from tests.central.support.service import Box, Central, Client
 
 async def test_an_enrolment_token_lets_one_box_in(central: Central) -> None:
     """It is told its id and token once; the next box needs another token."""
-    token = await central.services.access.add_enrolment(uses=1, valid_for=timedelta(hours=1))
+    token = await central.services.boxes.enrolments.add(uses=1, valid_for=timedelta(hours=1))
     newcomer = Client(central.session, token)
     made = await newcomer("POST", "/api/v1/devices", {"name": "kitchen", "agent_version": "0.1.0"})
     assert made.status == 201
@@ -25,7 +25,7 @@ async def test_an_enrolment_token_lets_one_box_in(central: Central) -> None:
 async def test_the_same_enrolment_once_more_is_the_same_box(central: Central) -> None:
     """One that did not hear the answer asks again with the token that it proposed: also at once, also when the
     enrolment token is used up by then. Whoever does not know what was proposed gets in nowhere."""
-    token = await central.services.access.add_enrolment(uses=1, valid_for=timedelta(hours=1))
+    token = await central.services.boxes.enrolments.add(uses=1, valid_for=timedelta(hours=1))
     newcomer = Client(central.session, token)
     body = {"name": "kitchen", "token": "dt_" + "k" * 43, "from_a_newer_box": True}
     answers = await asyncio.gather(*(newcomer("POST", "/api/v1/devices", body) for _ in range(5)))
@@ -40,7 +40,7 @@ async def test_the_same_enrolment_once_more_is_the_same_box(central: Central) ->
 
 async def test_a_copy_of_a_card_is_another_box(central: Central) -> None:
     """Forty boxes of one image may all propose the same: once the first has spoken, the next is one of its own."""
-    token = await central.services.access.add_enrolment(uses=2, valid_for=timedelta(hours=1))
+    token = await central.services.boxes.enrolments.add(uses=2, valid_for=timedelta(hours=1))
     newcomer, body = Client(central.session, token), {"name": "kitchen", "token": "dt_" + "k" * 43}
     first = await newcomer("POST", "/api/v1/devices", body)
     box = Box(central.session, first["token"], id=first["id"])
@@ -53,7 +53,7 @@ async def test_a_copy_of_a_card_is_another_box(central: Central) -> None:
 
 async def test_a_token_of_a_revoked_box_opens_nothing_again(central: Central) -> None:
     """Whoever proposes it is a new box, with another token, which costs a use."""
-    token = await central.services.access.add_enrolment(uses=2, valid_for=timedelta(hours=1))
+    token = await central.services.boxes.enrolments.add(uses=2, valid_for=timedelta(hours=1))
     newcomer, body = Client(central.session, token), {"name": "kitchen", "token": "dt_" + "k" * 43}
     first = await newcomer("POST", "/api/v1/devices", body)
     await central.admin("DELETE", f"/api/v1/devices/{first['id']}")
@@ -65,7 +65,7 @@ async def test_a_token_of_a_revoked_box_opens_nothing_again(central: Central) ->
 
 async def test_an_enrolment_token_runs_out(central: Central) -> None:
     """After its time it is as if it had never been."""
-    token = await central.services.access.add_enrolment(uses=5, valid_for=timedelta(hours=1))
+    token = await central.services.boxes.enrolments.add(uses=5, valid_for=timedelta(hours=1))
     central.clock.forward(3601)
     answer = await Client(central.session, token)("POST", "/api/v1/devices", {"name": "kitchen"})
     assert answer.status == 401
@@ -73,10 +73,10 @@ async def test_an_enrolment_token_runs_out(central: Central) -> None:
 
 async def test_an_enrolment_token_that_got_into_wrong_hands_is_revoked(central: Central) -> None:
     """With all others; the box that came in with it stays."""
-    token = await central.services.access.add_enrolment(uses=40, valid_for=timedelta(days=30))
+    token = await central.services.boxes.enrolments.add(uses=40, valid_for=timedelta(days=30))
     newcomer = Client(central.session, token)
     box = await newcomer("POST", "/api/v1/devices", {"name": "kitchen"})
-    assert await central.services.access.revoke_enrolments() == 1
+    assert await central.services.boxes.enrolments.revoke() == 1
     assert (await newcomer("POST", "/api/v1/devices", {"name": "hall"})).status == 401
     assert (await Client(central.session, box["token"])("GET", f"/api/v1/devices/{box['id']}")).status == 200
 

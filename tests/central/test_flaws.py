@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from central.batch import Batcher
-from central.errors import DatabaseUnavailableError
+from central.core.batch import Batcher
+from central.core.errors import DatabaseUnavailableError
 from tests.central.support.service import Box, Central
 
 DEEP = "[" * 40 + "]" * 40

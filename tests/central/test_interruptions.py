@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from central.repositories import streams
+from central.streams import repository as streams
 from tests.central.support.mediamtx import fake_control_api
 from tests.central.support.service import Central, served
 from tests.support.tools import LOOK_EVERY_S, until
@@ -51,7 +51,7 @@ async def test_a_publisher_that_comes_back_in_time_has_the_same_stream(central: 
     by_code = (await central.admin("GET", f"/streams/{before['code']}")).body
     assert by_code == by_code | away  # it tells more of a stream that is published
     central.clock.forward(2)
-    await central.services.interruptions.once()
+    await central.services.media.interruptions.once()
     assert await on_air(central, key, connection="c2") == stream_id
     after = await told(central, stream_id)
     assert (after["interrupted_at"], after["grace_until"]) == (None, None)
@@ -62,7 +62,7 @@ async def test_a_publisher_that_comes_back_in_time_has_the_same_stream(central: 
     central.clock.forward(9)
     await central.not_ready(connection="c2")
     central.clock.forward(9)
-    await central.services.interruptions.once()
+    await central.services.media.interruptions.once()
     assert (await told(central, stream_id))["status"] == "active"
 
 
@@ -74,7 +74,7 @@ async def test_a_publisher_that_stays_away_left_when_it_was_seen_last(central: C
     await central.not_ready()
     assert (await central.admin("GET", f"/stream-keys/{key['id']}"))["in_use"] is False
     central.clock.forward(GRACE_S + 0.1)
-    await central.services.interruptions.once()
+    await central.services.media.interruptions.once()
     ended = await told(central, stream_id)
     assert (ended["status"], ended["end_reason"]) == ("ended", "unpublished")
     assert (moment(ended["ended_at"]), ended["interrupted_at"], ended["grace_until"]) == (left, None, None)
@@ -103,12 +103,12 @@ async def test_who_was_let_in_in_time_may_take_its_time_to_be_ready(central: Cen
         central.clock.forward(GRACE_S - 1)
         assert (await central.auth(key, connection=connection)).status == 200
         central.clock.forward(5)
-        await central.services.interruptions.once()
+        await central.services.media.interruptions.once()
         assert (await told(central, stream_id))["status"] == "active"
         if is_ready:
             assert (await central.ready(connection=connection))["stream_id"] == stream_id
     central.clock.forward(6)
-    await central.services.interruptions.once()
+    await central.services.media.interruptions.once()
     assert (await told(central, stream_id))["status"] == "ended"
 
 
@@ -201,7 +201,7 @@ async def test_another_instance_ends_and_resumes_what_this_one_interrupted(datab
             await one.not_ready(f"live/{number}", f"c{number}")
         assert await on_air(two, keys[0], path="live/0", connection="d0") == first
         two.clock.forward(GRACE_S + 0.1)
-        await two.services.interruptions.once()
+        await two.services.media.interruptions.once()
         assert (await told(one, first))["status"] == "active"
         assert (await told(one, second))["status"] == "ended"
 
@@ -228,7 +228,7 @@ async def test_a_lost_not_ready_gives_the_stream_back_all_the_same(database_url:
     async with fake_control_api() as media:
         settings = {"api_url": media.url, "reconcile": 3600}
         async with served(database_url, mediamtx=settings) as central:
-            await until(lambda: central.services.reconciliation.reachable is not None)
+            await until(lambda: central.services.media.reconciliation.reachable is not None)
             key = (await central.key())["key"]
             media.put_on(PATH, "c1")
             stream_id = await on_air(central, key)
@@ -239,7 +239,7 @@ async def test_a_lost_not_ready_gives_the_stream_back_all_the_same(database_url:
                 while (await central.auth(key, connection="c2")).status != 200:
                     await asyncio.sleep(LOOK_EVERY_S)
             media.put_on(PATH, "c2")
-            await central.services.reconciliation.once()
+            await central.services.media.reconciliation.once()
             streams = (await central.admin("GET", "/streams"))["items"]
             assert [(stream["id"], stream["interrupted_at"]) for stream in streams] == [(stream_id, None)]
             assert media.kicked == []
@@ -263,7 +263,7 @@ async def test_a_look_that_is_late_leaves_the_next_absence_alone(
 
     looked, done = asyncio.Event(), asyncio.Event()
     monkeypatch.setattr(streams, "overdue", late)
-    once = asyncio.create_task(central.services.interruptions.once())
+    once = asyncio.create_task(central.services.media.interruptions.once())
     await looked.wait()
     again = await on_air(central, key, connection="c2")
     await central.not_ready(connection="c2")

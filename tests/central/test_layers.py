@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,72 +11,107 @@ import pytest
 
 from tests.unit.test_layers import ROOT, imports_of
 
-FLOORS: list[set[str]] = [
+CORE: list[set[str]] = [
     {"types"},
-    {"errors", "secrets", "output"},
-    {"settings"},
-    {"config", "ids", "batch", "urls"},
-    {"log", "wording"},
-    {"db"},
-    {"repositories"},
-    {"services"},
-    {"mediamtx"},
-    {"api"},
-    {"daemon"},
-    {"cli"},
+    {"errors", "secrets"},
+    {"ids", "batch", "settings", "limits"},
+    {"pages"},
+    {"log", "wording", "fields"},
+    {"models", "operations", "db"},
+    {"access", "forgetting", "workers"},
+    {"feature"},
+    {"http"},
 ]
-"""From the ground up: a room may import from floors below its own, and from itself."""
+"""The floors of `core`, from the ground up: a room may import from floors below its own, and from itself."""
+
+FEATURES: dict[str, set[str]] = {
+    "streams": set(),
+    "devices": {"streams"},
+    "media": {"streams"},
+}
+"""Each feature, and which others it may import beside `core`."""
+
+ABOVE = ("settings", "config", "system", "description", "daemon", "cli")
+"""What knows the features, from the ground up."""
 
 ONLY_IN = {
-    "aiohttp": {"api/", "mediamtx.py", "daemon.py"},
-    "sqlalchemy": {"db/", "repositories/", "services/"},
-    "alembic": {"db/"},
-    "pydantic": {"config.py", "settings.py", "api/", "services/device_events.py", "wording.py"},
-    "prometheus_client": {"api/"},
+    "aiohttp": {"core/http/", "media/mediamtx.py", "daemon.py"},
+    "alembic": {"core/db/"},
+    "prometheus_client": {"core/http/"},
 }
 SQL_IN_SERVICES = {"sqlalchemy.exc.IntegrityError", "sqlalchemy.exc", "sqlalchemy.ext.asyncio"}
 """A service knows that a constraint was hurt, and hands sessions on; it says no SQL."""
 
 LINES_LIMIT = 300
+FUNCTION_LIMIT = 60
 
 MODULES = sorted(path for path in (ROOT / "central").rglob("*.py") if "versions" not in path.parts)
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(ROOT / "central").parts[0].removesuffix(".py")
+def parts_of(name: str) -> list[str]:
+    """The rooms of a module of ours, from the outermost on."""
+    return name.split(".")[1:]
 
 
-def floor_of(room: str) -> int:
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+def floor_of(room: str, floors: list[set[str]]) -> int:
+    return next(number for number, rooms in enumerate(floors) if room in rooms)
+
+
+def may_import(importer: list[str], other: list[str]) -> bool:
+    """`importer` and `other` are as `parts_of` has them."""
+    room, wanted = importer[0], other[0]
+    if room == "core":
+        if wanted != "core":
+            return False
+        inner, outer = importer[1], other[1]
+        return inner == outer or floor_of(outer, CORE) < floor_of(inner, CORE)
+    if room in FEATURES:
+        return wanted in {"core", room} | FEATURES[room]
+    if wanted in ABOVE:
+        return ABOVE.index(wanted) < ABOVE.index(room)
+    return True
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_downward(path: Path) -> None:
-    """A room imports only what is below it, and nothing of the agent: what both sides speak is `cast_wire`."""
-    room = room_of(path)
-    if room == "__init__":
+    """Core imports no feature, a feature core and those that it declares, and none of them anything of the agent."""
+    importer = list(path.relative_to(ROOT / "central").with_suffix("").parts)
+    if path.name == "__init__.py":
+        assert not imports_of(path) - {"__future__"}
         return
     for name in imports_of(path):
         assert not name.startswith("agent"), f"{path} imports {name}"
-        if name.startswith("central.") and (other := name.split(".")[1]) != room:
-            assert floor_of(other) < floor_of(room), f"{room} may not import {other}"
+        if name.startswith("central."):
+            assert may_import(importer, parts_of(name)), f"{path} may not import {name}"
+
+
+def test_every_folder_has_a_place() -> None:
+    """A new feature says which others it needs."""
+    folders = {path.name for path in (ROOT / "central").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == FEATURES.keys() | {"core"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_libraries_stay_in_their_room(path: Path) -> None:
-    """Services know no HTTP, routes no SQL."""
+    """Services know no HTTP, calls no SQL."""
     inside = str(path.relative_to(ROOT / "central"))
+    says_sql = path.name.endswith("repository.py") or path.name == "tables.py" or inside.startswith("core/db/")
     for name in imports_of(path):
         places = ONLY_IN.get(name.split(".")[0])
         assert places is None or any(inside.startswith(place) for place in places), f"{inside} imports {name}"
-        if inside.startswith("services/") and name.startswith("sqlalchemy"):
+        if name.startswith("sqlalchemy") and not says_sql:
             assert name in SQL_IN_SERVICES, f"{inside} imports {name}"
+            assert not path.name.endswith("calls.py"), f"{inside} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_modules_are_short(path: Path) -> None:
-    """A module that grows beyond this is more than one."""
-    assert len(path.read_text().splitlines()) <= LINES_LIMIT
+def test_modules_and_functions_are_short(path: Path) -> None:
+    """One that grows beyond this is more than one."""
+    text = path.read_text()
+    assert len(text.splitlines()) <= LINES_LIMIT
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION_LIMIT, f"{path}: {node.name}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "cast_http").glob("*.py")), ids=lambda p: p.name)
@@ -86,6 +122,13 @@ def test_the_http_base_knows_neither_side(path: Path) -> None:
     assert path.name != "fields.py" or names == {"__future__", "dataclasses"}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "cast_util").glob("*.py")), ids=lambda p: p.name)
+def test_what_both_programs_need_knows_neither(path: Path) -> None:
+    """Nor anything of HTTP, or of what they say to each other."""
+    names = {name.split(".")[0] for name in imports_of(path)}
+    assert not names & {"agent", "central", "cast_http", "cast_wire", "aiohttp", "sqlalchemy", "pydantic"}
+
+
 def test_the_wire_is_light() -> None:
     """Whoever imports it gets pydantic and nothing else of weight: the agent does not load a database for it."""
     code = "import sys, cast_wire.models; print(*sorted(sys.modules))"
@@ -93,3 +136,9 @@ def test_the_wire_is_light() -> None:
     names = set(loaded.split())
     assert not names & {"aiohttp", "sqlalchemy", "central", "structlog", "vlc", "agent.daemon"}
     assert "agent" not in names
+
+
+def test_central_starts_without_what_the_agent_needs() -> None:
+    """It is installed on servers, which have no screen and no player."""
+    code = "import sys; sys.modules.update(dict.fromkeys(('vlc', 'xcffib', 'zeroconf', 'agent'))); import central.cli"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -21,7 +21,7 @@ async def pair(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator
         fake_mediamtx(hooks=request.param) as media,
         served(sqlite_url, mediamtx={"api_url": media.control.url}) as central,
     ):
-        await until(lambda: central.services.reconciliation.reachable is not None)
+        await until(lambda: central.services.media.reconciliation.reachable is not None)
         media.central = central.url
         yield central, media
 

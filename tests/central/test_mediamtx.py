@@ -132,7 +132,7 @@ async def test_what_the_real_mediamtx_could_not_tell_is_made_good(both: tuple[Ce
         await eventually(lambda: _are(paths, ["live/door"]))
         async with ClientSession() as session, session.get(f"{media.api}/v3/paths/list") as answer:
             source = (await answer.json())["items"][0]["source"]
-        await central.services.publishing.not_ready("live/door", connection_id=source["id"])
+        await central.services.media.publishing.not_ready("live/door", connection_id=source["id"])
         # Nobody holds the key now, so whoever is there was not let in: it is thrown out.
         await eventually(lambda: _is_gone(media))
 

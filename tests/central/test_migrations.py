@@ -17,12 +17,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from central.db import migrate as migrate_module
-from central.db.engine import Database
-from central.db.migrate import configuration, migrate
-from central.db.tables import Base
-from central.errors import ConfigError
-from central.settings import DatabaseSettings
+from central.core.db import migrate as migrate_module
+from central.core.db.base import Base
+from central.core.db.engine import Database
+from central.core.db.migrate import configuration, migrate
+from central.core.errors import ConfigError
+from central.core.settings import DatabaseSettings
 from tests.central.conftest import DATABASES
 from tests.central.support.dumps import FIXTURES, load_sqlite
 from tests.central.support.postgres import PostgresServer

@@ -12,11 +12,9 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cast_http.openapi import as_text, document
-from central.api.app import all_operations
-from central.api.metrics import Metrics
-from central.api.openapi import SERVICE
-from central.api.operations import Operation
-from central.api.routes import OPERATIONS
+from central.core.operations import Operation
+from central.description import OPERATIONS, SERVICE
+from central.system import UNDESCRIBED
 from tests.central.support.process import central_process
 from tests.support.leaks import LeakCheck
 
@@ -38,7 +36,7 @@ def test_every_call_is_described() -> None:
     described = {
         (path, method) for path, methods in document(SERVICE, OPERATIONS)["paths"].items() for method in methods
     }
-    served = {(operation.path, operation.method.lower()) for operation in all_operations(Metrics())}
+    served = {(operation.path, operation.method.lower()) for operation in (*OPERATIONS, *UNDESCRIBED)}
     assert served - described == {("/metrics", "get"), ("/openapi.json", "get")}
     assert len({operation.name for operation in OPERATIONS}) == len(OPERATIONS)
 

@@ -12,9 +12,11 @@ from datetime import timedelta
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from central.db import engine
-from central.services.upkeep import Upkeep
-from central.settings import DeviceSettings, RetentionSettings
+from central.core.db import engine
+from central.core.settings import RetentionSettings
+from central.devices.settings import DeviceSettings
+from central.devices.upkeep import Upkeep
+from central.streams import upkeep as streams_upkeep
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box, Central, Client, served
@@ -163,12 +165,15 @@ async def test_old_events_and_streams_are_forgotten(central: Central) -> None:
     upkeep = Upkeep(
         central.services.database,
         DeviceSettings(lost=24 * 365),
-        RetentionSettings(events=30, streams=90),
+        RetentionSettings(events=30),
         now=central.clock,
     )
 
+    of_streams = streams_upkeep.Upkeep(central.services.database, RetentionSettings(streams=90), now=central.clock)
+
     async def left() -> tuple[int, list[str]]:
         await upkeep.once()
+        await of_streams.once()
         events = await box("GET", f"/api/v1/devices/{box.id}/events")
         streams = await central.admin("GET", "/api/v1/streams")
         return len(events["items"]), [stream["id"] for stream in streams["items"]]

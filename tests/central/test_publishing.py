@@ -156,7 +156,7 @@ async def test_a_publisher_is_on_from_ready_to_not_ready(central: Central) -> No
     assert (await central.not_ready("live/door"))["grace_until"] is not None
     assert (await central.not_ready("live/door")).body == {"ended": False, "grace_until": None}
     central.clock.forward(10.1)
-    await central.services.interruptions.once()
+    await central.services.media.interruptions.once()
     ended = await central.admin("GET", f"/api/v1/streams/{stream['id']}")
     assert (ended["status"], ended["end_reason"], ended["urls"]) == ("ended", "unpublished", None)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from central.errors import QuotaExceededError
-from central.repositories import devices
-from central.services.quota import DAY_S, Quota
-from central.settings import DeviceSettings
+from central.core.errors import QuotaExceededError
+from central.devices import repository as devices
+from central.devices.quota import DAY_S, Quota
+from central.devices.settings import DeviceSettings
 from tests.central.support.service import served
 
 MIB = 2**20
@@ -47,7 +47,7 @@ async def test_streams_count(sqlite_url: str) -> None:
     """A box that starts and stops without end fills no disk either."""
     async with served(sqlite_url, devices={"quota": 8}) as central:
         box = await central.box()
-        central.services.streams._quota.take(box.id, 8 * MIB - 5000)
+        central.services.boxes.own_streams._quota.take(box.id, 8 * MIB - 5000)
         assert (await box.cast(metadata={"a": "x" * 8000}))["code"] == "quota_exceeded"
         started = await box.cast()
         assert started.status == 201

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from central.services.reconcile import SOONER_S
+from central.media.reconcile import SOONER_S
 from tests.central.support.mediamtx import FakeControlApi, fake_control_api
 from tests.central.support.service import Central, served
 from tests.support.tools import LOOK_EVERY_S, until
@@ -22,7 +22,7 @@ class Pair:
     media: FakeControlApi
 
     async def look(self) -> None:
-        await self.central.services.reconciliation.once()
+        await self.central.services.media.reconciliation.once()
 
     async def on(self) -> list[str]:
         """The paths that are on, as callers see it."""
@@ -44,7 +44,7 @@ async def pair(database_url: str) -> AsyncIterator[Pair]:
         settings: dict[str, Any] = {"api_url": media.url, "public_url": "https://media.example.org"}
         settings |= {"reconcile": 3600, "grace": 0}  # what is interrupted has tests of its own
         async with served(database_url, mediamtx=settings) as central:
-            await until(lambda: central.services.reconciliation.reachable is not None)
+            await until(lambda: central.services.media.reconciliation.reachable is not None)
             yield Pair(central, media)
 
 
@@ -223,7 +223,7 @@ async def test_others_are_left_alone_if_wanted(database_url: str) -> None:
         settings = {"api_url": media.url, "unclaimed": "leave", "reconcile": 3600}
         async with served(database_url, mediamtx=settings) as central:
             media.put_on("theirs", "c9")
-            await central.services.reconciliation.once()
+            await central.services.media.reconciliation.once()
             assert (await central.ready("theirs", "c9")).status == 409
             assert media.kicked == []
 
@@ -242,7 +242,7 @@ async def test_who_was_let_in_is_looked_for(pair: Pair) -> None:
     while await pair.on() == []:
         await asyncio.sleep(LOOK_EVERY_S)
     assert asyncio.get_running_loop().time() - began < 2.0, "0.4 s and a look, on a busy machine"
-    await until(lambda: not pair.central.services.publishing.expects())
+    await until(lambda: not pair.central.services.media.publishing.expects())
     lists = pair.media.lists
     await asyncio.sleep(2 * SOONER_S)
     assert pair.media.lists <= lists + 1

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from agent.media.redaction import redact
-from central.secrets import CODE_ALPHABET
-from central.services.limits import MissLimit
+from central.core.limits import MissLimit
+from central.core.secrets import CODE_ALPHABET
 from tests.central.support.service import Box, Central, Client, served
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from sqlalchemy import event, text
 
-from central.db import engine
+from central.core.db import engine
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.service import Answered, Central, served
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.db import engine
-from central.db.engine import Database
-from central.errors import DatabaseUnavailableError
-from central.settings import DatabaseSettings
+from central.core.db import engine
+from central.core.db.engine import Database
+from central.core.errors import DatabaseUnavailableError
+from central.core.settings import DatabaseSettings
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from cast_wire import models as wire
-from central.api.body import validated
-from central.api.models import StreamBody, StreamKeyBody
-from central.api.routes import OPERATIONS
-from central.errors import FieldError, InvalidRequestError
-from central.wording import sentence_of
+from central.core.errors import FieldError, InvalidRequestError
+from central.core.http.body import validated
+from central.core.wording import sentence_of
+from central.description import OPERATIONS
+from central.media.models import StreamKeyBody
+from central.streams.models import StreamBody
 from tests.central.support.service import Central
 
 MODELS: list[type[BaseModel]] = sorted(

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from central.services.interruptions import Interruptions
-from central.services.media import Publisher
-from central.services.reconcile import Reconciliation
-from central.services.upkeep import Upkeep
-from central.settings import DeviceSettings, MediaMtxSettings, RetentionSettings
+from central.core.settings import RetentionSettings
+from central.devices.settings import DeviceSettings
+from central.devices.upkeep import Upkeep
+from central.media.interruptions import Interruptions
+from central.media.reconcile import Reconciliation
+from central.media.server import Publisher
+from central.media.settings import MediaMtxSettings
 from tests.central.support.scene import C1, C2, Scene
 from tests.central.support.service import Central, Client
 
@@ -141,7 +143,7 @@ async def stop_published(scene: Scene, central: Central) -> int:
 
 @_operation("box", alone=True)
 async def revoke_enrolments(_scene: Scene, central: Central) -> int:
-    await central.services.access.revoke_enrolments()
+    await central.services.boxes.enrolments.revoke()
     return 200
 
 
@@ -186,4 +188,4 @@ class _Listed:
 async def _look(central: Central, on: Sequence[Publisher]) -> None:
     services = central.services
     settings = MediaMtxSettings(api_url="http://127.0.0.1:1")
-    await Reconciliation(services.database, settings, _Listed(on), services.publishing, now=central.clock).once()
+    await Reconciliation(services.database, settings, _Listed(on), services.media.publishing, now=central.clock).once()

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from central.db.engine import Database
-from central.db.migrate import configuration, migrate
-from central.settings import DatabaseSettings
+from central.core.db.engine import Database
+from central.core.db.migrate import configuration, migrate
+from central.core.settings import DatabaseSettings
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.service import Central, served
 
@@ -27,7 +27,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 async def fill(central: Central) -> None:
     """Rows in every table: boxes with and without a stream, a revoked one, publishers, keys, claims, tokens."""
     await central.services.access.add_key("an admin")
-    await central.services.access.add_enrolment(uses=3, valid_for=timedelta(days=1))
+    await central.services.boxes.enrolments.add(uses=3, valid_for=timedelta(days=1))
     for name in ("kitchen", "hall"):
         box = await central.box(name)
         await box.cast(title=f"On in the {name}")

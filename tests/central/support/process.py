@@ -20,7 +20,7 @@ CLI = (sys.executable, "-m", "central.cli")
 AHEAD = """
 import sys
 from datetime import timedelta
-from central.services import pages
+from central.core import pages
 right = pages.utc_now
 pages.utc_now = lambda: right() + timedelta(seconds={seconds})
 from central.cli import main

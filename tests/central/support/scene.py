@@ -11,9 +11,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from central.db.tables import Base, Broadcaster, Claim, Device, DeviceState, EnrolmentToken, Event, Stream, StreamKey
-from central.ids import new_id
-from central.secrets import TokenKind, digest, new_code, new_token
+from central.core.db.base import Base
+from central.core.ids import new_id
+from central.core.secrets import TokenKind, digest, new_code, new_token
+from central.devices.tables import Device, DeviceState, EnrolmentToken, Event
+from central.media.tables import Broadcaster, Claim, StreamKey
+from central.streams.tables import Stream
 from tests.central.support.service import Box, Central
 
 C1, C2 = "c1", "c2"

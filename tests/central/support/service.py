@@ -12,8 +12,7 @@ from uuid import uuid4
 from aiohttp import ClientSession
 from uuid_utils import uuid7
 
-from central.daemon import running
-from central.services.all import Services
+from central.daemon import Services, running
 from central.settings import Settings
 
 

@@ -120,7 +120,7 @@ async def test_colours_are_shown_to_who_wants_them(environment: dict[str, str], 
 
 async def test_central_shows_colours_likewise(box: Tracked) -> None:
     script = (
-        "from central import log; from central.settings import LogSettings;"
+        "from central.core import log; from central.core.settings import LogSettings;"
         "log.configure(LogSettings(format='console'));"
         "import structlog; structlog.get_logger('x').warning('hello')"
     )

@@ -1,0 +1,42 @@
+"""SQL for admin keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.core.access.tables import AdminKey
+from central.core.ids import new_id
+from central.core.types import Caller, Role
+
+Callers = Callable[[AsyncSession, Collection[str], datetime], Awaitable[dict[str, Caller]]]
+"""By the hash of their token, those of these hashes who are let in at that moment."""
+
+
+async def admins(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
+    """Those with an admin key that is not revoked."""
+    found = select(AdminKey.key_hash, AdminKey.id, AdminKey.name).where(
+        AdminKey.key_hash.in_(hashes), AdminKey.revoked_at.is_(None)
+    )
+    return {row.key_hash: Caller(Role.ADMIN, row.id, row.name) for row in await session.execute(found)}
+
+
+async def add_key(session: AsyncSession, *, name: str, key_hash: str, now: datetime) -> AdminKey:
+    """Raises IntegrityError when there is an active key of that name."""
+    key = AdminKey(id=new_id(), name=name, key_hash=key_hash, created_at=now, revoked_at=None)
+    session.add(key)
+    await session.flush()
+    return key
+
+
+async def keys(session: AsyncSession) -> Sequence[AdminKey]:
+    return (await session.scalars(select(AdminKey).order_by(AdminKey.id))).all()
+
+
+async def revoke_key(session: AsyncSession, name: str, *, now: datetime) -> bool:
+    """Whether there was an active one of that name."""
+    statement = update(AdminKey).where(AdminKey.name == name, AdminKey.revoked_at.is_(None)).values(revoked_at=now)
+    return (await session.execute(statement.returning(AdminKey.id))).first() is not None

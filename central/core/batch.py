@@ -1,0 +1,84 @@
+"""Many callers, one round trip: what is asked while the database is busy is asked together as soon as it is free."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from central.core.errors import OverloadedError, UnavailableError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BATCH_LIMIT: Final = 100
+"""Items of one round. More would not be faster for each, and the first would wait longer."""
+
+QUEUE_LIMIT: Final = 2_000
+"""Items that may wait: at the slowest rate seen that is 2 s. Whoever comes later is told to come again."""
+
+
+class Batcher(Generic[Item, Result]):
+    """Collects items and has them done in rounds, one round at a time, in the order in which they came.
+
+    An item is done in a round that begins after it was submitted, so an answer is never older than its question.
+    """
+
+    def __init__(self, name: str, do: Callable[[Sequence[Item]], Awaitable[Sequence[Result | BaseException]]]) -> None:
+        """`do` gets the items of a round and gives a result, or an error to raise, for each, in the same order. When it
+        fails it has done nothing."""
+        self._name = name
+        self._do = do
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._round: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item) -> Result:
+        """The result for this item. Raises what `do` raised, or OverloadedError when too many wait."""
+        if len(self._waiting) >= QUEUE_LIMIT:
+            raise OverloadedError("There is more to do at the moment than can be done. Try again in some seconds.")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._round is None:
+            self._round = asyncio.create_task(self._rounds(), name=f"batch-{self._name}")
+        return await future
+
+    async def close(self) -> None:
+        """Wait for what was submitted."""
+        if self._round is not None:
+            await asyncio.shield(self._round)
+
+    async def _rounds(self) -> None:
+        try:
+            while self._waiting:
+                taken = [self._waiting.popleft() for _ in range(min(BATCH_LIMIT, len(self._waiting)))]
+                await self._one_round(taken)
+        finally:
+            self._round = None
+
+    async def _done(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
+        """A round that fails is halved until what it fails with is alone: nobody pays for what another asked."""
+        try:
+            return await self._do(items)
+        except UnavailableError as error:  # that is nobody's fault, and halves would fail, too
+            return [error] * len(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [error]
+            half = len(items) // 2
+            return [*await self._done(items[:half]), *await self._done(items[half:])]
+
+    async def _one_round(self, taken: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._done([item for item, _ in taken])
+        except asyncio.CancelledError:
+            for _, future in taken:
+                future.cancel()
+            raise
+        for (_, future), result in zip(taken, results, strict=True):
+            with contextlib.suppress(asyncio.InvalidStateError):  # its caller has gone
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)

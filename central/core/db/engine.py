@@ -1,0 +1,221 @@
+"""The database: connections, units of work, and what it means when it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+from sqlalchemy import Table, event, text
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from central.core.db.base import Base
+from central.core.db.trouble import is_given_up, telling_what_is_wrong
+from central.core.errors import ConfigError, DatabaseFullError, DatabaseUnavailableError
+
+log = structlog.stdlib.get_logger(__name__)
+
+CONNECT_TIMEOUT_S: Final = 5.0
+"""A server that is there answers in milliseconds, also from afar."""
+
+STATEMENT_TIMEOUT_S: Final = 10.0
+"""Every statement of ours reads or writes a page at most: one that takes longer waits for something that is wrong."""
+
+BUSY_TIMEOUT_S: Final = 5.0
+"""How long SQLite waits for another process that writes, such as `cast-central key add`."""
+
+TRIES: Final = 4
+"""Of one unit of work. All lock in one order (ARCHITECTURE.md), so even the second is rare; PostgreSQL takes a second
+to notice a deadlock, and callers wait no longer than for one statement."""
+
+PAUSE_S: Final = 0.05
+"""The most between two of them."""
+
+FULL_S: Final = 90.0
+"""Longer than a heartbeat: while boxes report, a disk that is full still fails somebody within that time."""
+
+WRITTEN_S: Final = 1.0
+"""How often a check writes at most, if nothing else does: anybody may ask for one."""
+
+_PROBE: Final = text("UPDATE alembic_version SET version_num = version_num")
+"""A write that changes nothing, of a row that there is in every database of ours."""
+
+T = TypeVar("T")
+
+
+class Database:
+    """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
+
+    def __init__(self, url: str, *, pool: int = 5, cascades: bool = True) -> None:
+        """Connects to nothing yet. `pool` bounds the connections. Without `cascades` SQLite does not look after foreign
+        keys, which a migration needs. Raises ConfigError when the address is none."""
+        self.url: URL = _parsed(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+        else:
+            # A ping costs one round trip, and spares each caller after a restart of the server an error.
+            options |= {"pool_pre_ping": True, "connect_args": _postgres_arguments()}
+        self.engine = create_async_engine(self.url, **options)
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = self._reading
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine.sync_engine, cascades=cascades)
+            # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
+            immediate = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+            self._writing = async_sessionmaker(immediate, expire_on_commit=False)
+        self._written_at = self._full_at = -math.inf
+        # SQLite has one writer at a time: those of this process stand in line here instead of polling there.
+        self._turn: contextlib.AbstractAsyncContextManager[Any] = (
+            asyncio.Lock() if self.is_sqlite else contextlib.nullcontext()
+        )
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A unit of work that changes nothing."""
+        with telling_what_is_wrong():
+            async with self._reading() as session:
+                yield session
+
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Do `work` as one unit, which is all there when this returns, or not at all. An IntegrityError comes through.
+
+        What the database gave up for the sake of another unit (a deadlock, a conflict) is done again from its start, so
+        `work` changes nothing but the database.
+        """
+        try:
+            with telling_what_is_wrong():
+                result = await self._write(work)
+        except DatabaseUnavailableError as error:
+            self._written_at = -math.inf
+            if isinstance(error, DatabaseFullError):
+                self._full_at = time.monotonic()
+            raise
+        self._written_at = time.monotonic()
+        return result
+
+    async def add(self, *rows: Base) -> None:
+        """A unit of work that inserts these rows. Raises IntegrityError."""
+
+        async def work(session: AsyncSession) -> None:
+            session.add_all(rows)
+
+        await self.write(work)
+
+    async def check(self) -> None:
+        """Raises DatabaseUnavailableError when the database does not answer, or cannot be written to.
+
+        One byte may fit on a disk where an event does not, so for a while the last write that failed counts.
+        """
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+        if time.monotonic() - self._written_at > WRITTEN_S:
+            await self.write(lambda session: session.execute(_PROBE))
+        if time.monotonic() - self._full_at < FULL_S:
+            raise DatabaseFullError(
+                f"Within the last {FULL_S:g} s something could not be written, because the disk of the database is "
+                "full. Free space on it."
+            )
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    async def _write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        attempt = 1
+        while True:
+            try:
+                async with self._turn, self._writing.begin() as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if attempt == TRIES or not is_given_up(error):
+                    raise
+                log.warning("unit_of_work_repeated", attempt=attempt, message=str(error.orig))
+            attempt += 1
+            await asyncio.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - it keeps the two from meeting again
+
+
+def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
+    """An INSERT that can say what happens ON CONFLICT, in the dialect of the session's database."""
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    return postgres_insert(table) if is_postgres else sqlite_insert(table)
+
+
+def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
+    """The same for many rows at once, with the names of columns: it passes the object mapper by, which is quicker."""
+    of = table.__table__
+    assert isinstance(of, Table)
+    is_postgres = session.get_bind().dialect.name == "postgresql"
+    return postgres_insert(of) if is_postgres else sqlite_insert(of)
+
+
+def make_directory(url: URL) -> None:
+    """The folder of an SQLite file, and the file, for their user alone. Raises OSError."""
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(open_private(Path(url.database)))  # SQLite gives the files beside it the same mode and owner
+
+
+def open_private(file: Path) -> int:
+    """A descriptor of the file, which is made for its user alone where there is none.
+
+    Made by root it belongs to the owner of its folder: a command of root's works beside a service of another user.
+    Raises OSError.
+    """
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    if os.geteuid() == 0:
+        folder = file.parent.stat()
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    return descriptor
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # which would show it, and the password in it
+        raise ConfigError(
+            "database.url cannot be understood. It is postgresql://user:password@host:5432/name; in the password write "
+            "@ : / ? # and % as %40 %3A %2F %3F %23 %25."
+        ) from None
+
+
+def _postgres_arguments() -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": STATEMENT_TIMEOUT_S,
+        "server_settings": {"application_name": "cast-central", "timezone": "UTC"},
+    }
+
+
+def _prepare_sqlite(engine: Any, *, cascades: bool) -> None:
+    keys = f"foreign_keys={'ON' if cascades else 'OFF'}"
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # Transactions are ours to begin (below): the driver's own way would begin them too late, and not immediately.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # FULL: what was answered with 2xx is there after a power cut too.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", keys, "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begins(connection: Any) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

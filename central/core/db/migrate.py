@@ -1,0 +1,151 @@
+"""Brings the tables up to date at start, one instance at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.core.db.engine import Database, make_directory, open_private
+from central.core.errors import ConfigError
+
+log = structlog.stdlib.get_logger(__name__)
+
+LOCK_TIMEOUT_S: Final = 60.0
+"""How long to wait for another instance that migrates."""
+
+BACKUPS: Final = 3
+"""Of a SQLite database: as many versions to go back to; each is as large as the database was."""
+
+_LOCK_NUMBER: Final = 0x63617374  # "cast": the key of the advisory lock
+_LOOK_AGAIN_S: Final = 0.05
+"""Nothing ends a wait in flock(2); a migration takes longer than this."""
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Upgrade to `revision`; safe for several instances at once. A SQLite database is backed up beside itself before.
+    Raises DatabaseUnavailableError, or ConfigError when the database was made by a newer version, its folder cannot be
+    used, or there is no room for the backup."""
+
+    async def work(session: AsyncSession) -> None:
+        connection = await session.connection()
+        if not database.is_sqlite:
+            await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S:g}s'"))
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
+        await connection.run_sync(_to_revision, revision)
+
+    try:
+        make_directory(database.url)
+        with _file_lock(database):
+            if not database.is_sqlite:
+                await database.write(work)
+                return
+            # A table that is made anew is dropped and renamed, and with cascades that deletes what refers to it. They
+            # cannot be switched off inside the transaction.
+            apart = Database(str(database.url), cascades=False)
+            try:
+                await apart.write(work)
+            finally:
+                await apart.close()
+    except OSError as error:
+        raise ConfigError(
+            f"The folder of the database {database.url.database} cannot be used ({error.strerror}). Let the user who "
+            "runs cast-central write to it, or set dir in the section [state] of the configuration to another one."
+        ) from error
+
+
+def configuration() -> Config:
+    """Alembic's, without a file of its own."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _to_revision(connection: Connection, revision: str) -> None:
+    config = configuration()
+    scripts = ScriptDirectory.from_config(config)
+    now = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if now is not None and now not in known:
+        raise ConfigError(
+            "The database was made by a newer version of cast-central than this one. Install that version again, or "
+            "name another database in the section [database] of the configuration."
+        )
+    target = scripts.get_current_head() if revision == "head" else revision
+    if now == target:
+        return
+    config.attributes["connection"] = connection
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite and now is not None:
+        back_up(Path(str(connection.engine.url.database)), now)
+    if target in known and (now is None or _is_older(scripts, now, target)):
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+    if is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
+        raise RuntimeError(f"the migration to {target} left rows that refer to nothing: {broken[:5]}")  # rolled back
+    log.info("database_migrated", before=now, after=target)
+
+
+def back_up(file: Path, revision: str) -> None:
+    """A copy of a SQLite database beside it, as it was at that revision; BACKUPS are kept. Raises ConfigError."""
+    copy = file.with_name(f"{file.name}.before-{revision}")
+    unfinished = copy.with_name(f"{copy.name}.part")
+    try:
+        os.close(open_private(unfinished))
+        with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(unfinished)) as to:
+            source.backup(to)
+        os.replace(unfinished, copy)
+    except (OSError, sqlite3.Error) as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        megabytes = math.ceil(file.stat().st_size / 1_000_000)
+        raise ConfigError(
+            f"The database is to be brought up to date, and cannot be backed up before ({error}). It needs "
+            f"{megabytes} MB in {file.parent}: make room there, then start cast-central again."
+        ) from error
+    kept = sorted(file.parent.glob(f"{file.name}.before-*"), key=lambda path: path.stat().st_mtime)
+    for old in kept[:-BACKUPS]:
+        old.unlink()
+    log.info("database_backed_up", file=str(copy))
+
+
+def _is_older(scripts: ScriptDirectory, one: str, other: str | None) -> bool:
+    return other is not None and one in {script.revision for script in scripts.iterate_revisions(other, "base")}
+
+
+@contextlib.contextmanager
+def _file_lock(database: Database) -> Iterator[None]:
+    """For SQLite: a file beside the database, so that also its first making is one instance's alone."""
+    if not database.is_sqlite:
+        yield
+        return
+    descriptor = open_private(Path(f"{database.url.database}.lock"))
+    try:
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)  # before anything is served: nobody waits for this loop
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,129 @@
+"""One error tree with stable codes. Which HTTP status each is, only `api.problems` knows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cast_http.fields import FieldError as FieldError
+from central.core.types import ErrorCode
+
+
+class CentralError(Exception):
+    """Base of everything that is raised on purpose; `str()` is a sentence for a person."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+
+class ConfigError(CentralError):
+    """The configuration cannot be used; the text names the key, the problem and the mend."""
+
+
+class InvalidRequestError(CentralError):
+    """The request cannot be understood; `errors` names each field."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+    def __init__(self, message: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+    @classmethod
+    def of(cls, field: str, message: str) -> InvalidRequestError:
+        """One field, and what is wrong with it."""
+        return cls(f"{field} {message}.", (FieldError(field, message),))
+
+
+class UnauthorizedError(CentralError):
+    """Nothing was shown that lets the caller in, or it is not (or no longer) known."""
+
+    code = ErrorCode.UNAUTHORIZED
+
+
+class ForbiddenError(CentralError):
+    """The caller is known, and may not do this."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class TooManyRequestsError(CentralError):
+    """Too many tries; `retry_after_s` tells when the next one makes sense."""
+
+    code = ErrorCode.TOO_MANY_REQUESTS
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaExceededError(TooManyRequestsError):
+    """A box has had as much stored as it may for now."""
+
+    code = ErrorCode.QUOTA_EXCEEDED
+
+
+class UnavailableError(CentralError):
+    """It cannot be done now, through no fault of the caller: the same request may work later."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database does not answer, or cannot be written to."""
+
+    code = ErrorCode.DATABASE_UNAVAILABLE
+
+
+class DatabaseFullError(DatabaseUnavailableError):
+    """There is no space left for what is to be written."""
+
+    code = ErrorCode.DATABASE_FULL
+
+
+class OverloadedError(UnavailableError):
+    """More is waiting than can be done in a reasonable time."""
+
+    code = ErrorCode.OVERLOADED
+
+
+class MissingError(CentralError):
+    """There is none of that id."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class DeviceNotFoundError(MissingError):
+    code = ErrorCode.DEVICE_NOT_FOUND
+
+
+class StreamNotFoundError(MissingError):
+    code = ErrorCode.STREAM_NOT_FOUND
+
+
+class BroadcasterNotFoundError(MissingError):
+    code = ErrorCode.BROADCASTER_NOT_FOUND
+
+
+class StreamKeyNotFoundError(MissingError):
+    code = ErrorCode.STREAM_KEY_NOT_FOUND
+
+
+class ConflictError(CentralError):
+    """It cannot be done as things are."""
+
+
+class NameInUseError(ConflictError):
+    code = ErrorCode.NAME_IN_USE
+
+
+class StreamEndedError(ConflictError):
+    code = ErrorCode.STREAM_ENDED
+
+
+class NotClaimedError(ConflictError):
+    code = ErrorCode.NOT_CLAIMED
+
+
+class PublishRefusedError(CentralError):
+    """A publisher is not let in; the code says why."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.reason = code

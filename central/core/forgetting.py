@@ -1,0 +1,36 @@
+"""Deletes what is too old to be kept, without anybody waiting behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Final, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.core.db.engine import Database
+
+EVERY_S: Final = 600.0
+"""Between two looks for what is too old."""
+PORTION: Final = 1_000
+"""Rows of one unit of work: a few milliseconds, so that nobody waits behind it."""
+PAUSE_S: Final = 0.05
+"""Between two of them: whoever waits for the database has his turn."""
+
+
+class Forget(Protocol):
+    """Deletes what is from before a moment, at most `limit` rows; how many there were."""
+
+    def __call__(self, session: AsyncSession, *, before: datetime, limit: int) -> Awaitable[int]: ...
+
+
+async def forget(database: Database, what: Forget, *, before: datetime) -> int:
+    """Have all of it deleted, a portion at a time; how many rows there were. Raises DatabaseUnavailableError."""
+    total = 0
+    while True:
+        number = await database.write(lambda session: what(session, before=before, limit=PORTION))
+        total += number
+        if number < PORTION:
+            return total
+        await asyncio.sleep(PAUSE_S)

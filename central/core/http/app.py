@@ -1,0 +1,38 @@
+"""The API as one aiohttp application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from aiohttp import web
+
+from cast_http.server import ApiRunner, expect
+from central.core.feature import Feature
+from central.core.http.body import BODY_LIMIT
+from central.core.http.endpoint import Endpoint, Shared
+from central.core.http.guard import Guard
+from central.core.http.metrics import Metrics
+from central.core.http.middleware import around_request
+from central.core.http.problems import PROBLEMS
+
+SHUTDOWN_S: Final = 10.0
+"""How long answers under way may take at the end. systemd gives 90 s."""
+
+
+def create_app(features: Iterable[Feature[Any]], guard: Guard, metrics: Metrics) -> web.Application:
+    """The application with the calls of these features. It owns none of what it is given."""
+    shared = Shared()
+    app = web.Application(middlewares=[around_request(metrics)], client_max_size=BODY_LIMIT)
+    for feature in features:
+        for operation in feature.operations:
+            endpoint = Endpoint(operation, feature.service, guard, shared)
+            app.router.add_route(operation.method, operation.path, endpoint.serve, expect_handler=expect)
+            if operation.method == "GET":
+                app.router.add_route("HEAD", operation.path, endpoint.serve)
+    return app
+
+
+def runner_of(app: web.Application) -> ApiRunner:
+    """What serves the application."""
+    return ApiRunner(app, problems=PROBLEMS, shutdown_s=SHUTDOWN_S)

@@ -1,0 +1,100 @@
+"""One call from the socket to the service and back: who is it, what does it want, and the answer as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from central.core.batch import Batcher
+from central.core.errors import MissingError
+from central.core.http.body import query_of, read_form, read_json, read_raw, validated
+from central.core.http.guard import Guard
+from central.core.http.middleware import CALLER, OPERATION
+from central.core.ids import ID_PATTERN
+from central.core.operations import Call, Operation, Reply
+from central.core.types import Role
+
+Answered = tuple[int, str, str, dict[str, str]]
+"""Status, text, content type, headers."""
+Question = tuple[object, Callable[[], Awaitable[Answered]]]
+"""What makes two questions the same, and how to answer."""
+
+_ID = re.compile(ID_PATTERN)
+
+
+class Shared:
+    """Answers the same question of many at once with one look, which begins after each of them asked."""
+
+    def __init__(self) -> None:
+        self._batcher: Batcher[Question, Answered] = Batcher("shared", self._answer)
+
+    async def ask(self, key: object, answer: Callable[[], Awaitable[Answered]]) -> Answered:
+        return await self._batcher.submit((key, answer))
+
+    async def _answer(self, questions: Sequence[Question]) -> Sequence[Answered | BaseException]:
+        once = dict(questions)
+        answers = await asyncio.gather(*(answer() for answer in once.values()), return_exceptions=True)
+        by_key = dict(zip(once, answers, strict=True))
+        return [by_key[key] for key, _ in questions]
+
+
+class Endpoint:
+    """Serves one operation."""
+
+    def __init__(self, operation: Operation, service: object, guard: Guard, shared: Shared) -> None:
+        self._operation = operation
+        self._service = service
+        self._guard = guard
+        self._shared = shared
+
+    async def serve(self, request: web.Request) -> web.Response:
+        operation = self._operation
+        request[OPERATION] = operation.name
+        caller = await self._guard.admit(request, operation.access)
+        request[CALLER] = f"{caller.role} {caller.id}".strip()  # no name: a box chooses its own
+        if "id" in request.match_info and not _ID.fullmatch(request.match_info["id"]):
+            raise MissingError("There is nothing of this id. Ids are like 01a1fd12-eb6c-748a-a719-cf4ecab6bccb.")
+        given = query_of(request)
+        query = validated(operation.query, given, what="query")
+        call = Call(
+            service=self._service,
+            caller=caller,
+            address=self._guard.address(request),
+            path=request.match_info,
+            body=await self._body(request),
+            query=query,
+        )
+
+        async def answer() -> Answered:
+            reply = await operation.handler(call)
+            return _rendered(Reply(status=204) if operation.quiet and not _prefers_all(request) else reply)
+
+        if operation.shared:
+            whose = caller.id if caller.role is Role.DEVICE else ""
+            key = (operation.name, tuple(request.match_info.values()), query, caller.role, whose)
+            status, text, content_type, headers = await self._shared.ask(key, answer)
+        else:
+            status, text, content_type, headers = await answer()
+        return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)
+
+    async def _body(self, request: web.Request) -> object:
+        operation = self._operation
+        if operation.body is None:
+            return None
+        if operation.raw:
+            return await read_raw(request)
+        return validated(operation.body, await (read_form if operation.form else read_json)(request))
+
+
+def _prefers_all(request: web.Request) -> bool:
+    told = ",".join(request.headers.getall("Prefer", ())).lower()
+    return "return=representation" in re.split(r"[,;\s]+", told)
+
+
+def _rendered(reply: Reply) -> Answered:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
+    text = reply.text if reply.model is None else reply.model.model_dump_json()
+    return reply.status, text, reply.content_type, headers

@@ -1,0 +1,44 @@
+"""Ids that sort by the moment they were made, and the cursors of lists that are sorted by them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from uuid_utils import uuid7
+
+from central.core.errors import InvalidRequestError
+
+ID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+_ID = re.compile(ID_PATTERN)
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): in lists, what was made later comes later."""
+    return str(uuid7())
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def to_cursor(position: str) -> str:
+    """An opaque cursor that means: go on behind `position`."""
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def from_cursor(cursor: str | None) -> str | None:
+    """The position in a cursor. Raises InvalidRequestError when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise bad_cursor() from error
+
+
+def bad_cursor() -> InvalidRequestError:
+    return InvalidRequestError.of("cursor", "must be the next_cursor of an earlier answer of this call")

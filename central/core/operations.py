@@ -1,0 +1,83 @@
+"""What a row of the table of calls is: what a call takes, answers and lets in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from cast_http.operations import Operation as BaseOperation
+from central.core.types import Caller
+
+ServiceT = TypeVar("ServiceT")
+BodyT = TypeVar("BodyT")
+QueryT = TypeVar("QueryT")
+
+
+class Access(StrEnum):
+    """Who may make a call."""
+
+    OPEN = "open"
+    """Anybody."""
+    LOCAL = "local"
+    """This machine itself, and admins."""
+    MEDIAMTX = "mediamtx"
+    """This machine, the configured addresses of MediaMTX, and whoever has the shared secret."""
+    ENROL = "enrol"
+    """Enrolment tokens and admins."""
+    DEVICE = "device"
+    """Boxes and admins; how far a box reaches is for the service to say."""
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[ServiceT, BodyT, QueryT]):
+    """One call, read and checked."""
+
+    service: ServiceT
+    """Of the feature that has the call."""
+    caller: Caller
+    address: str
+    """Of the client, as far as it is known."""
+    path: Mapping[str, str]
+    body: BodyT
+    query: QueryT
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: a model, text of another type, or nothing (204)."""
+
+    model: BaseModel | None = None
+    status: int = 200
+    text: str = ""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(BaseOperation[Handler, Access]):
+    """One method of one path."""
+
+    raw: bool = False
+    """The handler gets the JSON as it came, because it answers for each of its parts; `body` is for the document."""
+    quiet: bool = False
+    """Answers 204, and what it did only to who prefers that (RFC 7240: `Prefer: return=representation`)."""
+    shared: bool = False
+    """Callers who ask the same while it is being looked up get the same answer of the next look."""
+
+
+PREFER: Final[dict[str, Any]] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "deprecated": True,
+    "description": "What was answered before 0.2: 200 with a body instead of 204.",
+    "schema": {"type": "string", "enum": ["return=representation"]},
+}

@@ -1,0 +1,123 @@
+"""What can be set of what all features share: every key, what is allowed, and what holds when nothing is set."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from central.core.errors import ConfigError
+
+_DRIVERS: Final = {
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+}
+
+
+def _database_url(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    driver = _DRIVERS.get(scheme.lower())
+    if driver is None or not separator:
+        raise ValueError("should begin with postgresql:// or sqlite:///")
+    if driver.startswith("sqlite") and (not rest.startswith("/") or rest.strip("/") in ("", ":memory:")):
+        raise ValueError("should name a file, such as sqlite:////var/lib/cast-central/central.db")
+    rest, _, query = rest.partition("?")
+    # The driver has a name of its own for what everybody else calls sslmode.
+    asked = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(query)]
+    if {name for name, _ in asked} - ({"ssl", "host", "port"} if driver.startswith("postgresql") else set()):
+        raise ValueError("should have nothing behind a ? but sslmode, or host and port of a socket")
+    return f"{driver}://{rest}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise ValueError("should be an IP address, or a network such as 10.0.0.0/8") from error
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or "\0" in str(path):
+        raise ValueError("should be an absolute path, one that begins with /")
+    return path
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+Secret = Annotated[str, Field(min_length=16, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+
+
+class Section(BaseModel):
+    """The descriptions say what is allowed; error messages quote them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ApiSettings(Section):
+    """Where the HTTP server listens."""
+
+    host: HostName = Field(default="0.0.0.0", description="an IP address or a host name of this machine")
+    port: Port = Field(default=8080, description="a whole number from 0 (any free port) to 65535")
+    trusted_proxies: Networks = Field(default=(), description="a list of IP addresses or networks")
+    """Whose X-Forwarded-For is believed."""
+    secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
+    """Opens everything, as an admin key does."""
+
+
+class StateSettings(Section):
+    """Where the SQLite database is kept."""
+
+    dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(default=None, description="an absolute path")
+
+    def directory(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """`dir`, or else where systemd or the XDG rules put it. Raises ConfigError when there is no home."""
+        if self.dir is not None:
+            return self.dir
+        if by_systemd := environ.get("STATE_DIRECTORY"):
+            return Path(by_systemd.split(":")[0])  # systemd lists several with colons
+        xdg = Path(environ.get("XDG_STATE_HOME", ""))
+        if xdg.is_absolute():  # the XDG specification has relative ones ignored
+            return xdg / "cast-central"
+        try:
+            return Path.home() / ".local" / "state" / "cast-central"
+        except RuntimeError as error:
+            raise ConfigError(
+                "This user has no home directory to keep the database in. Set dir in the section [state] to a "
+                "directory that cast-central may write to, such as /var/lib/cast-central."
+            ) from error
+
+
+class DatabaseSettings(Section):
+    """Which database; none: SQLite in the state directory."""
+
+    url: Annotated[str, AfterValidator(_database_url)] | None = Field(
+        default=None, description="postgresql://user:password@host/name, or sqlite:////path/to/file"
+    )
+    pool: int = Field(default=5, ge=2, le=100, description="a whole number from 2 to 100")
+
+
+class RetentionSettings(Section):
+    """What is forgotten when."""
+
+    # A box keeps what it could not send for 7 days; events that are forgotten sooner could come in twice.
+    events: float = Field(default=30, ge=8, le=3650, description="days, from 8 to 3650")
+    streams: float = Field(default=90, ge=1, le=3650, description="days, from 1 to 3650")
+    """Of streams: after their end."""
+
+
+class LogSettings(Section):
+    """How much is logged, and in which form."""
+
+    format: Literal["auto", "json", "console"] = Field(default="auto", description='"auto", "json" or "console"')
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='"debug", "info", "warning" or "error"'
+    )

@@ -1,0 +1,65 @@
+"""The words that all features share: the codes of errors, and who a caller is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable, machine-readable; the sentence beside it may change, the code does not."""
+
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    """A box has had as much stored as it may for now."""
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    INTERNAL = "internal"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    DATABASE_FULL = "database_full"
+    """There is no space left on its disk."""
+    OVERLOADED = "overloaded"
+
+    DEVICE_NOT_FOUND = "device_not_found"
+    STREAM_NOT_FOUND = "stream_not_found"
+    BROADCASTER_NOT_FOUND = "broadcaster_not_found"
+    STREAM_KEY_NOT_FOUND = "stream_key_not_found"
+
+    NAME_IN_USE = "name_in_use"
+    STREAM_ENDED = "stream_ended"
+    NOT_CLAIMED = "not_claimed"
+    """A path is on air whose publisher was not let in here."""
+
+    KEY_UNKNOWN = "key_unknown"
+    KEY_REVOKED = "key_revoked"
+    KEY_EXPIRED = "key_expired"
+    KEY_IN_USE = "key_in_use"
+    PATH_IN_USE = "path_in_use"
+    PATH_NOT_ALLOWED = "path_not_allowed"
+
+
+class Role(StrEnum):
+    """What kind of caller this is."""
+
+    ANYBODY = "anybody"
+    MEDIAMTX = "mediamtx"
+    ENROLMENT = "enrolment"
+    DEVICE = "device"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a call: the role, and the id and name of what was shown to prove it."""
+
+    role: Role
+    id: str = ""
+    name: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN

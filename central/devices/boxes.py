@@ -1,0 +1,20 @@
+"""What boxes are, what they say and what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from central.devices.enrolments import Enrolments
+from central.devices.own_streams import OwnStreams
+from central.devices.service import Devices
+from central.streams.urls import PlayUrls
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The services of this feature."""
+
+    devices: Devices
+    enrolments: Enrolments
+    own_streams: OwnStreams
+    urls: PlayUrls

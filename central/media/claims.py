@@ -1,0 +1,114 @@
+"""Who gets a key and a path: requests that are answered together, and what stands against each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from central.core.errors import PublishRefusedError
+from central.core.types import ErrorCode
+from central.media import repository
+from central.media.repository import KeyRecord
+from central.media.tables import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """Somebody wants to publish to a path, and shows a key."""
+
+    key: str
+    path: str
+    connection_id: str | None
+    """None: it is only asked whether the key is good, as WebRTC does before there is a session."""
+    protocol: str
+
+
+class Round:
+    """Requests that are answered together."""
+
+    def __init__(self, holders: Mapping[str, Claim], *, now: datetime, lease_s: float) -> None:
+        self._holders = holders
+        self._now = now
+        self._until = now + timedelta(seconds=lease_s)
+        self._wanted: dict[str, tuple[dict[str, Any], list[int]]] = {}
+        """For a key what is to be claimed, and the numbers of those whose answer hangs on that."""
+        self._paths: set[str] = set()
+        self.lapsed: set[str] = set()
+        """Paths whose holder has had its time."""
+        self.answers: list[BaseException | None] = []
+        """In the order of the requests; None: let in."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What is to be claimed: in the order of the paths, so that instances never wait for each other in a ring."""
+        return sorted((row for row, _ in self._wanted.values()), key=lambda row: str(row["path"]))
+
+    def look_at(self, request: PublishRequest, record: KeyRecord | None) -> None:
+        against = _against(record, request, self._now)
+        if against is None and record is not None and request.connection_id is not None:
+            against = self._want(request, record.key.id, request.connection_id)
+        self.answers.append(against)
+
+    def got(self, key_ids: set[str]) -> None:
+        """These keys were really claimed; the others are another's."""
+        for key_id in self._wanted.keys() - key_ids:
+            for number in self._wanted[key_id][1]:
+                self.answers[number] = _key_in_use()
+
+    def _want(self, request: PublishRequest, key_id: str, connection_id: str) -> PublishRefusedError | None:
+        number = len(self.answers)
+        if key_id in self._wanted:
+            row, numbers = self._wanted[key_id]
+            if (row["connection_id"], row["path"]) != (connection_id, request.path):
+                return _key_in_use()
+            numbers.append(number)
+            return None
+        holder = self._holders.get(request.path)
+        if holder is not None and holder.stream_key_id != key_id:
+            if not _is_over(holder, self._now):
+                return path_in_use()
+            self.lapsed.add(request.path)
+        if request.path in self._paths:
+            return path_in_use()
+        self._paths.add(request.path)
+        row = {
+            "stream_key_id": key_id,
+            "connection_id": connection_id,
+            "path": request.path,
+            "protocol": request.protocol,
+            "claimed_at": self._now,
+            "leased_until": self._until,
+        }
+        self._wanted[key_id] = (row, [number])
+        return None
+
+
+def _against(record: KeyRecord | None, request: PublishRequest, now: datetime) -> PublishRefusedError | None:
+    """What stands against this request, as far as one look tells."""
+    if record is None:
+        return PublishRefusedError(ErrorCode.KEY_UNKNOWN, "This stream key is not known.")
+    key, claim = record.key, record.claim
+    if key.revoked_at is not None:
+        return PublishRefusedError(ErrorCode.KEY_REVOKED, "This stream key has been revoked.")
+    if key.expires_at is not None and key.expires_at <= now:
+        return PublishRefusedError(ErrorCode.KEY_EXPIRED, "This stream key has run out.")
+    if key.path is not None and key.path != request.path:
+        return PublishRefusedError(ErrorCode.PATH_NOT_ALLOWED, f"This stream key is for the path {key.path} only.")
+    if claim is None or _is_over(claim, now) or request.connection_id is None:
+        return None
+    mine = claim.connection_id == request.connection_id and claim.path == request.path
+    return None if mine or claim.connection_id == repository.NOBODY else _key_in_use()
+
+
+def _is_over(claim: Claim, now: datetime) -> bool:
+    return claim.leased_until is not None and claim.leased_until < now
+
+
+def _key_in_use() -> PublishRefusedError:
+    return PublishRefusedError(ErrorCode.KEY_IN_USE, "Somebody publishes with this stream key already.")
+
+
+def path_in_use() -> PublishRefusedError:
+    return PublishRefusedError(ErrorCode.PATH_IN_USE, "Somebody publishes to this path already.")

@@ -1,0 +1,60 @@
+"""What is asked of the media server, whichever way it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from central.core.errors import CentralError
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class MediaServerError(CentralError):
+    """The media server does not answer, or says that it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Who publishes to a path."""
+
+    path: str
+    connection_id: str
+    """Empty when it is no connection of a client, but a source that the media server itself pulls from."""
+    connection_type: str
+    """As MediaMTX names it, such as `rtspSession`; before the stream is ready only the protocol, such as `rtsp`."""
+
+
+class MediaServer(Protocol):
+    """The media server. Every call is bounded in time and raises MediaServerError."""
+
+    async def publishers(self) -> Sequence[Publisher]:
+        """Those of all paths that are ready to be viewed."""
+
+    async def kick(self, publisher: Publisher) -> bool:
+        """End its connection; False when it was gone already."""
+
+
+class NoMediaServer:
+    """None is configured: nobody is there, and nobody can be kicked."""
+
+    async def publishers(self) -> Sequence[Publisher]:
+        raise MediaServerError("No control API of MediaMTX is configured (mediamtx.api_url).")
+
+    async def kick(self, publisher: Publisher) -> bool:
+        raise MediaServerError("No control API of MediaMTX is configured (mediamtx.api_url).")
+
+
+async def kick_all(server: MediaServer, publishers: Iterable[Publisher]) -> int:
+    """Kick them; how many there were. What cannot be done now the reconciliation does later."""
+    kicked = 0
+    for publisher in publishers:
+        try:
+            kicked += await server.kick(publisher)
+            log.info("publisher_kicked", path=publisher.path, connection=publisher.connection_id)
+        except MediaServerError as error:
+            log.warning("kick_failed", path=publisher.path, connection=publisher.connection_id, message=str(error))
+    return kicked

@@ -1,0 +1,22 @@
+"""What the media server is answered, and who publishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from central.media.interruptions import Interruptions
+from central.media.publishing import Publishing
+from central.media.reconcile import Reconciliation
+from central.media.stream_keys import StreamKeys
+from central.media.viewing import Viewing
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The services of this feature."""
+
+    stream_keys: StreamKeys
+    publishing: Publishing
+    viewing: Viewing
+    interruptions: Interruptions
+    reconciliation: Reconciliation

@@ -1,0 +1,68 @@
+"""What can be set of the media server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from central.core.settings import Networks, Secret, Section
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("should begin with http:// or https:// and a host, and hold no ? and no #")
+    _ = parts.port  # raises ValueError when it is none
+    return url.rstrip("/")
+
+
+def _public_url(url: str) -> str:
+    if urlsplit(_http_url(url)).username is not None:
+        raise ValueError("should hold no user name and no password: everybody sees it")
+    return url.rstrip("/")
+
+
+def _rtsp_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname or parts.username is not None:
+        raise ValueError("should begin with rtsp:// or rtsps:// and a host, without user name and password")
+    return url.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+
+
+class MediaMtxSettings(Section):
+    """The media server whose publishers are checked here."""
+
+    api_url: HttpUrl | None = Field(default=None, description="the control API, such as http://127.0.0.1:9997")
+    public_url: PublicUrl | None = Field(
+        default=None, description="as viewers reach it, such as http://media.example.org"
+    )
+    hls_url: PublicUrl | None = Field(
+        default=None, description="as viewers reach it, such as https://media.example.org/hls"
+    )
+    webrtc_url: PublicUrl | None = Field(
+        default=None, description="as viewers reach it, such as https://media.example.org/webrtc"
+    )
+    rtsp_url: Annotated[str, AfterValidator(_rtsp_url)] | None = Field(
+        default=None, description="as viewers reach it, such as rtsp://media.example.org:8554"
+    )
+    secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
+    addresses: Networks = Field(default=(), description="a list of IP addresses or networks")
+    """May call /auth and /webhook without the secret; this machine may, too, as long as there is none."""
+    reads: Literal["open", "checked"] = Field(default="open", description='"open" or "checked"')
+    key_in_path: bool = Field(default=False, description="true or false")
+    unclaimed: Literal["kick", "leave"] = Field(default="kick", description='"kick" or "leave"')
+    """What happens to a publisher whom this server did not let in."""
+    lease: float = Field(default=10.0, ge=1, le=120, description="seconds, from 1 to 120")
+    """How long an accepted publisher may take until its stream is ready."""
+    grace: float = Field(default=10.0, ge=0, le=3600, description="seconds, from 0 (none) to 3600")
+    """How long a publisher may be away until its stream ends: what publishes comes back within seconds of a restart or
+    a change of network (OBS Studio tries again after 2 s and 4 s), and viewers look at a still picture meanwhile."""
+    reconcile: float = Field(default=1.0, ge=1, le=3600, description="seconds, from 1 to 3600")
+    """How late it is noticed at most that a publisher is gone, where no hook tells: one that is back before that is
+    refused once, because its key seems to be in use, and what publishes needs two seconds to be back."""

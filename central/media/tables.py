@@ -1,0 +1,56 @@
+"""The tables of those who publish."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from central.core.db.base import DIGEST, ID, NAME, WORD, Base
+
+
+class Broadcaster(Base):
+    """Somebody who publishes."""
+
+    __tablename__ = "broadcasters"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    name: Mapped[str] = mapped_column(NAME, unique=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+    meta: Mapped[dict[str, Any]] = mapped_column("metadata")
+
+
+class StreamKey(Base):
+    """Lets one publisher at a time publish."""
+
+    __tablename__ = "stream_keys"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    broadcaster_id: Mapped[str] = mapped_column(ID, ForeignKey("broadcasters.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(NAME)
+    key_hash: Mapped[str] = mapped_column(DIGEST, unique=True)
+    path: Mapped[str | None] = mapped_column(Text)
+    """The only one that may be published to; None: any that is free."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used: Mapped[datetime | None]
+
+
+class Claim(Base):
+    """Which connection holds a stream key, and the path it publishes to. One at most for each of both."""
+
+    __tablename__ = "claims"
+
+    stream_key_id: Mapped[str] = mapped_column(ID, ForeignKey("stream_keys.id", ondelete="CASCADE"), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(String(64), index=True)
+    """Empty: nobody's; the path is kept for the key until the lease is over."""
+    path: Mapped[str] = mapped_column(Text, unique=True)
+    protocol: Mapped[str] = mapped_column(WORD)
+    claimed_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
+    """When others may take it; None: as long as its stream is on."""

@@ -1,0 +1,36 @@
+"""The words about streams."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class StreamSource(StrEnum):
+    """Where a stream comes from."""
+
+    DEVICE = "device"
+    """A box shows it."""
+    PUBLISHER = "publisher"
+    """Somebody publishes it through MediaMTX."""
+
+
+class StreamStatus(StrEnum):
+    """A stream is on, or it is over for ever."""
+
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class StreamEnd(StrEnum):
+    """Why a stream ended."""
+
+    STOPPED = "stopped"
+    """Somebody asked for it."""
+    UNPUBLISHED = "unpublished"
+    """MediaMTX said that the publisher is gone."""
+    LOST = "lost"
+    """It was not there any more when MediaMTX was asked."""
+    KEY_REVOKED = "key_revoked"
+    DEVICE_REVOKED = "device_revoked"
+    DEVICE_LOST = "device_lost"
+    """Its box has not been heard of for too long."""

@@ -1,0 +1,66 @@
+"""Where viewers find what is published, as the public address of MediaMTX has it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from central.core.secrets import TOKEN_PATTERN
+
+HIDDEN: Final = "***"
+"""What a box writes in place of a secret in an address."""
+
+NO_VIEWERS: Final = "Viewers get no addresses of what is published: set mediamtx.public_url."
+"""Where none is known."""
+
+# A box hides all of these, and more, before it tells an address: it would not get a stream otherwise.
+_SECRET_NAME: Final = re.compile(
+    r"auth|authorization|hmac|pass|sig|(.*[_.-])?(key|apikey|accesskey|streamkey|jwt|passphrase|passwd|pwd|credentials?)"
+    r"|.*(password|secret|signature|token)",
+    re.IGNORECASE,
+)
+
+
+def holds_secret(url: str) -> bool:
+    """Whether an address holds a user name, a password, or a token in its query. Raises ValueError when it is none."""
+    parts = urlsplit(url)
+    if parts.username or parts.password or TOKEN_PATTERN.search(url):
+        return True
+    asked = parse_qsl(f"{parts.query}&{parts.fragment}")
+    return any(value != HIDDEN and _SECRET_NAME.fullmatch(name[:100]) for name, value in asked)
+
+
+class PlayUrls:
+    """Where viewers find what is published to a path."""
+
+    def __init__(self, *, public: str | None, hls: str | None, webrtc: str | None, rtsp: str | None) -> None:
+        """`public` is scheme and host, with MediaMTX's usual ports; the others are whole, for where that is not so."""
+        self._hls = hls or _with_port(public, 8888)
+        self._webrtc = webrtc or _with_port(public, 8889)
+        self._rtsp = rtsp or _with_port(public, 8554, scheme="rtsp")
+
+    @property
+    def are_known(self) -> bool:
+        """Whether there is anything to tell viewers."""
+        return bool(self._hls or self._webrtc or self._rtsp)
+
+    def of(self, path: str) -> dict[str, str]:
+        """The addresses for HLS, WebRTC (WHEP) and RTSP that are known."""
+        urls = {}
+        if self._hls:
+            urls["hls"] = f"{self._hls}/{path}/index.m3u8"
+        if self._webrtc:
+            urls["webrtc"] = f"{self._webrtc}/{path}/whep"
+        if self._rtsp:
+            urls["rtsp"] = f"{self._rtsp}/{path}"
+        return urls
+
+
+def _with_port(public: str | None, port: int, *, scheme: str | None = None) -> str | None:
+    if public is None:
+        return None
+    parts = urlsplit(public)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    base = f"{scheme or parts.scheme}://{host}:{port}"
+    return base if scheme else base + parts.path
