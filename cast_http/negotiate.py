@@ -16,6 +16,11 @@ def preference(request: BaseRequest, media_type: str) -> float:
     return best
 
 
+def has_already(request: BaseRequest, tag: str) -> bool:
+    """Return True if `If-None-Match` names this entity tag: the answer is 304 then."""
+    return any(known.value in (tag, "*") for known in request.if_none_match or ())
+
+
 def json_answer(text: str, *, status: int = 200, content_type: str = "application/json") -> web.Response:
     """JSON text as an answer. It tells of a moment, so nobody may keep it."""
     return web.Response(

@@ -25,6 +25,7 @@ class UseLog:
         self._used: dict[str, datetime] = {}
         """By name: what is to be noted in the file."""
         self._noted: dict[str, datetime] = {}
+        """By name: uses of the last USE_NOTED_EVERY."""
 
     def note(self, key: ApiKey) -> None:
         """This one is used now."""
@@ -36,6 +37,9 @@ class UseLog:
     async def write(self) -> None:
         """Write what is to be noted; what cannot be written is not noted."""
         used, self._used = self._used, {}
+        # Whoever is used after that is noted anew, so nothing stays of a key that was revoked.
+        since = datetime.now(UTC) - USE_NOTED_EVERY
+        self._noted = {name: at for name, at in self._noted.items() if at > since}
         if used:
             try:
                 await in_thread(partial(self._file.note_use, used), name="keys")

@@ -15,7 +15,7 @@ from agent.casting.entries import Entries
 from agent.casting.forms import PlayForm
 from agent.casting.wish import Wish
 from agent.errors import InvalidRequestError, PresetNotFoundError, StorageError
-from agent.events.bus import Emit, EventBus, nobody
+from agent.events.bus import Emit, EventBus, SlowFollowerError, nobody
 from agent.types import SessionId, StartRequest
 from cast_wire.kinds import EventKind
 
@@ -99,16 +99,21 @@ class Recent:
     async def follow(self, bus: EventBus, sessions: Callable[[], Sequence[Session]]) -> None:
         """Note what comes to its first frame, for as long as the agent runs."""
         await self.look()
-        follower = bus.subscribe()
-        try:
-            while True:
-                event = await follower.next()
-                if event.kind is EventKind.FIRST_FRAME:
-                    for session in sessions():
-                        if session.session_id == event.session_id:
-                            await self._tried(self.note(session.request))
-        finally:
-            follower.close()
+        while True:
+            follower = bus.subscribe()
+            try:
+                while True:
+                    event = await follower.next()
+                    if event.kind is EventKind.FIRST_FRAME:
+                        for session in sessions():
+                            if session.session_id == event.session_id:
+                                await self._tried(self.note(session.request))
+            except SlowFollowerError:
+                log.warning(
+                    "recent_write_failed", reason="The disk was too slow: something that was played is missing."
+                )
+            finally:
+                follower.close()
 
     async def _forget(self) -> None:
         if await self._read():

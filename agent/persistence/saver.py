@@ -249,10 +249,11 @@ class Saver:
     async def _put(self, file: WantedFile, kept: Kept) -> bool:
         try:
             await in_thread(partial(file.write, kept), name="saver")
-        except OSError as e:
+        except (OSError, RuntimeError) as e:  # a RuntimeError: the system allows no more threads; that passes
+            reason = (e.strerror if isinstance(e, OSError) else str(e)) or type(e).__name__
             if file not in self._failing:
-                log.warning("session_file_write_failed", file=file.name, reason=e.strerror)
-            self._failing[file] = e.strerror or type(e).__name__
+                log.warning("session_file_write_failed", file=file.name, reason=reason)
+            self._failing[file] = reason
             return False
         if file in self._failing:
             log.info("session_file_recovered", file=file.name)

@@ -16,6 +16,9 @@ from agent.stage.base import ImageFormat, Stage
 SNAPSHOT_TIMEOUT_S: Final = 10.0
 """Encoding a 4K screen as PNG takes about 2 s on a Raspberry Pi; an X server that hangs never answers."""
 
+MAX_AGE_LIMIT_S: Final = 10
+"""How old a picture may be for anybody; it is kept for as long."""
+
 KEPT_LIMIT: Final = 4
 """Kinds of pictures that are kept: a page on a phone, one on a desktop, Home Assistant, and one more."""
 
@@ -48,8 +51,8 @@ class Snapshots:
         self._kept: OrderedDict[Kind, Taken] = OrderedDict()
 
     async def take(self, kind: Kind, *, max_age_s: float) -> Taken:
-        """A picture that began to be taken after this call, or at most `max_age_s` before it. Raises
-        PlayerUnavailableError."""
+        """A picture that began to be taken after this call, or at most `max_age_s` before it (0 to MAX_AGE_LIMIT_S).
+        Raises PlayerUnavailableError."""
         kept = self._kept.get(kind)
         if kept is not None and asyncio.get_running_loop().time() - kept.at <= max_age_s:
             return kept
@@ -74,7 +77,13 @@ class Snapshots:
         self._kept.move_to_end(kind)
         if len(self._kept) > KEPT_LIMIT:
             self._kept.popitem(last=False)
+        asyncio.get_running_loop().call_at(at + MAX_AGE_LIMIT_S, self._forget, kind, taken)
         return taken
+
+    def _forget(self, kind: Kind, taken: Taken) -> None:
+        """Unless there is a newer one."""
+        if self._kept.get(kind) is taken:
+            del self._kept[kind]
 
     @asynccontextmanager
     async def _turn(self, kind: Kind) -> AsyncIterator[None]:

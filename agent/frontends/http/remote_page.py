@@ -68,8 +68,7 @@ def _answer(request: web.Request, name: str) -> web.Response:
     file = _FILES.get(name)
     if file is None:
         raise web.HTTPNotFound
-    is_known = any(tag.value in (file.tag, "*") for tag in request.if_none_match or ())
-    answer = web.Response(status=304) if is_known else web.Response(body=file.content)
+    answer = web.Response(status=304) if has_already(request, file.tag) else web.Response(body=file.content)
     answer.headers.update(HEADERS)
     answer.headers["Content-Type"] = file.type
     answer.etag = file.tag

@@ -10,13 +10,11 @@ from pydantic import BaseModel, Field
 
 from agent.errors import FieldError, InvalidRequestError
 from agent.stage.base import ImageFormat
-from agent.stage.snapshots import Kind, Snapshots
-from cast_http.negotiate import preference
+from agent.stage.snapshots import MAX_AGE_LIMIT_S, Kind, Snapshots
+from cast_http.negotiate import has_already, preference
 
 WIDTHS: Final = range(16, 7681)
 """Pixels: from an icon to 8K."""
-
-MAX_AGE_LIMIT_S: Final = 10
 
 SNAPSHOTS: Final = web.AppKey[Snapshots]("snapshots")
 
@@ -38,7 +36,7 @@ async def snapshot(request: web.Request) -> web.Response:
     kind = Kind(_image_format(request), _whole(request, "width", WIDTHS.start, WIDTHS.stop - 1))
     max_age_s = _whole(request, "max_age", 0, MAX_AGE_LIMIT_S) or 0
     taken = await request.app[SNAPSHOTS].take(kind, max_age_s=max_age_s)
-    known = any(tag.value in (taken.tag, "*") for tag in request.if_none_match or ())
+    known = has_already(request, taken.tag)
     answer = web.Response(status=304) if known else web.Response(body=taken.content)
     if not known:
         answer.content_type = f"image/{kind.format}"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from structlog.testing import capture_logs
+
+from agent.casting.entries import NotKept
 from agent.casting.recent import RECENT_LIMIT, Recent
+from agent.events.bus import QUEUE_LIMIT, EventBus
 from agent.persistence.entry_file import EntryFile
-from agent.types import Quality, StartRequest
+from agent.types import Quality, SessionId, StartRequest
+from cast_wire.kinds import EventKind
+from tests.support.tools import until
 
 
 def request(url: str) -> StartRequest:
@@ -43,3 +52,36 @@ async def test_what_is_no_address_on_the_disk_is_passed_over(tmp_path: Path) -> 
     entries = ", ".join((good, *wrong))
     (tmp_path / "recent.json").write_text(f'{{"version": 1, "entries": [{entries}]}}')
     assert [one.id for one in await Recent(EntryFile(tmp_path / "recent.json")).all()] == ["1"]
+
+
+async def test_a_disk_that_was_too_slow_costs_no_more_than_what_it_missed() -> None:
+    """More events than wait for one follower; the next first frame is noted."""
+    disk = asyncio.Event()
+
+    class Slow(NotKept):
+        async def write(self, entries: Sequence[Mapping[str, Any]]) -> None:
+            await disk.wait()
+            await super().write(entries)
+
+    bus, recent, played = EventBus(), Recent(Slow()), [Session(f"{number}") for number in range(2)]
+    following = asyncio.create_task(recent.follow(bus, lambda: played))
+    await asyncio.sleep(0)
+    bus.publish(EventKind.FIRST_FRAME, SessionId("0"))
+    await asyncio.sleep(0)
+    with capture_logs() as logged:
+        for _ in range(QUEUE_LIMIT + 1):
+            bus.publish(EventKind.VOLUME_CHANGED)
+        disk.set()
+        await until(lambda: logged, what="the gap to be told")
+    bus.publish(EventKind.FIRST_FRAME, SessionId("1"))
+    async with asyncio.timeout(5):
+        while [one.url for one in await recent.all()] != ["http://film/1", "http://film/0"]:
+            await asyncio.sleep(0.01)
+    following.cancel()
+    assert [line["event"] for line in logged] == ["recent_write_failed"]
+
+
+class Session:
+    def __init__(self, session_id: str) -> None:
+        self.session_id = SessionId(session_id)
+        self.request = request(f"http://film/{session_id}")

@@ -452,6 +452,31 @@ async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: 
         await box.until(lambda: [s["url"] for s in sessions(tmp_path)] == ["http://radio/"])
 
 
+async def test_a_system_without_threads_keeps_no_agent_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was on comes back, and is kept again once there are threads."""
+
+    async def no_thread(_work: Callable[[], object], *, name: str) -> None:
+        raise RuntimeError(f"can't start new thread for {name}")
+
+    async with life(tmp_path) as box:
+        await box.play("http://film/")
+        await box.until(lambda: sessions(tmp_path, SAFE_FILE))
+    reads = Saver._read
+
+    async def read_and_no_more(saver: Saver) -> object:
+        kept = await reads(saver)
+        threads.setattr(saver_module, "in_thread", no_thread)
+        return kept
+
+    with monkeypatch.context() as threads:
+        threads.setattr(Saver, "_read", read_and_no_more)
+        async with life(tmp_path, crash=False) as box:
+            await box.until(lambda: box.on() == "http://film/")
+            assert "can't start new thread" in box.saver.not_written
+
+
 def left_of(box: Box) -> float:
     """Seconds of the duration of what is on."""
     return box.tracker.saved()[0].remaining or 0.0

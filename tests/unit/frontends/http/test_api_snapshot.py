@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agent.stage import snapshots as snapshots_module
 from agent.stage.base import ImageFormat
+from agent.stage.snapshots import Kind, Snapshots
 from tests.support.api import ScriptedStage, Served, served
 
 
@@ -118,3 +120,16 @@ async def test_who_waits_behind_a_failure_gets_the_next_picture(
     await asyncio.sleep(0.5)
     assert set(await asyncio.gather(body(api), body(api))) == {b"picture 2"}
     assert await first == 503
+
+
+async def test_a_picture_is_kept_no_longer_than_it_may_be_old(
+    monkeypatch: pytest.MonkeyPatch, api: Served, camera: Camera
+) -> None:
+    monkeypatch.setattr(snapshots_module, "MAX_AGE_LIMIT_S", 0.2)
+    snapshots = Snapshots(api.stage)
+    first = await snapshots.take(Kind("png"), max_age_s=60)
+    assert await snapshots.take(Kind("png"), max_age_s=60) is first
+    async with asyncio.timeout(5):
+        while await snapshots.take(Kind("png"), max_age_s=60) is first:
+            await asyncio.sleep(0.05)
+    assert len(camera.taken) == 2
