@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 
@@ -15,7 +15,7 @@ from agent.casting.entries import Entries
 from agent.casting.forms import PlayForm
 from agent.casting.wish import Wish
 from agent.errors import InvalidRequestError, PresetNotFoundError, StorageError
-from agent.events.bus import Emit, EventBus, SlowFollowerError, nobody
+from agent.events.bus import Emit, EventBus, SlowFollowerError, Subscription, nobody
 from agent.types import SessionId, StartRequest
 from cast_wire.kinds import EventKind
 
@@ -102,18 +102,20 @@ class Recent:
         while True:
             follower = bus.subscribe()
             try:
-                while True:
-                    event = await follower.next()
-                    if event.kind is EventKind.FIRST_FRAME:
-                        for session in sessions():
-                            if session.session_id == event.session_id:
-                                await self._tried(self.note(session.request))
+                await self._note_all(follower, sessions)
             except SlowFollowerError:
-                log.warning(
-                    "recent_write_failed", reason="The disk was too slow: something that was played is missing."
-                )
+                log.warning("recent_write_failed", reason="The disk was too slow: some of what was played is missing.")
             finally:
                 follower.close()
+
+    async def _note_all(self, follower: Subscription, sessions: Callable[[], Sequence[Session]]) -> NoReturn:
+        """Raises SlowFollowerError."""
+        while True:
+            event = await follower.next()
+            if event.kind is EventKind.FIRST_FRAME:
+                for session in sessions():
+                    if session.session_id == event.session_id:
+                        await self._tried(self.note(session.request))
 
     async def _forget(self) -> None:
         if await self._read():

@@ -163,6 +163,19 @@ def raise_window(xcb: Xcb, window: int, place: Area, above: Sequence[int]) -> No
     xcb.core.ConfigureWindow(window, field.X | field.Y | bits, values, is_checked=True).check()
 
 
+def gone(xcb: Xcb, windows: Sequence[int]) -> list[int]:
+    """Those that there are not any more."""
+    return [window for window in windows if not _exists(xcb, window)]
+
+
+def _exists(xcb: Xcb, window: int) -> bool:
+    try:
+        xcb.core.GetWindowAttributes(window).reply()
+    except xproto.WindowError:
+        return False
+    return True
+
+
 def raise_curtain(xcb: Xcb, curtain: int) -> None:
     """Above whatever other programs have put on the screen since."""
     xcb.core.ConfigureWindow(curtain, xproto.ConfigWindow.StackMode, [xproto.StackMode.Above])

@@ -20,7 +20,7 @@ from agent.stage.pixels import read_rows
 from agent.stage.requests import Tools
 from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel, Verdict
-from agent.stage.xcb import Xcb, xcffib
+from agent.stage.xcb import Xcb, xcffib, xproto
 
 T = TypeVar("T")
 
@@ -141,7 +141,13 @@ class X11Window:
             covered = requests.fill_around_player(xcb, screen, tools, self._xid, place)
             if untouched and not covered:
                 requests.black_out(xcb, screen, tools, self._xid, place)  # a sentinel is nothing to look at
-            requests.raise_window(xcb, self._xid, place, layers.put(self._xid, self._layer))
+            above = layers.put(self._xid, self._layer)
+            try:
+                requests.raise_window(xcb, self._xid, place, above)
+            except xproto.WindowError:
+                for gone in requests.gone(xcb, above):  # another program has destroyed them
+                    layers.drop(gone)
+                requests.raise_window(xcb, self._xid, place, layers.put(self._xid, self._layer))
             if curtain:
                 requests.raise_curtain(xcb, curtain)
 

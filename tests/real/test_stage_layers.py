@@ -90,6 +90,20 @@ async def test_a_picture_is_there_while_a_stream_is_shown(stage: X11Stage, canva
 
 
 @WITH_AND_WITHOUT_CURTAIN
+async def test_a_stream_is_shown_although_an_overlay_was_destroyed(
+    canvas: Canvas, screen: Screen, xserver: XServer
+) -> None:
+    """By another program; the overlays that are left stay above the stream."""
+    overlays = [await canvas.show("red", Layer.OVERLAY, CORNER), await canvas.show("white", Layer.TOP, CORNER)]
+    with Stranger(xserver.display) as stranger:
+        stranger.destroy(overlays[0].xid)
+    await canvas.show("blue")
+    assert colours(screen, IN_THE_CORNER, ELSEWHERE) == ["white", "blue"]
+    for overlay in overlays:
+        await overlay.close()
+
+
+@WITH_AND_WITHOUT_CURTAIN
 async def test_a_stream_never_covers_an_overlay(canvas: Canvas, screen: Screen) -> None:
     """While streams take the screen from each other, no sample of the overlay shows anything else."""
     await canvas.show("red")

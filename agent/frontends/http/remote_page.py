@@ -10,6 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
+from cast_http.negotiate import has_already
+
 FOLDER: Final = Path(__file__).parent / "page"
 
 TYPES: Final = MappingProxyType(
