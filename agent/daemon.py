@@ -16,7 +16,7 @@ from aiohttp import web
 
 from agent.access.gate import Gate
 from agent.builders.casting import Casting, build_casting, limits_of
-from agent.builders.frontends import build_frontends, build_idle_screen
+from agent.builders.frontends import build_esphome, build_frontends, build_idle_screen
 from agent.builders.platform import Platform, build_platform, build_players
 from agent.builders.reporting import build_reporter
 from agent.casting.foresight import Foresight
@@ -31,6 +31,7 @@ from agent.health import DisplayHealth
 from agent.host.log import configure
 from agent.host.signals import Signals, stop_this_process
 from agent.host.systemd import Notifier
+from agent.player.engines import Engines
 from agent.player.file_watch import identities, of_the_system
 from agent.player.respawn import Respawn
 from agent.reporting.reporter import Reporter
@@ -130,9 +131,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     players = build_players(settings, platform)
     casting = build_casting(current, platform, players, reporter=lambda: reporter)
     reporter = build_reporter(current, platform, players, casting)
-    frontends = build_frontends(
-        current, platform, players, casting, reporter, stop_this_process if systemd.is_told else None
-    )
+    frontends = build_frontends(current, platform, players, casting, reporter)
     stage, storage, tracker, saver = platform.stage, casting.storage, casting.tracker, casting.saver
     respawn = Respawn(players, supervisor=platform.supervisor)
     idle_screen = build_idle_screen(settings, platform, frontends.gate)
@@ -165,15 +164,12 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     await saver.start()  # before the first request: what comes back must not meet what is new
     reporter.start()
     await casting.service.presets.look()
-    recent = casting.service.recent
-    noting = platform.supervisor.start(lambda: recent.follow(casting.bus, tracker.saved), name="recent")
-    running.callback(noting.cancel)
-    foresight = Foresight(casting.service.presets, recent, players=players)
-    foreseeing = platform.supervisor.start(lambda: foresight.follow(casting.bus), name="foresight")
-    running.callback(foreseeing.cancel)
+    _start_followers(platform, casting, players, running)
     frontends.app.on_shutdown.append(lambda _app: _end_casting(casting))
     frontends.gate.start()
     running.push_async_callback(frontends.gate.stop)
+    restart = stop_this_process if systemd.is_told else None
+    frontends.esphome = await build_esphome(settings, platform, players, casting, reporter, restart=restart)
     listening = await _listen(frontends.app, settings, running)
     port = int(listening[0][1])
     if frontends.esphome is not None:
@@ -209,6 +205,17 @@ async def _show(
                     idle_screen.display_changed()
     finally:
         follower.close()
+
+
+def _start_followers(platform: Platform, casting: Casting, players: Engines, running: AsyncExitStack) -> None:
+    """What notes of each stream what later starts are made quicker by."""
+    recent = casting.service.recent
+    foresight = Foresight(casting.service.presets, recent, players=players)
+    for work, name in (
+        (lambda: recent.follow(casting.bus, casting.tracker.saved), "recent"),
+        (lambda: foresight.follow(casting.bus), "foresight"),
+    ):
+        running.callback(platform.supervisor.start(work, name=name).cancel)
 
 
 async def _end_casting(casting: Casting) -> None:

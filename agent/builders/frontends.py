@@ -23,6 +23,7 @@ from agent.frontends.http.app import create_app
 from agent.player.engines import Engines
 from agent.reporting.reporter import Reporter
 from agent.stage.nameplate import Nameplate
+from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
 
 if TYPE_CHECKING:
@@ -41,26 +42,21 @@ def build_idle_screen(settings: Settings, platform: Platform, gate: Gate) -> Idl
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frontends:
     """The HTTP application, who may use it, how the network finds it, and what Home Assistant connects to."""
 
     app: web.Application
     gate: Gate
     advertiser: Advertiser
-    esphome: EspHomeFace | None
+    esphome: EspHomeFace | None = None
+    """Made later; None as well where it is switched off."""
 
 
 def build_frontends(
-    current: Current,
-    platform: Platform,
-    players: Engines,
-    casting: Casting,
-    reporter: Reporter,
-    restart: Callable[[], None] | None,
+    current: Current, platform: Platform, players: Engines, casting: Casting, reporter: Reporter
 ) -> Frontends:
-    """The gate tells the advertiser, and whoever follows the events, what a caller needs. `restart` is None where
-    nothing would start the agent again."""
+    """The gate tells the advertiser, and whoever follows the events, what a caller needs."""
     settings, supervisor = current.settings, platform.supervisor
     hooks = Hooks(HookFile(settings.state.directory()))
     gate = Gate(
@@ -69,7 +65,6 @@ def build_frontends(
         supervisor=supervisor,
         uses=(hooks.uses,),
     )
-    esphome = _esphome(settings, platform, players, casting, reporter, restart)
     app = create_app(
         settings=lambda: current.settings.api,
         gate=gate,
@@ -83,7 +78,7 @@ def build_frontends(
         reporting=lambda: reporter.status,
         told=lambda: reporter.webhooks,
         supervisor=supervisor,
-        esphome=lambda: None if esphome is None else esphome.status,
+        esphome=lambda: None if frontends.esphome is None else frontends.esphome.status,
         storage=lambda: casting.storage.health,
         in_force=lambda: shown(current.settings),
     )
@@ -91,7 +86,7 @@ def build_frontends(
         device=platform.device,
         settings=settings.discovery,
         auth=lambda: gate.auth,
-        others=lambda: () if esphome is None else esphome.announced(),
+        others=lambda: () if frontends.esphome is None else frontends.esphome.announced(),
         supervisor=supervisor,
     )
 
@@ -101,7 +96,24 @@ def build_frontends(
 
     casting.bus.listen(heard)
     gate.on_change = lambda: casting.bus.publish(EventKind.ACCESS_CHANGED, auth=gate.auth)
-    return Frontends(app, gate, advertiser, esphome)
+    frontends = Frontends(app, gate, advertiser)
+    return frontends
+
+
+async def build_esphome(
+    settings: Settings,
+    platform: Platform,
+    players: Engines,
+    casting: Casting,
+    reporter: Reporter,
+    *,
+    restart: Callable[[], None] | None,
+) -> EspHomeFace | None:
+    """None where it is switched off. `restart` is None where nothing would start the agent again."""
+    if not settings.esphome.enabled:
+        return None
+    # What it imports takes 0.3 s, on a small box a second: nothing that comes back after a power cut waits for that.
+    return await in_thread(lambda: _esphome(settings, platform, players, casting, reporter, restart), name="esphome")
 
 
 def _esphome(
@@ -111,10 +123,8 @@ def _esphome(
     casting: Casting,
     reporter: Reporter,
     restart: Callable[[], None] | None,
-) -> EspHomeFace | None:
-    if not settings.esphome.enabled:
-        return None
-    from agent.frontends.esphome.cast_box import CastBox  # with protobuf and the encryption 15 MB, and 0.2 s
+) -> EspHomeFace:
+    from agent.frontends.esphome.cast_box import CastBox  # with protobuf and the encryption 15 MB
     from agent.frontends.esphome.face import EspHomeFace
     from agent.frontends.esphome.server import About
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import signal
@@ -12,11 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aioesphomeapi.client import APIClient
 
+from agent.frontends.esphome.key import KeyFile
 from tests.support.agent import Agent
 from tests.support.clips import Clips
+from tests.support.esphome import KEY, text
 from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
+from tests.support.sockets import free_port
 from tests.support.tools import need
 from tests.support.xserver import XServer
 
@@ -132,3 +137,24 @@ def test_the_daemon_is_shut_in() -> None:
         text=True,
     )
     assert judged.returncode == 0, judged.stdout[-200:] + judged.stderr
+
+
+async def test_home_assistant_restarts_what_systemd_starts_again(
+    leaks: LeakCheck, manager: Manager, tmp_path: Path
+) -> None:
+    """Its button ends the agent as systemd does, so that what is on comes back."""
+    port = free_port()
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    agent = Agent(None, env=env, esphome__enabled=True, esphome__port=port)
+    KeyFile(agent.folder / "state").add(KEY)
+    with agent:
+        leaks.own_pids(lambda: agent.pids)
+        client = APIClient("127.0.0.1", port, None, noise_psk=text(KEY))
+        await client.connect()
+        entities, _ = await client.list_entities_services()
+        [button] = [entity for entity in entities if entity.name == "Restart"]
+        client.button_command(button.key)
+        assert agent.process is not None
+        assert await asyncio.to_thread(agent.process.wait, HEARD_S) == 0
+        await client.disconnect(force=True)
+        manager.listen("STOPPING=1")
