@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.web import BaseRequest
 from pydantic import BaseModel, Field
 
+from cast_http.body import BODY_LIMIT
 from cast_http.fields import FieldError
 from cast_http.negotiate import json_answer, preference
 
@@ -120,7 +121,9 @@ class Problems:
                 answer.headers["Allow"] = allow
                 return answer
             case web.HTTPRequestEntityTooLarge():
-                detail = f"The body is too large: at most {request.client_max_size // 1024} KiB are read."
+                limit = request.get(BODY_LIMIT, request.client_max_size)
+                shown = f"{limit // 1024} KiB" if limit >= 1024 else f"{limit} bytes"
+                detail = f"The body is too large: at most {shown} are read."
                 answer = self.answer(request, HttpCode.PAYLOAD_TOO_LARGE, detail)
                 # What is left of the body would have to be read first; a new connection is cheaper for both.
                 answer.force_close()

@@ -17,7 +17,8 @@ from central.core.errors import DatabaseUnavailableError
 from central.core.feature import Feature
 from central.core.http.metrics import CONTENT_TYPE, Metrics
 from central.core.models import Answer
-from central.core.operations import Access, Call, Operation, Reply
+from central.core.operations import Access, Call, Operation
+from central.core.replies import Reply
 from central.media.reconcile import Reconciliation
 from central.streams.urls import NO_VIEWERS, PlayUrls
 

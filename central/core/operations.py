@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
-from pydantic import BaseModel
-
 from cast_http.operations import Operation as BaseOperation
+from central.core.replies import AnyReply
 from central.core.types import Caller
 
 ServiceT = TypeVar("ServiceT")
@@ -47,18 +46,7 @@ class Call(Generic[ServiceT, BodyT, QueryT]):
     query: QueryT
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is answered: a model, text of another type, or nothing (204)."""
-
-    model: BaseModel | None = None
-    status: int = 200
-    text: str = ""
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
+Handler = Callable[[Call[Any, Any, Any]], Awaitable[AnyReply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +59,11 @@ class Operation(BaseOperation[Handler, Access]):
     """Answers 204, and what it did only to who prefers that (RFC 7240: `Prefer: return=representation`)."""
     shared: bool = False
     """Callers who ask the same while it is being looked up get the same answer of the next look."""
+    body_limit: int | None = None
+    """Bytes of a body, or of one message over a WebSocket; None: as many as everywhere."""
+    timeout_s: float | None = None
+    """Seconds until there is a reply, from when the body is there; None: the service bounds what it waits for. What is
+    sent as it comes may take longer."""
 
 
 PREFER: Final[dict[str, Any]] = {

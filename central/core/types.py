@@ -23,6 +23,8 @@ class ErrorCode(StrEnum):
     DATABASE_FULL = "database_full"
     """There is no space left on its disk."""
     OVERLOADED = "overloaded"
+    TIMED_OUT = "timed_out"
+    """The call took longer than it may."""
 
     DEVICE_NOT_FOUND = "device_not_found"
     STREAM_NOT_FOUND = "stream_not_found"

@@ -7,7 +7,8 @@ from typing import Any
 from cast_http.operations import NoQuery
 from cast_wire import models as wire
 from central.core.errors import InvalidRequestError
-from central.core.operations import Call, Reply
+from central.core.operations import Call
+from central.core.replies import Reply
 from central.devices import models
 from central.devices.boxes import Boxes
 from central.devices.models import DeviceBody, DevicePatch, DevicesQuery, EventsQuery

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 
 from cast_http.operations import NoQuery
 from central.core.errors import InvalidRequestError, UnauthorizedError
-from central.core.operations import Call, Reply
+from central.core.operations import Call
+from central.core.replies import Reply
 from central.core.secrets import TokenKind, kind_of
 from central.media import models
 from central.media.claims import PublishRequest

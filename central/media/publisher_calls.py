@@ -6,7 +6,8 @@ from typing import Any
 
 from cast_http.operations import NoQuery
 from central.core.models import PageQuery
-from central.core.operations import Call, Reply
+from central.core.operations import Call
+from central.core.replies import Reply
 from central.media import models
 from central.media.models import BroadcasterBody, BroadcasterPatch, StreamKeyBody, StreamKeysQuery
 from central.media.repository import KeyRecord

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cast_http.operations import NoQuery
-from central.core.operations import Call, Reply
+from central.core.operations import Call
 from central.core.pages import Page
+from central.core.replies import Reply
 from central.streams import models
 from central.streams.answers import answer_of
 from central.streams.models import AllStreamsQuery, StreamPatch, StreamsQuery

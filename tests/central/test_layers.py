@@ -17,7 +17,8 @@ CORE: list[set[str]] = [
     {"ids", "batch", "settings", "limits"},
     {"pages"},
     {"log", "wording", "fields"},
-    {"models", "operations", "db"},
+    {"models", "replies", "db"},
+    {"operations"},
     {"access", "forgetting", "workers"},
     {"feature"},
     {"http"},
@@ -36,6 +37,7 @@ ABOVE = ("settings", "config", "system", "description", "daemon", "cli")
 
 ONLY_IN = {
     "aiohttp": {"core/http/", "media/mediamtx.py", "daemon.py"},
+    "aiohttp_sse": {"core/http/"},
     "alembic": {"core/db/"},
     "prometheus_client": {"core/http/"},
 }

@@ -12,6 +12,7 @@ from central.core.feature import Feature
 from central.core.http.body import BODY_LIMIT
 from central.core.http.endpoint import Endpoint, Shared
 from central.core.http.guard import Guard
+from central.core.http.live import Live
 from central.core.http.metrics import Metrics
 from central.core.http.middleware import around_request
 from central.core.http.problems import PROBLEMS
@@ -22,14 +23,15 @@ SHUTDOWN_S: Final = 10.0
 
 def create_app(features: Iterable[Feature[Any]], guard: Guard, metrics: Metrics) -> web.Application:
     """The application with the calls of these features. It owns none of what it is given."""
-    shared = Shared()
+    shared, live = Shared(), Live()
     app = web.Application(middlewares=[around_request(metrics)], client_max_size=BODY_LIMIT)
     for feature in features:
         for operation in feature.operations:
-            endpoint = Endpoint(operation, feature.service, guard, shared)
+            endpoint = Endpoint(operation, feature.service, guard, shared, live)
             app.router.add_route(operation.method, operation.path, endpoint.serve, expect_handler=expect)
             if operation.method == "GET":
                 app.router.add_route("HEAD", operation.path, endpoint.serve)
+    app.on_shutdown.append(live.end)
     return app
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 
 from central.core.batch import Batcher
-from central.core.errors import MissingError
+from central.core.errors import MissingError, TimedOutError
 from central.core.http.body import query_of, read_form, read_json, read_raw, validated
 from central.core.http.guard import Guard
+from central.core.http.live import Live
 from central.core.http.middleware import CALLER, OPERATION
 from central.core.ids import ID_PATTERN
-from central.core.operations import Call, Operation, Reply
+from central.core.operations import Call, Operation
+from central.core.replies import AnyReply, Reply
 from central.core.types import Role
 
 Answered = tuple[int, str, str, dict[str, str]]
@@ -44,13 +47,14 @@ class Shared:
 class Endpoint:
     """Serves one operation."""
 
-    def __init__(self, operation: Operation, service: object, guard: Guard, shared: Shared) -> None:
+    def __init__(self, operation: Operation, service: object, guard: Guard, shared: Shared, live: Live) -> None:
         self._operation = operation
         self._service = service
         self._guard = guard
         self._shared = shared
+        self._live = live
 
-    async def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         operation = self._operation
         request[OPERATION] = operation.name
         caller = await self._guard.admit(request, operation.access)
@@ -69,15 +73,26 @@ class Endpoint:
         )
 
         async def answer() -> Answered:
-            reply = await operation.handler(call)
-            return _rendered(Reply(status=204) if operation.quiet and not _prefers_all(request) else reply)
+            reply = await self._reply(call)
+            assert isinstance(reply, Reply), f"{operation.name}: what is shared is whole"
+            return _rendered(reply)
 
         if operation.shared:
             whose = caller.id if caller.role is Role.DEVICE else ""
             key = (operation.name, tuple(request.match_info.values()), query, caller.role, whose)
             status, text, content_type, headers = await self._shared.ask(key, answer)
         else:
-            status, text, content_type, headers = await answer()
+            reply = await self._reply(call)
+            if not isinstance(reply, Reply):
+                return await self._live.serve(
+                    request,
+                    reply,
+                    lambda: self._guard.admit(request, operation.access),
+                    message_limit=operation.body_limit,
+                )
+            if operation.quiet and not _prefers_all(request):
+                reply = Reply(status=204)
+            status, text, content_type, headers = _rendered(reply)
         return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)
 
     async def _body(self, request: web.Request) -> object:
@@ -85,8 +100,19 @@ class Endpoint:
         if operation.body is None:
             return None
         if operation.raw:
-            return await read_raw(request)
-        return validated(operation.body, await (read_form if operation.form else read_json)(request))
+            return await read_raw(request, limit=operation.body_limit)
+        read = read_form if operation.form else read_json
+        return validated(operation.body, await read(request, limit=operation.body_limit))
+
+    async def _reply(self, call: Call[Any, Any, Any]) -> AnyReply:
+        limit_s = self._operation.timeout_s
+        try:
+            async with asyncio.timeout(limit_s) as scope:
+                return await self._operation.handler(call)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise TimedOutError(f"This call may take {limit_s:g} s, and was given up. Try again later.") from error
 
 
 def _prefers_all(request: web.Request) -> bool:

@@ -28,6 +28,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.DATABASE_UNAVAILABLE: 503,
         ErrorCode.DATABASE_FULL: 503,
         ErrorCode.OVERLOADED: 503,
+        ErrorCode.TIMED_OUT: 504,
         ErrorCode.DEVICE_NOT_FOUND: 404,
         ErrorCode.STREAM_NOT_FOUND: 404,
         ErrorCode.BROADCASTER_NOT_FOUND: 404,

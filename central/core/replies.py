@@ -1,0 +1,78 @@
+"""What a call is answered with: a model or text, a file, a stream of bytes, server-sent events, or a WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model, text of another type, or nothing (204)."""
+
+    model: BaseModel | None = None
+    status: int = 200
+    text: str = ""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileReply:
+    """A file of this machine, or the range of it that was asked for."""
+
+    path: Path
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReply:
+    """Bytes as they come. What goes wrong on the way cuts the connection, so that nobody takes a part for the whole."""
+
+    chunks: AsyncGenerator[bytes, None]
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event of a stream of them."""
+
+    data: str
+    kind: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventsReply:
+    """Server-sent events, until there are no more or the caller has gone."""
+
+    events: AsyncGenerator[ServerEvent, None]
+
+
+class Socket(Protocol):
+    """A WebSocket, as a handler talks over it."""
+
+    async def send(self, text: str) -> None:
+        """Raises ConnectionError when the caller has gone, TimeoutError when it does not read."""
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        """What the caller says, until it hangs up."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketReply:
+    """A WebSocket; closed when `talk` returns."""
+
+    talk: Callable[[Socket], Awaitable[None]]
+
+
+LiveReply = FileReply | StreamReply | EventsReply | SocketReply
+"""What is sent as it comes: ended when the service stops, and when the caller is not let in any more."""
+
+AnyReply = Reply | LiveReply
