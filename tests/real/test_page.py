@@ -27,7 +27,7 @@ HURRIED = "const wait = window.setTimeout; window.setTimeout = (work, ms, ...res
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
-    with Agent(xserver.display, device__name="Living Room") as agent:
+    with Agent(xserver.display, device__name="Living Room", esphome__enabled=True, esphome__port=0) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
 
@@ -104,6 +104,12 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     page.wait_text("#title", "Nothing is on")
     assert colour(page) == ""
     assert page.complaints() == []
+
+
+def test_home_assistant_is_told_of(agent: Agent, page: Page) -> None:
+    """Until it has added the box, the page says what to do there."""
+    page.wait(LIVE)
+    page.wait_text("#facts", "press Add there")
 
 
 def test_what_is_wrong_is_told(agent: Agent, page: Page, media_server: MediaServer) -> None:

@@ -191,23 +191,25 @@ class CastBox:
         if event.kind is EventKind.SESSION_STARTED:
             self._refusal = None
         if event.kind in EVENT_TYPES:
-            self._send(event.kind, self._data(event))
+            self._send_session(event)
         if event.kind in _SEEN_ON_SCREEN:
             if self._picture_timer is not None:
                 self._picture_timer.cancel()
             later = asyncio.get_running_loop().call_later
             self._picture_timer = later(SETTLED_S, self._pictures.want, self._peers)
 
-    def _data(self, event: Event) -> Data:
-        """What the event says, and what the session is that it is about."""
+    def _send_session(self, event: Event) -> None:
+        """Send what the event says, and what the session is that it is about."""
         snapshot = self._casting.snapshot()
         known = (*snapshot.sessions, snapshot.last)
         session = next((one for one in known if one is not None and one.session_id == event.session_id), None)
         about: dict[str, str | None] = {"session_id": event.session_id}
         if session is not None:
+            if event.kind is EventKind.SESSION_FAILING and session.first_frame_at is None:
+                return  # a start is tried many times, and its end is told
             about |= {"title": session.title, "url": session.url}
             about |= {"message": None if session.error is None else session.error.message}
-        return {**about, **event.data}
+        self._send(event.kind, {**about, **event.data})
 
     def _send(self, kind: str, data: Data) -> None:
         values = [

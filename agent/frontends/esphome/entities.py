@@ -169,7 +169,8 @@ def _last_end(seen: Seen) -> str | None:
 
 def _seconds(seen: Seen) -> float | None:
     shown = seen.snapshot.on_screen or seen.snapshot.last
-    return None if shown is None else shown.time_to_first_frame
+    seconds = None if shown is None else shown.time_to_first_frame
+    return None if seconds is None else round(seconds, 3)
 
 
 _DIAGNOSTIC: Final = {"entity_category": api.ENTITY_CATEGORY_DIAGNOSTIC}

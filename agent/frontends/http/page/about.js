@@ -22,6 +22,7 @@ export async function refreshHealth(status) {
     Version: status.device.version,
     Screen: display.width ? `${display.width} × ${display.height}` : "none",
     ...(status.reporting.enabled ? { "Reports to": status.reporting.url ?? "its central API" } : {}),
+    ...(status.esphome ? { "Home Assistant": homeAssistant(status.esphome) } : {}),
     ...(status.reporting.code ? { "Join code": status.reporting.code } : {}),
   };
   refill(find("facts"), facts, () => Object.entries(facts).flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));
@@ -43,4 +44,10 @@ export async function refreshSession() {
   const { name } = await call("GET", "session");
   say(find("session-name"), name ?? "");
   show(find("session"), name !== null);
+}
+
+function homeAssistant({ clients, has_key: isAdded, window_s: window }) {
+  if (clients.length) return clients.join(", ");
+  if (isAdded) return "not connected";
+  return window > 0 ? "has found this box: press Add there" : "not added; cast-agent esphome pair on this box lets it be added";
 }
