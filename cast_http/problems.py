@@ -137,7 +137,7 @@ class Problems:
             detail = "The request is not valid HTTP: its first line or its headers are broken or too long."
             answer = self.answer(request, HttpCode.INVALID_REQUEST, detail, status=status)
         else:
-            detail = "Something went wrong in here; this is a mistake of ours. See the log."
+            detail = "The service failed; this is a bug. See the log."
             answer = self.answer(request, HttpCode.INTERNAL, detail)
         answer.force_close()
         return answer

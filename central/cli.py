@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
 def _key_add(options: argparse.Namespace) -> int:
     key = _on_database(options, lambda database: Access(database).add_key(options.name))
     print(key)
-    print(f"This key of {options.name!r} opens everything, and is shown this once.", file=sys.stderr)
+    print(f"This key of {options.name!r} gives full access, and is shown only once.", file=sys.stderr)
     return 0
 
 
@@ -107,7 +107,7 @@ def _key_revoke(options: argparse.Namespace) -> int:
 def _enrol(options: argparse.Namespace) -> int:
     if options.revoke:
         count = _on_database(options, lambda database: Enrolments(database).revoke())
-        print(f"{count} enrolment tokens let nobody in any more. Boxes that are registered stay.")
+        print(f"{count} enrolment tokens are revoked. Registered boxes stay registered.")
         return 0
     valid_for = timedelta(hours=options.hours)
     token = _on_database(options, lambda database: Enrolments(database).add(uses=options.uses, valid_for=valid_for))
@@ -204,9 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     enrol = command(commands, "enrol", _enrol, "make a token with which boxes register, and print it")
     enrol.add_argument("--uses", type=_uses, default=1, metavar="N", help="for how many boxes (1)")
     enrol.add_argument("--hours", type=_hours, default=24.0, metavar="H", help="for how long (24)")
-    enrol.add_argument(
-        "--revoke", action="store_true", help="instead: all that were made so far let nobody in any more"
-    )
+    enrol.add_argument("--revoke", action="store_true", help="revoke all tokens made so far instead")
     command(commands, "openapi", _openapi, "print the OpenAPI document")
     return parser
 

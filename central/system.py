@@ -103,7 +103,7 @@ def _media_server(system: System) -> Check:
     if reachable is False:
         return Check(
             status="unavailable",
-            detail="It does not answer at mediamtx.api_url: nobody can be thrown out until it does.",
+            detail="It does not answer at mediamtx.api_url: no publisher can be disconnected until it does.",
         )
     return Check(
         status="unknown" if reachable is None else "available", detail=None if system.urls.are_known else NO_VIEWERS

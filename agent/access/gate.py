@@ -200,7 +200,7 @@ class Gate:
 
 
 _HINTS: Final = {
-    Auth.NONE: 'auth = "none" under [api]: whoever reaches the port may put anything on the screen.',
+    Auth.NONE: 'auth = "none" under [api]: anyone who can reach the port can put anything on the screen.',
     Auth.KEY: "Callers need a key; cast-agent key list shows them.",
     Auth.CLOSED: "Protected mode: only this machine is answered until cast-agent key add NAME has made a key.",
 }

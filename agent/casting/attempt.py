@@ -252,7 +252,7 @@ class Attempt:
         if not has_opened:
             return MediaError(
                 ErrorCode.MEDIA_NETWORK,
-                f"Nothing that can be shown came within {timeout_s:g} s: is the source switched on and sending? "
+                f"No picture or sound came within {timeout_s:g} s: is the source on and sending? "
                 "A slow one needs a longer [player] start_timeout.",
             )
         return MediaError(
@@ -289,7 +289,7 @@ class Attempt:
 
     async def _notice_lost_display(self, window: Window) -> None:
         await window.lost()
-        raise PlayerUnavailableError("The display went away while the stream was on it.")
+        raise PlayerUnavailableError("The display was lost while the stream was on it.")
 
     async def _clean_up(self, why: KillReason | None) -> None:
         # The process first: the window keeps its last picture until it is closed, so nothing flashes.

@@ -60,7 +60,7 @@ class NoStreams:
 
     async def find(self, ref: StreamRef) -> CentralStream:
         """Raises NotSupportedError."""
-        raise NotSupportedError("This agent has no central API, so it knows no codes and no streams of others.")
+        raise NotSupportedError("This agent has no central API, so it cannot join streams by code or id.")
 
 
 class JoinedSource:
@@ -246,7 +246,7 @@ class JoinedSource:
         is_locked = isinstance(error, MediaError) and error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED
         if not is_locked or stream is None or stream.is_published:
             return error
-        advice = "The box that shows it keeps its password to itself: start the address here, with the password."
+        advice = "The box that shows it does not share its password: start the address here, with the password."
         return MediaError(ErrorCode.MEDIA_UNAUTHORIZED, f"{error} {advice}")
 
     def _with_code(self, url: str) -> str:

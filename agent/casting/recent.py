@@ -68,7 +68,7 @@ class Recent:
         return await self._read() if self._enabled() else ()
 
     async def wish(self, id_: str) -> Wish:
-        """The address of this id. Raises PresetNotFoundError, StorageError."""
+        """The address with this id. Raises PresetNotFoundError, StorageError."""
         for played in await self.all():
             if played.id == id_:
                 return Wish(url=played.url, title=played.title, refresh=played.refresh)

@@ -104,7 +104,7 @@ class SessionRunner:
             if hangs and self.attempt is attempt and self.session.end is None:
                 raise
             raise InvalidTransitionError(
-                "What was on has ended or broken off just now: /status says what is on, and when it is tried again."
+                "The stream has just ended or failed: /status says what is on, and when it is retried."
             ) from e
 
     async def _run(self) -> None:
@@ -121,7 +121,9 @@ class SessionRunner:
             log.exception("session_crashed", session_id=session.id)
             session.conclude(
                 EndReason.FAILED,
-                Failure(ErrorCode.INTERNAL, "The agent made a mistake; its log has the details. Please report it."),
+                Failure(
+                    ErrorCode.INTERNAL, "The agent failed because of a bug; its log has the details. Please report it."
+                ),
             )
         finally:
             session.move(SessionState.STOPPING)
@@ -201,7 +203,7 @@ class SessionRunner:
         if not allowed:
             none = MediaError(ErrorCode.MEDIA_FORBIDDEN, f"Nothing in this playlist may be played: {refusal}")
         elif not self.session.playlist.take(allowed):
-            none = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "The playlist holds lists in lists that lie too deep.")
+            none = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "The playlist nests other playlists too deeply.")
         else:
             log.info("playlist_read", session_id=self.session.id, entries=len(allowed))
             return

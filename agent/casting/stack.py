@@ -97,7 +97,7 @@ class Stack:
         for runner in (self.top, self._starting):
             if runner is not None and runner.attempt is attempt:
                 return runner
-        raise ReplacedError("Something newer took its place just before its first frame.")
+        raise ReplacedError("A newer start replaced it just before its first frame.")
 
     def enter(self, runner: SessionRunner) -> list[asyncio.Future[None]]:
         """It is on top now; returns what has to be gone before it is given the sound. What was on ends `replaced`, or

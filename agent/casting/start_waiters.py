@@ -89,5 +89,5 @@ def _why(end: End) -> Exception:
             case code:
                 return MediaError(code, end.failure.message)
     if end.reason is EndReason.REPLACED:
-        return ReplacedError("A newer start took its place before its first frame.")
+        return ReplacedError("A newer start replaced it before its first frame.")
     return InvalidTransitionError(f"The stream was {end.reason} before its first frame.")

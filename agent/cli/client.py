@@ -132,7 +132,7 @@ class Agent:
         return CliError(Exit.UNAVAILABLE, "agent_unreachable", text)
 
     def _stranger(self) -> CliError:
-        text = f"What answers at {self.url} is not a cast-agent. Check the address and the port."
+        text = f"The server at {self.url} is not a cast-agent. Check the address and the port."
         return CliError(Exit.PROTOCOL, "not_an_agent", text)
 
     def _refusal(self, status: int, content: bytes) -> CliError:
@@ -143,7 +143,7 @@ class Agent:
             return self._stranger()
         exit_ = BY_STATUS.get(status, Exit.REFUSED)
         if code == "unauthorized":
-            key = "The key was not taken." if self.key else "It needs a key."
+            key = "The agent rejected the key." if self.key else "It needs a key."
             kept = " `sudo cast-agent key add here --keep` keeps one for this machine's commands." if self.own else ""
             detail = f"{key} Give one with --key-file FILE or CAST_AGENT_KEY.{kept} ({detail})"
         return CliError(exit_, code, detail, problem)

@@ -96,7 +96,9 @@ def snapshot(options: argparse.Namespace) -> int:
     if image is None:
         raise CliError(Exit.USAGE, "usage", f"{options.file} should end in .png, .jpg or .jpeg.")
     if to_output and (options.json or sys.stdout.isatty()):
-        raise CliError(Exit.USAGE, "usage", "A picture is nothing to read: name a file, or send the output into one.")
+        raise CliError(
+            Exit.USAGE, "usage", "A picture cannot be shown as text: name a file, or redirect the output to one."
+        )
     content = agent_of(options).content("GET", f"/snapshot?format={image}")
     if to_output:
         sys.stdout.buffer.write(content)
@@ -122,7 +124,11 @@ def _url(url: str, *, own: bool) -> str:
         raise CliError(Exit.USAGE, "usage", text_)
     if os.path.isdir(url):
         raise CliError(Exit.USAGE, "usage", f"{url} is a folder. Name a file in it, or a playlist.")
-    what = f"There is no file {url} here" if own else f"{url} is no address, and the agent there reads no files of here"
+    what = (
+        f"There is no file {url} here"
+        if own
+        else f"{url} is not an address, and the agent there cannot read files of this machine"
+    )
     text_ = f"{what}. An address begins with its scheme, such as http://nas.local/film.mp4 or rtsp://cam.local/stream1."
     raise CliError(Exit.USAGE, "usage", text_)
 

@@ -56,7 +56,7 @@ def _ask(found: Found, key: str | None) -> dict[str, Any] | str:
     except CliError as error:
         return str(error)
     except (KeyError, TypeError):
-        return "it answers what is not understood here; perhaps it is of another version"
+        return "its answer is not understood here; it may be another version"
     assert isinstance(status, dict)
     return status
 

@@ -21,7 +21,9 @@ def enrol(options: argparse.Namespace) -> int:
 
     settings = settings_beside(options.config)
     if not options.forget and (options.central is None or options.enrol is None):
-        raise CliError(Exit.USAGE, "usage", "Say where and with what: cast-agent enrol --central URL --enrol TOKEN")
+        raise CliError(
+            Exit.USAGE, "usage", "Name the central API and a token: cast-agent enrol --central URL --enrol TOKEN"
+        )
     try:
         return _forget(settings, options.json) if options.forget else _enrol(settings, options)
     except EnrolmentError as error:
@@ -49,7 +51,7 @@ def _enrol(settings: Settings, options: argparse.Namespace) -> int:
         folder = settings.state.directory()
         print(f"An agent that keeps its state in {folder} begins to report within seconds: see cast-agent doctor.")
     if settings.central.url not in (None, enrolment.url):
-        say(f"But [central] url is {settings.central.url}, and that counts: take it out of the configuration.")
+        say(f"But [central] url is {settings.central.url}, which overrides it: remove it from the configuration.")
     if done.warning is not None:
         say(f"Careful: {done.warning}")
     return Exit.OK
@@ -68,7 +70,7 @@ def _forget(settings: Settings, json: bool) -> int:
         print("This box is not registered any more, and reports nothing. Revoke it at the central API, too.")
         if kept is not None:
             device = f"{kept.url}/api/v1/devices/{kept.device_id}"
-            print(f"With an admin key of there: curl -X DELETE -H 'Authorization: Bearer KEY' {device}")
+            print(f"With an admin key of that central API: curl -X DELETE -H 'Authorization: Bearer KEY' {device}")
     else:
         print("This box was not registered.")
     return Exit.OK

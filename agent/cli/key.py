@@ -84,11 +84,11 @@ def _effect(settings: Settings, said_before: str | None, was_before: Auth) -> st
     """What the agent that runs here makes of the new key."""
     said_now = auth_now(settings)
     if Auth.NONE in (settings.api.auth, said_now):
-        return 'But auth = "none" under [api] lets everybody in without one: set auth = "keys" there.'
+        return 'But auth = "none" under [api] lets everyone in without a key: set auth = "keys" there.'
     if said_before is None or said_now is None:
         return "No agent answers on this machine now; the key is valid when one runs."
     if (said_before, said_now) == (was_before, Auth.KEY):
-        return "The agent on this machine knows it already: nobody gets in without a key any more."
+        return "The agent on this machine knows it already: every caller needs a key from now on."
     return (
         f"But the agent on port {settings.api.port} looks for its keys elsewhere: it runs with another configuration, "
         "or as another user. Revoke this key, and name the agent's configuration with --config FILE."

@@ -67,7 +67,7 @@ def _machine(commands: Commands[_Parser]) -> None:
     run = _command(commands, "run", "run the agent until it is told to stop (Ctrl-C, SIGTERM)")
     run.set_defaults(command=_later("machine", "run"))
     doctor = _command(
-        commands, "doctor", "say what works on this machine, and what to do about what does not; draws nothing"
+        commands, "doctor", "check what works on this machine, and say how to fix what does not; draws nothing"
     )
     doctor.set_defaults(command=_later("machine", "doctor"))
     doctor.add_argument("--json", action="store_true", help="a list of objects instead of lines")
@@ -79,7 +79,7 @@ def _machine(commands: Commands[_Parser]) -> None:
     enrol.add_argument(
         "--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it from standard input"
     )
-    enrol.add_argument("--forget", action="store_true", help="report no more instead")
+    enrol.add_argument("--forget", action="store_true", help="stop reporting instead")
     enrol.add_argument("--json", action="store_true", help="JSON instead of text")
     run.add_argument(
         "--config",
@@ -111,9 +111,9 @@ def _setup(commands: Commands[_Parser]) -> None:
 def _key(commands: Commands[_Parser]) -> None:
     key = _command(commands, "key", "make, list and revoke the keys that callers need")
     actions = key.add_subparsers(title="actions", required=True, metavar="ACTION")
-    add = _command(actions, "add", "make a key and show it, this once; it is valid from then on")
+    add = _command(actions, "add", "make a key and show it once; it is valid from then on")
     list_ = _command(actions, "list", "show the names of the keys, and when they were made and used last")
-    revoke = _command(actions, "revoke", "take a key away; it is refused from then on")
+    revoke = _command(actions, "revoke", "revoke a key; it is refused from then on")
     for action, function in ((add, "add"), (list_, "list_"), (revoke, "revoke")):
         action.set_defaults(command=_later("key", function))
         _config(action)
@@ -136,7 +136,7 @@ def _pair(commands: Commands[_Parser]) -> None:
 def _hook(commands: Commands[_Parser]) -> None:
     hook = _command(commands, "hook", "make, list and revoke addresses for devices that can only call one")
     actions = hook.add_subparsers(title="actions", required=True, metavar="ACTION")
-    add = _command(actions, "add", "make a hook and show its address, this once; it is valid from then on")
+    add = _command(actions, "add", "make a hook and show its address once; it is valid from then on")
     list_ = _command(actions, "list", "show the hooks, what they do, and when they were made and used last")
     revoke = _command(actions, "revoke", "take a hook away; its address does nothing from then on")
     for action, function in ((add, "add"), (list_, "list_"), (revoke, "revoke")):
@@ -213,9 +213,9 @@ def _playing(commands: Commands[_Parser]) -> None:
     _client(commands, "status", "say what is on, what waits and what ended last")
     watch = _client(commands, "watch", "show what changes, as it changes, until Ctrl-C; with --json one object a line")
     watch.set_defaults(command=_later("watch", "watch"))
-    _client(commands, "pause", "let what is on stand still")
+    _client(commands, "pause", "pause what is on")
     _client(commands, "resume", "let it go on")
-    seek = _client(commands, "seek", "go on at another position")
+    seek = _client(commands, "seek", "continue at another position")
     seek.add_argument("position", type=_time, metavar="TIME", help="90 or 1:30")
     volume = _client(commands, "volume", "set the volume of the device, or say what it is")
     volume.add_argument("level", nargs="?", type=_volume, metavar="LEVEL", help="0.5 or 50%%")
@@ -256,7 +256,7 @@ def _time(text: str) -> float:
     except ValueError:
         numbers = []
     if not 1 <= len(numbers) <= 3 or not all(number >= 0 and math.isfinite(number) for number in numbers):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 90 or 1:30")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 90 or 1:30")
     return math.fsum(number * 60**power for power, number in enumerate(reversed(numbers)))
 
 
@@ -267,7 +267,7 @@ def _volume(text: str) -> float:
     except ValueError:
         level = math.nan
     if not 0 <= level <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no volume; write 0.5 or 50%")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a volume; write 0.5 or 50%")
     return level
 
 

@@ -36,7 +36,7 @@ def _events(agent: Agent) -> Iterator[dict[str, Any]]:
         try:
             for kind, number, data in agent.events(last):
                 if is_away:
-                    output.say("The agent is there again.")
+                    output.say("The connection to the agent is back.")
                 last, is_away, was_there = number or last, False, True
                 if kind == "closed":
                     raise CliError(Exit.NO_PERMISSION, data["code"], data["detail"])
@@ -45,7 +45,7 @@ def _events(agent: Agent) -> Iterator[dict[str, Any]]:
             if not was_there or error.problem["code"] not in _AWAY:
                 raise
         if not is_away:
-            output.say("The agent went away; it is waited for. Ctrl-C ends that.")
+            output.say("The connection to the agent was lost; waiting for it. Press Ctrl-C to stop.")
         is_away = True
         time.sleep(CONNECT_AGAIN_S)
 

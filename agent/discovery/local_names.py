@@ -59,7 +59,7 @@ class LocalNames:
         if not address:
             raise MediaError(
                 ErrorCode.MEDIA_NETWORK,
-                f"Nobody on the network answers to the name {host!r}: check how it is spelled, and whether it is "
+                f"No device on the network answers to the name {host!r}: check the spelling, and whether it is "
                 "switched on and in the same network as this box (mDNS does not pass routers), or use its IP address.",
             )
         scheme = urlsplit(url).scheme

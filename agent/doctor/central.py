@@ -37,7 +37,7 @@ async def central(settings: Settings) -> Finding:
     try:
         device = await client.device(kept.device_id)
     except CallFailedError as error:
-        return Finding(Level.WARN, NAME, str(error), "Until then nothing is reported; what happens is kept.")
+        return Finding(Level.WARN, NAME, str(error), "Until then the agent keeps its events and reports nothing.")
     finally:
         await client.close()
     found = f"{client.url} knows this box as {device.name} ({device.id})."
@@ -47,8 +47,8 @@ async def central(settings: Settings) -> Finding:
 def _not_registered(settings: Settings) -> Finding:
     url = settings.central.url
     if url is None:
-        return Finding(Level.OK, NAME, "This box reports to nobody.")
+        return Finding(Level.OK, NAME, "This box does not report to a central API.")
     if settings.central.token is not None:
-        advice = "The agent does that when it runs; if it runs already, cast-agent status says why not."
+        advice = "The agent registers it when it runs; if it runs already, `cast-agent status` says why that fails."
         return Finding(Level.WARN, NAME, f"This box is not registered at {url} yet.", advice)
     return Finding(Level.WARN, NAME, f"This box is not registered at {url}.", f"Run {ENROL_COMMAND.format(url=url)}")

@@ -32,8 +32,8 @@ def clock(now: Callable[[], float] = time.time, kept: Callable[[], bool] = synch
         return Finding(Level.FAIL, "clock", found, advice)
     if not kept():
         found = "Nothing sets the clock by the network: after a power cut a box without a battery comes up in the past."
-        return Finding(Level.WARN, "clock", found, "Let NTP keep it (apt install systemd-timesyncd; timedatectl).")
-    return Finding(Level.OK, "clock", "It is kept by the network.")
+        return Finding(Level.WARN, "clock", found, "Enable NTP (apt install systemd-timesyncd; timedatectl).")
+    return Finding(Level.OK, "clock", "A network time service keeps it.")
 
 
 def fonts(folders: Sequence[Path] = FONT_FOLDERS) -> Finding:
@@ -42,4 +42,6 @@ def fonts(folders: Sequence[Path] = FONT_FOLDERS) -> Finding:
         for _, _, names in os.walk(folder.expanduser()):
             if any(Path(name).suffix.lower() in FONT_SUFFIXES for name in names):
                 return Finding(Level.OK, "fonts", f"There are some in {folder}.")
-    return Finding(Level.WARN, "fonts", "There are none, so subtitles are not shown.", "apt install fonts-dejavu-core.")
+    return Finding(
+        Level.WARN, "fonts", "No fonts are installed, so subtitles are not shown.", "apt install fonts-dejavu-core."
+    )

@@ -53,7 +53,7 @@ async def _ask_engine(spec: EngineSpec, options: EngineOptions) -> _Engine:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             return await _meet(spec, options)
     except TimeoutError:
-        return _Engine(spec, problem=f"It said nothing for {CHECK_TIMEOUT_S:.0f} s.")
+        return _Engine(spec, problem=f"It sent nothing for {CHECK_TIMEOUT_S:.0f} s.")
     except AgentError as e:
         return _Engine(spec, problem=f"{str(e).rstrip('.')}.")
 
@@ -96,11 +96,11 @@ def _cameras(engines: Mapping[str, _Engine], table: Mapping[str, str]) -> Findin
     engine = engines[table.get(_CAMERA, DEFAULT)]
     name = engine.spec.name
     if engine.problem:
-        return Finding(Level.WARN, _CAMERA, f"{_CAMERAS_LOST}.", f"Make {name} work (see its line above).")
+        return Finding(Level.WARN, _CAMERA, f"{_CAMERAS_LOST}.", f"Fix {name} (see its line above).")
     if not engine.features.get(_CAMERA, True):
         found = f"{_CAMERAS_LOST}: [player] engines gives rtsp to {name}, and {engine.spec.title} was built without it."
         usual = next(each.spec for each in engines.values() if _CAMERA in each.spec.default_for)
-        return Finding(Level.WARN, _CAMERA, found, f'Say rtsp = "{usual.name}" there. {usual.install}')
+        return Finding(Level.WARN, _CAMERA, found, f'Set rtsp = "{usual.name}" there. {usual.install}')
     return Finding(Level.OK, _CAMERA, f"Cameras are played by {name}.")
 
 
@@ -108,7 +108,7 @@ def _confinement(engines: Sequence[_Engine]) -> Finding:
     name = "confinement"
     means = {each.spec.name: str(each.features.get(name, NONE)) for each in engines if not each.problem}
     if not means:
-        return Finding(Level.WARN, name, "No player started, so it is not known what would keep it in.")
+        return Finding(Level.WARN, name, "No player started, so its confinement cannot be checked.")
     free = [engine for engine, by in means.items() if by == NONE]
     if free:
         return Finding(

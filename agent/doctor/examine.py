@@ -32,7 +32,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         settings = settings_beside(config)
     except ConfigError as e:
         problems = [line.removeprefix("  - ") for line in str(e).splitlines()[1:]] or [str(e)]
-        advice = "Mend it and run the doctor again: the rest is looked at then."
+        advice = "Fix it and run the doctor again: it checks the rest then."
         return [Finding(Level.FAIL, "configuration", problem, advice) for problem in problems]
     looks = (
         bounded("state folder", state(settings)),
@@ -65,7 +65,7 @@ def configuration(config: Path | None, settings: Settings) -> Finding:
         return Finding(Level.OK, "configuration", f"{config} is good.")
     if os.environ.get("INVOCATION_ID"):
         return Finding(Level.OK, "configuration", "It is good.")
-    found = "No file was named: the defaults and the environment hold."
+    found = "No file was named: the defaults and the environment apply."
     if SYSTEM_CONFIG.exists() and as_service():
         found = f"The service runs as {user_name(os.geteuid())}, which may not read {SYSTEM_CONFIG}: it does not start."
         advice = (

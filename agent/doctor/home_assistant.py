@@ -26,7 +26,7 @@ async def home_assistant(settings: Settings) -> Finding:
     host, port = settings.esphome.host or settings.api.host, settings.esphome.port
     problem = await in_thread(lambda: bind_problem(host, port))
     if problem is not None and problem.errno != errno.EADDRINUSE:
-        found = f"Port {port} on {host} cannot be had ({problem.strerror})."
+        found = f"Port {port} on {host} cannot be used ({problem.strerror})."
         return Finding(Level.WARN, _NAME, found, "Change [esphome] host or port.")
     agent = await ask_agent(settings.api.host, settings.api.port) if settings.api.port else None
     if agent is None and problem is not None:

@@ -24,7 +24,11 @@ def found_on_lan(settings: Settings) -> Finding:
     if not interfaces:
         wanted = ", ".join(settings.discovery.interfaces)
         found = f"None of the interfaces {wanted} has an address." if wanted else "This machine is in no network."
-        advice = "Look at [discovery] interfaces and `ip address`." if wanted else "It is announced once there is one."
+        advice = (
+            "Look at [discovery] interfaces and `ip address`."
+            if wanted
+            else "The agent announces the box once there is one."
+        )
         return Finding(Level.WARN, _NAME, found, advice)
     if (problem := _cannot_share_port()) is not None:
         found = f"Port {MDNS_PORT} cannot be shared ({problem.strerror}), so the box is not found by its name."

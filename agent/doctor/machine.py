@@ -55,9 +55,9 @@ def _try_folder(folder: Path) -> Finding:
     if (owner := folder.stat().st_uid) != os.geteuid():
         found = f"{folder} belongs to {user_name(owner)}, and you are {user_name(os.geteuid())}."
         advice = (
-            f"Let it have its folder: chown -R {user_name(os.geteuid())}: {folder}"
+            f"Give the folder to that user: chown -R {user_name(os.geteuid())}: {folder}"
             if as_service()
-            else f"Run the doctor as the user who runs cast-agent ({user_name(owner)}): each sees other things."
+            else f"Run the doctor as the user who runs cast-agent ({user_name(owner)}): results differ between users."
         )
         return Finding(Level.WARN, name, found, advice)
     return Finding(Level.OK, name, f"{folder} can be written to.")
@@ -96,7 +96,7 @@ async def display(settings: Settings) -> Finding:
     if health.available:
         found = f"{health.display} answers, {health.width}x{health.height}."
         if health.depth < FULL_DEPTH:
-            advice = "Pictures have fewer colours for that: configure a depth of 24 (DefaultDepth in xorg.conf)."
+            advice = "Pictures have fewer colours at this depth: configure a depth of 24 (DefaultDepth in xorg.conf)."
             return Finding(Level.OK, "display", f"{found} It shows {health.depth} bits of colour.", advice)
         return Finding(Level.OK, "display", found)
     return Finding(Level.FAIL, "display", health.message)
@@ -113,7 +113,7 @@ def hardware(dev: Path) -> Finding:
     if has_gpu(dev):
         found = ", ".join(nodes) or "a decoder"
         return Finding(Level.OK, "hardware", f"There is {found}: video may be decoded in hardware.")
-    found = "There is no device that decodes video: the processor does it all."
+    found = "There is no hardware video decoder: the processor decodes everything."
     return Finding(Level.OK, "hardware", found, 'If pictures stutter, start with "quality": "720p".')
 
 
@@ -138,8 +138,8 @@ async def sound(settings: Settings, dev: Path) -> Finding:
         if as_service()
         else "PulseAudio and PipeWire are per user: run the doctor in the session that has the sound, without sudo"
     )
-    advice += '; without a loudspeaker say [audio] output = "none".'
-    return Finding(Level.WARN, "sound", f"Pictures come without sound: {what}.", advice)
+    advice += '; without a loudspeaker set [audio] output = "none".'
+    return Finding(Level.WARN, "sound", f"Streams play without sound: {what}.", advice)
 
 
 def _sound_card(dev: Path) -> Finding | None:

@@ -25,7 +25,7 @@ async def listening(settings: Settings) -> Finding:
     if problem is None:
         return Finding(Level.OK, "port", f"{port} on {host} is free: no agent runs." if port else "Any free port.")
     if problem.errno != errno.EADDRINUSE:
-        found = f"Port {port} on {host} cannot be had ({problem.strerror})."
+        found = f"Port {port} on {host} cannot be used ({problem.strerror})."
         return Finding(Level.FAIL, "port", found, "Change [api] host or port; ports below 1024 are root's.")
     answer = await ask_agent(host, port)
     if answer is None:

@@ -60,7 +60,7 @@ async def _look(hook: WebhookSettings, disabled: frozenset[str], find_local: Fin
             return None
     finally:
         await caller.close()
-    return Finding(Level.WARN, NAME, problem, "Until then what happens is kept for it.")
+    return Finding(Level.WARN, NAME, problem, "Until then the agent keeps the events for it.")
 
 
 async def _disabled(settings: Settings) -> frozenset[str]:

@@ -113,9 +113,9 @@ async def look_up_name(host: str) -> str:
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
             return _silent(host, await in_thread(servers, name="host names"))
-        return f"The name {host!r} cannot be resolved: check how it is spelled, and the DNS server of this box."
+        return f"The name {host!r} cannot be resolved: check the spelling, and the DNS server of this box."
     except (OSError, UnicodeError):  # no name that can be
-        return f"The name {host!r} cannot be resolved: check how it is spelled."
+        return f"The name {host!r} cannot be resolved: check the spelling."
     return ""
 
 

@@ -191,7 +191,7 @@ class MediaPolicy:
             # Outside the folders nobody is told whether a file is there.
             found = allowed and _is_file(real)
         except (OSError, ValueError):  # too long, no permission, a circle of links; a NUL byte
-            _refuse("The path of the file cannot be followed. Check how the url is written.")
+            _refuse("The path of the file cannot be followed. Check the url.")
         if not allowed:
             _refuse(
                 "Files are played only from the media folders. Add the file's folder to media_folders in the "
@@ -273,9 +273,9 @@ def _check_host(host: str, hint: str) -> str:
         if not host.isascii():
             host = idna.encode(host, uts46=True).decode("ascii")
     except ValueError:  # IDNAError and AddressValueError are ValueErrors
-        _refuse(f"The host name in the url is not a valid one. Check how it is written.{hint}")
+        _refuse(f"The host name in the url is not a valid one. Check the spelling.{hint}")
     if len(host) > 253 or _HOST_NAME.fullmatch(host) is None:
-        _refuse(f"The host name in the url is not a valid one. Check how it is written.{hint}")
+        _refuse(f"The host name in the url is not a valid one. Check the spelling.{hint}")
     return host
 
 

@@ -147,7 +147,7 @@ class Saver:
                 "restore_given_up",
                 tries=kept.restores,
                 sessions=[saved.session_id for saved in wanted],
-                hint="What was on took the agent down each time; start it again by hand if you trust it.",
+                hint="These sessions ended the agent each time. If you trust them, start them again by hand.",
             )
             wanted = []
         if wanted:

@@ -194,7 +194,7 @@ class ChildPlayer(ABC):
         except ConnectionError:
             return  # it died: its death is watched
         except ValueError as e:
-            self._is_gone(PlayerUnavailableError(f"The player process spoke nonsense: {redact(str(e))}."))
+            self._is_gone(PlayerUnavailableError(f"The player process sent an invalid message: {redact(str(e))}."))
 
     def _failed(self, error: MediaError) -> None:
         reject(self._opened, error)
@@ -220,7 +220,7 @@ class ChildPlayer(ABC):
             log.warning("player_display_refused", pid=self.pid)
             self._is_gone(
                 DisplayRefusedError(
-                    "The X server lets cast-agent in and no player: it has too many clients, or who may use it has "
+                    "The X server accepts cast-agent but no player: it has too many clients, or who may use it has "
                     "changed. Look at its log, or restart it."
                 )
             )
@@ -239,7 +239,7 @@ class ChildPlayer(ABC):
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 await self._unless_gone(self._greeted)
         except TimeoutError:
-            self._is_gone(PlayerUnavailableError(f"It said nothing for {HELLO_TIMEOUT_S:.0f} s."))
+            self._is_gone(PlayerUnavailableError(f"It sent nothing for {HELLO_TIMEOUT_S:.0f} s."))
         except AgentError:
             return  # gone
         while not self._gone.done():

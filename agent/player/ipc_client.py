@@ -78,7 +78,7 @@ class WorkerPlayer(ChildPlayer):
     @property
     def _said_hello(self) -> ipc.Hello:
         if self._hello is None:
-            raise PlayerUnavailableError("The player process has not said hello yet.")
+            raise PlayerUnavailableError("The player process is not ready yet.")
         return self._hello
 
     @staticmethod

@@ -303,7 +303,7 @@ class PlayerPool:
                 or f"The {self.spec.name} player cannot be started: {self._problem} {self._remedy}".rstrip()
             )
         if self._problem and self._failures:
-            return f"The last spare player failed, another is being made: {self._problem}"
+            return f"The last spare player failed; the agent starts another: {self._problem}"
         if self._short_of_memory:
             needs = self.spec.spare_needs // MIB
             return f"No spare {self.spec.name} is kept, and starts take longer: under {needs} MiB of memory is free."

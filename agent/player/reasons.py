@@ -39,9 +39,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
         if needle in text:
             return failure(ErrorCode.MEDIA_NETWORK, sentence.format(where))
     if "redirection loop" in text:
-        return failure(
-            ErrorCode.MEDIA_NETWORK, f"{where} redirects in a circle: ask for the address that it should lead to."
-        )
+        return failure(ErrorCode.MEDIA_NETWORK, f"{where} redirects in a loop: use the final address.")
     if "ertificate" in text:
         return _certificate(text, where)
     if re.search(r"TLS (session )?handshake|Failed to open rtmps:", text):
@@ -99,7 +97,7 @@ def nothing_shown(url: str) -> Failure:
     """It "played" to its end and there was nothing to see or hear."""
     return failure(
         ErrorCode.MEDIA_UNSUPPORTED,
-        f"{source_name(url)} sent something that is no video, audio or picture (a web page, perhaps?).",
+        f"{source_name(url)} sent data that is not video, audio or a picture (a web page, perhaps?).",
     )
 
 
@@ -132,7 +130,7 @@ def _unresolved(name: str, *, is_silent: bool) -> str:
             f"The name {name!r} could not be looked up: the DNS server of this box does not answer, or cannot ask any "
             "further. Check the network and the DNS server (`cast-agent doctor` looks at it), or use the IP address."
         )
-    return f"The name {name!r} cannot be resolved: check how it is spelled, and the DNS server of this box."
+    return f"The name {name!r} cannot be resolved: check the spelling, and the DNS server of this box."
 
 
 def _certificate(text: str, where: str) -> Failure:
@@ -140,7 +138,7 @@ def _certificate(text: str, where: str) -> Failure:
     if re.search(r"does not match|mismatch", text):
         return failure(
             ErrorCode.MEDIA_FORBIDDEN,
-            f"The certificate of {where} is for another name: use the name that it was made for, or the plain scheme.",
+            f"The certificate of {where} is for another name: use the name in the certificate, or the plain scheme.",
         )
     if re.search(r"expired|not yet (valid|activated)", text) and "issuer is unknown" not in text:
         return failure(  # it passes once the clock of a box without a battery is set
@@ -173,7 +171,7 @@ def _http(status: int, where: str) -> Failure:
         case _ if status >= 500:
             return failure(
                 ErrorCode.MEDIA_NETWORK,
-                f"{where} answered {status}: it has a problem of its own; try again later.",
+                f"{where} answered {status}: the server has an error; try again later.",
                 is_full=status == 503,
             )
         case _:

@@ -32,7 +32,7 @@ class ChosenScreen:
             case "console":
                 return (
                     f"Its X server is that of cast-agent-display.service: `{DISPLAY_LOG}` says why it does not run. "
-                    "It is tried again by itself."
+                    "It is restarted automatically."
                 )
             case "desktop":
                 return (

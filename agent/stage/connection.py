@@ -102,7 +102,7 @@ class Connection:
     async def close(self) -> None:
         """End the connection, and with it everything that was made through it, also when the caller is cancelled
         meanwhile. Idempotent; 1.5 s at most."""
-        self._lose("The display was let go.")
+        self._lose("The display was released.")
         if self._thread is not None:
             await to_the_end(self._wait_ended())
 
@@ -177,7 +177,7 @@ class Connection:
             pass  # the server went away, or we hung up: `reason` says the one, and `_lose` knows the other
         except Exception as error:
             _log.exception("display_thread_failed")
-            reason = f"The display failed in a way that was not foreseen ({error}). Please report this."
+            reason = f"The display failed unexpectedly ({error}). Please report this."
         finally:
             if xcb is not None:
                 xcb.disconnect()
@@ -196,10 +196,10 @@ class Connection:
                 text = f"cast-agent cannot connect to the display {address.name} ({error.strerror}); it tries again."
                 refusal = refusal or PlayerUnavailableError(text)
             except xcffib.XcffibException as error:  # it went away between the greeting and the first request
-                text = f"The X server of the display {address.name} hung up. Look at its log."
+                text = f"The X server of the display {address.name} closed the connection. Look at its log."
                 refusal = refusal or PlayerUnavailableError(text)
                 refusal.__cause__ = refusal.__cause__ or error
-        raise refusal or PlayerUnavailableError("The display was let go.")
+        raise refusal or PlayerUnavailableError("The display was released.")
 
     def _announce(self, line: socket.socket) -> None:
         self._socket = line

@@ -117,7 +117,7 @@ def _ask(line: socket.socket, address: DisplayAddress, cookie: Cookie) -> None:
         raise _silent(address) from error
     except OSError as error:
         raise PlayerUnavailableError(
-            f"The X server of the display {address.name} hung up ({error.strerror}). Look at its log."
+            f"The X server of the display {address.name} closed the connection ({error.strerror}). Look at its log."
         ) from error
     said = reason.rstrip(b"\0").decode("latin-1").strip().rstrip(".") or "no reason given"
     raise _RefusedError(
@@ -136,7 +136,9 @@ def _hand_over(line: socket.socket, address: DisplayAddress, cookie: Cookie) -> 
     pointer = xcffib.lib.xcb_connect_to_fd(line.detach(), auth if cookie.name else ffi.NULL)
     if xcffib.lib.xcb_connection_has_error(pointer):
         xcffib.lib.xcb_disconnect(pointer)
-        raise PlayerUnavailableError(f"The X server of the display {address.name} hung up. Look at its log.")
+        raise PlayerUnavailableError(
+            f"The X server of the display {address.name} closed the connection. Look at its log."
+        )
     return xcffib.wrap(pointer)
 
 

@@ -106,7 +106,7 @@ class X11Stage:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])  # bounded by Connection.close
-            self._health = DisplayHealth(False, message="cast-agent has let go of the display.")
+            self._health = DisplayHealth(False, message="cast-agent has released the display.")
 
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> X11Window:
         hold = self._held()
@@ -171,7 +171,7 @@ class X11Stage:
             return str(error)
         except Exception as error:
             _log.exception("display_failed")
-            return f"The display failed in a way that was not foreseen ({error!r}); cast-agent tries again."
+            return f"The display failed unexpectedly ({error!r}); cast-agent tries again."
         return connection.reason
 
     async def _connect(self, connection: Connection) -> None:

@@ -37,7 +37,7 @@ class Batcher(Generic[Item, Result]):
     async def submit(self, item: Item) -> Result:
         """The result for this item. Raises what `do` raised, or OverloadedError when too many wait."""
         if len(self._waiting) >= QUEUE_LIMIT:
-            raise OverloadedError("There is more to do at the moment than can be done. Try again in some seconds.")
+            raise OverloadedError("The service is overloaded. Try again in some seconds.")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._round is None:

@@ -93,7 +93,7 @@ def _against(record: KeyRecord | None, request: PublishRequest, now: datetime) -
     if key.revoked_at is not None:
         return PublishRefusedError(ErrorCode.KEY_REVOKED, "This stream key has been revoked.")
     if key.expires_at is not None and key.expires_at <= now:
-        return PublishRefusedError(ErrorCode.KEY_EXPIRED, "This stream key has run out.")
+        return PublishRefusedError(ErrorCode.KEY_EXPIRED, "This stream key has expired.")
     if key.path is not None and key.path != request.path:
         return PublishRefusedError(ErrorCode.PATH_NOT_ALLOWED, f"This stream key is for the path {key.path} only.")
     if claim is None or _is_over(claim, now) or request.connection_id is None:
@@ -107,8 +107,8 @@ def _is_over(claim: Claim, now: datetime) -> bool:
 
 
 def _key_in_use() -> PublishRefusedError:
-    return PublishRefusedError(ErrorCode.KEY_IN_USE, "Somebody publishes with this stream key already.")
+    return PublishRefusedError(ErrorCode.KEY_IN_USE, "Another connection publishes with this stream key already.")
 
 
 def path_in_use() -> PublishRefusedError:
-    return PublishRefusedError(ErrorCode.PATH_IN_USE, "Somebody publishes to this path already.")
+    return PublishRefusedError(ErrorCode.PATH_IN_USE, "Another connection publishes to this path already.")

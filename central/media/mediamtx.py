@@ -81,8 +81,8 @@ class MediaMtx:
                     return missing
                 if answer.status in (401, 403):
                     raise MediaServerError(
-                        f"{self._url} refuses us ({answer.status}). Exclude the action api from its authentication, "
-                        "or put the shared secret as a password into mediamtx.api_url."
+                        f"{self._url} refuses this service ({answer.status}). Exclude the action api from its "
+                        "authentication, or put the shared secret as a password into mediamtx.api_url."
                     )
                 if answer.status != 200:
                     raise MediaServerError(f"{self._url} answered {answer.status} to {path.partition('?')[0]}.")

@@ -122,7 +122,7 @@ class StreamKeys:
         async with self._database.read() as session:
             found = await repository.key_records(session, ids=[key_id], limit=1)
         if not found:
-            raise StreamKeyNotFoundError("There is no stream key of this id.")
+            raise StreamKeyNotFoundError("There is no stream key with this id.")
         return found[0]
 
     async def revoke(self, key_id: str) -> KeyRecord:
@@ -170,4 +170,4 @@ def _name_in_use(name: str) -> NameInUseError:
 
 
 def _no_broadcaster() -> BroadcasterNotFoundError:
-    return BroadcasterNotFoundError("There is no broadcaster of this id.")
+    return BroadcasterNotFoundError("There is no broadcaster with this id.")

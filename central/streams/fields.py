@@ -25,7 +25,7 @@ def _media_url(url: str) -> str:
             "must be an address such as http://nas.local/film.mp4; it may begin with " + ", ".join(_URL_SCHEMES)
         )
     if with_secret:
-        raise ValueError("must not hold a user name, a password or a token: whoever knows the join code would see it")
+        raise ValueError("must not hold a user name, a password or a token: anyone with the join code would see it")
     return url
 
 

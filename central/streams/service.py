@@ -88,7 +88,7 @@ class Streams:
                 self._misses.missed(caller.id)
                 self.misses_behind.missed(address)
             raise StreamNotFoundError("No stream with this code is on. Check the code; it may also have ended.")
-        raise StreamNotFoundError("There is no stream of this id.")
+        raise StreamNotFoundError("There is no stream with this id.")
 
     async def broadcaster(self, stream: Stream) -> PublisherName | None:
         """With whose key it is published; None when with none, or with none that is left."""
@@ -147,7 +147,7 @@ class Streams:
     async def _of(self, session: AsyncSession, caller: Caller, stream_id: str) -> Stream:
         stream = await repository.by_id(session, stream_id) if is_id(stream_id) else None
         if stream is None:
-            raise StreamNotFoundError("There is no stream of this id.")
+            raise StreamNotFoundError("There is no stream with this id.")
         if not caller.is_admin:
             reach(caller, stream.device_id)
         return stream

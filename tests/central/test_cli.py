@@ -25,12 +25,12 @@ def test_keys_are_made_listed_and_revoked(
     key, about = said(0, "key", "add", "laptop")
     assert key.startswith("ak_")
     assert len(key.splitlines()) == 1
-    assert "shown this once" in about
+    assert "shown only once" in about
     assert "There is a key 'laptop' already" in said(1, "key", "add", "laptop")[1]
     token, about = said(0, "enrol", "--uses", "3", "--hours", "2")
     assert token.startswith("et_")
     assert "3 boxes, and for 2 h" in about
-    assert said(0, "enrol", "--revoke")[0].startswith("1 enrolment tokens let nobody in any more")
+    assert said(0, "enrol", "--revoke")[0].startswith("1 enrolment tokens are revoked")
     assert said(0, "enrol", "--revoke")[0].startswith("0 ")
     assert "laptop\tactive" in said(0, "key", "list")[0]
     assert "opens nothing any more" in said(0, "key", "revoke", "laptop")[0]
@@ -82,7 +82,7 @@ def test_a_postgres_that_lets_nobody_in_is_told(
     monkeypatch.setenv("DATABASE_URL", postgres.url(name).replace("central@", f"{user}:secret@"))
     assert main(["key", "list"]) == 1
     said = capsys.readouterr().err
-    assert f"The database lets nobody in ({sentence}). Check database.url.\n" in said
+    assert f"The database refuses the connection ({sentence}). Check database.url.\n" in said
     assert "secret" not in said
 
 

@@ -202,7 +202,7 @@ async def test_an_address_with_a_token_is_refused(central: Central, secret: str)
     stream = await box.cast()
     for answer in (await box.cast(url=secret), await box("PATCH", f"/api/v1/streams/{stream['id']}", {"url": secret})):
         assert (answer.status, answer["errors"][0]["field"]) == (422, "url")
-        assert "a token: whoever knows the join code would see it" in answer["detail"]
+        assert "a token: anyone with the join code would see it" in answer["detail"]
         assert "secret" not in str(answer.body)
     hidden = redact(secret) if "sk_" not in secret else "http://media/live"
     assert (await box("PATCH", f"/api/v1/streams/{stream['id']}", {"url": hidden})).status == 200

@@ -65,7 +65,7 @@ CASES = [
     Case("/status/500", "media_network", "answered 500: it has a problem of its own"),
     Case("/status/503", "media_network", "answered 503"),
     Case("/redirect?to=/status/404", "media_not_found", "answered 404"),
-    Case("/redirect-loop", "media_network", "redirects in a circle"),
+    Case("/redirect-loop", "media_network", "redirects in a loop"),
     Case("http://127.0.0.1:1/film.mp4", "media_network", "refused the connection"),
     Case("rtsp://127.0.0.1:1/camera", "media_network", "refused the connection"),
     Case("http://no-such-host.invalid/film.mp4", "media_network", "cannot be resolved"),
@@ -77,7 +77,7 @@ CASES = [
     Case("/undecodable.mp4", "media_decode", "This libVLC has no decoder for zz99. mpv: This mpv has no decoder"),
     Case("/hls-missing/index.m3u8", "media_not_found", "answered 404"),
     Case("/list.m3u?entry=file:///etc/passwd", "media_forbidden", "media_folders"),
-    Case("/never", "media_network", "is the source switched on and sending?", at_most_s=TIMEOUT_S),
+    Case("/never", "media_network", "is the source on and sending?", at_most_s=TIMEOUT_S),
     Case("udp://127.0.0.1:{silent_port}", "media_network", "is the source switched on", at_most_s=TIMEOUT_S),
 ]
 

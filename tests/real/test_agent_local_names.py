@@ -66,7 +66,7 @@ def test_a_name_that_nobody_has_is_told(agent: LanAgent) -> None:
     """Soon, and without blaming the DNS server, which such names are none of the business of."""
     began = time.monotonic()
     problem = agent.start("rtsp://nobody.local/ch0", expect=502)
-    assert "Nobody on the network answers to the name 'nobody.local'" in problem["detail"]
+    assert "No device on the network answers to the name 'nobody.local'" in problem["detail"]
     assert time.monotonic() - began < UNKNOWN_S
 
 

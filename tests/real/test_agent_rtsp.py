@@ -130,7 +130,7 @@ def test_a_camera_that_is_silent_from_the_start(agent: Agent, screen: Screen, an
         problem = agent.start(camera.url, expect=502)
         assert time.monotonic() - began < START_TIMEOUT_S + 1
         assert problem["code"] == "media_network"
-        assert "switched on and sending" in problem["detail"]
+        assert "the source on and sending" in problem["detail"]
         assert screen.colour_at_centre() == "black"
 
 

@@ -70,7 +70,7 @@ async def test_one_connection_carries_many_calls(client: CentralClient, enrolmen
         (http(200, "x" * 300_000), Trouble.PASSING, "is no central API (its answer does not end)."),
         (http(404, "<html>Not Found"), Trouble.PASSING, "is no central API (it said 404)."),
         (http(404, PROBLEM % "not_found"), Trouble.PASSING, "is no central API (it said 404). Check the address"),
-        (http(301, Location="http://me:secret@x/"), Trouble.PASSING, "on to http://***@x/. Write the address"),
+        (http(301, Location="http://me:secret@x/"), Trouble.PASSING, "redirects to http://***@x/. Set [central] url"),
         (
             http(401, PROBLEM % "unauthorized"),
             Trouble.REFUSED,
@@ -79,12 +79,12 @@ async def test_one_connection_carries_many_calls(client: CentralClient, enrolmen
         (http(403), Trouble.REFUSED, "cast-agent enrol --central http://127.0.0.1:"),
         (http(404, PROBLEM % "device_not_found"), Trouble.REFUSED, "does not know this box"),
         (http(410), Trouble.GONE, "gone for good"),
-        (http(408), Trouble.PASSING, "answered 408. It is tried again."),
+        (http(408), Trouble.PASSING, "answered 408. The agent tries again."),
         (http(425), Trouble.PASSING, "answered 425."),
         (http(429), Trouble.PASSING, "answered 429."),
-        (http(429, PROBLEM % "quota_exceeded"), Trouble.LIMITED, "answered 429: The reason. It is tried again."),
+        (http(429, PROBLEM % "quota_exceeded"), Trouble.LIMITED, "answered 429: The reason. The agent tries again."),
         (http(500), Trouble.PASSING, "answered 500."),
-        (http(599, PROBLEM % "odd"), Trouble.PASSING, "answered 599: The reason. It is tried again."),
+        (http(599, PROBLEM % "odd"), Trouble.PASSING, "answered 599: The reason. The agent tries again."),
         (http(400), Trouble.REJECTED, "answered 400."),
         (http(404, PROBLEM % "stream_not_found"), Trouble.REJECTED, "answered 404: The reason."),
         (http(422, PROBLEM % "invalid_request"), Trouble.REJECTED, "answered 422: The reason."),
@@ -165,7 +165,7 @@ async def test_certificates(
         url = f"https://localhost:{front.port}"
         client = CentralClient(url, enrolment.token, agent_version="1")
         error = await failure(client, enrolment.device_id)
-        assert f"The certificate of localhost:{front.port} signs itself. Give the authority" in str(error)
+        assert f"The certificate of localhost:{front.port} is self-signed. Add the authority" in str(error)
         assert "update-ca-certificates" in str(error)
         # As after update-ca-certificates: certificates are read anew, without a restart.
         monkeypatch.setattr(caller, "trusted", lambda: trusting)

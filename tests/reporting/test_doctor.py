@@ -26,7 +26,9 @@ def settings(folder: Path, **central: object) -> Settings:
 
 async def test_nobody_to_report_to_is_well(tmp_path: Path) -> None:
     """And an address without a registration is not."""
-    assert await look(settings(tmp_path)) == Finding(Level.OK, "central API", "This box reports to nobody.")
+    assert await look(settings(tmp_path)) == Finding(
+        Level.OK, "central API", "This box does not report to a central API."
+    )
     found = await look(settings(tmp_path, url="https://central.example.org"))
     assert (found.level, found.found) == (Level.WARN, "This box is not registered at https://central.example.org.")
     assert found.advice.startswith("Run cast-agent enrol --central https://central.example.org --enrol TOKEN")
@@ -71,7 +73,7 @@ async def test_each_webhook_that_does_not_work_has_a_line(tmp_path: Path, monkey
         first.answer, second.answer = Answer(silent=True), Answer(301, {"Location": "https://ha.local/geheim"})
         said = [finding.found for finding in await webhooks(both)]
         assert "did not answer within 0.5 s. Check that the receiver runs" in said[0]
-        assert "sends callers on to https://ha.local. Write the final address" in said[1]
+        assert "redirects to https://ha.local. Set the url" in said[1]
         first.answer = Answer(503)
         second.stop()
         said = [finding.found for finding in await webhooks(both)]

@@ -55,7 +55,7 @@ def test_the_command(central: CentralProcess, tmp_path: Path) -> None:
     assert json.loads(again.stdout) == {"device_id": kept["device_id"], "name": "hall", "new": False}
     used = command(tmp_path / "other", "--central", central.url, "--enrol", token)
     assert used.returncode == 77
-    assert "used up, has run out" in used.stderr
+    assert "used up, has expired" in used.stderr
     forgotten = command(folder, "--forget").stdout
     assert "is not registered any more" in forgotten
     assert forgotten.endswith(f" {central.url}/api/v1/devices/{kept['device_id']}\n")
@@ -127,10 +127,10 @@ async def test_refusals_say_what_to_do(
     said = await refusal(central=central.url, token="et_" + "x" * 43, folder=folder)
     assert said.endswith("Make another there: cast-central enrol")
     said = await refusal(central=f"{central.url}/elsewhere", token=enrolment_token, folder=folder)
-    assert said.startswith("What answers at 127.0.0.1:")
+    assert said.startswith("The server at 127.0.0.1:")
     proxy.fault = Fault(reset=True)
     said = await refusal(central=proxy.url, token=enrolment_token, folder=folder)
-    assert said.endswith("broke the connection off. It is tried again.")
+    assert said.endswith("broke the connection off. The agent tries again.")
     typed = command(folder, "--central", proxy.url, "--enrol", enrolment_token)
     assert typed.returncode == 69
     assert typed.stderr.endswith("broke the connection off. Run this again later, with the same token.\n")

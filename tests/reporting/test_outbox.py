@@ -569,7 +569,7 @@ async def test_a_mistake_in_the_thread_is_told_until_it_works_again(
         broken.setattr(file, "record", lambda happenings, number: 1 / 0)
         kept.record(happening(1))
         await until(lambda: kept.status.problem is not None)
-    assert "mistake in the agent" in str(kept.status.problem)
+    assert "bug in the agent" in str(kept.status.problem)
     kept.record(happening(2))
     await until(lambda: kept.status.problem is None)
     await kept.stop(5.0)

@@ -325,7 +325,7 @@ FAULTS = {
     "401": (http(401), "Register this box again: cast-agent enrol"),
     "429": (http(429, Retry_After="1"), "answered 429"),
     "500": (http(500), "answered 500"),
-    "redirect": (http(302, Location="https://elsewhere/"), "on to https://elsewhere/"),
+    "redirect": (http(302, Location="https://elsewhere/"), "redirects to https://elsewhere/"),
 }
 
 

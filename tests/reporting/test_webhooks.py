@@ -164,7 +164,7 @@ async def test_credentials_of_an_address_are_used_and_not_told(tmp_path: Path, o
     other.first += [Answer(500), Answer(301, {"Location": f"http://else.local{PATH}"})]
     with capture_logs() as logs:
         async with box(tmp_path, webhooks=[WebhookSettings(url=url, secret=SECRET)]) as life:
-            await life.until(lambda: "sends callers on to http://else.local. Write" in str(only(life).problem))
+            await life.until(lambda: "redirects to http://else.local. Set" in str(only(life).problem))
             said = repr(life.reporter.webhooks)
     assert other.got[0].headers["authorization"] == "Basic bWU6cGFAc3M="
     assert not any(secret in repr(logs) + said for secret in ("geheim", "pa%40ss", "pa@ss", SECRET))
@@ -176,16 +176,20 @@ async def test_credentials_of_an_address_are_used_and_not_told(tmp_path: Path, o
 @pytest.mark.parametrize(
     ("status", "trouble", "said"),
     [
-        (408, Trouble.PASSING, "ha:8123 answered 408. It is tried again."),
+        (408, Trouble.PASSING, "ha:8123 answered 408. The agent tries again."),
         (425, Trouble.PASSING, "answered 425."),
         (429, Trouble.PASSING, "answered 429."),
         (500, Trouble.PASSING, "answered 500."),
         (599, Trouble.PASSING, "answered 599."),
         (101, Trouble.PASSING, "does not speak HTTP as it should"),
-        (301, Trouble.REFUSED, "on to https://ha.example. Write the final address as the url of this [[webhook]]."),
+        (
+            301,
+            Trouble.REFUSED,
+            "redirects to https://ha.example. Set the url of this [[webhook]] to the final address.",
+        ),
         (401, Trouble.REFUSED, "does not take the secret, or the url"),
         (403, Trouble.REFUSED, "does not take the secret, or the url"),
-        (410, Trouble.GONE, "wants no more of these (410), so nothing is sent to it."),
+        (410, Trouble.GONE, "refuses further events (410), so the agent sends it nothing."),
         (400, Trouble.REJECTED, "answered 400: it refused an event. If it checks signatures, then its secret must be"),
         (404, Trouble.REJECTED, "answered 404: it refused an event. Check the path of the url"),
         (422, Trouble.REJECTED, "answered 422: it refused an event."),

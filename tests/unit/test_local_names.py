@@ -67,7 +67,11 @@ async def test_a_resolver_that_hangs_is_not_waited_for(names: LocalNames, monkey
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [
-        ("http://nobody.local/film.mp4", ErrorCode.MEDIA_NETWORK, "Nobody on the network answers to the name 'nobody"),
+        (
+            "http://nobody.local/film.mp4",
+            ErrorCode.MEDIA_NETWORK,
+            "No device on the network answers to the name 'nobody",
+        ),
         ("https://nas.local/film.mp4", ErrorCode.MEDIA_FORBIDDEN, "https needs the name itself: install libnss-mdns"),
         ("rtsps://nas.local/ch0", ErrorCode.MEDIA_FORBIDDEN, "rtsps needs the name itself"),
     ],

@@ -102,7 +102,7 @@ def _by_namespace(reach: Reach, root: str) -> str | None:
     try:
         namespace.enter(reach, root)
     except OSError as e:
-        print(f"A mount namespace of its own is not to be had: {e}", file=sys.stderr)
+        print(f"A mount namespace cannot be created: {e}", file=sys.stderr)
         return None
     return "mount namespace"
 

@@ -133,7 +133,7 @@ class MpvPlayer(ChildPlayer):
             async with asyncio.timeout(timeout_s):
                 await self.greeted()
         except TimeoutError as e:
-            raise PlayerTimeoutError(f"The player process said nothing within {timeout_s:.0f} s.") from e
+            raise PlayerTimeoutError(f"The player process sent nothing within {timeout_s:.0f} s.") from e
         return False
 
     # --- what every player process has ---

@@ -30,7 +30,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
     if transport_refused([text]):
         return Failure(
             ErrorCode.MEDIA_UNSUPPORTED,
-            "The camera sends over none of the ways that were tried (TCP, then UDP): check its RTSP settings.",
+            "The camera sends over neither TCP nor UDP: check its RTSP settings.",
         )
     if m := _NOT_FOLLOWED.search(text):
         return Failure(

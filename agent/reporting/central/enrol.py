@@ -25,7 +25,7 @@ from agent.util.threads import in_thread
 from cast_wire import models as wire
 
 PLAIN_HTTP_WARNING: Final = (
-    "http:// is not encrypted: whoever can listen in on the network between this box and {host} can read the box's "
+    "http:// is not encrypted: anyone who can listen on the network between this box and {host} can read the box's "
     "token, and report in its name. Use https:// where you can."
 )
 
@@ -116,7 +116,7 @@ def _read(folder: Path) -> Credentials | None:
 def _why(error: CallFailedError) -> str:
     if error.trouble is Trouble.REFUSED:
         return (
-            "The enrolment token is not accepted: it has been used up, has run out, or is not one of this central API. "
+            "The central API rejects the enrolment token: it is used up, has expired, or is not one of that API. "
             "Make another there: cast-central enrol"
         )
     return str(error)

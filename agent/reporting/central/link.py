@@ -30,7 +30,7 @@ PRESENCE: Final = "reporting-presence"
 DELIVERY: Final = "reporting-delivery"
 
 BROKEN: Final = (
-    "Reporting fails because of a mistake in the agent and is tried again; its log has the details. Please report it."
+    "Reporting fails because of a bug in the agent and is tried again; its log has the details. Please report it."
 )
 
 FAREWELL_S: Final = 1.0

@@ -119,7 +119,7 @@ class StateReporter:
         self._outdated = 0 if accepted else self._outdated + 1
         if self._outdated == CLONES_AFTER:
             self.problem = (
-                "Another box reports in the name of this one, and is believed: was its card copied? Run "
+                "Another box reports in the name of this one, and the central API accepts it: was the card copied? Run "
                 "`cast-agent enrol --forget` on one of them and register it anew."
             )
             log.error("report_superseded", hint=self.problem)

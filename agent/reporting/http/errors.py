@@ -63,7 +63,7 @@ class CallFailedError(AgentError):
     ) -> None:
         """With `is_retried` all that is to be done is another try, which the text adds to the fact. `retry_after_s` is
         what the server asked for, within RETRY_AFTER_MOST_S; `reason` the code that it gave."""
-        super().__init__(f"{fact} It is tried again." if is_retried else fact)
+        super().__init__(f"{fact} The agent tries again." if is_retried else fact)
         self.trouble = trouble
         self.fact = fact
         self.is_retried = is_retried
@@ -136,7 +136,7 @@ def of_answer(
     said = f": {detail}" if detail else "."
     if why is not None or status < 300:
         what = why or "its answer cannot be understood"
-        return CallFailedError(Trouble.PASSING, f"What answers at {host} is no central API ({what}). {_CHECK_URL}")
+        return CallFailedError(Trouble.PASSING, f"The server at {host} is not a central API ({what}). {_CHECK_URL}")
     if status in (401, 403) or (status == 404 and code == "device_not_found"):
         advice = f"Register this box again: {ENROL_COMMAND.format(url=url)}"
         return CallFailedError(
@@ -152,12 +152,12 @@ def of_answer(
         return busy
     if 300 <= status < 400:
         to = redact(headers.get("Location", "elsewhere"))[:DETAIL_LIMIT]
-        message = f"{host} sends callers on to {to}. Write the address that holds as [central] url."
+        message = f"{host} redirects to {to}. Set [central] url to the final address."
         return CallFailedError(Trouble.PASSING, message, status=status)
     # One of ours that is not this one, such as an agent, does not know the call; nor does ours below another path.
     knows_no_such_call = code in ("not_found", "method_not_allowed")
     if knows_no_such_call or (not code and status not in (400, 413, 415, 422)):
-        message = f"What answers at {host} is no central API (it said {status}). {_CHECK_URL}"
+        message = f"The server at {host} is not a central API (it said {status}). {_CHECK_URL}"
         return CallFailedError(Trouble.PASSING, message, status=status)
     return CallFailedError(Trouble.REJECTED, f"{host} answered {status}{said}", status=status, reason=code)
 
@@ -167,12 +167,12 @@ ENROL_COMMAND: Final = "cast-agent enrol --central {url} --enrol TOKEN (`cast-ce
 _CHECK_URL: Final = "Check the address: [central] url, or that of `cast-agent enrol`."
 
 _TRUST: Final = (
-    "Give the authority that signed it to this box (/usr/local/share/ca-certificates, then update-ca-certificates)."
+    "Add the authority that signed it to this box (/usr/local/share/ca-certificates, then update-ca-certificates)."
 )
 _CERTIFICATE: Final = {
-    10: "has run out: renew it there, or set the clock of this box",
+    10: "has expired: renew it there, or set the clock of this box",
     9: "is not valid yet: set the clock of this box",
-    18: f"signs itself. {_TRUST}",
+    18: f"is self-signed. {_TRUST}",
     19: f"is signed by an authority that this box does not trust. {_TRUST}",
     20: f"is signed by an authority that this box does not trust. {_TRUST}",
     62: "is made for another name: use that name in the address, or renew the certificate there",
@@ -203,7 +203,7 @@ def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str | None:
         case ClientConnectorError(os_error=failure):
             return f"{host} cannot be reached ({_why(failure)}). {peer.when_silent}"
         case ClientResponseError() | ValueError():
-            return f"What answers at {host} does not speak HTTP. {peer.when_wrong}"
+            return f"The server at {host} does not speak HTTP. {peer.when_wrong}"
     return None
 
 

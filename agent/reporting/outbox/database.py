@@ -244,7 +244,7 @@ class OutboxFile:
         """Whether it may be tried again at once, because a damaged file has been set aside."""
         self.close()
         aside = self._path.with_name(SET_ASIDE)
-        problem = f"{self._path} cannot be written ({error}), so events are lost. Free some space, or mend the disk."
+        problem = f"{self._path} cannot be written ({error}), so events are lost. Free some space, or replace the disk."
         if is_damage(error):
             try:
                 set_aside(self._path, aside)

@@ -35,9 +35,7 @@ LOOK_AGAIN_S: Final = 30.0
 """How often a reader looks without having been told of anything: whether a disk that was full can be written again, and
 whether something has become too old."""
 
-MISTAKE: Final = (
-    "What happens cannot be kept because of a mistake in the agent; its log has the details. Please report it."
-)
+MISTAKE: Final = "Events cannot be stored because of a bug in the agent; its log has the details. Please report it."
 
 log = structlog.get_logger(__name__)
 

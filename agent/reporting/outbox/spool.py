@@ -108,7 +108,7 @@ class Spool:
         if not self._fails:
             self._fails = True
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            hint = "What happens within a moment of a crash may not be reported."
+            hint = "Events in the moment before a crash may not be reported."
             log.warning("event_spool_failed", file=str(self._file), reason=reason, hint=hint)
 
 

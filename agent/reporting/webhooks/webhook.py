@@ -107,7 +107,7 @@ class Webhook:
         if self.is_disabled:
             return gone(self._peer.host)
         if self.name in self._supervisor.failing:
-            return "It fails because of a mistake in the agent and is tried again; the log has the details."
+            return "It fails because of a bug in the agent and is tried again; the log has the details."
         return outbox.problem or (str(self._circuit.trouble) if self._circuit.trouble else self._rejection)
 
     async def _send(self, events: Sequence[Mapping[str, JsonValue]]) -> Mapping[int, str]:
@@ -167,10 +167,10 @@ def of_answer(host: str, status: int, headers: Mapping[str, str], *, clock_is_do
     if 300 <= status < 400:
         return CallFailedError(Trouble.REFUSED, redirected(host, headers.get("Location", "")), status=status)
     if status in (401, 403):
-        message = f"{host} answered {status}: it does not take the secret, or the url. Mend them in this [[webhook]]."
+        message = f"{host} answered {status}: it rejects the secret or the url. Correct them in this [[webhook]]."
         return CallFailedError(Trouble.REFUSED, message, status=status)
     if not 400 <= status < 500:
-        return CallFailedError(Trouble.PASSING, f"What answers at {host} does not speak HTTP as it should.")
+        return CallFailedError(Trouble.PASSING, f"The server at {host} does not speak HTTP as it should.")
     if clock_is_doubtful:
         message = f"{host} answered {status}. The clock of this box may not be set yet, so it is tried again."
         return CallFailedError(Trouble.PASSING, message, status=status)
@@ -189,7 +189,7 @@ _ADVICE: Final = {
 def gone(host: str) -> str:
     """In words."""
     return (
-        f"{host} wants no more of these (410), so nothing is sent to it. Take this [[webhook]] out of the "
+        f"{host} refuses further events (410), so the agent sends it nothing. Take this [[webhook]] out of the "
         "configuration, or change it to have it tried again."
     )
 
@@ -200,4 +200,4 @@ def redirected(host: str, location: str) -> str:
         to = origin(location) if "://" in location else "another path"
     except ValueError:
         to = "another address"
-    return f"{host} sends callers on to {to[:200]}. Write the final address as the url of this [[webhook]]."
+    return f"{host} redirects to {to[:200]}. Set the url of this [[webhook]] to the final address."

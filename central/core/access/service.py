@@ -85,4 +85,4 @@ def reach(caller: Caller, device_id: str | None) -> None:
 
 
 def _unknown() -> UnauthorizedError:
-    return UnauthorizedError("This key or token is not known here, or it has been revoked or has run out.")
+    return UnauthorizedError("This key or token is unknown, revoked or expired.")

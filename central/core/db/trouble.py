@@ -14,7 +14,7 @@ from central.core.errors import DatabaseFullError, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
-_AGAIN: Final = "Try again in some seconds; it is looked for by itself."
+_AGAIN: Final = "Try again in some seconds; the service reconnects automatically."
 
 _FULL: Final = (
     "The disk of the database is full. Free space on it; retention.events and retention.streams say what is kept for "
@@ -44,11 +44,11 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "57014": f"{_BUSY} {_AGAIN}",
     "53300": "The database takes no more connections. Raise its max_connections, or lower database.pool.",
     "53200": "The database is out of memory.",
-    "28": "The database lets nobody in ({said}). Check database.url.",
-    "3D": "The database lets nobody in ({said}). Check database.url.",
-    "08": f"The database went away. {_AGAIN}",
-    "53": f"The database went away. {_AGAIN}",
-    "57": f"The database went away. {_AGAIN}",
+    "28": "The database refuses the connection ({said}). Check database.url.",
+    "3D": "The database refuses the connection ({said}). Check database.url.",
+    "08": f"The connection to the database was lost. {_AGAIN}",
+    "53": f"The connection to the database was lost. {_AGAIN}",
+    "57": f"The connection to the database was lost. {_AGAIN}",
 }
 """By the beginning of PostgreSQL's SQLSTATE or of SQLite's name of the error; the longest that fits counts."""
 

@@ -60,7 +60,7 @@ class Endpoint:
         caller = await self._guard.admit(request, operation.access)
         request[CALLER] = f"{caller.role} {caller.id}".strip()  # no name: a box chooses its own
         if "id" in request.match_info and not _ID.fullmatch(request.match_info["id"]):
-            raise MissingError("There is nothing of this id. Ids are like 01a1fd12-eb6c-748a-a719-cf4ecab6bccb.")
+            raise MissingError("There is nothing with this id. Ids are like 01a1fd12-eb6c-748a-a719-cf4ecab6bccb.")
         given = query_of(request)
         query = validated(operation.query, given, what="query")
         call = Call(

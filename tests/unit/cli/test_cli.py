@@ -319,7 +319,7 @@ async def test_the_key_comes_from_a_file_or_the_environment(
         await runner.cleanup()
     assert seen == [None, "Bearer cak_variable", "Bearer cak_file"]
     assert (without.code, "It needs a key" in without.err) == (77, True)
-    assert (wrong.code, "was not taken" in wrong.err) == (77, True)
+    assert (wrong.code, "rejected the key" in wrong.err) == (77, True)
     assert "cak_" not in wrong.out + wrong.err + repr(Agent(("x",), 1, key="cak_variable"))
 
 

@@ -185,7 +185,7 @@ def test_a_wrong_command_line_is_json_for_who_reads_json(capsys: pytest.CaptureF
     """How it is called is for a person, and on standard error."""
     assert main(["seek", "soon", "--json"]) == 64
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"code": "usage", "detail": "argument TIME: 'soon' is no time; write 90 or 1:30"}
+    assert json.loads(out) == {"code": "usage", "detail": "argument TIME: 'soon' is not a time; write 90 or 1:30"}
     assert err.startswith("usage: cast-agent seek ")
     assert main(["seek", "soon"]) == 64
     assert capsys.readouterr().out == ""

@@ -61,7 +61,7 @@ async def test_an_agent_that_starts_anew_is_waited_for() -> None:
         watch = await (watched := watching(port, "--json")).__aenter__()
         assert json.loads(await line(watch.stdout))["status"]["status"] == "idle"
     try:
-        assert "went away" in await line(watch.stderr)
+        assert "was lost" in await line(watch.stderr)
         async with tracked(port=port) as box:
             assert "there again" in await line(watch.stderr)
             assert json.loads(await line(watch.stdout))["kind"] == "gap"
@@ -95,7 +95,7 @@ async def test_one_that_hangs_up_before_its_answer_is_waited_for() -> None:
             writer.close()
             hung_up.set()
 
-        assert "went away" in await line(watch.stderr)
+        assert "was lost" in await line(watch.stderr)
         async with await asyncio.start_server(hang_up, "127.0.0.1", port), asyncio.timeout(10):
             await hung_up.wait()
         async with tracked(port=port):

@@ -256,7 +256,7 @@ async def test_an_address_of_another_machine_is_a_failure() -> None:
     """An address that this machine does not have is a failure."""
     finding = await listening(settings(api={"host": "192.0.2.1", "port": 8090}))  # RFC 5737: nobody has it
     assert finding.level is Level.FAIL
-    assert "cannot be had" in finding.found
+    assert "cannot be used" in finding.found
 
 
 # --- bounds ---

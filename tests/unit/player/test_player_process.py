@@ -119,7 +119,7 @@ async def test_nonsense_ends_it() -> None:
     player = await WorkerPlayer.spawn(command("talks-nonsense"), environment=os.environ, tally=tally)
     try:
         await player.load(MEDIA, 1)
-        with pytest.raises(PlayerUnavailableError, match="nonsense") as gone:
+        with pytest.raises(PlayerUnavailableError, match="invalid message") as gone:
             await asyncio.wait_for(player.opened(), 5)
         assert "hunter2" not in str(gone.value)
     finally:
@@ -148,7 +148,7 @@ async def test_its_last_words_hold_no_credentials() -> None:
 async def test_it_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process without a hello is ended after a while."""
     monkeypatch.setattr(process, "HELLO_TIMEOUT_S", 0.5)
-    with pytest.raises(PlayerUnavailableError, match="said nothing"):
+    with pytest.raises(PlayerUnavailableError, match="sent nothing"):
         await WorkerPlayer.spawn(command("never-says-hello"), environment=os.environ)
 
 

@@ -49,7 +49,7 @@ CASES = [
     (["no more data", "cannot peek"], ErrorCode.MEDIA_UNSUPPORTED, "empty answer"),
     (["Failed to create demuxer (nil) Unknown"], ErrorCode.MEDIA_NOT_FOUND, "segments"),
     ([], ErrorCode.MEDIA_UNSUPPORTED, "sent nothing that libVLC can read"),
-    (["redirection loop"], ErrorCode.MEDIA_NETWORK, "in a circle"),
+    (["redirection loop"], ErrorCode.MEDIA_NETWORK, "in a loop"),
     (["Codec `zz99' (No description for this codec) is not supported."], ErrorCode.MEDIA_DECODE, "for zz99"),
 ]
 

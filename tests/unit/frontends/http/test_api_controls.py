@@ -221,7 +221,7 @@ async def test_what_ends_while_it_is_controlled(box: Tracked, control: str) -> N
     controlling = asyncio.create_task(control_it)
     await asyncio.sleep(0)
     await box.tracker.stop()
-    with pytest.raises(InvalidTransitionError, match="ended or broken off just now"):
+    with pytest.raises(InvalidTransitionError, match="just ended or failed"):
         await controlling
 
 
