@@ -33,7 +33,7 @@ async def test_nobody_to_report_to_is_well(tmp_path: Path) -> None:
     assert (found.level, found.found) == (Level.WARN, "This box is not registered at https://central.example.org.")
     assert found.advice.startswith("Run cast-agent enrol --central https://central.example.org --enrol TOKEN")
     found = await look(settings(tmp_path, url="https://central.example.org", token="et_" + "x" * 43))
-    assert (found.level, "cast-agent status says why not" in found.advice) == (Level.WARN, True)
+    assert (found.level, "says why that fails" in found.advice) == (Level.WARN, True)
 
 
 async def test_a_registered_box_is_asked_for(
@@ -81,7 +81,7 @@ async def test_each_webhook_that_does_not_work_has_a_line(tmp_path: Path, monkey
         assert "cannot be reached" in said[1]
         (tmp_path / WEBHOOKS_FILE).write_text(json.dumps({"disabled": [fingerprint(both.webhook[0])]}))
         said = [finding.found for finding in await webhooks(both)]
-        assert "wants no more of these (410)" in said[0]
+        assert "refuses further events (410)" in said[0]
         assert "geheim" not in "".join(said)
         assert {other.split()[0] for other in first.others + second.others} == {"OPTIONS"}
         assert first.got == second.got == []

@@ -187,8 +187,8 @@ async def test_credentials_of_an_address_are_used_and_not_told(tmp_path: Path, o
             Trouble.REFUSED,
             "redirects to https://ha.example. Set the url of this [[webhook]] to the final address.",
         ),
-        (401, Trouble.REFUSED, "does not take the secret, or the url"),
-        (403, Trouble.REFUSED, "does not take the secret, or the url"),
+        (401, Trouble.REFUSED, "rejects the secret or the url"),
+        (403, Trouble.REFUSED, "rejects the secret or the url"),
         (410, Trouble.GONE, "refuses further events (410), so the agent sends it nothing."),
         (400, Trouble.REJECTED, "answered 400: it refused an event. If it checks signatures, then its secret must be"),
         (404, Trouble.REJECTED, "answered 404: it refused an event. Check the path of the url"),
@@ -281,7 +281,7 @@ async def test_a_receiver_that_wants_no_more_is_left_alone(tmp_path: Path, recei
             await life.until(lambda: len(other.got) == 3 and (tmp_path / WEBHOOKS_FILE).exists())
             disabled = life.reporter.webhooks[0]
             assert (disabled.connected, disabled.queued) == (False, 0)
-            assert "wants no more of these (410)" in str(disabled.problem)
+            assert "refuses further events (410)" in str(disabled.problem)
     said = [entry for entry in logs if entry["event"] == "webhook_call_failed"]
     assert [(entry["trouble"], entry["url"], entry["log_level"]) for entry in said] == [
         ("gone", f"http://127.0.0.1:{receiver.port}", "error")
