@@ -98,7 +98,7 @@ def _key_list(options: argparse.Namespace) -> int:
 
 def _key_revoke(options: argparse.Namespace) -> int:
     if _on_database(options, lambda database: Access(database).revoke_key(options.name)):
-        print(f"The key {options.name!r} opens nothing any more.")
+        print(f"The key {options.name!r} is revoked.")
         return 0
     print(f"There is no active key {options.name!r}; `cast-central key list` shows them.", file=sys.stderr)
     return 1
@@ -200,7 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("key", help="admin keys").add_subparsers(required=True, metavar="COMMAND")
     command(keys, "add", _key_add, "make one and print it").add_argument("name", type=_name, metavar="NAME")
     command(keys, "list", _key_list, "names and states")
-    command(keys, "revoke", _key_revoke, "it opens nothing any more").add_argument("name", type=_name, metavar="NAME")
+    command(keys, "revoke", _key_revoke, "revoke a key; it is refused from then on").add_argument(
+        "name", type=_name, metavar="NAME"
+    )
     enrol = command(commands, "enrol", _enrol, "make a token with which boxes register, and print it")
     enrol.add_argument("--uses", type=_uses, default=1, metavar="N", help="for how many boxes (1)")
     enrol.add_argument("--hours", type=_hours, default=24.0, metavar="H", help="for how long (24)")

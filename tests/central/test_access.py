@@ -102,7 +102,7 @@ async def test_errors_are_problems_of_rfc_9457(central: Central) -> None:
     assert missing.headers["Content-Type"].startswith("application/problem+json")
     no_id = await central.admin("GET", "/broadcasters/5")
     assert (no_id.status, no_id["code"]) == (404, "not_found")
-    assert "nothing of this id" in no_id["detail"]
+    assert "nothing with this id" in no_id["detail"]
     wrong = await central.admin("PUT", "/broadcasters")
     assert (wrong.status, wrong["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "GET, HEAD, POST")
 

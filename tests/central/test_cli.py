@@ -33,7 +33,7 @@ def test_keys_are_made_listed_and_revoked(
     assert said(0, "enrol", "--revoke")[0].startswith("1 enrolment tokens are revoked")
     assert said(0, "enrol", "--revoke")[0].startswith("0 ")
     assert "laptop\tactive" in said(0, "key", "list")[0]
-    assert "opens nothing any more" in said(0, "key", "revoke", "laptop")[0]
+    assert "is revoked" in said(0, "key", "revoke", "laptop")[0]
     assert "laptop\trevoked" in said(0, "key", "list")[0]
     assert "There is no active key 'laptop'" in said(1, "key", "revoke", "laptop")[1]
     assert said(0, "key", "add", "laptop")[0].startswith("ak_")

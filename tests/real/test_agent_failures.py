@@ -62,7 +62,7 @@ CASES = [
     Case("/status/410", "media_not_found", "answered 410"),
     Case("/status/401", "media_unauthorized", "answered 401: check user name and password"),
     Case("/status/403", "media_unauthorized", "answered 403"),
-    Case("/status/500", "media_network", "answered 500: it has a problem of its own"),
+    Case("/status/500", "media_network", "answered 500: it has a has an error"),
     Case("/status/503", "media_network", "answered 503"),
     Case("/redirect?to=/status/404", "media_not_found", "answered 404"),
     Case("/redirect-loop", "media_network", "redirects in a loop"),
@@ -70,15 +70,15 @@ CASES = [
     Case("rtsp://127.0.0.1:1/camera", "media_network", "refused the connection"),
     Case("http://no-such-host.invalid/film.mp4", "media_network", "cannot be resolved"),
     Case("https://127.0.0.1:{port}/film.mp4", "media_network", "does not speak TLS", at_most_s=2),
-    Case("/garbage", "media_unsupported", "no video, audio or picture"),
-    Case("/page.html", "media_unsupported", "no video, audio or picture"),
-    Case("/truncated.mp4", "media_unsupported", "no video, audio or picture"),
+    Case("/garbage", "media_unsupported", "not video, audio or a picture"),
+    Case("/page.html", "media_unsupported", "not video, audio or a picture"),
+    Case("/truncated.mp4", "media_unsupported", "not video, audio or a picture"),
     Case("/live.ts?then=end", "media_unsupported", "empty answer"),
     Case("/undecodable.mp4", "media_decode", "This libVLC has no decoder for zz99. mpv: This mpv has no decoder"),
     Case("/hls-missing/index.m3u8", "media_not_found", "answered 404"),
     Case("/list.m3u?entry=file:///etc/passwd", "media_forbidden", "media_folders"),
     Case("/never", "media_network", "is the source on and sending?", at_most_s=TIMEOUT_S),
-    Case("udp://127.0.0.1:{silent_port}", "media_network", "is the source switched on", at_most_s=TIMEOUT_S),
+    Case("udp://127.0.0.1:{silent_port}", "media_network", "is the source on", at_most_s=TIMEOUT_S),
 ]
 
 

@@ -137,7 +137,7 @@ async def test_a_player_that_cannot_open_the_display_says_so(tmp_path: Path) -> 
     with private_display(entry(cookie()), tmp_path) as display:
         hand_on(Cookie(b"MIT-MAGIC-COOKIE-1", cookie()), int(display[1:]), tmp_path / "wrong")
         environment = worker_environment(display, base=os.environ, authority=tmp_path / "wrong")
-        with pytest.raises(DisplayRefusedError, match="X server lets cast-agent in and no player"):
+        with pytest.raises(DisplayRefusedError, match="X server accepts cast-agent but no player"):
             await WorkerPlayer.spawn(vlc_command(audio_output="none", audio_device=None)(), environment=environment)
         confinement = Confinement(folder=str(folder))
         mpv = mpv_command(audio_output="none", audio_device=None, confinement=confinement)()

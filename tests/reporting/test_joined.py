@@ -169,7 +169,7 @@ async def test_what_another_box_has_a_password_for_cannot_be_joined(
     async with life(state) as kitchen:
         answer = await kitchen.start("?wait=10", code=stream["code"])
         assert (answer.status, answer["code"]) == (502, "media_unauthorized")
-        assert answer["detail"].startswith("scripted The box that shows it keeps its password to itself")
+        assert answer["detail"].startswith("scripted The box that shows it does not share its password")
         answer = await kitchen.start("?wait=10", url="http://locked/camera")
         assert answer["detail"] == "scripted"
 
@@ -210,7 +210,7 @@ async def test_a_box_that_could_not_register_says_why(tmp_path: Path, central: C
     async with life(tmp_path, url=central.url, token="et_" + "x" * 43) as kitchen:
         answer = await kitchen.start(code="K7QF2M")
         assert (answer.status, answer["code"]) == (501, "not_supported")
-        assert answer["detail"].startswith("The enrolment token is not accepted")
+        assert answer["detail"].startswith("The central API rejects the enrolment token")
 
 
 @pytest.mark.parametrize(

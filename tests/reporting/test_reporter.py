@@ -232,7 +232,7 @@ async def test_a_copied_card_is_noticed(state: Path, proxy: Proxy, monkeypatch: 
     async with box(state) as life:
         await life.connected()
         proxy.fault = http(200, '{"accepted": false, "server_time": "2026-01-01T00:00:00Z", "next_interval_s": 1}')
-        await life.until(lambda: "was its card copied?" in str(life.status.problem))
+        await life.until(lambda: "was the card copied?" in str(life.status.problem))
         proxy.fault = FINE
         await life.until(lambda: life.status.problem is None)
 

@@ -63,7 +63,7 @@ async def test_an_agent_that_starts_anew_is_waited_for() -> None:
     try:
         assert "was lost" in await line(watch.stderr)
         async with tracked(port=port) as box:
-            assert "there again" in await line(watch.stderr)
+            assert "is back" in await line(watch.stderr)
             assert json.loads(await line(watch.stdout))["kind"] == "gap"
             assert json.loads(await line(watch.stdout))["kind"] == "snapshot"
             await box.client.post("/volume", json={"volume_level": 0.5})
@@ -99,6 +99,6 @@ async def test_one_that_hangs_up_before_its_answer_is_waited_for() -> None:
         async with await asyncio.start_server(hang_up, "127.0.0.1", port), asyncio.timeout(10):
             await hung_up.wait()
         async with tracked(port=port):
-            assert "there again" in await line(watch.stderr)
+            assert "is back" in await line(watch.stderr)
     finally:
         await watched.__aexit__(None, None, None)

@@ -76,7 +76,7 @@ async def test_a_source_that_is_heard_of_at_once_is_not_asked_about(monkeypatch:
 async def test_a_name_that_there_is_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that is silent although its name is known has another problem."""
     assert await look_up_name("localhost") == ""
-    assert "how it is spelled" in await look_up_name("no..name")
+    assert "check the spelling" in await look_up_name("no..name")
 
 
 # --- the doctor ---

@@ -14,7 +14,7 @@ CASES = [
     (["HTTP 403 error", "error: HTTP/1.1 403 Forbidden"], ErrorCode.MEDIA_UNAUTHORIZED, "does not allow"),
     (["HTTP 404 error", "error: HTTP/1.1 404 Not Found"], ErrorCode.MEDIA_NOT_FOUND, "check the path"),
     (["error: HTTP/1.1 410 Gone"], ErrorCode.MEDIA_NOT_FOUND, "410"),
-    (["HTTP 500 error"], ErrorCode.MEDIA_NETWORK, "problem of its own"),
+    (["HTTP 500 error"], ErrorCode.MEDIA_NETWORK, "has an error"),
     (["HTTP 418 error"], ErrorCode.MEDIA_NETWORK, "418"),
     (["cannot resolve cam.lan: Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.lan'"),
     (["cannot resolve cam.local: Name or service not known"], ErrorCode.MEDIA_NETWORK, "'cam.local'"),
