@@ -62,7 +62,7 @@ CASES = [
     Case("/status/410", "media_not_found", "answered 410"),
     Case("/status/401", "media_unauthorized", "answered 401: check user name and password"),
     Case("/status/403", "media_unauthorized", "answered 403"),
-    Case("/status/500", "media_network", "answered 500: it has a has an error"),
+    Case("/status/500", "media_network", "answered 500: the server has an error"),
     Case("/status/503", "media_network", "answered 503"),
     Case("/redirect?to=/status/404", "media_not_found", "answered 404"),
     Case("/redirect-loop", "media_network", "redirects in a loop"),
