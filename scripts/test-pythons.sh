@@ -38,5 +38,5 @@ for version in $others; do
   fi
   echo "==> The unit tests, with Python $version"
   "$venv/bin/python" -m pytest -q -p no:cacheprovider -n "${TEST_WORKERS:-3}" --dist loadfile \
-    tests/unit tests/central/test_openapi.py tests/central/test_pipelining.py tests/central/test_wording.py
+    tests/unit tests/central/test_openapi.py tests/central/core/test_pipelining.py tests/central/core/test_wording.py
 done

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from agent.errors import ConfigError
 from agent.media.urls import NETWORK_SCHEMES, check_central_url, check_webhook_url
 from agent.types import DEFAULT_PORT, ESPHOME_PORT, Quality
+from cast_util.folders import state_folder
 
 
 def _no_bool(value: object) -> object:
@@ -262,13 +263,8 @@ class StateSettings(Section):
         """`dir`, or else where systemd or the XDG rules put it. Raises ConfigError when there is no home."""
         if self.dir is not None:
             return self.dir
-        if by_systemd := environ.get("STATE_DIRECTORY"):
-            return Path(by_systemd.split(":")[0])  # systemd lists several with colons
-        xdg = Path(environ.get("XDG_STATE_HOME", ""))
-        if xdg.is_absolute():  # the XDG specification has relative ones ignored
-            return xdg / "cast-agent"
         try:
-            return Path.home() / ".local" / "state" / "cast-agent"
+            return state_folder("cast-agent", environ)
         except RuntimeError as error:
             raise ConfigError(
                 "This user has no home directory to keep state in. Set dir in the section [state] to a "

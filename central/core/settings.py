@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from cast_util.folders import state_folder
 from central.core.errors import ConfigError
 
 _DRIVERS: Final = {
@@ -82,13 +83,8 @@ class StateSettings(Section):
         """`dir`, or else where systemd or the XDG rules put it. Raises ConfigError when there is no home."""
         if self.dir is not None:
             return self.dir
-        if by_systemd := environ.get("STATE_DIRECTORY"):
-            return Path(by_systemd.split(":")[0])  # systemd lists several with colons
-        xdg = Path(environ.get("XDG_STATE_HOME", ""))
-        if xdg.is_absolute():  # the XDG specification has relative ones ignored
-            return xdg / "cast-central"
         try:
-            return Path.home() / ".local" / "state" / "cast-central"
+            return state_folder("cast-central", environ)
         except RuntimeError as error:
             raise ConfigError(
                 "This user has no home directory to keep the database in. Set dir in the section [state] to a "

@@ -29,8 +29,8 @@ from tests.support.documentation import PAGES, ROOT, Block, anchors, blocks, pro
 
 DOCS = ROOT / "docs"
 CHECKED_ELSEWHERE = {
-    "nginx": "tests/central/test_proxies.py",
-    "haproxy": "tests/central/test_proxies.py",
+    "nginx": "tests/central/core/test_proxies.py",
+    "haproxy": "tests/central/core/test_proxies.py",
     "console": "tests/real/test_documentation.py",
 }
 

@@ -12,7 +12,7 @@ from tests.central.support.proxies import RECOMMENDED, proxy
 from tests.central.support.service import served
 
 SECRET = "a secret of sixteen and more".replace(" ", "-")
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "central.md"
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "central.md"
 
 CASES = [
     ("nginx", ""),
