@@ -169,7 +169,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends.gate.start()
     running.push_async_callback(frontends.gate.stop)
     restart = stop_this_process if systemd.is_told else None
-    frontends.esphome = await build_esphome(settings, platform, players, casting, reporter, restart=restart)
+    parts = (settings, platform, players, casting, reporter, restart)
+    # Not before: what comes back after a power cut need not wait for it.
+    frontends.esphome = await in_thread(lambda: build_esphome(*parts), name="esphome")
     listening = await _listen(frontends.app, settings, running)
     port = int(listening[0][1])
     if frontends.esphome is not None:

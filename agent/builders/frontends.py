@@ -23,7 +23,6 @@ from agent.frontends.http.app import create_app
 from agent.player.engines import Engines
 from agent.reporting.reporter import Reporter
 from agent.stage.nameplate import Nameplate
-from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
 
 if TYPE_CHECKING:
@@ -100,30 +99,18 @@ def build_frontends(
     return frontends
 
 
-async def build_esphome(
+def build_esphome(
     settings: Settings,
     platform: Platform,
     players: Engines,
     casting: Casting,
     reporter: Reporter,
-    *,
     restart: Callable[[], None] | None,
 ) -> EspHomeFace | None:
-    """None where it is switched off. `restart` is None where nothing would start the agent again."""
+    """None where it is switched off. `restart` is None where nothing would start the agent again. Blocks for what it
+    imports: 0.3 s, on a small box a second."""
     if not settings.esphome.enabled:
         return None
-    # What it imports takes 0.3 s, on a small box a second: nothing that comes back after a power cut waits for that.
-    return await in_thread(lambda: _esphome(settings, platform, players, casting, reporter, restart), name="esphome")
-
-
-def _esphome(
-    settings: Settings,
-    platform: Platform,
-    players: Engines,
-    casting: Casting,
-    reporter: Reporter,
-    restart: Callable[[], None] | None,
-) -> EspHomeFace:
     from agent.frontends.esphome.cast_box import CastBox  # with protobuf and the encryption 15 MB
     from agent.frontends.esphome.face import EspHomeFace
     from agent.frontends.esphome.server import About

@@ -222,7 +222,8 @@ class Connection:
             case _ if codec.trusted:
                 self._serve_box(message)
             case _ if message.DESCRIPTOR.name.endswith(("ListEntitiesRequest", *_COMMANDS)):
-                refuse_plaintext(self._writer)  # a client that knows no provisioning asks for a key then
+                if not codec.encrypted:
+                    refuse_plaintext(self._writer)  # a client that knows no provisioning asks for a key then
                 raise OverError("it brings no key")
 
     def _serve_box(self, message: Any) -> None:
@@ -269,7 +270,7 @@ class Connection:
                     self._writer.write(b"".join(map(self._codec.pack, self._outbox.take())))
                 self._writer.close()
                 await self._writer.wait_closed()
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, ValueError):  # the last one of what was too long, which is in the log
             self._writer.transport.abort()
 
 

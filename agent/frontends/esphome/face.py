@@ -42,6 +42,7 @@ class EspHomeFace:
         self._box = box
         identity_file = IdentityFile(folder)
         host = settings.host or host
+        self._is_local = host in ("127.0.0.1", "::1", "localhost")
         self._server = EspHomeServer(
             hosts=("0.0.0.0", "::") if host == "::" else (host,),
             port=settings.port,
@@ -71,5 +72,5 @@ class EspHomeFace:
         return self._server.status
 
     def announced(self) -> tuple[LanService, ...]:
-        """What the LAN is told."""
-        return self._server.announced()
+        """What the LAN is told: nothing where only this machine connects."""
+        return () if self._is_local else self._server.announced()

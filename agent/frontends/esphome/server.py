@@ -214,8 +214,8 @@ class EspHomeServer:
             return False
         try:
             await in_thread(lambda: self._identity_file.keep(self._identity))  # what Home Assistant knows now
-        except OSError as error:
-            log.warning("esphome_identity_write_failed", reason=error.strerror)
+        except (OSError, RuntimeError) as error:  # the last one: out of threads
+            log.warning("esphome_identity_write_failed", reason=str(error))
         log.info("esphome_key_accepted", name=self.name)
         asyncio.get_running_loop().call_later(CLOSE_AFTER_S, self._end_all, "there is a key now")
         self.changed()

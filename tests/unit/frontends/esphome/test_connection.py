@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from aioesphomeapi.core import SocketClosedAPIError
 
+from agent.frontends.esphome.messages import api, number_of
 from agent.frontends.esphome.server import COMMANDS_LIMIT
 from tests.support.esphome import SWITCH, face, state
 
@@ -126,3 +129,16 @@ async def test_a_client_that_leaves_is_answered(tmp_path: Path) -> None:
     async with face(tmp_path) as served, served.client() as client:
         await client.disconnect()
         await served.until(lambda: not served.server.status.clients, "it has gone")
+
+
+async def test_messages_that_are_too_long_cost_the_connection(tmp_path: Path, logged: StringIO) -> None:
+    """A fault behind the wire, which the log tells; its socket is closed."""
+    async with face(tmp_path) as served, served.secret() as client:
+        client.send(20)
+        assert await client.receive() == number_of(api.SwitchStateResponse)
+        [peer] = served.box.peers
+        for _ in range(2):
+            peer.put(api.CameraImageResponse(key=1, data=bytes(70000)))
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await client.receive()
+        assert logged.getvalue().count("esphome_connection_failed") == 1

@@ -146,6 +146,14 @@ async def test_nothing_of_the_box_is_told_without_a_key(tmp_path: Path) -> None:
         assert not served.box.commands
 
 
+async def test_a_client_with_the_zero_key_learns_nothing_either(tmp_path: Path) -> None:
+    """That key only serves to bring another one."""
+    async with face(tmp_path, key=None) as served, served.secret(bytes(32)) as client:
+        client.send(11)
+        with pytest.raises(asyncio.IncompleteReadError):
+            await client.receive()
+
+
 async def test_a_key_that_was_removed_ends_its_connections(tmp_path: Path) -> None:
     """Whoever knew it does nothing more with the box."""
     async with face(tmp_path) as served, served.client() as client:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from io import StringIO
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from agent.config.settings import EspHomeSettings
 from agent.frontends.esphome import server as serving
+from agent.frontends.esphome.cast_box import CastBox
+from agent.frontends.esphome.face import EspHomeFace
 from agent.frontends.esphome.frames import PROTOCOL
-from tests.support.esphome import HOST, KEY, NAME, face
+from agent.frontends.esphome.server import About
+from agent.types import DeviceInfo
+from cast_util.tasks import Supervisor
+from tests.support.esphome import HOST, KEY, NAME, FakeBox, face
 
 
 async def test_a_port_that_is_taken_is_tried_again(
@@ -76,3 +83,32 @@ async def test_a_box_without_a_key_does_not_move(tmp_path: Path, monkeypatch: py
         before = served.server.announced()
         await asyncio.sleep(0.05)
         assert served.server.announced() == before
+
+
+class IdleBox(FakeBox):
+    """One that has nothing to follow."""
+
+    def start(self) -> None:
+        """There is nothing to be begun."""
+
+    async def stop(self) -> None:
+        """There is nothing to be ended."""
+
+
+@pytest.mark.parametrize(("host", "is_announced"), [("127.0.0.1", False), ("0.0.0.0", True)])
+async def test_a_face_for_this_machine_alone_is_not_announced(tmp_path: Path, host: str, is_announced: bool) -> None:
+    """Nobody in the LAN could connect. Without a host of its own it listens where the API does."""
+    whole = EspHomeFace(
+        cast(CastBox, IdleBox()),
+        settings=EspHomeSettings(port=0),
+        host=host,
+        folder=tmp_path,
+        about=About(DeviceInfo("box-1", "Living room", "1.2.3"), "Test machine"),
+        supervisor=Supervisor(),
+    )
+    await whole.start(8090, lambda: None)
+    try:
+        assert bool(whole.announced()) == is_announced
+        assert (whole.status.name, whole.status.problem) == ("living-room", None)
+    finally:
+        await whole.stop()
