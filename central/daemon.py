@@ -99,7 +99,7 @@ async def running(settings: Settings, *, now: Clock | None = None) -> AsyncItera
         features: list[Feature[Any]] = [devices, streams, media]
         supervisor = Supervisor()
         for feature in features:
-            workers |= feature.workers
+            workers |= {f"{feature.name}_{name}": work for name, work in feature.workers.items()}
         for name, work in workers.items():
             _run_beside(stack, supervisor.start(work, name=name))
         metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))

@@ -35,6 +35,6 @@ def devices_feature(
         "devices",
         boxes,
         OPERATIONS,
-        workers={"devices_upkeep": repeated(upkeep.once, every_s=EVERY_S)},
+        workers={"upkeep": repeated(upkeep.once, every_s=EVERY_S)},
         gauges=(Gauge("cast_central_devices_online", "Boxes that are online.", online),),
     )

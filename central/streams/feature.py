@@ -30,6 +30,6 @@ def streams_feature(
         "streams",
         service,
         OPERATIONS,
-        workers={"streams_upkeep": repeated(Upkeep(database, retention, now=now).once, every_s=EVERY_S)},
+        workers={"upkeep": repeated(Upkeep(database, retention, now=now).once, every_s=EVERY_S)},
         gauges=(Gauge("cast_central_streams_active", "Streams that are on.", active, label="source"),),
     )
