@@ -94,9 +94,9 @@ async function look() {
 /** The same where the status is new. */
 async function lookAtBox() {
   clearTimeout(looking);
+  if (!status) return;
   looking = setTimeout(look, LOOK_AGAIN_MS);
   try {
-    if (!status) return;
     const [well] = await Promise.all([refreshHealth(status), refreshSession(), refreshSettings()]);
     if (status) connection("live", well ? "Connected" : "Needs attention");
   } catch (problem) {
