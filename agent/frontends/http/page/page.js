@@ -19,7 +19,6 @@ let offering = 0;
 
 /** Run a call for a button. True when it was done; what went wrong is told by `complain`. */
 async function act(work, button = null, complain = notify) {
-  if (button?.ariaBusy === "true") return false; // pressed twice
   button?.setAttribute("aria-busy", "true");
   try {
     await work();

@@ -15,6 +15,7 @@ const inputs = [...form.querySelectorAll("input[name]")];
  */
 export function setUpPresets(act, refresh, focus) {
   const run = async (work, button) => {
+    if (button.ariaBusy === "true") return; // pressed twice
     complain("");
     let outcome = {};
     await act(async () => {
