@@ -25,7 +25,7 @@ JITTER: Final = 0.1
 """Of the time between two heartbeats, so that the boxes of a house spread over it."""
 
 LOOK_S: Final = 5.0
-"""How often it is looked whether something is different that nobody tells, such as a player that buffers."""
+"""How often the box is compared with what was told last: no event tells of a problem, such as a full disk."""
 
 CLONES_AFTER: Final = 3
 """States that were taken for old ones, in a row: another box reports under our name."""
