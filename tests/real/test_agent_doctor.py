@@ -51,6 +51,7 @@ def env(tmp_path: Path) -> dict[str, str]:
         "TMPDIR": str(tmp_path / "temporary"),
         "CAST_AGENT_STATE__DIR": str(tmp_path / "state"),
         "CAST_AGENT_API__PORT": "0",
+        "CAST_AGENT_ESPHOME__PORT": "0",
     }
 
 
@@ -63,7 +64,7 @@ def test_a_good_machine_is_good(env: dict[str, str], xserver: XServer, pulse: Pu
     names = [line[6:20].strip().partition("  ")[0] for line in lines]
     assert names == [
         "configuration", "state folder", "display", "vlc", "plug-in cache", "pillow", "mpv", "rtsp", "confinement",
-        "hardware", "sound", "fonts", "port", "central API",
+        "hardware", "sound", "fonts", "port", "Home Assistant", "central API",
     ]  # fmt: skip
     assert f"{xserver.display} answers, 640x360." in lines[2]
     assert "libVLC 3" in lines[3]
