@@ -92,6 +92,18 @@ class MediaType(StrEnum):
     WEB = "web"
 
 
+class ShownAs(StrEnum):
+    """What an address is taken for, where its caller says so."""
+
+    PAGE = "page"
+    """A web page."""
+
+    @property
+    def kind(self) -> MediaType:
+        """The kind of its media."""
+        return MediaType.WEB
+
+
 class StreamType(StrEnum):
     """Whether a stream has an end and positions, or happens now."""
 
@@ -208,7 +220,15 @@ class StartRequest:
     loop: bool = False
     """Begin again at the end."""
     refresh: float | None = None
-    """Seconds after which a still picture is fetched again; None shows it once. Without effect on anything else."""
+    """Seconds after which a still picture is fetched again or a page is reloaded; None shows it once. Without effect
+    on anything else."""
+    shown_as: ShownAs | None = None
+    """None: as what it turns out to be, and never as a page."""
+
+    @property
+    def kind(self) -> MediaType | None:
+        """The kind of its media, where that is known before it is opened."""
+        return None if self.shown_as is None else self.shown_as.kind
 
 
 @dataclass(frozen=True, slots=True)

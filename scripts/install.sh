@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs cast-agent for good on Debian 12 or 13 or Raspberry Pi OS, upgrades it, takes an upgrade back, or removes it.
-# usage: scripts/install.sh install [--desktop USER | --console | --no-display] | rollback | uninstall [--purge]
+# usage: scripts/install.sh install [--desktop USER | --console | --no-display] [--with-pages] | rollback | uninstall [--purge]
 #
 #   /opt/cast-agent/releases/…    all that one installation is, so that a rollback takes all of it back: a virtual
 #                                 environment, the units, and `screen`, which is `console`, `desktop USER` or `none`;
@@ -21,12 +21,13 @@ say() { printf '==> %s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 has_systemd() { [ -d /run/systemd/system ]; } # sd_booted(3)
 
-usage() { fail "usage: $0 install [--desktop USER | --console | --no-display] | rollback | uninstall [--purge]"; }
+usage() { fail "usage: $0 install [--desktop USER | --console | --no-display] [--with-pages] | rollback | uninstall [--purge]"; }
 
 # --- what install does, in its order ---
 
 install_packages() {
   local packages=(python3-venv libvlc5 vlc-plugin-base vlc-plugin-video-output mpv libxcb1 fonts-dejavu-core ca-certificates)
+  [ -z "$with_pages" ] || packages+=(chromium)
   [ "$screen" = console ] && packages+=(xserver-xorg-core libpam-systemd dbus)
   local missing=() package
   for package in "${packages[@]}"; do
@@ -262,7 +263,7 @@ do_uninstall() {
 
 what=${1:-}
 shift || true
-screen='' desktop_user='' purge=no
+screen='' desktop_user='' with_pages='' purge=no
 while [ $# -gt 0 ]; do
   case $what:$1 in
     install:--desktop)
@@ -272,6 +273,7 @@ while [ $# -gt 0 ]; do
       ;;
     install:--console) screen=console ;;
     install:--no-display) screen=none ;;
+    install:--with-pages) with_pages=yes ;;
     uninstall:--purge) purge=yes ;;
     *) usage ;;
   esac

@@ -38,7 +38,7 @@ if [ "$purpose" = test ]; then
     gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad
-    chromium               # opens the page at /, headless
+    chromium               # shows web pages, and opens the page at / for the tests
     sway cage xwayland grim  # Wayland sessions, and pictures of them from outside
   )
 fi

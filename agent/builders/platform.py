@@ -77,6 +77,7 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
             display=display,
             authority=platform.authority,
             open_window=stage.open_window,
+            adopt=stage.adopt,
             supervisor=platform.supervisor,
         )
         for spec in ENGINES

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from agent.types import Quality
+from agent.types import Quality, ShownAs
 
 TEN_YEARS_S: Final = 3650 * 86400
 REFRESH_LEAST_S: Final = 1.0
@@ -167,6 +167,14 @@ def as_quality(value: object) -> Quality:
         return Quality(as_text(value).lower())
     except ValueError as error:
         raise _wrong(f"must be one of {', '.join(quality.value for quality in Quality)}") from error
+
+
+def as_shown_as(value: object) -> ShownAs:
+    """What an address is to be taken for, in upper or lower case."""
+    try:
+        return ShownAs(as_text(value).lower())
+    except ValueError as error:
+        raise _wrong('must be "page", or left out for a stream') from error
 
 
 def _number(value: object) -> float:

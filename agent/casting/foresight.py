@@ -41,10 +41,11 @@ class Foresight:
     async def look(self) -> None:
         """Tell the players what is expected."""
         forms = (preset.form for preset in (await self._presets.all()).presets)
-        urls = [form.url for form in forms if form is not None]
+        wanted = [(form.url, form.shown_as) for form in forms if form is not None]
         since = datetime.now(UTC) - LATELY
         with contextlib.suppress(StorageError):  # the list says so itself, to whoever asks for it
-            urls += [one.url for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]
-        for url in urls:
+            lately = [one for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]
+            wanted += [(one.url, one.shown_as) for one in lately]
+        for url, shown_as in wanted:
             if url is not None:  # the address of a stream of the central API is known when it is started
-                self._players.expect(url)
+                self._players.expect(url, kind=shown_as.kind if shown_as else None)

@@ -24,6 +24,7 @@ from agent.casting.fields import (
     as_preset_id,
     as_quality,
     as_refresh,
+    as_shown_as,
     as_stream_id,
     as_string,
     as_switch,
@@ -32,7 +33,7 @@ from agent.casting.fields import (
 )
 from agent.casting.wish import WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import Quality
+from agent.types import Quality, ShownAs
 
 _ERRORS_SHOWN: Final = 20
 _NAME_SHOWN: Final = 64
@@ -41,10 +42,15 @@ _NAME_SHOWN: Final = 64
 class Form(BaseModel):
     """Fields with a name and a range each."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
     EXAMPLE: ClassVar[str]
     """Good values, shown to a caller that sent others."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Of its fields, as callers know them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:
@@ -53,9 +59,10 @@ class Form(BaseModel):
         A field that is null or an empty string counts as left out.
         """
         given = {name: value for name, value in body.items() if not _left_out(value)}
-        known = {name: value for name, value in given.items() if name in cls.model_fields}
+        names = cls.names()
+        known = {name: value for name, value in given.items() if name in names}
         # Also an empty field is refused when it is unknown: it is a mistake in either case.
-        unknown = (name for name in body if name not in cls.model_fields)
+        unknown = (name for name in body if name not in names)
         errors = cls._wrong_together(known) + [cls._unknown(name) for name in islice(unknown, _ERRORS_SHOWN)]
         try:
             parsed = cls.model_validate(known)
@@ -74,11 +81,12 @@ class Form(BaseModel):
     @classmethod
     def _unknown(cls, name: str) -> FieldError:
         shown = name[:_NAME_SHOWN]
-        close = difflib.get_close_matches(shown.lower(), cls.model_fields, n=1)
+        names = cls.names()
+        close = difflib.get_close_matches(shown.lower(), names, n=1)
         if close:
             hint = f"did you mean {close[0]}?"
-        elif cls.model_fields:
-            hint = f"the fields are {', '.join(cls.model_fields)}"
+        elif names:
+            hint = f"the fields are {', '.join(names)}"
         else:
             hint = "this call takes none"
         return FieldError(shown, f"is not a known field; {hint}")
@@ -120,8 +128,10 @@ class PlayForm(Form):
     refresh: Annotated[
         Annotated[float, Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] | None, BeforeValidator(as_refresh)
     ] = None
-    """Seconds after which a still picture is fetched again; None: it is shown as it is."""
+    """Seconds after which a still picture is fetched again, or a page is reloaded; None: it is shown as it is."""
     interrupt: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    shown_as: Annotated[ShownAs | None, BeforeValidator(as_shown_as)] = Field(default=None, alias="as")
+    """`page` for a web page; None: a stream."""
 
     def wish(self) -> Wish:
         """What it asks for."""

@@ -143,7 +143,7 @@ class Progress:
     @property
     def capabilities(self) -> dict[str, Capability]:
         now = Capability.AVAILABLE if self._liveness else Capability.UNAVAILABLE
-        still = self.media_type is MediaType.IMAGE
+        still = self.media_type in (MediaType.IMAGE, MediaType.WEB)
         if still or self.report.stream_type is StreamType.LIVE:
             seekable = Capability.UNSUPPORTED
         else:  # players find a position by the length of the media

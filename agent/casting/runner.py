@@ -54,7 +54,7 @@ class SessionRunner:
         self.session = session
         self.attempt: Attempt | None = None
         self._source = source
-        self._engines = EngineChoice(players)
+        self._engines = EngineChoice(players, kind=session.request.kind)
         self._make_playback = make_attempt
         self._retry = retry
         self._check = check

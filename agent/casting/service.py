@@ -10,14 +10,23 @@ from agent.casting.entries import NotKept
 from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
-from agent.casting.wish import WHAT, Policy, Wish, check_together, over
+from agent.casting.wish import SPOKEN, WHAT, Policy, Wish, check_together, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
-from agent.types import Quality, SessionChange, SessionId, SessionSnapshot, StartRequest, StreamRef, TrackerSnapshot
+from agent.types import (
+    Quality,
+    SessionChange,
+    SessionId,
+    SessionSnapshot,
+    ShownAs,
+    StartRequest,
+    StreamRef,
+    TrackerSnapshot,
+)
 
 LOCATED_S: Final = 2.5
 """Wait for a joined stream to be located: the central API is asked for 2 s at most."""
 
-_TAKEN: Final = (*WHAT, "title", "refresh")
+_TAKEN: Final = (*WHAT, "title", "refresh", "shown_as")
 """What a preset takes from something that was played."""
 
 
@@ -127,6 +136,7 @@ class CastingService:
         check_together(wish)
         wish = await self._resolved(wish)
         url = None if wish.url is None else await self._policy.check(wish.url)
+        _check_page(wish, url)
         if wish.session_id is not None:
             session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
         else:
@@ -184,7 +194,7 @@ class CastingService:
             played = await self.recent.wish(recent)
         elif session_id is not None:
             played = self._played(session_id)
-        taken = {name: value for name in _TAKEN if (value := getattr(played, name)) is not None}
+        taken = {SPOKEN.get(name, name): value for name in _TAKEN if (value := getattr(played, name)) is not None}
         return await self.presets.add({**taken, **given})
 
     @property
@@ -219,6 +229,7 @@ class CastingService:
                     stream_id=join.stream_id,
                     title=asked.title,
                     refresh=asked.refresh,
+                    shown_as=asked.shown_as,
                 )
         raise SessionNotFoundError(f"There is no session {session_id} that is on or waits: it may have ended.")
 
@@ -235,7 +246,15 @@ class CastingService:
             position=wish.position or 0.0,
             loop=wish.loop or False,
             refresh=wish.refresh,
+            shown_as=wish.shown_as,
         )
+
+
+def _check_page(wish: Wish, url: str | None) -> None:
+    """Raise InvalidRequestError for a page at an address that can be none."""
+    if wish.shown_as is ShownAs.PAGE and url is not None and not url.startswith(("http://", "https://")):
+        message = "must begin with http:// or https:// where as is page"
+        raise InvalidRequestError(f"url {message}.", (FieldError("url", message),))
 
 
 def _change(wish: Wish, url: str | None) -> SessionChange:

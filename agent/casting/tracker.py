@@ -286,7 +286,7 @@ class StreamTracker:
         if not (display := self._stage.health).available:
             raise PlayerUnavailableError(display.message)
         if request.join is None:
-            self._players.check(request.url)
+            self._players.check(request.url, kind=request.kind)
 
 
 def _not_seen(shown: SessionSnapshot) -> SessionSnapshot:

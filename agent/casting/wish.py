@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Protocol
 
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import Quality
+from agent.types import Quality, ShownAs
 
 WHAT: Final = ("url", "code", "stream_id")
 """The fields that say what to play."""
@@ -15,7 +15,13 @@ WHAT: Final = ("url", "code", "stream_id")
 STORED: Final = ("preset", "recent")
 """The fields that name something kept on this box, whose fields count where a wish has none."""
 
-FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "interrupt")
+SPOKEN: Final = {"shown_as": "as"}
+"""Fields that callers know by a name that Python has taken."""
+
+_NO_PAGES: Final = (("code", "as"), ("stream_id", "as"))
+"""A stream of the central API is no page."""
+
+FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "interrupt", "as")
 """What a session keeps for its life."""
 
 
@@ -46,7 +52,9 @@ class Wish:
     """Seconds."""
     loop: bool | None = None
     refresh: float | None = None
-    """Seconds after which a still picture is fetched again."""
+    """Seconds after which a still picture is fetched again, or a page is reloaded."""
+    shown_as: ShownAs | None = None
+    """`as` to callers."""
 
 
 class Policy(Protocol):
@@ -61,7 +69,7 @@ def wrong_together(given: Collection[str]) -> list[FieldError]:
     if "session_id" in given:
         message = "cannot be changed: leave it out, or leave out session_id to start anew"
         return [FieldError(name, message) for name in FIXED if name in given]
-    groups = ([name for name in group if name in given] for group in (WHAT, STORED))
+    groups = ([name for name in group if name in given] for group in (WHAT, STORED, *_NO_PAGES))
     return [FieldError(name, f"cannot be given together with {group[0]}") for group in groups for name in group[1:]]
 
 
@@ -72,7 +80,7 @@ def names_something(given: Collection[str]) -> bool:
 
 def check_together(wish: Wish) -> None:
     """Raise InvalidRequestError unless the wish names exactly one thing to play, or the session that it changes."""
-    given = _given(wish)
+    given = {SPOKEN.get(name, name) for name in _given(wish)}
     errors = wrong_together(given) or ([] if names_something(given) else [FieldError("url", "is required")])
     if errors:
         raise InvalidRequestError(f"{errors[0].field} {errors[0].message}.", tuple(errors))
@@ -86,5 +94,5 @@ def over(stored: Wish, wish: Wish) -> Wish:
     """What is stored, with what the wish says instead."""
     given = {name: value for name, value in _given(wish).items() if name not in STORED}
     if not given.keys().isdisjoint(WHAT):
-        stored = replace(stored, **dict.fromkeys(WHAT))
+        stored = replace(stored, **dict.fromkeys((*WHAT, "shown_as")))
     return replace(stored, **given)

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from agent import __version__
 from agent.cli.exits import UsageError
-from agent.types import Quality
+from agent.types import Quality, ShownAs
 
 Commands = argparse._SubParsersAction  # it has no public name
 
@@ -202,7 +202,10 @@ def _playing(commands: Commands[_Parser]) -> None:
     start.add_argument("--volume", type=_volume, metavar="LEVEL", help="of this stream: 0.5 or 50%%")
     start.add_argument("--muted", action="store_true", default=None, help="without sound")
     start.add_argument("--loop", action="store_true", help="begin again at the end")
-    start.add_argument("--refresh", type=_time, metavar="TIME", help="fetch a still picture again each: 10 or 1:30")
+    start.add_argument(
+        "--refresh", type=_time, metavar="TIME", help="fetch a still picture again, or reload a page, each: 10 or 1:30"
+    )
+    start.add_argument("--as", dest="as", choices=[kind.value for kind in ShownAs], help="page: show it as a web page")
     start.add_argument("--session", metavar="ID", help="change duration, title and volume of that session instead")
 
     stop = _client(commands, "stop", "end what is on; what it interrupted comes back")

@@ -47,14 +47,16 @@ def _network_scheme(scheme: str) -> str:
 
 
 def _engine_scheme(scheme: str) -> str:
-    return scheme.lower() if scheme.lower() in ("file", "image") else _network_scheme(scheme)
+    return scheme.lower() if scheme.lower() in ("file", "image", "web") else _network_scheme(scheme)
 
 
 def _with_defaults(engines: Mapping[str, Engine]) -> Mapping[str, Engine]:
     # libVLC plays no RTSP as Debian builds it (#981439), and does not say what is wrong with a certificate of rtmps.
     if misplaced := [scheme for scheme, engine in engines.items() if engine == "pillow" and scheme != "image"]:
         raise ValueError(f"pillow shows pictures only: it can be the engine of image, and not of {misplaced[0]}")
-    return {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv", "image": "pillow", **engines}
+    if misplaced := [scheme for scheme, engine in engines.items() if (engine == "chromium") != (scheme == "web")]:
+        raise ValueError(f"chromium shows web pages only, and nothing else does: this is wrong of {misplaced[0]}")
+    return {"rtsp": "mpv", "rtsps": "mpv", "rtmps": "mpv", "image": "pillow", "web": "chromium", **engines}
 
 
 def _webhook_secret(secret: str) -> str:
@@ -85,7 +87,7 @@ def _as_tables(presets: object) -> object:
 WEBHOOKS_LIMIT: Final = 16
 """Each has a connection and a place in the outbox of its own."""
 
-Engine = Literal["vlc", "mpv", "pillow"]
+Engine = Literal["vlc", "mpv", "pillow", "chromium"]
 EventName = Literal[
     "agent_started",
     "session_started",
@@ -172,7 +174,7 @@ class PlayerSettings(Section):
     )
     engines: Annotated[Mapping[EngineScheme, Engine], AfterValidator(_with_defaults)] = Field(
         default_factory=lambda: _with_defaults({}),
-        description='a table of schemes, each with "vlc" or "mpv"; image may have "pillow", too',
+        description='a table of schemes, each with "vlc" or "mpv"; image may have "pillow", web has "chromium"',
     )
 
 

@@ -78,6 +78,8 @@ def _starts(engine: _Engine, table: Mapping[str, str]) -> Finding:
     if not required_for:
         return Finding(Level.OK, spec.name, f"{engine.problem} Nothing in [player] engines needs it.")
     named = ", ".join(PLURALS.get(key, key) for key in required_for)
+    if spec.is_optional and not spec.is_installed():
+        return Finding(Level.OK, spec.name, f"{engine.problem} It is required for {named} only. {advice}")
     return Finding(Level.WARN, spec.name, f"{engine.problem} It is required for {named}.", advice)
 
 

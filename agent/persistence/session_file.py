@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.casting.saved import Saved, Volume
-from agent.types import CentralStream, Quality, SessionId, StartRequest, StreamRef
+from agent.types import CentralStream, Quality, SessionId, ShownAs, StartRequest, StreamRef
 from agent.util.files import remove_leftovers, write_whole
 
 FILE = "wanted.json"
@@ -78,6 +78,7 @@ class KeptSession(BaseModel):
     title: str | None
     loop: bool
     refresh: float | None = Field(default=None, gt=0)
+    shown_as: ShownAs | None = None
     interrupt: bool
     position: float = Field(ge=0)
     entry: int = Field(default=0, ge=0)
@@ -104,6 +105,7 @@ class KeptSession(BaseModel):
             title=request.title,
             loop=request.loop,
             refresh=request.refresh,
+            shown_as=request.shown_as,
             interrupt=request.interrupt,
             position=saved.position,
             entry=saved.entry,
@@ -129,6 +131,7 @@ class KeptSession(BaseModel):
                 interrupt=self.interrupt,
                 loop=self.loop,
                 refresh=self.refresh,
+                shown_as=self.shown_as,
             ),
             position=self.position,
             entry=self.entry,

@@ -110,6 +110,31 @@ class Totals:
     """Players, with every reason."""
 
 
+class HiddenWindow(Protocol):
+    """What the pre-roll is drawn into."""
+
+    @property
+    def xid(self) -> int: ...
+
+    async def close(self) -> None: ...
+
+
+class Adoption(Protocol):
+    """The windows of one process that cannot be told to draw into a window of the stage, such as a browser. They are
+    taken off the screen before they are seen."""
+
+    async def place(self, xid: int) -> None:
+        """Move its window, as soon as there is one, into window `xid` of the stage, and have it fill that. Waits
+        without limit: the caller bounds it. Raises PlayerUnavailableError."""
+
+    async def release(self) -> None:
+        """The process is gone. Idempotent; never raises for a lost display."""
+
+
+Adopt = Callable[[int], Awaitable[Adoption]]
+"""Have the windows taken that the process of this id opens from now on. Raises PlayerUnavailableError."""
+
+
 class Player(Protocol):
     """One player process. It plays one thing and is then killed: ending a stream is ending its process."""
 

@@ -13,10 +13,11 @@ import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.media.redaction import redact
-from agent.player.base import KillReason, Media, Opened, Report
+from agent.player.base import Adopt, KillReason, Media, Opened, Report
 from agent.player.confine.display import NOT_OPENED
 from agent.player.spawn import Child, spawn
 from agent.player.tally import Tally
+from agent.util.futures import mark_seen, new_future, reject, resolve
 
 PING_AFTER_S = 2.0
 """Silence after which a player is asked whether it is there. One that plays reports four times a second."""
@@ -43,22 +44,32 @@ class ChildPlayer(ABC):
         self._child = child
         self._tally = tally
         self._progress = Report()
-        self._greeted: asyncio.Future[None] = _future()
-        self._opened: asyncio.Future[Opened] = _future()
-        self._finished: asyncio.Future[None] = _future()
-        self._gone: asyncio.Future[AgentError] = _future()
+        self._greeted: asyncio.Future[None] = new_future()
+        self._opened: asyncio.Future[Opened] = new_future()
+        self._finished: asyncio.Future[None] = new_future()
+        self._gone: asyncio.Future[AgentError] = new_future()
         self._last_words: deque[str] = deque(maxlen=_STDERR_LINES)
         self._ending: asyncio.Task[None] | None = None
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._adopt: Adopt | None = None
 
     @classmethod
-    async def spawn(cls, command: Sequence[str], *, environment: Mapping[str, str], tally: Tally | None = None) -> Self:
-        """Start `command`, told of its end of the socket pair. `tally` has its counts, and its end.
+    async def spawn(
+        cls,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        tally: Tally | None = None,
+        adopt: Adopt | None = None,
+    ) -> Self:
+        """Start `command`, told of its end of the socket pair. `tally` has its counts, and its end. `adopt` is for an
+        engine that opens windows of its own; without it that shows nothing.
 
         Raises PlayerUnavailableError when it cannot be started.
         """
         player = cls(await spawn(lambda fd: cls._complete(command, fd), environment=environment), tally or Tally())
+        player._adopt = adopt
         player._tally.began(player)
         try:
             for name, coroutine in (
@@ -154,6 +165,14 @@ class ChildPlayer(ABC):
     def _ping(self) -> None:
         """Ask for any answer, from the thread that hangs when the engine hangs."""
 
+    async def _read_line(self) -> bytes:
+        """What it says next; nothing at its end. Raises ValueError for what is too long."""
+        return await self._child.reader.readline()
+
+    async def _clean_up(self) -> None:
+        """What is left to be done when the process is gone. Bounded; never raises."""
+        await self._child.close()
+
     # --- hearing it ---
 
     def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
@@ -182,13 +201,13 @@ class ChildPlayer(ABC):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._child.close()
+        await self._clean_up()
         for future in (self._greeted, self._opened, self._finished):
-            _retrieve(future)
+            mark_seen(future)
 
     async def _read_lines(self) -> None:
         try:
-            while line := await self._child.reader.readline():
+            while line := await self._read_line():
                 self._heard.set()
                 self._hear(line)
         except ConnectionError:
@@ -278,23 +297,3 @@ class ChildPlayer(ABC):
 
     def _is_gone(self, error: AgentError) -> None:
         resolve(self._gone, error)
-
-
-def _future() -> asyncio.Future[T]:
-    return asyncio.get_running_loop().create_future()
-
-
-def resolve(future: asyncio.Future[T], value: T) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def reject(future: asyncio.Future[T], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Mark as seen what nobody waited for, so that asyncio does not report it as lost."""
-    if not future.cancel() and not future.cancelled():
-        future.exception()

@@ -42,7 +42,8 @@ class Engines:
         schemes = {scheme: healths[name].available and name for scheme, name in others.items()}
         messages: dict[str, str] = {}
         for name in (DEFAULT, *sorted(set(self._table.values()) - {DEFAULT})):
-            if message := healths[name].message:
+            spec = self._pools[name].spec
+            if (message := healths[name].message) and not (spec.is_optional and spec.missing):
                 messages.setdefault(message, self._about(name, message))
         return replace(
             healths[DEFAULT],

@@ -17,10 +17,11 @@ from agent.errors import (
 )
 from agent.player import ipc
 from agent.player.base import Media, Opened, Report
-from agent.player.child import DONE_TIMEOUT_S, ChildPlayer, reject, resolve
+from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.spawn import Child
 from agent.player.tally import Tally
 from agent.types import ErrorCode, MediaType, StreamType
+from agent.util.futures import reject, resolve
 
 R = TypeVar("R", bound=ipc.Report)
 

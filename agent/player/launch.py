@@ -22,14 +22,14 @@ def main(arguments: list[str]) -> None:
     options, command = arguments[:rule], arguments[rule + 1 :]
     if options[:4:2] != ["--parent", "--fd"] or not command:
         raise ValueError("usage: launch.py --parent PID --fd FD [--confine WORD ...] -- PROGRAM [ARGUMENT ...]")
-    _die_with(int(options[1]))
+    die_with(int(options[1]))
     if options[4:]:
         by = _confine(options[5:])
         os.write(int(options[3]), json.dumps({"event": "confined", "by": by}).encode() + b"\n")
     os.execv(command[0], command)  # noqa: S606 - that is what this file is for
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """As `agent.player.channel.die_with_parent`."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above

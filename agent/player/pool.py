@@ -8,13 +8,13 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from agent.errors import AgentError, DisplayRefusedError, PlayerUnavailableError
 from agent.health import PlayerHealth
-from agent.player.base import KillReason, Totals
+from agent.player.base import Adopt, HiddenWindow, KillReason, Totals
 from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
 from agent.player.registry import MIB, EngineSpec
@@ -46,15 +46,6 @@ HEALTHY_AFTER_S = 30.0
 log = structlog.get_logger(__name__)
 
 
-class HiddenWindow(Protocol):
-    """What the pre-roll is drawn into."""
-
-    @property
-    def xid(self) -> int: ...
-
-    async def close(self) -> None: ...
-
-
 class PlayerPool:
     """Keeps one spare player of an engine warm. `command` starts a process of it. `display` tells the X display to draw
     on, None when there is none; `open_window` makes the hidden window for the pre-roll. `authority` is the file with
@@ -70,6 +61,7 @@ class PlayerPool:
         open_window: Callable[[], Awaitable[HiddenWindow]],
         supervisor: Supervisor | None = None,
         authority: Path | None = None,
+        adopt: Adopt | None = None,
         memory: Callable[[], int] = available_bytes,
     ) -> None:
         self._memory = memory
@@ -81,6 +73,7 @@ class PlayerPool:
         self._display = display
         self._authority = authority
         self._open_window = open_window
+        self._adopt = adopt
         self._spare: ChildPlayer | None = None
         self._tally = Tally()
         self._ours: set[ChildPlayer] = set()
@@ -253,7 +246,9 @@ class PlayerPool:
         if display is None:
             raise PlayerUnavailableError("There is no display to play on.")
         environment = worker_environment(display, base=os.environ, authority=self._authority)
-        player = await self.spec.client.spawn(self._command(), environment=environment, tally=self._tally)
+        player = await self.spec.client.spawn(
+            self._command(), environment=environment, tally=self._tally, adopt=self._adopt
+        )
         self._ours.add(player)
         if self._waiters:
             return player  # somebody waits: cold now is sooner than warm later

@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 
 from agent.config.settings import AudioSettings
 from agent.player.child import ChildPlayer
+from agent.player.chromium.command import SCHEMES as PAGE_SCHEMES
+from agent.player.chromium.command import chromium_command, is_installed
+from agent.player.chromium.player import ChromiumPlayer
 from agent.player.confine import Confinement
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.mpv.options import mpv_command, mpv_is_installed
@@ -76,6 +79,8 @@ class EngineSpec:
     """Return True if an address alone tells that it is of the kind that this engine is made for."""
     on_demand: bool = True
     """No spare is kept before the first player was wanted, or is expected to be."""
+    is_optional: bool = False
+    """Not every box needs it: nothing is wrong where it is not installed."""
     spare_needs: int = 0
     """Bytes of memory that must be available for a spare to be made."""
     features: Mapping[str, Feature] = field(default_factory=dict)
@@ -158,6 +163,30 @@ ENGINES: tuple[EngineSpec, ...] = (
         default_for=frozenset({"rtsp", "rtsps", "rtmps"}),
         on_demand=True,  # 35 MB that a box without cameras need not spend
         spare_needs=256 * MIB,  # with the rest for the stream that it is to play
+    ),
+    EngineSpec(
+        name="chromium",
+        title="Chromium",
+        client=ChromiumPlayer,
+        command=lambda options: chromium_command(confinement=options.confinement),
+        advice="Check that Chromium works (Debian: apt install --reinstall chromium).",
+        is_installed=is_installed,
+        install="Debian: apt install chromium.",
+        kinds=frozenset({MediaType.WEB}),
+        schemes=PAGE_SCHEMES,
+        default_for=frozenset({MediaType.WEB}),
+        on_demand=True,
+        is_optional=True,
+        spare_needs=1536 * MIB,  # a spare takes 320 MB, a page some 450, a film beside it as much
+        features={
+            "sandbox": Feature(
+                "page sandbox",
+                "Chromium keeps each page in a sandbox of its own.",
+                "Chromium runs without its sandbox, because this system gives root no user namespaces: a hostile page "
+                "is kept in by the confinement of players alone.",
+                "Run cast-agent as another user than root, or allow user namespaces.",
+            )
+        },
     ),
 )
 """In the order in which they are asked when the engine of the table could not play something."""

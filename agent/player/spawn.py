@@ -30,11 +30,15 @@ class Child:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def kill(self) -> None:
-        """SIGKILL to it and whatever it started; reap it. Bounded; idempotent."""
+    def strike(self) -> None:
+        """SIGKILL to it and whatever it started, at once; `kill` is to follow. Idempotent."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+    async def kill(self) -> None:
+        """SIGKILL to it and whatever it started; reap it. Bounded; idempotent."""
+        self.strike()
         try:
             async with asyncio.timeout(REAP_TIMEOUT_S):
                 await self.process.wait()

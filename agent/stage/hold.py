@@ -6,6 +6,7 @@ from PIL import Image
 
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
+from agent.stage.adoption import Adoptions
 from agent.stage.screen import Area
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb
@@ -18,6 +19,7 @@ class Hold:
         self.floor = floor
         self.name = name
         self.monitor = monitor
+        self.adoptions = Adoptions(floor.connection, floor.screen.root)
         self.windows: dict[int, X11Window] = {}
         """All that are not closed, by window id."""
         self.seen: list[X11Window] = []
@@ -73,3 +75,4 @@ class Hold:
             self.floor.connection.post(lambda xcb: requests.place_window(xcb, curtain, monitor))
         for window in self.windows.values():
             window.move(monitor)
+        self.adoptions.fit()

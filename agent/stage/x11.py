@@ -16,6 +16,7 @@ from PIL import Image
 from agent.errors import PlayerUnavailableError
 from agent.health import DisplayHealth
 from agent.stage import requests
+from agent.stage.adoption import X11Adoption
 from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.stage.chosen import ChosenScreen
@@ -117,6 +118,12 @@ class X11Stage:
         if hold.monitor != monitor:  # it changed in between
             window.move(hold.monitor)
         return window
+
+    async def adopt(self, pid: int) -> X11Adoption:
+        """Take the windows that process `pid` opens from now on. Raises PlayerUnavailableError when there is no
+        display, or one that does not tell whose windows are."""
+        home = await self.open_window()
+        return await self._held().adoptions.add(pid, home)
 
     async def set_backdrop(self, picture: Image.Image | None) -> None:
         """Show a picture in the middle of the screen, on black and below all windows, in place of the one before; None
@@ -242,6 +249,7 @@ class X11Stage:
         hold = self._hold
         if hold is None:
             return
+        hold.adoptions.heard(event)
         if isinstance(event, TREE_EVENTS) and event.event == hold.floor.screen.root and hold.seen:
             self._look_soon()
         if isinstance(event, randr.ScreenChangeNotifyEvent | randr.NotifyEvent):

@@ -159,6 +159,12 @@ class Agent:
         assert answer.status == expect, answer.content
         return answer.json
 
+    def show_page(self, url: str, *, expect: int = 200, **fields: object) -> Any:
+        """POST /start of a web page; the answer's JSON."""
+        answer = self.call("POST", "/start?wait=15", {"url": url, "as": "page", **fields})
+        assert answer.status == expect, answer.content
+        return answer.json
+
     def stop(self, **fields: object) -> Any:
         answer = self.call("POST", "/stop", fields or None)
         assert answer.status == 200, answer.content

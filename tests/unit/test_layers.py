@@ -154,7 +154,7 @@ def test_a_player_process_stays_light() -> None:
 
 def test_engines_know_nothing_of_each_other() -> None:
     """What two of them need is beside them; only the registry knows them all."""
-    engines = {"vlc", "mpv", "pillow"}
+    engines = {"vlc", "mpv", "pillow", "chromium"}
     for path in MODULES:
         parts = path.relative_to(ROOT / "agent").parts
         own = parts[1] if parts[0] == "player" and parts[1] in engines else None

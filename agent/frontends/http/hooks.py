@@ -53,7 +53,7 @@ async def call_hook(request: web.Request) -> web.Response:
 
 async def _start(request: web.Request, hook: Hook) -> SessionId:
     # Devices add parameters of their own, such as temp=21; those that would be overlooked are refused.
-    given = {name: value for name, value in request.query.items() if name in PlayForm.model_fields}
+    given = {name: value for name, value in request.query.items() if name in PlayForm.names()}
     wish = replace(HookQuery.parse(given).wish(), preset=hook.preset)
 
     def accepted(session_id: SessionId) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Self
 
+from pydantic import ConfigDict, Field
+
 from agent.casting.presets import Preset, PresetList, Source
 from agent.casting.recent import Played
 from agent.frontends.http.answer import Answer, Seconds
 from agent.media.redaction import redact
-from agent.types import Quality
+from agent.types import Quality, ShownAs
 
 
 class PresetAnswer(Answer):
     """One preset, with the fields of a start that it has; what is None is left out."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     id: str
     title: str
@@ -33,6 +37,7 @@ class PresetAnswer(Answer):
     loop: bool | None = None
     refresh: Seconds | None = None
     interrupt: bool | None = None
+    shown_as: ShownAs | None = Field(default=None, alias="as")
 
     @classmethod
     def of(cls, preset: Preset) -> Self:

@@ -29,31 +29,38 @@ _WITHOUT = "CONFINE_WITHOUT"
 class Confinement:
     """What the daemon decides about a player's reach. Everything else follows from the machine."""
 
-    __slots__ = ("folder", "media_folders", "programs")
+    __slots__ = ("folder", "home", "media_folders", "programs")
 
-    def __init__(self, *, folder: str, media_folders: tuple[str, ...] = (), programs: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, folder: str, media_folders: tuple[str, ...] = (), programs: tuple[str, ...] = (), home: str = ""
+    ) -> None:
         """All absolute. `folder`: the players' own, made when missing; only its `cache` can be written to.
-        `media_folders`: read only. `programs`: what it may run; a `vlc` player runs nothing."""
+        `media_folders`: read only. `programs`: what it may run; a `vlc` player runs nothing. `home`: a folder that is
+        there, for a program that keeps files, links and sockets of its own, and has a sandbox of its own, for which it
+        writes to /proc."""
         self.folder = folder
         self.media_folders = media_folders
         self.programs = programs
+        self.home = home
 
     def arguments(self) -> list[str]:
         """For the command line of a player process: `--confine own=PATH media=PATH ... run=PATH ...`."""
         media = [f"media={path}" for path in self.media_folders]
-        return ["--confine", f"own={self.folder}", *media, *(f"run={path}" for path in self.programs)]
+        home = [f"home={self.home}"] if self.home else []
+        return ["--confine", f"own={self.folder}", *media, *(f"run={path}" for path in self.programs), *home]
 
     @classmethod
     def from_words(cls, words: list[str]) -> Confinement:
         """What follows `--confine`. Raises ValueError for anything else."""
-        found: dict[str, list[str]] = {"own": [], "media": [], "run": []}
+        found: dict[str, list[str]] = {"own": [], "media": [], "run": [], "home": [""]}
         for word in words:
             name, is_, path = word.partition("=")
             if not is_ or name not in found:
                 raise ValueError(f"not a word of a confinement: {word!r}")
             found[name].append(path)
         [folder] = found["own"]
-        return cls(folder=folder, media_folders=tuple(found["media"]), programs=tuple(found["run"]))
+        home = found["home"][-1]
+        return cls(folder=folder, media_folders=tuple(found["media"]), programs=tuple(found["run"]), home=home)
 
 
 def confine(plan: Confinement, *, libraries: list[str] | None = None) -> str:
@@ -73,6 +80,7 @@ def confine(plan: Confinement, *, libraries: list[str] | None = None) -> str:
         programs=plan.programs,
         libraries=libraries or [],
         cache=cache,
+        home=[plan.home, "/proc"] if plan.home else [],
     )
     privileges.limit_resources()
     privileges.no_new_privileges()

@@ -23,6 +23,7 @@ _PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
+_MAKE_SOCK, _MAKE_SYM = 1 << 9, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _FIRST_RIGHTS = (1 << 13) - 1
 _SCOPE_SIGNAL = 1 << 1
@@ -34,6 +35,7 @@ _READ = _READ_FILE | _READ_DIR
 _USE = _READ | _WRITE_FILE | _IOCTL_DEV
 _RUN = _READ_FILE | _EXECUTE
 _OWN = _READ | _WRITE_FILE | _TRUNCATE | _MAKE_REG | _MAKE_DIR | _REMOVE_FILE | _REMOVE_DIR | _REFER
+_HOME = _OWN | _MAKE_SOCK | _MAKE_SYM
 
 
 class _Ruleset(ctypes.Structure):
@@ -78,6 +80,7 @@ def _grants(reach: Reach) -> list[tuple[int, list[str]]]:
         (_USE, reach.use),
         (_RUN, reach.run),
         (_OWN, reach.own),
+        (_HOME, reach.home),
         (_READ_DIR, reach.look),
     ]
 

@@ -38,10 +38,11 @@ def enter(reach: Reach, root: str) -> None:
         tree = _Tree(root)
         for path in sorted({*reach.read, *reach.use, *reach.run}):
             tree.add(path)
-        for path in reach.own:
+        writable = [*reach.own, *reach.home]
+        for path in writable:
             tree.add(path, again=True)
         _protect(root, _ATTR_RDONLY | _ATTR_NOSUID)
-        for path in reach.own:
+        for path in writable:
             tree.open_again(path)
         os.chdir(root)
         _pivot_here()
@@ -122,10 +123,17 @@ def _unshare() -> None:
             pass  # root without power, as in a container: as anybody else then
         else:
             return
-    uid, gid = os.geteuid(), os.getegid()
-    _check(_LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
     # The same numbers as outside: the X server and the sound server look at them.
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    enter_user_namespace(os.geteuid(), os.getegid(), also=_CLONE_NEWNS)
+
+
+def enter_user_namespace(uid: int, gid: int, *, also: int = 0) -> None:
+    """Have these ids inside, and outside those that the process has. `also`: other kinds of namespaces, as unshare(2)
+    has them. Raises OSError where that is not allowed."""
+    outside_uid, outside_gid = os.geteuid(), os.getegid()
+    _check(_LIBC.unshare(_CLONE_NEWUSER | also), "unshare")
+    maps = (("setgroups", "deny"), ("uid_map", f"{uid} {outside_uid} 1"), ("gid_map", f"{gid} {outside_gid} 1"))
+    for name, text in maps:
         with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
             file.write(text)
 

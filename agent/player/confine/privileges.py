@@ -26,9 +26,9 @@ _PROCESSES = 4096
 
 def limit_resources() -> None:
     """No core dumps (they hold credentials), and bounds on files and processes. Never raises."""
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _lower(resource.RLIMIT_NPROC, _PROCESSES)
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    lower(resource.RLIMIT_NPROC, _PROCESSES)
 
 
 def no_new_privileges() -> None:
@@ -56,7 +56,8 @@ def drop_capabilities(*, keep: set[int]) -> None:
     print(f"Capabilities cannot be dropped: {os.strerror(ctypes.get_errno())}", file=sys.stderr)
 
 
-def _lower(kind: int, limit: int) -> None:
+def lower(kind: int, limit: int) -> None:
+    """Bound a resource, `kind` of the module `resource`, for good. Never raises it."""
     _, hard = resource.getrlimit(kind)
     limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(kind, (limit, limit))

@@ -12,11 +12,15 @@ server is gone never answers, and must not keep a camera off the screen."""
 class Reach:
     """Absolute paths; a folder stands for all that is in it."""
 
-    __slots__ = ("look", "own", "read", "run", "use")
+    __slots__ = ("home", "look", "own", "read", "run", "use")
 
-    def __init__(self, *, read: list[str], use: list[str], run: list[str], own: list[str]) -> None:
-        """`use`: devices, to read, write and control. `own`: folders in which files may be made and deleted."""
+    def __init__(
+        self, *, read: list[str], use: list[str], run: list[str], own: list[str], home: list[str] | None = None
+    ) -> None:
+        """`use`: devices, to read, write and control. `own`: folders in which files may be made and deleted; `home`:
+        in which links and sockets may be, too."""
         self.read, self.use, self.run, self.own = (_proper(paths) for paths in (read, use, run, own))
+        self.home = _proper(home or [])
         self.look = ["/dev"]
         """Folders whose names may be read, to find a graphics device for example."""
 
@@ -28,6 +32,7 @@ def readable(
     programs: tuple[str, ...],
     libraries: list[str],
     cache: str | None,
+    home: list[str] | None = None,
 ) -> Reach:
     """All that a player may reach. Blocks at most MEDIA_FOLDER_ANSWER_S for media folders; those that do not
     answer by then are left out."""
@@ -41,6 +46,7 @@ def readable(
         use=devices + _decoders(),
         run=[*programs, *loaders] if programs else [],
         own=[cache] if cache else [],
+        home=home,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from agent.casting.entries import NotKept
 from agent.casting.recent import RECENT_LIMIT, Recent
 from agent.events.bus import QUEUE_LIMIT, EventBus
 from agent.persistence.entry_file import EntryFile
-from agent.types import Quality, SessionId, StartRequest
+from agent.types import Quality, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.tools import until
 
@@ -28,6 +29,13 @@ async def test_the_oldest_goes_first(tmp_path: Path) -> None:
         await recent.note(request(f"http://film/{number}"))
     kept = await Recent(EntryFile(tmp_path / "recent.json")).all()
     assert [one.url for one in kept] == [f"http://film/{number}" for number in range(RECENT_LIMIT + 4, 4, -1)]
+
+
+async def test_a_page_is_a_page_again(tmp_path: Path) -> None:
+    await Recent(EntryFile(tmp_path / "recent.json")).note(replace(request("http://panel/"), shown_as=ShownAs.PAGE))
+    recent = Recent(EntryFile(tmp_path / "recent.json"))
+    [played] = await recent.all()
+    assert (await recent.wish(played.id)).shown_as is ShownAs.PAGE
 
 
 async def test_switched_off_it_keeps_nothing_and_forgets_what_it_kept(tmp_path: Path) -> None:

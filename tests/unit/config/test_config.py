@@ -264,9 +264,10 @@ def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.Mon
         "rtsps": "mpv",
         "rtmps": "mpv",
         "image": "pillow",
+        "web": "chromium",
     }
     file.write_text('[player]\nengines = { rtsp = "vlc", http = "mpv" }\n')
-    named = {"rtsp": "vlc", "rtsps": "mpv", "rtmps": "mpv", "image": "pillow", "http": "mpv"}
+    named = {"rtsp": "vlc", "rtsps": "mpv", "rtmps": "mpv", "image": "pillow", "web": "chromium", "http": "mpv"}
     assert load_settings(file).player.engines == named
     monkeypatch.setenv("CAST_AGENT_PLAYER__ENGINES", '{"file": "mpv"}')
     assert load_settings(file).player.engines == {**named, "file": "mpv"}

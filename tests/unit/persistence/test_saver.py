@@ -22,7 +22,7 @@ from agent.persistence import saver as saver_module
 from agent.persistence import session_file as wanted_module
 from agent.persistence.saver import Saver
 from agent.persistence.session_file import FILE, SAFE_FILE, SET_ASIDE
-from agent.types import ErrorCode, PlayerState, SessionChange, SessionId, StartRequest
+from agent.types import ErrorCode, MediaType, PlayerState, SessionChange, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import until
@@ -84,6 +84,15 @@ def written(folder: Path, name: str = FILE) -> dict[str, object]:
 
 def sessions(folder: Path, name: str = FILE) -> list[dict[str, object]]:
     return written(folder, name)["sessions"]  # type: ignore[return-value]
+
+
+async def test_a_page_is_restored_as_a_page(tmp_path: Path) -> None:
+    async with life(tmp_path) as box:
+        await box.play("http://film/wall", shown_as=ShownAs.PAGE)
+        await box.saver.kept()
+    async with life(tmp_path) as box:
+        await box.until(lambda: box.on() is not None)
+        assert [saved.request.kind for saved in box.tracker.saved()] == [MediaType.WEB]
 
 
 async def test_the_film_comes_back(tmp_path: Path) -> None:

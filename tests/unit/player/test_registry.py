@@ -37,12 +37,14 @@ def scripted(engine: str) -> Callable[[EngineOptions], Callable[[], list[str]]]:
 USUAL = tuple(
     replace(spec, client=WorkerPlayer, command=scripted(spec.name), is_installed=lambda: True, features={})
     for spec in ENGINES
+    if spec.name != "chromium"
 )
+"""All but the one for pages."""
 BROWSER = EngineSpec(
-    name="browser",
+    name="chromium",
     title="Browser",
     client=WorkerPlayer,
-    command=scripted("browser"),
+    command=scripted("chromium"),
     advice="Check that the browser works.",
     install="Debian: apt install browser.",
     kinds=frozenset({MediaType.WEB}),
@@ -74,7 +76,7 @@ def test_the_defaults_of_the_engines_are_those_of_the_configuration() -> None:
     """The configuration names them, for people to see; an engine that it does not know brings its own."""
     assert table_of(ENGINES, {}) == PlayerSettings().engines
     assert table_of((*ENGINES, BROWSER), {"rtsp": "vlc"})["rtsp"] == "vlc"
-    assert table_of((*ENGINES, BROWSER), PlayerSettings().engines)["web"] == "browser"
+    assert table_of((*ENGINES, BROWSER), {"rtsp": "vlc"})["web"] == "chromium"
 
 
 async def test_another_engine_is_asked_for_by_kind_of_media() -> None:
@@ -83,7 +85,7 @@ async def test_another_engine_is_asked_for_by_kind_of_media() -> None:
         made.check(PAGE, kind=MediaType.WEB)
         page, stream = await EngineChoice(made, kind=MediaType.WEB).take(PAGE), await EngineChoice(made).take(PAGE)
         picture = await made.take("http://nas.local/a.jpg")
-        assert (page.engine, stream.engine, picture.engine) == ("browser", "vlc", "pillow")
+        assert (page.engine, stream.engine, picture.engine) == ("chromium", "vlc", "pillow")
         for player in (page, stream, picture):
             await player.kill(KillReason.ENDED)
 
@@ -103,11 +105,15 @@ async def test_pages_without_an_engine_for_them_are_refused() -> None:
     async with engines(*USUAL) as made:
         with pytest.raises(PlayerUnavailableError, match="No engine of this agent shows web pages"):
             made.check(PAGE, kind=MediaType.WEB)
-    async with engines(*USUAL, replace(BROWSER, is_installed=lambda: False)) as made:
+    absent = replace(BROWSER, is_installed=lambda: False)
+    for optional in (True, False):
+        async with engines(*USUAL, replace(absent, is_optional=optional)) as made:
+            assert ("apt install browser" in made.health.message) is not optional
+    async with engines(*USUAL, absent) as made:
         with pytest.raises(PlayerUnavailableError) as refused:
             made.check(PAGE, kind=MediaType.WEB)
         assert str(refused.value) == (
-            "Web pages are played by browser. browser is not installed (Debian: apt install browser)."
+            "Web pages are played by chromium. chromium is not installed (Debian: apt install browser)."
         )
 
 
@@ -118,8 +124,8 @@ async def test_health_groups_what_is_known_by_engine() -> None:
         answer = HealthAnswer.of(
             TrackerSnapshot(), DisplayHealth(True), made.health, tasks=Check(), storage=Check()
         ).model_dump()["checks"]["player"]
-    assert list(answer["engines"]) == ["vlc", "pillow", "mpv", "browser"]
-    assert answer["engines"]["browser"] == {
+    assert list(answer["engines"]) == ["vlc", "pillow", "mpv", "chromium"]
+    assert answer["engines"]["chromium"] == {
         "status": "ok",
         "message": "",
         "spare_ready": False,
@@ -130,20 +136,24 @@ async def test_health_groups_what_is_known_by_engine() -> None:
     assert answer["engines"]["mpv"]["plays"] == ("rtmps", "rtsp", "rtsps")
     assert {"http", "file", "srt"} <= set(answer["engines"]["vlc"]["plays"])
     assert answer["engines"]["vlc"]["spare_ready"]
-    assert {k: answer["features"][k] for k in ("vlc", "web", "browser_rtsp")} == {
+    assert {k: answer["features"][k] for k in ("vlc", "web", "chromium_rtsp")} == {
         "vlc": "1.0",
-        "web": "browser",
-        "browser_rtsp": False,
+        "web": "chromium",
+        "chromium_rtsp": False,
     }
 
 
 async def test_the_doctor_asks_another_engine_too() -> None:
     """That it starts, which of its features are missing, and what to do about that or about all of it."""
     found = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, BROWSER))}
-    assert (found["browser"].level, found["browser"].found) == (Level.OK, "Browser 1.0 starts.")
+    assert (found["chromium"].level, found["chromium"].found) == (Level.OK, "Browser 1.0 starts.")
     assert (found["drawing"].level, found["drawing"].advice) == (Level.WARN, "Install a driver.")
     absent = replace(BROWSER, is_installed=lambda: False)
-    missing = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, absent))}["browser"]
+    missing = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, absent))}["chromium"]
     assert missing.level is Level.WARN
     assert missing.found == "It is not installed. It is required for web pages."
     assert missing.advice == "Debian: apt install browser."
+    optional = replace(absent, is_optional=True)
+    unneeded = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, optional))}["chromium"]
+    assert unneeded.level is Level.OK
+    assert unneeded.found == "It is not installed. It is required for web pages only. Debian: apt install browser."

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.types import MediaType
 from tests.support.api import Tracked, tracked
 
 DOOR = {"id": "front-door", "title": "Front door", "url": "http://film/door.mp4", "interrupt": True, "duration": 60}
@@ -63,6 +64,18 @@ async def test_a_preset_is_saved_played_changed_and_deleted(box: Tracked, tmp_pa
     gone = await call(box, "POST", "/start", {"preset": "front-door"}, status=404)
     assert gone["code"] == "preset_not_found"
     assert "radio" in gone["detail"]
+
+
+async def test_a_preset_may_be_a_page(box: Tracked, tmp_path: Path) -> None:
+    """It is listed and played as one, also after a restart; with another address it is a stream."""
+    page = {"id": "wall", "url": "http://film/wall", "as": "page"}
+    saved = await call(box, "POST", "/presets", page, status=201)
+    assert saved["as"] == "page"
+    async with tracked(folder=tmp_path) as after_a_restart:
+        assert (await listed(after_a_restart))["wall"]["as"] == "page"
+    for body, kind in (({}, MediaType.WEB), ({"url": "http://film/a"}, None)):
+        await call(box, "POST", "/start?wait=5", {"preset": "wall", **body})
+        assert [session.request.kind for session in box.tracker.saved()] == [kind]
 
 
 async def test_what_a_caller_plays_instead_takes_the_place_of_the_address(box: Tracked) -> None:

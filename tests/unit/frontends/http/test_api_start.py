@@ -22,7 +22,7 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.media.urls import MediaPolicy
-from agent.types import ErrorCode, Quality, StartRequest, StreamRef, TrackerSnapshot
+from agent.types import ErrorCode, Quality, ShownAs, StartRequest, StreamRef, TrackerSnapshot
 from tests.support.api import Served, served, session_snapshot
 
 URL = "http://nas/film.mp4"
@@ -63,7 +63,7 @@ async def test_content_type_does_not_matter(api: Served, content_type: str) -> N
 async def test_takes_every_field(api: Served) -> None:
     """All fields reach the tracker."""
     body = {"url": URL, "quality": "1080p", "duration": 30, "title": "Door", "volume": 0.5, "muted": True}
-    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10"})
+    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10", "as": "Page"})
     assert api.tracker.requests == [
         StartRequest(
             url=URL,
@@ -76,6 +76,7 @@ async def test_takes_every_field(api: Served) -> None:
             position=90.5,
             loop=True,
             refresh=10.0,
+            shown_as=ShownAs.PAGE,
         )
     ]
 
@@ -105,6 +106,7 @@ async def test_an_empty_field_counts_as_left_out(api: Served, empty: object) -> 
         "position",
         "loop",
         "refresh",
+        "as",
         "session_id",
     )
     await start(api, {"url": URL} | dict.fromkeys((*optional, "code", "stream_id"), empty))
@@ -188,6 +190,9 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": URL, "refresh": 0.5}, "refresh"),
         ({"url": URL, "refresh": 86401}, "refresh"),
         ({"url": URL, "refresh": "often"}, "refresh"),
+        ({"url": URL, "as": "film"}, "as"),
+        ({"url": "rtsp://camera/1", "as": "page"}, "url"),
+        ({"code": "K7QF2M", "as": "page"}, "as"),
         ({"url": URL, "\ud800": 1}, "\ud800"),
         (b'{"url": "http://nas/x", "volume": NaN}', ""),
         (b'{"url": "http://nas/x", "volume": 1e999}', "volume"),
@@ -359,6 +364,7 @@ names = st.sampled_from(
         "position",
         "loop",
         "refresh",
+        "as",
         "session_id",
         "all",
         "volume_level",

@@ -1,0 +1,1 @@
+"""The Chromium player: web pages, in a window of the stage."""

@@ -1,0 +1,85 @@
+"""How Chromium is started. The address of a page comes over the pipe, and never on the command line, where it could
+become an option."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.player.confine import Confinement
+from agent.player.machine import has_gpu
+
+FD = "%FD"
+"""In a command: the descriptor of Chromium's end of the socket pair."""
+
+SCHEMES = frozenset({"http", "https"})
+"""What a page may be. Chromium would show `file:`, `chrome:` and `view-source:`, too, when it is told to."""
+
+_PROGRAMS = (
+    "/usr/lib/chromium/chromium",  # Debian; its /usr/bin/chromium is a script with options of its own
+    "/usr/lib/chromium-browser/chromium-browser",  # Raspberry Pi OS 11
+    "/usr/lib64/chromium-browser/chromium-browser",  # Fedora
+)
+_NAMES = ("chromium", "google-chrome-stable", "google-chrome")
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+
+_DISK_CACHE_BYTES = 32 * 1024 * 1024
+"""Of one page, and gone with it: cards have few gigabytes, and wear out."""
+
+_FEATURES_OFF = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "Translate", "MediaRouter", "OptimizationHints")
+"""The first two are a renderer of 80 MB each for what nobody sees."""
+
+
+def program() -> str | None:
+    """The browser itself; None where there is none."""
+    known = next((path for path in _PROGRAMS if os.access(path, os.X_OK)), None)
+    return known or next((os.path.realpath(path) for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def is_installed() -> bool:
+    """Return True if there is a browser now."""
+    return program() is not None
+
+
+def chromium_command(*, confinement: Confinement) -> Callable[[], list[str]]:
+    """How to start Chromium, on an empty page; FD stands where the descriptor of its end of the socket pair belongs."""
+
+    def command() -> list[str]:
+        browser = program() or _PROGRAMS[0]
+        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent", str(os.getpid()), "--fd", FD]
+        launcher += ["--folder", os.path.join(confinement.folder, "pages")]
+        reach = Confinement(folder=confinement.folder, programs=(browser,))
+        return [*launcher, *reach.arguments(), "--", browser, *chromium_arguments()]
+
+    return command
+
+
+def chromium_arguments(*, dev: Path = Path("/dev")) -> list[str]:
+    """Chromium 120 and newer know all of these; an unknown one is overlooked."""
+    return [
+        "--remote-debugging-pipe",
+        "--ozone-platform=x11",
+        "--kiosk",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--noerrdialogs",
+        "--deny-permission-prompts",
+        "--disable-extensions",
+        "--disable-component-update",
+        "--disable-background-networking",
+        "--disable-domain-reliability",
+        "--disable-sync",
+        "--disable-breakpad",
+        "--no-pings",
+        "--password-store=basic",
+        "--mute-audio",
+        f"--disk-cache-size={_DISK_CACHE_BYTES}",
+        f"--disable-features={','.join(_FEATURES_OFF)}",
+        # Where there is none, looking for it costs 20-45 MB.
+        *([] if has_gpu(dev) else ["--disable-gpu"]),
+        "about:blank",
+    ]

@@ -1,0 +1,184 @@
+"""One page in a browser: how it is opened, when it has painted, what becomes of it, and what it may not do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from agent.player.chromium import reasons
+from agent.player.chromium.cdp import Cdp
+from agent.player.chromium.contact import Contact
+from agent.types import Failure
+from agent.util.futures import new_future, resolve
+
+BARE_AFTER_S = 2.0
+"""A page without any content has no first contentful paint. What has painted something, and asked its server for
+nothing for so long, shows all that it has."""
+
+_ON_EVERY_PAGE = "window.print = () => {};"
+"""A preview would lie over the page."""
+
+_TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
+"""Answered when a picture was drawn since: by the page, its compositor and the process that draws for all."""
+
+log = structlog.get_logger(__name__)
+
+
+class Page:
+    """The only page of a browser, from the empty one that it starts with. `painted` is called once, at the first
+    contentful paint of what was opened, and `failed` when that cannot be shown, or not any more; `crashed` when its
+    process has gone."""
+
+    def __init__(
+        self,
+        cdp: Cdp,
+        *,
+        painted: Callable[[], None],
+        failed: Callable[[Failure], None],
+        crashed: Callable[[], None],
+    ) -> None:
+        self._cdp = cdp
+        self._on_painted = painted
+        self._on_failed = failed
+        self._on_crashed = crashed
+        self.is_ready: asyncio.Future[None] = new_future()
+        self.contact = Contact()
+        self._frame = ""
+        """The main frame has the id of its target."""
+        self._session = ""
+        self._url = ""
+        self._loader = ""
+        """The id of what the main frame shows now."""
+        self._document = ""
+        """The request for what it is to show next."""
+        self._signs: set[str] = set()
+        """Of a page without content."""
+        self._has_painted = False
+
+    def find(self) -> None:
+        """Look for the page, and make it ready."""
+        self._cdp.say("Browser.setDownloadBehavior", behavior="deny")
+        self._cdp.say("Target.setDiscoverTargets", discover=True)
+
+    def open(self, url: str) -> None:
+        """Go to an address. Called once, when it is ready."""
+        self._url = url
+        self._say("Page.navigate", url=url, then=self._on_navigated)
+
+    def reload(self) -> None:
+        """Load it anew; it stays on the screen until the new one paints."""
+        self._say("Page.reload")
+
+    def draw(self, then: Callable[[], None]) -> None:
+        """Have it draw; `then` is called when it has, or has just gone to another address."""
+        self._say("Runtime.evaluate", expression=_TWO_FRAMES, awaitPromise=True, then=lambda _: then())
+
+    def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
+        """Take in an event of the browser or of a session of it."""
+        domain, _, name = event.partition(".")
+        if domain == "Target":
+            self._on_target(name, about)
+        if session != self._session:
+            return
+        match domain:
+            case "Network":
+                self._on_network(name, about)
+                self.contact.take(name, about)
+            case "Page":
+                self._on_page(name, about)
+            case "Fetch":
+                self._on_request(name, about)
+            case "Inspector" if name in ("targetCrashed", "detached"):
+                self._on_crashed()
+
+    # --- what it says ---
+
+    def _on_target(self, name: str, about: Mapping[str, Any]) -> None:
+        target = about.get("targetInfo") or {}
+        if name == "targetCreated" and target.get("type") == "page":
+            if not self._frame:
+                self._frame = str(target["targetId"])
+                self._cdp.say("Target.attachToTarget", targetId=self._frame, flatten=True, then=self._on_attached)
+            elif target["targetId"] != self._frame:
+                log.info("page_popup_refused")
+                self._cdp.say("Target.closeTarget", targetId=target["targetId"])
+        elif name in ("targetCrashed", "targetDestroyed") and about.get("targetId") == self._frame:
+            self._on_crashed()
+
+    def _on_attached(self, result: Mapping[str, Any]) -> None:
+        self._session = str(result.get("sessionId", ""))
+        self._say("Page.enable")
+        self._say("Page.setLifecycleEventsEnabled", enabled=True)
+        self._say("Inspector.enable")
+        self._say("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0, maxPostDataSize=0)
+        # A server that asks for a password would have the browser ask a person.
+        self._say("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": "*"}])
+        self._say("Input.setIgnoreInputEvents", ignore=True)
+        self._say("Emulation.setFocusEmulationEnabled", enabled=True)
+        self._say(
+            "Page.addScriptToEvaluateOnNewDocument",
+            source=_ON_EVERY_PAGE,
+            then=lambda _: resolve(self.is_ready, None),
+        )
+
+    def _on_navigated(self, result: Mapping[str, Any]) -> None:
+        if result.get("isDownload"):
+            self._on_failed(reasons.is_download(self._url))
+        elif error := result.get("errorText") or result.get("error"):
+            self._on_failed(reasons.not_loaded(str(error), self._url))
+
+    def _on_network(self, name: str, about: Mapping[str, Any]) -> None:
+        of_document = about.get("type") == "Document" and about.get("frameId") == self._frame
+        request = str(about.get("requestId", ""))
+        if name == "requestWillBeSent" and of_document:
+            self._document = request
+            self._url = str(about["request"]["url"])
+        elif name == "responseReceived" and of_document and (status := int(about["response"]["status"])) >= 400:
+            self._on_failed(reasons.answered(status, self._url))
+        elif name == "loadingFailed" and request == self._document and not about.get("canceled"):
+            self._on_failed(reasons.not_loaded(str(about.get("errorText", "")), self._url))
+
+    def _on_page(self, name: str, about: Mapping[str, Any]) -> None:
+        frame = about.get("frame") or {}
+        if name == "frameNavigated" and frame.get("id") == self._frame:
+            self._loader = str(frame.get("loaderId", ""))
+            self._signs.clear()
+            self.contact.moved(str(frame.get("url", "")))
+            if "unreachableUrl" in frame:
+                self._on_failed(reasons.not_loaded("ERR_FAILED", str(frame["unreachableUrl"])))
+        elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
+            if about.get("loaderId") == self._loader and self._url:
+                self._on_sign(str(about.get("name", "")))
+        elif name == "javascriptDialogOpening":  # the page stands still until it is answered
+            log.info("page_dialog_refused", kind=about.get("type"))
+            self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")
+
+    def _on_sign(self, sign: str) -> None:
+        self._signs.add(sign)
+        if sign == "firstContentfulPaint":
+            self._paint()
+        elif sign in ("firstPaint", "networkIdle") and {"firstPaint", "networkIdle"} <= self._signs:
+            asyncio.get_running_loop().call_later(BARE_AFTER_S, self._paint_bare, self._loader)
+
+    def _paint_bare(self, loader: str) -> None:
+        if loader == self._loader:
+            self._paint()
+
+    def _paint(self) -> None:
+        if not self._has_painted:
+            self._has_painted = True
+            self._on_painted()
+
+    def _on_request(self, name: str, about: Mapping[str, Any]) -> None:
+        request = about.get("requestId")
+        if name == "requestPaused":
+            self._say("Fetch.continueRequest", requestId=request)
+        elif name == "authRequired":
+            answer = {"response": "CancelAuth"}
+            self._say("Fetch.continueWithAuth", requestId=request, authChallengeResponse=answer)
+
+    def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
+        self._cdp.say(method, session=self._session, then=then, **parameters)

@@ -1,0 +1,219 @@
+"""The daemon's end of a Chromium process: one page in one window, and whether it still draws."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.player.base import Adoption, Media, Opened, Report
+from agent.player.child import ChildPlayer
+from agent.player.chromium.cdp import END, Cdp
+from agent.player.chromium.command import FD
+from agent.player.chromium.page import Page
+from agent.player.chromium.reasons import crashed, hung
+from agent.player.spawn import Child
+from agent.player.tally import Tally
+from agent.types import Failure, MediaType, StreamType
+from agent.util.futures import resolve
+from agent.util.threads import in_thread
+from agent.util.waiting import first_of
+
+DRAW_EVERY_S = 0.5
+"""Between two pictures that a page is asked for to see that it lives; each takes 33 ms, and next to no processor."""
+
+HUNG_AFTER_S = 5.0
+"""Without a picture. Large pages work for a second or two at a time, on a small box; whoever looks at it sees by then
+that it stands."""
+
+CLEANED_WITHIN_S = 2.0
+"""For the 3-6 MB of a profile; a card that does not answer is left to the next start."""
+
+_UNHEARD = tuple(
+    b'{"method":"Network.' + name
+    for name in (b'dataReceived"', b'webSocketFrameReceived"', b'webSocketFrameSent"', b"resourceChanged")
+)
+"""Messages that come by the hundred and tell nothing: not worth reading."""
+
+log = structlog.get_logger(__name__)
+
+
+class ChromiumPlayer(ChildPlayer):
+    """A player that is a browser; see `agent.player.base.Player` for the contract. Pages are silent, do not end and
+    have no position."""
+
+    def __init__(self, child: Child, tally: Tally) -> None:
+        super().__init__(child, tally)
+        self._cdp = Cdp(self._tell, on_event=self._on_event)
+        self._page = Page(self._cdp, painted=self._on_painted, failed=self._fail, crashed=self._on_crashed)
+        self._adoption: Adoption | None = None
+        self._version = self._confinement = self._home = ""
+        self._has_sandbox = True
+
+    @property
+    def engine(self) -> str:
+        return "chromium"
+
+    @property
+    def features(self) -> Mapping[str, bool | str]:
+        found: dict[str, bool | str] = {"sandbox": self._has_sandbox}
+        return found | ({"confinement": self._confinement} if self._confinement else {})
+
+    @property
+    def version(self) -> str:
+        """Empty until it has said it, some 0.5 s after its start."""
+        return self._version
+
+    async def warm(self, xid: int, *, timeout_s: float) -> bool:
+        """Wait until it has an empty page; that is drawn in a window of its own."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._unless_gone(self._page.is_ready)
+        except TimeoutError as e:
+            raise PlayerTimeoutError(f"The browser had no page within {timeout_s:.0f} s.") from e
+        return False
+
+    async def load(self, media: Media, xid: int) -> None:
+        if self._adoption is None:
+            raise PlayerUnavailableError("A browser without a stage shows nothing.")
+        await self._unless_gone(self._page.is_ready)
+        await first_of(self._adoption.place(xid), self._until_gone())
+        self._page.open(media.url)
+        if media.refresh is not None:
+            self._keep(self._reload(media.refresh), "reload")
+
+    async def set_sound(self, on: bool) -> None:
+        """Nothing: it has none."""
+
+    async def set_volume(self, volume: float, muted: bool) -> None:
+        """Nothing: it has no sound."""
+
+    async def pause(self, on: bool) -> None:
+        """Nothing: a page goes on."""
+
+    async def seek(self, position: float) -> None:
+        """Nothing: a page has no position."""
+
+    # --- what every player process has ---
+
+    @staticmethod
+    def _complete(command: Sequence[str], fd: int) -> list[str]:
+        return [part.replace(FD, str(fd)) for part in command]
+
+    async def _begin(self) -> None:
+        if self._adopt is not None:  # its window comes 0.3 s after its start at the earliest
+            self._adoption = await self._adopt(self.pid)
+        # Not waited for: what is said meanwhile waits in the socket.
+        self._cdp.say("Browser.getVersion", then=self._on_version)
+        self._page.find()
+
+    def _ping(self) -> None:
+        self._cdp.say("Browser.getVersion")
+
+    async def _read_line(self) -> bytes:
+        reader = self._child.reader
+        while True:
+            try:
+                return await reader.readuntil(END)
+            except asyncio.IncompleteReadError:
+                return b""
+            except asyncio.LimitOverrunError as e:  # an address of megabytes (data:), which nobody needs to know
+                await reader.readexactly(e.consumed)
+                await self._skip_rest()
+
+    async def _skip_rest(self) -> None:
+        """Of a message that is too long."""
+        reader = self._child.reader
+        while True:
+            try:
+                await reader.readuntil(END)
+            except asyncio.LimitOverrunError as e:
+                await reader.readexactly(e.consumed)
+            except asyncio.IncompleteReadError:
+                return
+            else:
+                return
+
+    def _hear(self, line: bytes) -> None:
+        if not line.startswith(_UNHEARD):
+            self._cdp.hear(line)
+
+    async def _clean_up(self) -> None:
+        await super()._clean_up()
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # what was stopped when its browser died
+            os.killpg(self.pid, signal.SIGKILL)
+        if self._adoption is not None:
+            await self._adoption.release()
+        if home := self._home:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLEANED_WITHIN_S):
+                    await in_thread(lambda: shutil.rmtree(home, ignore_errors=True), name="page files")
+
+    # --- what it says ---
+
+    def _tell(self, message: bytes) -> None:
+        if not self._gone.done():  # it may say more before its death is known
+            self._write(message)
+
+    def _on_event(self, event: str, about: Mapping[str, Any], session: str) -> None:
+        if event == "launched":  # the launcher's only word, said before it became the browser
+            self._confinement, self._home = str(about.get("confinement", "")), str(about.get("home", ""))
+            self._has_sandbox = bool(about.get("sandbox"))
+            if not self._has_sandbox:
+                log.warning("page_sandbox_disabled", pid=self.pid)
+        else:
+            self._page.hear(event, about, session)
+
+    def _on_version(self, result: Mapping[str, Any]) -> None:
+        self._version = str(result.get("product", "")).rpartition("/")[2]
+        resolve(self._greeted, None)
+
+    def _on_painted(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._progress = Report(pictures=1, stream_type=StreamType.LIVE, at=now)
+        resolve(self._opened, Opened(MediaType.WEB, has_audio=False))
+        self._keep(self._watch_pictures(), "pictures")
+
+    def _on_crashed(self) -> None:
+        """Kill it at once: 15 ms later it paints that it has crashed."""
+        if not self._gone.done():
+            self._child.strike()
+            log.warning("page_crashed", pid=self.pid)
+            self._is_gone(PlayerUnavailableError(crashed()))
+
+    def _fail(self, failure: Failure) -> None:
+        self._failed(MediaError(failure.code, failure.message, is_full=failure.is_full))
+
+    async def _watch_pictures(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._gone.done():
+            await asyncio.sleep(DRAW_EVERY_S)
+            drawn = asyncio.Event()
+            self._page.draw(drawn.set)
+            try:
+                async with asyncio.timeout(HUNG_AFTER_S):
+                    await drawn.wait()
+            except TimeoutError:
+                if not self._gone.done():
+                    log.warning("page_stalled", pid=self.pid)
+                self._is_gone(PlayerTimeoutError(hung(HUNG_AFTER_S)))
+                return
+            pictures = self._progress.pictures + (1 if self._page.contact.reachable else 0)
+            self._progress = replace(self._progress, pictures=pictures, at=loop.time())
+
+    async def _reload(self, every_s: float) -> None:
+        await self._unless_gone(self._opened)
+        while not self._gone.done():
+            await asyncio.sleep(every_s)
+            self._page.reload()
+
+    async def _until_gone(self) -> None:
+        raise await self.gone()

@@ -1,0 +1,79 @@
+"""Why a page could not be shown: Chromium's names of errors (net/base/net_error_list.h), made into a code and a
+sentence for a person. Where libVLC has the same reason, people read the same sentence."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from agent.player import reasons as shared
+from agent.types import ErrorCode, Failure
+
+_SAME_AS = {
+    "ERR_CONNECTION_REFUSED": "Connection refused",
+    "ERR_ADDRESS_UNREACHABLE": "No route to host",
+    "ERR_INTERNET_DISCONNECTED": "Network is unreachable",
+    "ERR_NETWORK_CHANGED": "Network is unreachable",
+    "ERR_CONNECTION_TIMED_OUT": "Connection timed out",
+    "ERR_TIMED_OUT": "Connection timed out",
+    "ERR_CONNECTION_RESET": "Connection reset",
+    "ERR_CONNECTION_CLOSED": "Connection reset",
+    "ERR_EMPTY_RESPONSE": "Connection reset",
+    "ERR_TOO_MANY_REDIRECTS": "redirection loop",
+    "ERR_CERT_COMMON_NAME_INVALID": "certificate: does not match",
+    "ERR_CERT_DATE_INVALID": "certificate: expired",
+}
+"""The words of libVLC's log."""
+
+UNREACHABLE = (
+    *("ERR_CONNECTION_", "ERR_ADDRESS_", "ERR_NAME_", "ERR_INTERNET_", "ERR_NETWORK_", "ERR_TIMED_OUT"),
+    *("ERR_EMPTY_", "ERR_PROXY_", "ERR_TUNNEL_"),
+)
+"""How the names begin of what is wrong while a server is away, or the network to it."""
+
+
+def not_loaded(error: str, url: str) -> Failure:
+    """Of the `errorText` of a navigation, such as `net::ERR_NAME_NOT_RESOLVED`."""
+    name, where = error.removeprefix("net::"), shared.source_name(url)
+    if name.startswith("ERR_NAME_"):
+        line = f"cannot resolve {urlsplit(url).hostname} : "
+    elif name.startswith("ERR_CERT_"):
+        line = _SAME_AS.get(name, "certificate: issuer is unknown")
+    elif name.startswith(("ERR_SSL_", "ERR_BAD_SSL_")):
+        line = "TLS handshake"
+    else:
+        line = _SAME_AS.get(name, "")
+    known = shared.explain([line], url) if line else None
+    if known is not None:
+        return known
+    if name == "ERR_ABORTED":
+        return shared.failure(ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent no page: an empty answer, or a file to keep.")
+    if name.startswith(("ERR_ACCESS_DENIED", "ERR_BLOCKED_", "ERR_UNSAFE_", "ERR_DISALLOWED_", "ERR_UNKNOWN_URL_")):
+        return shared.failure(
+            ErrorCode.MEDIA_FORBIDDEN, f"The page at {where} leads to what may not be shown ({name})."
+        )
+    return shared.failure(ErrorCode.MEDIA_NETWORK, f"The page at {where} could not be loaded ({name}).")
+
+
+def answered(status: int, url: str) -> Failure:
+    """Of the status that the page itself was answered with, from 400 on."""
+    failure = shared.explain([f"HTTP {status} error"], url)
+    assert failure is not None, "libVLC's reasons know every status"
+    return failure
+
+
+def is_download(url: str) -> Failure:
+    """What is there is a file."""
+    where = shared.source_name(url)
+    return shared.failure(
+        ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent a file to keep, and no page: leave out as to play it as a stream."
+    )
+
+
+def crashed() -> str:
+    """The process of the page has died."""
+    return "The page crashed, or needed more memory than a page may have (1 GB)."
+
+
+def hung(seconds: float) -> str:
+    """It draws nothing any more."""
+    return f"The page hung: it has drawn nothing for {seconds:.0f} s, although it was asked to."

@@ -1,0 +1,215 @@
+"""Web pages, in the real browser: shown like any stream, and true about what becomes of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.player.chromium.command import is_installed
+from tests.support.agent import Agent
+from tests.support.leaks import LeakCheck
+from tests.support.looking import wait_colour
+from tests.support.media_server import MediaServer
+from tests.support.recorder import ScreenRecorder
+from tests.support.screen import Screen
+from tests.support.tls import TlsFront, make_certificate
+from tests.support.web_pages import WebPages
+from tests.support.xserver import XServer
+
+pytestmark = pytest.mark.skipif(
+    not is_installed(), reason="NOT TRIED: no Chromium here; scripts/setup.sh test installs it"
+)
+
+BACK_S = 10.0
+"""Within which a page that crashed or hung is there again."""
+
+
+@pytest.fixture(scope="module")
+def pages(leaks: LeakCheck) -> Iterator[WebPages]:
+    server = WebPages()
+    with leaks.adopting():
+        server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(xserver: XServer, pages: WebPages, leaks: LeakCheck) -> Iterator[Agent]:
+    """One that has shown a page: its spare browser is there soon."""
+    with Agent(xserver.display, audio__output="none", player__stall_timeout=30) as agent:
+        leaks.own_pids(lambda: agent.pids)
+        agent.show_page(pages.url("/plain/red"))
+        yield agent
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Of a process: their ids and command lines."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+            found |= descendants(child)
+    return found
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those that have a command line: a zombie, which the first process of the system is to reap, has none."""
+    left = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes():
+                left.append(pid)
+    return left
+
+
+def renderers(agent: Agent) -> list[int]:
+    """The processes of the page that is on."""
+    return [pid for pid, line in descendants(agent.player_pid()).items() if "--type=renderer" in line]
+
+
+def test_a_page_is_a_stream(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """It has a state, a kind and an engine; it neither pauses nor seeks, and Chromium's own sandbox is on."""
+    agent.show_page(pages.url("/plain/red"), title="Wall")
+    wait_colour(screen, "red", timeout_s=0.5)
+    stream = agent.wait_state("playing")
+    assert (stream["engine"], stream["media_type"], stream["title"]) == ("chromium", "web", "Wall")
+    assert (stream["position"], stream["duration"], stream["error"]) == (None, None, None)
+    assert (stream["capabilities"]["pause"], stream["capabilities"]["seek"]) == ("unsupported", "unsupported")
+    engine = agent.health()["checks"]["player"]["engines"]["chromium"]
+    assert (engine["status"], engine["plays"], engine["features"]["sandbox"]) == ("ok", ["web"], True)
+
+
+def test_switches_show_neither_white_nor_black(
+    agent: Agent, xserver: XServer, pages: WebPages, media_server: MediaServer, screen: Screen
+) -> None:
+    """Pages that paint late or are redirected and a film follow one another; a page is seen when it has painted."""
+    order = [
+        ("green", pages.url("/late/green")),
+        ("blue", media_server.url("/film/blue.mp4")),
+        ("magenta", pages.url("/away/magenta")),
+        ("cyan", pages.url("/late/cyan")),
+    ]
+    agent.show_page(pages.url("/plain/red"))
+    with ScreenRecorder(xserver.display) as recorder:
+        for colour, url in order:
+            (agent.start if "film" in url else agent.show_page)(url)
+            wait_colour(screen, colour)
+        recording = recorder.stop()
+    assert (recording.seconds_of("black"), recording.seconds_of("white")) == (0, 0)
+    assert recording.colours() == ["red", *(colour for colour, _ in order)]
+
+
+def test_a_page_fills_a_screen_that_grows(agent: Agent, xserver: XServer, pages: WebPages, screen: Screen) -> None:
+    """Its window follows that of the stage."""
+    agent.show_page(pages.url("/plain/red"))
+    try:
+        xserver.resize(1280, 720)
+        agent.wait_until(lambda: screen.size() == (1280, 720), 5, "the screen has grown")
+        agent.wait_until(lambda: screen.pixel(1270, 710) == (255, 0, 0), 5, "the page fills it")
+    finally:
+        xserver.resize(640, 360)
+
+
+ERRORS = (
+    ("/status/404", "media_not_found", "check the path"),
+    ("/status/401", "media_unauthorized", "check user name and password"),
+    ("/file", "media_unsupported", "sent a file to keep"),
+)
+
+
+def test_what_is_no_page_is_an_error(agent: Agent, pages: WebPages, screen: Screen, tmp_path: Path) -> None:
+    """With a code and a sentence, while what was on stays on; nothing is saved, nobody is asked for a password, and a
+    certificate that nobody vouches for is not ignored."""
+    agent.show_page(pages.url("/plain/red"))
+    with TlsFront(make_certificate(tmp_path), before=pages.port) as front:
+        secure = f"https://localhost:{front.port}/plain/red"
+        for url, code, says in (
+            *((pages.url(path), code, says) for path, code, says in ERRORS),
+            (secure, "media_forbidden", "certificate"),
+        ):
+            problem = agent.show_page(url, expect=502)
+            assert (problem["code"], says in problem["detail"]) == (code, True)
+    assert screen.colour_at_centre() == "red"
+
+
+def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """Dialogs, printing, pop-ups, downloads, mail programs and local files: refused, and the page goes on."""
+    agent.show_page(pages.url("/nasty"))
+    agent.wait_until(lambda: len(agent.log("page_dialog_refused")) >= 3, 5, "its dialogs are answered")
+    agent.wait_state("playing")
+    assert screen.colour_at_centre() == "green"
+    running = [line for line in descendants(agent.player_pid()).values() if line]
+    assert [line for line in running if "--type=" not in line] == []
+    assert not list(agent.folder.rglob("x.bin*"))
+
+
+def test_a_page_whose_server_is_away_buffers(agent: Agent, screen: Screen) -> None:
+    """What it asks its own server for tells; it plays again when that answers."""
+    with WebPages() as server:
+        agent.show_page(server.url("/live/cyan"))
+        agent.wait_state("playing")
+        server.pause()
+        agent.wait_state("buffering")
+        assert screen.colour_at_centre() == "cyan"
+        server.start()
+        agent.wait_state("playing")
+        agent.stop(all=True)
+
+
+def test_a_page_that_crashes_comes_back_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:
+    """Its last picture stays until the new one has painted, and the session is the same."""
+    session = agent.show_page(pages.url("/plain/red"))["session_id"]
+    agent.wait_state("playing")
+    agent.wait_until(lambda: renderers(agent), 5, "it has a process")
+    before = pages.asked["/plain/red"]
+    with ScreenRecorder(xserver.display) as recorder:
+        for pid in renderers(agent):
+            os.kill(pid, signal.SIGKILL)
+        agent.wait_until(lambda: pages.asked["/plain/red"] > before, BACK_S, "it is loaded anew")
+        stream = agent.wait_state("playing")
+        recording = recorder.stop()
+    assert stream["session_id"] == session
+    assert recording.colours() == ["red"]
+    assert recording.seconds_of("white") == 0
+
+
+def test_a_page_that_hangs_comes_back(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """It buffers, and is then made anew; the browser of before is gone, although it was stopped."""
+    agent.show_page(pages.url("/plain/green"))
+    agent.wait_state("playing")
+    hanging, before = renderers(agent), pages.asked["/plain/green"]
+    for pid in hanging:
+        os.kill(pid, signal.SIGSTOP)
+    agent.wait_state("buffering")
+    agent.wait_until(lambda: pages.asked["/plain/green"] > before, BACK_S, "it is loaded anew")
+    agent.wait_state("playing")
+    assert screen.colour_at_centre() == "green"
+    agent.wait_until(lambda: not alive(hanging), 2, "what hung is gone")
+
+
+def test_a_page_is_reloaded_when_asked(agent: Agent, xserver: XServer, pages: WebPages, screen: Screen) -> None:
+    """Each `refresh` seconds, unseen."""
+    agent.show_page(pages.url("/plain/yellow"), refresh=1)
+    wait_colour(screen, "yellow", timeout_s=0.5)
+    with ScreenRecorder(xserver.display) as recorder:
+        agent.wait_until(lambda: pages.asked["/plain/yellow"] >= 3, 10, "it was reloaded twice")
+        recording = recorder.stop()
+    assert recording.colours() == ["yellow"]
+
+
+def test_nothing_is_left_of_a_page(agent: Agent, pages: WebPages) -> None:
+    """No process, and no file of its profile."""
+    agent.show_page(pages.url("/plain/red"))
+    pid = agent.player_pid()
+    profile = agent.folder / "state" / "players" / "pages" / str(pid)
+    children = descendants(pid)
+    assert profile.is_dir()
+    assert len(children) > 2
+    agent.stop(all=True)
+    agent.wait_until(lambda: not profile.exists(), 5, "its profile is gone")
+    agent.wait_until(lambda: not alive(children), 2, "its processes are gone")

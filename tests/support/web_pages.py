@@ -1,0 +1,143 @@
+"""A small web application with every page that a browser on a wall meets, in a thread and an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.support.colours import PALETTE
+from tests.support.running import LEAVES_S, Started
+from tests.support.sockets import free_port
+
+LATE_S = 0.4
+"""After which a late page paints."""
+
+_TOGGLING = """
+<div id="tick" style="position:absolute;top:0;left:0;width:9px;height:9px"></div>
+<script>setInterval(() => {tick.style.background = tick.style.background == "white" ? "black" : "white"}, 100)</script>
+"""
+
+_LATE = """
+<script>
+setTimeout(() => {document.body.style.background = document.body.style.color; document.body.append("late")}, %d)
+</script>"""
+
+_LIVE = """
+<script>
+function connect() {
+  const line = new WebSocket(`ws://${location.host}/line`)
+  line.onclose = () => setTimeout(connect, 200)
+}
+connect()
+</script>"""
+
+_NASTY = """
+<script>
+alert("one"); confirm("two"); prompt("three"); print()
+open("/plain/red"); document.write("<a href='mailto:a@b.c'>mail</a>"); document.querySelector("a").click()
+navigator.geolocation.getCurrentPosition(() => {}); Notification.requestPermission()
+const a = document.createElement("a"); a.href = "/file"; a.download = "x.bin"; a.click()
+location = "file:///etc/passwd"
+</script>"""
+
+
+class WebPages(Started):
+    """`with WebPages() as pages: pages.url("/plain/red")`. After `stop` it can be started again on the same port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.asked: Counter[str] = Counter()
+        """How often each path was asked for."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="web-pages", daemon=True)
+        self._runner: web.AppRunner | None = None
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def start(self) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
+        self._call(self._open())
+
+    def pause(self) -> None:
+        """Let go of its port; every connection breaks."""
+        self._call(self._close())
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self.pause()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(LEAVES_S)
+            self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(LEAVES_S)
+
+    async def _open(self) -> None:
+        app = web.Application()
+        app.router.add_get("/plain/{colour}", self._plain)
+        app.router.add_get("/late/{colour}", self._late)
+        app.router.add_get("/live/{colour}", self._live)
+        app.router.add_get("/nasty", self._nasty)
+        app.router.add_get("/bare", self._bare)
+        app.router.add_get("/status/{status}", self._status)
+        app.router.add_get("/file", self._file)
+        app.router.add_get("/away/{colour}", self._away)
+        app.router.add_get("/line", self._line)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+
+    async def _close(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    def _page(
+        self, request: web.Request, colour: str, more: str = "", *, text: str = "A page", ink: str = ""
+    ) -> web.Response:
+        self.asked[request.path] += 1
+        style = f"background:rgb{PALETTE[colour]};color:rgb{PALETTE[ink or colour]}"
+        body = f"<!doctype html><title>A page</title><body style='{style}'>{text}{more}"
+        return web.Response(text=body, content_type="text/html")
+
+    async def _plain(self, request: web.Request) -> web.Response:
+        return self._page(request, request.match_info["colour"], _TOGGLING)
+
+    async def _late(self, request: web.Request) -> web.Response:
+        return self._page(request, "white", _LATE % (LATE_S * 1000), text="", ink=request.match_info["colour"])
+
+    async def _live(self, request: web.Request) -> web.Response:
+        return self._page(request, request.match_info["colour"], _TOGGLING + _LIVE)
+
+    async def _nasty(self, request: web.Request) -> web.Response:
+        return self._page(request, "green", _NASTY)
+
+    async def _bare(self, request: web.Request) -> web.Response:
+        return self._page(request, "blue", text="")
+
+    async def _status(self, request: web.Request) -> web.Response:
+        status = int(request.match_info["status"])
+        asks = {"WWW-Authenticate": 'Basic realm="x"'} if status == 401 else {}
+        return web.Response(status=status, text="<h1>Sorry</h1>", content_type="text/html", headers=asks)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        self.asked["/file"] += 1
+        return web.Response(body=b"0" * 1000, content_type="application/octet-stream")
+
+    async def _away(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"/plain/{request.match_info['colour']}")
+
+    async def _line(self, request: web.Request) -> web.WebSocketResponse:
+        line = web.WebSocketResponse()
+        await line.prepare(request)
+        async for message in line:
+            if message.type is WSMsgType.TEXT:
+                await line.send_str(message.data)
+        return line

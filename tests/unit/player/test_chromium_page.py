@@ -1,0 +1,226 @@
+"""One page, as the browser tells of it: which events mean that it has painted, failed or lost its server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from agent.player.chromium import page as page_module
+from agent.player.chromium.cdp import END, Cdp
+from agent.player.chromium.contact import REQUESTS_KEPT, Contact
+from agent.player.chromium.page import Page
+from agent.player.chromium.reasons import answered, not_loaded
+from agent.types import ErrorCode, Failure
+
+URL = "http://user:secret@panel.lan:3000/wall"
+MAIN, SESSION = "T1", "S1"
+
+
+class Browser:
+    """The other end: takes commands, and answers as it is scripted to."""
+
+    def __init__(self) -> None:
+        self.said: list[dict[str, Any]] = []
+        self.results: dict[str, Mapping[str, Any]] = {"Target.attachToTarget": {"sessionId": SESSION}}
+        self.painted = 0
+        self.crashed = 0
+        self.failures: list[Failure] = []
+        self.cdp = Cdp(self._take, on_event=lambda *event: self.page.hear(*event))
+        self.page = Page(self.cdp, painted=self._paint, failed=self.failures.append, crashed=self._crash)
+
+    def _take(self, message: bytes) -> None:
+        assert message.endswith(END)
+        self.said.append(json.loads(message[:-1]))
+
+    def _paint(self) -> None:
+        self.painted += 1
+
+    def _crash(self) -> None:
+        self.crashed += 1
+
+    def answer(self) -> None:
+        """All that it was asked so far."""
+        said, self.said = self.said, []
+        for command in said:
+            answer = {"id": command["id"], "result": self.results.get(command["method"], {})}
+            self.cdp.hear(json.dumps(answer).encode() + END)
+
+    def tell(self, event: str, session: str = SESSION, **about: Any) -> None:
+        message = {"method": event, "params": about, **({"sessionId": session} if session else {})}
+        self.cdp.hear(json.dumps(message).encode())
+
+    def commit(self, loader: str, url: str = URL, **more: Any) -> None:
+        self.tell("Page.frameNavigated", frame={"id": MAIN, "loaderId": loader, "url": url, **more})
+
+    def sign(self, name: str, loader: str, frame: str = MAIN) -> None:
+        self.tell("Page.lifecycleEvent", frameId=frame, loaderId=loader, name=name)
+
+    @property
+    def methods(self) -> list[str]:
+        return [command["method"] for command in self.said]
+
+
+@pytest.fixture
+async def browser() -> Browser:
+    """With its page ready, and an address opened."""
+    made = Browser()
+    made.page.find()
+    made.tell("Target.targetCreated", "", targetInfo={"targetId": MAIN, "type": "page"})
+    made.answer()
+    assert "Input.setIgnoreInputEvents" in made.methods
+    made.answer()
+    assert made.page.is_ready.done()
+    made.page.open(URL)
+    return made
+
+
+async def test_the_first_contentful_paint_of_what_was_opened_counts(browser: Browser) -> None:
+    """Not that of a frame inside it, nor of what it has left already."""
+    browser.commit("L1")
+    browser.commit("L2")
+    browser.sign("firstContentfulPaint", "L1")
+    browser.sign("firstContentfulPaint", "L2", frame="inside")
+    browser.sign("firstPaint", "L2")
+    assert browser.painted == 0
+    browser.sign("firstContentfulPaint", "L2")
+    assert browser.painted == 1
+
+
+async def test_a_page_without_content_is_there_when_it_rests(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A colour alone is no content to the browser."""
+    monkeypatch.setattr(page_module, "BARE_AFTER_S", 0.0)
+    browser.commit("L1")
+    browser.sign("networkIdle", "L1")
+    await asyncio.sleep(0.01)
+    assert browser.painted == 0
+    browser.sign("firstPaint", "L1")
+    await asyncio.sleep(0.01)
+    assert browser.painted == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        ({"errorText": "net::ERR_NAME_NOT_RESOLVED"}, ErrorCode.MEDIA_NETWORK),
+        ({"errorText": "net::ERR_CERT_AUTHORITY_INVALID"}, ErrorCode.MEDIA_FORBIDDEN),
+        ({"errorText": "net::ERR_ABORTED", "isDownload": True}, ErrorCode.MEDIA_UNSUPPORTED),
+    ],
+)
+async def test_what_cannot_be_opened_has_a_code(browser: Browser, result: Mapping[str, Any], code: ErrorCode) -> None:
+    browser.results["Page.navigate"] = result
+    browser.answer()
+    assert [failure.code for failure in browser.failures] == [code]
+
+
+async def test_only_the_answer_to_the_page_itself_counts(browser: Browser) -> None:
+    """A picture in it may be missing."""
+    missing = {"status": 404, "url": URL}
+    browser.tell("Network.responseReceived", requestId="R2", type="Image", frameId=MAIN, response=missing)
+    browser.tell("Network.responseReceived", requestId="R3", type="Document", frameId="inside", response=missing)
+    assert browser.failures == []
+    browser.tell("Network.responseReceived", requestId="R1", type="Document", frameId=MAIN, response=missing)
+    assert [failure.code for failure in browser.failures] == [ErrorCode.MEDIA_NOT_FOUND]
+    assert "secret" not in browser.failures[0].message
+
+
+async def test_a_page_that_leads_nowhere_later_fails(browser: Browser) -> None:
+    """Before the browser paints a page of its own about it."""
+    browser.commit("L1")
+    browser.sign("firstContentfulPaint", "L1")
+    request = {"url": "http://panel.lan:3000/next"}
+    browser.tell("Network.requestWillBeSent", requestId="R9", type="Document", frameId=MAIN, request=request)
+    browser.tell("Network.loadingFailed", requestId="R9", errorText="net::ERR_CONNECTION_REFUSED", canceled=False)
+    assert [failure.code for failure in browser.failures] == [ErrorCode.MEDIA_NETWORK]
+    assert "panel.lan:3000 refused the connection" in browser.failures[0].message
+
+
+async def test_nobody_is_asked_anything(browser: Browser) -> None:
+    """Dialogs are dismissed, passwords are not asked for, and windows of its own are closed."""
+    browser.said.clear()
+    browser.tell("Page.javascriptDialogOpening", type="confirm")
+    browser.tell("Page.javascriptDialogOpening", type="beforeunload")
+    browser.tell("Fetch.authRequired", requestId="F1")
+    browser.tell("Fetch.requestPaused", requestId="F2")
+    browser.tell("Target.targetCreated", "", targetInfo={"targetId": "T2", "type": "page"})
+    assert [command["params"] for command in browser.said] == [
+        {"accept": False},
+        {"accept": True},
+        {"requestId": "F1", "authChallengeResponse": {"response": "CancelAuth"}},
+        {"requestId": "F2"},
+        {"targetId": "T2"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "session", "about"),
+    [
+        ("Inspector.targetCrashed", SESSION, {}),
+        ("Target.targetCrashed", "", {"targetId": MAIN}),
+        ("Target.targetDestroyed", "", {"targetId": MAIN}),
+    ],
+)
+async def test_a_crash_is_told(browser: Browser, event: str, session: str, about: Mapping[str, Any]) -> None:
+    browser.tell(event, session, **about)
+    assert browser.crashed == 1
+
+
+def test_its_own_server_tells_whether_it_can_be_reached() -> None:
+    """Not those of others, and not an answer that somebody gave up."""
+    contact = Contact()
+    contact.moved(URL)
+    own, other = {"url": "http://panel.lan:3000/data"}, {"url": "http://ads.example/"}
+    contact.take("requestWillBeSent", {"requestId": "1", "request": other})
+    contact.take("loadingFailed", {"requestId": "1", "errorText": "net::ERR_CONNECTION_REFUSED"})
+    contact.take("requestWillBeSent", {"requestId": "2", "request": own})
+    contact.take("loadingFailed", {"requestId": "2", "errorText": "net::ERR_ABORTED"})
+    assert contact.reachable
+    contact.take("webSocketCreated", {"requestId": "3", "url": "ws://panel.lan:3000/live"})
+    error = "Error in connection establishment: net::ERR_CONNECTION_REFUSED"
+    contact.take("webSocketFrameError", {"requestId": "3", "errorMessage": error})
+    contact.take("webSocketClosed", {"requestId": "3"})
+    assert not contact.reachable
+    contact.take("webSocketCreated", {"requestId": "4", "url": "ws://panel.lan:3000/live"})
+    assert not contact.reachable
+    contact.take("webSocketHandshakeResponseReceived", {"requestId": "4"})
+    assert contact.reachable
+
+
+def test_a_page_that_never_ends_its_requests_is_not_counted_for_ever() -> None:
+    contact = Contact()
+    contact.moved(URL)
+    for number in range(2 * REQUESTS_KEPT):
+        contact.take("requestWillBeSent", {"requestId": str(number), "request": {"url": URL}})
+    assert len(contact._open) == REQUESTS_KEPT
+
+
+REASONS = [
+    ("net::ERR_NAME_NOT_RESOLVED", ErrorCode.MEDIA_NETWORK, "'panel.lan' cannot be resolved"),
+    ("net::ERR_CONNECTION_REFUSED", ErrorCode.MEDIA_NETWORK, "refused the connection"),
+    ("net::ERR_CONNECTION_TIMED_OUT", ErrorCode.MEDIA_NETWORK, "does not answer"),
+    ("net::ERR_INTERNET_DISCONNECTED", ErrorCode.MEDIA_NETWORK, "is this box connected"),
+    ("net::ERR_TOO_MANY_REDIRECTS", ErrorCode.MEDIA_NETWORK, "in a circle"),
+    ("net::ERR_CERT_COMMON_NAME_INVALID", ErrorCode.MEDIA_FORBIDDEN, "for another name"),
+    ("net::ERR_CERT_DATE_INVALID", ErrorCode.MEDIA_NETWORK, "not valid today"),
+    ("net::ERR_SSL_PROTOCOL_ERROR", ErrorCode.MEDIA_NETWORK, "does not speak TLS"),
+    ("net::ERR_ABORTED", ErrorCode.MEDIA_UNSUPPORTED, "sent no page"),
+    ("net::ERR_BLOCKED_BY_CLIENT", ErrorCode.MEDIA_FORBIDDEN, "may not be shown"),
+    ("net::ERR_HTTP2_PROTOCOL_ERROR", ErrorCode.MEDIA_NETWORK, "could not be loaded (ERR_HTTP2_PROTOCOL_ERROR)"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "says"), REASONS)
+def test_each_error_has_a_sentence(error: str, code: ErrorCode, says: str) -> None:
+    """And none has the password of the address."""
+    failure = not_loaded(error, URL)
+    assert failure.code is code
+    assert says in failure.message
+    assert "secret" not in failure.message
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 500, 503])
+def test_each_status_has_a_sentence(status: int) -> None:
+    assert str(status) in answered(status, URL).message
