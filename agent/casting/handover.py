@@ -32,6 +32,8 @@ class Handover:
         """The one that was given the sound last; it may have ended since."""
         self.black_time = BlackTime(has_picture=lambda: stage.has_picture, wants_picture=lambda: stack.wants_picture)
         self._last_frame = LastFrame(closed=self.black_time.look)
+        self._now = asyncio.get_running_loop().time
+        self._lingers_until = self._now()
 
     async def take_screen(self, attempt: Attempt) -> None:
         """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
@@ -56,14 +58,24 @@ class Handover:
             await window.close()  # nobody has seen it, or something is over it
         elif top.session.end is None or (below is not None and below.session.end is None):
             self._last_frame.keep(window)  # it is taken up again, or what it interrupted is
+        elif self._lingers_until > self._now():
+            self._last_frame.keep(window)
+            self._close_later()
         else:
             await window.close()
+
+    def linger(self, seconds: float) -> None:
+        """The picture of what ends before `seconds` are over stays until then; and where a start is being prepared by
+        then, until that is shown or has failed."""
+        self._lingers_until = self._now() + seconds
 
     def come_back(self) -> None:
         """The top has ended: what is on top now was interrupted, and is opened again."""
         self._stack.drop_ended()
         top = self._stack.top
-        if top is None:
+        if top is None and self._lingers_until > self._now():
+            self._close_later()
+        elif top is None:
             self._last_frame.close()
         elif top.session.state is SessionState.WAITING:
             top.resume()
@@ -77,6 +89,10 @@ class Handover:
         """Everything has ended."""
         self._last_frame.close()
         await self._last_frame.gone()
+
+    def _close_later(self) -> None:
+        left_s = self._lingers_until - self._now()
+        self._last_frame.close_in(left_s, unless=lambda: self._stack.starting is not None)
 
     async def _hand_over_to_audio(self, attempt: Attempt) -> None:
         """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends

@@ -25,10 +25,10 @@ class LastFrame:
         self.close()
         self._window = window
 
-    def close_in(self, seconds: float) -> None:
-        """It stays no longer than this from now."""
+    def close_in(self, seconds: float, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """It stays no longer than this from now, unless that is true then."""
         if self._window is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self.close)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._close_unless, unless)
 
     def close(self) -> None:
         """Something took its place, or nothing shall be seen."""
@@ -40,6 +40,11 @@ class LastFrame:
             self._window = None
             self._closing.add(task)
             task.add_done_callback(self._is_off)
+
+    def _close_unless(self, excused: Callable[[], bool]) -> None:
+        self._timer = None
+        if not excused():
+            self.close()
 
     def _is_off(self, task: asyncio.Task[None]) -> None:
         self._closing.discard(task)

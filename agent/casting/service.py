@@ -56,7 +56,7 @@ class Tracker(Protocol):
         """
 
     async def stop(
-        self, session_id: SessionId | None = None, *, everything: bool = False
+        self, session_id: SessionId | None = None, *, everything: bool = False, picture_stays_s: float = 0.0
     ) -> tuple[SessionSnapshot, ...]:
         """End one session, or what is on, or everything; return what it ended."""
 
@@ -151,14 +151,15 @@ class CastingService:
         return Accepted(session_id, shown)
 
     async def stop(
-        self, session_id: SessionId | None = None, *, everything: bool = False
+        self, session_id: SessionId | None = None, *, everything: bool = False, picture_stays_s: float = 0.0
     ) -> tuple[SessionSnapshot, ...]:
-        """End what is on, or the session of that id, or everything; return what it ended, which may be nothing. Raises
-        InvalidRequestError for an id together with `everything`."""
+        """End what is on, or the session of that id, or everything; return what it ended, which may be nothing.
+        `picture_stays_s` seconds of its last picture are for a start that is about to come: the screen is not black
+        in between. Raises InvalidRequestError for an id together with `everything`."""
         if session_id is not None and everything:
             message = "cannot be given together with all"
             raise InvalidRequestError(f"session_id {message}.", (FieldError("session_id", message),))
-        ended = await self._tracker.stop(session_id, everything=everything)
+        ended = await self._tracker.stop(session_id, everything=everything, picture_stays_s=picture_stays_s)
         await self._kept()
         return ended
 

@@ -139,12 +139,13 @@ class StreamTracker:
         return await self._waiters.located(session_id, timeout_s)
 
     async def stop(
-        self, session_id: SessionId | None = None, *, everything: bool = False
+        self, session_id: SessionId | None = None, *, everything: bool = False, picture_stays_s: float = 0.0
     ) -> tuple[SessionSnapshot, ...]:
         """End what is on top and what is being prepared; or only the session of that id, on top, being prepared or
         waiting; or everything. What it ended, as it was at its end; empty when there was nothing. The players are gone
-        when this returns, and what was interrupted is on its way back."""
+        when this returns, and what was interrupted is on its way back. `picture_stays_s` as in Handover.linger."""
         stack = self._stack
+        self._handover.linger(picture_stays_s)
         reach = stack.wanted if everything or session_id is not None else (stack.top, stack.starting)
         runners = [c for c in reach if c is not None and session_id in (None, c.session.id)]
         await stack.end_all(runners, EndReason.STOPPED)

@@ -112,7 +112,7 @@ class ScriptedTracker:
         return True
 
     async def stop(
-        self, session_id: SessionId | None = None, *, everything: bool = False
+        self, session_id: SessionId | None = None, *, everything: bool = False, picture_stays_s: float = 0.0
     ) -> tuple[SessionSnapshot, ...]:
         self.stops.append(session_id)
         self.everything.append(everything)
