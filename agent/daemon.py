@@ -177,6 +177,9 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     if frontends.esphome is not None:
         running.push_async_callback(frontends.esphome.stop)
         await frontends.esphome.start(port, frontends.advertiser.look_again)
+    if frontends.dlna is not None:
+        running.push_async_callback(frontends.dlna.stop)
+        frontends.dlna.start(port)
     frontends.advertiser.start(listening)
     if idle_screen is not None:
         running.push_async_callback(idle_screen.stop)

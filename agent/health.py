@@ -92,6 +92,18 @@ class WebhookStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DlnaStatus:
+    """How DLNA controllers reach this box."""
+
+    port: int | None = None
+    """Where it is listened; None when that failed."""
+    subscribers: tuple[str, ...] = ()
+    """The addresses of those that are told what changes."""
+    problem: str | None = None
+    """A sentence that says what is wrong and what to do; None when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
 class EspHomeStatus:
     """How Home Assistant reaches this box."""
 

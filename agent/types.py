@@ -13,6 +13,9 @@ DEFAULT_PORT: Final = 8090
 ESPHOME_PORT: Final = 6053
 """Of ESPHome's native API; Home Assistant expects it where it is not told another."""
 
+DLNA_PORT: Final = 8091
+"""Of the DLNA renderer; controllers are told it."""
+
 SessionId = NewType("SessionId", str)
 """A UUID in its canonical text form; one per accepted start, never used again."""
 

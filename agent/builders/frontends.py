@@ -17,15 +17,17 @@ from agent.builders.reporting import problems_of
 from agent.config.loader import Settings
 from agent.config.reload import Current, shown
 from agent.discovery.advertiser import Advertiser
+from agent.discovery.interfaces import lan_interfaces
 from agent.discovery.records import model
 from agent.events.bus import Event
-from agent.frontends.http.app import create_app
+from agent.frontends.http.app import create_app, runner_of
 from agent.player.engines import Engines
 from agent.reporting.reporter import Reporter
 from agent.stage.nameplate import Nameplate
 from cast_wire.kinds import EventKind
 
 if TYPE_CHECKING:
+    from agent.frontends.dlna.face import DlnaFace
     from agent.frontends.esphome.face import EspHomeFace
     from agent.stage.idle import IdleScreen
 
@@ -43,11 +45,13 @@ def build_idle_screen(settings: Settings, platform: Platform, gate: Gate) -> Idl
 
 @dataclass(slots=True)
 class Frontends:
-    """The HTTP application, who may use it, how the network finds it, and what Home Assistant connects to."""
+    """The HTTP application, who may use it, how the network finds it, and what Home Assistant and DLNA controllers
+    connect to."""
 
     app: web.Application
     gate: Gate
     advertiser: Advertiser
+    dlna: DlnaFace | None
     esphome: EspHomeFace | None = None
     """Made later; None as well where it is switched off."""
 
@@ -64,6 +68,7 @@ def build_frontends(
         supervisor=supervisor,
         uses=(hooks.uses,),
     )
+    dlna = _dlna(current, platform, casting)
     app = create_app(
         settings=lambda: current.settings.api,
         gate=gate,
@@ -78,6 +83,7 @@ def build_frontends(
         told=lambda: reporter.webhooks,
         supervisor=supervisor,
         esphome=lambda: None if frontends.esphome is None else frontends.esphome.status,
+        dlna=lambda: None if dlna is None else dlna.status,
         storage=lambda: casting.storage.health,
         in_force=lambda: shown(current.settings),
     )
@@ -95,7 +101,7 @@ def build_frontends(
 
     casting.bus.listen(heard)
     gate.on_change = lambda: casting.bus.publish(EventKind.ACCESS_CHANGED, auth=gate.auth)
-    frontends = Frontends(app, gate, advertiser)
+    frontends = Frontends(app, gate, advertiser, dlna)
     return frontends
 
 
@@ -131,5 +137,27 @@ def build_esphome(
         host=settings.api.host,
         folder=settings.state.directory(),
         about=About(platform.device, model()),
+        supervisor=platform.supervisor,
+    )
+
+
+def _dlna(current: Current, platform: Platform, casting: Casting) -> DlnaFace | None:
+    settings = current.settings
+    if not settings.dlna.enabled:
+        return None
+    from agent.frontends.dlna.face import DlnaFace  # what reads XML, for boxes that need it
+
+    def addresses() -> list[str]:
+        interfaces = lan_interfaces(settings.discovery.interfaces)
+        return [str(each) for interface in interfaces for each in interface.announced if each.version == 4]
+
+    return DlnaFace(
+        casting.service,
+        casting.bus,
+        settings=lambda: current.settings.dlna,
+        host=settings.api.host,
+        device=platform.device,
+        addresses=addresses,
+        serve=runner_of,
         supervisor=platform.supervisor,
     )

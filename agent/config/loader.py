@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agent.config.faces import DlnaSettings, EspHomeSettings
 from agent.config.settings import (
     WEBHOOKS_LIMIT,
     ApiSettings,
@@ -22,7 +23,6 @@ from agent.config.settings import (
     DeviceSettings,
     DiscoverySettings,
     DisplaySettings,
-    EspHomeSettings,
     LogSettings,
     PlayerSettings,
     Presets,
@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     stream: StreamSettings = Field(default_factory=StreamSettings)
     discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)
     esphome: EspHomeSettings = Field(default_factory=EspHomeSettings)
+    dlna: DlnaSettings = Field(default_factory=DlnaSettings)
     central: CentralSettings = Field(default_factory=CentralSettings)
     webhook: Webhooks = Field(
         default=(), description=f"up to {WEBHOOKS_LIMIT} tables, each with url, secret and events"

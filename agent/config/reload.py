@@ -17,6 +17,7 @@ RELOADABLE: Final = frozenset(
         "player.stall_timeout",
         "stream.retry",
         "stream.recent",
+        "dlna.allow",
         "preset",
         "webhook",
         "log.format",

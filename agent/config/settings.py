@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from agent.errors import ConfigError
 from agent.media.urls import NETWORK_SCHEMES, check_central_url, check_webhook_url
-from agent.types import DEFAULT_PORT, ESPHOME_PORT, Quality
+from agent.types import DEFAULT_PORT, Quality
 from cast_util.folders import state_folder
 
 
@@ -191,16 +191,6 @@ class DiscoverySettings(Section):
 
     enabled: bool = Field(default=True, description="true or false")
     interfaces: tuple[InterfaceName, ...] = Field(default=(), description='a list of interfaces, such as ["eth0"]')
-
-
-class EspHomeSettings(Section):
-    """How Home Assistant finds and controls the box: ESPHome's native API."""
-
-    enabled: bool = Field(default=True, description="true or false")
-    host: HostName | None = Field(
-        default=None, description="an IP address or a host name of this machine; without one that of [api]"
-    )
-    port: Port = Field(default=ESPHOME_PORT, description="a whole number from 0 (any free port) to 65535")
 
 
 class CentralSettings(Section):

@@ -24,7 +24,7 @@ from agent.frontends.http.openapi import DESCRIPTION
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import SNAPSHOTS
-from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.stage.snapshots import Snapshots
@@ -52,6 +52,7 @@ def create_app(
     told: Callable[[], tuple[WebhookStatus, ...]],
     supervisor: Supervisor,
     esphome: Callable[[], EspHomeStatus | None] = lambda: None,
+    dlna: Callable[[], DlnaStatus | None] = lambda: None,
     storage: Callable[[], Check] = Check,
     in_force: Callable[[], Mapping[str, object]] = dict,
 ) -> web.Application:
@@ -72,6 +73,7 @@ def create_app(
     app[parts.REPORTING] = reporting
     app[parts.TOLD] = told
     app[parts.ESPHOME] = esphome
+    app[parts.DLNA] = dlna
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
     app[parts.IN_FORCE] = in_force

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.casting.service import CastingService
 from agent.config.settings import ApiSettings
-from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import DeviceInfo, SessionId
@@ -27,6 +27,8 @@ TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
 """Those who are told what happens by webhooks."""
 ESPHOME: Final = web.AppKey[Callable[[], EspHomeStatus | None]]("esphome")
 """How Home Assistant reaches the box; None when it is not to."""
+DLNA: Final = web.AppKey[Callable[[], DlnaStatus | None]]("dlna")
+"""How DLNA controllers reach the box; None when they are not to."""
 TASKS: Final = web.AppKey[Callable[[], Check]]("tasks")
 """Whether the long-lived tasks of the agent run."""
 STORAGE: Final = web.AppKey[Callable[[], Check]]("storage")

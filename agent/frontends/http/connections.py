@@ -48,6 +48,17 @@ class WebhookAnswer(Answer):
     """What is wrong, and what to do about it."""
 
 
+class DlnaAnswer(Answer):
+    """How DLNA controllers reach this box."""
+
+    port: int | None
+    """Null when it cannot be listened on."""
+    subscribers: tuple[str, ...]
+    """The addresses of those that are told what changes."""
+    problem: str | None
+    """What is wrong, and what to do about it."""
+
+
 class EspHomeAnswer(Answer):
     """How Home Assistant reaches this box by ESPHome's native API."""
 

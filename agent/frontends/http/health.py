@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import Field
 
 from agent.frontends.http.answer import Answer
-from agent.frontends.http.connections import EspHomeAnswer
-from agent.health import DisplayHealth, EspHomeStatus, PlayerHealth
+from agent.frontends.http.connections import DlnaAnswer, EspHomeAnswer
+from agent.health import DisplayHealth, DlnaStatus, EspHomeStatus, PlayerHealth
 from agent.types import Auth, TrackerSnapshot
 from cast_util.health import Check
 
@@ -104,6 +104,8 @@ class HealthAnswer(Answer):
     checks: Checks
     esphome: EspHomeAnswer | None
     """How Home Assistant reaches the box; null when `[esphome] enabled` is false. Starts work without it."""
+    dlna: DlnaAnswer | None
+    """How DLNA controllers reach the box; null when `[dlna] enabled` is false. Starts work without it."""
 
     @classmethod
     def of(
@@ -115,6 +117,7 @@ class HealthAnswer(Answer):
         tasks: Check,
         storage: Check,
         esphome: EspHomeStatus | None = None,
+        dlna: DlnaStatus | None = None,
     ) -> Self:
         active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
         return cls(
@@ -146,4 +149,5 @@ class HealthAnswer(Answer):
                 storage=SimpleCheck.of(storage),
             ),
             esphome=None if esphome is None else EspHomeAnswer.model_validate(esphome),
+            dlna=None if dlna is None else DlnaAnswer.model_validate(dlna),
         )

@@ -8,8 +8,8 @@ from pydantic import RootModel, WithJsonSchema
 
 from agent.casting.saved import Volume
 from agent.frontends.http.answer import Answer, Moment, Seconds
-from agent.frontends.http.connections import EspHomeAnswer, ReportingAnswer, WebhookAnswer
-from agent.health import EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.frontends.http.connections import DlnaAnswer, EspHomeAnswer, ReportingAnswer, WebhookAnswer
+from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.types import (
     Capability,
     DeviceInfo,
@@ -179,6 +179,8 @@ class StatusAnswer(Answer):
     webhooks: tuple[WebhookAnswer, ...]
     esphome: EspHomeAnswer | None
     """Null when `[esphome] enabled` is false."""
+    dlna: DlnaAnswer | None
+    """Null when `[dlna] enabled` is false."""
 
     @classmethod
     def of(
@@ -189,6 +191,7 @@ class StatusAnswer(Answer):
         reporting: ReportingStatus,
         webhooks: tuple[WebhookStatus, ...],
         esphome: EspHomeStatus | None = None,
+        dlna: DlnaStatus | None = None,
     ) -> Self:
         stream, on_screen, last = snapshot.stream, snapshot.on_screen, snapshot.last
         return cls(
@@ -202,6 +205,7 @@ class StatusAnswer(Answer):
             reporting=ReportingAnswer.model_validate(reporting),
             webhooks=tuple(WebhookAnswer.model_validate(webhook) for webhook in webhooks),
             esphome=None if esphome is None else EspHomeAnswer.model_validate(esphome),
+            dlna=None if dlna is None else DlnaAnswer.model_validate(dlna),
         )
 
 

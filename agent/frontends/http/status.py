@@ -7,6 +7,7 @@ from aiohttp import web
 from agent.frontends.http.app_keys import (
     CASTING,
     DEVICE,
+    DLNA,
     ESPHOME,
     IN_FORCE,
     PLAYERS,
@@ -30,7 +31,7 @@ async def status(request: web.Request) -> web.Response:
 def status_answer(app: web.Application) -> StatusAnswer:
     """What is on now."""
     casting = app[CASTING]
-    beside = (app[REPORTING](), app[TOLD](), app[ESPHOME]())
+    beside = (app[REPORTING](), app[TOLD](), app[ESPHOME](), app[DLNA]())
     return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, *beside)
 
 
@@ -38,7 +39,9 @@ async def health(request: web.Request) -> web.Response:
     """`GET /health`: whether a start would work, and what to do when it would not."""
     app = request.app
     seen = (app[CASTING].snapshot(), app[STAGE].health, app[PLAYERS].health)
-    answer = HealthAnswer.of(*seen, tasks=app[TASKS](), storage=app[STORAGE](), esphome=app[ESPHOME]())
+    answer = HealthAnswer.of(
+        *seen, tasks=app[TASKS](), storage=app[STORAGE](), esphome=app[ESPHOME](), dlna=app[DLNA]()
+    )
     return json_answer(answer.model_dump_json())
 
 

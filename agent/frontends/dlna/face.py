@@ -1,0 +1,139 @@
+"""The whole face: a media renderer in the LAN, behind the casting service."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Collection
+from typing import Final, Protocol
+
+import structlog
+from aiohttp import web
+
+from agent.casting.service import CastingService
+from agent.events.bus import EventBus, SlowFollowerError
+from agent.frontends.dlna.description import config_id, server_name, unique_name
+from agent.frontends.dlna.events import Subscriptions
+from agent.frontends.dlna.renderer import Renderer
+from agent.frontends.dlna.server import DlnaApp, may_call
+from agent.frontends.dlna.ssdp import About, Ssdp
+from agent.health import DlnaStatus
+from agent.types import DeviceInfo
+from agent.util.tasks import Supervisor
+from agent.util.waiting import first_of
+
+STOP_TIMEOUT_S: Final = 2.0
+"""Goodbyes are said at once; answers under way take as long as `serve` lets them, 0.5 s."""
+
+log = structlog.get_logger(__name__)
+
+
+class Settings(Protocol):
+    """The [dlna] section."""
+
+    @property
+    def host(self) -> str | None: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def allow(self) -> Collection[str]: ...
+
+
+class DlnaFace:
+    """Listens on `host` where the settings name no other, and is found in the networks of `addresses`, which may block.
+    `settings` is asked anew for those who may call. `serve` makes what serves an application."""
+
+    def __init__(
+        self,
+        casting: CastingService,
+        bus: EventBus,
+        *,
+        settings: Callable[[], Settings],
+        host: str,
+        device: DeviceInfo,
+        addresses: Callable[[], Collection[str]],
+        serve: Callable[[web.Application], web.AppRunner],
+        supervisor: Supervisor,
+    ) -> None:
+        self._bus = bus
+        self._settings = settings
+        host = settings().host or host
+        self._host = "0.0.0.0" if host == "::" else host
+        self._device = device
+        self._addresses = addresses
+        self._serve = serve
+        self._supervisor = supervisor
+        self._renderer = Renderer(casting)
+        self._subscriptions = Subscriptions(self._renderer.variables, supervisor=supervisor)
+        self._port: int | None = None
+        self._problem: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, page_port: int) -> None:
+        """Begin to listen and to be found. Callers are told that the page for people is on `page_port`."""
+        self._task = self._supervisor.start(lambda: self._run(page_port), name="dlna")
+
+    async def stop(self) -> None:
+        """Say goodbye and close all connections, within STOP_TIMEOUT_S. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=STOP_TIMEOUT_S)
+
+    @property
+    def status(self) -> DlnaStatus:
+        """How it is reached."""
+        nobody = "Only this machine may call: add the addresses of others to allow under [dlna]."
+        problem = self._problem or (None if self._settings().allow else nobody)
+        return DlnaStatus(port=self._port, subscribers=self._subscriptions.peers, problem=problem)
+
+    async def _run(self, page_port: int) -> None:
+        app = DlnaApp(
+            self._renderer,
+            self._subscriptions,
+            device=self._device,
+            allowed=lambda: self._settings().allow,
+            page_port=page_port,
+        )
+        runner = self._serve(app.make())
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._settings().port).start()
+            listening, port = runner.addresses[0][:2]
+            self._port, self._problem = port, None
+            log.info("dlna_started", port=port)
+            await first_of(self._ssdp(listening).run(port), self._follow())
+        except OSError as error:
+            self._problem = f"Cannot listen on port {self._settings().port}: {error.strerror}. Change [dlna] port."
+            raise
+        finally:
+            self._port = None
+            await self._subscriptions.stop()
+            await runner.cleanup()
+
+    def _ssdp(self, listening: str) -> Ssdp:
+        device = self._device
+        everywhere = ipaddress.ip_address(listening).is_unspecified
+
+        def addresses() -> Collection[str]:
+            return [each for each in self._addresses() if everywhere or each == listening]
+
+        return Ssdp(
+            About(unique_name(device), server_name(device), config_id(device)),
+            addresses=addresses,
+            answers=lambda own, peer: may_call(peer, self._settings().allow, own=own),
+        )
+
+    async def _follow(self) -> None:
+        """Subscribers are told what changes, whoever has changed it."""
+        while True:
+            follower = self._bus.subscribe()
+            try:
+                while True:
+                    await follower.next()
+                    self._subscriptions.look()
+            except SlowFollowerError:  # they are told how it is now, and not what has happened
+                self._subscriptions.look()
+            finally:
+                follower.close()
