@@ -1,0 +1,112 @@
+"""Callers that may not, and callers that do harm."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from agent.frontends.dlna.server import BODY_LIMIT, may_call
+from tests.support.tools import until
+from tests.unit.frontends.dlna.conftest import AVT, Ear, Face
+
+BOMB = (
+    b'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(b'<!ENTITY a%d "%s">' % (n, b"&a%d;" % (n - 1) * 10 if n else b"&a;" * 10) for n in range(9))
+    + b"]><b>&a8;</b>"
+)
+FILE = b'<?xml version="1.0"?><!DOCTYPE b [<!ENTITY f SYSTEM "file:///etc/passwd">]><b>&f;</b>'
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "expected"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("192.168.1.20", "192.168.1.20", True),
+        ("192.168.1.7", "192.168.1.20", True),
+        ("192.168.2.7", "192.168.1.20", False),
+        ("10.0.0.9", "192.168.1.20", True),
+        ("fd77::1", "192.168.1.20", False),
+        ("", "", False),
+    ],
+)
+def test_the_address_decides_who_may_call(peer: str, own: str, expected: bool) -> None:
+    assert may_call(peer, ("192.168.1.0/24", "10.0.0.9/32"), own=own) is expected
+
+
+async def test_without_others_that_may_call_it_says_so(face: Face) -> None:
+    assert face.face.status.problem is not None
+    assert "[dlna]" in face.face.status.problem
+    face.settings = face.settings.model_copy(update={"allow": ("192.168.1.0/24",)})
+    assert face.face.status.problem is None
+
+
+async def test_a_page_in_a_browser_is_refused(face: Face) -> None:
+    """With its own origin, under a name that it has pointed here, and without the header that no page may send."""
+    assert (await face.request("GET", "/description.xml", Origin=face.url)).status == 403
+    assert (await face.request("GET", "/description.xml", Host="box.example")).status == 403
+    assert (await face.request("GET", "/description.xml")).status == 200
+    assert (await face.request("POST", "/AVTransport/control", data=b"<a/>")).value("errorCode") == "401"
+
+
+@pytest.mark.parametrize("body", [BOMB, FILE, b"", b"\0", b"<a>" * 15_000, b"<s:Envelope/>"])
+async def test_xml_that_does_harm_is_refused(face: Face, body: bytes) -> None:
+    answer = await face.post(AVT, "Stop", body)
+    assert (answer.status, answer.value("errorCode")) == (500, "402")
+    assert "root:" not in answer.text
+    await face.name("http://film/", BOMB.decode())  # also where a title is looked for: there is none
+    await face.act(AVT, "Play", Speed="1")
+    stream = face.rooms.tracker.snapshot().stream
+    assert stream is not None
+    assert stream.title is None
+
+
+async def test_a_body_has_a_limit(face: Face) -> None:
+    assert (await face.post(AVT, "Stop", b" " * (BODY_LIMIT + 1))).status == 413
+
+
+async def test_nonsense_breaks_nothing(face: Face, ear: Ear) -> None:
+    """Two thousand calls that are broken anywhere are answered, and whoever is subscribed stays so."""
+    await face.subscribe(ear.url)
+    await until(lambda: ear.events)
+    good = (
+        b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><u:SetVolume xmlns:u="urn:x">'
+        b"<InstanceID>0</InstanceID><Channel>Master</Channel><DesiredVolume>30</DesiredVolume></u:SetVolume>"
+        b"</s:Body></s:Envelope>"
+    )
+    dice = random.Random(15)
+    paths = ("/RenderingControl/control", "/AVTransport/control", "/AVTransport/event", "/description.xml", "/x")
+
+    async def call(_: int) -> int:
+        body = bytearray(good)
+        for _ in range(dice.randint(0, 8)):
+            body[dice.randrange(len(body))] = dice.randrange(256)
+        headers = {
+            name: "".join(chr(dice.randrange(33, 127)) for _ in range(dice.randint(0, 40)))
+            for name in ("SOAPACTION", "CALLBACK", "TIMEOUT", "SID", "NT")
+            if dice.random() < 0.3
+        }
+        headers.setdefault("SOAPACTION", "urn:schemas-upnp-org:service:RenderingControl:1#SetVolume")
+        method = dice.choice(("POST", "POST", "POST", "GET", "SUBSCRIBE", "UNSUBSCRIBE", "BREW"))
+        return (await face.request(method, dice.choice(paths), data=bytes(body), **headers)).status
+
+    for _ in range(20):
+        answered = await asyncio.gather(*(call(n) for n in range(100)))
+        assert set(answered) <= {200, 400, 403, 404, 405, 412, 500}
+    assert not face.supervisor.failing
+    assert face.face.status.subscribers == ("127.0.0.1",)
+    await face.name("http://film/")
+    assert ear.states()[-1] == "STOPPED"
+
+
+async def test_bytes_that_are_no_http_break_nothing(face: Face) -> None:
+    dice, port = random.Random(15), face.face.status.port
+    for _ in range(200):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(dice.randbytes(dice.randint(1, 2000)) + b"\r\n\r\n")
+        writer.write_eof()
+        await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        await writer.wait_closed()
+    assert (await face.request("GET", "/description.xml")).status == 200
