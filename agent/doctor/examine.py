@@ -12,6 +12,7 @@ from agent.config.loader import SYSTEM_CONFIG, Settings, installed_config, setti
 from agent.doctor.bounds import bounded
 from agent.doctor.central import central
 from agent.doctor.clock_fonts import clock, fonts
+from agent.doctor.dlna import dlna
 from agent.doctor.dns import name_servers
 from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
@@ -43,6 +44,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("fonts", in_thread(fonts)),
         bounded("port", listening(settings)),
         bounded("Home Assistant", home_assistant(settings)),
+        bounded("DLNA", dlna(settings)),
         bounded("central API", central(settings)),
         webhooks(settings),
         bounded("mDNS", in_thread(lambda: found_on_lan(settings))),

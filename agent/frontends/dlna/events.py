@@ -14,8 +14,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from agent.frontends.dlna.services import AV_TRANSPORT, RENDERING_CONTROL, Service
 from agent.frontends.dlna.xml import HEAD, elements, text
-from agent.util.backoff import Backoff
-from agent.util.tasks import Supervisor
+from cast_util.backoff import Backoff
+from cast_util.tasks import Supervisor
 
 SUBSCRIPTIONS_LIMIT: Final = 20
 """A controller has three, one for each service."""

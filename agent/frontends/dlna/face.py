@@ -19,8 +19,8 @@ from agent.frontends.dlna.server import DlnaApp, may_call
 from agent.frontends.dlna.ssdp import About, Ssdp
 from agent.health import DlnaStatus
 from agent.types import DeviceInfo
-from agent.util.tasks import Supervisor
 from agent.util.waiting import first_of
+from cast_util.tasks import Supervisor
 
 STOP_TIMEOUT_S: Final = 2.0
 """Goodbyes are said at once; answers under way take as long as `serve` lets them, 0.5 s."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from agent.casting.service import Volume
+from agent.casting.saved import Volume
 from agent.frontends.dlna.xml import elements, text
 from agent.types import (
     Capability,

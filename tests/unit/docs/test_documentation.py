@@ -17,7 +17,7 @@ import yaml
 
 from agent.cli.exits import Exit
 from agent.cli.parser import parser
-from agent.config import settings
+from agent.config import faces, settings
 from agent.config.loader import load_settings
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import HTTP_STATUS
@@ -115,7 +115,7 @@ def test_each_field_of_a_start_is_named() -> None:
 
 
 def sections() -> Iterator[tuple[str, str]]:
-    for name, value in vars(settings).items():
+    for name, value in (vars(settings) | vars(faces)).items():
         if inspect.isclass(value) and issubclass(value, settings.Section) and value is not settings.Section:
             for key in value.model_fields:
                 yield name.removesuffix("Settings").lower(), key

@@ -15,7 +15,7 @@ from agent.frontends.dlna.face import DlnaFace
 from agent.frontends.dlna.services import SERVICES
 from agent.frontends.http.app import runner_of
 from agent.types import DeviceInfo
-from agent.util.tasks import Supervisor
+from cast_util.tasks import Supervisor
 from tests.support.api import Rooms
 from tests.support.tools import until
 

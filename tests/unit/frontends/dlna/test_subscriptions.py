@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.frontends.dlna import events
 from agent.frontends.dlna.events import SUBSCRIPTIONS_LIMIT
-from agent.util.backoff import Backoff
+from cast_util.backoff import Backoff
 from tests.support.tools import until
 from tests.unit.frontends.dlna.conftest import AVT, CM, RC, Ear, Face
 
