@@ -9,6 +9,7 @@ import pytest
 from tests.support.agent import Agent
 from tests.support.chromium import LIVE, Chromium, Page
 from tests.support.confined import LANDLOCK, NAMESPACE, skip_unless_there
+from tests.support.lan import Lan, LanError
 from tests.support.leaks import LeakCheck
 from tests.support.screen import Screen
 from tests.support.xserver import XServer
@@ -36,6 +37,19 @@ def page(agent: Agent, browser: Chromium) -> Iterator[Page]:
     page.wait(LIVE)
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def lan() -> Iterator[Lan]:
+    """A network of the test's own, to be found in."""
+    try:
+        with Lan() as lan:
+            yield lan
+    except LanError as error:
+        pytest.skip(
+            "NOT TESTED: whether the agent is found on the LAN. That needs networks of our own: run the tests as root "
+            f"({error})"
+        )
 
 
 @pytest.fixture

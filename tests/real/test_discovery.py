@@ -36,15 +36,6 @@ GOODBYE_S = 5.0
 
 
 @pytest.fixture(scope="module")
-def lan() -> Iterator[Lan]:
-    try:
-        with Lan() as lan:
-            yield lan
-    except LanError as error:
-        pytest.skip(f"{NOT_TESTED} ({error})")
-
-
-@pytest.fixture(scope="module")
 def other(lan: Lan) -> Machine:
     return lan.machine("10.77.0.2/24", "fd77::2/64")
 

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.support.dlna import SsdpEar, description_status, search
-from tests.support.lan import Lan, LanAgent, LanError
+from tests.support.lan import Lan, LanAgent
 
 RENDERER = "urn:schemas-upnp-org:device:MediaRenderer:1"
 BOX, HOME, STRANGER = "10.78.0.1", "10.78.0.2", "10.78.0.3"
 FOUND_S = 5.0
-
-
-@pytest.fixture(scope="module")
-def lan() -> Iterator[Lan]:
-    try:
-        with Lan() as lan:
-            yield lan
-    except LanError as error:
-        pytest.skip(f"NOT TESTED: whether DLNA finds the agent. That needs networks of our own, as root ({error})")
 
 
 def test_it_is_found_and_says_goodbye(lan: Lan) -> None:

@@ -99,18 +99,25 @@ class DlnaFace:
         runner = self._serve(app.make())
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._settings().port).start()
+            await self._listen(runner)
             listening, port = runner.addresses[0][:2]
             self._port, self._problem = port, None
             log.info("dlna_started", port=port)
             await first_of(self._ssdp(listening).run(port), self._follow())
-        except OSError as error:
-            self._problem = f"Cannot listen on port {self._settings().port}: {error.strerror}. Change [dlna] port."
-            raise
         finally:
             self._port = None
             await self._subscriptions.stop()
             await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        port = self._settings().port
+        try:
+            await web.TCPSite(runner, self._host, port).start()
+        except OSError as error:
+            self._problem = (
+                f"Cannot listen on port {port} of {self._host}: {error.strerror}. Change [dlna] host or port."
+            )
+            raise
 
     def _ssdp(self, listening: str) -> Ssdp:
         device = self._device

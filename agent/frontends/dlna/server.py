@@ -40,9 +40,8 @@ log = structlog.get_logger(__name__)
 
 def may_call(peer: str, allowed: Collection[str], *, own: str) -> bool:
     """Return True if the address `peer` is this machine's, `own` being where it was called, or in one of `allowed`."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:  # it has gone already
+    address = _address(peer)
+    if address is None:  # it has gone already
         return False
     return address.is_loopback or peer == own or any(address in ipaddress.ip_network(each) for each in allowed)
 
@@ -85,8 +84,7 @@ class DlnaApp:
         if not may_call(peer, self._allowed(), own=own):
             log.info("dlna_caller_refused", peer=peer, hint="[dlna] allow has the addresses that may call.")
             raise web.HTTPForbidden(text="This address may not call. Add it to allow under [dlna] in the settings.\n")
-        host = urlsplit(f"//{request.headers.get('Host', own)}").hostname
-        if "Origin" in request.headers or not _is_address(host or ""):
+        if "Origin" in request.headers or _address(_host(request.headers.get("Host", own))) is None:
             raise web.HTTPForbidden(text="Call this box by its IP address, and from no web page.\n")
         return await handler(request)
 
@@ -160,12 +158,20 @@ def _ends(request: web.Request) -> tuple[str, str]:
     return peer[0] if peer else "", own[0] if own else ""
 
 
-def _is_address(host: str) -> bool:
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for anything else than an IP address."""
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _host(header: str) -> str:
+    """The header without its port; empty where it makes no sense."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:  # a bracket without its other half
+        return ""
 
 
 def _seconds(asked: str) -> float:

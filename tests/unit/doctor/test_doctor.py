@@ -18,6 +18,7 @@ from agent.discovery.interfaces import Interface
 from agent.doctor import lan
 from agent.doctor.bounds import bounded
 from agent.doctor.clock_fonts import clock, fonts
+from agent.doctor.dlna import dlna
 from agent.doctor.examine import configuration, examine
 from agent.doctor.findings import Finding, Level, as_json, as_text, exit_code
 from agent.doctor.home_assistant import home_assistant
@@ -361,3 +362,30 @@ def test_a_port_that_somebody_has_alone_is_told(monkeypatch: pytest.MonkeyPatch)
         assert discovery().level is Level.WARN
     found = discovery()
     assert (found.level, "eth0 (192.168.1.2)" in found.found) == (Level.OK, True)
+
+
+# --- DLNA ---
+
+
+async def test_whether_dlna_controllers_can_use_the_box(unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may call, what stands in the way, and what an agent says that runs."""
+    assert "off" in (await dlna(settings())).found
+    on = {"enabled": True, "host": "127.0.0.1", "port": unused_tcp_port}
+    nobody = await dlna(settings(dlna=on))
+    assert (nobody.level, "allow" in nobody.advice) == (Level.WARN, True)
+    in_force = settings(dlna=on | {"allow": ["192.168.1.7/24"]})
+    well = await dlna(in_force)
+    assert (well.level, well.found) == (Level.OK, "These may call: 192.168.1.0/24.")
+    agents: list[dict[str, object] | None] = [None, {}, {"dlna": {"problem": "It is broken."}}]
+
+    async def answers(host: str, port: int) -> dict[str, object] | None:
+        return agents.pop(0)
+
+    monkeypatch.setattr("agent.doctor.dlna.ask_agent", answers)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", unused_tcp_port))
+        taken.listen()
+        found = [await dlna(in_force) for _ in range(3)]
+    assert "cannot be had" in found[0].found
+    assert found[1] == well
+    assert (found[2].level, found[2].found) == (Level.WARN, "It is broken.")

@@ -110,3 +110,18 @@ async def test_bytes_that_are_no_http_break_nothing(face: Face) -> None:
         writer.close()
         await writer.wait_closed()
     assert (await face.request("GET", "/description.xml")).status == 200
+
+
+async def test_a_port_that_is_taken_is_said_and_tried_again(face: Face) -> None:
+    """The agent runs without the renderer until the port is free."""
+    taken = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    await face.face.stop()
+    face.settings = face.settings.model_copy(update={"port": port})
+    face.face.start(8090)
+    await until(lambda: face.supervisor.failing)
+    status = face.face.status
+    assert (status.port, f"port {port}" in str(status.problem)) == (None, True)
+    taken.close()
+    await taken.wait_closed()
+    await until(lambda: face.face.status.port == port)
