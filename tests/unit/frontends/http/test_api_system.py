@@ -64,6 +64,7 @@ async def test_status_when_idle(api: Served) -> None:
         },
         "webhooks": [],
         "esphome": None,
+        "dlna": None,
     }
 
 
@@ -238,6 +239,7 @@ async def test_health_when_all_is_well(api: Served) -> None:
             "storage": {"status": "ok", "message": ""},
         },
         "esphome": None,
+        "dlna": None,
     }
 
 
