@@ -105,7 +105,10 @@ class Subscription:
         self._sequence = self._sequence % (2**32 - 1) + 1  # 0 is the first event alone
         body = property_set(self._service, changed).encode()
         try:
-            async with session.request("NOTIFY", self._callback, data=body, headers=headers) as answer:
+            # A redirect would lead to somebody else.
+            async with session.request(
+                "NOTIFY", self._callback, data=body, headers=headers, allow_redirects=False
+            ) as answer:
                 return answer.status
         except (ClientError, OSError, TimeoutError) as error:  # ClientError: also what is no HTTP
             write = log.debug if self.is_deaf else log.warning

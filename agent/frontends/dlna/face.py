@@ -106,8 +106,10 @@ class DlnaFace:
             await first_of(self._ssdp(listening).run(port), self._follow())
         finally:
             self._port = None
-            await self._subscriptions.stop()
-            await runner.cleanup()
+            try:
+                await runner.cleanup()
+            finally:
+                await self._subscriptions.stop()  # after the last call that could make one
 
     async def _listen(self, runner: web.AppRunner) -> None:
         port = self._settings().port

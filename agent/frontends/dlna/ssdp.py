@@ -98,6 +98,7 @@ class Ssdp:
     async def _adapt(self, found: set[str], port: int, boot_id: int) -> None:
         for address in self._networks.keys() - found:
             self._networks.pop(address).close()
+        failure: OSError | None = None
         for address in sorted(found - self._networks.keys()):
             headers = {
                 "LOCATION": f"http://{address}:{port}{DESCRIPTION_PATH}",
@@ -107,15 +108,15 @@ class Ssdp:
                 "CONFIGID.UPNP.ORG": str(self._about.config_id),
             }
             network = _Network(self._about.unique_name, headers, partial(self._answers, address))
-            # The socket is bound to the group: it gets what was sent to that on this interface, and nothing else.
-            group = _group_socket(address)
             try:
-                await asyncio.get_running_loop().create_datagram_endpoint(lambda made=network: made, sock=group)  # type: ignore[misc]
-            except BaseException:
-                group.close()
-                raise
-            self._networks[address] = network
-            log.info("dlna_announced", address=address, port=port)
+                await network.open(address)
+            except OSError as error:  # one network keeps none of the others from being told
+                failure = error
+            else:
+                self._networks[address] = network
+                log.info("dlna_announced", address=address, port=port)
+        if failure is not None:
+            raise failure
 
 
 class _Network(asyncio.DatagramProtocol):
@@ -129,6 +130,16 @@ class _Network(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._told_at = self._loop.time()
+
+    async def open(self, address: str) -> None:
+        """Begin. Raises OSError."""
+        # Bound to the group, the socket gets what was sent to that on this interface, and nothing else.
+        group = _group_socket(address)
+        try:
+            await self._loop.create_datagram_endpoint(lambda: self, sock=group)
+        except BaseException:
+            group.close()
+            raise
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport

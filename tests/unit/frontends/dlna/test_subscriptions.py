@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from agent.frontends.dlna import events
 from agent.frontends.dlna.events import SUBSCRIPTIONS_LIMIT
@@ -139,6 +140,24 @@ async def test_a_controller_that_does_not_answer_holds_nobody_up(
     await until(late.states)
     assert late.states() == ["STOPPED"]
     await runner.cleanup()
+
+
+async def test_no_redirect_leads_to_somebody_else(face: Face, ear: Ear) -> None:
+    """What is subscribed for one address is told to that one."""
+    asked: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        raise web.HTTPTemporaryRedirect(ear.url)
+
+    app = web.Application()
+    app.router.add_route("NOTIFY", "/{path:.*}", elsewhere)
+    async with TestServer(app) as server:
+        await face.subscribe(str(server.make_url("/first")))
+        await until(lambda: asked)
+        await face.name("http://film/")
+        assert asked == ["/first", "/first"]
+    assert not ear.events
 
 
 async def test_one_that_knows_of_no_subscription_has_none(face: Face, ear: Ear) -> None:
