@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from agent.config.settings import EspHomeSettings
+from agent.config.faces import EspHomeSettings
 from agent.frontends.esphome import server as serving
 from agent.frontends.esphome.cast_box import CastBox
 from agent.frontends.esphome.face import EspHomeFace
