@@ -50,6 +50,17 @@ async def test_the_first_one_who_comes_brings_the_key(tmp_path: Path, logged: St
         assert text(OTHER_KEY) not in "".join(ours(logged))
 
 
+async def test_the_key_outlives_a_restart(tmp_path: Path) -> None:
+    """Home Assistant is back with it, also when its connection was not closed, and nobody brings another one."""
+    async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as client:
+        assert await client.noise_encryption_set_key(text(KEY).encode())
+    async with face(tmp_path, key=None) as served:
+        async with served.client() as client:
+            assert (await client.device_info()).name == "living-room"
+        with pytest.raises(InvalidEncryptionKeyAPIError):
+            await APIClient(HOST, served.port, None, noise_psk=ZERO_KEY).connect()
+
+
 async def test_a_key_is_never_taken_over_plaintext(tmp_path: Path) -> None:
     """Anybody in the network would know it."""
     async with face(tmp_path, key=None) as served, served.client(None) as client:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from agent.frontends.esphome.messages import KINDS, MessageError, api, number_of, parse
@@ -24,3 +27,16 @@ def test_a_damaged_message_is_an_error_of_the_protocol() -> None:
     """Bytes that are no message raise the error that ends a connection."""
     with pytest.raises(MessageError):
         parse(number_of(api.HelloRequest), b"\xff\xff\xff")
+
+
+def test_what_it_needs_is_imported_only_where_the_face_is_on() -> None:
+    """A box without Home Assistant is spared 15 MB; one with it, a whole client."""
+    script = (
+        "import sys, agent.daemon, agent.cli.esphome, agent.cli.setup\n"
+        "assert not {'google.protobuf', 'noise', 'cryptography'} & set(sys.modules), 'imported by the daemon'\n"
+        "import agent.frontends.esphome.face\n"
+        "assert 'google.protobuf' in sys.modules\n"
+        "assert 'aioesphomeapi' not in sys.modules, 'imported by the face'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
