@@ -16,7 +16,7 @@ from agent.casting.saved import Volume
 from agent.config.settings import CentralSettings, StateSettings
 from agent.events.bus import Emit, EventBus
 from agent.reporting.central.state import View
-from agent.reporting.reporter import Reporter
+from agent.reporting.reporter import ReportedBox, Reporter
 from agent.types import (
     DeviceInfo,
     EndReason,
@@ -87,14 +87,16 @@ async def _used(folder: Path, seconds: float, *, registered: bool) -> float:
     bus = EventBus()
     casts = _Casts(bus.publish)
     reporter = Reporter(
+        ReportedBox(
+            DeviceInfo(id="bench", name="bench", version="0"),
+            restores=True,
+            view=lambda: View("bench", casts.now, Volume()),
+            bus=bus,
+        ),
         folder=folder if registered else folder / "nobody",
         runtime=StateSettings(dir=folder).runtime_directory(),
         settings=CentralSettings(),
         webhooks=tuple,
-        device=DeviceInfo(id="bench", name="bench", version="0"),
-        restores=True,
-        view=lambda: View("bench", casts.now, Volume()),
-        bus=bus,
     )
     reporter.start()
     try:

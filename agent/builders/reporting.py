@@ -7,21 +7,23 @@ from agent.builders.platform import Platform
 from agent.config.reload import Current
 from agent.player.engines import Engines
 from agent.reporting.central.state import View
-from agent.reporting.reporter import Reporter
+from agent.reporting.reporter import ReportedBox, Reporter
 
 
 def build_reporter(current: Current, platform: Platform, players: Engines, casting: Casting) -> Reporter:
     """The central API and the webhooks."""
     settings, device, tracker = current.settings, platform.device, casting.tracker
     return Reporter(
+        ReportedBox(
+            device,
+            restores=settings.stream.restore,
+            view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems_of(platform, players, casting)),
+            bus=casting.bus,
+        ),
         folder=settings.state.directory(),
         runtime=settings.state.runtime_directory(),
         settings=settings.central,
         webhooks=lambda: current.settings.webhook,
-        device=device,
-        restores=settings.stream.restore,
-        view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems_of(platform, players, casting)),
-        bus=casting.bus,
         find_local=casting.local_names.address,
         supervisor=platform.supervisor,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from agent.casting.liveness import Liveness
 from agent.player.base import Opened, Player, Report
-from agent.types import Capability, MediaType, PlayerState, StreamType
+from agent.types import Capability, ErrorCode, Failure, MediaType, PlayerState, StreamType
 
 SOUGHT_S = 0.5
 """After a seek the player's reports still tell where it was, and after its beginning none may have come: a player has
@@ -18,6 +19,12 @@ source of a picture each 10 s from one that is dead."""
 
 SKIPPED_AT_MOST = 2.5
 """Pictures of a slow source that may be missing before it stands."""
+
+SOUND_LOST: Final = Failure(
+    ErrorCode.SOUND_LOST,
+    "The sound was lost; the picture goes on. Check that the loudspeaker and the sound server of this box are on: the "
+    "sound comes back within some seconds of them.",
+)
 
 
 class Progress:
@@ -139,6 +146,11 @@ class Progress:
             return self._place()
         known = self.report.position is not None or self._position > 0
         return (self._position if known else None), self._now()  # between two players: where the next one goes on
+
+    @property
+    def problem(self) -> Failure | None:
+        """What is missing although it plays."""
+        return SOUND_LOST if self.report.sound_lost else None
 
     @property
     def capabilities(self) -> dict[str, Capability]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import Final
 
 from agent.casting.announcer import BY_PLAYER, Announcer
 from agent.casting.lifetime import Lifetime
@@ -18,7 +17,6 @@ from agent.player.base import Player
 from agent.types import (
     CentralStream,
     EndReason,
-    ErrorCode,
     Failure,
     PlayerState,
     SessionChange,
@@ -29,12 +27,6 @@ from agent.types import (
     StreamRef,
 )
 from cast_wire.kinds import EventKind
-
-SOUND_LOST: Final = Failure(
-    ErrorCode.SOUND_LOST,
-    "The sound was lost; the picture goes on. Check that the loudspeaker and the sound server of this box are on: the "
-    "sound comes back within some seconds of them.",
-)
 
 
 class Session:
@@ -293,8 +285,7 @@ class Session:
     def _failure(self) -> Failure | None:
         if self._end is not None:
             return self._end.failure
-        unheard = self.progress.report.sound_lost and not self.muted
-        return self._trouble or (SOUND_LOST if unheard else None)
+        return self._trouble or (None if self.muted else self.progress.problem)
 
     def _tell_playback(self) -> None:
         self._announcer.playback(self._player_state())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -44,22 +45,31 @@ CLOSE_S: Final = 0.5
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedBox:
+    """Whose events are reported."""
+
+    device: DeviceInfo
+    restores: bool
+    """Its sessions outlive the agent."""
+    view: Callable[[], View]
+    """The box as it is now."""
+    bus: EventBus
+    """Tells what changes."""
+
+
 class Reporter:
     """Without a registration and without webhooks it writes nothing and says nothing; with any of them it has a
-    journal, and a link or webhooks that pass it on. `webhooks` are those that are configured now, `view` is the box as
-    it is now, `bus` tells what changes; with `restores` sessions outlive the agent."""
+    journal, and a link or webhooks that pass it on. `webhooks` are those that are configured now."""
 
     def __init__(
         self,
+        box: ReportedBox,
         *,
         folder: Path,
         runtime: Path,
         settings: CentralSettings,
         webhooks: Callable[[], Sequence[WebhookSettings]],
-        device: DeviceInfo,
-        restores: bool,
-        view: Callable[[], View],
-        bus: EventBus,
         supervisor: Supervisor | None = None,
         find_local: FindLocal | None = None,
     ) -> None:
@@ -69,17 +79,14 @@ class Reporter:
         self._runtime = runtime
         self._settings = settings
         self._wanted_webhooks = webhooks
-        self._device = device
-        self._restores = restores
-        self._view = view
-        self._bus = bus
+        self._box = box
         self._enrolment: Credentials | None = None
         self._is_known = False
         """Whether it could be read what the box is registered as, if it is."""
         self._readers: Mapping[str, Reader] = {}
         self._journal: Journal | None = None
         self._link: Link | None = None
-        self._webhooks = Webhooks(folder=folder, device=device, supervisor=self._supervisor, find_local=find_local)
+        self._webhooks = Webhooks(folder=folder, device=box.device, supervisor=self._supervisor, find_local=find_local)
         self._task: asyncio.Task[None] | None = None
         self._to_look = asyncio.Event()
         self._problem: str | None = None
@@ -109,8 +116,8 @@ class Reporter:
 
     def start(self) -> None:
         """To be called when what was on before a restart is there again."""
-        self._bus.listen(self._heard)
-        self._early = (self._view().snapshot, timestamp(), self._bus.last_id)
+        self._box.bus.listen(self._heard)
+        self._early = (self._box.view().snapshot, timestamp(), self._box.bus.last_id)
         if self._readers:
             self._journal = self._begin()
         self._task = self._supervisor.start(self._run, name="reporter")
@@ -183,7 +190,7 @@ class Reporter:
             advice = f"This box is not registered at {url}. Run {ENROL_COMMAND.format(url=url)}"
             self._problem = None if url is None else advice
             return None
-        done = await enrol(url, token, folder=self._folder, name=self._device.name, find_local=self._find_local)
+        done = await enrol(url, token, folder=self._folder, name=self._box.device.name, find_local=self._find_local)
         log.info("device_registered", url=url, device_id=done.enrolment.device_id)
         return done.enrolment
 
@@ -203,7 +210,7 @@ class Reporter:
             self._link = Link(
                 enrolment,
                 journal=journal,
-                view=self._view,
+                view=self._box.view,
                 heartbeat_s=self._settings.heartbeat,
                 supervisor=self._supervisor,
                 find_local=self._find_local,
@@ -230,16 +237,16 @@ class Reporter:
     def _begin(self) -> Journal:
         """With what has happened since the start, as long as that is known; otherwise with what is on now."""
         early, self._early = self._early, None
-        since = None if early is None else self._bus.since(early[2])
+        since = None if early is None else self._box.bus.since(early[2])
         journal = Journal(
             folder=self._folder,
             runtime=self._runtime,
-            device=self._device,
+            device=self._box.device,
             readers=self._readers,
-            restores=self._restores,
+            restores=self._box.restores,
         )
         if early is None or since is None:
-            journal.start(self._view().snapshot, timestamp())
+            journal.start(self._box.view().snapshot, timestamp())
         else:
             journal.start(early[0], early[1], since)
         return journal

@@ -61,7 +61,6 @@ class X11Stage:
         display: str | None,
         idle: Literal["black", "card", "desktop"],
         *,
-        on_change: Callable[[DisplayHealth], None] | None = None,
         environ: Mapping[str, str] = os.environ,
         sockets: Path = SOCKETS,
         supervisor: Supervisor | None = None,
@@ -76,7 +75,7 @@ class X11Stage:
         self._sockets = sockets
         self._chosen = chosen or ChosenScreen()
         self._authority = authority
-        self.on_change = on_change
+        self.on_change: Callable[[DisplayHealth], None] | None = None
         """Called on the event loop when a display comes or goes; not when it is only resized, nor by `stop`."""
         self._health = DisplayHealth(False, message="The display has not been looked for yet.")
         self._hold: Hold | None = None

@@ -34,7 +34,7 @@ from agent.media.redaction import redact
 from agent.persistence import saver
 from agent.persistence.saver import Saver
 from agent.reporting.central.state import View
-from agent.reporting.reporter import Reporter
+from agent.reporting.reporter import ReportedBox, Reporter
 from agent.types import DeviceInfo
 from tests.support.api import served_by
 from tests.support.fakes import FakePlayers, FakeStage
@@ -98,14 +98,16 @@ async def _live(folder: Path, number: int) -> None:
     )
     kept = Saver(tracker, bus=bus, folder=folder, restore=True)
     reporter = Reporter(
+        ReportedBox(
+            DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
+            restores=True,
+            view=lambda: View("Living Room", tracker.snapshot(), tracker.volume),
+            bus=bus,
+        ),
         folder=folder,
         runtime=folder,
         settings=settings.central,
         webhooks=lambda: settings.webhook,
-        device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
-        restores=True,
-        view=lambda: View("Living Room", tracker.snapshot(), tracker.volume),
-        bus=bus,
     )
 
     await reporter.find_out()

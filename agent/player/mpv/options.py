@@ -22,6 +22,10 @@ PROGRAM = "mpv"
 FD = "%FD"
 """In a command: the descriptor of mpv's end of the socket pair."""
 
+UNTIMED = ("mpjpeg",)
+"""A camera's pictures, one after the other: FFmpeg takes them for 25 a second, so mpv would stop each second to wait
+for more of them."""
+
 NETWORK_TIMEOUT_S = 130
 """Longer than any start_timeout or stall_timeout: these decide, with a sentence of their own."""
 

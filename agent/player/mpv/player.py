@@ -22,7 +22,7 @@ from agent.player.mpv.facts import OBSERVED, Facts
 from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.opening import SILENT_OUTPUT, Opening, Way
-from agent.player.mpv.options import FD
+from agent.player.mpv.options import FD, UNTIMED
 from agent.player.mpv.reasons import refused
 from agent.player.reasons import not_heard
 from agent.player.spawn import Child
@@ -38,10 +38,6 @@ _TALKING_OUTPUTS = ("pulse", "pipewire")
 SOUND_PAUSE_S = 4.0
 """Between two attempts to be heard, for as long as a film goes on: a sound server may come at any time. Looking for
 one takes mpv some milliseconds."""
-
-_UNTIMED = ("mpjpeg",)
-"""A camera's pictures, one after the other: FFmpeg takes them for 25 a second, so mpv would stop each second to wait
-for more of them."""
 
 log = structlog.get_logger(__name__)
 
@@ -243,7 +239,7 @@ class MpvPlayer(ChildPlayer):
 
     def _on_format(self, data: Any) -> None:
         self._format = data or ""
-        if data in _UNTIMED:
+        if data in UNTIMED:
             self._line.set("cache-pause", False)
 
     def _on_size(self, data: Any) -> None:

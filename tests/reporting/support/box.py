@@ -20,7 +20,7 @@ from agent.media.urls import MediaPolicy
 from agent.persistence.saver import Saver
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.central.state import View
-from agent.reporting.reporter import Reporter
+from agent.reporting.reporter import ReportedBox, Reporter
 from agent.types import DeviceInfo, SessionId, StartRequest
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import LOOK_EVERY_S
@@ -91,14 +91,16 @@ async def box(
     saver = Saver(tracker, bus=bus, folder=folder, restore=restores)
     problems: list[str] = []
     reporter = Reporter(
+        ReportedBox(
+            DeviceInfo(id="4f0c", name="Kitchen", version="0.1.0"),
+            restores=restores,
+            view=lambda: View("Kitchen", tracker.snapshot(), tracker.volume, tuple(problems)),
+            bus=bus,
+        ),
         folder=folder,
         runtime=folder,
         settings=CentralSettings.model_validate(central),
         webhooks=lambda: webhooks,
-        device=DeviceInfo(id="4f0c", name="Kitchen", version="0.1.0"),
-        restores=restores,
-        view=lambda: View("Kitchen", tracker.snapshot(), tracker.volume, tuple(problems)),
-        bus=bus,
     )
 
     await reporter.find_out()
