@@ -12,7 +12,7 @@ import structlog
 from agent.casting.fields import TITLE_LIMIT
 from agent.casting.forms import PlayForm
 from agent.casting.service import CastingService
-from agent.casting.wish import WHAT
+from agent.casting.wish import WHAT, Wish
 from agent.errors import AgentError
 from agent.frontends.dlna.errors import (
     INVALID_ACTION,
@@ -114,6 +114,8 @@ class Renderer:
             raise UpnpError(TRANSITION_NOT_AVAILABLE, "There is nothing to play: SetAVTransportURI names it.")
         elif stream.state is PlayerState.PAUSED:
             await self._casting.pause(False)
+        elif stream.first_frame_at is None:  # it was begun when it was named
+            await self._casting.start(Wish(session_id=stream.session_id), wait_s=PLAY_WAITS_S)
 
     async def _start(self, form: PlayForm, *, wait_s: float | None) -> None:
         def accepted(session_id: SessionId) -> None:

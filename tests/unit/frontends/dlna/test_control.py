@@ -83,13 +83,17 @@ async def test_a_pause_ends_with_play(face: Face) -> None:
 
 
 async def test_another_address_named_while_one_plays_plays_at_once(face: Face) -> None:
-    """So has UPnP it: Home Assistant sends no Play then."""
+    """So has UPnP it: Home Assistant sends no Play then. One that comes is answered when there is a picture."""
     await face.name("http://film/one")
     await face.act(AVT, "Play", Speed="1")
     await face.name("http://film/two")
     stream = face.rooms.tracker.snapshot().stream
     assert stream is not None
-    assert stream.url == "http://film/two"
+    assert (stream.url, stream.first_frame_at) == ("http://film/two", None)
+    assert (await face.act(AVT, "Play", Speed="1")).status == 200
+    shown = face.rooms.tracker.snapshot().on_screen
+    assert shown is not None
+    assert shown.session_id == stream.session_id
 
 
 async def test_the_volume_is_that_of_the_device(face: Face) -> None:
