@@ -116,6 +116,7 @@ class Actions:
         return [
             Action("play", "Play an address.", self._play, (url,)),
             Action("show", "Play an address with a title, for a time, or on top of what is on.", self._play, show),
+            Action("page", "Show a web page, with a title, for a time, or on top of what is on.", self._page, show),
             Action("preset", "Play a preset.", self._preset, (preset,)),
             Action("play_code", "Join a stream of the central API.", self._play, (code,)),
             Action("stop", "Stop what is on. What it interrupted continues.", self._stop),
@@ -126,6 +127,9 @@ class Actions:
 
     async def _play(self, given: Given) -> Answer:
         return await self._start(PlayForm.parse(given).wish())
+
+    async def _page(self, given: Given) -> Answer:
+        return await self._play({**given, "as": "page"})
 
     async def _preset(self, given: Given) -> Answer:
         return await self._start(Wish(preset=self._preset_id(given["preset"])))

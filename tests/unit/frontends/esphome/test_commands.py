@@ -8,6 +8,7 @@ import math
 import pytest
 
 from agent.frontends.esphome.messages import api
+from agent.types import ShownAs
 from tests.support.esphome_box import boxed
 from tests.support.virtual_time import in_virtual_time
 
@@ -64,6 +65,16 @@ async def test_show_interrupts_for_a_time_and_the_film_returns() -> None:
         back = box.rooms.tracker.snapshot().on_screen
         assert back is not None
         assert back.session_id == film["session_id"]
+
+
+@in_virtual_time
+async def test_a_web_page_is_shown_as_one() -> None:
+    async with boxed() as box:
+        answer = await box.act("page", "http://film/dashboard", "Dashboard", 0.0, False)
+        (shown,) = box.rooms.tracker.saved()
+        assert (shown.session_id, shown.request.shown_as) == (answer["session_id"], ShownAs.PAGE)
+        await box.act("play", FILM)
+        assert box.rooms.tracker.saved()[-1].request.shown_as is None
 
 
 @in_virtual_time
