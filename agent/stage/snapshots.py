@@ -77,12 +77,14 @@ class Snapshots:
         self._kept.move_to_end(kind)
         if len(self._kept) > KEPT_LIMIT:
             self._kept.popitem(last=False)
-        asyncio.get_running_loop().call_at(at + MAX_AGE_LIMIT_S, self._forget, kind, taken)
+        asyncio.get_running_loop().call_at(at + MAX_AGE_LIMIT_S, self._forget, kind, at)
         return taken
 
-    def _forget(self, kind: Kind, taken: Taken) -> None:
-        """Unless there is a newer one."""
-        if self._kept.get(kind) is taken:
+    def _forget(self, kind: Kind, at: float) -> None:
+        """The picture of that moment, unless there is a newer one. The timer does not hold the picture itself: those
+        that newer ones have replaced would stay in memory until then."""
+        kept = self._kept.get(kind)
+        if kept is not None and kept.at == at:
             del self._kept[kind]
 
     @asynccontextmanager

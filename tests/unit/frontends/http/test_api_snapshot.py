@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
 from agent.stage import snapshots as snapshots_module
 from agent.stage.base import ImageFormat
-from agent.stage.snapshots import Kind, Snapshots
+from agent.stage.snapshots import KEPT_LIMIT, Kind, Snapshots, Taken
 from tests.support.api import ScriptedStage, Served, served
 
 
@@ -133,3 +134,13 @@ async def test_a_picture_is_kept_no_longer_than_it_may_be_old(
         while await snapshots.take(Kind("png"), max_age_s=60) is first:
             await asyncio.sleep(0.05)
     assert len(camera.taken) == 2
+
+
+async def test_no_more_pictures_are_in_memory_than_are_kept(api: Served, camera: Camera) -> None:
+    snapshots = Snapshots(api.stage)
+    began = asyncio.get_running_loop().time()
+    for width in (100, 200) * KEPT_LIMIT:
+        await snapshots.take(Kind("png", width), max_age_s=0)
+    gc.collect()
+    held = [one.content for one in gc.get_objects() if isinstance(one, Taken) and one.at >= began]
+    assert set(held) == {f"picture {number}".encode() for number in (2 * KEPT_LIMIT - 1, 2 * KEPT_LIMIT)}
