@@ -10,13 +10,15 @@ MIB = 1024 * 1024
 
 
 def groups(folder: Path, **limits: str) -> Path:
-    """A tree of groups, each inside the one before, with its limit; half a MiB of each is used."""
+    """A tree of groups, each inside the one before, with its limit. Half a MiB of each is used, and a MiB beside is
+    cache that can be given up."""
     group = folder
     for name, limit in limits.items():
         group = group / name
         group.mkdir(parents=True)
         (group / "memory.max").write_text(f"{limit}\n")
-        (group / "memory.current").write_text(f"{MIB // 2}\n")
+        (group / "memory.current").write_text(f"{MIB // 2 + MIB}\n")
+        (group / "memory.stat").write_text(f"anon {MIB // 2}\nfile {MIB}\ninactive_file {MIB}\nactive_file 0\n")
     return group
 
 
