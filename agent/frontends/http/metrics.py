@@ -120,7 +120,13 @@ class Metrics:
         self._sums.take(
             *sums_of_players(app[PLAYERS].totals),
             Sum("black_seconds", "Time without a picture between two.", (), {(): app[CASTING].black_s}),
-            Sum("outbox_dropped", "Events that the central API will never have.", (), {(): app[REPORTING]().dropped}),
+            Sum(
+                "outbox_dropped",
+                "Events that the central API will never have.",
+                (),
+                {(): app[REPORTING]().dropped},
+                begins_anew=True,  # when the box is enrolled anew
+            ),
             Sum("processor_seconds", "Processor time.", ("process",), cpu_s),
         )
         text: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]

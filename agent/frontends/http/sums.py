@@ -18,6 +18,8 @@ class Sum(NamedTuple):
     text: str
     labels: tuple[str, ...]
     values: Mapping[tuple[str, ...], float]
+    begins_anew: bool = False
+    """Whether a fall is a new beginning, to be shown as one."""
 
 
 class Sums(Collector):
@@ -27,7 +29,7 @@ class Sums(Collector):
 
     def __init__(self) -> None:
         self._sums: tuple[Sum, ...] = ()
-        self._highest: dict[tuple[str, ...], float] = {}
+        self._shown: dict[tuple[str, ...], float] = {}
 
     def take(self, *sums: Sum) -> None:
         """These are the sums now. Their labels come from closed sets."""
@@ -38,8 +40,9 @@ class Sums(Collector):
             family = CounterMetricFamily(f"cast_agent_{each.name}", each.text, labels=each.labels)
             for labels, value in each.values.items():
                 key = (each.name, *labels)
-                self._highest[key] = highest = max(value, self._highest.get(key, 0.0))
-                family.add_metric(labels, highest)
+                shown = value if each.begins_anew else max(value, self._shown.get(key, 0.0))
+                self._shown[key] = shown
+                family.add_metric(labels, shown)
             yield family
 
 

@@ -84,6 +84,15 @@ def test_a_sum_that_lacks_a_part_for_a_moment_stays() -> None:
     assert seen == [[2.0], [2.0], [3.0]]
 
 
+def test_a_sum_that_begins_anew_is_shown_as_it_is() -> None:
+    """Prometheus takes the fall for a restart, and goes on counting."""
+    sums, seen = Sums(), []
+    for value in (50.0, 0.0, 20.0):
+        sums.take(Sum("outbox_dropped", "", (), {(): value}, begins_anew=True))
+        seen.append([sample.value for family in sums.collect() for sample in family.samples])
+    assert seen == [[50.0], [0.0], [20.0]]
+
+
 async def test_a_freeze_is_counted_once() -> None:
     async with tracked() as box:
         await box.client.post("/start?wait=5", json={"url": "http://stalls/film.mp4"})
