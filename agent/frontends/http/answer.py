@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """In UTC, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -16,7 +17,7 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds, 3)
 
 
-Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
 
 

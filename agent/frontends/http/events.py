@@ -13,6 +13,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from agent.errors import AgentError
 from agent.events.bus import Event, EventBus, SlowFollowerError, Subscription
+from agent.frontends.http.answer import rfc3339
 from agent.frontends.http.app_keys import REQUEST_ID
 from agent.frontends.http.guard import admit
 from agent.frontends.http.status import status_answer
@@ -74,7 +75,7 @@ class Feed:
             {
                 "kind": event.kind,
                 "session_id": event.session_id,
-                "occurred_at": event.at.utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "occurred_at": rfc3339(event.at.utc),
                 "data": storable(dict(event.data)),
             }
         )
