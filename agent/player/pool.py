@@ -191,7 +191,7 @@ class PlayerPool:
         return (self._spare is None and bool(self._waiters)) or (wants_spare and not self._short_of_memory)
 
     async def _add_player(self) -> None:
-        respawn = self._renewals
+        renewals = self._renewals
         try:
             player = await self._make()
         except AgentError as e:
@@ -204,7 +204,7 @@ class PlayerPool:
             log.exception("spare_crashed")
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e!r}. Please report this."))
             return
-        if respawn != self._renewals:
+        if renewals != self._renewals:
             await self._discard(player)
             return
         self._version, self._features = player.version or self._version, dict(player.features or self._features)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.access import gate as door_module
+from agent.access import gate as gate_module
 from agent.access import uses as uses_module
 from agent.access.gate import Gate, GateError
 from agent.access.keys import KeyFile
@@ -194,7 +194,7 @@ def test_peers_of_the_network_are_not_let_in(file: KeyFile, peer: str) -> None:
 
 async def test_a_change_is_told(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever announces what is needed to get in hears of each change, without any request, and of nothing else."""
-    monkeypatch.setattr(door_module, "WATCH_EVERY_S", 0.01)
+    monkeypatch.setattr(gate_module, "WATCH_EVERY_S", 0.01)
     told: asyncio.Queue[Auth] = asyncio.Queue()
     settings = [ApiSettings()]
     gate = Gate(file, settings=lambda: settings[0])
@@ -221,7 +221,7 @@ async def test_a_change_is_told(file: KeyFile, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_the_use_of_a_key_is_noted_once_an_hour(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first use is in the file soon; the next ones of the same hour write nothing, one after that does."""
-    monkeypatch.setattr(door_module, "WATCH_EVERY_S", 0.01)
+    monkeypatch.setattr(gate_module, "WATCH_EVERY_S", 0.01)
     key = file.add("ha")
     gate = Gate(file, settings=ApiSettings)
     gate.start()
