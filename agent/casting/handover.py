@@ -66,8 +66,10 @@ class Handover:
 
     def linger(self, seconds: float) -> None:
         """The picture of what ends before `seconds` are over stays until then; and where a start is being prepared by
-        then, until that is shown or has failed."""
+        then, until that is shown or has failed. With 0.0 nothing stays, and what did goes."""
         self._lingers_until = self._now() + seconds
+        if not seconds and self._stack.top is None and self._stack.starting is None:
+            self._last_frame.close()
 
     def come_back(self) -> None:
         """The top has ended: what is on top now was interrupted, and is opened again."""

@@ -115,5 +115,10 @@ def test_a_plain_stop_leaves_nothing(box: tuple[VirtualTimeLoop, Box]) -> None:
         await of.show()
         await of.tracker.stop()
         assert of.is_black
+        await of.show()
+        await of.stop()
+        assert not of.is_black
+        await of.tracker.stop()
+        assert of.is_black
 
     loop.run_until_complete(scene())

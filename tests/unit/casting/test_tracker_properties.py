@@ -145,6 +145,15 @@ class TrackerMachine(RuleBasedStateMachine):
         self.run(asyncio.sleep(seconds))
         assert self.tracker_snapshot().stream is None
 
+    @rule(seconds=st.sampled_from([0.0, 0.03, 0.5, 1.0]))
+    def stop_before_another(self, seconds: float) -> None:
+        """After such a stop there may be a picture, but no player; and it goes, unless something is to come."""
+        self.run(self.tracker.stop(everything=True, picture_stays_s=0.6))
+        assert self.tracker_snapshot().stream is None
+        assert not self.players.alive
+        self.run(asyncio.sleep(seconds))
+        assert seconds < 0.6 or not self.stage.stack
+
     @rule(session=consumes(sessions))
     def stop_one(self, session: SessionId | None) -> None:
         """Stopping one session ends that one, and no other."""
