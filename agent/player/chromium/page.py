@@ -18,6 +18,9 @@ BARE_AFTER_S = 2.0
 """A page without any content has no first contentful paint. What has painted something, and asked its server for
 nothing for so long, shows all that it has."""
 
+REFUSALS_LOGGED = 10
+"""Of one page: it may ask without end."""
+
 _ON_EVERY_PAGE = "window.print = () => {};"
 """A preview would lie over the page."""
 
@@ -57,6 +60,7 @@ class Page:
         self._signs: set[str] = set()
         """Of a page without content."""
         self._has_painted = False
+        self._refusals = 0
 
     def find(self) -> None:
         """Look for the page, and make it ready."""
@@ -103,7 +107,7 @@ class Page:
                 self._frame = str(target["targetId"])
                 self._cdp.say("Target.attachToTarget", targetId=self._frame, flatten=True, then=self._on_attached)
             elif target["targetId"] != self._frame:
-                log.info("page_popup_refused")
+                self._note_refusal("pop-up")
                 self._cdp.say("Target.closeTarget", targetId=target["targetId"])
         elif name in ("targetCrashed", "targetDestroyed") and about.get("targetId") == self._frame:
             self._on_crashed()
@@ -138,8 +142,10 @@ class Page:
             self._url = str(about["request"]["url"])
         elif name == "responseReceived" and of_document and (status := int(about["response"]["status"])) >= 400:
             self._on_failed(reasons.answered(status, self._url))
-        elif name == "loadingFailed" and request == self._document and not about.get("canceled"):
-            self._on_failed(reasons.not_loaded(str(about.get("errorText", "")), self._url))
+        elif name != "loadingFailed" or request != self._document or about.get("canceled"):
+            return
+        elif (error := str(about.get("errorText", ""))) != "net::ERR_ABORTED":  # of a download: it stays where it is
+            self._on_failed(reasons.not_loaded(error, self._url))
 
     def _on_page(self, name: str, about: Mapping[str, Any]) -> None:
         frame = about.get("frame") or {}
@@ -153,7 +159,7 @@ class Page:
             if about.get("loaderId") == self._loader and self._url:
                 self._on_sign(str(about.get("name", "")))
         elif name == "javascriptDialogOpening":  # the page stands still until it is answered
-            log.info("page_dialog_refused", kind=about.get("type"))
+            self._note_refusal(str(about.get("type", "")))
             self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")
 
     def _on_sign(self, sign: str) -> None:
@@ -171,6 +177,11 @@ class Page:
         if not self._has_painted:
             self._has_painted = True
             self._on_painted()
+
+    def _note_refusal(self, what: str) -> None:
+        self._refusals += 1
+        if self._refusals <= REFUSALS_LOGGED:
+            log.info("page_dialog_refused", kind=what)
 
     def _on_request(self, name: str, about: Mapping[str, Any]) -> None:
         request = about.get("requestId")

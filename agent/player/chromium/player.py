@@ -177,6 +177,8 @@ class ChromiumPlayer(ChildPlayer):
         resolve(self._greeted, None)
 
     def _on_painted(self) -> None:
+        if self._gone.done():
+            return
         now = asyncio.get_running_loop().time()
         self._progress = Report(pictures=1, stream_type=StreamType.LIVE, at=now)
         resolve(self._opened, Opened(MediaType.WEB, has_audio=False))

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.player.chromium import page as page_module
 from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
-from agent.player.chromium.page import Page
+from agent.player.chromium.page import REFUSALS_LOGGED, Page
 from agent.player.chromium.reasons import answered, not_loaded
 from agent.types import ErrorCode, Failure
 
@@ -155,6 +156,21 @@ async def test_nobody_is_asked_anything(browser: Browser) -> None:
     ]
 
 
+async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: Browser) -> None:
+    with capture_logs() as logs:
+        for _ in range(3 * REFUSALS_LOGGED):
+            browser.tell("Page.javascriptDialogOpening", type="alert")
+    assert len(logs) == REFUSALS_LOGGED
+
+
+async def test_a_page_that_begins_a_download_stays(browser: Browser) -> None:
+    request = {"url": "http://panel.lan:3000/file"}
+    browser.commit("L1")
+    browser.tell("Network.requestWillBeSent", requestId="R9", type="Document", frameId=MAIN, request=request)
+    browser.tell("Network.loadingFailed", requestId="R9", errorText="net::ERR_ABORTED", canceled=False)
+    assert browser.failures == []
+
+
 @pytest.mark.parametrize(
     ("event", "session", "about"),
     [
@@ -202,7 +218,7 @@ REASONS = [
     ("net::ERR_CONNECTION_REFUSED", ErrorCode.MEDIA_NETWORK, "refused the connection"),
     ("net::ERR_CONNECTION_TIMED_OUT", ErrorCode.MEDIA_NETWORK, "does not answer"),
     ("net::ERR_INTERNET_DISCONNECTED", ErrorCode.MEDIA_NETWORK, "is this box connected"),
-    ("net::ERR_TOO_MANY_REDIRECTS", ErrorCode.MEDIA_NETWORK, "in a circle"),
+    ("net::ERR_TOO_MANY_REDIRECTS", ErrorCode.MEDIA_NETWORK, "in a loop"),
     ("net::ERR_CERT_COMMON_NAME_INVALID", ErrorCode.MEDIA_FORBIDDEN, "for another name"),
     ("net::ERR_CERT_DATE_INVALID", ErrorCode.MEDIA_NETWORK, "not valid today"),
     ("net::ERR_SSL_PROTOCOL_ERROR", ErrorCode.MEDIA_NETWORK, "does not speak TLS"),
