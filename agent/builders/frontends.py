@@ -147,9 +147,9 @@ def _dlna(current: Current, platform: Platform, casting: Casting) -> DlnaFace | 
         return None
     from agent.frontends.dlna.face import DlnaFace  # what reads XML, for boxes that need it
 
-    def addresses() -> list[str]:
+    def addresses() -> list[list[str]]:
         interfaces = lan_interfaces(settings.discovery.interfaces)
-        return [str(each) for interface in interfaces for each in interface.announced if each.version == 4]
+        return [[str(each) for each in interface.announced if each.version == 4] for interface in interfaces]
 
     return DlnaFace(
         casting.service,

@@ -14,6 +14,7 @@ def test_it_is_found_and_says_goodbye(lan: Lan) -> None:
     """Within FOUND_S of its start by one that waits for it. A search is answered and a call let in of an address that
     may call, and of no other."""
     box, home, stranger = (lan.machine(f"{address}/24", ipv6=False) for address in (BOX, HOME, STRANGER))
+    box.ip("addr", "add", "10.78.0.9/24", "dev", "eth0")  # it is told of one address only
     for machine in (home, stranger):
         machine.ip("route", "add", "default", "dev", "eth0")  # as each machine of a LAN has one, for multicast
     with SsdpEar(home, HOME, kind=RENDERER) as ear:

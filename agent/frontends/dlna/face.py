@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -42,7 +42,8 @@ class Settings(Protocol):
 
 
 class DlnaFace:
-    """Listens on `host` where the settings name no other, and is found in the networks of `addresses`, which may block.
+    """Listens on `host` where the settings name no other, and is found in the networks of `addresses`, which has those
+    of each interface and may block.
     `settings` is asked anew for those who may call. `serve` makes what serves an application."""
 
     def __init__(
@@ -53,7 +54,7 @@ class DlnaFace:
         settings: Callable[[], Settings],
         host: str,
         device: DeviceInfo,
-        addresses: Callable[[], Collection[str]],
+        addresses: Callable[[], Collection[Sequence[str]]],
         serve: Callable[[web.Application], web.AppRunner],
         supervisor: Supervisor,
     ) -> None:
@@ -126,7 +127,9 @@ class DlnaFace:
         everywhere = ipaddress.ip_address(listening).is_unspecified
 
         def addresses() -> Collection[str]:
-            return [each for each in self._addresses() if everywhere or each == listening]
+            """One of each interface: controllers would take two for a device that moves."""
+            usable = ([each for each in own if everywhere or each == listening] for own in self._addresses())
+            return [own[0] for own in usable if own]
 
         return Ssdp(
             About(unique_name(device), server_name(device), config_id(device)),

@@ -90,7 +90,7 @@ async def face() -> AsyncIterator[Face]:
             settings=lambda: made.settings,
             host="::",
             device=DEVICE,
-            addresses=lambda: ["192.0.2.7"],
+            addresses=lambda: [["192.0.2.7"]],
             serve=runner_of,
             supervisor=supervisor,
         )
