@@ -67,9 +67,9 @@ def alive(pids: Iterable[int]) -> list[int]:
     return left
 
 
-def renderers(agent: Agent) -> list[int]:
-    """The processes of the page that is on."""
-    return [pid for pid, line in descendants(agent.player_pid()).items() if "--type=renderer" in line]
+def processes(agent: Agent, kind: str = "renderer") -> list[int]:
+    """Those of the page that is on."""
+    return [pid for pid, line in descendants(agent.player_pid()).items() if f"--type={kind} " in line]
 
 
 def test_a_page_is_a_stream(agent: Agent, pages: WebPages, screen: Screen) -> None:
@@ -161,28 +161,29 @@ def test_a_page_whose_server_is_away_buffers(agent: Agent, screen: Screen) -> No
         agent.stop(all=True)
 
 
-def test_a_page_that_crashes_comes_back_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:
+@pytest.mark.parametrize("kind", ["renderer", "gpu-process"])
+def test_a_page_that_crashes_comes_back_unseen(agent: Agent, xserver: XServer, pages: WebPages, kind: str) -> None:
     """Its last picture stays until the new one has painted, and the session is the same."""
     session = agent.show_page(pages.url("/plain/red"))["session_id"]
     agent.wait_state("playing")
-    agent.wait_until(lambda: renderers(agent), 5, "it has a process")
+    agent.wait_until(lambda: processes(agent, kind), 5, "it has a process")
     before = pages.asked["/plain/red"]
     with ScreenRecorder(xserver.display) as recorder:
-        for pid in renderers(agent):
+        for pid in processes(agent, kind):
             os.kill(pid, signal.SIGKILL)
         agent.wait_until(lambda: pages.asked["/plain/red"] > before, BACK_S, "it is loaded anew")
         stream = agent.wait_state("playing")
         recording = recorder.stop()
     assert stream["session_id"] == session
     assert recording.colours() == ["red"]
-    assert recording.seconds_of("white") == 0
+    assert (recording.seconds_of("white"), recording.seconds_of("black")) == (0, 0)
 
 
 def test_a_page_that_hangs_comes_back(agent: Agent, pages: WebPages, screen: Screen) -> None:
     """It buffers, and is then made anew; the browser of before is gone, although it was stopped."""
     agent.show_page(pages.url("/plain/green"))
     agent.wait_state("playing")
-    hanging, before = renderers(agent), pages.asked["/plain/green"]
+    hanging, before = processes(agent), pages.asked["/plain/green"]
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
     agent.wait_state("buffering")

@@ -183,6 +183,25 @@ class ChromiumPlayer(ChildPlayer):
         self._progress = Report(pictures=1, stream_type=StreamType.LIVE, at=now)
         resolve(self._opened, Opened(MediaType.WEB, has_audio=False))
         self._keep(self._watch_pictures(), "pictures")
+        self._cdp.say("SystemInfo.getProcessInfo", then=self._on_processes)
+
+    def _on_processes(self, result: Mapping[str, Any]) -> None:
+        for process in result.get("processInfo", ()):
+            if process.get("type") == "GPU":
+                self._keep(self._watch_drawing_process(int(process["id"])), "drawing")
+
+    async def _watch_drawing_process(self, pid: int) -> None:
+        """Of its death the browser says nothing, and shows a wrong picture for 1 s."""
+        ended = asyncio.Event()
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            asyncio.get_running_loop().add_reader(descriptor, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                asyncio.get_running_loop().remove_reader(descriptor)
+                os.close(descriptor)
+        self._on_crashed()
 
     def _on_crashed(self) -> None:
         """Kill it at once: 15 ms later it paints that it has crashed."""
