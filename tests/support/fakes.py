@@ -267,6 +267,7 @@ class FakePlayers:
         self.broken = False
         self.take_s = 0.0
         self.expected: list[str] = []
+        self.expected_kinds: list[MediaType | None] = []
         self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
         self.missing: set[str] = set()
@@ -295,6 +296,7 @@ class FakePlayers:
 
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
         self.expected.append(url)
+        self.expected_kinds.append(kind)
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         return self.other_engines

@@ -13,6 +13,7 @@ from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.events.bus import QUEUE_LIMIT, EventBus
 from agent.persistence.entry_file import EntryFile
+from agent.types import MediaType
 from cast_wire.kinds import EventKind
 from tests.support.fakes import FakePlayers
 from tests.support.tools import until
@@ -42,6 +43,18 @@ async def test_presets_and_the_last_day(tmp_path: Path) -> None:
     players = FakePlayers()
     await Foresight(presets, Recent(EntryFile(tmp_path / "recent")), players=players).look()
     assert players.expected == ["rtsp://door", "rtsp://lately"]
+
+
+async def test_pages_are_expected_as_pages(tmp_path: Path) -> None:
+    """Their address alone does not tell."""
+    page = played("http://lately", days_ago=0.1) | {"shown_as": "page"}
+    (tmp_path / "recent").write_text(entries(page))
+    configured = [{"id": "wall", "url": "http://wall", "as": "page"}, {"id": "film", "url": "http://film"}]
+    presets = Presets(EntryFile(tmp_path / "presets"), configured=lambda: configured, policy=AnyUrl())
+    await presets.look()
+    players = FakePlayers()
+    await Foresight(presets, Recent(EntryFile(tmp_path / "recent")), players=players).look()
+    assert players.expected_kinds == [MediaType.WEB, None, MediaType.WEB]
 
 
 async def test_new_presets_count_from_then_on(tmp_path: Path) -> None:
