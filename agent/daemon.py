@@ -16,7 +16,7 @@ from aiohttp import web
 
 from agent.access.gate import Gate
 from agent.builders.casting import Casting, build_casting, limits_of
-from agent.builders.frontends import build_esphome, build_frontends, build_idle_screen
+from agent.builders.frontends import Frontends, build_esphome, build_frontends, build_idle_screen
 from agent.builders.platform import Platform, build_platform, build_players
 from agent.builders.reporting import build_reporter
 from agent.casting.foresight import Foresight
@@ -174,12 +174,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     frontends.esphome = await in_thread(lambda: build_esphome(*parts), name="esphome")
     listening = await _listen(frontends.app, settings, running)
     port = int(listening[0][1])
-    if frontends.esphome is not None:
-        running.push_async_callback(frontends.esphome.stop)
-        await frontends.esphome.start(port, frontends.advertiser.look_again)
-    if frontends.dlna is not None:
-        running.push_async_callback(frontends.dlna.stop)
-        frontends.dlna.start(port)
+    await _start_other_faces(frontends, port, running)
     frontends.advertiser.start(listening)
     if idle_screen is not None:
         running.push_async_callback(idle_screen.stop)
@@ -187,6 +182,16 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.callback(frontends.advertiser.withdraw)  # the goodbyes begin first, and are said while all else ends
     running.callback(reporter.farewell)
     return _Agent(port, tracker, frontends.gate, reporter, casting.service)
+
+
+async def _start_other_faces(frontends: Frontends, port: int, running: AsyncExitStack) -> None:
+    """Those beside HTTP, which listens on `port`."""
+    if frontends.esphome is not None:
+        running.push_async_callback(frontends.esphome.stop)
+        await frontends.esphome.start(port, frontends.advertiser.look_again)
+    if frontends.dlna is not None:
+        running.push_async_callback(frontends.dlna.stop)
+        frontends.dlna.start(port)
 
 
 async def _show(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent import __version__
 from agent.builders.platform import Platform
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService
@@ -57,14 +58,16 @@ def build_casting(
     )
     bus = EventBus()
     tracker = StreamTracker(
-        players=players,
-        stage=platform.stage,
+        SessionParts(
+            players,
+            platform.stage,
+            redact,
+            check=checks.check,
+            look_up=look_up_name,
+            locate=local_names.locate,
+            streams=lookup,
+        ),
         limits=limits_of(settings),
-        redact=redact,
-        check=checks.check,
-        look_up=look_up_name,
-        locate=local_names.locate,
-        streams=lookup,
         retry=settings.stream.retry,
         emit=bus.publish,
     )

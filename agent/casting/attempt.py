@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 
 from agent.casting.limits import Check, Limits
+from agent.casting.parts import SessionParts
 from agent.casting.preparation import Preparation, Race
 from agent.casting.session import Session
 from agent.errors import (
@@ -18,9 +20,9 @@ from agent.errors import (
     PlayerTimeoutError,
     PlayerUnavailableError,
 )
-from agent.media.names import Locate, LookUp, NameWatch, as_it_is
+from agent.media.names import NameWatch
 from agent.player.base import KillReason, Media, Player, Players
-from agent.stage.base import Stage, Window
+from agent.stage.base import Window
 from agent.types import ErrorCode
 from agent.util.waiting import first_of, to_the_end
 
@@ -40,42 +42,41 @@ FIRST_SOUND_LOOK_S = 0.05
 """A player tells four times a second what it has played: looking adds a fifth of that at most."""
 
 
-class Attempt:
-    """One attempt at playing a session: one player process and one window.
+class Screen(Protocol):
+    """Where attempts are seen, one at a time."""
 
-    `check` is what the URL must pass first: the configuration may have become stricter since it was submitted, or a
-    disk may be gone for a while.
-    `hand_over` is the tracker's: it makes this attempt the one that is seen and heard. `release` takes over the window
-    at the end, with its last picture in it, and closes it when something else is shown. `look_up` is asked why the host
-    of a silent source cannot be found; None asks nobody. `locate` makes of the URL the one that players can open.
-    `make_room` as in SessionRunner.
-    """
+    async def take_screen(self, attempt: Attempt) -> None:
+        """Make this attempt the one that is seen and heard."""
+
+    async def release(self, attempt: Attempt, window: Window) -> None:
+        """Take over the window of an attempt that ends, with its last picture, until something else is shown."""
+
+
+class Attempt:
+    """One attempt at playing a session: one player process and one window. `check` is what the URL must pass first.
+    `make_room` as in SessionRunner."""
 
     def __init__(
         self,
         session: Session,
         *,
         players: Players,
-        stage: Stage,
+        parts: SessionParts,
         limits: Limits,
         check: Check,
-        hand_over: Callable[[Attempt], Awaitable[None]],
-        release: Callable[[Attempt, Window], Awaitable[None]],
+        screen: Screen,
         make_room: Callable[[], Awaitable[bool]],
-        look_up: LookUp | None = None,
-        locate: Locate | None = None,
     ) -> None:
-        self._look_up = look_up
+        self._look_up = parts.look_up
         self._make_room = make_room
-        self._locate = locate or as_it_is
+        self._locate = parts.locate
         self._located = session.url
         self.session = session
         self._players = players
-        self._stage = stage
+        self._stage = parts.stage
         self._limits = limits
         self._check = check
-        self._hand_over = hand_over
-        self._release = release
+        self._screen = screen
         self._player: Player | None = None
         self._window: Window | None = None
         self._shown_at: float | None = None
@@ -95,7 +96,7 @@ class Attempt:
         why: KillReason | None = None
         try:
             await self._prepare(share)
-            await self._hand_over(self)
+            await self._screen.take_screen(self)
             await self._watch()
         except AgentError as error:
             why = KillReason.of(error)
@@ -296,4 +297,4 @@ class Attempt:
         if self._player is not None:
             await self._player.kill(why or (KillReason.ENDED if self.was_shown else KillReason.GIVEN_UP))
         if self._window is not None:
-            await self._release(self, self._window)
+            await self._screen.release(self, self._window)

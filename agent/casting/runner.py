@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from agent.casting.attempt import Attempt
-from agent.casting.limits import Check
+from agent.casting.parts import SessionParts
 from agent.casting.retry import PASSING, Outage, Retry
 from agent.casting.session import Session
 from agent.casting.source import Source
@@ -22,7 +22,7 @@ from agent.errors import (
     PlayerUnavailableError,
     PlaylistError,
 )
-from agent.player.base import Players, PlayerSource
+from agent.player.base import Players
 from agent.player.fallback import EngineChoice
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
 from agent.util.waiting import first_of
@@ -34,30 +34,27 @@ log = structlog.get_logger(__name__)
 
 
 class SessionRunner:
-    """Runs one session until it ends. The tracker suspends, resumes and ends it. `check` is what a submitted URL must
-    pass, and was if it is `checked`; each entry of a playlist must, too, and a file again before each new attempt.
-    `make_room` lets go of what is on if that takes this
-    session's place at its source, and tells whether it did."""
+    """Runs one session until it ends. The tracker suspends, resumes and ends it. Its URL was `checked`, or is to be.
+    `make_room` lets go of what is on if that takes this session's place at its source, and tells whether it did."""
 
     def __init__(
         self,
         session: Session,
         source: Source,
         *,
-        players: PlayerSource,
+        parts: SessionParts,
         make_attempt: Callable[[Session, Players, bool], Attempt],
         retry: Retry,
-        check: Check,
         checked: bool = True,
         make_room: Callable[[], Awaitable[bool]],
     ) -> None:
         self.session = session
         self.attempt: Attempt | None = None
         self._source = source
-        self._engines = EngineChoice(players, kind=session.request.kind)
+        self._engines = EngineChoice(parts.players, kind=session.request.kind)
         self._make_playback = make_attempt
         self._retry = retry
-        self._check = check
+        self._check = parts.check
         self._checked = checked
         self._make_room = make_room
         self._has_room = False

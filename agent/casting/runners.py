@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
 from agent.casting.attempt import Attempt
 from agent.casting.handover import Handover
-from agent.casting.joined_source import JoinedSource, Streams
-from agent.casting.limits import Check, Limits, any_url
+from agent.casting.joined_source import JoinedSource
+from agent.casting.limits import Limits, any_url
+from agent.casting.parts import SessionParts
 from agent.casting.retry import Retry
 from agent.casting.runner import SessionRunner
 from agent.casting.saved import Saved, Volume
@@ -17,26 +16,8 @@ from agent.casting.session import Session
 from agent.casting.source import Address, Source
 from agent.casting.stack import Stack
 from agent.events.bus import Emit
-from agent.media.names import Locate, LookUp
-from agent.player.base import Players, PlayerSource
-from agent.stage.base import Stage
+from agent.player.base import Players
 from agent.types import StartRequest
-
-
-@dataclass(frozen=True, slots=True)
-class SessionParts:
-    """What sessions need of the rest of the agent."""
-
-    players: PlayerSource
-    stage: Stage
-    redact: Callable[[str], str]
-    """Takes the credentials out of a URL."""
-    check: Check
-    """Raises for a URL that may not be played."""
-    look_up: LookUp | None
-    locate: Locate | None
-    streams: Streams
-    """Knows the streams of the central API."""
 
 
 class Runners:
@@ -99,23 +80,19 @@ class Runners:
             return Attempt(
                 session,
                 players=players,
-                stage=around.stage,
+                parts=around,
                 limits=self._limits,
                 check=any_url if checked else around.check,
-                look_up=around.look_up,
-                locate=around.locate,
-                hand_over=self._handover.take_screen,
-                release=self._handover.release,
+                screen=self._handover,
                 make_room=lambda: self._stack.make_room(session),
             )
 
         return SessionRunner(
             session,
             self._source(session),
-            players=around.players,
+            parts=around,
             make_attempt=attempt,
             retry=self._retry,
-            check=around.check,
             checked=checked,
             make_room=lambda: self._stack.make_room(session),
         )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from agent.casting.attempt import Attempt
 from agent.casting.handover import Handover
-from agent.casting.joined_source import NoStreams, Streams
-from agent.casting.limits import Check, Limits, any_url
+from agent.casting.limits import Limits
 from agent.casting.loudness import Loudness
+from agent.casting.parts import SessionParts
 from agent.casting.runner import SessionRunner
-from agent.casting.runners import Runners, SessionParts
+from agent.casting.runners import Runners
 from agent.casting.saved import Saved, Volume, saved_of
 from agent.casting.stack import Stack
 from agent.casting.start_waiters import StartWaiters
@@ -25,9 +25,6 @@ from agent.errors import (
     SessionNotFoundError,
 )
 from agent.events.bus import Emit, nobody
-from agent.media.names import Locate, LookUp
-from agent.player.base import PlayerSource
-from agent.stage.base import Stage
 from agent.types import (
     Capability,
     EndReason,
@@ -46,34 +43,26 @@ log = structlog.get_logger(__name__)
 
 
 class StreamTracker:
-    """What others ask of what is on, and what they see of it. `redact` takes the credentials out of a URL, `check`
-    raises for one that may not be played, `streams` knows those of the central API, `emit` is told each
-    transition, before it is logged or answered."""
+    """What others ask of what is on, and what they see of it. `emit` is told each transition, before it is logged or
+    answered."""
 
     def __init__(
         self,
+        parts: SessionParts,
         *,
-        players: PlayerSource,
-        stage: Stage,
         limits: Limits,
-        redact: Callable[[str], str],
-        check: Check = any_url,
-        look_up: LookUp | None = None,
-        locate: Locate | None = None,
-        streams: Streams | None = None,
         retry: bool = True,
         emit: Emit = nobody,
         seed: int | None = None,
     ) -> None:
-        self._players = players
-        self._stage = stage
+        self._parts = parts
         self._emit = emit
         self._loudness = Loudness()
         self._stack = Stack(ended=self._ended)
-        self._handover = Handover(self._stack, stage=stage)
+        self._handover = Handover(self._stack, stage=parts.stage)
         self._waiters = StartWaiters()
         self._runners = Runners(
-            SessionParts(players, stage, redact, check, look_up, locate, streams or NoStreams()),
+            parts,
             stack=self._stack,
             handover=self._handover,
             emit=self._tell,
@@ -203,7 +192,7 @@ class StreamTracker:
 
     def snapshot(self) -> TrackerSnapshot:
         stack = [runner.session.snapshot() for runner in self._stack.runners]
-        if stack and self._stage.health.covered and stack[-1].media_type is not MediaType.AUDIO:
+        if stack and self._parts.stage.health.covered and stack[-1].media_type is not MediaType.AUDIO:
             stack[-1] = _not_seen(stack[-1])
         top = stack[-1] if stack else None
         starting = self._stack.starting.session.snapshot() if self._stack.starting else None
@@ -284,10 +273,10 @@ class StreamTracker:
     def _check_available(self, request: StartRequest) -> None:
         if self._closed:
             raise PlayerUnavailableError("The agent is stopping.")
-        if not (display := self._stage.health).available:
+        if not (display := self._parts.stage.health).available:
             raise PlayerUnavailableError(display.message)
         if request.join is None:
-            self._players.check(request.url, kind=request.kind)
+            self._parts.players.check(request.url, kind=request.kind)
 
 
 def _not_seen(shown: SessionSnapshot) -> SessionSnapshot:

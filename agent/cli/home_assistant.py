@@ -83,6 +83,12 @@ rest:
         availability: "{_ANSWERED}"
         value_template: "{{{{ (value_json.volume | default({{}})).muted | default(false) }}}}"
 
+{_player(slug, name)}"""
+
+
+def _player(slug: str, name: str) -> str:
+    """A media player made of the sensors and commands above it."""
+    return f"""\
 media_player:
   - platform: universal
     name: {name}

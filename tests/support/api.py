@@ -17,6 +17,7 @@ from agent.access.hooks import HookFile, Hooks
 from agent.access.keys import KeyFile
 from agent.casting.entries import NotKept
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
@@ -250,10 +251,8 @@ class Rooms:
         self.stage = FakeStage(self.players)
         self.bus = EventBus()
         self.tracker = StreamTracker(
-            players=self.players,
-            stage=self.stage,
+            SessionParts(self.players, self.stage, redact),
             limits=Limits(start_timeout=5.0, stall_timeout=5.0),
-            redact=redact,
             seed=7,
             emit=self.bus.publish,
         )

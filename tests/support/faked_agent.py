@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
 from agent.config.loader import Settings
 from agent.config.settings import LogSettings
@@ -90,11 +91,7 @@ async def _live(folder: Path, number: int) -> None:
     players, bus = FakePlayers(), EventBus()
     stage = FakeStage(players)
     tracker = StreamTracker(
-        players=players,
-        stage=stage,
-        limits=Limits(start_timeout=5.0, stall_timeout=5.0),
-        redact=redact,
-        emit=bus.publish,
+        SessionParts(players, stage, redact), limits=Limits(start_timeout=5.0, stall_timeout=5.0), emit=bus.publish
     )
     kept = Saver(tracker, bus=bus, folder=folder, restore=True)
     reporter = Reporter(

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService
@@ -49,7 +50,7 @@ async def main(folder: Path) -> None:
     players, bus, policy = fakes.FakePlayers(), EventBus(), MediaChecks(MediaPolicy())
     stage = fakes.FakeStage(players)
     limits = Limits(start_timeout=1.0, stall_timeout=1.0)
-    tracker = StreamTracker(players=players, stage=stage, limits=limits, redact=redact, emit=bus.publish)
+    tracker = StreamTracker(SessionParts(players, stage, redact), limits=limits, emit=bus.publish)
     casting = CastingService(
         tracker,
         policy=policy,

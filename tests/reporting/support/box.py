@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
 from agent.config.settings import CentralSettings, WebhookSettings
 from agent.events.bus import EventBus
@@ -79,12 +80,8 @@ async def box(
         registered=lambda: reporter.registered(), problem=lambda: reporter.status.problem, agent_version="0.1.0"
     )
     tracker = StreamTracker(
-        players=players,
-        stage=stage,
+        SessionParts(players, stage, redact, check=MediaChecks(MediaPolicy()).check, streams=lookup),
         limits=Limits(5.0, 5.0),
-        redact=redact,
-        check=MediaChecks(MediaPolicy()).check,
-        streams=lookup,
         seed=1,
         emit=bus.publish,
     )

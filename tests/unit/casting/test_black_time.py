@@ -9,6 +9,7 @@ import pytest
 
 from agent.casting.handover import RETURN_TIMEOUT_S
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
 from agent.types import StartRequest
 from tests.support.fakes import SCRIPTS, FakePlayers, FakeStage
@@ -28,7 +29,7 @@ def black_s(scene: Scene) -> float:
         players = FakePlayers()
         stage = FakeStage(players)
         tracker = StreamTracker(
-            players=players, stage=stage, limits=Limits(start_timeout=30.0, stall_timeout=5.0), redact=str, seed=1
+            SessionParts(players, stage, str), limits=Limits(start_timeout=30.0, stall_timeout=5.0), seed=1
         )
         try:
             await scene(tracker, stage, players)

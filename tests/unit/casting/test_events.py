@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.session import Session
 from agent.casting.tracker import StreamTracker
 from agent.media.redaction import redact
@@ -40,10 +41,8 @@ class Told:
 async def box() -> AsyncIterator[tuple[StreamTracker, Told]]:
     players, told = FakePlayers(), Told()
     tracker = StreamTracker(
-        players=players,
-        stage=FakeStage(players),
+        SessionParts(players, FakeStage(players), redact),
         limits=Limits(start_timeout=5.0, stall_timeout=5.0),
-        redact=redact,
         emit=told,
     )
     yield tracker, told

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
 from agent.media.redaction import redact
 from agent.types import StartRequest
@@ -23,7 +24,7 @@ class Box:
         self.players = FakePlayers()
         self.stage = FakeStage(self.players)
         limits = Limits(start_timeout=10.0, stall_timeout=5.0)
-        self.tracker = StreamTracker(players=self.players, stage=self.stage, limits=limits, redact=redact)
+        self.tracker = StreamTracker(SessionParts(self.players, self.stage, redact), limits=limits)
 
     async def show(self, request: StartRequest = FILM) -> None:
         assert await self.tracker.first_frame(self.tracker.start(request), 10.0)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
 from agent.casting.wish import Wish
@@ -46,7 +47,7 @@ class Remote:
 async def remote() -> AsyncIterator[Remote]:
     players = FakePlayers()
     tracker = StreamTracker(
-        players=players, stage=FakeStage(players), limits=Limits(start_timeout=5.0, stall_timeout=5.0), redact=redact
+        SessionParts(players, FakeStage(players), redact), limits=Limits(start_timeout=5.0, stall_timeout=5.0)
     )
 
     async def kept() -> None:

@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from agent.casting.limits import Limits
 from agent.casting.moves import MOVES
+from agent.casting.parts import SessionParts
 from agent.casting.session import Session
 from agent.casting.tracker import StreamTracker
 from agent.errors import MediaError, PlayerUnavailableError
@@ -52,11 +53,8 @@ class TrackerMachine(RuleBasedStateMachine):
             self.stage = FakeStage(self.players)
             self.streams = FakeStreams()
             self.tracker = StreamTracker(
-                players=self.players,
-                stage=self.stage,
+                SessionParts(self.players, self.stage, lambda url: url, streams=self.streams),
                 limits=Limits(start_timeout=15.0, stall_timeout=5.0),
-                redact=lambda url: url,
-                streams=self.streams,
                 seed=7,
             )
 

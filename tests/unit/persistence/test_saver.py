@@ -15,6 +15,7 @@ import pytest
 
 from agent.casting.announcer import BY_PLAYER
 from agent.casting.limits import Check, Limits, any_url
+from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
 from agent.errors import FileAwayError, InvalidRequestError
 from agent.events.bus import EventBus
@@ -55,11 +56,8 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
     """From the start of an agent to its end, which is a crash unless it is said otherwise."""
     players, bus = FakePlayers(), EventBus()
     tracker = StreamTracker(
-        players=players,
-        stage=FakeStage(players),
+        SessionParts(players, FakeStage(players), lambda url: url, check=check),
         limits=Limits(15.0, 5.0),
-        redact=lambda url: url,
-        check=check,
         seed=1,
         emit=bus.publish,
     )

@@ -1,0 +1,31 @@
+"""What sessions need of the rest of the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.casting.joined_source import NoStreams, Streams
+from agent.casting.limits import Check, any_url
+from agent.media.names import Locate, LookUp, as_it_is
+from agent.player.base import PlayerSource
+from agent.stage.base import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """The same for all sessions."""
+
+    players: PlayerSource
+    stage: Stage
+    redact: Callable[[str], str]
+    """Takes the credentials out of a URL."""
+    check: Check = any_url
+    """Raises for a URL that may not be played: one that was submitted, each entry of a playlist, and before each
+    attempt a file, because its disk may be gone for a while."""
+    look_up: LookUp | None = None
+    """Asked why the host of a silent source cannot be found; None asks nobody."""
+    locate: Locate = as_it_is
+    """Makes of a URL the one that players can open."""
+    streams: Streams = field(default_factory=NoStreams)
+    """Knows the streams of the central API."""
