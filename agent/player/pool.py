@@ -17,10 +17,9 @@ from agent.health import PlayerHealth
 from agent.player.base import Adopt, HiddenWindow, KillReason, Totals
 from agent.player.child import ChildPlayer
 from agent.player.confine import NONE
-from agent.player.registry import MIB, EngineSpec
+from agent.player.registry import EngineSpec
 from agent.player.spawn import worker_environment
 from agent.player.tally import Tally
-from agent.util.memory import available_bytes
 from cast_util.backoff import Backoff
 from cast_util.tasks import Supervisor
 
@@ -49,8 +48,7 @@ log = structlog.get_logger(__name__)
 class PlayerPool:
     """Keeps one spare player of an engine warm. `command` starts a process of it. `display` tells the X display to draw
     on, None when there is none; `open_window` makes the hidden window for the pre-roll. `authority` is the file with
-    the cookie of the display. `memory` tells the bytes that are available.
-    """
+    the cookie of the display."""
 
     def __init__(
         self,
@@ -62,10 +60,9 @@ class PlayerPool:
         supervisor: Supervisor | None = None,
         authority: Path | None = None,
         adopt: Adopt | None = None,
-        memory: Callable[[], int] = available_bytes,
     ) -> None:
-        self._memory = memory
-        self._short_of_memory = False
+        self._no_room = ""
+        """Why no spare is made although one is to be kept."""
         self._supervisor = supervisor or Supervisor()
         self.spec = spec
         self._keeps_spare = not spec.on_demand
@@ -180,15 +177,15 @@ class PlayerPool:
                 continue
             if not wanted:
                 self._settled.set()
-            until = self._not_before if wanted else loop.time() + MEMORY_LOOK_S if self._short_of_memory else None
+            until = self._not_before if wanted else loop.time() + MEMORY_LOOK_S if self._no_room else None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(until):
                     await self._changed.wait()
 
     def _wants_player(self) -> bool:
         wants_spare = self._spare is None and self._keeps_spare and not self.spec.missing
-        self._short_of_memory = wants_spare and bool(needs := self.spec.spare_needs) and self._memory() < needs
-        return (self._spare is None and bool(self._waiters)) or (wants_spare and not self._short_of_memory)
+        self._no_room = self.spec.no_room if wants_spare else ""
+        return (self._spare is None and bool(self._waiters)) or (wants_spare and not self._no_room)
 
     async def _add_player(self) -> None:
         renewals = self._renewals
@@ -293,15 +290,10 @@ class PlayerPool:
         if self._display() is None:
             return self.spec.missing or "There is no display to play on: /health says what to do."
         if not available:
-            return (
-                self.spec.missing
-                or f"The {self.spec.name} player cannot be started: {self._problem} {self._remedy}".rstrip()
-            )
+            problem = f"{self._problem} {self._remedy}".rstrip()
+            return self.spec.missing or f"The {self.spec.name} player cannot be started: {problem}"
         if self._problem and self._failures:
             return f"The last spare player failed; the agent starts another: {self._problem}"
-        if self._short_of_memory:
-            needs = self.spec.spare_needs // MIB
-            return f"No spare {self.spec.name} is kept, and starts take longer: under {needs} MiB of memory is free."
-        if self._features.get("confinement") == NONE:
+        if not self._no_room and self._features.get("confinement") == NONE:
             return "Nothing keeps players from reading other files: `cast-agent doctor` says what can be done."
-        return ""
+        return self._no_room

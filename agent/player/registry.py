@@ -18,6 +18,7 @@ from agent.player.mpv.player import MpvPlayer
 from agent.player.pillow.command import SCHEMES, looks_like_picture, pillow_command
 from agent.player.vlc.command import vlc_command
 from agent.types import MediaType
+from agent.util.memory import available_bytes
 
 DEFAULT = "vlc"
 """The engine of every scheme that the table does not name."""
@@ -83,6 +84,8 @@ class EngineSpec:
     """Not every box needs it: nothing is wrong where it is not installed."""
     spare_needs: int = 0
     """Bytes of memory that must be available for a spare to be made."""
+    memory: Callable[[], int] = available_bytes
+    """Tells how many are."""
     features: Mapping[str, Feature] = field(default_factory=dict)
     """What the doctor says of some of the features that its processes report, by name."""
 
@@ -90,6 +93,14 @@ class EngineSpec:
     def missing(self) -> str:
         """What to do where it is not installed; empty where it is."""
         return "" if self.is_installed() else f"{self.name} is not installed ({self.install.rstrip('.')})."
+
+    @property
+    def no_room(self) -> str:
+        """Why no spare is made for want of memory; empty where there is enough."""
+        if not self.spare_needs or self.memory() >= self.spare_needs:
+            return ""
+        needs = self.spare_needs // MIB
+        return f"No spare {self.name} is kept, and starts take longer: under {needs} MiB of memory is free."
 
     def may_play(self, scheme: str, kind: MediaType | None) -> bool:
         """Return True if it might play an address of this scheme and kind of media; None: nothing tells the kind. A web

@@ -56,11 +56,10 @@ class Bench:
     @asynccontextmanager
     async def pool(self, *, on_demand: bool = False, spare_needs: int = 0) -> AsyncIterator[PlayerPool]:
         pool = PlayerPool(
-            replace(VLC, on_demand=on_demand, spare_needs=spare_needs),
+            replace(VLC, on_demand=on_demand, spare_needs=spare_needs, memory=lambda: self.memory),
             command=self.command,
             display=lambda: self.display,
             open_window=self.window,
-            memory=lambda: self.memory,
         )
         await pool.start(settle_s=10)
         try:
