@@ -48,12 +48,13 @@ class FakeBox:
         self.held = asyncio.Event()
         self.held.set()
         self.fault: Exception | None = None
-
-    def entities(self) -> Sequence[Message]:
-        return [
+        self.listed: list[Message] = [
             api.ListEntitiesSwitchResponse(key=SWITCH, object_id="screen", name="Screen"),
             api.ListEntitiesServicesResponse(key=8, name="play"),
         ]
+
+    def entities(self) -> Sequence[Message]:
+        return list(self.listed)
 
     def states(self) -> Mapping[int, Message]:
         return {SWITCH: state(on=True)}

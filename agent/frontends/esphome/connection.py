@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -106,6 +106,7 @@ class Connection:
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._key: bytes | None = None
         self._codec: Codec | None = None
+        self._listed: Sequence[Message] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self.address: Final = str((writer.get_extra_info("peername") or ("unknown",))[0])
         self.client = ""
@@ -229,13 +230,16 @@ class Connection:
     def _serve_box(self, message: Any) -> None:
         box, name = self._host.box, message.DESCRIPTOR.name
         if name == "ListEntitiesRequest":
-            for entity in box.entities():
+            self._listed = box.entities()
+            for entity in self._listed:
                 self.put(entity)
             self.put(api.ListEntitiesDoneResponse())
         elif name == "SubscribeStatesRequest" and self._unsubscribe is None:
             for key, state in box.states().items():
                 self.put_state(key, state)
             self._unsubscribe = box.subscribe(self)
+            if self._listed not in (None, box.entities()):  # changed between list and subscription
+                self.relist()
         elif name.endswith(_COMMANDS) and not self._host.run(lambda: box.command(message, self), name=name):
             raise OverError("too many commands at once")
 

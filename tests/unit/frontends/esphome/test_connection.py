@@ -82,6 +82,22 @@ async def test_lists_that_changed_end_the_connection_plainly(tmp_path: Path) -> 
             assert (await again.device_info()).name == "living-room"
 
 
+async def test_lists_that_change_before_the_subscription_end_the_connection(tmp_path: Path) -> None:
+    """The client was told of the old ones, and nobody could tell it of the change."""
+    async with face(tmp_path) as served, served.client() as client:
+        await client.list_entities_services()
+        connection = client._connection
+        assert connection is not None
+        served.box.listed.pop()
+        client.subscribe_states(lambda _: None)
+        await served.until(lambda: not connection.is_connected, "it is disconnected")
+        async with served.client() as again:
+            await again.list_entities_services()
+            again.subscribe_states(lambda _: None)
+            await served.until(lambda: served.box.peers, "it has subscribed")
+            assert (await again.device_info()).name == "living-room"
+
+
 async def test_a_slow_command_holds_nothing(tmp_path: Path) -> None:
     """The connection answers, and takes other commands, while one is under way."""
     async with face(tmp_path) as served, served.client() as client:
@@ -126,8 +142,9 @@ async def test_older_clients_get_the_answer_that_they_wait_for(tmp_path: Path) -
 
 async def test_a_client_that_leaves_is_answered(tmp_path: Path) -> None:
     """Its DisconnectRequest is answered, so that it does not wait."""
-    async with face(tmp_path) as served, served.client() as client:
-        await client.disconnect()
+    async with face(tmp_path) as served, served.secret() as client:
+        client.send(number_of(api.DisconnectRequest))
+        assert await client.receive() == number_of(api.DisconnectResponse)
         await served.until(lambda: not served.server.status.clients, "it has gone")
 
 
