@@ -116,7 +116,7 @@ def open_window(folder: Path) -> None:
     """Have the first key accepted for WINDOW_S from now on, by the daemon that runs or by one that is started
     meanwhile. Blocks. Raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_whole(folder / WINDOW_FILE, f"{boot_id()} {since_boot() + WINDOW_S:.0f}\n", durable=False)
+    write_whole(folder / WINDOW_FILE, f"{boot_id()} {int(since_boot() + WINDOW_S)}\n", durable=False)
 
 
 class KeyRing:
@@ -185,12 +185,13 @@ class KeyRing:
             self._key, self.problem = None, str(error)
 
     def _opened_by_command(self) -> float:
-        """Until when, in seconds since the machine was switched on; 0.0 when no command has opened the window."""
+        """Until when, in seconds since the machine was switched on; 0.0 when no command has opened it, or the file says
+        more than a command does."""
         with contextlib.suppress(OSError, ValueError):  # most boxes have no such file; a torn one opens nothing
             with open(self._window_file, "rb", opener=_without_waiting) as stream:
                 boot, until = stream.read(READ_LIMIT).decode("ascii").split()
-            if boot == boot_id():
-                return min(float(until), self._now() + WINDOW_S)
+            if boot == boot_id() and float(until) <= self._now() + WINDOW_S:
+                return float(until)
         return 0.0
 
 

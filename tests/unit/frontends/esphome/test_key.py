@@ -13,7 +13,17 @@ from aioesphomeapi.core import APIConnectionError, InvalidEncryptionKeyAPIError,
 from aioesphomeapi.model import DisconnectReason
 
 from agent.errors import StorageError
-from agent.frontends.esphome.key import KEY_FILE, WINDOW_S, KeyFile, KeyRing, decoded, encoded, open_window
+from agent.frontends.esphome.key import (
+    KEY_FILE,
+    WINDOW_FILE,
+    WINDOW_S,
+    KeyFile,
+    KeyRing,
+    decoded,
+    encoded,
+    open_window,
+)
+from agent.host.clock import boot_id
 from tests.support.esphome import HOST, KEY, OTHER_KEY, ZERO_KEY, Face, face, text
 
 
@@ -198,12 +208,18 @@ def test_the_window_closes_by_itself(tmp_path: Path) -> None:
 
 
 def test_a_window_of_another_run_of_the_machine_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And what was written into its file by anybody opens it for no longer than a command does."""
     open_window(tmp_path)
     ring = KeyRing(tmp_path, window_s=0)
     assert 0 < ring.window_s <= WINDOW_S
     monkeypatch.setattr("agent.frontends.esphome.key.boot_id", lambda: "another")
     assert ring.window_s == 0.0
+
+
+@pytest.mark.parametrize("until", ["1e12", "inf", "nan"])
+def test_no_file_opens_the_window_for_longer_than_a_command(tmp_path: Path, until: str) -> None:
+    """Also not for a little longer at each look."""
+    (tmp_path / WINDOW_FILE).write_text(f"{boot_id()} {until}\n")
+    assert KeyRing(tmp_path, window_s=0).window_s == 0.0
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:
