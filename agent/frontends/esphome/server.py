@@ -38,6 +38,10 @@ LISTEN_AGAIN_S: Final = 30.0
 TXT_MOVES_S: Final = 20.0
 """Home Assistant takes another address from a record that has changed, once it has given up the dead connection."""
 
+IDENTITY_TIMEOUT_S: Final = 1.0
+"""For the identity to be written, after the key: Home Assistant waits for the answer for 10 s in all. What takes longer
+is written without being waited for."""
+
 NAME_TAKEN: Final = "Give this box another one: cast-agent esphome reset --name NAME. Then add it again there."
 
 REFUSALS_S: Final = 60.0
@@ -213,9 +217,10 @@ class EspHomeServer:
         if not await self.keys.accept(key):
             return False
         try:
-            await in_thread(lambda: self._identity_file.keep(self._identity))  # what Home Assistant knows now
+            async with asyncio.timeout(IDENTITY_TIMEOUT_S):
+                await in_thread(lambda: self._identity_file.keep(self._identity))  # what Home Assistant knows now
         except (OSError, RuntimeError) as error:  # the last one: out of threads
-            log.warning("esphome_identity_write_failed", reason=str(error))
+            log.warning("esphome_identity_write_failed", reason=str(error) or "The disk does not answer.")
         log.info("esphome_key_accepted", name=self.name)
         asyncio.get_running_loop().call_later(CLOSE_AFTER_S, self._end_all, "there is a key now")
         self.changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import threading
 from io import StringIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from aioesphomeapi.core import APIConnectionError, InvalidEncryptionKeyAPIError,
 from aioesphomeapi.model import DisconnectReason
 
 from agent.errors import StorageError
+from agent.frontends.esphome.identity import IdentityFile
 from agent.frontends.esphome.key import (
     KEY_FILE,
     WINDOW_FILE,
@@ -69,6 +71,19 @@ async def test_the_key_outlives_a_restart(tmp_path: Path) -> None:
             assert (await client.device_info()).name == "living-room"
         with pytest.raises(InvalidEncryptionKeyAPIError):
             await APIClient(HOST, served.port, None, noise_psk=ZERO_KEY).connect()
+
+
+async def test_a_disk_that_hangs_after_the_key_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is kept, so Home Assistant is told so; what else is written is not waited for without end."""
+    hangs = threading.Event()
+    monkeypatch.setattr("agent.frontends.esphome.server.IDENTITY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(IdentityFile, "keep", lambda *_: hangs.wait(30))
+    try:
+        async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as client:
+            assert await client.noise_encryption_set_key(text(KEY).encode())
+            assert not hangs.is_set()
+    finally:
+        hangs.set()
 
 
 async def test_a_key_is_never_taken_over_plaintext(tmp_path: Path) -> None:
