@@ -6,26 +6,21 @@ import asyncio
 import os
 import random
 import struct
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from agent.frontends.esphome import outbox
 from agent.frontends.esphome.connection import Timings
 from agent.frontends.esphome.messages import KINDS, api
 from agent.frontends.esphome.outbox import BYTES_LIMIT
 from agent.frontends.esphome.server import CLIENTS_LIMIT
 from tests.support.esphome import KEY, Face, Secret, face, framed, text
 
-HURRIED = Timings(hello=0.2, silence=0.3, write=0.2, close=0.2)
-
-
-@pytest.fixture
-async def hurried(tmp_path: Path) -> AsyncIterator[Face]:
-    async with face(tmp_path, timings=HURRIED) as served:
-        yield served
+SOCKETS_BYTES = 16 * 1024 * 1024
+"""More than the buffers of both sockets hold."""
 
 
 async def ended(reader: asyncio.StreamReader) -> None:
@@ -39,37 +34,43 @@ async def ended(reader: asyncio.StreamReader) -> None:
 
 
 @pytest.mark.parametrize("begin", [b"", b"\x01", b"\x01\0\0", b"\x01\0\0\x01\0\x31\0half of a handshake"])
-async def test_who_says_no_hello_in_time_is_disconnected(hurried: Face, begin: bytes) -> None:
+async def test_who_says_no_hello_in_time_is_disconnected(tmp_path: Path, begin: bytes) -> None:
     """However far it comes."""
-    async with hurried.raw() as (reader, writer):
+    async with face(tmp_path, timings=Timings(hello=0.2)) as served, served.raw() as (reader, writer):
         writer.write(begin)
         await ended(reader)
 
 
-async def test_a_silent_client_is_disconnected(hurried: Face, logged: StringIO) -> None:
-    """It has lost its power or its network; one that pings stays."""
-    async with hurried.secret() as silent, hurried.secret() as pinging:
+async def test_a_silent_client_is_disconnected(tmp_path: Path, logged: StringIO) -> None:
+    """It has lost its power or its network; one that pings stays, also on a machine that stalls for a second."""
+    async with (
+        face(tmp_path, timings=Timings(silence=1.2)) as served,
+        served.secret() as silent,
+        served.secret() as pinging,
+    ):
         gone = asyncio.ensure_future(ended(silent.reader))
         while not gone.done():
             pinging.send(7)
             assert await pinging.receive() == 8
             await asyncio.sleep(0.05)
         await gone
-        assert len(hurried.server.status.clients) == 1
+        assert len(served.server.status.clients) == 1
     assert "the client is silent" in logged.getvalue()
 
 
-async def test_a_client_that_does_not_read_is_disconnected(hurried: Face, logged: StringIO) -> None:
-    """Before what it is to be sent fills the memory."""
-    async with hurried.secret() as client:
+async def test_a_client_that_does_not_read_is_disconnected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: StringIO
+) -> None:
+    """After a time, also while what waits for it is within its bounds."""
+    monkeypatch.setattr(outbox, "BYTES_LIMIT", 1 << 30)
+    async with face(tmp_path, timings=Timings(write=0.2)) as served, served.secret() as client:
         client.send(20)
-        await hurried.until(lambda: hurried.box.peers, "it has subscribed")
-        [peer] = hurried.box.peers
-        while hurried.box.peers:
+        await served.until(lambda: served.box.peers, "it has subscribed")
+        [peer] = served.box.peers
+        for _ in range(SOCKETS_BYTES // 60000):
             peer.put(api.CameraImageResponse(key=1, data=bytes(60000)))
-            client.send(7)
-            await asyncio.sleep(0)
-        await hurried.until(lambda: "the client does not read" in logged.getvalue(), "the log says why")
+        await served.until(lambda: not served.box.peers, "it is disconnected")
+    assert "the client does not read" in logged.getvalue()
 
 
 async def test_what_waits_for_a_client_is_bounded(tmp_path: Path, logged: StringIO) -> None:
