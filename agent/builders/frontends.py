@@ -118,6 +118,7 @@ def build_esphome(
     if not settings.esphome.enabled:
         return None
     from agent.frontends.esphome.cast_box import CastBox  # with protobuf and the encryption 15 MB
+    from agent.frontends.esphome.commands import Buttons
     from agent.frontends.esphome.face import EspHomeFace
     from agent.frontends.esphome.server import About
 
@@ -127,8 +128,7 @@ def build_esphome(
         snapshots=platform.snapshots,
         problems=lambda: problems_of(platform, players, casting),
         reporting=lambda: reporter.status,
-        identify=Nameplate(platform.stage, name=platform.device.name).show,
-        restart=restart,
+        buttons=Buttons(Nameplate(platform.stage, name=platform.device.name).show, restart),
         supervisor=platform.supervisor,
     )
     return EspHomeFace(

@@ -21,7 +21,7 @@ from agent.frontends.esphome.frames import PROLOGUE, PROTOCOL
 from agent.frontends.esphome.identity import EspHomeIdentity, IdentityFile
 from agent.frontends.esphome.key import WINDOW_S, KeyFile, KeyRing
 from agent.frontends.esphome.messages import api
-from agent.frontends.esphome.server import About, EspHomeServer
+from agent.frontends.esphome.server import About, EspHomeServer, Kept
 from agent.types import DeviceInfo
 from cast_util.tasks import Supervisor
 
@@ -187,14 +187,12 @@ async def face(
     """A served face, with this key in its folder."""
     if key is not None:
         KeyFile(folder).add(key)
-    box, identity_file = FakeBox(), IdentityFile(folder)
+    box = FakeBox()
     server = EspHomeServer(
         hosts=(HOST,),
         port=port,
         about=About(DeviceInfo("box-1", "Living room", "1.2.3"), "Test machine"),
-        identity=EspHomeIdentity("0011223344ff", NAME),
-        identity_file=identity_file,
-        keys=KeyRing(folder, window_s=window_s),
+        kept=Kept(EspHomeIdentity("0011223344ff", NAME), IdentityFile(folder), KeyRing(folder, window_s=window_s)),
         box=box,
         supervisor=Supervisor(),
         timings=timings,

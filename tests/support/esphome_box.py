@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from agent.frontends.esphome.cast_box import CastBox
+from agent.frontends.esphome.commands import Buttons
 from agent.frontends.esphome.messages import api
 from agent.health import ReportingStatus
 from agent.stage.snapshots import Snapshots
@@ -72,8 +73,7 @@ class Boxed:
             snapshots=Snapshots(self.rooms.stage),
             problems=lambda: self.problems,
             reporting=lambda: self.reporting,
-            identify=self._identify,
-            restart=restart,
+            buttons=Buttons(self._identify, restart),
             supervisor=Supervisor(),
         )
         self._calls = count(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -16,7 +16,7 @@ from agent.events.bus import Event, EventBus, SlowFollowerError, Subscription
 from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT
 from agent.frontends.esphome.actions import Actions
 from agent.frontends.esphome.box import Peer
-from agent.frontends.esphome.commands import Commands
+from agent.frontends.esphome.commands import Buttons, Commands
 from agent.frontends.esphome.entities import ACTIVITY, COMMAND_FAILED, EVENT_TYPES, entities_of
 from agent.frontends.esphome.messages import api
 from agent.frontends.esphome.picture import Pictures
@@ -51,8 +51,7 @@ log = structlog.get_logger(__name__)
 
 
 class CastBox:
-    """Implements `agent.frontends.esphome.box.Box`. `problems` are sentences that say what is wrong with the box;
-    `identify` and `restart` are as Commands has them."""
+    """Implements `agent.frontends.esphome.box.Box`. `problems` are sentences that say what is wrong with the box."""
 
     def __init__(
         self,
@@ -62,18 +61,17 @@ class CastBox:
         snapshots: Snapshots,
         problems: Callable[[], Sequence[str]],
         reporting: Callable[[], ReportingStatus],
-        identify: Callable[[], Awaitable[None]],
-        restart: Callable[[], None] | None,
+        buttons: Buttons,
         supervisor: Supervisor,
     ) -> None:
         self._casting = casting
         self._bus = bus
         self._problems = problems
         self._reporting = reporting
-        self._restarts = restart is not None
+        self._restarts = buttons.restart is not None
         self._supervisor = supervisor
         self._actions = Actions(casting, preset_id=self._preset_id)
-        self._commands = Commands(casting, preset_id=self._preset_id, identify=identify, restart=restart)
+        self._commands = Commands(casting, buttons, preset_id=self._preset_id)
         self._pictures = Pictures(snapshots)
         self._picture_timer: asyncio.TimerHandle | None = None
         self._peers: set[Peer] = set()

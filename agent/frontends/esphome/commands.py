@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
@@ -15,23 +16,23 @@ from agent.frontends.esphome.entities import IDENTIFY, RESTART, STOP, STOP_ALL
 from agent.frontends.esphome.messages import api
 
 
-class Commands:
-    """The commands on one casting service. `preset_id` knows a preset by the name under which it is selected;
-    `identify` shows people which screen this is; `restart` restarts the agent, and is None where nothing would start it
-    again."""
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """What those buttons do that are about the box itself."""
 
-    def __init__(
-        self,
-        casting: CastingService,
-        *,
-        preset_id: Callable[[str], str],
-        identify: Callable[[], Awaitable[None]],
-        restart: Callable[[], None] | None,
-    ) -> None:
+    identify: Callable[[], Awaitable[None]]
+    """Show people which screen this is."""
+    restart: Callable[[], None] | None
+    """Restart the agent; None where nothing would start it again."""
+
+
+class Commands:
+    """The commands on one casting service. `preset_id` knows a preset by the name under which it is selected."""
+
+    def __init__(self, casting: CastingService, buttons: Buttons, *, preset_id: Callable[[str], str]) -> None:
         self._casting = casting
+        self._buttons = buttons
         self._preset_id = preset_id
-        self._identify = identify
-        self._restart = restart
 
     async def run(self, message: Message) -> None:
         """Do what a command says. Raises AgentError."""
@@ -43,9 +44,9 @@ class Commands:
             case api.ButtonCommandRequest() if message.key in (STOP.key, STOP_ALL.key):
                 await self._casting.stop(everything=message.key == STOP_ALL.key)
             case api.ButtonCommandRequest() if message.key == IDENTIFY.key:
-                await self._identify()
-            case api.ButtonCommandRequest() if message.key == RESTART.key and self._restart is not None:
-                self._restart()
+                await self._buttons.identify()
+            case api.ButtonCommandRequest() if message.key == RESTART.key and self._buttons.restart is not None:
+                self._buttons.restart()
             case _:
                 raise NotSupportedError("This box has nothing that takes such a command.")
 

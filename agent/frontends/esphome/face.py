@@ -9,7 +9,7 @@ from typing import Protocol
 from agent.frontends.esphome.cast_box import CastBox
 from agent.frontends.esphome.identity import IdentityFile
 from agent.frontends.esphome.key import KeyRing
-from agent.frontends.esphome.server import About, EspHomeServer
+from agent.frontends.esphome.server import About, EspHomeServer, Kept
 from agent.health import EspHomeStatus
 from agent.types import LanService
 from cast_util.tasks import Supervisor
@@ -41,15 +41,14 @@ class EspHomeFace:
     ) -> None:
         self._box = box
         identity_file = IdentityFile(folder)
+        identity = identity_file.load(device_id=about.device.id, device_name=about.device.name)
         host = settings.host or host
         self._is_local = host in ("127.0.0.1", "::1", "localhost")
         self._server = EspHomeServer(
             hosts=("0.0.0.0", "::") if host == "::" else (host,),
             port=settings.port,
             about=about,
-            identity=identity_file.load(device_id=about.device.id, device_name=about.device.name),
-            identity_file=identity_file,
-            keys=KeyRing(folder),
+            kept=Kept(identity, identity_file, KeyRing(folder)),
             box=box,
             supervisor=supervisor,
         )

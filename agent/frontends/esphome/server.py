@@ -59,6 +59,16 @@ class About:
     """What kind of machine it is, for people."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the state directory keeps for Home Assistant."""
+
+    identity: EspHomeIdentity
+    """As it was at the start."""
+    identity_file: IdentityFile
+    keys: KeyRing
+
+
 class EspHomeServer:
     """Listens, and owns the connections. Nothing here is fatal: without its port the rest of the agent works."""
 
@@ -68,23 +78,21 @@ class EspHomeServer:
         hosts: Sequence[str],
         port: int,
         about: About,
-        identity: EspHomeIdentity,
-        identity_file: IdentityFile,
-        keys: KeyRing,
+        kept: Kept,
         box: Box,
         supervisor: Supervisor,
         timings: Timings = TIMINGS,
     ) -> None:
         """`port` 0 is any free one."""
         self.box: Final = box
-        self.keys: Final = keys
+        self.keys: Final = kept.keys
         self.changed: Callable[[], None] = lambda: None
         """Called when what `announced` says may be another now."""
         self._hosts = hosts
         self._port = port
         self._about = about
-        self._identity = identity
-        self._identity_file = identity_file
+        self._identity = kept.identity
+        self._identity_file = kept.identity_file
         self._supervisor = supervisor
         self._timings = timings
         self._web_port = 0
