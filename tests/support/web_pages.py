@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from collections import Counter
 from collections.abc import Coroutine
@@ -16,6 +17,12 @@ from tests.support.sockets import free_port
 
 LATE_S = 0.4
 """After which a late page paints."""
+
+LARGE_BYTES = 300_000
+"""Of what a page sends: more than an engine reads of one message."""
+
+PASSWORD = "pass-of-a-page"
+"""Of `user`, for what is guarded."""
 
 _TOGGLING = """
 <div id="tick" style="position:absolute;top:0;left:0;width:9px;height:9px"></div>
@@ -34,6 +41,11 @@ function connect() {
   line.onclose = () => setTimeout(connect, 200)
 }
 connect()
+</script>"""
+
+_SENDING = """
+<script>
+fetch("/large", {method: "POST", body: "x".repeat(%d)}).then(() => {document.body.style.background = "%s"})
 </script>"""
 
 _NASTY = """
@@ -84,6 +96,9 @@ class WebPages(Started):
         app.router.add_get("/plain/{colour}", self._plain)
         app.router.add_get("/late/{colour}", self._late)
         app.router.add_get("/live/{colour}", self._live)
+        app.router.add_get("/guarded/{colour}", self._guarded)
+        app.router.add_get("/sending/{colour}", self._sending)
+        app.router.add_post("/large", self._large)
         app.router.add_get("/nasty", self._nasty)
         app.router.add_get("/bare", self._bare)
         app.router.add_get("/status/{status}", self._status)
@@ -115,6 +130,19 @@ class WebPages(Started):
 
     async def _live(self, request: web.Request) -> web.Response:
         return self._page(request, request.match_info["colour"], _TOGGLING + _LIVE)
+
+    async def _guarded(self, request: web.Request) -> web.Response:
+        known = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {known}":
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+        return self._page(request, request.match_info["colour"], _TOGGLING)
+
+    async def _sending(self, request: web.Request) -> web.Response:
+        colour = request.match_info["colour"]
+        return self._page(request, "blue", _SENDING % (LARGE_BYTES, colour))
+
+    async def _large(self, request: web.Request) -> web.Response:
+        return web.Response(text=str(len(await request.read())))
 
     async def _nasty(self, request: web.Request) -> web.Response:
         return self._page(request, "green", _NASTY)

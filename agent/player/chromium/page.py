@@ -94,9 +94,17 @@ class Page:
             case "Page":
                 self._on_page(name, about)
             case "Fetch":
-                self._on_request(name, about)
+                self.answer(name, str(about.get("requestId", "")))
             case "Inspector" if name in ("targetCrashed", "detached"):
                 self._on_crashed()
+
+    def answer(self, name: str, request: str) -> None:
+        """Say how a request goes on that waits for that: `name` is the event of the domain Fetch that tells of it."""
+        if name == "requestPaused":
+            self._say("Fetch.continueRequest", requestId=request)
+        elif name == "authRequired":
+            refusal = {"response": "CancelAuth"}
+            self._say("Fetch.continueWithAuth", requestId=request, authChallengeResponse=refusal)
 
     # --- what it says ---
 
@@ -182,14 +190,6 @@ class Page:
         self._refusals += 1
         if self._refusals <= REFUSALS_LOGGED:
             log.info("page_dialog_refused", kind=what)
-
-    def _on_request(self, name: str, about: Mapping[str, Any]) -> None:
-        request = about.get("requestId")
-        if name == "requestPaused":
-            self._say("Fetch.continueRequest", requestId=request)
-        elif name == "authRequired":
-            answer = {"response": "CancelAuth"}
-            self._say("Fetch.continueWithAuth", requestId=request, authChallengeResponse=answer)
 
     def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
         self._cdp.say(method, session=self._session, then=then, **parameters)

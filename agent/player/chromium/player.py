@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,9 @@ _UNHEARD = tuple(
     for name in (b'dataReceived"', b'webSocketFrameReceived"', b'webSocketFrameSent"', b"resourceChanged")
 )
 """Messages that come by the hundred and tell nothing: not worth reading."""
+
+_WAITS = re.compile(rb'\{"method":"Fetch\.(requestPaused|authRequired)","params":\{"requestId":"([^"]+)"')
+"""How a message begins without whose answer a request of the page goes no further."""
 
 log = structlog.get_logger(__name__)
 
@@ -125,9 +129,11 @@ class ChromiumPlayer(ChildPlayer):
                 return await reader.readuntil(END)
             except asyncio.IncompleteReadError:
                 return b""
-            except asyncio.LimitOverrunError as e:  # an address of megabytes (data:), which nobody needs to know
-                await reader.readexactly(e.consumed)
+            except asyncio.LimitOverrunError as e:  # an address or a body of megabytes, which nobody needs to know
+                head = await reader.readexactly(e.consumed)
                 await self._skip_rest()
+                if waits := _WAITS.match(head):
+                    self._page.answer(waits[1].decode(), waits[2].decode())
 
     async def _skip_rest(self) -> None:
         """Of a message that is too long."""
