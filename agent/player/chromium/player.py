@@ -59,6 +59,7 @@ class ChromiumPlayer(ChildPlayer):
         self._cdp = Cdp(self._tell, on_event=self._on_event)
         self._page = Page(self._cdp, painted=self._on_painted, failed=self._fail, crashed=self._on_crashed)
         self._adoption: Adoption | None = None
+        self._refresh: float | None = None
         self._version = self._confinement = self._home = ""
         self._has_sandbox = True
 
@@ -90,9 +91,8 @@ class ChromiumPlayer(ChildPlayer):
             raise PlayerUnavailableError("A browser without a stage shows nothing.")
         await self._unless_gone(self._page.is_ready)
         await first_of(self._adoption.place(xid), self._until_gone())
+        self._refresh = media.refresh
         self._page.open(media.url)
-        if media.refresh is not None:
-            self._keep(self._reload(media.refresh), "reload")
 
     async def set_sound(self, on: bool) -> None:
         """Nothing: it has none."""
@@ -189,6 +189,8 @@ class ChromiumPlayer(ChildPlayer):
         self._progress = Report(pictures=1, stream_type=StreamType.LIVE, at=now)
         resolve(self._opened, Opened(MediaType.WEB, has_audio=False))
         self._keep(self._watch_pictures(), "pictures")
+        if self._refresh is not None:
+            self._keep(self._reload(self._refresh), "reload")
         self._cdp.say("SystemInfo.getProcessInfo", then=self._on_processes)
 
     def _on_processes(self, result: Mapping[str, Any]) -> None:
@@ -237,7 +239,6 @@ class ChromiumPlayer(ChildPlayer):
             self._progress = replace(self._progress, pictures=pictures, at=loop.time())
 
     async def _reload(self, every_s: float) -> None:
-        await self._unless_gone(self._opened)
         while not self._gone.done():
             await asyncio.sleep(every_s)
             self._page.reload()
