@@ -17,7 +17,12 @@ from agent.player.confine import NONE
 LAUNCHER = [sys.executable, "-I", "-S", str(Path(launch.__file__))]
 WITHOUT_NAMESPACES = [sys.executable, "-m", "tests.support.without_namespaces"]
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
-SAYS = 'import os; print(os.getcwd(), os.geteuid(), os.environ["HOME"]); os.write(4, b"from 4"); print(os.read(3, 9))'
+SAYS = """
+import os, resource
+print(os.getcwd(), os.geteuid(), os.environ["HOME"], *resource.getrlimit(resource.RLIMIT_DATA))
+os.write(4, b"from 4")
+print(os.read(3, 9))
+"""
 
 
 def begin(folder: Path, *prefix: str) -> tuple[subprocess.Popen[str], socket.socket]:
@@ -33,7 +38,8 @@ def begin(folder: Path, *prefix: str) -> tuple[subprocess.Popen[str], socket.soc
 
 
 def test_it_becomes_the_program_with_a_home_of_its_own(tmp_path: Path) -> None:
-    """The program reads from 3 and writes to 4, is no root, and finds homes of processes that are gone removed."""
+    """The program reads from 3 and writes to 4, is no root, has a bound on its memory, and homes of processes that are
+    gone are removed."""
     gone = subprocess.Popen(["/bin/true"])
     gone.wait(5)
     (tmp_path / str(gone.pid)).mkdir()
@@ -46,7 +52,8 @@ def test_it_becomes_the_program_with_a_home_of_its_own(tmp_path: Path) -> None:
     home = tmp_path / str(process.pid)
     about = json.loads(word)["params"]
     assert (about["home"], about["confinement"], rest) == (str(home), NONE, b"from 4")
-    cwd, user, told_home, *_ = said.split()
+    cwd, user, told_home, *limits = said.splitlines()[0].split()
+    assert [int(limit) for limit in limits] == [launch.MEMORY_LIMIT] * 2
     assert (cwd, told_home) == (str(home), str(home))
     assert (user == "0") is not about["sandbox"]
     assert "b'to 3'" in said
