@@ -64,7 +64,7 @@ def test_a_good_machine_is_good(env: dict[str, str], xserver: XServer, pulse: Pu
     names = [line[6:20].strip().partition("  ")[0] for line in lines]
     assert names == [
         "configuration", "state folder", "display", "vlc", "plug-in cache", "pillow", "mpv", "chromium", "rtsp",
-        "confinement", "hardware", "sound", "fonts", "port", "Home Assistant", "central API",
+        "confinement", "hardware", "sound", "fonts", "port", "Home Assistant", "DLNA", "central API",
     ]  # fmt: skip
     assert f"{xserver.display} answers, 640x360." in lines[2]
     assert "libVLC 3" in lines[3]
