@@ -17,16 +17,8 @@ from agent.config.settings import CentralSettings, StateSettings
 from agent.events.bus import Emit, EventBus
 from agent.reporting.central.state import View
 from agent.reporting.reporter import ReportedBox, Reporter
-from agent.types import (
-    DeviceInfo,
-    EndReason,
-    PlayerState,
-    Quality,
-    SessionId,
-    SessionSnapshot,
-    SessionState,
-    TrackerSnapshot,
-)
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from agent.types import DeviceInfo, EndReason, PlayerState, Quality, SessionId, SessionState
 from cast_wire.kinds import EventKind
 from tests.support.tools import until
 

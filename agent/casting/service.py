@@ -12,16 +12,8 @@ from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
 from agent.casting.wish import SPOKEN, WHAT, Policy, Wish, check_together, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
-from agent.types import (
-    Quality,
-    SessionChange,
-    SessionId,
-    SessionSnapshot,
-    ShownAs,
-    StartRequest,
-    StreamRef,
-    TrackerSnapshot,
-)
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from agent.types import Quality, SessionChange, SessionId, ShownAs, StartRequest, StreamRef
 
 LOCATED_S: Final = 2.5
 """Wait for a joined stream to be located: the central API is asked for 2 s at most."""

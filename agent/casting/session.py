@@ -14,6 +14,7 @@ from agent.casting.progress import Progress
 from agent.errors import InvalidTransitionError
 from agent.events.bus import Emit, nobody
 from agent.player.base import Player
+from agent.snapshot import SessionSnapshot
 from agent.types import (
     CentralStream,
     EndReason,
@@ -21,7 +22,6 @@ from agent.types import (
     PlayerState,
     SessionChange,
     SessionId,
-    SessionSnapshot,
     SessionState,
     StartRequest,
     StreamRef,

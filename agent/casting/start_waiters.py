@@ -18,7 +18,8 @@ from agent.errors import (
     SessionNotFoundError,
     StreamNotFoundError,
 )
-from agent.types import EndReason, ErrorCode, SessionId, SessionSnapshot
+from agent.snapshot import SessionSnapshot
+from agent.types import EndReason, ErrorCode, SessionId
 
 ENDED_KEPT = 64
 """Ended sessions that somebody who waits for a first frame can still ask about."""

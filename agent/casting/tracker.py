@@ -25,6 +25,7 @@ from agent.errors import (
     SessionNotFoundError,
 )
 from agent.events.bus import Emit, nobody
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.types import (
     Capability,
     EndReason,
@@ -32,10 +33,8 @@ from agent.types import (
     PlayerState,
     SessionChange,
     SessionId,
-    SessionSnapshot,
     SessionState,
     StartRequest,
-    TrackerSnapshot,
 )
 from cast_wire.kinds import EventKind
 

@@ -11,7 +11,8 @@ from collections.abc import MutableMapping
 import structlog
 
 from agent.health import DisplayHealth
-from agent.types import SessionState, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import SessionState
 
 WATCHDOG_PARTS = 3
 """So many signs of life in one watchdog interval: one may be late, and one may get lost."""

@@ -25,7 +25,8 @@ from agent.reporting.http.resolver import FindLocal
 from agent.reporting.outbox.journal import Journal
 from agent.reporting.outbox.reader import OutboxStatus, Reader
 from agent.reporting.webhooks.webhooks import Webhooks
-from agent.types import DeviceInfo, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import DeviceInfo
 from agent.util.threads import in_thread
 from cast_util.tasks import Supervisor
 

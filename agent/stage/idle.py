@@ -9,9 +9,9 @@ from functools import partial
 from typing import Final
 
 from agent.errors import PlayerUnavailableError
+from agent.snapshot import TrackerSnapshot
 from agent.stage.card import Card, draw
 from agent.stage.x11 import X11Stage
-from agent.types import TrackerSnapshot
 from agent.util.threads import Threads
 from cast_util.tasks import Supervisor
 

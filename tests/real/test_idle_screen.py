@@ -13,11 +13,12 @@ from PIL import Image
 from agent.access.keys import KeyFile
 from agent.discovery.interfaces import lan_url
 from agent.errors import PlayerUnavailableError
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.stage import idle as idle_module
 from agent.stage.card import Card, draw
 from agent.stage.idle import IdleScreen
 from agent.stage.x11 import X11Stage
-from agent.types import PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
+from agent.types import PlayerState, Quality, SessionId, SessionState
 from cast_util.tasks import Supervisor
 from tests.support.agent import Agent
 from tests.support.looking import wait_moves

@@ -22,7 +22,8 @@ from agent.reporting import reporter
 from agent.reporting.central import lookup
 from agent.reporting.central import state_reporter as presence
 from agent.reporting.central.enrol import enrol
-from agent.types import ErrorCode, SessionSnapshot
+from agent.snapshot import SessionSnapshot
+from agent.types import ErrorCode
 from cast_util.backoff import Backoff
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered

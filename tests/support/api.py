@@ -35,6 +35,7 @@ from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
 from agent.persistence.entry_file import EntryFile
 from agent.player.base import Player, PlayerSource, Totals
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place, Stage, Window
 from agent.stage.snapshots import Snapshots
 from agent.types import (
@@ -45,10 +46,8 @@ from agent.types import (
     Quality,
     SessionChange,
     SessionId,
-    SessionSnapshot,
     SessionState,
     StartRequest,
-    TrackerSnapshot,
 )
 from cast_util.tasks import Supervisor
 from tests.support.fakes import FakePlayers, FakeStage

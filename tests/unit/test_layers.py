@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: list[set[str]] = [
     {"types", "health"},
-    {"errors"},
+    {"errors", "snapshot"},
     {"util"},
     {"media"},
     {"config"},

@@ -9,15 +9,8 @@ from typing import Final
 
 from agent.casting.saved import Volume
 from agent.frontends.dlna.xml import elements, text
-from agent.types import (
-    Capability,
-    EndReason,
-    MediaType,
-    PlayerState,
-    SessionSnapshot,
-    StreamType,
-    TrackerSnapshot,
-)
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from agent.types import Capability, EndReason, MediaType, PlayerState, StreamType
 
 NOT_IMPLEMENTED: Final = "NOT_IMPLEMENTED"
 

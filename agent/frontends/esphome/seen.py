@@ -10,7 +10,7 @@ from agent.casting.presets import Preset
 from agent.casting.saved import Volume
 from agent.health import ReportingStatus
 from agent.media.redaction import redact
-from agent.types import SessionSnapshot, TrackerSnapshot
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
 
 OPTIONS_LIMIT: Final = 200
 OPTION_LENGTH: Final = 64

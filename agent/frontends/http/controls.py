@@ -8,7 +8,7 @@ from agent.frontends.http.app_keys import CASTING, SESSION_ID
 from agent.frontends.http.body import read_form
 from agent.frontends.http.requests import NoBody, SeekBody, VolumeBody
 from agent.frontends.http.responses import Controlled, VolumeSet
-from agent.types import SessionSnapshot
+from agent.snapshot import SessionSnapshot
 from cast_http.negotiate import json_answer
 
 

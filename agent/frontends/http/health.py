@@ -9,7 +9,8 @@ from pydantic import Field
 from agent.frontends.http.answer import Answer
 from agent.frontends.http.connections import DlnaAnswer, EspHomeAnswer
 from agent.health import DisplayHealth, DlnaStatus, EspHomeStatus, PlayerHealth
-from agent.types import Auth, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import Auth
 from cast_util.health import Check
 
 

@@ -10,6 +10,7 @@ from agent.casting.saved import Volume
 from agent.frontends.http.answer import Answer, Moment, Seconds
 from agent.frontends.http.connections import DlnaAnswer, EspHomeAnswer, ReportingAnswer, WebhookAnswer
 from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.snapshot import TrackerSnapshot
 from agent.types import (
     Capability,
     DeviceInfo,
@@ -20,7 +21,6 @@ from agent.types import (
     Quality,
     SessionState,
     StreamType,
-    TrackerSnapshot,
 )
 from cast_wire.kinds import FOLLOWED, EventKind
 

@@ -14,7 +14,7 @@ from agent.events.event import TITLE_LIMIT, URL_LIMIT
 from agent.reporting.central.client import CentralClient, Stream
 from agent.reporting.http.circuit import Circuit
 from agent.reporting.http.errors import CallFailedError, Trouble
-from agent.types import SessionSnapshot, TrackerSnapshot
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.casting.saved import Volume
 from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT, error_of
-from agent.types import SessionSnapshot, TrackerSnapshot
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
 from agent.reporting.outbox.recorder import Recorder
 from agent.reporting.outbox.spool import Spool, spool_file
-from agent.types import DeviceInfo, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import DeviceInfo
 from cast_wire.kinds import EventKind
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from agent.events.bus import Event
 from agent.events.event import TITLE_LIMIT, URL_LIMIT, Happening, error_of
 from agent.events.timestamp import Timestamp
-from agent.types import EndReason, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from agent.types import EndReason, SessionId, SessionState
 from cast_wire.kinds import EventKind
 
 

@@ -9,7 +9,8 @@ from agent.casting.saved import Volume
 from agent.cli import text
 from agent.frontends.http.responses import StatusAnswer
 from agent.health import ReportingStatus, WebhookStatus
-from agent.types import DeviceInfo, EndReason, ErrorCode, Failure, SessionSnapshot, TrackerSnapshot
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from agent.types import DeviceInfo, EndReason, ErrorCode, Failure
 from tests.support.api import session_snapshot
 
 DEVICE = DeviceInfo(id="4f0c", name="Hall", version="0.1.0")

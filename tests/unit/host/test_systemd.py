@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from agent.health import DisplayHealth
 from agent.host.systemd import Notifier, status_line
-from agent.types import PlayerState, Quality, SessionId, SessionSnapshot, SessionState, TrackerSnapshot
+from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from agent.types import PlayerState, Quality, SessionId, SessionState
 
 SCREEN = DisplayHealth(True, ":0", 1280, 720)
 SOON_S = 5.0

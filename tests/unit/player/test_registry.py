@@ -23,7 +23,8 @@ from agent.player.fallback import EngineChoice
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
 from agent.player.registry import ENGINES, EngineOptions, EngineSpec, Feature, table_of
-from agent.types import ErrorCode, MediaType, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import ErrorCode, MediaType
 from cast_util.health import Check
 from tests.support.fakes import FakePlayers, FakeStage
 

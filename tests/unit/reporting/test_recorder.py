@@ -10,7 +10,8 @@ from agent.events.bus import Event
 from agent.events.event import URL_LIMIT, Happening
 from agent.events.timestamp import timestamp
 from agent.reporting.outbox.recorder import Recorder
-from agent.types import EndReason, ErrorCode, Quality, SessionId, SessionState, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import EndReason, ErrorCode, Quality, SessionId, SessionState
 from cast_wire.kinds import EventKind
 from tests.support.api import session_snapshot
 

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from agent.casting.saved import Volume
 from agent.errors import InvalidTransitionError, PlayerTimeoutError
-from agent.types import PlayerState, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import PlayerState
 from tests.support.api import Served, Tracked, served, session_snapshot, tracked
 from tests.support.tools import LOOK_EVERY_S
 

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from agent.errors import PlayerUnavailableError
 from agent.frontends.http.problems import HTTP_STATUS
-from agent.types import ErrorCode, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import ErrorCode
 from tests.support.api import ScriptedTracker, Served, served
 
 HEAD = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"

@@ -22,7 +22,8 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.media.urls import MediaPolicy
-from agent.types import ErrorCode, Quality, ShownAs, StartRequest, StreamRef, TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
+from agent.types import ErrorCode, Quality, ShownAs, StartRequest, StreamRef
 from tests.support.api import Served, served, session_snapshot
 
 URL = "http://nas/film.mp4"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agent.types import TrackerSnapshot
+from agent.snapshot import TrackerSnapshot
 from tests.support.api import Served, served, session_snapshot
 
 

@@ -10,18 +10,9 @@ import pytest
 
 from agent.casting.saved import Volume
 from agent.health import DisplayHealth, PlayerHealth
+from agent.snapshot import TrackerSnapshot
 from agent.stage.base import ImageFormat
-from agent.types import (
-    Capability,
-    EndReason,
-    ErrorCode,
-    Failure,
-    MediaType,
-    PlayerState,
-    SessionState,
-    StreamType,
-    TrackerSnapshot,
-)
+from agent.types import Capability, EndReason, ErrorCode, Failure, MediaType, PlayerState, SessionState, StreamType
 from cast_util.tasks import Supervisor
 from tests.support.api import ScriptedStage, Served, served, session_snapshot
 

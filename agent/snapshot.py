@@ -1,0 +1,80 @@
+"""What is on, as it is at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agent.types import (
+    Capability,
+    EndReason,
+    Failure,
+    MediaType,
+    PlayerState,
+    Quality,
+    SessionId,
+    SessionState,
+    StreamType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSnapshot:
+    """One session as it is at one moment."""
+
+    session_id: SessionId
+    url: str
+    """Without credentials; empty while the central API is asked for it."""
+    title: str | None
+    quality: Quality
+    session_state: SessionState
+    state: PlayerState
+    started_at: datetime
+    """When the start was accepted, UTC."""
+    volume_level: float
+    muted: bool
+    stream_id: str | None = None
+    """Of the stream of the central API that it has joined; None for an address."""
+    code: str | None = None
+    """Of the same."""
+    first_frame_at: datetime | None = None
+    time_to_first_frame: float | None = None
+    """Seconds from acceptance to the first frame (for audio: to the first sound)."""
+    position: float | None = None
+    """Seconds into the media; None when live or unknown."""
+    position_updated_at: datetime | None = None
+    duration: float | None = None
+    """Length of the media in seconds; None when live or unknown."""
+    expires_at: datetime | None = None
+    """When the cast ends by itself, UTC."""
+    frames_displayed: int = 0
+    media_type: MediaType | None = None
+    stream_type: StreamType | None = None
+    engine: str | None = None
+    hardware_decoding: str | None = None
+    """Name of the hardware decoder in use; None when the CPU decodes or nothing is decoded yet."""
+    attempt: int = 1
+    """Which try this is since it last played; 1 when all is well."""
+    retry_at: datetime | None = None
+    """When the next try begins; None while one is under way or none is needed."""
+    ended_at: datetime | None = None
+    reason: EndReason | None = None
+    error: Failure | None = None
+    """Why it ended, what failed last while it is tried again, or what is missing while it plays (`sound_lost`)."""
+    capabilities: dict[str, Capability] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSnapshot:
+    """What is on, what waits and what ended last."""
+
+    stream: SessionSnapshot | None = None
+    """The newest accepted session that has not ended; it may still be starting while `on_screen` is another."""
+    on_screen: SessionSnapshot | None = None
+    """The session that has the screen and the sound."""
+    interrupted: tuple[SessionSnapshot, ...] = ()
+    """What waits underneath, the next to come back first."""
+    last: SessionSnapshot | None = None
+    """The session that ended last."""
+    sessions: tuple[SessionSnapshot, ...] = ()
+    """All that have not ended, the bottom first, what is being prepared last."""
