@@ -73,16 +73,14 @@ class Live:
                 log.exception("reply_failed", path=_path(request))
         finally:
             self._open.discard(scope)
-        if isinstance(answer, web.WebSocketResponse):
-            await answer.close(code=WSCloseCode.OK if is_whole else WSCloseCode.GOING_AWAY)
-        elif not is_whole and request.transport is not None:
-            request.transport.abort()  # or the caller would take a part for the whole
+        await _hang_up(request, answer, is_whole=is_whole)
         return answer
 
     async def end(self, _app: web.Application) -> None:
         """When the service stops: nobody who listens holds up its end."""
         for scope in tuple(self._open):
-            scope.reschedule(0.0)
+            if not scope.expired():  # one that is ending cannot be ended once more
+                scope.reschedule(0.0)
 
 
 class _Talk:
@@ -136,6 +134,20 @@ async def _say(reply: LiveReply, answer: web.StreamResponse) -> None:
                     await _taken(answer.send(event.data, id=event.id, event=event.kind))
         case SocketReply(), web.WebSocketResponse():
             await reply.talk(_Talk(answer))
+
+
+async def _hang_up(request: web.Request, answer: web.StreamResponse, *, is_whole: bool) -> None:
+    """A caller would take a part for the whole, and one that does not read would keep its connection: both are cut
+    off."""
+    try:
+        if isinstance(answer, web.WebSocketResponse):
+            async with asyncio.timeout(2 * CLOSE_S):  # for our word, and for the caller's
+                await answer.close(code=WSCloseCode.OK if is_whole else WSCloseCode.GOING_AWAY)
+    except TimeoutError:
+        is_whole = False
+    finally:
+        if not is_whole and request.transport is not None:
+            request.transport.abort()
 
 
 async def _taken(sending: Awaitable[None]) -> None:

@@ -40,6 +40,8 @@ class Library:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when what is live has come to its end here."""
     heard: list[str] = field(default_factory=list)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Lets what closes slowly close."""
 
     async def chunks(self, number: int) -> AsyncGenerator[bytes, None]:
         try:
@@ -56,6 +58,21 @@ class Library:
                 yield ServerEvent(f"line {each}\nmore", kind="news", id=str(each))
             if number > 5:
                 await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+    async def slow(self) -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"x"
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+            await self.released.wait()
+
+    async def shout(self, socket: Socket) -> None:
+        try:
+            while True:
+                await socket.send("x" * 60_000)
         finally:
             self.closed.set()
 
@@ -86,6 +103,14 @@ async def get_news(call: LibraryCall) -> AnyReply:
     return EventsReply(call.service.news(int(call.path["number"])))
 
 
+async def get_slow(call: LibraryCall) -> AnyReply:
+    return StreamReply(call.service.slow(), "text/plain")
+
+
+async def open_loud_socket(call: LibraryCall) -> AnyReply:
+    return SocketReply(call.service.shout)
+
+
 async def open_socket(call: LibraryCall) -> AnyReply:
     return SocketReply(call.service.talk)
 
@@ -104,6 +129,8 @@ OPERATIONS = (
     Operation("GET", "/chunks/{number}", get_chunks, Access.OPEN, "A stream.", {200: "text/plain"}),
     Operation("GET", "/news/{number}", get_news, Access.ADMIN, "Events.", {200: "text/event-stream"}),
     Operation("GET", "/socket", open_socket, Access.ADMIN, "A WebSocket.", {101: None}, body_limit=100),
+    Operation("GET", "/slow", get_slow, Access.OPEN, "A stream.", {200: "text/plain"}),
+    Operation("GET", "/loud", open_loud_socket, Access.OPEN, "A WebSocket.", {101: None}),
     Operation("POST", "/small", take, Access.OPEN, "Little.", {200: Text}, body=Text, body_limit=1000),
     Operation("POST", "/large", take, Access.OPEN, "Much.", {200: Text}, body=Text, body_limit=1_000_000),
     Operation("GET", "/sleep", sleep, Access.OPEN, "Never.", {200: Text}, timeout_s=0.05),
@@ -222,6 +249,34 @@ async def test_what_is_live_ends_with_the_service_and_with_its_caller(
         async with asyncio.timeout(30):  # half of what answers under way may take
             await served.runner.cleanup()
         assert served.library.closed.is_set()
+
+
+async def test_what_is_ending_keeps_nobody_else_from_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream whose source takes its time to close is ended once, and all others when the service ends."""
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.02)
+    async with served.anybody.get("/slow") as answer:
+        await answer.content.read(1)
+        answer.close()
+    await until(served.library.closed.is_set)
+    asyncio.get_running_loop().call_later(0.2, served.library.released.set)
+    await served.runner.cleanup()
+
+
+async def test_a_websocket_whose_caller_does_not_read_is_cut_off(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would keep its connection for good."""
+    monkeypatch.setattr(live, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(live, "CLOSE_S", 0.1)
+    reader, writer = await asyncio.open_connection(*served.runner.addresses[0], limit=1)
+    upgrade = "Host: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    writer.write(f"GET /loud HTTP/1.1\r\n{upgrade}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+    server = served.runner.server
+    assert server is not None
+    await until(served.library.closed.is_set)
+    await until(lambda: not server.connections)
+    writer.close()
+    assert reader is not None
 
 
 async def test_a_websocket_talks_both_ways(served: Served) -> None:
