@@ -19,7 +19,7 @@ from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
-FILMS = 10
+FILMS = 5
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ async def test_an_address_may_carry_the_fields_of_a_start(
     """What is on is interrupted for that long, and comes back."""
     agent.start(media_server.url("/film/red.mp4"))
     await home.device.async_set_transport_uri(
-        media_server.url("/film/blue.mp4") + "#interrupt&duration=0.8&title=Bell", "No"
+        media_server.url("/film/blue.mp4") + "#interrupt&duration=3&title=Bell", "No"
     )
     await home.device.async_play()
     await asyncio.to_thread(wait_colour, screen, "blue")

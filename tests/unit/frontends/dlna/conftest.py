@@ -11,13 +11,14 @@ import pytest
 from aiohttp import ClientSession, web
 
 from agent.config.faces import DlnaSettings
+from agent.frontends.dlna import events
 from agent.frontends.dlna.face import DlnaFace
 from agent.frontends.dlna.services import SERVICES
 from agent.frontends.http.app import runner_of
 from agent.types import DeviceInfo
 from cast_util.tasks import Supervisor
 from tests.support.api import Rooms
-from tests.support.tools import until
+from tests.support.tools import SOON_S, until
 
 DEVICE = DeviceInfo(id="4f0c", name="Living Room", version="0.1.0")
 
@@ -80,7 +81,10 @@ class Face:
 
 
 @pytest.fixture
-async def face() -> AsyncIterator[Face]:
+async def face(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Face]:
+    # What is told before an answer is told however busy this machine is.
+    monkeypatch.setattr(events, "DELIVERED_S", SOON_S)
+    monkeypatch.setattr(events, "NOTIFY_TIMEOUT_S", SOON_S)
     rooms, supervisor = Rooms(), Supervisor()
     async with ClientSession() as http:
         made = Face(rooms, supervisor, DlnaSettings(host="127.0.0.1", port=0), http)

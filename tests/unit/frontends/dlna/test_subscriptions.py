@@ -129,7 +129,7 @@ async def test_a_controller_that_does_not_answer_holds_nobody_up(
     await face.subscribe(f"http://127.0.0.1:{port}/hear")
     await face.subscribe(ear.url)
     await face.name("http://film/")
-    assert ear.states()[-1] == "STOPPED"
+    await until(lambda: ear.states()[-1:] == ["STOPPED"])
     away.close()
     back = web.Application()
     late = Ear()
