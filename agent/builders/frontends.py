@@ -145,7 +145,7 @@ def _dlna(current: Current, platform: Platform, casting: Casting) -> DlnaFace | 
     settings = current.settings
     if not settings.dlna.enabled:
         return None
-    from agent.frontends.dlna.face import DlnaFace  # what reads XML, for boxes that need it
+    from agent.frontends.dlna.face import DlnaFace, Reach  # what reads XML, for boxes that need it
 
     def addresses() -> list[list[str]]:
         interfaces = lan_interfaces(settings.discovery.interfaces)
@@ -154,10 +154,8 @@ def _dlna(current: Current, platform: Platform, casting: Casting) -> DlnaFace | 
     return DlnaFace(
         casting.service,
         casting.bus,
+        Reach(settings.api.host, addresses, runner_of),
         settings=lambda: current.settings.dlna,
-        host=settings.api.host,
         device=platform.device,
-        addresses=addresses,
-        serve=runner_of,
         supervisor=platform.supervisor,
     )

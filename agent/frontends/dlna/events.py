@@ -141,7 +141,9 @@ class Subscriptions:
         return made
 
     def begin(self, subscription: Subscription) -> None:
-        """Tell all there is, and each change from now on."""
+        """Tell all there is, and each change from now on; nothing where it was removed meanwhile."""
+        if subscription.sid not in self._all:
+            return
         if self._session is None:
             # A connection is not kept: one that the other side has closed meanwhile would lose an event.
             connector = TCPConnector(limit=SUBSCRIPTIONS_LIMIT, force_close=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -41,30 +42,37 @@ class Settings(Protocol):
     def allow(self) -> Collection[str]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where the face is reached."""
+
+    host: str
+    """Listened on where the settings name no other."""
+    addresses: Callable[[], Collection[Sequence[str]]]
+    """Those of each interface in whose network the face is found; may block."""
+    serve: Callable[[web.Application], web.AppRunner]
+    """Makes what serves an application."""
+
+
 class DlnaFace:
-    """Listens on `host` where the settings name no other, and is found in the networks of `addresses`, which has those
-    of each interface and may block.
-    `settings` is asked anew for those who may call. `serve` makes what serves an application."""
+    """`settings` is asked anew for those who may call."""
 
     def __init__(
         self,
         casting: CastingService,
         bus: EventBus,
+        reach: Reach,
         *,
         settings: Callable[[], Settings],
-        host: str,
         device: DeviceInfo,
-        addresses: Callable[[], Collection[Sequence[str]]],
-        serve: Callable[[web.Application], web.AppRunner],
         supervisor: Supervisor,
     ) -> None:
         self._bus = bus
         self._settings = settings
-        host = settings().host or host
+        host = settings().host or reach.host
         self._host = "0.0.0.0" if host == "::" else host
         self._device = device
-        self._addresses = addresses
-        self._serve = serve
+        self._reach = reach
         self._supervisor = supervisor
         self._renderer = Renderer(casting)
         self._subscriptions = Subscriptions(self._renderer.variables, supervisor=supervisor)
@@ -97,7 +105,7 @@ class DlnaFace:
             allowed=lambda: self._settings().allow,
             page_port=page_port,
         )
-        runner = self._serve(app.make())
+        runner = self._reach.serve(app.make())
         await runner.setup()
         try:
             await self._listen(runner)
@@ -128,7 +136,7 @@ class DlnaFace:
 
         def addresses() -> Collection[str]:
             """One of each interface: controllers would take two for a device that moves."""
-            usable = ([each for each in own if everywhere or each == listening] for own in self._addresses())
+            usable = ([each for each in own if everywhere or each == listening] for own in self._reach.addresses())
             return [own[0] for own in usable if own]
 
         return Ssdp(

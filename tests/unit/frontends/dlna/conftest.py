@@ -12,7 +12,7 @@ from aiohttp import ClientSession, web
 
 from agent.config.faces import DlnaSettings
 from agent.frontends.dlna import events
-from agent.frontends.dlna.face import DlnaFace
+from agent.frontends.dlna.face import DlnaFace, Reach
 from agent.frontends.dlna.services import SERVICES
 from agent.frontends.http.app import runner_of
 from agent.types import DeviceInfo
@@ -91,11 +91,9 @@ async def face(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Face]:
         made.face = DlnaFace(
             rooms.casting,
             rooms.bus,
+            Reach("::", lambda: [["192.0.2.7"]], runner_of),
             settings=lambda: made.settings,
-            host="::",
             device=DEVICE,
-            addresses=lambda: [["192.0.2.7"]],
-            serve=runner_of,
             supervisor=supervisor,
         )
         made.face.start(8090)

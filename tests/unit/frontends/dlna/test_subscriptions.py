@@ -9,8 +9,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from agent.frontends.dlna import events
-from agent.frontends.dlna.events import SUBSCRIPTIONS_LIMIT
+from agent.frontends.dlna.events import SUBSCRIPTIONS_LIMIT, Subscriptions
+from agent.frontends.dlna.services import SERVICES
 from cast_util.backoff import Backoff
+from cast_util.tasks import Supervisor
 from tests.support.tools import until
 from tests.unit.frontends.dlna.conftest import AVT, CM, RC, Ear, Face
 
@@ -39,6 +41,17 @@ async def test_a_subscriber_is_told_all_and_then_each_change(face: Face, ear: Ea
     assert ear.states() == ["NO_MEDIA_PRESENT", "STOPPED", "TRANSITIONING", "PLAYING"]
     assert (await face.request("UNSUBSCRIBE", "/AVTransport/event", SID=answer.headers["SID"])).status == 200
     assert not face.face.status.subscribers
+
+
+async def test_what_is_taken_back_before_it_begins_stays_away() -> None:
+    """A caller may end its subscription while the answer to it is still being written."""
+    subscriptions = Subscriptions(lambda _: {"Volume": "1"}, supervisor=Supervisor())
+    made = subscriptions.add(SERVICES[AVT], "http://127.0.0.1:9/", "127.0.0.1", lasts_s=60.0)
+    assert made is not None
+    subscriptions.remove(made)
+    subscriptions.begin(made)
+    assert subscriptions.peers == ()
+    await subscriptions.stop()
 
 
 async def test_the_end_is_told_before_stop_is_answered(face: Face, ear: Ear) -> None:
