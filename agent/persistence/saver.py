@@ -216,6 +216,9 @@ class Saver:
             changes = self._changes
             try:
                 state = await self._keep_newest(state)
+            except BaseException:
+                self._dirty.set()  # it is still to be written, as soon as this is started anew
+                raise
             finally:
                 await self._tell_kept(changes)  # also of what cannot be written: nobody may wait for that
 
