@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.events.event import Happening, Run
-from agent.events.timestamp import timestamp
+from agent.events.timestamp import Timestamp, timestamp
 from agent.reporting.outbox.database import FILE, SPOOL_SET_ASIDE, OutboxFile
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.reader import Reader
@@ -28,6 +29,7 @@ from tests.support.tools import until
 
 KEEP_RECORDING = """
 import asyncio, os, structlog, sys
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 from agent.events.event import Happening, Run
@@ -99,9 +101,11 @@ def spooled(folder: Path, run: Run, *happenings: Happening) -> bytes:
     return (folder / "spool").read_bytes()
 
 
-def recorded(folder: Path, run: Run, happenings: list[Happening], number: int) -> None:
+def recorded(
+    folder: Path, run: Run, happenings: list[Happening], number: int, clock: Callable[[], Timestamp] = timestamp
+) -> None:
     """What a run has brought to the disk."""
-    file = OutboxFile(folder, run=run, readers={READER: Reader("box")}, clock=Clock())
+    file = OutboxFile(folder, run=run, readers={READER: Reader("box")}, clock=clock)
     file.begin()
     file.record(happenings, number)
     file.close()
@@ -112,16 +116,16 @@ def test_what_is_in_both_is_told_once(tmp_path: Path, on_disk: int) -> None:
     """Killed between the commit and the emptying, or before it: as if it had not been killed, with the run, the count
     and the moments of then; also when the next run is killed before it has emptied it."""
     clock, run = Clock(), new_run()
-    recorded(tmp_path, new_run(), [], 0)
+    recorded(tmp_path, new_run(), [], 0, clock)
     all_of_it = []
     for number in range(3):
         clock.forward(60)
         all_of_it.append(happening(number, clock))
     left = spooled(tmp_path, run, *all_of_it)
     if on_disk:
-        recorded(tmp_path, run, all_of_it[:on_disk], on_disk)
+        recorded(tmp_path, run, all_of_it[:on_disk], on_disk, clock)
     for _ in range(2):
-        with outbox(tmp_path, left=left) as file:
+        with outbox(tmp_path, clock, left=left) as file:
             events = told(file)
             assert numbers(events) == [0, 1, 2]
             for event, each in zip(events, all_of_it, strict=True):
