@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
-from agent.host.clock import synchronised
+from agent.host.clock import boot_id, since_boot, synchronised
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Timestamp:
 
 def timestamp() -> Timestamp:
     """Now."""
-    return Timestamp(time.time(), synchronised(), time.clock_gettime(time.CLOCK_BOOTTIME), MACHINE_BOOT)
+    return Timestamp(time.time(), synchronised(), since_boot(), MACHINE_BOOT)
 
 
 _YEAR_3000: Final = 32_503_680_000.0
@@ -49,7 +48,7 @@ _YEAR_3000: Final = 32_503_680_000.0
 
 def _machine_boot() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return boot_id()
     except OSError:
         return ""
 
