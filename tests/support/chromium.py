@@ -222,12 +222,18 @@ class Page:
         return wrong
 
     def click(self, selector: str) -> None:
-        """Press where this element is, as a finger does."""
+        """Press where this element is, as a finger does: not while what is loaded above it still moves it."""
         find = f"document.querySelector({json.dumps(selector)})"
-        x, y = self.run(
+        look = (
             f"(e => (e.scrollIntoView({{block: 'center'}}), (r => [r.x + r.width / 2, r.y + r.height / 2])"
             f"(e.getBoundingClientRect())))({find})"
         )
+        before, place = None, self.run(look)
+        deadline = time.monotonic() + ANSWER_S
+        while place != before and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+            before, place = place, self.run(look)
+        x, y = place
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
