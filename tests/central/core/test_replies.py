@@ -141,7 +141,7 @@ OPERATIONS = (
 class Served:
     """A server of this feature alone."""
 
-    library: Library
+    service: Library
     admin: ClientSession
     anybody: ClientSession
     identities: Identities
@@ -196,7 +196,7 @@ async def test_a_stream_is_sent_as_it_comes(served: Served) -> None:
     async with served.anybody.get("/chunks/3") as answer:
         assert (answer.status, answer.content_type) == (200, "text/plain")
         assert await answer.read() == b"x" * 3000
-    assert served.library.closed.is_set()
+    assert served.service.closed.is_set()
     async with served.anybody.head("/chunks/3") as answer:
         assert (answer.status, await answer.read()) == (200, b"")
 
@@ -229,9 +229,9 @@ async def test_a_key_that_is_revoked_ends_what_it_opened(
     monkeypatch.setattr(live, "LOOK_EVERY_S", 0.02)
     async with served.admin.get("/news/6") if path != "/socket" else served.admin.ws_connect(path):
         await asyncio.sleep(0.1)
-        assert not served.library.closed.is_set()
+        assert not served.service.closed.is_set()
         assert await served.identities.revoke_key("admin")
-        await until(served.library.closed.is_set)
+        await until(served.service.closed.is_set)
 
 
 async def test_what_is_live_ends_with_the_service_and_with_its_caller(
@@ -242,13 +242,13 @@ async def test_what_is_live_ends_with_the_service_and_with_its_caller(
     async with served.admin.get("/news/6") as answer:
         await answer.content.readline()
         answer.close()
-    await until(served.library.closed.is_set)
-    served.library.closed.clear()
+    await until(served.service.closed.is_set)
+    served.service.closed.clear()
     async with served.admin.get("/news/6") as answer:
         await answer.content.readline()
         async with asyncio.timeout(30):  # half of what answers under way may take
             await served.runner.cleanup()
-        assert served.library.closed.is_set()
+        assert served.service.closed.is_set()
 
 
 async def test_what_is_ending_keeps_nobody_else_from_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,8 +257,8 @@ async def test_what_is_ending_keeps_nobody_else_from_it(served: Served, monkeypa
     async with served.anybody.get("/slow") as answer:
         await answer.content.read(1)
         answer.close()
-    await until(served.library.closed.is_set)
-    asyncio.get_running_loop().call_later(0.2, served.library.released.set)
+    await until(served.service.closed.is_set)
+    asyncio.get_running_loop().call_later(0.2, served.service.released.set)
     await served.runner.cleanup()
 
 
@@ -273,7 +273,7 @@ async def test_a_websocket_whose_caller_does_not_read_is_cut_off(
     writer.write(f"GET /loud HTTP/1.1\r\n{upgrade}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
     server = served.runner.server
     assert server is not None
-    await until(served.library.closed.is_set)
+    await until(served.service.closed.is_set)
     await until(lambda: not server.connections)
     writer.close()
     assert reader is not None
@@ -288,12 +288,12 @@ async def test_a_websocket_talks_both_ways(served: Served) -> None:
         await socket.send_str("bye")
         assert await socket.receive_str() == "BYE"
         assert (await socket.receive()).type is WSMsgType.CLOSE
-    assert served.library.heard == ["you", "bye"]
+    assert served.service.heard == ["you", "bye"]
     async with served.admin.ws_connect("/socket") as socket:
         await socket.receive_str()
         await socket.send_str("x" * 101)
         assert (await socket.receive()).type is WSMsgType.CLOSE
-    assert served.library.heard == ["you", "bye"]
+    assert served.service.heard == ["you", "bye"]
     with pytest.raises(WSServerHandshakeError) as refused:
         await served.anybody.ws_connect("/socket")
     assert refused.value.status == 401
