@@ -19,7 +19,7 @@ from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
-FILMS = 5
+FILMS = 10
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.support.xserver import XServer
 COLOUR_OF = {360: "red", 720: "green", 1080: "blue"}
 """Of each rendition of the HLS clip."""
 BEGINNING = 2
-"""Segments of each rendition that FFmpeg reads to know what it is, some of them twice at times."""
+"""Segments of each rendition that FFmpeg reads to know what it is, in whatever order."""
 
 
 @pytest.fixture(scope="module", params=["vlc", "mpv"])

@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 from _pytest.terminal import TerminalReporter
 
-RERUNS_LIMIT: Final = 12
-"""Tests of one run that may need their second try: one in 400, since shared machines of CI make the tests of playback
+RERUNS_LIMIT: Final = 8
+"""Tests of one run that may need their second try: one in 500, since shared machines of CI make the tests of playback
 late."""
 
 

@@ -359,5 +359,5 @@ class TrackerMachine(RuleBasedStateMachine):
 @pytest.mark.timeout(400)  # half a minute on a machine that has nothing else to do
 class TestTracker(TrackerMachine.TestCase):  # type: ignore[misc,valid-type]
     settings = settings(
-        max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
