@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Runs long-lived tasks by name. One that fails is logged and restarted after a pause, for as long as the agent
+    """Runs long-lived tasks by name. One that fails is logged and restarted after a pause, for as long as the program
     runs; one that returns is over. A cancellation that comes from something it waits for is a failure as well."""
 
     def __init__(self) -> None:

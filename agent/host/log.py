@@ -17,6 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from agent.config.settings import LogSettings
 from agent.media.redaction import HIDDEN, names_secret, redact
+from cast_util.journal import is_journal, with_priority
 
 
 def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
@@ -89,18 +90,18 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._to_journal = _is_journal(stream)
+        self._to_journal = is_journal(stream)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        return _with_priority(text, record.levelno) if self._to_journal else text
+        return with_priority(text, record.levelno) if self._to_journal else text
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the stdlib's name
         error = sys.exc_info()[0]
         line = {"event": "log_failed", "level": "error", "logger": record.name, "error": getattr(error, "__name__", "")}
         try:
             text = json.dumps(line)
-            text = _with_priority(text, logging.ERROR) if self._to_journal else text
+            text = with_priority(text, logging.ERROR) if self._to_journal else text
             self.stream.write(text + self.terminator)
             self.flush()
         except (OSError, ValueError):
@@ -112,25 +113,6 @@ def _is_terminal(stream: TextIO) -> bool:
         return stream.isatty()
     except (AttributeError, ValueError):  # a bare writer; a closed file
         return False
-
-
-def _is_journal(stream: TextIO) -> bool:
-    """Return True if systemd made this stream and gives it to its journal (systemd.exec(5), $JOURNAL_STREAM)."""
-    try:
-        there = os.fstat(stream.fileno())
-    except (OSError, AttributeError, ValueError):  # no file behind it, or a closed one
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
-
-
-def _with_priority(text: str, level: int) -> str:
-    """Mark each line: the journal makes an entry of its own of each."""
-    priority = next((priority for least, priority in _PRIORITIES if level >= least), 7)
-    return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
-
-
-_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-"""From which level on which priority of syslog(3); 7 is debug."""
 
 
 def _under_systemd() -> bool:

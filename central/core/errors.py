@@ -1,4 +1,4 @@
-"""One error tree with stable codes. Which HTTP status each is, only `api.problems` knows."""
+"""One error tree with stable codes. Which HTTP status each is, only `core.http.problems` knows."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from cast_util.journal import is_journal, with_priority
 from central.core.settings import LogSettings
 
 HIDDEN: Final = "***"
@@ -79,13 +80,11 @@ class _Output:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._to_journal = _is_journal(stream)
+        self._to_journal = is_journal(stream)
 
     def write(self, text: str, level: int) -> None:
         if self._to_journal:
-            priority = next((priority for least, priority in _PRIORITIES if level >= least), 7)
-            # An entry of the journal for each line.
-            text = "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
+            text = with_priority(text, level)
         with contextlib.suppress(OSError, ValueError):  # full, broken or closed
             self._stream.write(text + "\n")  # at once, so that lines of threads do not mix
             self._stream.flush()
@@ -121,19 +120,6 @@ class _Handler(logging.Handler):
 def _add_logger_name(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> EventDict:
     event_dict["logger"] = logger.name
     return event_dict
-
-
-_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-"""From which level on which priority of syslog(3); 7 is debug."""
-
-
-def _is_journal(stream: TextIO) -> bool:
-    """Return True if systemd made this stream and gives it to its journal (systemd.exec(5), $JOURNAL_STREAM)."""
-    try:
-        there = os.fstat(stream.fileno())
-    except (OSError, AttributeError, ValueError):  # no file behind it, or a closed one
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
 
 
 def redact(text: str) -> str:

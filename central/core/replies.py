@@ -59,7 +59,7 @@ class Socket(Protocol):
     """A WebSocket, as a handler talks over it."""
 
     async def send(self, text: str) -> None:
-        """Raises ConnectionError when the caller has gone, TimeoutError when it does not read."""
+        """Raises ConnectionError when the caller has gone, or does not read."""
 
     def __aiter__(self) -> AsyncIterator[str]:
         """What the caller says, until it hangs up."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,14 @@ import pytest
 from agent.cli import main
 from agent.frontends.esphome.identity import EspHomeIdentity, IdentityFile
 from agent.frontends.esphome.key import KEY_FILE, WINDOW_S, KeyFile, KeyRing, encoded
+from tests.unit.cli.environment import only_settings_of_the_test
 
 Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("CAST_AGENT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("CAST_AGENT_STATE__DIR", str(tmp_path))
+    only_settings_of_the_test(monkeypatch, tmp_path)
     monkeypatch.setenv("CAST_AGENT_API__HOST", "192.0.2.5")
 
 

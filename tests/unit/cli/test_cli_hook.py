@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,12 @@ import pytest
 from agent.access.hooks import HookFile
 from agent.cli import main
 from agent.persistence.entry_file import PRESETS_FILE
+from tests.unit.cli.environment import only_settings_of_the_test
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("CAST_AGENT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("CAST_AGENT_STATE__DIR", str(tmp_path))
+    only_settings_of_the_test(monkeypatch, tmp_path)
     monkeypatch.setenv("CAST_AGENT_API__HOST", "192.0.2.5")
     monkeypatch.setenv("CAST_AGENT_PRESET", '[{"id": "radio", "url": "http://x"}]')
     entries = [{"id": "front-door", "url": "http://x"}]

@@ -15,14 +15,12 @@ import pytest
 from agent.access.pairing import Pairing
 from agent.cli import main
 from tests.support.sockets import free_port
+from tests.unit.cli.environment import only_settings_of_the_test
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("CAST_AGENT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("CAST_AGENT_STATE__DIR", str(tmp_path))
+    only_settings_of_the_test(monkeypatch, tmp_path)
     monkeypatch.setenv("CAST_AGENT_API__HOST", "127.0.0.1")
     monkeypatch.setenv("CAST_AGENT_API__PORT", str(free_port()))
 
