@@ -19,7 +19,7 @@ from agent.frontends.esphome.box import Peer
 from agent.frontends.esphome.connection import TIMINGS, Timings
 from agent.frontends.esphome.frames import PROLOGUE, PROTOCOL
 from agent.frontends.esphome.identity import EspHomeIdentity, IdentityFile
-from agent.frontends.esphome.key import WINDOW_S, KeyFile, KeyRing
+from agent.frontends.esphome.key import KeyFile, KeyRing, open_window
 from agent.frontends.esphome.messages import api
 from agent.frontends.esphome.server import About, EspHomeServer, Kept
 from agent.types import DeviceInfo
@@ -99,6 +99,14 @@ class Secret:
         noise.read_message((await read_frame(reader))[1:])
         return cls(reader, writer, noise)
 
+    @classmethod
+    async def greeted(cls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes = KEY) -> Secret:
+        """Agree on this key, and say hello."""
+        secret = await cls.agreed(reader, writer, key)
+        secret.send(1, api.HelloRequest(client_info="test").SerializeToString())
+        assert await secret.receive() == 2
+        return secret
+
     def seal(self, content: bytes) -> None:
         """Send this encrypted, whatever it is."""
         self.writer.write(framed(bytes(self._noise.encrypt(content))))
@@ -160,10 +168,7 @@ class Face:
     async def secret(self, key: bytes = KEY) -> AsyncIterator[Secret]:
         """An encrypted connection for messages of the test's own, after the hello."""
         async with self.raw() as (reader, writer):
-            secret = await Secret.agreed(reader, writer, key)
-            secret.send(1, api.HelloRequest(client_info="test").SerializeToString())
-            assert await secret.receive() == 2
-            yield secret
+            yield await Secret.greeted(reader, writer, key)
 
     async def until(self, condition: Callable[[], Any], what: str, *, timeout_s: float = 5.0) -> None:
         """Wait for the condition without blocking the server."""
@@ -180,19 +185,21 @@ async def face(
     folder: Path,
     *,
     key: bytes | None = KEY,
-    window_s: float = WINDOW_S,
+    is_open: bool = True,
     timings: Timings = TIMINGS,
     port: int = 0,
 ) -> AsyncIterator[Face]:
-    """A served face, with this key in its folder."""
+    """A served face, with this key in its folder; while `is_open` the first client that comes may bring one."""
     if key is not None:
         KeyFile(folder).add(key)
+    if is_open:
+        open_window(folder)
     box = FakeBox()
     server = EspHomeServer(
         hosts=(HOST,),
         port=port,
         about=About(DeviceInfo("box-1", "Living room", "1.2.3"), "Test machine"),
-        kept=Kept(EspHomeIdentity("0011223344ff", NAME), IdentityFile(folder), KeyRing(folder, window_s=window_s)),
+        kept=Kept(EspHomeIdentity("0011223344ff", NAME), IdentityFile(folder), KeyRing(folder)),
         box=box,
         supervisor=Supervisor(),
         timings=timings,

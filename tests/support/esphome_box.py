@@ -117,7 +117,7 @@ async def boxed(
     """A box that a client has connected to and follows."""
     boxed = Boxed(configured=configured, restart=restart)
     await boxed.rooms.casting.presets.look()
-    boxed.box.start()
+    await boxed.box.start()
     await asyncio.sleep(0)
     boxed.box.entities()
     boxed.box.states()

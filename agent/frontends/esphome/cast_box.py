@@ -81,8 +81,9 @@ class CastBox:
         self._states: dict[int, Message] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin to follow what happens."""
+    async def start(self) -> None:
+        """Begin to follow what happens. Clients may connect after that: the presets are in their first list."""
+        await self._read_presets()
         work = {"esphome-states": self._follow, "esphome-pictures": self._pictures.run}
         self._tasks = [self._supervisor.start(run, name=name) for name, run in work.items()]
 

@@ -182,6 +182,7 @@ class Connection:
         self.client = _printable(message.client_info)
         self._codec = codec
         (log.info if codec.trusted else log.debug)("esphome_client_connected", client=self.client, address=self.address)
+        self.heard_at = asyncio.get_running_loop().time()
         self._host.greeted(self)
         major, minor = API_VERSION
         self.put(
@@ -199,11 +200,15 @@ class Connection:
             async with asyncio.timeout(self._timings.silence):
                 message = parse(*await codec.read(self._reader))
             self.heard_at = asyncio.get_running_loop().time()
-            if self._host.keys.key != self._key:
-                raise OverError("the key of this box is another one now")
+            self._check_key()
             if message is not None:
                 await self._answer(message, codec)
             await asyncio.sleep(0)  # what a client sends in a burst is there already: others get their turn between
+
+    def _check_key(self) -> None:
+        if self._host.keys.key != self._key:
+            self._outbox = Outbox()  # nor is it told what waits for it
+            raise OverError("the key of this box is another one now")
 
     async def _answer(self, message: Any, codec: Codec) -> None:
         match message.DESCRIPTOR.name:
@@ -259,6 +264,8 @@ class Connection:
     async def _write(self, codec: Codec) -> None:
         while True:
             await self._outbox.wait()
+            if codec.trusted:  # the client that has just brought a key is answered yet
+                self._check_key()
             self._writer.write(b"".join(map(codec.pack, self._outbox.take())))
             try:
                 async with asyncio.timeout(self._timings.write):

@@ -42,13 +42,15 @@ class EspHomeFace:
         self._box = box
         identity_file = IdentityFile(folder)
         identity = identity_file.load(device_id=about.device.id, device_name=about.device.name)
+        keys = KeyRing(folder)
+        keys.begin()
         host = settings.host or host
         self._is_local = host in ("127.0.0.1", "::1", "localhost")
         self._server = EspHomeServer(
             hosts=("0.0.0.0", "::") if host == "::" else (host,),
             port=settings.port,
             about=about,
-            kept=Kept(identity, identity_file, KeyRing(folder)),
+            kept=Kept(identity, identity_file, keys),
             box=box,
             supervisor=supervisor,
         )
@@ -57,7 +59,7 @@ class EspHomeFace:
         """Listen. `changed` is called when what `announced` says may be another now; the page of the box is on
         `web_port`."""
         self._server.changed = changed
-        self._box.start()
+        await self._box.start()
         await self._server.start(web_port)
 
     async def stop(self) -> None:

@@ -114,26 +114,37 @@ def decoded(text: bytes) -> bytes:
 
 def open_window(folder: Path) -> None:
     """Have the first key accepted for WINDOW_S from now on, by the daemon that runs or by one that is started
-    meanwhile. Blocks. Raises OSError."""
+    meanwhile. The file names the run of the machine, so that later starts in the same one know of it. Blocks. Raises
+    OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(folder / WINDOW_FILE, f"{boot_id()} {int(since_boot() + WINDOW_S)}\n", durable=False)
 
 
 class KeyRing:
     """The key as the daemon knows it: that of the file, as soon as it changes. A file that cannot be read lets nobody
-    in, with a key or without. `window_s` is open from now on; `now` gives seconds since the machine was switched on.
-    """
+    in, with a key or without. `now` gives seconds since the machine was switched on."""
 
-    def __init__(self, folder: Path, *, window_s: float = WINDOW_S, now: Callable[[], float] = since_boot) -> None:
+    def __init__(self, folder: Path, *, now: Callable[[], float] = since_boot) -> None:
+        self._folder = folder
         self._file = KeyFile(folder)
         self._window_file = folder / WINDOW_FILE
         self._now = now
-        self._open_until = now() + window_s
         self._threads = Threads(KEY_FILE, limit=1)
         self._seen: tuple[int, ...] | None = ()
         self._key: bytes | None = None
         self.problem = ""
         """Why the key cannot be read; a sentence that says what to do."""
+
+    def begin(self) -> None:
+        """Open the window where there is no key, once in each run of the machine: whoever can have the agent restarted
+        can not have the window opened by that. Blocks for the disk."""
+        if self.key is not None or self.problem or self._window()[0] == boot_id():
+            return
+        try:
+            open_window(self._folder)
+        except OSError as error:
+            hint = "Home Assistant cannot add the box while nothing can be written there."
+            log.warning("esphome_window_write_failed", file=str(self._window_file), reason=error.strerror, hint=hint)
 
     @property
     def key(self) -> bytes | None:
@@ -149,7 +160,10 @@ class KeyRing:
         """Seconds for which a first key is accepted yet; 0.0 when there is a key, or the window is closed."""
         if self.key is not None or self.problem:
             return 0.0
-        return max(0.0, max(self._open_until, self._opened_by_command()) - self._now())
+        boot, until = self._window()
+        left_s = until - self._now()
+        # A file that says more than was ever written is not believed.
+        return left_s if boot == boot_id() and 0.0 < left_s <= WINDOW_S else 0.0
 
     async def accept(self, key: bytes) -> bool:
         """Take the key of a client, given in base64 as clients send it, and return True; once it is on the disk. False
@@ -184,15 +198,13 @@ class KeyRing:
                 log.error("esphome_key_read_failed", reason=str(error))
             self._key, self.problem = None, str(error)
 
-    def _opened_by_command(self) -> float:
-        """Until when, in seconds since the machine was switched on; 0.0 when no command has opened it, or the file says
-        more than a command does."""
-        with contextlib.suppress(OSError, ValueError):  # most boxes have no such file; a torn one opens nothing
+    def _window(self) -> tuple[str, float]:
+        """In which run of the machine it was opened last, and until when by the clock of that run."""
+        with contextlib.suppress(OSError, ValueError):  # a new box has no such file; a torn one opens nothing
             with open(self._window_file, "rb", opener=_without_waiting) as stream:
                 boot, until = stream.read(READ_LIMIT).decode("ascii").split()
-            if boot == boot_id() and float(until) <= self._now() + WINDOW_S:
-                return float(until)
-        return 0.0
+            return boot, float(until)
+        return "", 0.0
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -22,8 +22,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def ring(folder: Path) -> KeyRing:
-    """As a daemon has it whose own window has closed."""
-    return KeyRing(folder, window_s=0)
+    """As a daemon has it that was started without opening the window."""
+    return KeyRing(folder)
 
 
 def test_the_key_is_shown_and_made_once(tmp_path: Path, capsys: Output) -> None:

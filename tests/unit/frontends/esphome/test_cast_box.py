@@ -47,6 +47,17 @@ def object_ids(box: Boxed) -> dict[str, str]:
 
 
 @in_virtual_time
+async def test_the_first_list_has_the_presets() -> None:
+    """Whoever connects as soon as the box listens need not connect again for them."""
+    box = Boxed(configured=[DOOR])
+    await box.rooms.casting.presets.look()
+    await box.box.start()
+    assert "Preset" in box.listed()
+    await box.box.stop()
+    await box.rooms.tracker.close()
+
+
+@in_virtual_time
 async def test_a_box_lists_what_it_has() -> None:
     """What this box does not have is not listed, and no two messages share a key."""
     async with boxed() as box:

@@ -110,6 +110,19 @@ async def test_the_client_that_was_silent_for_longest_makes_room(tmp_path: Path)
         assert len(served.server.status.clients) == CLIENTS_LIMIT
 
 
+async def test_the_hello_counts_as_something_heard(tmp_path: Path) -> None:
+    """Not when the connection was opened: a client that has just said who it is was not silent."""
+    async with AsyncExitStack() as clients:
+        served = await clients.enter_async_context(face(tmp_path))
+        slow = await clients.enter_async_context(served.raw())
+        known = [await clients.enter_async_context(served.secret()) for _ in range(CLIENTS_LIMIT - 1)]
+        greeted = await Secret.greeted(*slow)
+        await clients.enter_async_context(served.secret())
+        await ended(known[0].reader)
+        greeted.send(7)
+        assert await greeted.receive() == 8
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -25,23 +25,14 @@ from agent.frontends.esphome.key import (
     encoded,
     open_window,
 )
-from agent.host.clock import boot_id
-from tests.support.esphome import HOST, KEY, OTHER_KEY, ZERO_KEY, Face, face, text
+from agent.frontends.esphome.messages import api, number_of
+from agent.host.clock import boot_id, since_boot
+from tests.support.esphome import HOST, KEY, OTHER_KEY, SWITCH, ZERO_KEY, Face, face, state, text
 
 
 def ours(logged: StringIO) -> list[str]:
     """The lines of the log that are the agent's, and not the client's."""
     return [line for line in logged.getvalue().splitlines() if '"logger": "agent.' in line]
-
-
-class Clock:
-    """Seconds since the machine was switched on."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_the_first_one_who_comes_brings_the_key(tmp_path: Path, logged: StringIO) -> None:
@@ -136,7 +127,7 @@ async def disconnect_reason(served: Face, key: str | None) -> int:
 @pytest.mark.parametrize("key", [None, ZERO_KEY])
 async def test_a_closed_window_is_told_as_such(tmp_path: Path, key: str | None) -> None:
     """Home Assistant has a sentence of its own for that reason."""
-    async with face(tmp_path, key=None, window_s=0) as served:
+    async with face(tmp_path, key=None, is_open=False) as served:
         assert await disconnect_reason(served, key) == DisconnectReason.PROVISIONING_CLOSED
         async with served.client(ZERO_KEY) as client:
             assert not await client.noise_encryption_set_key(text(KEY).encode())
@@ -199,6 +190,17 @@ async def test_a_key_that_was_removed_ends_its_connections(tmp_path: Path) -> No
         assert not served.box.commands
 
 
+async def test_who_had_a_key_that_was_removed_is_told_nothing(tmp_path: Path) -> None:
+    """Also one that only listens."""
+    async with face(tmp_path) as served, served.secret() as client:
+        client.send(20)
+        assert await client.receive() == number_of(api.SwitchStateResponse)
+        served.keys.remove()
+        served.box.peers[0].put_state(SWITCH, state(on=False))
+        with pytest.raises(asyncio.IncompleteReadError):
+            await client.receive()
+
+
 async def test_a_damaged_key_lets_nobody_in(tmp_path: Path, logged: StringIO) -> None:
     """Also not to bring another one; the status says what to do."""
     async with face(tmp_path) as served:
@@ -213,28 +215,45 @@ async def test_a_damaged_key_lets_nobody_in(tmp_path: Path, logged: StringIO) ->
             assert (await client.device_info()).name == "living-room"
 
 
-def test_the_window_closes_by_itself(tmp_path: Path) -> None:
-    """That of the start and that of a command; the machine's own time counts, because clocks are set."""
-    clock = Clock()
-    ring = KeyRing(tmp_path, now=clock)
-    assert ring.window_s == WINDOW_S
-    clock.now += WINDOW_S
+def test_the_window_opens_once_in_each_run_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first start without a key, and at no other; the machine's own time counts, because clocks are set."""
+    now = since_boot()
+    ring = KeyRing(tmp_path, now=lambda: now)
     assert ring.window_s == 0.0
-
-
-def test_a_window_of_another_run_of_the_machine_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_window(tmp_path)
-    ring = KeyRing(tmp_path, window_s=0)
-    assert 0 < ring.window_s <= WINDOW_S
+    ring.begin()
+    assert WINDOW_S - 5 < ring.window_s <= WINDOW_S
+    now += WINDOW_S
+    assert ring.window_s == 0.0
+    before = (tmp_path / WINDOW_FILE).read_text()
+    KeyRing(tmp_path).begin()
+    assert (tmp_path / WINDOW_FILE).read_text() == before
+    now = since_boot()
     monkeypatch.setattr("agent.frontends.esphome.key.boot_id", lambda: "another")
     assert ring.window_s == 0.0
+    ring.begin()
+    assert ring.window_s > 0.0
+
+
+def test_a_box_with_a_key_opens_no_window(tmp_path: Path) -> None:
+    KeyFile(tmp_path).add(KEY)
+    KeyRing(tmp_path).begin()
+    assert not (tmp_path / WINDOW_FILE).exists()
+
+
+def test_a_window_that_cannot_be_opened_is_in_the_log(tmp_path: Path, logged: StringIO) -> None:
+    """The rest of the agent works."""
+    (tmp_path / "state").write_text("a file where the folder should be")
+    ring = KeyRing(tmp_path / "state")
+    ring.begin()
+    assert ring.window_s == 0.0
+    assert "esphome_window_write_failed" in logged.getvalue()
 
 
 @pytest.mark.parametrize("until", ["1e12", "inf", "nan"])
 def test_no_file_opens_the_window_for_longer_than_a_command(tmp_path: Path, until: str) -> None:
     """Also not for a little longer at each look."""
     (tmp_path / WINDOW_FILE).write_text(f"{boot_id()} {until}\n")
-    assert KeyRing(tmp_path, window_s=0).window_s == 0.0
+    assert KeyRing(tmp_path).window_s == 0.0
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:
@@ -260,7 +279,7 @@ async def test_a_key_that_was_not_kept_was_not_taken(tmp_path: Path, monkeypatch
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("agent.frontends.esphome.key.write_whole", full)
     async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as client:
+        monkeypatch.setattr("agent.frontends.esphome.key.write_whole", full)
         assert not await client.noise_encryption_set_key(text(KEY).encode())
         assert served.server.status.window_s > 0
