@@ -199,6 +199,25 @@ class CentralStream:
     """Its publisher is away, and expected back."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions:
+    """How a web page is shown. None leaves it to the page, or to the browser."""
+
+    zoom: float | None = None
+    """0.25-5; 2 shows everything twice as large."""
+    scroll: int | None = None
+    """Pixels of the page, at its own zoom, that are above the screen."""
+    dark: bool | None = None
+    """Whether the page is told that dark colours are preferred."""
+    css: str | None = None
+    """Rules that count beside those of the page."""
+    language: str | None = None
+    """Such as `de` or `pt-BR`."""
+    time_zone: str | None = None
+    """Such as `Europe/Berlin`."""
+    user_agent: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """A validated wish to play something: the address `url`, or what `join` names."""
@@ -226,6 +245,8 @@ class StartRequest:
     on anything else."""
     shown_as: ShownAs | None = None
     """None: as what it turns out to be, and never as a page."""
+    page: PageOptions | None = None
+    """For what is shown as a page."""
 
     @property
     def kind(self) -> MediaType | None:

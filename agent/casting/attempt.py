@@ -221,14 +221,15 @@ class Attempt:
             raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
 
     def _media(self) -> Media:
-        session = self.session
+        session, asked = self.session, self.session.request
         return Media(
             self._located,
-            session.request.quality,
+            asked.quality,
             session.volume,
             session.muted,
             position=session.progress.resume_position,
-            refresh=session.request.refresh,
+            refresh=asked.refresh,
+            page=asked.page,
         )
 
     def _plays_on(self, player: Player) -> None:
@@ -248,12 +249,11 @@ class Attempt:
     def _too_late(self, has_opened: bool, timeout_s: float, *, names_problem: str) -> AgentError:
         if self._player is None:
             return PlayerTimeoutError(f"No player process became ready within {timeout_s:g} s.")
-        if not has_opened and names_problem:
-            return MediaError(ErrorCode.MEDIA_NETWORK, names_problem)
         if not has_opened:
             return MediaError(
                 ErrorCode.MEDIA_NETWORK,
-                f"No picture or sound came within {timeout_s:g} s: is the source on and sending? "
+                names_problem
+                or f"No picture or sound came within {timeout_s:g} s: is the source on and sending? "
                 "A slow one needs a longer [player] start_timeout.",
             )
         return MediaError(

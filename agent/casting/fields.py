@@ -3,14 +3,17 @@ meaning. Each `as_` raises PydanticCustomError with what the value must be, and 
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from agent.types import Quality, ShownAs
+from agent.types import PageOptions, Quality, ShownAs
 
 TEN_YEARS_S: Final = 3650 * 86400
 REFRESH_LEAST_S: Final = 1.0
@@ -25,6 +28,18 @@ PRESET_ID: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 CODE: Final = r"^[0-9A-Z]{4,16}$"
 """Which characters and how many it has is for the central API to say."""
 STREAM_ID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+ZOOM_LEAST: Final = 0.25
+ZOOM_LIMIT: Final = 5.0
+"""Those of the browser itself."""
+SCROLL_LIMIT: Final = 1_000_000
+CSS_LIMIT: Final = 10_000
+"""Characters: what hides a header has 50."""
+USER_AGENT_LIMIT: Final = 500
+LANGUAGE: Final = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+TIME_ZONE: Final = r"^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
+"""Which there are is for the browser to say."""
+
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
 _FALSE: Final = frozenset({"false", "off", "no", "0"})
@@ -175,6 +190,73 @@ def as_shown_as(value: object) -> ShownAs:
         return ShownAs(as_text(value).lower())
     except ValueError as error:
         raise _wrong('must be "page", or left out for a stream') from error
+
+
+def is_left_out(value: object) -> bool:
+    """Return True if a field with this value counts as left out: templates make empty strings."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def as_page(value: object) -> dict[str, Any]:
+    """A JSON object, or a text that is one, without what is left out of it."""
+    if isinstance(value, PageOptions):
+        value = asdict(value)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, Mapping):
+        raise _wrong("must be an object, such as one with the field zoom and the value 1.5")
+    return {name: part for name, part in value.items() if not is_left_out(part)}
+
+
+def as_zoom(value: object) -> float:
+    """A factor: from 0.25 to 5."""
+    factor = _number(value)
+    if not ZOOM_LEAST <= factor <= ZOOM_LIMIT:
+        raise _wrong(f"must be from {ZOOM_LEAST:g} to {ZOOM_LIMIT:g}; 2 shows everything twice as large")
+    return factor
+
+
+def as_scroll(value: object) -> int:
+    """Pixels: a whole number from 0."""
+    pixels = _number(value)
+    if not 0 <= pixels <= SCROLL_LIMIT or pixels != int(pixels):
+        raise _wrong(f"must be a whole number of pixels from 0 to {SCROLL_LIMIT}")
+    return int(pixels)
+
+
+def as_css(value: object) -> str:
+    """A style sheet of at most CSS_LIMIT characters."""
+    text = as_string(value)
+    if len(text) > CSS_LIMIT or any(unicodedata.category(character) == "Cs" for character in text):
+        raise _wrong(f"must be a style sheet of at most {CSS_LIMIT} characters")
+    return text
+
+
+def as_language(value: object) -> str:
+    """A language, and where it is spoken."""
+    text = as_text(value)
+    if re.fullmatch(LANGUAGE, text) is None:
+        raise _wrong("must be a language such as de or pt-BR")
+    return text
+
+
+def as_time_zone(value: object) -> str:
+    """A text that may be the name of a time zone."""
+    text = as_text(value)
+    if re.fullmatch(TIME_ZONE, text) is None:
+        raise _wrong("must be a time zone such as Europe/Berlin")
+    return text
+
+
+def as_user_agent(value: object) -> str:
+    """A header of at most USER_AGENT_LIMIT characters."""
+    text = as_text(value)
+    if len(text) > USER_AGENT_LIMIT or not text.isascii():
+        raise _wrong(f"must be at most {USER_AGENT_LIMIT} characters, all of them of ASCII")
+    return text
 
 
 def _number(value: object) -> float:

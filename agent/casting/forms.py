@@ -12,28 +12,43 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from agent.casting.fields import (
     CODE,
+    CSS_LIMIT,
+    LANGUAGE,
     PRESET_ID,
     REFRESH_LEAST_S,
     REFRESH_LIMIT_S,
+    SCROLL_LIMIT,
     STREAM_ID,
     TEN_YEARS_S,
+    TIME_ZONE,
     TITLE_LIMIT,
+    USER_AGENT_LIMIT,
+    ZOOM_LEAST,
+    ZOOM_LIMIT,
     as_code,
+    as_css,
     as_duration,
+    as_language,
+    as_page,
     as_position,
     as_preset_id,
     as_quality,
     as_refresh,
+    as_scroll,
     as_shown_as,
     as_stream_id,
     as_string,
     as_switch,
+    as_time_zone,
     as_title,
+    as_user_agent,
     as_volume,
+    as_zoom,
+    is_left_out,
 )
 from agent.casting.wish import WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import Quality, ShownAs
+from agent.types import PageOptions, Quality, ShownAs
 
 _ERRORS_SHOWN: Final = 20
 _NAME_SHOWN: Final = 64
@@ -58,7 +73,7 @@ class Form(BaseModel):
 
         A field that is null or an empty string counts as left out.
         """
-        given = {name: value for name, value in body.items() if not _left_out(value)}
+        given = {name: value for name, value in body.items() if not is_left_out(value)}
         names = cls.names()
         known = {name: value for name, value in given.items() if name in names}
         # Also an empty field is refused when it is unknown: it is a mistake in either case.
@@ -93,12 +108,41 @@ class Form(BaseModel):
 
     @classmethod
     def _wrong_field(cls, location: tuple[int | str, ...], kind: str, message: str) -> FieldError:
-        field = str(location[0]) if location else ""
+        field = ".".join(map(str, location))
+        if kind == "extra_forbidden":  # of a form in it: those of its own are sorted out before
+            return FieldError(field, PageForm._unknown(str(location[-1])).message)
         return cls._missing(field) if kind == "missing" else FieldError(field, message)
 
     @classmethod
     def _missing(cls, field: str) -> FieldError:
         return FieldError(field, f"is required, for example {cls.EXAMPLE}")
+
+
+class PageForm(Form):
+    """How a web page is shown."""
+
+    EXAMPLE = '{"zoom": 1.5, "dark": true}'
+
+    zoom: Annotated[Annotated[float, Field(ge=ZOOM_LEAST, le=ZOOM_LIMIT)] | None, BeforeValidator(as_zoom)] = None
+    """How large everything is; 2 is twice as large."""
+    scroll: Annotated[Annotated[int, Field(ge=0, le=SCROLL_LIMIT)] | None, BeforeValidator(as_scroll)] = None
+    """Pixels of the page that are above the screen."""
+    dark: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    """Whether dark colours are preferred, for pages that have them."""
+    css: Annotated[Annotated[str, Field(max_length=CSS_LIMIT)] | None, BeforeValidator(as_css)] = None
+    """Rules that count beside those of the page."""
+    language: Annotated[Annotated[str, Field(pattern=LANGUAGE)] | None, BeforeValidator(as_language)] = None
+    """Of the page, its dates and numbers, such as `de` or `pt-BR`."""
+    time_zone: Annotated[Annotated[str, Field(pattern=TIME_ZONE)] | None, BeforeValidator(as_time_zone)] = None
+    """Of the page, such as `Europe/Berlin`."""
+    user_agent: Annotated[Annotated[str, Field(max_length=USER_AGENT_LIMIT)] | None, BeforeValidator(as_user_agent)] = (
+        None
+    )
+    """What the browser says that it is."""
+
+    def options(self) -> PageOptions:
+        """What it asks for."""
+        return PageOptions(**self.model_dump())
 
 
 class PlayForm(Form):
@@ -132,10 +176,13 @@ class PlayForm(Form):
     interrupt: Annotated[bool | None, BeforeValidator(as_switch)] = None
     shown_as: Annotated[ShownAs | None, BeforeValidator(as_shown_as)] = Field(default=None, alias="as")
     """`page` for a web page; None: a stream."""
+    page: Annotated[PageForm | None, BeforeValidator(as_page)] = None
+    """How a web page is shown."""
 
     def wish(self) -> Wish:
         """What it asks for."""
-        return Wish(**{field.name: getattr(self, field.name, None) for field in fields(Wish)})
+        given: dict[str, Any] = {field.name: getattr(self, field.name, None) for field in fields(Wish)}
+        return Wish(**{**given, "page": self.page.options() if self.page else None})
 
 
 class PresetForm(PlayForm):
@@ -154,10 +201,6 @@ class PresetForm(PlayForm):
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
         return wrong_together(given) or ([] if names_something(given) else [cls._missing("url")])
-
-
-def _left_out(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _invalid(errors: list[FieldError]) -> InvalidRequestError:

@@ -16,7 +16,7 @@ from agent.casting.forms import PlayForm
 from agent.casting.wish import SPOKEN, Wish
 from agent.errors import InvalidRequestError, PresetNotFoundError, StorageError
 from agent.events.bus import Emit, EventBus, SlowFollowerError, Subscription, nobody
-from agent.types import SessionId, ShownAs, StartRequest
+from agent.types import PageOptions, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 
 RECENT_LIMIT: Final = 50
@@ -48,6 +48,11 @@ class Played:
     played_at: str
     """RFC 3339, in UTC."""
     shown_as: ShownAs | None = None
+    page: PageOptions | None = None
+
+    def wish(self) -> Wish:
+        """What plays it again."""
+        return Wish(url=self.url, title=self.title, refresh=self.refresh, shown_as=self.shown_as, page=self.page)
 
 
 class Recent:
@@ -72,7 +77,7 @@ class Recent:
         """The address with this id. Raises PresetNotFoundError, StorageError."""
         for played in await self.all():
             if played.id == id_:
-                return Wish(url=played.url, title=played.title, refresh=played.refresh, shown_as=played.shown_as)
+                return played.wish()
         hint = "" if self._enabled() else " Nothing is kept: recent = false under [stream]."
         raise PresetNotFoundError(f"Nothing that was played lately has this id: see GET /recent.{hint}")
 
@@ -89,7 +94,7 @@ class Recent:
             before = await self._read()
             id_ = next((one.id for one in before if one.url == request.url), secrets.token_hex(8))
             now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            played = Played(id_, request.url, request.title, request.refresh, now, request.shown_as)
+            played = Played(id_, request.url, request.title, request.refresh, now, request.shown_as, request.page)
             await self._write((played, *(one for one in before if one.id != id_))[:RECENT_LIMIT])
 
     async def look(self) -> None:
@@ -152,11 +157,11 @@ def _played(entry: Mapping[str, Any]) -> Played | None:
     id_, at = entry.get("id"), entry.get("played_at")
     try:
         form = PlayForm.parse(
-            {SPOKEN.get(name, name): entry.get(name) for name in ("url", "title", "refresh", "shown_as")}
+            {SPOKEN.get(name, name): entry.get(name) for name in ("url", "title", "refresh", "shown_as", "page")}
         )
         has_zone = isinstance(at, str) and datetime.fromisoformat(at).tzinfo is not None
     except (InvalidRequestError, ValueError):
         return None
     if form.url is None or not isinstance(id_, str) or not isinstance(at, str) or not has_zone:
         return None
-    return Played(id_, form.url, form.title, form.refresh, at, form.shown_as)
+    return Played(id_, form.url, form.title, form.refresh, at, form.shown_as, form.wish().page)

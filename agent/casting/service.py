@@ -10,7 +10,7 @@ from agent.casting.entries import NotKept
 from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
-from agent.casting.wish import SPOKEN, WHAT, Policy, Wish, check_together, over
+from agent.casting.wish import NO_PAGE, SPOKEN, WHAT, Policy, Wish, check_together, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.types import Quality, SessionChange, SessionId, ShownAs, StartRequest, StreamRef
@@ -18,7 +18,7 @@ from agent.types import Quality, SessionChange, SessionId, ShownAs, StartRequest
 LOCATED_S: Final = 2.5
 """Wait for a joined stream to be located: the central API is asked for 2 s at most."""
 
-_TAKEN: Final = (*WHAT, "title", "refresh", "shown_as")
+_TAKEN: Final = (*WHAT, "title", "refresh", "shown_as", "page")
 """What a preset takes from something that was played."""
 
 
@@ -223,6 +223,7 @@ class CastingService:
                     title=asked.title,
                     refresh=asked.refresh,
                     shown_as=asked.shown_as,
+                    page=asked.page,
                 )
         raise SessionNotFoundError(f"There is no session {session_id} that is on or waits: it may have ended.")
 
@@ -240,11 +241,14 @@ class CastingService:
             loop=wish.loop or False,
             refresh=wish.refresh,
             shown_as=wish.shown_as,
+            page=wish.page,
         )
 
 
 def _check_page(wish: Wish, url: str | None) -> None:
-    """Raise InvalidRequestError for a page at an address that can be none."""
+    """Raise InvalidRequestError for a page at an address that can be none, and for how a page is shown without one."""
+    if wish.page is not None and wish.shown_as is not ShownAs.PAGE:
+        raise InvalidRequestError(f"{NO_PAGE.field} {NO_PAGE.message}.", (NO_PAGE,))
     if wish.shown_as is ShownAs.PAGE and url is not None and not url.startswith(("http://", "https://")):
         message = "must begin with http:// or https:// where as is page"
         raise InvalidRequestError(f"url {message}.", (FieldError("url", message),))

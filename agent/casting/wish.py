@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Protocol
 
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import Quality, ShownAs
+from agent.types import PageOptions, Quality, ShownAs
 
 WHAT: Final = ("url", "code", "stream_id")
 """The fields that say what to play."""
@@ -21,7 +21,9 @@ SPOKEN: Final = {"shown_as": "as"}
 _NO_PAGES: Final = (("code", "as"), ("stream_id", "as"))
 """A stream of the central API is no page."""
 
-FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "interrupt", "as")
+NO_PAGE: Final = FieldError("page", "is for web pages: add as with the value page, or leave page out")
+
+FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "interrupt", "as", "page")
 """What a session keeps for its life."""
 
 
@@ -55,6 +57,7 @@ class Wish:
     """Seconds after which a still picture is fetched again, or a page is reloaded."""
     shown_as: ShownAs | None = None
     """`as` to callers."""
+    page: PageOptions | None = None
 
 
 class Policy(Protocol):
@@ -70,7 +73,9 @@ def wrong_together(given: Collection[str]) -> list[FieldError]:
         message = "cannot be changed: leave it out, or leave out session_id to start anew"
         return [FieldError(name, message) for name in FIXED if name in given]
     groups = ([name for name in group if name in given] for group in (WHAT, STORED, *_NO_PAGES))
-    return [FieldError(name, f"cannot be given together with {group[0]}") for group in groups for name in group[1:]]
+    wrong = [FieldError(name, f"cannot be given together with {group[0]}") for group in groups for name in group[1:]]
+    is_no_page = "page" in given and {"as", *STORED}.isdisjoint(given)
+    return [*wrong, NO_PAGE] if is_no_page else wrong
 
 
 def names_something(given: Collection[str]) -> bool:
@@ -94,5 +99,5 @@ def over(stored: Wish, wish: Wish) -> Wish:
     """What is stored, with what the wish says instead."""
     given = {name: value for name, value in _given(wish).items() if name not in STORED}
     if not given.keys().isdisjoint(WHAT):
-        stored = replace(stored, **dict.fromkeys((*WHAT, "shown_as")))
+        stored = replace(stored, **dict.fromkeys((*WHAT, "shown_as", "page")))
     return replace(stored, **given)

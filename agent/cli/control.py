@@ -45,7 +45,7 @@ def start(options: argparse.Namespace) -> int:
 
 _START_FIELDS = (
     *("preset", "code", "stream_id"),
-    *("quality", "duration", "title", "volume", "muted", "position", "refresh", "as"),
+    *("quality", "duration", "title", "volume", "muted", "position", "refresh", "as", "page"),
 )
 
 

@@ -206,6 +206,7 @@ def _playing(commands: Commands[_Parser]) -> None:
         "--refresh", type=_time, metavar="TIME", help="fetch a still picture again, or reload a page, each: 10 or 1:30"
     )
     start.add_argument("--as", dest="as", choices=[kind.value for kind in ShownAs], help="page: show it as a web page")
+    start.add_argument("--page", metavar="JSON", help='how a web page is shown: {"zoom": 1.5, "dark": true}')
     start.add_argument("--session", metavar="ID", help="change duration, title and volume of that session instead")
 
     stop = _client(commands, "stop", "end what is on; what it interrupted comes back")

@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.casting.saved import Saved, Volume
-from agent.types import CentralStream, Quality, SessionId, ShownAs, StartRequest, StreamRef
+from agent.types import CentralStream, PageOptions, Quality, SessionId, ShownAs, StartRequest, StreamRef
 from agent.util.files import remove_leftovers, write_whole
 
 FILE = "wanted.json"
@@ -79,6 +79,7 @@ class KeptSession(BaseModel):
     loop: bool
     refresh: float | None = Field(default=None, gt=0)
     shown_as: ShownAs | None = None
+    page: PageOptions | None = None
     interrupt: bool
     position: float = Field(ge=0)
     entry: int = Field(default=0, ge=0)
@@ -106,6 +107,7 @@ class KeptSession(BaseModel):
             loop=request.loop,
             refresh=request.refresh,
             shown_as=request.shown_as,
+            page=request.page,
             interrupt=request.interrupt,
             position=saved.position,
             entry=saved.entry,
@@ -132,6 +134,7 @@ class KeptSession(BaseModel):
                 loop=self.loop,
                 refresh=self.refresh,
                 shown_as=self.shown_as,
+                page=self.page,
             ),
             position=self.position,
             entry=self.entry,

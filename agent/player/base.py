@@ -9,7 +9,7 @@ from typing import Protocol
 
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.health import PlayerHealth
-from agent.types import ErrorCode, MediaType, Quality, StreamType
+from agent.types import ErrorCode, MediaType, PageOptions, Quality, StreamType
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Media:
     position: float = 0.0
     """Seconds into the media at which to begin; without effect on a live stream."""
     refresh: float | None = None
-    """Seconds after which a still picture is fetched again."""
+    """Seconds after which a still picture is fetched again, or a page is reloaded."""
+    page: PageOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         name="chromium",
         title="Chromium",
         client=ChromiumPlayer,
-        command=lambda options: chromium_command(confinement=options.confinement),
+        command=lambda options: chromium_command(options.audio, confinement=options.confinement),
         advice="Check that Chromium works (Debian: apt install --reinstall chromium).",
         is_installed=is_installed,
         install="Debian: apt install chromium.",

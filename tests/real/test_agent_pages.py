@@ -18,6 +18,7 @@ from tests.support.looking import wait_colour
 from tests.support.media_server import MediaServer
 from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
+from tests.support.sound import PulseServer
 from tests.support.tls import TlsFront, make_certificate
 from tests.support.web_pages import PASSWORD, WebPages
 from tests.support.xserver import XServer
@@ -40,9 +41,9 @@ def pages(leaks: LeakCheck) -> Iterator[WebPages]:
 
 
 @pytest.fixture(scope="module")
-def shared(xserver: XServer, pages: WebPages, leaks: LeakCheck) -> Iterator[Agent]:
+def shared(xserver: XServer, pulse: PulseServer, pages: WebPages, leaks: LeakCheck) -> Iterator[Agent]:
     """One that has shown a page: its spare browser is there soon."""
-    with Agent(xserver.display, audio__output="none", player__stall_timeout=30) as agent:
+    with Agent(xserver.display, env=pulse.env, player__stall_timeout=30) as agent:
         leaks.own_pids(lambda: agent.pids)
         agent.show_page(pages.url("/plain/red"))
         yield agent
@@ -217,6 +218,40 @@ def test_a_page_is_reloaded_when_asked(agent: Agent, xserver: XServer, pages: We
         agent.wait_until(lambda: pages.asked["/plain/yellow"] >= before + 3, 10, "it was reloaded twice")
         recording = recorder.stop()
     assert recording.colours() == ["yellow"]
+
+
+def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """Larger, further down, in the dark, abroad, and without its header, of which a part is an element's own."""
+    look = {"zoom": 2, "scroll": 300, "dark": True, "language": "de", "time_zone": "Asia/Tokyo", "user_agent": "Wall/1"}
+    agent.show_page(pages.url("/looking/green"), page={**look, "css": "header {display: none !important}"})
+    assert screen.colour_at_centre() == "green"
+    agent.wait_until(lambda: pages.told and pages.told[-1]["width"] == 320, 5, "it is twice as large")
+    assert pages.languages[-1].startswith("de")
+    assert pages.told[-1] == {
+        "width": 320,
+        "scroll": 300,
+        "dark": True,
+        "number": "1,5",
+        "time_zone": "Asia/Tokyo",
+        "user_agent": "Wall/1",
+    }
+
+
+def test_a_page_is_heard_while_it_is_seen(agent: Agent, pages: WebPages, pulse: PulseServer) -> None:
+    """Not while it is prepared; a muted one holds no sound device."""
+
+    def heard(pitch: int) -> None:
+        agent.wait_until(lambda: pitch in listener.heard().heard(), 5, f"{pitch} Hz is heard")
+
+    with pulse.listen() as listener, pulse.watch() as watch:
+        agent.show_page(pages.url("/sounding/red/660"))
+        heard(660)
+        agent.show_page(pages.url("/sounding/blue/880"))
+        heard(880)
+        assert watch.most_at_once() == 1
+        agent.call("POST", "/volume", {"muted": True})
+        agent.wait_until(lambda: all(one.corked for one in pulse.sink_inputs()), 5, "it is silent")
+        agent.call("POST", "/volume", {"muted": False})
 
 
 def test_nothing_is_left_of_a_page(agent: Agent, pages: WebPages) -> None:

@@ -58,6 +58,33 @@ location = "file:///etc/passwd"
 </script>"""
 
 
+_LOOKING = """
+<style>body {margin: 0} header {position: fixed; inset: 0; background: red} main {height: 5000px}</style>
+<header>ours</header><div id="host"></div><main>long</main>
+<script>
+const root = host.attachShadow({mode: "open"})
+root.innerHTML = "<header style='position:fixed;inset:0;background:red'>of an element</header>"
+const tell = () => fetch("/told", {method: "POST", body: JSON.stringify({
+  width: innerWidth,
+  scroll: scrollY,
+  dark: matchMedia("(prefers-color-scheme: dark)").matches,
+  number: (1.5).toLocaleString(),
+  time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  user_agent: navigator.userAgent,
+})})
+addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(tell)))
+addEventListener("resize", tell)
+</script>"""
+
+_SOUNDING = """
+<script>
+const context = new AudioContext(), tone = context.createOscillator()
+tone.frequency.value = %s
+tone.connect(context.destination)
+tone.start()
+</script>"""
+
+
 class WebPages(Started):
     """`with WebPages() as pages: pages.url("/plain/red")`. After `stop` it can be started again on the same port."""
 
@@ -65,6 +92,9 @@ class WebPages(Started):
         self.port = free_port()
         self.asked: Counter[str] = Counter()
         """How often each path was asked for."""
+        self.told: list[dict[str, Any]] = []
+        """What pages have said of how they are shown."""
+        self.languages: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="web-pages", daemon=True)
         self._runner: web.AppRunner | None = None
@@ -99,6 +129,9 @@ class WebPages(Started):
         app.router.add_get("/guarded/{colour}", self._guarded)
         app.router.add_get("/sending/{colour}", self._sending)
         app.router.add_post("/large", self._large)
+        app.router.add_get("/looking/{colour}", self._looking)
+        app.router.add_post("/told", self._told)
+        app.router.add_get("/sounding/{colour}/{pitch}", self._sounding)
         app.router.add_get("/nasty", self._nasty)
         app.router.add_get("/bare", self._bare)
         app.router.add_get("/status/{status}", self._status)
@@ -143,6 +176,17 @@ class WebPages(Started):
 
     async def _large(self, request: web.Request) -> web.Response:
         return web.Response(text=str(len(await request.read())))
+
+    async def _looking(self, request: web.Request) -> web.Response:
+        self.languages.append(request.headers.get("Accept-Language", ""))
+        return self._page(request, request.match_info["colour"], _LOOKING)
+
+    async def _told(self, request: web.Request) -> web.Response:
+        self.told.append(await request.json())
+        return web.Response(status=204)
+
+    async def _sounding(self, request: web.Request) -> web.Response:
+        return self._page(request, request.match_info["colour"], _SOUNDING % request.match_info["pitch"])
 
     async def _nasty(self, request: web.Request) -> web.Response:
         return self._page(request, "green", _NASTY)

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import ConfigDict, Field
 
+from agent.casting.forms import PageForm
 from agent.casting.presets import Preset, PresetList, Source
 from agent.casting.recent import Played
 from agent.frontends.http.answer import Answer, Seconds
@@ -38,6 +39,7 @@ class PresetAnswer(Answer):
     refresh: Seconds | None = None
     interrupt: bool | None = None
     shown_as: ShownAs | None = Field(default=None, alias="as")
+    page: PageForm | None = None
 
     @classmethod
     def of(cls, preset: Preset) -> Self:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.config.settings import AudioSettings
 from agent.player.confine import Confinement
 from agent.player.machine import has_gpu
 
@@ -45,7 +46,7 @@ def is_installed() -> bool:
     return program() is not None
 
 
-def chromium_command(*, confinement: Confinement) -> Callable[[], list[str]]:
+def chromium_command(audio: AudioSettings, *, confinement: Confinement) -> Callable[[], list[str]]:
     """How to start Chromium, on an empty page; FD stands where the descriptor of its end of the socket pair belongs."""
 
     def command() -> list[str]:
@@ -53,12 +54,12 @@ def chromium_command(*, confinement: Confinement) -> Callable[[], list[str]]:
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent", str(os.getpid()), "--fd", FD]
         launcher += ["--folder", os.path.join(confinement.folder, "pages")]
         reach = Confinement(folder=confinement.folder, programs=(browser,))
-        return [*launcher, *reach.arguments(), "--", browser, *chromium_arguments()]
+        return [*launcher, *reach.arguments(), "--", browser, *chromium_arguments(audio)]
 
     return command
 
 
-def chromium_arguments(*, dev: Path = Path("/dev")) -> list[str]:
+def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> list[str]:
     """Chromium 120 and newer know all of these; an unknown one is overlooked."""
     return [
         "--remote-debugging-pipe",
@@ -68,7 +69,7 @@ def chromium_arguments(*, dev: Path = Path("/dev")) -> list[str]:
         "--no-default-browser-check",
         "--noerrdialogs",
         "--deny-permission-prompts",
-        "--disable-extensions",
+        "--enable-unsafe-extension-debugging",  # over the pipe only: it lets us add the companion
         "--disable-component-update",
         "--disable-background-networking",
         "--disable-domain-reliability",
@@ -76,10 +77,18 @@ def chromium_arguments(*, dev: Path = Path("/dev")) -> list[str]:
         "--disable-breakpad",
         "--no-pings",
         "--password-store=basic",
-        "--mute-audio",
+        "--autoplay-policy=no-user-gesture-required",  # nobody is there to make one
+        *_sound(audio),
         f"--disk-cache-size={_DISK_CACHE_BYTES}",
         f"--disable-features={','.join(_FEATURES_OFF)}",
         # Where there is none, looking for it costs 20-45 MB.
         *([] if has_gpu(dev) else ["--disable-gpu"]),
         "about:blank",
     ]
+
+
+def _sound(audio: AudioSettings) -> list[str]:
+    """What its sound comes out of; a sound server is preferred where it is not told."""
+    if audio.output == "none":
+        return ["--mute-audio"]
+    return [f"--alsa-output-device={audio.device}"] if audio.output == "alsa" and audio.device else []

@@ -28,6 +28,9 @@ MEMORY_LIMIT = 1000 * 1024 * 1024
 """Bytes of data in any one process: a start needs 320 MB, a large dashboard 450; a page that asks for more is refused
 it, and is a page with an error and not a box without memory."""
 
+_COMPANION = "companion"
+"""The folder of an extension, beside this file, and in the home."""
+
 _ORDINARY = 1000
 """The id of a user, inside."""
 
@@ -66,8 +69,8 @@ def main(arguments: list[str]) -> None:
         command += ["--no-sandbox", "--test-type"]  # the latter keeps it from telling people so on the screen
     lower(resource.RLIMIT_DATA, MEMORY_LIMIT)
     _move_to(home)
-    word = {"method": "launched", "params": {"confinement": by, "sandbox": has_sandbox, "home": home}}
-    os.write(fd, json.dumps(word).encode() + b"\0")
+    found = {"confinement": by, "sandbox": has_sandbox, "home": home, "companion": f"{home}/{_COMPANION}"}
+    os.write(fd, json.dumps({"method": "launched", "params": found}).encode() + b"\0")
     for wanted in (READS, WRITES):
         os.dup2(fd, wanted)
     if fd not in (READS, WRITES):
@@ -85,6 +88,7 @@ def _home(folder: str) -> str:
     home = os.path.join(folder, str(os.getpid()))
     shutil.rmtree(home, ignore_errors=True)
     os.mkdir(home, mode=0o700)
+    shutil.copytree(os.path.join(os.path.dirname(os.path.abspath(__file__)), _COMPANION), f"{home}/{_COMPANION}")
     return home
 
 
@@ -92,12 +96,20 @@ def _move_to(home: str) -> None:
     """Whatever it keeps, it keeps there. Not the session bus: it would wait for a wallet that nobody opens."""
     before = os.environ.get("HOME", "")
     os.environ.setdefault("XAUTHORITY", os.path.join(before, ".Xauthority"))
+    _remember("PULSE_SERVER", os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), "pulse/native"))
+    _remember("PULSE_COOKIE", os.path.join(before, ".config/pulse/cookie"))
     for name in ("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         os.environ[name] = home
     # The socket that it opens there must have a name of 107 characters at most, however long that of its home is.
     os.chdir(home)
     os.environ["TMPDIR"] = "/proc/self/cwd"
     os.environ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
+
+
+def _remember(name: str, path: str) -> None:
+    """Where the sound server is, which libpulse seeks in folders that are others now."""
+    if os.path.isabs(path) and os.path.exists(path):
+        os.environ.setdefault(name, path)
 
 
 def _may_make_namespaces() -> bool:

@@ -10,8 +10,10 @@ import structlog
 
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
+from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import Contact
-from agent.types import Failure
+from agent.player.chromium.look import Look
+from agent.types import Failure, PageOptions
 from agent.util.futures import new_future, resolve
 
 BARE_AFTER_S = 2.0
@@ -38,12 +40,14 @@ class Page:
     def __init__(
         self,
         cdp: Cdp,
+        companion: Companion,
         *,
         painted: Callable[[], None],
         failed: Callable[[Failure], None],
         crashed: Callable[[], None],
     ) -> None:
         self._cdp = cdp
+        self._companion = companion
         self._on_painted = painted
         self._on_failed = failed
         self._on_crashed = crashed
@@ -52,6 +56,7 @@ class Page:
         self._frame = ""
         """The main frame has the id of its target."""
         self._session = ""
+        self._look: Look | None = None
         self._url = ""
         self._loader = ""
         """The id of what the main frame shows now."""
@@ -67,9 +72,11 @@ class Page:
         self._cdp.say("Browser.setDownloadBehavior", behavior="deny")
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
-    def open(self, url: str) -> None:
-        """Go to an address. Called once, when it is ready."""
+    def open(self, url: str, options: PageOptions, *, user_agent: str) -> None:
+        """Go to an address. Called once, when it is ready; `user_agent` is what the browser says that it is."""
         self._url = url
+        self._look = Look(self._cdp, self._session, options=options, companion=self._companion, failed=self._on_failed)
+        self._look.apply(user_agent)
         self._say("Page.navigate", url=url, then=self._on_navigated)
 
     def reload(self) -> None:
@@ -161,6 +168,8 @@ class Page:
             self._loader = str(frame.get("loaderId", ""))
             self._signs.clear()
             self.contact.moved(str(frame.get("url", "")))
+            if self._look is not None:
+                self._look.moved()
             if "unreachableUrl" in frame:
                 self._on_failed(reasons.not_loaded("ERR_FAILED", str(frame["unreachableUrl"])))
         elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
@@ -182,9 +191,9 @@ class Page:
             self._paint()
 
     def _paint(self) -> None:
-        if not self._has_painted:
+        if not self._has_painted and self._look is not None:
             self._has_painted = True
-            self._on_painted()
+            self._look.when_ready(self._on_painted)
 
     def _note_refusal(self, what: str) -> None:
         self._refusals += 1

@@ -16,15 +16,16 @@ import structlog
 
 from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import Adoption, Media, Opened, Report
-from agent.player.child import ChildPlayer
+from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.command import FD
+from agent.player.chromium.companion import Companion
 from agent.player.chromium.page import Page
 from agent.player.chromium.reasons import crashed, hung
 from agent.player.spawn import Child
 from agent.player.tally import Tally
-from agent.types import Failure, MediaType, StreamType
-from agent.util.futures import resolve
+from agent.types import Failure, MediaType, PageOptions, StreamType
+from agent.util.futures import new_future, resolve
 from agent.util.threads import in_thread
 from agent.util.waiting import first_of
 
@@ -51,16 +52,21 @@ log = structlog.get_logger(__name__)
 
 
 class ChromiumPlayer(ChildPlayer):
-    """A player that is a browser; see `agent.player.base.Player` for the contract. Pages are silent, do not end and
-    have no position."""
+    """A player that is a browser; see `agent.player.base.Player` for the contract. Pages do not end and have no
+    position."""
 
     def __init__(self, child: Child, tally: Tally) -> None:
         super().__init__(child, tally)
         self._cdp = Cdp(self._tell, on_event=self._on_event)
-        self._page = Page(self._cdp, painted=self._on_painted, failed=self._fail, crashed=self._on_crashed)
+        self._companion = Companion(self._cdp)
+        self._page = Page(
+            self._cdp, self._companion, painted=self._on_painted, failed=self._fail, crashed=self._on_crashed
+        )
         self._adoption: Adoption | None = None
         self._refresh: float | None = None
-        self._version = self._confinement = self._home = ""
+        self._version = self._user_agent = self._confinement = self._home = ""
+        self._has_sound = False
+        self._is_muted = False
         self._has_sandbox = True
 
     @property
@@ -81,7 +87,7 @@ class ChromiumPlayer(ChildPlayer):
         """Wait until it has an empty page; that is drawn in a window of its own."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._unless_gone(self._page.is_ready)
+                await self._is_ready()
         except TimeoutError as e:
             raise PlayerTimeoutError(f"The browser had no page within {timeout_s:.0f} s.") from e
         return False
@@ -89,22 +95,40 @@ class ChromiumPlayer(ChildPlayer):
     async def load(self, media: Media, xid: int) -> None:
         if self._adoption is None:
             raise PlayerUnavailableError("A browser without a stage shows nothing.")
-        await self._unless_gone(self._page.is_ready)
+        await self._is_ready()
         await first_of(self._adoption.place(xid), self._until_gone())
         self._refresh = media.refresh
-        self._page.open(media.url)
+        self._is_muted = media.muted or not media.volume
+        self._page.open(media.url, media.page or PageOptions(), user_agent=self._user_agent)
 
     async def set_sound(self, on: bool) -> None:
-        """Nothing: it has none."""
+        self._has_sound = on
+        await self._silence()
 
     async def set_volume(self, volume: float, muted: bool) -> None:
-        """Nothing: it has no sound."""
+        """A page is as loud as it is: only whether it is heard can be changed."""
+        self._is_muted = muted or not volume
+        await self._silence()
 
     async def pause(self, on: bool) -> None:
         """Nothing: a page goes on."""
 
     async def seek(self, position: float) -> None:
         """Nothing: a page has no position."""
+
+    async def _is_ready(self) -> None:
+        """Return when it has a page, which is silent."""
+        await self._unless_gone(self._page.is_ready)
+        await self._unless_gone(self._companion.is_ready)
+
+    async def _silence(self) -> None:
+        done: asyncio.Future[None] = new_future()
+        self._companion.mute(not self._has_sound or self._is_muted, then=lambda _: resolve(done, None))
+        try:
+            async with asyncio.timeout(DONE_TIMEOUT_S):
+                await self._unless_gone(done)
+        except TimeoutError as e:
+            raise PlayerTimeoutError(f"The browser did not answer within {DONE_TIMEOUT_S:.0f} s.") from e
 
     # --- what every player process has ---
 
@@ -175,11 +199,14 @@ class ChromiumPlayer(ChildPlayer):
             self._has_sandbox = bool(about.get("sandbox"))
             if not self._has_sandbox:
                 log.warning("page_sandbox_disabled", pid=self.pid)
+            self._companion.load(str(about.get("companion", "")))
         else:
+            self._companion.hear(event, about, session)
             self._page.hear(event, about, session)
 
     def _on_version(self, result: Mapping[str, Any]) -> None:
         self._version = str(result.get("product", "")).rpartition("/")[2]
+        self._user_agent = str(result.get("userAgent", ""))
         resolve(self._greeted, None)
 
     def _on_painted(self) -> None:

@@ -14,7 +14,7 @@ from agent.casting.entries import NotKept
 from agent.casting.recent import RECENT_LIMIT, Recent
 from agent.events.bus import QUEUE_LIMIT, EventBus
 from agent.persistence.entry_file import EntryFile
-from agent.types import Quality, SessionId, ShownAs, StartRequest
+from agent.types import PageOptions, Quality, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.tools import until
 
@@ -32,10 +32,12 @@ async def test_the_oldest_goes_first(tmp_path: Path) -> None:
 
 
 async def test_a_page_is_a_page_again(tmp_path: Path) -> None:
-    await Recent(EntryFile(tmp_path / "recent.json")).note(replace(request("http://panel/"), shown_as=ShownAs.PAGE))
+    page = replace(request("http://panel/"), shown_as=ShownAs.PAGE, page=PageOptions(zoom=2.0, css="h1 {color: red}"))
+    await Recent(EntryFile(tmp_path / "recent.json")).note(page)
     recent = Recent(EntryFile(tmp_path / "recent.json"))
     [played] = await recent.all()
-    assert (await recent.wish(played.id)).shown_as is ShownAs.PAGE
+    wish = await recent.wish(played.id)
+    assert (wish.shown_as, wish.page) == (ShownAs.PAGE, page.page)
 
 
 async def test_switched_off_it_keeps_nothing_and_forgets_what_it_kept(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from agent.persistence import saver as saver_module
 from agent.persistence import session_file as wanted_module
 from agent.persistence.saver import Saver
 from agent.persistence.session_file import FILE, SAFE_FILE, SET_ASIDE
-from agent.types import ErrorCode, MediaType, PlayerState, SessionChange, SessionId, ShownAs, StartRequest
+from agent.types import ErrorCode, MediaType, PageOptions, PlayerState, SessionChange, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import SOON_S, until
@@ -86,11 +86,12 @@ def sessions(folder: Path, name: str = FILE) -> list[dict[str, object]]:
 
 async def test_a_page_is_restored_as_a_page(tmp_path: Path) -> None:
     async with life(tmp_path) as box:
-        await box.play("http://film/wall", shown_as=ShownAs.PAGE)
+        await box.play("http://film/wall", shown_as=ShownAs.PAGE, page=PageOptions(zoom=2.0, dark=True))
         await box.saver.kept()
     async with life(tmp_path) as box:
         await box.until(lambda: box.on() is not None)
-        assert [saved.request.kind for saved in box.tracker.saved()] == [MediaType.WEB]
+        [request] = [saved.request for saved in box.tracker.saved()]
+        assert (request.kind, request.page) == (MediaType.WEB, PageOptions(zoom=2.0, dark=True))
 
 
 async def test_the_film_comes_back(tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from agent.errors import PlayerUnavailableError
 from agent.player.chromium import page as page_module
 from agent.player.chromium.cdp import END, Cdp
+from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
 from agent.player.chromium.page import REFUSALS_LOGGED, Page
 from agent.player.chromium.reasons import answered, not_loaded
-from agent.types import ErrorCode, Failure
+from agent.types import ErrorCode, Failure, PageOptions
 
 URL = "http://user:secret@panel.lan:3000/wall"
 MAIN, SESSION = "T1", "S1"
@@ -27,11 +29,16 @@ class Browser:
     def __init__(self) -> None:
         self.said: list[dict[str, Any]] = []
         self.results: dict[str, Mapping[str, Any]] = {"Target.attachToTarget": {"sessionId": SESSION}}
+        self.refuses = ""
+        """The command that it does not know."""
         self.painted = 0
         self.crashed = 0
         self.failures: list[Failure] = []
         self.cdp = Cdp(self._take, on_event=lambda *event: self.page.hear(*event))
-        self.page = Page(self.cdp, painted=self._paint, failed=self.failures.append, crashed=self._crash)
+        self.companion = Companion(self.cdp)
+        self.page = Page(
+            self.cdp, self.companion, painted=self._paint, failed=self.failures.append, crashed=self._crash
+        )
 
     def _take(self, message: bytes) -> None:
         assert message.endswith(END)
@@ -47,7 +54,9 @@ class Browser:
         """All that it was asked so far."""
         said, self.said = self.said, []
         for command in said:
-            answer = {"id": command["id"], "result": self.results.get(command["method"], {})}
+            answer: dict[str, Any] = {"id": command["id"], "result": self.results.get(command["method"], {})}
+            if command["method"] == self.refuses:
+                answer = {"id": command["id"], "error": {"message": "not known"}}
             self.cdp.hear(json.dumps(answer).encode() + END)
 
     def tell(self, event: str, session: str = SESSION, **about: Any) -> None:
@@ -68,14 +77,21 @@ class Browser:
 @pytest.fixture
 async def browser() -> Browser:
     """With its page ready, and an address opened."""
+    return await opened(PageOptions())
+
+
+async def opened(options: PageOptions, *, refusing: str = "") -> Browser:
     made = Browser()
+    made.refuses = refusing
     made.page.find()
     made.tell("Target.targetCreated", "", targetInfo={"targetId": MAIN, "type": "page"})
     made.answer()
     assert "Input.setIgnoreInputEvents" in made.methods
     made.answer()
     assert made.page.is_ready.done()
-    made.page.open(URL)
+    made.page.open(URL, options, user_agent="Chrome/1")
+    if refusing:
+        made.answer()
     return made
 
 
@@ -240,3 +256,47 @@ def test_each_error_has_a_sentence(error: str, code: ErrorCode, says: str) -> No
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 500, 503])
 def test_each_status_has_a_sentence(status: int) -> None:
     assert str(status) in answered(status, URL).message
+
+
+async def test_a_page_is_seen_when_it_is_as_large_as_it_is_to_be() -> None:
+    """Chromium keeps the size for each server, and so it is told when the page is of that server already."""
+    browser = await opened(PageOptions(zoom=1.5))
+    browser.commit("L1")
+    browser.sign("firstContentfulPaint", "L1")
+    assert browser.painted == 0
+    assert browser.said[-1]["params"]["expression"] == "zoom(1.5)"
+    browser.answer()
+    assert browser.painted == 1
+
+
+async def test_what_the_browser_does_not_know_is_said() -> None:
+    browser = await opened(PageOptions(time_zone="Mars/One"), refusing="Emulation.setTimezoneOverride")
+    assert [failure.code for failure in browser.failures] == [ErrorCode.MEDIA_UNSUPPORTED]
+    assert "no such time zone" in browser.failures[0].message
+
+
+async def test_a_page_is_silent_before_it_is_opened() -> None:
+    """Its companion is known by the name that the browser gave it, whichever of both is told first."""
+    browser = Browser()
+    worker = {"targetId": "W1", "type": "service_worker", "url": "chrome-extension://abc/worker.js"}
+    browser.companion.hear("Target.targetCreated", {"targetInfo": {**worker, "url": "chrome-extension://b/x.js"}}, "")
+    browser.companion.hear("Target.targetCreated", {"targetInfo": worker}, "")
+    browser.results["Extensions.loadUnpacked"] = {"id": "abc"}
+    browser.companion.load("/folder")
+    browser.answer()
+    assert [command["params"].get("targetId") for command in browser.said] == ["W1"]
+    browser.answer()
+    browser.companion.hear("Runtime.executionContextCreated", {}, SESSION)
+    assert browser.said[-1]["params"]["expression"] == "mute(true)"
+    assert not browser.companion.is_ready.done()
+    browser.answer()
+    assert browser.companion.is_ready.done()
+
+
+async def test_a_browser_without_extensions_is_too_old() -> None:
+    browser = Browser()
+    browser.refuses = "Extensions.loadUnpacked"
+    browser.companion.load("/folder")
+    browser.answer()
+    with pytest.raises(PlayerUnavailableError, match="too old"):
+        await browser.companion.is_ready

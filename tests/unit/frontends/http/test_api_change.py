@@ -68,6 +68,7 @@ async def test_what_is_left_out_stays(api: Served, empty: object) -> None:
         ({"position": "0"}, ["position"]),
         ({"loop": True, "title": "Door"}, ["loop"]),
         ({"refresh": 10}, ["refresh"]),
+        ({"page": {"zoom": 2}}, ["page"]),
         ({"loop": True, "position": 9}, ["position", "loop"]),
         ({"duration": 0, "quality": "auto"}, ["duration", "quality"]),
         ({"url": "film.mp4"}, ["url"]),

@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.media.urls import MediaPolicy
 from agent.snapshot import TrackerSnapshot
-from agent.types import ErrorCode, Quality, ShownAs, StartRequest, StreamRef
+from agent.types import ErrorCode, PageOptions, Quality, ShownAs, StartRequest, StreamRef
 from tests.support.api import Served, served, session_snapshot
 
 URL = "http://nas/film.mp4"
@@ -61,10 +61,16 @@ async def test_content_type_does_not_matter(api: Served, content_type: str) -> N
         assert answer.status == 200
 
 
+LOOK = '{"zoom": "1.5", "scroll": 80, "dark": "on", "css": "h1 {color: red}", "language": "pt-BR", "time_zone": ""}'
+"""As a template makes it: text, and empty where it has nothing to say."""
+
+
 async def test_takes_every_field(api: Served) -> None:
     """All fields reach the tracker."""
     body = {"url": URL, "quality": "1080p", "duration": 30, "title": "Door", "volume": 0.5, "muted": True}
-    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10", "as": "Page"})
+    await start(
+        api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10", "as": "Page", "page": LOOK}
+    )
     assert api.tracker.requests == [
         StartRequest(
             url=URL,
@@ -78,6 +84,7 @@ async def test_takes_every_field(api: Served) -> None:
             loop=True,
             refresh=10.0,
             shown_as=ShownAs.PAGE,
+            page=PageOptions(zoom=1.5, scroll=80, dark=True, css="h1 {color: red}", language="pt-BR"),
         )
     ]
 
@@ -108,6 +115,7 @@ async def test_an_empty_field_counts_as_left_out(api: Served, empty: object) -> 
         "loop",
         "refresh",
         "as",
+        "page",
         "session_id",
     )
     await start(api, {"url": URL} | dict.fromkeys((*optional, "code", "stream_id"), empty))
@@ -194,6 +202,15 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": URL, "as": "film"}, "as"),
         ({"url": "rtsp://camera/1", "as": "page"}, "url"),
         ({"code": "K7QF2M", "as": "page"}, "as"),
+        ({"url": URL, "page": {"zoom": 2}}, "page"),
+        ({"url": URL, "as": "page", "page": "large"}, "page"),
+        ({"url": URL, "as": "page", "page": {"zom": 2}}, "page.zom"),
+        ({"url": URL, "as": "page", "page": {"zoom": 9}}, "page.zoom"),
+        ({"url": URL, "as": "page", "page": {"scroll": 1.5}}, "page.scroll"),
+        ({"url": URL, "as": "page", "page": {"css": "x" * 10_001}}, "page.css"),
+        ({"url": URL, "as": "page", "page": {"language": "German"}}, "page.language"),
+        ({"url": URL, "as": "page", "page": {"time_zone": "../zone"}}, "page.time_zone"),
+        ({"url": URL, "as": "page", "page": {"user_agent": "Wänd"}}, "page.user_agent"),
         ({"url": URL, "\ud800": 1}, "\ud800"),
         (b'{"url": "http://nas/x", "volume": NaN}', ""),
         (b'{"url": "http://nas/x", "volume": 1e999}', "volume"),
@@ -366,6 +383,7 @@ names = st.sampled_from(
         "loop",
         "refresh",
         "as",
+        "page",
         "session_id",
         "all",
         "volume_level",
