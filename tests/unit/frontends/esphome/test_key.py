@@ -240,10 +240,16 @@ def test_a_box_with_a_key_opens_no_window(tmp_path: Path) -> None:
     assert not (tmp_path / WINDOW_FILE).exists()
 
 
-def test_a_window_that_cannot_be_opened_is_in_the_log(tmp_path: Path, logged: StringIO) -> None:
+def full(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_window_that_cannot_be_opened_is_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: StringIO
+) -> None:
     """The rest of the agent works."""
-    (tmp_path / "state").write_text("a file where the folder should be")
-    ring = KeyRing(tmp_path / "state")
+    monkeypatch.setattr("agent.frontends.esphome.key.write_whole", full)
+    ring = KeyRing(tmp_path)
     ring.begin()
     assert ring.window_s == 0.0
     assert "esphome_window_write_failed" in logged.getvalue()
@@ -275,10 +281,6 @@ def test_a_key_that_cannot_be_kept_says_why(tmp_path: Path) -> None:
 
 async def test_a_key_that_was_not_kept_was_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Home Assistant would know a key that the box has forgotten after the next power cut."""
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
     async with face(tmp_path, key=None) as served, served.client(ZERO_KEY) as client:
         monkeypatch.setattr("agent.frontends.esphome.key.write_whole", full)
         assert not await client.noise_encryption_set_key(text(KEY).encode())
