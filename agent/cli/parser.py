@@ -99,6 +99,11 @@ def _setup(commands: Commands[_Parser]) -> None:
     setup.add_argument("--name", metavar="NAME", help="what people call this box")
     setup.add_argument("--key-name", default="home-assistant", metavar="NAME", help="of the key (home-assistant)")
     setup.add_argument("--no-key", action="store_true", help="make no key: only print what to paste")
+    setup.add_argument(
+        "--dlna",
+        metavar="WHO",
+        help="which DLNA players may use the screen: off, lan (this network), or addresses with commas between",
+    )
     setup.add_argument("--central", metavar="URL", help="register the box with this central API, too")
     setup.add_argument(
         "--enrol", metavar="TOKEN", help="what `cast-central enrol` printed there; - reads it from standard input"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Final
 
 import tomlkit
 
 from agent.access.keys import KeyFile, KeysError, NameTakenError
+from agent.cli.dlna import dlna_section
 from agent.cli.esphome import open_for_setup
 from agent.cli.exits import CliError, Exit
 from agent.cli.home_assistant import Box, package, secrets
@@ -35,7 +37,8 @@ _NEW_CONFIG: Final = """\
 def setup(options: argparse.Namespace) -> int:
     """Raises CliError, ConfigError. What is to be pasted goes to standard output, all else to standard error."""
     file = options.config or _usual_config()
-    _write_config(file, options.name)
+    _write_config(file)
+    _write_changes(file, {"device": {"name": options.name}, "dlna": dlna_section(options.dlna, load_settings(file))})
     settings = settings_beside(file)
     if options.central is not None or options.enrol is not None:
         from agent.cli.enrol import enrol
@@ -62,35 +65,46 @@ def _usual_config() -> Path:
     raise CliError(Exit.USAGE, "usage", text)
 
 
-def _write_config(file: Path, name: str | None) -> None:
-    """Of a file that is there the name is changed, and nothing else. Keys and tokens are kept elsewhere."""
-    try:
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            state = '\n[state]\ndir = "/var/lib/cast-agent"\n' if file == SYSTEM_CONFIG else ""
-            file.write_text(_NEW_CONFIG + state, encoding="utf-8")
-            file.chmod(0o644)
-            say(f"Wrote {file}.")
-        if name is not None:
-            _write_name(file, name)
-    except OSError as error:
-        raise CliError(Exit.NO_INPUT, "config", f"{file} cannot be written: {error.strerror}. Use sudo?") from error
+def _write_config(file: Path) -> None:
+    """Where there is none. Keys and tokens are kept elsewhere."""
+    with _writing(file):
+        if file.exists():
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        state = '\n[state]\ndir = "/var/lib/cast-agent"\n' if file == SYSTEM_CONFIG else ""
+        file.write_text(_NEW_CONFIG + state, encoding="utf-8")
+        file.chmod(0o644)
+        say(f"Wrote {file}.")
 
 
-def _write_name(file: Path, name: str) -> None:
-    load_settings(file)  # what cannot be read is not written over
-    text = file.read_text(encoding="utf-8-sig")
-    document = tomlkit.parse(text)
-    document.setdefault("device", tomlkit.table())["name"] = name
-    file.write_text(changed := tomlkit.dumps(document), encoding="utf-8")
-    try:
-        load_settings(file)
-    except ConfigError:
-        file.write_text(text, encoding="utf-8")
-        raise
+def _write_changes(file: Path, changes: Mapping[str, Mapping[str, object]]) -> None:
+    """Of the file, which can be read, only these keys of these sections are changed; those that are None are left."""
+    given = [(section, key, value) for section, keys in changes.items() for key, value in keys.items()]
+    if not (given := [each for each in given if each[2] is not None]):
+        return
+    with _writing(file):
+        text = file.read_text(encoding="utf-8-sig")
+        document = tomlkit.parse(text)
+        for section, key, value in given:
+            document.setdefault(section, tomlkit.table())[key] = value
+        file.write_text(changed := tomlkit.dumps(document), encoding="utf-8")
+        try:
+            load_settings(file)
+        except ConfigError:
+            file.write_text(text, encoding="utf-8")
+            raise
     if changed != text:
         command = "sudo systemctl restart cast-agent" if file == SYSTEM_CONFIG else "stop it, and run it again"
-        say(f"The name in {file} is {name} now. An agent that runs takes it over when it is restarted: {command}")
+        keys = ", ".join(f"[{section}] {key}" for section, key, _ in given)
+        say(f"{keys} in {file}: changed. An agent that runs takes this over when it is restarted: {command}")
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CliError(Exit.NO_INPUT, "config", f"{file} cannot be written: {error.strerror}. Use sudo?") from error
 
 
 def _new_key(settings: Settings, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,8 @@ class Interface:
     name: str
     addresses: tuple[Address, ...]
     """At least one; IPv4 first, and the first of a kind is the one that this machine itself would take."""
+    networks: tuple[IPv4Network, ...] = ()
+    """Those of its IPv4 addresses."""
 
     @property
     def announced(self) -> tuple[Address, ...]:
@@ -59,7 +61,9 @@ def lan_interfaces(
         usable = [address for address in addresses if not address.is_loopback and address not in unusable]
         if usable:
             usable.sort(key=lambda address: address.version)
-            found.append(Interface(adapter.name, tuple(usable)))
+            own = (f"{ip.ip}/{ip.network_prefix}" for ip in adapter.ips if ip.is_IPv4)
+            networks = dict.fromkeys(IPv4Network(each, strict=False) for each in own)
+            found.append(Interface(adapter.name, tuple(usable), tuple(networks)))
     return tuple(sorted(found, key=lambda interface: interface.name))
 
 

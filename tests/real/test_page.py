@@ -27,7 +27,15 @@ HURRIED = "const wait = window.setTimeout; window.setTimeout = (work, ms, ...res
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
-    with Agent(xserver.display, device__name="Living Room", esphome__enabled=True, esphome__port=0) as agent:
+    with Agent(
+        xserver.display,
+        device__name="Living Room",
+        esphome__enabled=True,
+        esphome__port=0,
+        dlna__enabled=True,
+        dlna__port=0,
+        dlna__host="127.0.0.1",
+    ) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
 
@@ -106,10 +114,12 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     assert page.complaints() == []
 
 
-def test_home_assistant_is_told_of(agent: Agent, page: Page) -> None:
-    """Until it has added the box, the page says what to do there."""
+def test_home_assistant_and_dlna_are_told_of(agent: Agent, page: Page) -> None:
+    """Until they use the box, the page says what to do, there or in the settings."""
     page.wait(LIVE)
     page.wait_text("#facts", "press Add there")
+    page.wait_text("#facts", "players in the network find this screen")
+    page.wait_text("#health-list", "add the addresses of others to allow under [dlna]")
 
 
 def test_what_is_wrong_is_told(agent: Agent, page: Page, media_server: MediaServer) -> None:

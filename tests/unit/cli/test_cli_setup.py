@@ -8,14 +8,15 @@ import grp
 import os
 import re
 import stat
-from ipaddress import ip_address
+from io import StringIO
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 import pytest
 
 from agent.access.key_ring import KeyRing
 from agent.access.keys import KeyFile
-from agent.cli import kept_key, main, setup
+from agent.cli import dlna, kept_key, main, setup
 from agent.cli.home_assistant import Box, package
 from agent.cli.target import agent_of
 from agent.config import loader as config
@@ -32,7 +33,9 @@ def _one_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.upper().startswith("CAST_AGENT_") or name in ("INVOCATION_ID", "STATE_DIRECTORY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(setup, "lan_interfaces", lambda _: (Interface("eth0", (ip_address("192.168.1.20"),)),))
+    network = Interface("eth0", (ip_address("192.168.1.20"),), (IPv4Network("192.168.1.0/24"),))
+    for module in (setup, dlna):
+        monkeypatch.setattr(module, "lan_interfaces", lambda _: (network,))
 
 
 def test_a_new_box_gets_a_configuration_a_key_and_a_package(tmp_path: Path, capsys: Output) -> None:
@@ -121,6 +124,48 @@ def test_of_a_configuration_that_is_there_only_the_name_is_changed(tmp_path: Pat
         assert file.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("who", "enabled", "allow"),
+    [
+        ("off", False, ()),
+        ("lan", True, ("192.168.1.0/24",)),
+        ("192.168.1.30, 10.0.0.0/8", True, ("192.168.1.30/32", "10.0.0.0/8")),
+    ],
+)
+def test_dlna_is_for_who_is_named(tmp_path: Path, who: str, enabled: bool, allow: tuple[str, ...]) -> None:
+    file = tmp_path / "config.toml"
+    assert main(["setup", "--no-key", "--dlna", who, "--config", str(file)]) == 0
+    made = load_settings(file).dlna
+    assert (made.enabled, made.allow) == (enabled, allow)
+
+
+def test_who_is_no_address_may_not_call(tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "config.toml"
+    assert main(["setup", "--dlna", "everybody", "--config", str(file)]) == 78
+    assert "neither an IP address nor a network" in capsys.readouterr().err
+    assert not load_settings(file).dlna.enabled
+
+
+def test_a_person_is_asked_once_about_dlna(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody else: a script that has no answer would wait for ever."""
+    file = tmp_path / "config.toml"
+    command = ["setup", "--no-key", "--config", str(file)]
+
+    def asked(answer: str, *, is_terminal: bool = True) -> bool:
+        terminal = StringIO(answer)
+        monkeypatch.setattr(terminal, "isatty", lambda: is_terminal)
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert main(command) == 0
+        return "DLNA has no keys" in capsys.readouterr().err
+
+    assert not asked("lan\n", is_terminal=False)
+    assert asked("")  # the end of the input
+    assert "dlna" not in load_settings(file).model_fields_set
+    assert asked("lan\n")
+    assert load_settings(file).dlna.allow == ("192.168.1.0/24",)
+    assert not asked("\n")
+
+
 def test_a_box_that_lets_everybody_in_needs_no_key(tmp_path: Path, capsys: Output) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[device]\nname = "Hall"\n[api]\nauth = "none"\n')
@@ -139,8 +184,11 @@ def test_where_it_cannot_write_it_says_so(tmp_path: Path, capsys: Output) -> Non
 def test_a_box_without_a_network_says_what_to_fill_in(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup, "lan_interfaces", lambda _: ())
+    for module in (setup, dlna):
+        monkeypatch.setattr(module, "lan_interfaces", lambda _: ())
     assert main(["setup", "--config", str(tmp_path / "config.toml")]) == 0
     out, err = capsys.readouterr()
     assert "http://ADDRESS-OF-THE-BOX:8090/start" in out
     assert "in no network" in err
+    assert main(["setup", "--no-key", "--dlna", "lan", "--config", str(tmp_path / "config.toml")]) == 1
+    assert "--dlna 192.168.1.0/24" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 import ifaddr
@@ -125,6 +125,7 @@ def test_ipv6_addresses_that_will_not_last_are_left_out(machine: Machine) -> Non
         assert machine.found("eth0")
         interfaces = lan_interfaces(sys_net=machine.folder, if_inet6=machine.folder / "if_inet6")
         assert len(interfaces[0].addresses) == count
+        assert interfaces[0].networks == (IPv4Network("10.0.0.0/24"),)
 
 
 # --- the advertiser ---

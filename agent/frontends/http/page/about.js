@@ -14,7 +14,7 @@ export async function refreshHealth(status) {
   document.body.dataset.health = health.status;
   const problems = Object.values(health.checks).filter((check) => check.status !== "ok").map((check) => check.message);
   const { display } = health.checks;
-  const reports = [...(status.reporting.enabled ? [status.reporting] : []), ...status.webhooks, ...(status.esphome ? [status.esphome] : [])];
+  const reports = [...(status.reporting.enabled ? [status.reporting] : []), ...status.webhooks, ...[status.esphome, status.dlna].filter(Boolean)];
   problems.push(...reports.map((report) => report.problem).filter(Boolean));
   say(find("health"), problems.length ? "It needs attention:" : "All is well.");
   refill(find("health-list"), problems, () => problems.map((text) => make("li", { dir: "auto" }, text)));
@@ -23,6 +23,7 @@ export async function refreshHealth(status) {
     Screen: display.width ? `${display.width} × ${display.height}` : "none",
     ...(status.reporting.enabled ? { "Reports to": status.reporting.url ?? "its central API" } : {}),
     ...(status.esphome ? { "Home Assistant": homeAssistant(status.esphome) } : {}),
+    ...(status.dlna ? { DLNA: dlna(status.dlna) } : {}),
     ...(status.reporting.code ? { "Join code": status.reporting.code } : {}),
   };
   refill(find("facts"), facts, () => Object.entries(facts).flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));
@@ -44,6 +45,11 @@ export async function refreshSession() {
   const { name } = await call("GET", "session");
   say(find("session-name"), name ?? "");
   show(find("session"), name !== null);
+}
+
+function dlna({ port, subscribers }) {
+  if (subscribers.length) return `used by ${subscribers.join(", ")}`;
+  return port ? "players in the network find this screen" : "not reached";
 }
 
 function homeAssistant({ clients, has_key: isAdded, window_s: window }) {
