@@ -5,12 +5,13 @@ BIN := .venv/bin
 CYCLES ?= 300
 MINUTES ?= 15
 EVENTS ?= 10000
+MESSAGES ?= 10000
 ROUNDS ?= 200
 RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench bench-central races soak soak-reports clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central races soak soak-reports soak-faces clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall
 
 help: ## what there is
@@ -61,6 +62,9 @@ soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a
 
 soak-reports: setup-test ## EVENTS=10000 while both sides are killed at random (about 6 minutes); SEED=N, DATABASE_URL, REAL=1
 	$(BIN)/python -m soak.reports $(if $(REAL),--real,--events $(EVENTS)) $(if $(SEED),--seed $(SEED))
+
+soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
+	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
 install: ## (sudo) install or upgrade for good: user, /opt/cast-agent, systemd units; INSTALL_ARGS='--desktop USER'
 	@scripts/install.sh install $(INSTALL_ARGS)
