@@ -7,6 +7,7 @@ import contextlib
 import gc
 import resource
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,7 @@ from central.description import description
 from central.devices.boxes import Boxes
 from central.devices.enrolment_repository import TOKENS
 from central.devices.feature import devices_feature
+from central.locks import LOCK_ORDER
 from central.media.feature import media_feature
 from central.media.mediamtx import MediaMtx
 from central.media.publishers import StreamPublishers
@@ -73,13 +75,16 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, *, now: Clock | None = None) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, *, now: Clock | None = None, checks_locks: bool = sys.flags.dev_mode
+) -> AsyncIterator[Running]:
     """The whole service, from its start to its end, by the clock of its database unless another is given.
 
-    Raises ConfigError or DatabaseUnavailableError.
+    With `checks_locks` a unit of work that locks out of order fails. Raises ConfigError or DatabaseUnavailableError.
     """
     async with contextlib.AsyncExitStack() as stack:
-        database = Database(settings.database_url(), pool=settings.database.pool)
+        order = LOCK_ORDER if checks_locks else None
+        database = Database(settings.database_url(), pool=settings.database.pool, lock_order=order)
         stack.push_async_callback(database.close)
         await _migrated(database)
         workers: dict[str, Worker] = {}

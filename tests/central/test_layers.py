@@ -32,7 +32,7 @@ FEATURES: dict[str, set[str]] = {
 }
 """Each feature, and which others it may import beside `core`."""
 
-ABOVE = ("settings", "config", "system", "description", "daemon", "cli")
+ABOVE = ("locks", "settings", "config", "system", "description", "daemon", "cli")
 """What knows the features, from the ground up."""
 
 ONLY_IN = {

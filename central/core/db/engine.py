@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from central.core.db.base import Base
+from central.core.db.locks import LockOrder, check_locks
 from central.core.db.trouble import is_given_up, telling_what_is_wrong
 from central.core.errors import ConfigError, DatabaseFullError, DatabaseUnavailableError
 
@@ -59,9 +60,12 @@ T = TypeVar("T")
 class Database:
     """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
 
-    def __init__(self, url: str, *, pool: int = 5, cascades: bool = True) -> None:
+    def __init__(
+        self, url: str, *, pool: int = 5, cascades: bool = True, lock_order: LockOrder | None = None
+    ) -> None:
         """Connects to nothing yet. `pool` bounds the connections. Without `cascades` SQLite does not look after foreign
-        keys, which a migration needs. Raises ConfigError when the address is none."""
+        keys, which a migration needs. With `lock_order` a unit of work that breaks it raises LockOrderError. Raises
+        ConfigError when the address is none."""
         self.url: URL = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
@@ -78,6 +82,8 @@ class Database:
             # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
             immediate = self.engine.execution_options(begin="BEGIN IMMEDIATE")
             self._writing = async_sessionmaker(immediate, expire_on_commit=False)
+        if lock_order is not None:
+            check_locks(self.engine.sync_engine, lock_order)
         self._written_at = self._full_at = -math.inf
         # SQLite has one writer at a time: those of this process stand in line here instead of polling there.
         self._turn: contextlib.AbstractAsyncContextManager[Any] = (

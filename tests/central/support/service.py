@@ -164,7 +164,7 @@ async def served(database_url: str, **sections: dict[str, Any]) -> AsyncIterator
     settings = Settings.model_validate(given)
     clock = Clock()
     async with AsyncExitStack() as stack:
-        run = await stack.enter_async_context(running(settings, now=clock))
+        run = await stack.enter_async_context(running(settings, now=clock, checks_locks=True))
         token = await run.services.access.add_key(f"test {uuid4().hex}")
         url = f"http://127.0.0.1:{run.port}"
         session = await stack.enter_async_context(ClientSession(url))
