@@ -58,16 +58,15 @@ class Batcher(Generic[Item, Result]):
             self._round = None
 
     async def _done(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
-        """A round that fails is halved until what it fails with is alone: nobody pays for what another asked."""
+        """Results or errors. The items of a round that fails are done alone: nobody pays for what another asked."""
         try:
             return await self._do(items)
-        except UnavailableError as error:  # that is nobody's fault, and halves would fail, too
+        except UnavailableError as error:  # that is nobody's fault, and each alone would fail, too
             return [error] * len(items)
         except Exception as error:
             if len(items) == 1:
                 return [error]
-            half = len(items) // 2
-            return [*await self._done(items[:half]), *await self._done(items[half:])]
+            return [result for item in items for result in await self._done([item])]
 
     async def _one_round(self, taken: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

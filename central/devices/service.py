@@ -14,6 +14,7 @@ from cast_wire import models as wire
 from central.core.access.service import reach
 from central.core.batch import Batcher
 from central.core.db.engine import Database
+from central.core.db.rounds import Apply, write_round
 from central.core.errors import DeviceNotFoundError, InvalidRequestError, UnauthorizedError
 from central.core.ids import bad_cursor, from_cursor, new_id
 from central.core.pages import Clock, Page, id_behind, page_of, utc_now
@@ -209,26 +210,29 @@ class Devices:
         now = self._now()
         boxes = {item.device_id for item in heard}
 
-        async def work(session: AsyncSession) -> tuple[set[str], set[tuple[str, str]]]:
+        async def work(session: AsyncSession, apply: Apply) -> list[list[wire.EventResult] | BaseException]:
             there = await repository.touch(session, boxes, now=now, online_until=self._online_until(now))
             known = [item for item in heard if item.device_id in there]
-            rows = [row_of(item.device_id, event, now) for item in known for event in item.events]
-            return there, await events.add(session, rows)
 
-        there, new = await self._database.write(work)
-        results: list[list[wire.EventResult] | BaseException] = []
-        for item in heard:
-            if item.device_id not in there:
-                results.append(missing_device(item.device_id))
-                continue
-            answers = []
-            for event in item.events:
-                key = (item.device_id, event.event_id)
-                status = _ACCEPTED if key in new else wire.EventStatus.DUPLICATE
-                new.discard(key)  # the same once more in this round is a duplicate
-                answers.append(wire.EventResult(event_id=event.event_id, status=status))
-            results.append(answers)
-        return results
+            async def add(items: Sequence[Heard]) -> list[list[wire.EventResult]]:
+                rows = [row_of(item.device_id, event, now) for item in items for event in item.events]
+                new = await events.add(session, rows)
+                return [_results(item, new) for item in items]
+
+            kept = iter(await apply(add, known))
+            return [next(kept) if item.device_id in there else missing_device(item.device_id) for item in heard]
+
+        return await write_round(self._database, work)
+
+
+def _results(item: Heard, new: set[tuple[str, str]]) -> list[wire.EventResult]:
+    results = []
+    for event in item.events:
+        key = (item.device_id, event.event_id)
+        status = _ACCEPTED if key in new else wire.EventStatus.DUPLICATE
+        new.discard(key)  # the same once more in this round is a duplicate
+        results.append(wire.EventResult(event_id=event.event_id, status=status))
+    return results
 
 
 def _new_device(enrolment: wire.Enrolment, token: str, now: datetime) -> Device:

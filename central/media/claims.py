@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError
 
 from central.core.errors import PublishRefusedError
 from central.core.types import ErrorCode
@@ -51,11 +53,14 @@ class Round:
             against = self._want(request, record.key.id, request.connection_id)
         self.answers.append(against)
 
-    def got(self, key_ids: set[str]) -> None:
-        """These keys were really claimed; the others are another's."""
-        for key_id in self._wanted.keys() - key_ids:
-            for number in self._wanted[key_id][1]:
-                self.answers[number] = _key_in_use()
+    def got(self, claimed: Sequence[bool | Exception]) -> None:
+        """Take what became of each of `rows`: claimed or not, or the error of the database."""
+        for row, outcome in zip(self.rows, claimed, strict=True):
+            if outcome is not True:
+                # Another instance took the path between our look and our claim.
+                error = _path_in_use() if isinstance(outcome, IntegrityError) else outcome or _key_in_use()
+                for number in self._wanted[row["stream_key_id"]][1]:
+                    self.answers[number] = error
 
     def _want(self, request: PublishRequest, key_id: str, connection_id: str) -> PublishRefusedError | None:
         number = len(self.answers)
@@ -68,10 +73,10 @@ class Round:
         holder = self._holders.get(request.path)
         if holder is not None and holder.stream_key_id != key_id:
             if not _is_over(holder, self._now):
-                return path_in_use()
+                return _path_in_use()
             self.lapsed.add(request.path)
         if request.path in self._paths:
-            return path_in_use()
+            return _path_in_use()
         self._paths.add(request.path)
         row = {
             "stream_key_id": key_id,
@@ -110,5 +115,5 @@ def _key_in_use() -> PublishRefusedError:
     return PublishRefusedError(ErrorCode.KEY_IN_USE, "Another connection publishes with this stream key already.")
 
 
-def path_in_use() -> PublishRefusedError:
+def _path_in_use() -> PublishRefusedError:
     return PublishRefusedError(ErrorCode.PATH_IN_USE, "Another connection publishes to this path already.")

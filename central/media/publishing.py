@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.batch import Batcher
 from central.core.db.engine import Database
+from central.core.db.rounds import Apply, write_round
 from central.core.errors import DatabaseUnavailableError, NotClaimedError, PublishRefusedError
 from central.core.pages import Clock, utc_now
 from central.core.secrets import digest
 from central.core.types import ErrorCode
 from central.media import repository
-from central.media.claims import PublishRequest, Round, path_in_use
+from central.media.claims import PublishRequest, Round
 from central.media.repository import KeyRecord
 from central.media.server import MediaServer, Publisher, kick_all
 from central.media.settings import MediaMtxSettings
@@ -201,23 +201,14 @@ class Publishing:
             stream = await streams.active_of_code(session, code)
         return stream is not None and stream.path == path and stream.status == StreamStatus.ACTIVE
 
-    async def _admit(self, requests: Sequence[PublishRequest]) -> Sequence[BaseException | None]:
-        try:
-            return await self._admit_all(requests)
-        except IntegrityError:
-            # Another instance took one of the paths between our look and our claim; asked alone, it is that one.
-            if len(requests) > 1:
-                raise
-            return [path_in_use()]
-
-    async def _admit_all(self, requests: Sequence[PublishRequest]) -> list[BaseException | None]:
+    async def _admit(self, requests: Sequence[PublishRequest]) -> list[BaseException | None]:
         """One unit of work for all: what stands against each is looked up, and what nothing stands against is claimed
         by a conditional upsert, so that between the look and the claim nothing can come."""
         now = self._now()
         hashes = [digest(request.key) for request in requests]
         paths = {request.path for request in requests}
 
-        async def work(session: AsyncSession) -> list[BaseException | None]:
+        async def work(session: AsyncSession, apply: Apply) -> list[BaseException | None]:
             found = await repository.key_records(session, hashes=set(hashes), limit=len(requests), lock=True)
             claims = await repository.lock_claims(session, key_ids=[each.key.id for each in found], paths=paths)
             of_key = {claim.stream_key_id: claim for claim in claims}
@@ -228,10 +219,10 @@ class Publishing:
             if round_.lapsed:
                 await repository.drop_lapsed(session, round_.lapsed, now=now)
             if round_.rows:
-                round_.got(await repository.claim(session, round_.rows, now=now))
+                round_.got(await apply(lambda rows: repository.claim(session, rows, now=now), round_.rows))
             return round_.answers
 
-        return await self._database.write(work)
+        return await write_round(self._database, work)
 
 
 def is_pulled(connection_type: str) -> bool:

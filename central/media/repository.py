@@ -118,8 +118,8 @@ async def used(session: AsyncSession, key_id: str, *, now: datetime) -> None:
     await session.execute(statement.execution_options(synchronize_session=False))
 
 
-async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: datetime) -> set[str]:
-    """Give each key to its connection, unless another holds it; the ids of the keys that were given.
+async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: datetime) -> list[bool]:
+    """Give each key to its connection, unless another holds it; for each row whether its key was given.
 
     No two rows may be of one key. Raises IntegrityError when a path is another key's.
     """
@@ -135,8 +135,8 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
         where=or_(Claim.leased_until < now, same, Claim.connection_id == NOBODY),
     )
     # Rows beside the statement, not in it: so it is compiled once, however many they are.
-    mine = await session.execute(upsert.returning(Claim.stream_key_id), rows)
-    return {row.stream_key_id for row in mine}
+    given_keys = {row.stream_key_id for row in await session.execute(upsert.returning(Claim.stream_key_id), rows)}
+    return [row["stream_key_id"] in given_keys for row in rows]
 
 
 async def lock_claims(session: AsyncSession, *, key_ids: Collection[str], paths: Collection[str]) -> Sequence[Claim]:

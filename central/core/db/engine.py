@@ -60,9 +60,7 @@ T = TypeVar("T")
 class Database:
     """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
 
-    def __init__(
-        self, url: str, *, pool: int = 5, cascades: bool = True, lock_order: LockOrder | None = None
-    ) -> None:
+    def __init__(self, url: str, *, pool: int = 5, cascades: bool = True, lock_order: LockOrder | None = None) -> None:
         """Connects to nothing yet. `pool` bounds the connections. Without `cascades` SQLite does not look after foreign
         keys, which a migration needs. With `lock_order` a unit of work that breaks it raises LockOrderError. Raises
         ConfigError when the address is none."""

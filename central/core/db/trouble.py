@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from central.core.errors import DatabaseFullError, DatabaseUnavailableError
@@ -72,6 +72,11 @@ def telling_what_is_wrong() -> Iterator[None]:
 def is_given_up(error: DBAPIError) -> bool:
     """Whether PostgreSQL rolled a unit of work back because of another: serialization_failure, deadlock_detected."""
     return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+
+
+def is_of_the_data(error: StatementError) -> bool:
+    """Return True if the same statement with other values could succeed: nothing is wrong with the database."""
+    return isinstance(error, IntegrityError) or not isinstance(error, DBAPIError) or _trouble_of(error) is None
 
 
 def _trouble_of(error: Exception) -> DatabaseUnavailableError | None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from central.core.batch import Batcher
-from central.core.errors import DatabaseUnavailableError
 from tests.central.support.service import Box, Central
 
 DEEP = "[" * 40 + "]" * 40
@@ -72,34 +69,3 @@ async def test_an_id_that_cannot_be_written_is_not_repeated(central: Central) ->
 async def _send(box: Box, text: str) -> Any:
     headers = {"Content-Type": "application/json"}
     return await box("POST", f"/api/v1/devices/{box.id}/events", data=text, headers=headers)
-
-
-async def test_a_round_that_fails_costs_only_those_it_fails_for() -> None:
-    """The others have their results, in few rounds more."""
-    rounds: list[int] = []
-
-    async def do(items: Sequence[int]) -> Sequence[int | BaseException]:
-        rounds.append(len(items))
-        if 13 in items:
-            raise ValueError("13")
-        return [item * 2 for item in items]
-
-    batcher: Batcher[int, int] = Batcher("test", do)
-    results = await asyncio.gather(*(batcher.submit(number) for number in range(100)), return_exceptions=True)
-    assert isinstance(results.pop(13), ValueError)
-    assert results == [number * 2 for number in range(100) if number != 13]
-    assert len(rounds) <= 15
-
-
-async def test_a_round_is_not_halved_when_nothing_can_be_done() -> None:
-    """A database that is gone is asked once for all."""
-    rounds: list[int] = []
-
-    async def do(items: Sequence[int]) -> Sequence[int | BaseException]:
-        rounds.append(len(items))
-        raise DatabaseUnavailableError("gone")
-
-    batcher: Batcher[int, int] = Batcher("test", do)
-    results = await asyncio.gather(*(batcher.submit(number) for number in range(100)), return_exceptions=True)
-    assert all(isinstance(result, DatabaseUnavailableError) for result in results)
-    assert rounds == [100]
