@@ -15,6 +15,7 @@ from central.core.db.base import Base
 from central.core.ids import new_id
 from central.core.secrets import TokenKind, digest, new_code, new_token
 from central.devices.tables import Device, DeviceState, EnrolmentToken, Event
+from central.locks import LOCK_ORDER
 from central.media.tables import Broadcaster, Claim, StreamKey
 from central.streams.tables import Stream
 from tests.central.support.service import Box, Central
@@ -60,8 +61,10 @@ class Scene:
             *(self._of_the_publisher(now) if "publisher" in self.needs else ()),
         ]
 
+        rows.sort(key=lambda row: list(LOCK_ORDER).index(row.__tablename__))  # what others refer to comes first
+
         def insert(session: Session) -> None:
-            for row in rows:  # in this order: some refer to those before
+            for row in rows:
                 session.add(row)
                 session.flush()
 
