@@ -133,6 +133,7 @@ class ErrorCode(StrEnum):
     INVALID_TRANSITION = "invalid_transition"
     REPLACED = "replaced"
     PAYLOAD_TOO_LARGE = "payload_too_large"
+    TIMED_OUT = "timed_out"
     TOO_MANY_REQUESTS = "too_many_requests"
     TOO_MANY_CLIENTS = "too_many_clients"
     NOT_SUPPORTED = "not_supported"

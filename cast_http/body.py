@@ -19,11 +19,10 @@ BODY_LIMIT: Final = web.RequestKey("body_limit", int)
 """How many bytes are read of the body, where a call has a limit of its own."""
 
 
-async def read_bytes(request: web.Request, *, timeout_s: float, limit: int | None = None) -> bytes:
-    """The whole body, at most `limit` bytes if that is given, else as many as the application takes. Raises aiohttp's
-    HTTP errors when it is too large (413), too slow (408) or broken (400)."""
-    if limit is not None:
-        request[BODY_LIMIT] = limit
+async def read_bytes(request: web.Request, *, timeout_s: float) -> bytes:
+    """The whole body, at most as many bytes as the call or else the application takes. Raises aiohttp's HTTP errors
+    when it is too large (413), too slow (408) or broken (400)."""
+    if (limit := request.get(BODY_LIMIT)) is not None:
         request = request.clone(client_max_size=limit)
     if (size := request.content_length) is not None and size > request.client_max_size > 0:
         raise web.HTTPRequestEntityTooLarge(max_size=request.client_max_size, actual_size=size)

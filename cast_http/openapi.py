@@ -131,9 +131,11 @@ class _Writer(Generic[OperationT]):
             yield {"name": name, "in": "query", "required": False, "schema": _plain(schema, query)}
 
     def _statuses(self, operation: OperationT) -> list[int]:
-        found = {*operation.answers, *operation.errors, *self._service.refusals(operation), 422, 500}
+        found = {*operation.answers, *operation.errors, *self._service.refusals(operation), 400, 422, 500}
         if operation.body is not None:
-            found |= {400, 408, 413}
+            found |= {408, 413}
+        if operation.timeout_s is not None:
+            found.add(504)
         return sorted(found)
 
     def _answer(self, operation: OperationT, status: int) -> dict[str, Any]:

@@ -52,6 +52,11 @@ class Operation(Generic[HandlerT, AccessT]):
     form: bool = False
     """The body may also be a form."""
     query: type[BaseModel] = NoQuery
+    body_limit: int | None = None
+    """Bytes of a body, or of one message over a WebSocket; None: as many as everywhere."""
+    timeout_s: float | None = None
+    """Seconds until there is a reply; None: the service bounds what it waits for. What is sent as it comes may take
+    longer."""
     headers: tuple[Mapping[str, Any], ...] = ()
     """The headers that it takes, as OpenAPI describes parameters."""
     links: tuple[Link, ...] = ()

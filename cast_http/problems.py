@@ -25,6 +25,7 @@ class HttpCode(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     PAYLOAD_TOO_LARGE = "payload_too_large"
+    TIMED_OUT = "timed_out"
     INTERNAL = "internal"
 
 
@@ -128,6 +129,8 @@ class Problems:
                 # What is left of the body would have to be read first; a new connection is cheaper for both.
                 answer.force_close()
                 return answer
+            case web.HTTPGatewayTimeout():
+                return self.answer(request, HttpCode.TIMED_OUT, error.text or error.reason)
         code = HttpCode.INTERNAL if isinstance(error, web.HTTPServerError) else HttpCode.INVALID_REQUEST
         return self.answer(request, code, error.text or error.reason, status=error.status)
 

@@ -83,12 +83,6 @@ class OverloadedError(UnavailableError):
     code = ErrorCode.OVERLOADED
 
 
-class TimedOutError(CentralError):
-    """The call took longer than it may; what it had begun is given up."""
-
-    code = ErrorCode.TIMED_OUT
-
-
 class MissingError(CentralError):
     """There is none of that id."""
 

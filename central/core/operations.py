@@ -59,11 +59,6 @@ class Operation(BaseOperation[Handler, Access]):
     """Answers 204, and what it did only to who prefers that (RFC 7240: `Prefer: return=representation`)."""
     shared: bool = False
     """Callers who ask the same while it is being looked up get the same answer of the next look."""
-    body_limit: int | None = None
-    """Bytes of a body, or of one message over a WebSocket; None: as many as everywhere."""
-    timeout_s: float | None = None
-    """Seconds until there is a reply, from when the body is there; None: the service bounds what it waits for. What is
-    sent as it comes may take longer."""
 
 
 PREFER: Final[dict[str, Any]] = {

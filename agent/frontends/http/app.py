@@ -21,7 +21,7 @@ from agent.frontends.http.hooks import HOOKS
 from agent.frontends.http.metrics import make_metrics
 from agent.frontends.http.middleware import around_request
 from agent.frontends.http.openapi import DESCRIPTION
-from agent.frontends.http.operations import OPERATIONS
+from agent.frontends.http.operations import OPERATIONS, Handler, Operation
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import SNAPSHOTS
 from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
@@ -29,6 +29,7 @@ from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.stage.snapshots import Snapshots
 from agent.types import DeviceInfo
+from cast_http.limits import in_time, limit_body
 from cast_http.server import ApiRunner, expect
 from cast_util.health import Check
 from cast_util.tasks import Supervisor
@@ -84,10 +85,20 @@ def create_app(
     access: dict[web.AbstractRoute, Access] = {}
     for operation in OPERATIONS:
         for method in ("GET", "HEAD") if operation.method == "GET" else (operation.method,):
-            route = app.router.add_route(method, operation.path, operation.handler, expect_handler=expect)
+            route = app.router.add_route(method, operation.path, limited(operation), expect_handler=expect)
             access[route] = operation.access
     app[ACCESS] = access
     return app
+
+
+def limited(operation: Operation) -> Handler:
+    """The handler of the call, within the limits of the call."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        limit_body(request, operation)
+        return await in_time(operation, operation.handler(request))
+
+    return handle
 
 
 def runner_of(app: web.Application) -> ApiRunner:

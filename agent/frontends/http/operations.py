@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -31,10 +32,19 @@ from cast_http.operations import Operation as BaseOperation
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+CALL_TIMEOUT_S: Final = 30.0
+"""Of these a body may take 10 s, and whatever a call waits for has a shorter bound of its own."""
+
+SECRET_LIMIT: Final = 4096
+"""Bytes of a body from anybody at all, who may send a key or a token and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation(BaseOperation[Handler, Access]):
     """One method of one path."""
 
-    __slots__ = ()
+    timeout_s: float | None = CALL_TIMEOUT_S
+    """Seconds from the headers to the reply, with the body; None: what is sent goes on until the caller has gone."""
 
 
 _IF_MATCH: Final = {
@@ -78,6 +88,7 @@ OPERATIONS: Final = (
         "Put a stream on the screen, or change the session of a given id.",
         {200: responses.Started}, (404, 409, 501, 503, 507, *_MEDIA),
         body=requests.StartBody, query=requests.StartQuery, links=_TO_A_SESSION,
+        timeout_s=requests.WAIT_LIMIT_S + CALL_TIMEOUT_S,
     ),
     Operation(
         "POST", "/stop", sessions.stop, Access.KEY,
@@ -153,7 +164,7 @@ OPERATIONS: Final = (
     Operation(
         "GET", "/events", events.events, Access.KEY,
         "Changes as server-sent events: a snapshot first, then one message for each change.",
-        {200: "text/event-stream"}, (503,), headers=(_LAST_EVENT_ID,),
+        {200: "text/event-stream"}, (503,), headers=(_LAST_EVENT_ID,), timeout_s=None,
     ),
     Operation(
         "GET", "/snapshot", snapshots.snapshot, Access.KEY,
@@ -189,7 +200,7 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/session", sign_in.sign_in, Access.OPEN,
         "Sign the page on this device in: a key of its own, in a cookie, in return for a key.",
-        {200: responses.SignedIn}, (401, 429, 507), body=requests.SignInBody,
+        {200: responses.SignedIn}, (401, 429, 507), body=requests.SignInBody, body_limit=SECRET_LIMIT,
     ),
     Operation(
         "DELETE", "/session", sign_in.sign_out, Access.KEY,
@@ -209,7 +220,7 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/pair", sign_in.pair, Access.OPEN,
         "Sign the page on this device in, with the token of a pairing link.",
-        {200: responses.SignedIn}, (401, 429, 507), body=requests.PairBody,
+        {200: responses.SignedIn}, (401, 429, 507), body=requests.PairBody, body_limit=SECRET_LIMIT,
     ),
     Operation(
         "GET", "/page/{name}", remote_page.page_file, Access.OPEN,

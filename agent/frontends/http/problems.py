@@ -26,6 +26,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.INVALID_TRANSITION: 409,
         ErrorCode.REPLACED: 409,
         ErrorCode.PAYLOAD_TOO_LARGE: 413,
+        ErrorCode.TIMED_OUT: 504,
         ErrorCode.TOO_MANY_REQUESTS: 429,
         ErrorCode.TOO_MANY_CLIENTS: 503,
         ErrorCode.NOT_SUPPORTED: 501,

@@ -23,22 +23,22 @@ READ_TIMEOUT_S: Final = 15.0
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_raw(request: web.Request, *, limit: int | None = None) -> Any:
+async def read_raw(request: web.Request) -> Any:
     """The JSON in the body, whatever its Content-Type; None when the body is empty. Its parts may have flaws.
 
     Raises InvalidRequestError, and aiohttp's HTTP errors when it is too large, too slow or broken on the way.
     """
-    return _parse(await _read(request, limit))
+    return _parse(await read_bytes(request, timeout_s=READ_TIMEOUT_S))
 
 
-async def read_json(request: web.Request, *, limit: int | None = None) -> Any:
+async def read_json(request: web.Request) -> Any:
     """The same, refused when any part of it has a flaw (`flaw_of`)."""
-    return _storable(await read_raw(request, limit=limit))
+    return _storable(await read_raw(request))
 
 
-async def read_form(request: web.Request, *, limit: int | None = None) -> Any:
+async def read_form(request: web.Request) -> Any:
     """Like `read_json`, but what does not begin as JSON is taken for a form, as `curl --data-urlencode` sends it."""
-    body = await _read(request, limit)
+    body = await read_bytes(request, timeout_s=READ_TIMEOUT_S)
     if body.lstrip()[:1] in (b"{", b"[", b'"', b""):
         return _storable(_parse(body))
     try:
@@ -66,10 +66,6 @@ def query_of(request: web.Request) -> dict[str, str]:
             raise InvalidRequestError.of(name[:64], "is there more than once")
     query: dict[str, str] = _storable(dict(request.query), what="query")
     return query
-
-
-async def _read(request: web.Request, limit: int | None) -> bytes:
-    return await read_bytes(request, timeout_s=READ_TIMEOUT_S, limit=limit)
 
 
 def _parse(body: bytes) -> Any:

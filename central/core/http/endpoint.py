@@ -9,8 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
+from cast_http.limits import in_time, limit_body
 from central.core.batch import Batcher
-from central.core.errors import MissingError, TimedOutError
+from central.core.errors import MissingError
 from central.core.http.body import query_of, read_form, read_json, read_raw, validated
 from central.core.http.guard import Guard
 from central.core.http.live import Live
@@ -99,20 +100,14 @@ class Endpoint:
         operation = self._operation
         if operation.body is None:
             return None
+        limit_body(request, operation)
         if operation.raw:
-            return await read_raw(request, limit=operation.body_limit)
+            return await read_raw(request)
         read = read_form if operation.form else read_json
-        return validated(operation.body, await read(request, limit=operation.body_limit))
+        return validated(operation.body, await read(request))
 
     async def _reply(self, call: Call[Any, Any, Any]) -> AnyReply:
-        limit_s = self._operation.timeout_s
-        try:
-            async with asyncio.timeout(limit_s) as scope:
-                return await self._operation.handler(call)
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            raise TimedOutError(f"This call may take {limit_s:g} s, and was given up. Try again later.") from error
+        return await in_time(self._operation, self._operation.handler(call))
 
 
 def _prefers_all(request: web.Request) -> bool:

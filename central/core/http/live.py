@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
@@ -38,6 +39,9 @@ MESSAGE_LIMIT: Final = 64 * 1024
 CLOSE_S: Final = 2.0
 """For the caller to close a WebSocket, too."""
 
+BEGAN: Final = web.RequestKey("began", float)
+"""When a live reply began, by `time.perf_counter`: how long it goes on says nothing about how quickly we answer."""
+
 Admit = Callable[[], Awaitable[object]]
 """Raises CentralError when the caller is not let in any more."""
 
@@ -63,6 +67,7 @@ class Live:
         is_whole = False
         try:
             async with scope, _watched(request, scope, admit):
+                request[BEGAN] = time.perf_counter()
                 await answer.prepare(request)
                 await _say(reply, answer)
                 is_whole = True

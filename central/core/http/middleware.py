@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from central.core.errors import CentralError, UnavailableError
+from central.core.http.live import BEGAN
 from central.core.http.metrics import Metrics
 from central.core.http.problems import PROBLEMS, REQUEST_ID, problem, problem_of
 from central.core.ids import is_id
@@ -67,10 +68,10 @@ def around_request(metrics: Metrics) -> Middleware:
             return answer
         finally:
             # Also for a request that was cancelled (no answer): the service is going down.
-            seconds = time.perf_counter() - began
+            ended = time.perf_counter()
             operation = request.get(OPERATION, "unknown")
-            metrics.count(operation, answer.status if answer else 0, seconds)
-            _write(request, operation, answer, error, seconds)
+            metrics.count(operation, answer.status if answer else 0, request.get(BEGAN, ended) - began)
+            _write(request, operation, answer, error, ended - began)
             structlog.contextvars.unbind_contextvars("request_id")
 
     return middleware

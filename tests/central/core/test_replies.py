@@ -146,6 +146,7 @@ class Served:
     anybody: ClientSession
     identities: Identities
     runner: web.AppRunner
+    metrics: Metrics
 
 
 @pytest.fixture
@@ -154,11 +155,8 @@ async def served(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     database = Database(sqlite_url.replace("sqlite:", "sqlite+aiosqlite:"))
     identities = Identities(database)
     library = Library(tmp_path)
-    app = create_app(
-        [Feature("library", library, OPERATIONS)],
-        Guard(identities),
-        Metrics(database, ()),
-    )
+    metrics = Metrics(database, ())
+    app = create_app([Feature("library", library, OPERATIONS)], Guard(identities), metrics)
     runner = ApiRunner(app, problems=PROBLEMS, shutdown_s=60.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -167,7 +165,7 @@ async def served(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     headers = {"Authorization": f"Bearer {await identities.add_key('admin')}"}
     try:
         async with ClientSession(url, headers=headers) as admin, ClientSession(url) as anybody:
-            yield Served(library, admin, anybody, identities, runner)
+            yield Served(library, admin, anybody, identities, runner, metrics)
     finally:
         await runner.cleanup()
         await database.close()
@@ -260,6 +258,28 @@ async def test_what_is_ending_keeps_nobody_else_from_it(served: Served, monkeypa
     await until(served.service.closed.is_set)
     asyncio.get_running_loop().call_later(0.2, served.service.released.set)
     await served.runner.cleanup()
+
+
+async def test_how_long_a_live_reply_goes_on_is_no_duration_of_a_call(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts until it begins, as the numbers say of themselves."""
+    ahead_s, counted = 0.0, asyncio.Event()
+    monkeypatch.setattr("central.core.http.middleware.time.perf_counter", lambda: ahead_s)
+    lasted: dict[str, float] = {}
+
+    def count(operation: str, _status: int, seconds: float) -> None:
+        lasted[operation] = seconds
+        counted.set()
+
+    monkeypatch.setattr(served.metrics, "count", count)
+    served.service.released.set()
+    async with served.anybody.get("/slow") as answer:
+        await answer.content.read(1)
+        ahead_s = 3600.0
+    await served.runner.cleanup()
+    await counted.wait()
+    assert lasted == {"get_slow": 0.0}
 
 
 async def test_a_websocket_whose_caller_does_not_read_is_cut_off(
