@@ -161,6 +161,7 @@ class ErrorCode(StrEnum):
     MEDIA_DECODE = "media_decode"
     MEDIA_STALLED = "media_stalled"
     MEDIA_FORBIDDEN = "media_forbidden"
+    PAGE_LOGIN = "page_login"
     SOUND_LOST = "sound_lost"
 
 

@@ -65,6 +65,7 @@ def build_casting(
             check=checks.check,
             look_up=look_up_name,
             locate=local_names.locate,
+            logins=lambda: current.settings.login,
             streams=lookup,
         ),
         limits=limits_of(settings),

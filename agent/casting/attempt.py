@@ -12,6 +12,7 @@ from agent.casting.limits import Check, Limits
 from agent.casting.parts import SessionParts
 from agent.casting.preparation import Preparation, Race
 from agent.casting.session import Session
+from agent.config.logins import relocated
 from agent.errors import (
     AgentError,
     FileAwayError,
@@ -67,13 +68,11 @@ class Attempt:
         screen: Screen,
         make_room: Callable[[], Awaitable[bool]],
     ) -> None:
-        self._look_up = parts.look_up
+        self._parts = parts
         self._make_room = make_room
-        self._locate = parts.locate
         self._located = session.url
         self.session = session
         self._players = players
-        self._stage = parts.stage
         self._limits = limits
         self._check = check
         self._screen = screen
@@ -186,16 +185,16 @@ class Attempt:
         race = Race(
             session.url,
             players=self._players,
-            stage=self._stage,
+            stage=self._parts.stage,
             media=self._media,
             begun=self._plays_on,
         )
-        names = NameWatch(session.url, self._look_up)
+        names = NameWatch(session.url, self._parts.look_up)
         try:
             async with asyncio.timeout(left_s * share), names:
                 await self._allowed(session.url)
-                self._located = await self._locate(session.url)
-                if not (display := self._stage.health).available:
+                self._located = await self._parts.locate(session.url)
+                if not (display := self._parts.stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
                 await first_of(self._first_picture(race, left_s * share), self._ask_for_room(left_s * share))
         except TimeoutError as e:
@@ -230,6 +229,7 @@ class Attempt:
             position=session.progress.resume_position,
             refresh=asked.refresh,
             page=asked.page,
+            logins=relocated(self._parts.logins(), session.url, self._located),
         )
 
     def _plays_on(self, player: Player) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, any_url
+from agent.config.logins import LoginSettings
 from agent.media.names import Locate, LookUp, as_it_is
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
@@ -27,5 +28,7 @@ class SessionParts:
     """Asked why the host of a silent source cannot be found; None asks nobody."""
     locate: Locate = as_it_is
     """Makes of a URL the one that players can open."""
+    logins: Callable[[], tuple[LoginSettings, ...]] = tuple
+    """How web pages are logged in."""
     streams: Streams = field(default_factory=NoStreams)
     """Knows the streams of the central API."""

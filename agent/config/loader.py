@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.config.faces import DlnaSettings, EspHomeSettings
+from agent.config.logins import LOGINS_LIMIT, Logins
 from agent.config.settings import (
     WEBHOOKS_LIMIT,
     ApiSettings,
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     central: CentralSettings = Field(default_factory=CentralSettings)
     webhook: Webhooks = Field(
         default=(), description=f"up to {WEBHOOKS_LIMIT} tables, each with url, secret and events"
+    )
+    login: Logins = Field(
+        default=(), description=f"up to {LOGINS_LIMIT} tables, each with origin, kind, and secret or secret_file"
     )
     preset: Presets = Field(default=(), description="tables, each with id and the fields of a start")
     state: StateSettings = Field(default_factory=StateSettings)
@@ -183,14 +187,18 @@ def _unknown_variables(environ: Mapping[str, str]) -> set[str]:
 def _json_example(section: str, key: str) -> str:
     """How a list or a table is written in the environment; empty for all else."""
     if is_repeated(section):
-        return '[{"id": "front-door", "url": "rtsp://camera.local/1"}]' if section == "preset" else _A_WEBHOOK
+        return _EXAMPLES[section]
     default = _keys(section)[key].get_default(call_default_factory=True, validated_data={})
     if isinstance(default, tuple):
         return '["one", "two"]'
     return json.dumps(dict(default)) if isinstance(default, Mapping) else ""
 
 
-_A_WEBHOOK = '[{"url": "http://192.168.1.9/"}]'
+_EXAMPLES = {
+    "webhook": '[{"url": "http://192.168.1.9/"}]',
+    "login": '[{"origin": "http://panel.lan", "kind": "header", "secret_file": "/etc/cast-agent/panel-token"}]',
+    "preset": '[{"id": "front-door", "url": "rtsp://camera.local/1"}]',
+}
 
 
 def _from_json(text: str) -> object:

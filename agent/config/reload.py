@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.config.loader import Settings, is_repeated
+from agent.config.logins import described
 
 RELOADABLE: Final = frozenset(
     {
@@ -18,6 +19,7 @@ RELOADABLE: Final = frozenset(
         "stream.retry",
         "stream.recent",
         "dlna.allow",
+        "login",
         "preset",
         "webhook",
         "log.format",
@@ -31,10 +33,11 @@ Shown = bool | float | str | tuple[str, ...]
 
 
 def shown(settings: Settings) -> dict[str, Shown]:
-    """What a reload can change and anyone who may call may see, by `section.key`: not the sections that may be
-    repeated, whose addresses hold secrets."""
+    """What a reload can change and anyone who may call may see, by `section.key`: of the sections that may be repeated
+    only what each `login` is for, because they hold secrets."""
     keys = sorted(key for key in RELOADABLE if not is_repeated(key.partition(".")[0]))
-    return {key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in keys}
+    found = {key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in keys}
+    return found | {"login": described(settings.login)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from agent.doctor.engines import players
 from agent.doctor.findings import Finding, Level
 from agent.doctor.home_assistant import home_assistant
 from agent.doctor.lan import found_on_lan
+from agent.doctor.logins import logins
 from agent.doctor.machine import as_service, display, hardware, sound, state, user_group, user_name
 from agent.doctor.port import listening
 from agent.doctor.webhooks import webhooks
@@ -42,6 +43,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("hardware", in_thread(lambda: hardware(dev))),
         bounded("sound", sound(settings, dev)),
         bounded("fonts", in_thread(fonts)),
+        logins(settings),
         bounded("port", listening(settings)),
         bounded("Home Assistant", home_assistant(settings)),
         bounded("DLNA", dlna(settings)),
@@ -60,8 +62,10 @@ def configuration(config: Path | None, settings: Settings) -> Finding:
     """The file that these settings came from, if there is one: it can be read, by those alone who may."""
     if config is not None:
         in_presets = any(redact(str(preset.url)) != str(preset.url) for preset in settings.preset)
-        if (settings.webhook or settings.central.token or in_presets) and config.stat().st_mode & stat.S_IROTH:
-            found = f"{config} holds secrets of webhooks or presets, or a token, and every user can read it."
+        in_logins = any(login.secret for login in settings.login)
+        has_secrets = settings.webhook or settings.central.token or in_presets or in_logins
+        if has_secrets and config.stat().st_mode & stat.S_IROTH:
+            found = f"{config} holds secrets of webhooks, presets or log-ins, or a token, and every user can read it."
             advice = f"Let its owner and the group of who runs cast-agent read it alone: chmod 640 {config}"
             return Finding(Level.WARN, "configuration", found, advice)
         return Finding(Level.OK, "configuration", f"{config} is good.")

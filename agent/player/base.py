@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from agent.config.logins import LoginSettings
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.health import PlayerHealth
 from agent.types import ErrorCode, MediaType, PageOptions, Quality, StreamType
@@ -26,6 +27,8 @@ class Media:
     refresh: float | None = None
     """Seconds after which a still picture is fetched again, or a page is reloaded."""
     page: PageOptions | None = None
+    logins: tuple[LoginSettings, ...] = ()
+    """How web pages are logged in, each for its origin."""
 
 
 @dataclass(frozen=True, slots=True)

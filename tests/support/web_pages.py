@@ -123,6 +123,12 @@ class WebPages(Started):
 
     async def _open(self) -> None:
         app = web.Application()
+        self._add_routes(app)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+
+    def _add_routes(self, app: web.Application) -> None:
         app.router.add_get("/plain/{colour}", self._plain)
         app.router.add_get("/late/{colour}", self._late)
         app.router.add_get("/live/{colour}", self._live)
@@ -138,9 +144,6 @@ class WebPages(Started):
         app.router.add_get("/file", self._file)
         app.router.add_get("/away/{colour}", self._away)
         app.router.add_get("/line", self._line)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
 
     async def _close(self) -> None:
         runner, self._runner = self._runner, None

@@ -51,6 +51,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.MEDIA_DECODE: 502,
         ErrorCode.MEDIA_STALLED: 502,
         ErrorCode.MEDIA_FORBIDDEN: 502,
+        ErrorCode.PAGE_LOGIN: 502,
         ErrorCode.SOUND_LOST: 502,
     }
 )

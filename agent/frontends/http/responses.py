@@ -75,7 +75,8 @@ class SettingsAnswer(Answer):
     """The answer of `GET /settings`."""
 
     settings: dict[str, bool | float | str | tuple[str, ...]]
-    """By `section.key`: those that a reload of the configuration can change, but for presets and webhooks."""
+    """By `section.key`: those that a reload of the configuration can change, but for presets and webhooks; of each
+    `login` what it is for."""
 
 
 class SessionAnswer(Answer):

@@ -34,6 +34,9 @@ _DISK_CACHE_BYTES = 32 * 1024 * 1024
 _FEATURES_OFF = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "Translate", "MediaRouter", "OptimizationHints")
 """The first two are a renderer of 80 MB each for what nobody sees."""
 
+_FEATURES_ON = ("EnablePortBoundCookies", "EnableSchemeBoundCookies")
+"""A cookie that logs in to one server is not for another one on the same host."""
+
 
 def program() -> str | None:
     """The browser itself; None where there is none."""
@@ -80,6 +83,7 @@ def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> lis
         "--autoplay-policy=no-user-gesture-required",  # nobody is there to make one
         *_sound(audio),
         f"--disk-cache-size={_DISK_CACHE_BYTES}",
+        f"--enable-features={','.join(_FEATURES_ON)}",
         f"--disable-features={','.join(_FEATURES_OFF)}",
         # Where there is none, looking for it costs 20-45 MB.
         *([] if has_gpu(dev) else ["--disable-gpu"]),

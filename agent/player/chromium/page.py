@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -12,7 +12,10 @@ from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import Contact
+from agent.player.chromium.frames import Frames, intercept
+from agent.player.chromium.login import PageLogin
 from agent.player.chromium.look import Look
+from agent.player.chromium.secrets import Login
 from agent.types import Failure, PageOptions
 from agent.util.futures import new_future, resolve
 
@@ -34,8 +37,8 @@ log = structlog.get_logger(__name__)
 
 class Page:
     """The only page of a browser, from the empty one that it starts with. `painted` is called once, at the first
-    contentful paint of what was opened, and `failed` when that cannot be shown, or not any more; `crashed` when its
-    process has gone."""
+    contentful paint of what was opened, and `failed` when that cannot be shown, or not any more; `refused` when it is
+    not logged in, and `crashed` when its process has gone."""
 
     def __init__(
         self,
@@ -44,12 +47,14 @@ class Page:
         *,
         painted: Callable[[], None],
         failed: Callable[[Failure], None],
+        refused: Callable[[Failure], None],
         crashed: Callable[[], None],
     ) -> None:
         self._cdp = cdp
         self._companion = companion
         self._on_painted = painted
         self._on_failed = failed
+        self._on_refused = refused
         self._on_crashed = crashed
         self.is_ready: asyncio.Future[None] = new_future()
         self.contact = Contact()
@@ -64,20 +69,28 @@ class Page:
         """The request for what it is to show next."""
         self._signs: set[str] = set()
         """Of a page without content."""
-        self._has_painted = False
+        self._has_content = self._has_painted = False
         self._refusals = 0
+        self._login = self._login_at("", ())
+        self._frames = Frames(cdp, prepare=lambda session: self._login.open_frame(session))
+
+    @property
+    def is_connected(self) -> bool:
+        """Its server can be reached, as far as the page tells."""
+        return self.contact.reachable and self._login.is_connected
 
     def find(self) -> None:
         """Look for the page, and make it ready."""
         self._cdp.say("Browser.setDownloadBehavior", behavior="deny")
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
-    def open(self, url: str, options: PageOptions, *, user_agent: str) -> None:
+    def open(self, url: str, options: PageOptions, *, user_agent: str, logins: Sequence[Login] = ()) -> None:
         """Go to an address. Called once, when it is ready; `user_agent` is what the browser says that it is."""
         self._url = url
         self._look = Look(self._cdp, self._session, options=options, companion=self._companion, failed=self._on_failed)
         self._look.apply(user_agent)
-        self._say("Page.navigate", url=url, then=self._on_navigated)
+        self._login = self._login_at(url, logins)
+        self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
 
     def reload(self) -> None:
         """Load it anew; it stays on the screen until the new one paints."""
@@ -92,26 +105,35 @@ class Page:
         domain, _, name = event.partition(".")
         if domain == "Target":
             self._on_target(name, about)
-        if session != self._session:
+            self._frames.take(name, about)
+        is_frame = session in self._frames
+        if session != self._session and not is_frame:
             return
+        match event:
+            case "Fetch.requestPaused":
+                if then := self._login.next_of(about):
+                    self._cdp.say(then[0], session=session, requestId=about["requestId"], **then[1])
+            case "Fetch.authRequired":
+                answer = self._login.answer_of(about)
+                parts = {"requestId": about["requestId"], "authChallengeResponse": answer}
+                self._cdp.say("Fetch.continueWithAuth", session=session, **parts)
+            case "Network.responseReceived":
+                self._login.take_response(about)
+            case "Runtime.bindingCalled":
+                self._login.take_call(about)
+        if not is_frame:
+            self._hear_own(domain, name, about)
+
+    def _hear_own(self, domain: str, name: str, about: Mapping[str, Any]) -> None:
+        """An event of the page itself, and not of a frame with a process of its own."""
         match domain:
             case "Network":
                 self._on_network(name, about)
                 self.contact.take(name, about)
             case "Page":
                 self._on_page(name, about)
-            case "Fetch":
-                self.answer(name, str(about.get("requestId", "")))
             case "Inspector" if name in ("targetCrashed", "detached"):
                 self._on_crashed()
-
-    def answer(self, name: str, request: str) -> None:
-        """Say how a request goes on that waits for that: `name` is the event of the domain Fetch that tells of it."""
-        if name == "requestPaused":
-            self._say("Fetch.continueRequest", requestId=request)
-        elif name == "authRequired":
-            refusal = {"response": "CancelAuth"}
-            self._say("Fetch.continueWithAuth", requestId=request, authChallengeResponse=refusal)
 
     # --- what it says ---
 
@@ -129,12 +151,10 @@ class Page:
 
     def _on_attached(self, result: Mapping[str, Any]) -> None:
         self._session = str(result.get("sessionId", ""))
-        self._say("Page.enable")
+        intercept(self._cdp, self._session)
+        self._frames.watch(self._session)
         self._say("Page.setLifecycleEventsEnabled", enabled=True)
         self._say("Inspector.enable")
-        self._say("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0, maxPostDataSize=0)
-        # A server that asks for a password would have the browser ask a person.
-        self._say("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": "*"}])
         self._say("Input.setIgnoreInputEvents", ignore=True)
         self._say("Emulation.setFocusEmulationEnabled", enabled=True)
         self._say(
@@ -156,7 +176,8 @@ class Page:
             self._document = request
             self._url = str(about["request"]["url"])
         elif name == "responseReceived" and of_document and (status := int(about["response"]["status"])) >= 400:
-            self._on_failed(reasons.answered(status, self._url))
+            if not self._login.take_status(status, self._url):
+                self._on_failed(reasons.answered(status, self._url))
         elif name != "loadingFailed" or request != self._document or about.get("canceled"):
             return
         elif (error := str(about.get("errorText", ""))) != "net::ERR_ABORTED":  # of a download: it stays where it is
@@ -168,6 +189,7 @@ class Page:
             self._loader = str(frame.get("loaderId", ""))
             self._signs.clear()
             self.contact.moved(str(frame.get("url", "")))
+            self._login.moved(str(frame.get("url", "")))
             if self._look is not None:
                 self._look.moved()
             if "unreachableUrl" in frame:
@@ -182,18 +204,25 @@ class Page:
     def _on_sign(self, sign: str) -> None:
         self._signs.add(sign)
         if sign == "firstContentfulPaint":
+            self._has_content = True
             self._paint()
         elif sign in ("firstPaint", "networkIdle") and {"firstPaint", "networkIdle"} <= self._signs:
             asyncio.get_running_loop().call_later(BARE_AFTER_S, self._paint_bare, self._loader)
 
     def _paint_bare(self, loader: str) -> None:
         if loader == self._loader:
+            self._has_content = True
             self._paint()
 
     def _paint(self) -> None:
-        if not self._has_painted and self._look is not None:
+        is_due = self._has_content and self._login.is_ready
+        if is_due and not self._has_painted and self._look is not None:
             self._has_painted = True
             self._look.when_ready(self._on_painted)
+
+    def _login_at(self, url: str, logins: Sequence[Login]) -> PageLogin:
+        told: dict[str, Callable[..., None]] = {"refused": self._on_refused, "changed": self._paint}
+        return PageLogin(self._cdp, self._session, url=url, logins=logins, **told)
 
     def _note_refusal(self, what: str) -> None:
         self._refusals += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -14,14 +13,17 @@ from typing import Any
 
 import structlog
 
+from agent.config.logins import LoginSettings
 from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import Adoption, Media, Opened, Report
 from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
 from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.command import FD
 from agent.player.chromium.companion import Companion
+from agent.player.chromium.cut import tail_of, waiting
 from agent.player.chromium.page import Page
-from agent.player.chromium.reasons import crashed, hung
+from agent.player.chromium.reasons import crashed, hung, login_renewed
+from agent.player.chromium.secrets import Login, read_logins
 from agent.player.spawn import Child
 from agent.player.tally import Tally
 from agent.types import Failure, MediaType, PageOptions, StreamType
@@ -40,13 +42,13 @@ CLEANED_WITHIN_S = 2.0
 """For the 3-6 MB of a profile; a card that does not answer is left to the next start."""
 
 _UNHEARD = tuple(
-    b'{"method":"Network.' + name
-    for name in (b'dataReceived"', b'webSocketFrameReceived"', b'webSocketFrameSent"', b"resourceChanged")
+    b'{"method":"' + name
+    for name in (
+        *(b'Network.dataReceived"', b"Network.webSocketFrameReceived", b"Network.webSocketFrameSent"),
+        *(b"Network.resourceChanged", b"Runtime.consoleAPICalled", b"Runtime.exceptionThrown"),
+    )
 )
 """Messages that come by the hundred and tell nothing: not worth reading."""
-
-_WAITS = re.compile(rb'\{"method":"Fetch\.(requestPaused|authRequired)","params":\{"requestId":"([^"]+)"')
-"""How a message begins without whose answer a request of the page goes no further."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +62,15 @@ class ChromiumPlayer(ChildPlayer):
         self._cdp = Cdp(self._tell, on_event=self._on_event)
         self._companion = Companion(self._cdp)
         self._page = Page(
-            self._cdp, self._companion, painted=self._on_painted, failed=self._fail, crashed=self._on_crashed
+            self._cdp,
+            self._companion,
+            painted=self._on_painted,
+            failed=self._fail,
+            refused=self._on_refused,
+            crashed=self._on_crashed,
         )
+        self._entries: Sequence[LoginSettings] = ()
+        self._logins: Sequence[Login] = ()
         self._adoption: Adoption | None = None
         self._refresh: float | None = None
         self._version = self._user_agent = self._confinement = self._home = ""
@@ -99,7 +108,10 @@ class ChromiumPlayer(ChildPlayer):
         await first_of(self._adoption.place(xid), self._until_gone())
         self._refresh = media.refresh
         self._is_muted = media.muted or not media.volume
-        self._page.open(media.url, media.page or PageOptions(), user_agent=self._user_agent)
+        self._entries = media.logins
+        self._logins = await read_logins(media.logins)
+        options = media.page or PageOptions()
+        self._page.open(media.url, options, user_agent=self._user_agent, logins=self._logins)
 
     async def set_sound(self, on: bool) -> None:
         self._has_sound = on
@@ -155,22 +167,8 @@ class ChromiumPlayer(ChildPlayer):
                 return b""
             except asyncio.LimitOverrunError as e:  # an address or a body of megabytes, which nobody needs to know
                 head = await reader.readexactly(e.consumed)
-                await self._skip_rest()
-                if waits := _WAITS.match(head):
-                    self._page.answer(waits[1].decode(), waits[2].decode())
-
-    async def _skip_rest(self) -> None:
-        """Of a message that is too long."""
-        reader = self._child.reader
-        while True:
-            try:
-                await reader.readuntil(END)
-            except asyncio.LimitOverrunError as e:
-                await reader.readexactly(e.consumed)
-            except asyncio.IncompleteReadError:
-                return
-            else:
-                return
+                if waits := waiting(head, await tail_of(reader, head)):
+                    self._page.hear(*waits)
 
     def _hear(self, line: bytes) -> None:
         if not line.startswith(_UNHEARD):
@@ -248,6 +246,14 @@ class ChromiumPlayer(ChildPlayer):
     def _fail(self, failure: Failure) -> None:
         self._failed(MediaError(failure.code, failure.message, is_full=failure.is_full))
 
+    def _on_refused(self, failure: Failure) -> None:
+        self._keep(self._tell_refusal(failure), "login")
+
+    async def _tell_refusal(self, failure: Failure) -> None:
+        """Unless there is a new secret, which the next attempt takes."""
+        is_renewed = await read_logins(self._entries) != self._logins
+        self._fail(login_renewed(failure.message) if is_renewed else failure)
+
     async def _watch_pictures(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._gone.done():
@@ -262,7 +268,7 @@ class ChromiumPlayer(ChildPlayer):
                     log.warning("page_stalled", pid=self.pid)
                 self._is_gone(PlayerTimeoutError(hung(HUNG_AFTER_S)))
                 return
-            pictures = self._progress.pictures + (1 if self._page.contact.reachable else 0)
+            pictures = self._progress.pictures + (1 if self._page.is_connected else 0)
             self._progress = replace(self._progress, pictures=pictures, at=loop.time())
 
     async def _reload(self, every_s: float) -> None:

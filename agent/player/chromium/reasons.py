@@ -69,6 +69,11 @@ def is_download(url: str) -> Failure:
     )
 
 
+def login_renewed(refusal: str) -> Failure:
+    """The server has refused a secret of which there is a newer one: the next attempt has that."""
+    return shared.failure(ErrorCode.MEDIA_NETWORK, f"{refusal} There is a new one already, which is tried next.")
+
+
 def crashed() -> str:
     """The process of the page has died."""
     return "The page crashed, or needed more memory than a page may have (1 GB)."

@@ -17,7 +17,7 @@ import yaml
 
 from agent.cli.exits import Exit
 from agent.cli.parser import parser
-from agent.config import faces, settings
+from agent.config import faces, logins, settings
 from agent.config.loader import load_settings
 from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import HTTP_STATUS
@@ -115,7 +115,7 @@ def test_each_field_of_a_start_is_named() -> None:
 
 
 def sections() -> Iterator[tuple[str, str]]:
-    for name, value in (vars(settings) | vars(faces)).items():
+    for name, value in (vars(settings) | vars(faces) | vars(logins)).items():
         if inspect.isclass(value) and issubclass(value, settings.Section) and value is not settings.Section:
             for key in value.model_fields:
                 yield name.removesuffix("Settings").lower(), key
@@ -126,7 +126,7 @@ def test_each_setting_is_explained(section: str, key: str) -> None:
     """The example has it, as it is or behind a #."""
     example = re.sub(r"^# (?=\[\[)", "", (ROOT / "config.example.toml").read_text(), flags=re.MULTILINE)
     chapters = re.split(r"^\[+([a-z]+)\]+$", example, flags=re.MULTILINE)
-    chapter = dict(zip(chapters[1::2], chapters[2::2], strict=True))[section]
+    chapter = "".join(text for name, text in zip(chapters[1::2], chapters[2::2], strict=True) if name == section)
     assert re.search(rf"^(# )?{key} = ", chapter, re.MULTILINE)
 
 

@@ -93,6 +93,7 @@ def test_a_configuration_with_secrets_is_not_for_everybody(tmp_path: Path) -> No
     for text in (
         '[[webhook]]\nurl = "http://127.0.0.1:9/geheim"\n',
         '[[preset]]\nid = "door"\nurl = "rtsp://me:geheim@cam.local/1"\n',
+        '[[login]]\norigin = "http://panel.lan"\nkind = "header"\nsecret = "geheim"\n',
     ):
         file.write_text(text)
         finding = configuration(file, load_settings(file))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,90 +11,28 @@ from structlog.testing import capture_logs
 
 from agent.errors import PlayerUnavailableError
 from agent.player.chromium import page as page_module
-from agent.player.chromium.cdp import END, Cdp
-from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
-from agent.player.chromium.page import REFUSALS_LOGGED, Page
+from agent.player.chromium.page import REFUSALS_LOGGED
 from agent.player.chromium.reasons import answered, not_loaded
-from agent.types import ErrorCode, Failure, PageOptions
-
-URL = "http://user:secret@panel.lan:3000/wall"
-MAIN, SESSION = "T1", "S1"
-
-
-class Browser:
-    """The other end: takes commands, and answers as it is scripted to."""
-
-    def __init__(self) -> None:
-        self.said: list[dict[str, Any]] = []
-        self.results: dict[str, Mapping[str, Any]] = {"Target.attachToTarget": {"sessionId": SESSION}}
-        self.refuses = ""
-        """The command that it does not know."""
-        self.painted = 0
-        self.crashed = 0
-        self.failures: list[Failure] = []
-        self.cdp = Cdp(self._take, on_event=lambda *event: self.page.hear(*event))
-        self.companion = Companion(self.cdp)
-        self.page = Page(
-            self.cdp, self.companion, painted=self._paint, failed=self.failures.append, crashed=self._crash
-        )
-
-    def _take(self, message: bytes) -> None:
-        assert message.endswith(END)
-        self.said.append(json.loads(message[:-1]))
-
-    def _paint(self) -> None:
-        self.painted += 1
-
-    def _crash(self) -> None:
-        self.crashed += 1
-
-    def answer(self) -> None:
-        """All that it was asked so far."""
-        said, self.said = self.said, []
-        for command in said:
-            answer: dict[str, Any] = {"id": command["id"], "result": self.results.get(command["method"], {})}
-            if command["method"] == self.refuses:
-                answer = {"id": command["id"], "error": {"message": "not known"}}
-            self.cdp.hear(json.dumps(answer).encode() + END)
-
-    def tell(self, event: str, session: str = SESSION, **about: Any) -> None:
-        message = {"method": event, "params": about, **({"sessionId": session} if session else {})}
-        self.cdp.hear(json.dumps(message).encode())
-
-    def commit(self, loader: str, url: str = URL, **more: Any) -> None:
-        self.tell("Page.frameNavigated", frame={"id": MAIN, "loaderId": loader, "url": url, **more})
-
-    def sign(self, name: str, loader: str, frame: str = MAIN) -> None:
-        self.tell("Page.lifecycleEvent", frameId=frame, loaderId=loader, name=name)
-
-    @property
-    def methods(self) -> list[str]:
-        return [command["method"] for command in self.said]
+from agent.types import ErrorCode, PageOptions
+from tests.support.scripted_browser import MAIN, SESSION, URL, ScriptedBrowser
 
 
 @pytest.fixture
-async def browser() -> Browser:
+async def browser() -> ScriptedBrowser:
     """With its page ready, and an address opened."""
-    return await opened(PageOptions())
+    return opened(PageOptions())
 
 
-async def opened(options: PageOptions, *, refusing: str = "") -> Browser:
-    made = Browser()
-    made.refuses = refusing
-    made.page.find()
-    made.tell("Target.targetCreated", "", targetInfo={"targetId": MAIN, "type": "page"})
-    made.answer()
-    assert "Input.setIgnoreInputEvents" in made.methods
-    made.answer()
-    assert made.page.is_ready.done()
+def opened(options: PageOptions, *, refusing: str = "") -> ScriptedBrowser:
+    made = ScriptedBrowser.with_page(refusing=refusing)
     made.page.open(URL, options, user_agent="Chrome/1")
     if refusing:
         made.answer()
     return made
 
 
-async def test_the_first_contentful_paint_of_what_was_opened_counts(browser: Browser) -> None:
+async def test_the_first_contentful_paint_of_what_was_opened_counts(browser: ScriptedBrowser) -> None:
     """Not that of a frame inside it, nor of what it has left already."""
     browser.commit("L1")
     browser.commit("L2")
@@ -107,7 +44,9 @@ async def test_the_first_contentful_paint_of_what_was_opened_counts(browser: Bro
     assert browser.painted == 1
 
 
-async def test_a_page_without_content_is_there_when_it_rests(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_without_content_is_there_when_it_rests(
+    browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A colour alone is no content to the browser."""
     monkeypatch.setattr(page_module, "BARE_AFTER_S", 0.0)
     browser.commit("L1")
@@ -127,13 +66,15 @@ async def test_a_page_without_content_is_there_when_it_rests(browser: Browser, m
         ({"errorText": "net::ERR_ABORTED", "isDownload": True}, ErrorCode.MEDIA_UNSUPPORTED),
     ],
 )
-async def test_what_cannot_be_opened_has_a_code(browser: Browser, result: Mapping[str, Any], code: ErrorCode) -> None:
+async def test_what_cannot_be_opened_has_a_code(
+    browser: ScriptedBrowser, result: Mapping[str, Any], code: ErrorCode
+) -> None:
     browser.results["Page.navigate"] = result
     browser.answer()
     assert [failure.code for failure in browser.failures] == [code]
 
 
-async def test_only_the_answer_to_the_page_itself_counts(browser: Browser) -> None:
+async def test_only_the_answer_to_the_page_itself_counts(browser: ScriptedBrowser) -> None:
     """A picture in it may be missing."""
     missing = {"status": 404, "url": URL}
     browser.tell("Network.responseReceived", requestId="R2", type="Image", frameId=MAIN, response=missing)
@@ -144,7 +85,7 @@ async def test_only_the_answer_to_the_page_itself_counts(browser: Browser) -> No
     assert "secret" not in browser.failures[0].message
 
 
-async def test_a_page_that_leads_nowhere_later_fails(browser: Browser) -> None:
+async def test_a_page_that_leads_nowhere_later_fails(browser: ScriptedBrowser) -> None:
     """Before the browser paints a page of its own about it."""
     browser.commit("L1")
     browser.sign("firstContentfulPaint", "L1")
@@ -155,7 +96,7 @@ async def test_a_page_that_leads_nowhere_later_fails(browser: Browser) -> None:
     assert "panel.lan:3000 refused the connection" in browser.failures[0].message
 
 
-async def test_nobody_is_asked_anything(browser: Browser) -> None:
+async def test_nobody_is_asked_anything(browser: ScriptedBrowser) -> None:
     """Dialogs are dismissed, passwords are not asked for, and windows of its own are closed."""
     browser.said.clear()
     browser.tell("Page.javascriptDialogOpening", type="confirm")
@@ -172,14 +113,14 @@ async def test_nobody_is_asked_anything(browser: Browser) -> None:
     ]
 
 
-async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: Browser) -> None:
+async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: ScriptedBrowser) -> None:
     with capture_logs() as logs:
         for _ in range(3 * REFUSALS_LOGGED):
             browser.tell("Page.javascriptDialogOpening", type="alert")
     assert len(logs) == REFUSALS_LOGGED
 
 
-async def test_a_page_that_begins_a_download_stays(browser: Browser) -> None:
+async def test_a_page_that_begins_a_download_stays(browser: ScriptedBrowser) -> None:
     request = {"url": "http://panel.lan:3000/file"}
     browser.commit("L1")
     browser.tell("Network.requestWillBeSent", requestId="R9", type="Document", frameId=MAIN, request=request)
@@ -195,7 +136,7 @@ async def test_a_page_that_begins_a_download_stays(browser: Browser) -> None:
         ("Target.targetDestroyed", "", {"targetId": MAIN}),
     ],
 )
-async def test_a_crash_is_told(browser: Browser, event: str, session: str, about: Mapping[str, Any]) -> None:
+async def test_a_crash_is_told(browser: ScriptedBrowser, event: str, session: str, about: Mapping[str, Any]) -> None:
     browser.tell(event, session, **about)
     assert browser.crashed == 1
 
@@ -260,7 +201,7 @@ def test_each_status_has_a_sentence(status: int) -> None:
 
 async def test_a_page_is_seen_when_it_is_as_large_as_it_is_to_be() -> None:
     """Chromium keeps the size for each server, and so it is told when the page is of that server already."""
-    browser = await opened(PageOptions(zoom=1.5))
+    browser = opened(PageOptions(zoom=1.5))
     browser.commit("L1")
     browser.sign("firstContentfulPaint", "L1")
     assert browser.painted == 0
@@ -270,14 +211,14 @@ async def test_a_page_is_seen_when_it_is_as_large_as_it_is_to_be() -> None:
 
 
 async def test_what_the_browser_does_not_know_is_said() -> None:
-    browser = await opened(PageOptions(time_zone="Mars/One"), refusing="Emulation.setTimezoneOverride")
+    browser = opened(PageOptions(time_zone="Mars/One"), refusing="Emulation.setTimezoneOverride")
     assert [failure.code for failure in browser.failures] == [ErrorCode.MEDIA_UNSUPPORTED]
     assert "no such time zone" in browser.failures[0].message
 
 
 async def test_a_page_is_silent_before_it_is_opened() -> None:
     """Its companion is known by the name that the browser gave it, whichever of both is told first."""
-    browser = Browser()
+    browser = ScriptedBrowser()
     worker = {"targetId": "W1", "type": "service_worker", "url": "chrome-extension://abc/worker.js"}
     browser.companion.hear("Target.targetCreated", {"targetInfo": {**worker, "url": "chrome-extension://b/x.js"}}, "")
     browser.companion.hear("Target.targetCreated", {"targetInfo": worker}, "")
@@ -294,7 +235,7 @@ async def test_a_page_is_silent_before_it_is_opened() -> None:
 
 
 async def test_a_browser_without_extensions_is_too_old() -> None:
-    browser = Browser()
+    browser = ScriptedBrowser()
     browser.refuses = "Extensions.loadUnpacked"
     browser.companion.load("/folder")
     browser.answer()

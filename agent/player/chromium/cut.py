@@ -1,0 +1,50 @@
+"""Messages of megabytes, such as of a page that sends a file: they are not read, but for what has to be answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any, Final
+
+from agent.player.chromium.cdp import END
+
+TAIL_BYTES: Final = 4096
+"""Of the end of such a message: enough for who asks for a password, and for the session that it is about."""
+
+_WAITS: Final = re.compile(rb'\{"method":"(Fetch\.(?:requestPaused|authRequired))","params":\{"requestId":"([^"]+)"')
+"""How a message begins without whose answer a request of the page goes no further."""
+
+_REQUEST: Final = re.compile(rb',"request":\{"url":"((?:[^"\\]|\\.)*)","method":"[^"]*","headers":')
+_CHALLENGE: Final = re.compile(rb'"authChallenge":(\{[^{}]*\})')
+_SESSION: Final = re.compile(rb'"sessionId":"([^"]+)"\}\0?\Z')
+
+
+async def tail_of(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    """Read the rest of a message that begins with `head`; its last TAIL_BYTES, or nothing where it has no end."""
+    tail = head
+    while True:
+        try:
+            return (tail + await reader.readuntil(END))[-TAIL_BYTES:]
+        except asyncio.LimitOverrunError as e:
+            tail = (tail + await reader.readexactly(e.consumed))[-TAIL_BYTES:]
+        except asyncio.IncompleteReadError:
+            return b""
+
+
+def waiting(head: bytes, tail: bytes) -> tuple[str, dict[str, Any], str] | None:
+    """The event that is to be answered, what is known of it, and its session; None for all else. `head` is how the
+    message begins, `tail` its last TAIL_BYTES."""
+    begins, session = _WAITS.match(head), _SESSION.search(tail)
+    if begins is None or session is None:
+        return None
+    about: dict[str, Any] = {"requestId": begins[2].decode()}
+    if request := _REQUEST.match(head, begins.end()):
+        try:
+            headers, _ = json.JSONDecoder().raw_decode(head[request.end() :].decode(errors="replace"))
+            about["request"] = {"url": json.loads(b'"%s"' % request[1]), "headers": headers}
+        except ValueError:  # headers that are as long
+            return begins[1].decode(), about, session[1].decode()
+    if challenge := _CHALLENGE.search(tail):
+        about["authChallenge"] = json.loads(challenge[1])
+    return begins[1].decode(), about, session[1].decode()

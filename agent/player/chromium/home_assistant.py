@@ -1,0 +1,129 @@
+"""Home Assistant's front-end, logged in as its own apps do it: `external_auth=1`, and a token for whoever asks
+(https://developers.home-assistant.io/docs/frontend/external-authentication, .../external-bus)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from agent.player.chromium.secrets import Login
+
+BINDING: Final = "castAgentHome"
+
+LOADED_WITHIN_S: Final = 2.0
+"""From the connection to the cards, which take 1 s. Versions before 2026 do not tell when they are there."""
+
+MESSAGE_LIMIT: Final = 4096
+"""Characters of a message: those that are understood have some 100."""
+
+EXPIRES_IN_S: Final = 86400
+"""A long-lived token lasts for ten years. It is asked for again after this, and given again."""
+
+_SCRIPT: Final = """
+if (window === window.top && location.origin === %s) {
+  const tell = call => payload => %s(JSON.stringify({call, payload}))
+  window.externalApp = {
+    getExternalAuth: tell("token"), revokeExternalAuth: tell("revoke"), externalBus: tell("bus"),
+  }
+}"""
+
+_CONFIG: Final = {"hasSettingsScreen": False, "hasSidebar": True, "canWriteTag": False, "hasExoPlayer": False}
+"""Of an app with a sidebar of its own: Home Assistant leaves its own out."""
+
+
+class HomeAssistant:
+    """One page of it. `run` evaluates an expression in the context that has spoken; `changed` is called when
+    `is_connected` or `is_ready` has changed, `refused` when Home Assistant has refused the token. That is not given
+    again then: each try counts towards a ban of this box."""
+
+    def __init__(
+        self,
+        login: Login,
+        run: Callable[[str, int], None],
+        *,
+        changed: Callable[[], None],
+        refused: Callable[[Login], None],
+    ) -> None:
+        self.login = login
+        self._run = run
+        self._on_changed = changed
+        self._on_refused = refused
+        self._is_refused = False
+        self.is_connected = False
+        self.is_ready = False
+        """It has been connected, and its cards are there."""
+
+    @property
+    def script(self) -> str:
+        """For each new document."""
+        return _SCRIPT % (json.dumps(self.login.origin), BINDING)
+
+    @staticmethod
+    def address(url: str) -> str:
+        """The same with what has the front-end ask for its token."""
+        parts = urlsplit(url)
+        if "external_auth=1" in parts.query.split("&"):
+            return url
+        return parts._replace(query=f"{parts.query}{'&' if parts.query else ''}external_auth=1").geturl()
+
+    def moved(self) -> None:
+        """The document is another one."""
+        self.is_connected = self.is_ready = False
+
+    def hear(self, text: str, context: int) -> None:
+        """A call of the front-end, from this context. Nonsense is overlooked: any script of the page may call."""
+        try:
+            call = json.loads(text[:MESSAGE_LIMIT])
+            asked = json.loads(call["payload"])
+            match call["call"]:
+                case "token":
+                    self._give(context, is_second=bool(asked.get("force")))
+                case "bus":
+                    self._take(asked, context)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return
+
+    def _give(self, context: int, *, is_second: bool) -> None:
+        if is_second and not self.is_connected:  # the first one did not get it in
+            self._refuse()
+        elif is_second:  # what a card asked for is not for this user; the connection stands
+            self._call("externalAuthSetToken(false)", context)
+        elif not self._is_refused:
+            token = {"access_token": self.login.secret, "expires_in": EXPIRES_IN_S}
+            self._call(f"externalAuthSetToken(true, {json.dumps(token)})", context)
+
+    def _take(self, message: Mapping[str, Any], context: int) -> None:
+        kind = message.get("type")
+        if kind == "config/get":
+            answer = {"id": message["id"], "type": "result", "success": True, "result": _CONFIG}
+            self._call(f"externalBus({json.dumps(answer)})", context)
+        elif kind == "connection-status":
+            self._set_connected(str(message["payload"]["event"]))
+        elif kind == "frontend/loaded":
+            self._set_ready()
+
+    def _set_connected(self, status: str) -> None:
+        if status == "auth-invalid":
+            self._refuse()
+        elif status in ("connected", "disconnected"):
+            was, self.is_connected = self.is_connected, status == "connected"
+            if self.is_connected and not was:
+                asyncio.get_running_loop().call_later(LOADED_WITHIN_S, self._set_ready)
+            self._on_changed()
+
+    def _set_ready(self) -> None:
+        if self.is_connected and not self.is_ready:
+            self.is_ready = True
+            self._on_changed()
+
+    def _refuse(self) -> None:
+        self._is_refused, self.is_connected = True, False
+        self._on_refused(self.login)
+
+    def _call(self, call: str, context: int) -> None:
+        """In its own main frame only, whichever script has asked: the token is for nobody else."""
+        here = f"window === window.top && location.origin === {json.dumps(self.login.origin)}"
+        self._run(f"if ({here}) window.{call}", context)

@@ -1,0 +1,267 @@
+"""How one page is logged in: what its requests and its scripts get, and how it is noticed that this is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from agent.config.logins import LoginKind
+from agent.media.origins import origin_of
+from agent.player import reasons as shared
+from agent.player.chromium import home_assistant
+from agent.player.chromium.cdp import Cdp
+from agent.player.chromium.home_assistant import HomeAssistant
+from agent.player.chromium.secrets import Login
+from agent.types import ErrorCode, Failure
+
+QUESTIONS_KEPT: Final = 1000
+"""Requests that were given a password. Who asks a second time for the same one refuses it; a page that makes more of
+them at once is refused too soon."""
+
+_WORLD: Final = "cast-agent"
+"""Where our scripts see the page, and the page sees nothing of them."""
+
+_FORM: Final = "castAgentForm"
+
+_HOLD: Final = "/.well-known/cast-agent-log-in-form"
+"""Never answered, and never sent: a page stands still, before it has drawn its form, while it waits for this."""
+
+# What is hidden, or far down, is no page that asks for a password.
+_WATCH_FORMS: Final = """
+if (window === window.top || %s.includes(location.origin)) {
+  const isSeen = field => {
+    const place = field.getBoundingClientRect()
+    return field.checkVisibility({opacityProperty: true, visibilityProperty: true}) &&
+      place.bottom > 0 && place.top < innerHeight && place.right > 0 && place.left < innerWidth
+  }
+  const look = () => {
+    if (![...document.querySelectorAll('input[type="password"]')].some(isSeen)) return
+    %s(location.origin)
+    const hold = new XMLHttpRequest()
+    hold.open("GET", location.origin + "%s", false)
+    hold.send()
+  }
+  new MutationObserver(look).observe(document, {childList: true, subtree: true})
+  setInterval(look, 500)
+}"""
+
+# Once: what the page makes of it later, or that it throws it away, is not taken back.
+_STORE: Final = """
+if (location.origin === %(origin)s && !sessionStorage.getItem(%(mark)s)) {
+  sessionStorage.setItem(%(mark)s, "1")
+  localStorage.setItem(%(name)s, %(secret)s)
+}"""
+
+log = structlog.get_logger(__name__)
+
+
+class PageLogin:
+    """What the page at `url` has of `logins`, of which many may be for other pages. `refused` is told once, with what
+    to do; `changed` is called when `is_connected` or `is_ready` may have changed."""
+
+    def __init__(
+        self,
+        cdp: Cdp,
+        session: str,
+        *,
+        url: str,
+        logins: Sequence[Login],
+        refused: Callable[[Failure], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._cdp = cdp
+        self._session = session
+        self._url = url
+        self._logins = logins
+        self._on_refused = refused
+        self._is_refused = False
+        self._here = origin_of(url)
+        """The origin of what the main frame shows."""
+        own = self._of(self._here)
+        self._is_ours = bool(own)
+        """It is to be logged in: a form that asks for a password is not what was meant."""
+        self._questions: set[str] = set()
+        home = next((login for login in own if login.kind is LoginKind.HOME_ASSISTANT), None)
+        self._home = HomeAssistant(home, self._run, changed=changed, refused=self._refuse) if home else None
+
+    @property
+    def is_connected(self) -> bool:
+        """What is shown has a connection to its server, as far as it tells of that: Home Assistant does."""
+        return not self._is_home or self._home is None or self._home.is_connected
+
+    @property
+    def is_ready(self) -> bool:
+        """What is shown need not be waited for any longer."""
+        return not self._is_home or self._home is None or self._home.is_ready
+
+    def open(self, then: Callable[[str], None]) -> None:
+        """Have everything there before the first request, and then call `then` with the address to open."""
+        if not self._logins:
+            then(self._url)
+            return
+        unread = next((login for login in self._of(self._here) if login.problem), None)
+        if unread is not None:
+            self._refuse(unread, unread.problem)
+            return
+        commands = [("Network.setBypassServiceWorker", {"bypass": True}), *self._scripts()]
+        if cookies := [_cookie(login) for login in self._known(LoginKind.COOKIE)]:
+            commands.append(("Network.setCookies", {"cookies": cookies}))
+        if self._home is not None:
+            commands.append(("Runtime.addBinding", {"name": home_assistant.BINDING}))
+            commands.append(("Page.addScriptToEvaluateOnNewDocument", {"source": self._home.script}))
+        address = self._home.address(self._url) if self._home is not None else self._url
+        left = len(commands)
+
+        def answered(result: Mapping[str, Any]) -> None:
+            nonlocal left
+            left -= 1
+            if error := result.get("error"):
+                log.warning("login_setup_failed", reason=str(error))
+            if not left:
+                then(address)
+
+        for method, parameters in commands:
+            self._cdp.say(method, session=self._session, then=answered, **parameters)
+
+    def open_frame(self, session: str) -> None:
+        """The same for a frame with a process of its own."""
+        for method, parameters in self._scripts():
+            self._cdp.say(method, session=session, **parameters)
+
+    # --- what becomes of it ---
+
+    def moved(self, url: str) -> None:
+        """The main frame shows another document."""
+        self._here = origin_of(url)
+        if self._home is not None:
+            self._home.moved()
+
+    def next_of(self, about: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        """How a request goes on (`Fetch.requestPaused`): a command and its parameters; None for one that does not."""
+        request = about.get("request") or {}
+        url = str(request.get("url", ""))
+        if self._is_ours and url.endswith(_HOLD):
+            self._take_form(origin_of(url))
+            return None
+        own = self._of(origin_of(url))
+        if own and self._is_refused:
+            return "Fetch.failRequest", {"errorReason": "Aborted"}
+        headers = dict(login.header for login in own if login.kind is LoginKind.HEADER and not login.problem)
+        if not headers:
+            return "Fetch.continueRequest", {}
+        given = {name.lower() for name in headers}
+        kept = {name: value for name, value in request.get("headers", {}).items() if name.lower() not in given}
+        every = [{"name": name, "value": value} for name, value in (kept | headers).items()]
+        return "Fetch.continueRequest", {"headers": every}
+
+    def answer_of(self, about: Mapping[str, Any]) -> dict[str, str]:
+        """What a server gets that asks for a password (`Fetch.authRequired`)."""
+        asked = str((about.get("authChallenge") or {}).get("origin", ""))
+        request = str(about.get("requestId", ""))
+        for login in self._of(origin_of(asked), LoginKind.BASIC):
+            if login.problem or self._is_refused:
+                continue
+            if request in self._questions or len(self._questions) >= QUESTIONS_KEPT:
+                self._refuse(login)
+            else:
+                self._questions.add(request)
+                return {"response": "ProvideCredentials", "username": login.user, "password": login.secret}
+        return {"response": "CancelAuth"}
+
+    def take_response(self, about: Mapping[str, Any]) -> None:
+        """An answer to a request (`Network.responseReceived`). Whoever says 401 to a token refuses it."""
+        response = about.get("response") or {}
+        if response.get("status") == 401 and about.get("type") != "Preflight":
+            for login in self._of(origin_of(str(response.get("url", ""))), LoginKind.HEADER):
+                self._refuse(login)
+
+    def take_status(self, status: int, url: str) -> bool:
+        """Return True if the status of the page itself, from 400 on, means that its log-in is refused."""
+        own = self._of(origin_of(url))
+        if status not in (401, 403) or not own:
+            return False
+        where = shared.source_name(url)
+        sentence = (
+            f"{where} answered 403: whoever [[login]] logs in there may not see this page. Give that user access."
+        )
+        self._refuse(own[0], sentence if status == 403 else "")
+        return True
+
+    def take_call(self, about: Mapping[str, Any]) -> None:
+        """A script of ours, or Home Assistant's front-end, has something to say (`Runtime.bindingCalled`)."""
+        name, text = about.get("name"), str(about.get("payload", ""))
+        if name == home_assistant.BINDING and self._home is not None and self._is_home:
+            self._home.hear(text, int(about.get("executionContextId", 0)))
+        elif name == _FORM:
+            self._take_form(text)
+
+    # --- within ---
+
+    @property
+    def _is_home(self) -> bool:
+        return self._home is not None and self._home.login.origin == self._here
+
+    def _take_form(self, origin: str) -> None:
+        login = next(iter(self._of(origin)), self._of(origin_of(self._url))[0])
+        where = shared.source_name(origin)
+        self._refuse(login, f"{where} asks for a password instead of showing the page. {_advice(login)}")
+
+    def _of(self, origin: str, kind: LoginKind | None = None) -> list[Login]:
+        return [login for login in self._logins if login.origin == origin and kind in (None, login.kind)]
+
+    def _known(self, kind: LoginKind) -> list[Login]:
+        return [login for login in self._logins if login.kind is kind and not login.problem]
+
+    def _scripts(self) -> list[tuple[str, dict[str, Any]]]:
+        sources = [_store(login) for login in self._known(LoginKind.LOCAL_STORAGE)]
+        commands: list[tuple[str, dict[str, Any]]] = []
+        if self._is_ours:
+            commands.append(("Runtime.enable", {}))  # a page in another process has no bindings otherwise
+            commands.append(("Runtime.addBinding", {"name": _FORM, "executionContextName": _WORLD}))
+            origins = json.dumps([login.origin for login in self._logins])
+            sources.append(_WATCH_FORMS % (origins, _FORM, _HOLD))
+        for source in sources:
+            script = {"source": source, "worldName": _WORLD}
+            commands.append(("Page.addScriptToEvaluateOnNewDocument", script))
+        return commands
+
+    def _run(self, expression: str, context: int) -> None:
+        self._cdp.say("Runtime.evaluate", session=self._session, expression=expression, contextId=context)
+
+    def _refuse(self, login: Login, sentence: str = "") -> None:
+        if self._is_refused:
+            return
+        self._is_refused = True
+        where = shared.source_name(login.origin)
+        sentence = sentence or f"{where} refuses the secret that it is logged in with. {_advice(login)}"
+        self._on_refused(shared.failure(ErrorCode.PAGE_LOGIN, sentence))
+
+
+def _advice(login: Login) -> str:
+    return (
+        f"Its log-in has expired, was revoked, or is wrong: put a new secret into [[login]] for {login.origin}, or "
+        "into its file, and start the page again."
+    )
+
+
+def _cookie(login: Login) -> dict[str, Any]:
+    """For this origin alone, and not for what scripts may read."""
+    parts = urlsplit(login.origin)
+    is_secure = parts.scheme == "https"
+    source = {"sourceScheme": "Secure" if is_secure else "NonSecure", "sourcePort": parts.port or (80, 443)[is_secure]}
+    more = {"path": "/", "httpOnly": True, "secure": is_secure}
+    return {"name": login.name, "value": login.secret, "url": f"{login.origin}/", **more, **source}
+
+
+def _store(login: Login) -> str:
+    parts = {
+        "origin": login.origin,
+        "mark": f"cast-agent:{login.name}",
+        "name": login.name,
+        "secret": login.secret,
+    }
+    return _STORE % {key: json.dumps(value) for key, value in parts.items()}

@@ -1,0 +1,55 @@
+"""The secrets of `[[login]]`, read anew for each page: they may have been renewed since the last one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent.config.logins import LoginKind, LoginSettings
+from agent.errors import ConfigError
+from agent.util.threads import in_thread
+
+READ_WITHIN_S = 2.0
+"""Some files of a few hundred bytes. A disk that takes longer does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One entry, ready for use."""
+
+    kind: LoginKind
+    origin: str
+    name: str = ""
+    user: str = ""
+    secret: str = field(default="", repr=False)
+    problem: str = ""
+    """Why there is no secret: a sentence that says what to do."""
+
+    @property
+    def header(self) -> tuple[str, str]:
+        """Name and value of a header; a bare token in `Authorization` is a bearer token."""
+        name = self.name or "Authorization"
+        is_bare = name.lower() == "authorization" and " " not in self.secret
+        return name, f"Bearer {self.secret}" if is_bare else self.secret
+
+
+async def read_logins(entries: Sequence[LoginSettings]) -> tuple[Login, ...]:
+    """All of them, also those whose secret cannot be read: a page may not need it."""
+    if not entries:
+        return ()
+    try:
+        async with asyncio.timeout(READ_WITHIN_S):
+            return await in_thread(lambda: tuple(map(_login, entries)), name="secrets")
+    except TimeoutError:
+        problem = f"The files with the secrets could not be read within {READ_WITHIN_S:.0f} s: check their disk."
+        return tuple(Login(entry.kind, entry.origin, problem=problem) for entry in entries)
+
+
+def _login(entry: LoginSettings) -> Login:
+    secret = problem = ""
+    try:
+        secret = entry.read_secret()
+    except ConfigError as error:
+        problem = str(error)
+    return Login(entry.kind, entry.origin, entry.name or "", entry.user or "", secret, problem)
