@@ -82,6 +82,12 @@ class Subscription:
             await self._more.wait()
         return self._events.popleft()
 
+    async def batch(self) -> list[Event]:
+        """The next event, and those that wait behind it. Raises SlowFollowerError when events were lost."""
+        events = [await self.next(), *self._events]
+        self._events.clear()
+        return events
+
     def close(self) -> None:
         """Follow no more. Idempotent."""
         self._bus.leave(self)

@@ -35,6 +35,9 @@ SEND_TIMEOUT_S: Final = 20.0
 RETRY_MS: Final = 1000
 """How soon a browser connects again."""
 
+MADE_LIMIT: Final = 16
+"""Messages that are kept for those who get them a little later: a start makes nine within a second."""
+
 
 class TooManyClientsError(AgentError):
     """All places of followers are taken."""
@@ -48,6 +51,8 @@ class Feed:
     def __init__(self, bus: EventBus) -> None:
         self.bus: Final = bus
         self._made: tuple[int, str] = (-1, "")
+        self._messages: dict[int, bytes] = {}
+        """The newest, by the number of the event."""
         self.clients: set[asyncio.Task[object]] = set()
 
     def status(self, app: web.Application) -> str:
@@ -69,8 +74,19 @@ class Feed:
             return None
         return self.bus.resume(int(number))
 
-    def line(self, app: web.Application, event: Event) -> str:
-        """The data of one event."""
+    def message(self, app: web.Application, event: Event) -> bytes:
+        """One event as it is sent, the same bytes to all clients."""
+        message = self._messages.get(event.id)
+        if message is None:
+            if len(self._messages) >= MADE_LIMIT:
+                del self._messages[next(iter(self._messages))]
+            name, data = self.name(event.id), self._data(app, event)
+            message = f"id: {name}\r\nevent: {event.kind}\r\ndata: {data}\r\n\r\n".encode()
+            self._messages[event.id] = message
+        return message
+
+    def _data(self, app: web.Application, event: Event) -> str:
+        """JSON, in one line."""
         head = json.dumps(
             {
                 "kind": event.kind,
@@ -132,7 +148,7 @@ async def _follow(request: web.Request, feed: Feed, follower: Subscription, stre
                     return
                 admit(request)
             async with asyncio.timeout_at(look_at):
-                event = await follower.next()
+                batch = await follower.batch()
         except TimeoutError:
             continue
         except AgentError as error:
@@ -141,7 +157,18 @@ async def _follow(request: web.Request, feed: Feed, follower: Subscription, stre
         except SlowFollowerError:
             await stream.send("{}", event="gap")
             return
-        await stream.send(feed.line(request.app, event), id=feed.name(event.id), event=event.kind)
+        await _write(request, stream, b"".join(feed.message(request.app, event) for event in batch))
+
+
+async def _write(request: web.Request, stream: EventSourceResponse, messages: bytes) -> None:
+    """What came together is one write, which a browser hears of once. Raises ConnectionResetError, TimeoutError."""
+    try:
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            await stream.write(messages)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # else the end of the answer would wait for this client as well
+        raise
 
 
 async def end_followers(app: web.Application) -> None:

@@ -9,8 +9,9 @@ const PAUSES_MS = [300, 1000, 2000, 4000, 8000]; // The last one repeats.
 /**
  * Follow the box while the page is visible.
  *
- * `lost(problem)`: what was known is not true any more. `changed(message)`: one event, the first of a connection with
- * the whole state. `refused(problem)`: the box lets this page not in; `connect` tries again. Returns `connect`.
+ * `lost(problem)`: what was known is not true any more. `changed(messages, ahead)`: events that came together, the first
+ * of a connection with the whole state. `refused(problem)`: the box lets this page not in; `connect` tries again. Returns
+ * `connect`.
  */
 export function follow({ lost, changed, refused }) {
   let line = null;
@@ -29,11 +30,12 @@ export function follow({ lost, changed, refused }) {
     if (document.visibilityState === "hidden") return;
     const mine = new AbortController();
     line = mine;
-    listen(mine, (message) => {
+    listen(mine, (messages, ahead) => {
       if (line !== mine) return;
       failures = 0;
-      if (message.event === "closed") throw new Problem(401, message.data.code, message.data.detail);
-      changed(message);
+      const closed = messages.find((message) => message.event === "closed");
+      if (closed) throw new Problem(401, closed.data.code, closed.data.detail);
+      changed(messages, ahead);
     }).catch((problem) => {
       if (line !== mine) return;
       disconnect();
@@ -54,7 +56,7 @@ export function follow({ lost, changed, refused }) {
   return connect;
 }
 
-/** Pass on each message of one connection; throws when it ends, or is silent for too long. */
+/** Pass on the messages of one connection; throws when it ends, or is silent for too long. */
 async function listen(line, heard) {
   let silence = setTimeout(() => line.abort(), SILENCE_MS);
   try {
@@ -69,7 +71,8 @@ async function listen(line, heard) {
       silence = setTimeout(() => line.abort(), SILENCE_MS);
       const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
       rest = blocks.pop();
-      blocks.map(parsed).filter(Boolean).forEach((message) => heard({ ...message, ahead }));
+      const messages = blocks.map(parsed).filter(Boolean);
+      if (messages.length) heard(messages, ahead);
     }
   } finally {
     clearTimeout(silence);

@@ -52,9 +52,11 @@ function lost(problem) {
   }
 }
 
-function changed({ event, data, ahead }) {
-  const told = event === "snapshot" ? data : data.status;
+/** Show the newest of what was told; what is shown does not wait for what is asked for then. */
+function changed(messages, ahead) {
+  const told = messages.map(({ event, data }) => event === "snapshot" ? data : data.status).filter(Boolean).at(-1);
   if (!told) return;
+  const happened = (...kinds) => messages.some(({ event }) => kinds.includes(event));
   const first = status === null;
   status = told;
   show(find("entry"), false);
@@ -64,9 +66,9 @@ function changed({ event, data, ahead }) {
   showNow(status, ahead);
   if (first) connection("live", "Connected");
   if (first) lookAtBox();
-  else if (event === "display_changed" || event === "access_changed") look();
+  else if (happened("display_changed", "access_changed")) look();
   if (first) refreshOffers().catch(failed);
-  else if (event === "presets_changed") offersSoon();
+  else if (happened("presets_changed")) offersSoon();
 }
 
 /** Fetch the offers in a moment: each start changes them, and what is on matters more while all pages ask at once. */

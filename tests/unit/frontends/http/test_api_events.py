@@ -15,6 +15,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from agent.access.keys import KeyFile
+from agent.events import bus as bus_module
 from agent.events.bus import HISTORY_LIMIT, EventBus
 from agent.frontends.http import events
 from cast_wire.kinds import EventKind
@@ -112,7 +113,7 @@ async def test_the_one_beyond_the_limit_is_told_what_to_do(box: Tracked, monkeyp
         assert (refused.status, problem["code"]) == (503, "too_many_clients")
         assert "Close pages" in problem["detail"]
     async with asyncio.timeout(5):
-        while (await _status_of_one_more(box)) != 200:
+        while await _status_of_one_more(box.client) != 200:
             await asyncio.sleep(0.05)
 
 
@@ -155,6 +156,70 @@ async def test_a_revoked_key_is_noticed_while_event_follows_event(
         turning.cancel()
 
 
+async def test_what_happens_together_comes_together() -> None:
+    """In one piece, so that a page changes once."""
+    bus = EventBus()
+    async with served_by(ScriptedTracker(), ScriptedStage(), FakePlayers(), bus=bus) as (client, _port):
+        async with client.get("/events") as response, asyncio.timeout(5):
+            piece, _ = await response.content.readchunk()
+            assert b"event: snapshot" in piece
+            for level in (0.25, 0.5):
+                bus.publish(EventKind.VOLUME_CHANGED, level=level, muted=False)
+            piece, _ = await response.content.readchunk()
+            assert piece.count(b"event: volume_changed") == 2
+
+
+async def test_all_get_the_same_message_which_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(events, "storable", lambda data: made.append(data) or data)
+    bus = EventBus()
+    async with served_by(ScriptedTracker(), ScriptedStage(), FakePlayers(), bus=bus) as (client, _port):
+        async with AsyncExitStack() as pages:
+            followers = [await pages.enter_async_context(following(client)) for _ in range(3)]
+            for follower in followers:
+                await follower.next()
+            for _ in range(events.MADE_LIMIT + 1):
+                bus.publish(EventKind.VOLUME_CHANGED, level=0.5, muted=False)
+                messages = [await follower.next() for follower in followers]
+                assert messages[0] == messages[1] == messages[2]
+    assert len(made) == events.MADE_LIMIT + 1
+
+
+@asynccontextmanager
+async def not_reading(bus: EventBus, port: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A client that has stopped to read while more happens than the kernel keeps for it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    await reader.readuntil(b"event: snapshot")
+    for _ in range(200):
+        bus.publish(EventKind.SESSION_STARTED, title="x" * 100_000)
+        await asyncio.sleep(0)
+    yield reader
+    writer.close()
+
+
+async def test_a_slow_reader_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus_module, "QUEUE_LIMIT", 10)
+    bus = EventBus()
+    async with served_by(ScriptedTracker(), ScriptedStage(), FakePlayers(), bus=bus) as (_client, port):
+        async with not_reading(bus, port) as reader, asyncio.timeout(5):
+            rest = b""
+            while not rest.endswith(b"0\r\n\r\n"):  # the end of the answer
+                rest = rest[-100:] + await reader.read(1 << 20)
+    assert b"event: gap" in rest
+
+
+async def test_who_reads_nothing_at_all_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place is free for others."""
+    monkeypatch.setattr(events, "CLIENTS_LIMIT", 1)
+    monkeypatch.setattr(events, "SEND_TIMEOUT_S", 0.2)
+    bus = EventBus()
+    async with served_by(ScriptedTracker(), ScriptedStage(), FakePlayers(), bus=bus) as (client, port):
+        async with not_reading(bus, port), asyncio.timeout(5):
+            while await _status_of_one_more(client) != 200:
+                await asyncio.sleep(0.05)
+
+
 async def test_the_agent_stops_while_pages_are_open() -> None:
     async with AsyncExitStack() as pages, asyncio.timeout(5), tracked() as box:
         client = await pages.enter_async_context(ClientSession(f"http://{box.host}:{box.port}"))
@@ -162,6 +227,6 @@ async def test_the_agent_stops_while_pages_are_open() -> None:
         assert (await follower.next()).kind == "snapshot"
 
 
-async def _status_of_one_more(box: Tracked) -> int:
-    async with box.client.get("/events") as response:
+async def _status_of_one_more(client: ClientSession) -> int:
+    async with client.get("/events") as response:
         return response.status
