@@ -23,6 +23,11 @@ export function fill(slider) {
   slider.style.setProperty("--fill", `${(part * 100).toFixed(2)}%`);
 }
 
+/** What a slider is set to, in words. */
+export function describe(slider, text) {
+  if (slider.ariaValueText !== text) slider.ariaValueText = text;
+}
+
 /** An element with children; strings become text, never markup. */
 export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);

@@ -1,10 +1,11 @@
 // What is on: its picture, its position, what is wrong with it, and what can be done.
 
 import { call, request } from "./box.js";
-import { fill, find, make, about, refill, say, setIcon, show } from "./dom.js";
+import { describe, fill, find, make, about, refill, say, setIcon, show } from "./dom.js";
 import { clock, endOf, nameOf, spoken, stateOf } from "./text.js";
 
 const PICTURE_EVERY_MS = 1000;
+const PICTURE_SOON_MS = 200; // After a change: what is on is shown first, and not all pages ask at the same moment.
 const PICTURE_WIDTHS = [480, 960]; // 20 and 60 kB. Few, because pages that ask for the same one share it.
 
 let status = null; // As the box told it last; null while there is no connection.
@@ -13,11 +14,11 @@ let dragging = null; // The slider under somebody's finger.
 
 /** Show this status; null when the connection is lost. `act` runs a call and shows what went wrong with it. */
 export function showNow(told, clockAhead = ahead) {
-  const before = status?.on_screen;
+  const before = status;
   status = told;
   ahead = clockAhead;
   if (told) render();
-  if (!told || told.on_screen !== before) picture.wake(true);
+  if (!told || told.on_screen !== before?.on_screen) picture.change(before ? Math.random() * PICTURE_SOON_MS : 0);
 }
 
 export function setUpControls(act) {
@@ -111,10 +112,10 @@ function renderTimes() {
   const slider = find("seek");
   if (stream.duration !== null && stream.position !== null) {
     slider.max = Math.ceil(stream.duration);
-    const at = dragging === slider ? Number(slider.value) : position();
+    const at = dragging === slider ? Number(slider.value) : Math.floor(position()); // The page is drawn once a second.
     if (dragging !== slider) slider.value = at;
     fill(slider);
-    slider.setAttribute("aria-valuetext", `${spoken(at)} of ${spoken(stream.duration)}`);
+    describe(slider, `${spoken(at)} of ${spoken(stream.duration)}`);
     say(find("position"), clock(at));
     say(find("length"), `−${clock(stream.duration - at)}`);
   }
@@ -130,7 +131,7 @@ function renderVolume() {
   if (dragging !== slider) slider.value = Math.round(level * 100);
   fill(slider);
   const text = muted && dragging !== slider ? "Muted" : `${slider.value} %`;
-  slider.setAttribute("aria-valuetext", text);
+  describe(slider, text);
   say(find("volume-text"), text);
   const mute = find("mute");
   if (mute.ariaPressed !== String(muted)) mute.ariaPressed = String(muted);
@@ -153,12 +154,13 @@ const picture = {
   shown: "",
   busy: false,
   stale: false, // Something has changed since the picture was asked for.
-  wake(changed = false) {
+  /** The screen shows something else: ask for a picture of it. */
+  change(afterMs) {
     clearTimeout(this.timer);
-    this.stale ||= changed;
+    this.stale = true;
     if (!status) say(find("empty-text"), "Connecting…");
     if (!status?.on_screen) this.drop();
-    else if (!this.busy) this.fetch();
+    else if (!this.busy) this.timer = setTimeout(() => this.fetch(), afterMs);
   },
   async fetch() {
     this.busy = true;
@@ -175,7 +177,7 @@ const picture = {
     }
     this.busy = false;
     const moves = status?.on_screen && document.visibilityState === "visible";
-    if (moves) this.timer = setTimeout(() => this.wake(), this.stale ? 0 : PICTURE_EVERY_MS);
+    if (moves) this.timer = setTimeout(() => this.fetch(), this.stale ? 0 : PICTURE_EVERY_MS);
   },
   put(address) {
     find("picture").src = address;
