@@ -21,4 +21,4 @@ PROXY_HEADERS: Final = (
 def is_proxied(request: web.Request) -> bool:
     """Return True if a proxy stands between: it says so, or it speaks HTTP/1.0, as nginx does unless it is told
     otherwise. Its client's own headers make nobody local: they only make callers strangers."""
-    return request.version < HttpVersion11 or any(name in request.headers for name in PROXY_HEADERS)
+    return request.version < HttpVersion11 or any(map(request.headers.__contains__, PROXY_HEADERS))

@@ -16,20 +16,27 @@ INTEGER_LIMIT: Final = 2**63 - 1
 
 def flaw_of(value: object) -> str | None:
     """What a JSON value must be that every database can store and every reader read; None when it is that."""
-    left = [(value, 0)]
-    while left:
-        item, depth = left.pop()
-        if isinstance(item, str):
-            if not _is_storable(item):
-                return "must hold no NUL and no half of a surrogate pair"
-        elif isinstance(item, int | float):
-            if not -INTEGER_LIMIT <= item <= INTEGER_LIMIT and (isinstance(item, int) or not math.isfinite(item)):
-                return "must hold no number that is not finite or has more than 64 bits"
-        elif isinstance(item, Mapping | list | tuple):
-            if depth == NESTING_LIMIT:
-                return f"must be at most {NESTING_LIMIT} levels deep"
-            parts = [*item, *item.values()] if isinstance(item, Mapping) else item
-            left += [(part, depth + 1) for part in parts]
+    depth, level = 0, [value]
+    while level:
+        below: list[object] = []
+        nested = False
+        for item in level:
+            if isinstance(item, str):
+                if not _is_storable(item):
+                    return "must hold no NUL and no half of a surrogate pair"
+            elif isinstance(item, (int, float)):
+                if not -INTEGER_LIMIT <= item <= INTEGER_LIMIT and (isinstance(item, int) or not math.isfinite(item)):
+                    return "must hold no number that is not finite or has more than 64 bits"
+            elif isinstance(item, Mapping):
+                nested = True
+                below += item
+                below += item.values()
+            elif isinstance(item, (list, tuple)):
+                nested = True
+                below += item
+        if nested and depth == NESTING_LIMIT:
+            return f"must be at most {NESTING_LIMIT} levels deep"
+        depth, level = depth + 1, below
     return None
 
 
@@ -52,4 +59,6 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def _is_storable(text: str) -> bool:
+    if text.isascii():  # nearly all there is, and a tenth of the time of the search
+        return "\0" not in text
     return _UNSTORABLE.search(text) is None

@@ -131,7 +131,7 @@ def redact(text: str) -> str:
 
 
 def _without(text: str) -> str:
-    if len(text) >= _TOKEN_LEAST:
+    if len(text) >= _TOKEN_LEAST and "_" in text:
         text = _TOKEN.sub(lambda match: f"{match[1]}_{HIDDEN}", text)
     if "@" in text:
         text = _USERINFO.sub(HIDDEN, text)
@@ -144,8 +144,10 @@ def hide_secrets(logger: WrappedLogger, method_name: str, event_dict: EventDict)
 
 
 def _clean(value: object) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, (bool, int, float)):
         return value
+    if isinstance(value, str) and value.isalnum():
+        return value  # one word: nothing in it parts a secret from its name
     text = redact(value if isinstance(value, str) else str(value))
     return text if text.isprintable() else "\n".join(line.translate(_UNPRINTABLE) for line in text.split("\n"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from central.core.errors import PublishRefusedError
 from central.core.types import ErrorCode
 from central.media import repository
-from central.media.repository import KeyRecord
-from central.media.tables import Claim
+from central.media.repository import Holder, KeyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,10 @@ class PublishRequest:
 class Round:
     """Requests that are answered together."""
 
-    def __init__(self, holders: Mapping[str, Claim], *, now: datetime, lease_s: float) -> None:
-        self._holders = holders
+    def __init__(self, holders: Sequence[Holder], *, now: datetime, lease_s: float) -> None:
+        """`holders` are those of all keys and paths that are asked for."""
+        self._of_path = {holder.path: holder for holder in holders}
+        self._of_key = {holder.stream_key_id: holder for holder in holders}
         self._now = now
         self._until = now + timedelta(seconds=lease_s)
         self._wanted: dict[str, tuple[dict[str, Any], list[int]]] = {}
@@ -47,10 +48,10 @@ class Round:
         """What is to be claimed: in the order of the paths, so that instances never wait for each other in a ring."""
         return sorted((row for row, _ in self._wanted.values()), key=lambda row: str(row["path"]))
 
-    def look_at(self, request: PublishRequest, record: KeyRecord | None) -> None:
-        against = _against(record, request, self._now)
-        if against is None and record is not None and request.connection_id is not None:
-            against = self._want(request, record.key.id, request.connection_id)
+    def look_at(self, request: PublishRequest, key: KeyState | None) -> None:
+        against = _against(key, self._of_key.get(key.id) if key else None, request, self._now)
+        if against is None and key is not None and request.connection_id is not None:
+            against = self._want(request, key.id, request.connection_id)
         self.answers.append(against)
 
     def got(self, claimed: Sequence[bool | Exception]) -> None:
@@ -70,7 +71,7 @@ class Round:
                 return _key_in_use()
             numbers.append(number)
             return None
-        holder = self._holders.get(request.path)
+        holder = self._of_path.get(request.path)
         if holder is not None and holder.stream_key_id != key_id:
             if not _is_over(holder, self._now):
                 return _path_in_use()
@@ -90,25 +91,26 @@ class Round:
         return None
 
 
-def _against(record: KeyRecord | None, request: PublishRequest, now: datetime) -> PublishRefusedError | None:
-    """What stands against this request, as far as one look tells."""
-    if record is None:
+def _against(
+    key: KeyState | None, holder: Holder | None, request: PublishRequest, now: datetime
+) -> PublishRefusedError | None:
+    """What stands against this request, as far as one look tells: at its key, and at who holds that."""
+    if key is None:
         return PublishRefusedError(ErrorCode.KEY_UNKNOWN, "This stream key is not known.")
-    key, claim = record.key, record.claim
     if key.revoked_at is not None:
         return PublishRefusedError(ErrorCode.KEY_REVOKED, "This stream key has been revoked.")
     if key.expires_at is not None and key.expires_at <= now:
         return PublishRefusedError(ErrorCode.KEY_EXPIRED, "This stream key has expired.")
     if key.path is not None and key.path != request.path:
         return PublishRefusedError(ErrorCode.PATH_NOT_ALLOWED, f"This stream key is for the path {key.path} only.")
-    if claim is None or _is_over(claim, now) or request.connection_id is None:
+    if holder is None or _is_over(holder, now) or request.connection_id is None:
         return None
-    mine = claim.connection_id == request.connection_id and claim.path == request.path
-    return None if mine or claim.connection_id == repository.NOBODY else _key_in_use()
+    mine = holder.connection_id == request.connection_id and holder.path == request.path
+    return None if mine or holder.connection_id == repository.NOBODY else _key_in_use()
 
 
-def _is_over(claim: Claim, now: datetime) -> bool:
-    return claim.leased_until is not None and claim.leased_until < now
+def _is_over(holder: Holder, now: datetime) -> bool:
+    return holder.leased_until is not None and holder.leased_until < now
 
 
 def _key_in_use() -> PublishRefusedError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -209,11 +208,9 @@ class Publishing:
         paths = {request.path for request in requests}
 
         async def work(session: AsyncSession, apply: Apply) -> list[BaseException | None]:
-            found = await repository.key_records(session, hashes=set(hashes), limit=len(requests), lock=True)
-            claims = await repository.lock_claims(session, key_ids=[each.key.id for each in found], paths=paths)
-            of_key = {claim.stream_key_id: claim for claim in claims}
-            keys = {each.key.key_hash: replace(each, claim=of_key.get(each.key.id)) for each in found}
-            round_ = Round({claim.path: claim for claim in claims}, now=now, lease_s=self._settings.lease)
+            keys = {key.key_hash: key for key in await repository.lock_keys_of(session, set(hashes))}
+            claims = await repository.lock_claims(session, key_ids=[key.id for key in keys.values()], paths=paths)
+            round_ = Round(claims, now=now, lease_s=self._settings.lease)
             for request, key_hash in zip(requests, hashes, strict=True):
                 round_.look_at(request, keys.get(key_hash))
             if round_.lapsed:

@@ -61,7 +61,6 @@ async def key_records(
     session: AsyncSession,
     *,
     ids: Collection[str] | None = None,
-    hashes: Collection[str] | None = None,
     broadcaster_id: str | None = None,
     after: str | None = None,
     limit: int,
@@ -79,8 +78,6 @@ async def key_records(
     )
     if ids is not None:
         query = query.where(StreamKey.id.in_(ids))
-    if hashes is not None:
-        query = query.where(StreamKey.key_hash.in_(hashes))
     if broadcaster_id is not None:
         query = query.where(StreamKey.broadcaster_id == broadcaster_id)
     if after is not None:
@@ -88,6 +85,24 @@ async def key_records(
     if lock:
         query = query.with_for_update(of=StreamKey)
     return [KeyRecord(*row) for row in await session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What decides whether a stream key lets somebody in."""
+
+    id: str
+    key_hash: str
+    path: str | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def lock_keys_of(session: AsyncSession, hashes: Collection[str]) -> Sequence[KeyState]:
+    """The keys of these hashes, which nobody else can revoke or claim until the end of the unit of work."""
+    columns = (StreamKey.id, StreamKey.key_hash, StreamKey.path, StreamKey.expires_at, StreamKey.revoked_at)
+    query = select(*columns).where(StreamKey.key_hash.in_(hashes)).order_by(StreamKey.id).with_for_update()
+    return [KeyState(*row) for row in await session.execute(query)]
 
 
 async def lock_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool:
@@ -139,10 +154,21 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
     return [row["stream_key_id"] in given_keys for row in rows]
 
 
-async def lock_claims(session: AsyncSession, *, key_ids: Collection[str], paths: Collection[str]) -> Sequence[Claim]:
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Which connection holds a key and a path, and until when."""
+
+    stream_key_id: str
+    connection_id: str
+    path: str
+    leased_until: datetime | None
+
+
+async def lock_claims(session: AsyncSession, *, key_ids: Collection[str], paths: Collection[str]) -> Sequence[Holder]:
     """The claims of these keys and those of these paths, locked in the order of the paths."""
-    query = select(Claim).where(or_(Claim.stream_key_id.in_(key_ids), Claim.path.in_(paths)))
-    return (await session.scalars(query.order_by(Claim.path).with_for_update())).all()
+    query = select(Claim.stream_key_id, Claim.connection_id, Claim.path, Claim.leased_until)
+    query = query.where(or_(Claim.stream_key_id.in_(key_ids), Claim.path.in_(paths)))
+    return [Holder(*row) for row in await session.execute(query.order_by(Claim.path).with_for_update())]
 
 
 async def key_of(session: AsyncSession, path: str, connection_id: str | None = None) -> str | None:

@@ -61,6 +61,8 @@ def validated(model: type[Model], given: Any, *, what: str = "body") -> Model:
 
 def query_of(request: web.Request) -> dict[str, str]:
     """The query parameters. Raises InvalidRequestError for one that is there twice."""
+    if not request.rel_url.raw_query_string:
+        return {}
     for name in request.query:
         if len(request.query.getall(name)) > 1:
             raise InvalidRequestError.of(name[:64], "is there more than once")

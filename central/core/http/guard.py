@@ -22,6 +22,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_KNOWN: Final = 4096
+"""Addresses of whom something is remembered: every request asks, and most callers call again."""
 _ROLES: Final = {
     Access.LOCAL: (Role.ADMIN,),
     Access.ADMIN: (Role.ADMIN,),
@@ -73,6 +75,8 @@ class Guard:
     def address(self, request: web.Request) -> str:
         """Of the client: what the nearest proxy that is not trusted (or the client itself) came from."""
         address = request.remote or ""
+        if not self._proxies:
+            return address
         # Each proxy appends whom it heard, to the line that it got (nginx) or as one more line (HAProxy), so from the
         # right on it is true as far as the proxies are ours.
         for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):
@@ -103,21 +107,21 @@ class Guard:
         if address == request.remote and is_proxied(request):
             return False  # a proxy that is not trusted stands between, so this says nothing about the caller
         if _is_in(_parse(address), self._mediamtx):
-            return address == request.remote or not _is_in(_parse(address), _LOOPBACK)
+            return address == request.remote or not _is_loopback(address)
         return self._secret is None and self._is_this_machine(request)
 
     def _is_this_machine(self, request: web.Request) -> bool:
         """Return True if a program on this machine calls, as far as that can be told. No header says so."""
         if self._proxy_is_here or is_proxied(request):
             return False
-        return _is_in(_parse(request.remote or ""), _LOOPBACK)
+        return _is_loopback(request.remote or "")
 
 
 def _overlap(one: Network, other: Network) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
-@functools.lru_cache(maxsize=4096)  # every request asks, and most callers call again
+@functools.lru_cache(maxsize=_KNOWN)
 def _parse(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text.strip())
@@ -125,6 +129,11 @@ def _parse(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+@functools.lru_cache(maxsize=_KNOWN)
+def _is_loopback(text: str) -> bool:
+    return _is_in(_parse(text), _LOOPBACK)
 
 
 def _is_in(address: Address | None, networks: Sequence[Network]) -> bool:
