@@ -121,6 +121,8 @@ class _Writer(Generic[OperationT]):
             if operation.form:
                 content["application/x-www-form-urlencoded"] = content["application/json"]
             made["requestBody"] = {"required": operation.body_required, "content": content}
+        elif operation.upload:
+            made["requestBody"] = {"required": True, "content": {operation.upload: {}}}
         return made
 
     def _parameters(self, operation: OperationT) -> Iterable[dict[str, Any]]:
@@ -132,7 +134,7 @@ class _Writer(Generic[OperationT]):
 
     def _statuses(self, operation: OperationT) -> list[int]:
         found = {*operation.answers, *operation.errors, *self._service.refusals(operation), 400, 422, 500}
-        if operation.body is not None:
+        if operation.body is not None or operation.upload:
             found |= {408, 413}
         if operation.timeout_s is not None:
             found.add(504)

@@ -51,6 +51,8 @@ class Operation(Generic[HandlerT, AccessT]):
     body_required: bool = True
     form: bool = False
     """The body may also be a form."""
+    upload: str = ""
+    """The media type of a body that is no JSON, which the handler reads as it comes."""
     query: type[BaseModel] = NoQuery
     body_limit: int | None = None
     """Bytes of a body, or of one message over a WebSocket; None: as many as everywhere."""

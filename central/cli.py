@@ -21,6 +21,7 @@ from central.core.db.engine import Database
 from central.core.db.migrate import migrate
 from central.core.errors import CentralError, ConfigError, DatabaseUnavailableError
 from central.core.settings import LogSettings
+from central.core.types import Role
 from central.daemon import run
 from central.description import description
 from central.devices.enrolments import Enrolments
@@ -80,9 +81,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _key_add(options: argparse.Namespace) -> int:
-    key = _on_database(options, lambda database: Access(database).add_key(options.name))
+    key = _on_database(options, lambda database: Access(database).add_key(options.name, options.role))
     print(key)
-    print(f"This key of {options.name!r} gives full access, and is shown only once.", file=sys.stderr)
+    reach = "gives full access" if options.role is Role.ADMIN else "uploads videos, sees those that it uploaded"
+    print(f"This key of {options.name!r} {reach}, and is shown only once.", file=sys.stderr)
     return 0
 
 
@@ -92,7 +94,7 @@ def _key_list(options: argparse.Namespace) -> int:
         print("There is no key. To make one: cast-central key add NAME", file=sys.stderr)
     for key in keys:
         state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "active"
-        print(f"{key.name}\t{state}\tmade {key.created_at:%Y-%m-%d}")
+        print(f"{key.name}\t{state}\tmade {key.created_at:%Y-%m-%d}\t{key.role}")
     return 0
 
 
@@ -197,9 +199,20 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     command(commands, "run", _run, "serve until it is told to stop (Ctrl-C, SIGTERM)")
-    keys = commands.add_parser("key", help="admin keys").add_subparsers(required=True, metavar="COMMAND")
-    command(keys, "add", _key_add, "make one and print it").add_argument("name", type=_name, metavar="NAME")
-    command(keys, "list", _key_list, "names and states")
+    keys = commands.add_parser("key", help="keys of people and programs").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    add = command(keys, "add", _key_add, "make one and print it")
+    add.add_argument("name", type=_name, metavar="NAME")
+    add.add_argument(
+        "--upload",
+        action="store_const",
+        dest="role",
+        const=Role.UPLOADER,
+        default=Role.ADMIN,
+        help="it may upload videos, and nothing else",
+    )
+    command(keys, "list", _key_list, "names, states and roles")
     command(keys, "revoke", _key_revoke, "revoke a key; it is refused from then on").add_argument(
         "name", type=_name, metavar="NAME"
     )

@@ -31,6 +31,8 @@ from central.description import description
 from central.devices.boxes import Boxes
 from central.devices.enrolment_repository import TOKENS
 from central.devices.feature import devices_feature
+from central.library.feature import library_feature
+from central.library.service import Library
 from central.locks import LOCK_ORDER
 from central.media.feature import media_feature
 from central.media.mediamtx import MediaMtx
@@ -63,6 +65,7 @@ class Services:
     streams: Streams
     boxes: Boxes
     media: Media
+    library: Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ async def running(
         streams = streams_feature(database, StreamPublishers(server), urls, settings.retention, now=now)
         devices = devices_feature(database, settings.devices, urls, settings.retention, now=now)
         media = media_feature(database, access, settings.mediamtx, server, now=now)
-        features: list[Feature[Any]] = [devices, streams, media]
+        library = library_feature(database, settings.library, settings.library_folder(), now=now)
+        features: list[Feature[Any]] = [devices, streams, media, library]
         supervisor = Supervisor()
         for feature in features:
             workers |= {f"{feature.name}_{name}": work for name, work in feature.workers.items()}
@@ -115,7 +119,8 @@ async def running(
         await _advise(settings, access, has_urls=urls.are_known)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
-        yield Running(Services(database, access, streams.service, devices.service, media.service), host, port)
+        services = Services(database, access, streams.service, devices.service, media.service, library.service)
+        yield Running(services, host, port)
         log.info("central_stop_requested")
 
 

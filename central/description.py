@@ -11,6 +11,7 @@ from central.core.http.problems import Problem
 from central.core.ids import ID_PATTERN
 from central.core.operations import Access, Operation
 from central.devices import operations as devices
+from central.library import operations as library
 from central.media import operations as media
 from central.streams import operations as streams
 
@@ -20,7 +21,9 @@ _KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"api_key": []}]
 def _refusals(operation: Operation) -> set[int]:
     if operation.access is Access.OPEN:
         return set()
-    return {401, 503} | ({403} if operation.access in (Access.ENROL, Access.DEVICE, Access.ADMIN) else set())
+    return {401, 503} | (
+        {403} if operation.access in (Access.ENROL, Access.DEVICE, Access.UPLOAD, Access.ADMIN) else set()
+    )
 
 
 SERVICE: Final[Service[Operation]] = Service(
@@ -31,8 +34,8 @@ SERVICE: Final[Service[Operation]] = Service(
         "key": {
             "type": "http",
             "scheme": "bearer",
-            "description": "An admin key (ak_), the secret of the API (API_SECRET), a device token (dt_) or an "
-            "enrolment token (et_).",
+            "description": "An admin key (ak_), the secret of the API (API_SECRET), a device token (dt_), an "
+            "enrolment token (et_) or an upload key (uk_).",
         },
         "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
         "shared_secret": {
@@ -47,6 +50,7 @@ SERVICE: Final[Service[Operation]] = Service(
         Access.MEDIAMTX: [{"shared_secret": []}, {}],
         Access.ENROL: _KEYS,
         Access.DEVICE: _KEYS,
+        Access.UPLOAD: _KEYS,
         Access.ADMIN: _KEYS,
     },
     path_parameters={
@@ -65,6 +69,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *devices.OPERATIONS,
     *streams.OPERATIONS,
     *media.OPERATIONS,
+    *library.OPERATIONS,
     *system.OPERATIONS,
 )
 """All but those of the service itself that tell about these: `/metrics` and `/openapi.json`."""

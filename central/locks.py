@@ -8,6 +8,7 @@ from central.core.db.locks import LockOrder
 
 LOCK_ORDER: Final[LockOrder] = {
     "admin_keys": None,
+    "videos": None,
     "enrolment_tokens": "id",
     "devices": "id",
     "broadcasters": None,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
+from central.core.errors import ConfigError
 from central.core.settings import (
     ApiSettings,
     DatabaseSettings,
@@ -13,6 +16,7 @@ from central.core.settings import (
     StateSettings,
 )
 from central.devices.settings import DeviceSettings
+from central.library.settings import LibrarySettings
 from central.media.settings import MediaMtxSettings
 
 
@@ -24,8 +28,18 @@ class Settings(Section):
     state: StateSettings = Field(default_factory=StateSettings)
     mediamtx: MediaMtxSettings = Field(default_factory=MediaMtxSettings)
     devices: DeviceSettings = Field(default_factory=DeviceSettings)
+    library: LibrarySettings = Field(default_factory=LibrarySettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+
+    def library_folder(self) -> Path | None:
+        """The configured one, or one in the state directory; None where this user has neither."""
+        if self.library.dir is not None:
+            return self.library.dir
+        try:
+            return self.state.directory() / "library"
+        except ConfigError:
+            return None
 
     def database_url(self) -> str:
         """Of the configured database, or of the SQLite file in the state directory."""

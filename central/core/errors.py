@@ -105,6 +105,10 @@ class StreamKeyNotFoundError(MissingError):
     code = ErrorCode.STREAM_KEY_NOT_FOUND
 
 
+class VideoNotFoundError(MissingError):
+    code = ErrorCode.VIDEO_NOT_FOUND
+
+
 class ConflictError(CentralError):
     """It cannot be done as things are."""
 
@@ -119,6 +123,44 @@ class StreamEndedError(ConflictError):
 
 class NotClaimedError(ConflictError):
     code = ErrorCode.NOT_CLAIMED
+
+
+class WrongOffsetError(ConflictError):
+    code = ErrorCode.WRONG_OFFSET
+
+
+class UploadInUseError(ConflictError):
+    code = ErrorCode.UPLOAD_IN_USE
+
+
+class UploadIncompleteError(ConflictError):
+    code = ErrorCode.UPLOAD_INCOMPLETE
+
+
+class WrongStateError(ConflictError):
+    code = ErrorCode.WRONG_STATE
+
+
+class LibraryQuotaExceededError(ConflictError):
+    code = ErrorCode.LIBRARY_QUOTA_EXCEEDED
+
+
+class TooLargeError(CentralError):
+    """More was sent than may be."""
+
+    code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class StorageFullError(CentralError):
+    """There is no room on the disk of the library."""
+
+    code = ErrorCode.STORAGE_FULL
+
+
+class LibraryUnavailableError(UnavailableError):
+    """Videos cannot be checked on this machine, or not now."""
+
+    code = ErrorCode.LIBRARY_UNAVAILABLE
 
 
 class PublishRefusedError(CentralError):

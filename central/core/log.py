@@ -22,7 +22,7 @@ HIDDEN: Final = "***"
 
 # Also a part of one, as a text that was cut holds it.
 _TOKEN_LEAST = 19
-_TOKEN = re.compile(r"(?<![A-Za-z0-9])(ak|dt|et|sk)_[A-Za-z0-9_-]{16,}")
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])(ak|dt|et|sk|uk)_[A-Za-z0-9_-]{16,}")
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _QUERY_SECRET = re.compile(r"(?i)(?<=[?&])((?:key|token|pass|password|secret|code)=)[^&\s]+")
 _UNPRINTABLE = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}

@@ -29,6 +29,8 @@ class Access(StrEnum):
     """Enrolment tokens and admins."""
     DEVICE = "device"
     """Boxes and admins; how far a box reaches is for the service to say."""
+    UPLOAD = "upload"
+    """Upload keys and admins; what an upload key reaches is for the service to say."""
     ADMIN = "admin"
 
 

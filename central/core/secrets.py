@@ -17,12 +17,13 @@ class TokenKind(StrEnum):
     DEVICE = "dt"
     ENROLMENT = "et"
     STREAM_KEY = "sk"
+    UPLOAD = "uk"
 
 
 TOKEN_BYTES: Final = 32
 """256 random bits, 43 characters in URL-safe base64: not to be guessed, so a plain SHA-256 at rest is enough."""
 
-TOKEN_PATTERN: Final = re.compile(r"(ak|dt|et|sk)_[A-Za-z0-9_-]{43}")
+TOKEN_PATTERN: Final = re.compile(r"(ak|dt|et|sk|uk)_[A-Za-z0-9_-]{43}")
 TOKEN_LENGTH: Final = 46
 
 CODE_ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXYZ"

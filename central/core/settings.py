@@ -51,6 +51,7 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
@@ -77,7 +78,7 @@ class ApiSettings(Section):
 class StateSettings(Section):
     """Where the SQLite database is kept."""
 
-    dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(default=None, description="an absolute path")
+    dir: AbsolutePath | None = Field(default=None, description="an absolute path")
 
     def directory(self, environ: Mapping[str, str] = os.environ) -> Path:
         """`dir`, or else where systemd or the XDG rules put it. Raises ConfigError when there is no home."""

@@ -30,11 +30,26 @@ class ErrorCode(StrEnum):
     STREAM_NOT_FOUND = "stream_not_found"
     BROADCASTER_NOT_FOUND = "broadcaster_not_found"
     STREAM_KEY_NOT_FOUND = "stream_key_not_found"
+    VIDEO_NOT_FOUND = "video_not_found"
 
     NAME_IN_USE = "name_in_use"
     STREAM_ENDED = "stream_ended"
     NOT_CLAIMED = "not_claimed"
     """A path is on air whose publisher was not let in here."""
+
+    WRONG_OFFSET = "wrong_offset"
+    """An upload goes on where the bytes end that are there."""
+    UPLOAD_IN_USE = "upload_in_use"
+    """Another connection sends the same video."""
+    UPLOAD_INCOMPLETE = "upload_incomplete"
+    WRONG_STATE = "wrong_state"
+    """A video is in a state in which this cannot be done."""
+    LIBRARY_QUOTA_EXCEEDED = "library_quota_exceeded"
+    """A key holds as much of the library as it may."""
+    LIBRARY_UNAVAILABLE = "library_unavailable"
+    """Videos cannot be checked here."""
+    STORAGE_FULL = "storage_full"
+    """There is no room for a video on the disk of the library."""
 
     KEY_UNKNOWN = "key_unknown"
     KEY_REVOKED = "key_revoked"
@@ -51,6 +66,7 @@ class Role(StrEnum):
     MEDIAMTX = "mediamtx"
     ENROLMENT = "enrolment"
     DEVICE = "device"
+    UPLOADER = "uploader"
     ADMIN = "admin"
 
 

@@ -14,10 +14,10 @@ from tests.unit.test_layers import ROOT, imports_of
 CORE: list[set[str]] = [
     {"types"},
     {"errors", "secrets"},
-    {"ids", "batch", "settings", "limits"},
+    {"ids", "batch", "settings", "limits", "threads"},
     {"pages"},
     {"log", "wording", "fields"},
-    {"models", "replies", "db"},
+    {"models", "replies", "uploads", "db"},
     {"operations"},
     {"access", "forgetting", "workers"},
     {"feature"},
@@ -29,6 +29,7 @@ FEATURES: dict[str, set[str]] = {
     "streams": set(),
     "devices": {"streams"},
     "media": {"streams"},
+    "library": set(),
 }
 """Each feature, and which others it may import beside `core`."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.player.confine import landlock
+from cast_util import landlock
 
 LANDLOCK, NAMESPACE, NOTHING = "landlock", "mount namespace", "none"
 WITHOUT = {LANDLOCK: "", NAMESPACE: "landlock", NOTHING: "landlock,namespace"}

@@ -18,8 +18,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirna
 from agent.player.confine import NONE, Confinement, confine
 from agent.player.confine.display import require_display
 from agent.player.confine.namespace import enter_user_namespace
-from agent.player.confine.privileges import lower
 from agent.player.launch import die_with
+from cast_util.privileges import lower
 
 READS, WRITES = 3, 4
 """The descriptors of `--remote-debugging-pipe`."""

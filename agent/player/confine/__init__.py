@@ -16,8 +16,9 @@ from __future__ import annotations
 import os
 import sys
 
-from agent.player.confine import landlock, namespace, privileges
+from agent.player.confine import namespace
 from agent.player.confine.reach import Reach, readable
+from cast_util import landlock, privileges
 
 NONE = "none"
 """What `confine` answers where nothing keeps the process from other files."""
@@ -99,7 +100,7 @@ def _by_landlock(reach: Reach) -> str | None:
     if abi < 1:
         return None
     try:
-        landlock.restrict(reach, abi)
+        landlock.restrict(reach.grants(), abi)
     except OSError as e:
         print(f"Landlock is there but cannot be used: {e}", file=sys.stderr)
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from cast_util import landlock
+
 MEDIA_FOLDER_ANSWER_S = 0.5
 """A local disk answers in microseconds, one that spins up is known to the kernel all the same; a network disk whose
 server is gone never answers, and must not keep a camera off the screen."""
@@ -23,6 +25,17 @@ class Reach:
         self.home = _proper(home or [])
         self.look = ["/dev"]
         """Folders whose names may be read, to find a graphics device for example."""
+
+    def grants(self) -> landlock.Grants:
+        """The same as Landlock has it."""
+        return [
+            (landlock.READ, self.read),
+            (landlock.USE, self.use),
+            (landlock.RUN, self.run),
+            (landlock.OWN, self.own),
+            (landlock.HOME, self.home),
+            (landlock.LOOK, self.look),
+        ]
 
 
 def readable(

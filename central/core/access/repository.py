@@ -1,4 +1,4 @@
-"""SQL for admin keys."""
+"""SQL for the keys of people and programs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Callers = Callable[[AsyncSession, Collection[str], datetime], Awaitable[dict[str
 """By the hash of their token, those of these hashes who are let in at that moment."""
 
 
-async def admins(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
-    """Those with an admin key that is not revoked."""
-    found = select(AdminKey.key_hash, AdminKey.id, AdminKey.name).where(
+async def holders(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
+    """Those with a key that is not revoked."""
+    found = select(AdminKey.key_hash, AdminKey.role, AdminKey.id, AdminKey.name).where(
         AdminKey.key_hash.in_(hashes), AdminKey.revoked_at.is_(None)
     )
-    return {row.key_hash: Caller(Role.ADMIN, row.id, row.name) for row in await session.execute(found)}
+    return {row.key_hash: Caller(Role(row.role), row.id, row.name) for row in await session.execute(found)}
 
 
-async def add_key(session: AsyncSession, *, name: str, key_hash: str, now: datetime) -> AdminKey:
+async def add_key(session: AsyncSession, *, name: str, role: Role, key_hash: str, now: datetime) -> AdminKey:
     """Raises IntegrityError when there is an active key of that name."""
-    key = AdminKey(id=new_id(), name=name, key_hash=key_hash, created_at=now, revoked_at=None)
+    key = AdminKey(id=new_id(), name=name, role=role, key_hash=key_hash, created_at=now, revoked_at=None)
     session.add(key)
     await session.flush()
     return key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
+from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +19,9 @@ from central.core.pages import Clock, utc_now
 from central.core.secrets import TokenKind, digest, kind_of, new_token, same
 from central.core.types import Caller, Role
 
+KINDS: Final[Mapping[Role, TokenKind]] = {Role.ADMIN: TokenKind.ADMIN, Role.UPLOADER: TokenKind.UPLOAD}
+"""What a key of each role looks like."""
+
 
 class Access:
     """Makes and revokes what opens doors, and tells who shows it."""
@@ -30,9 +34,10 @@ class Access:
         secret: str | None = None,
         now: Clock = utc_now,
     ) -> None:
-        """`tokens` are the kinds that let callers in beside admin keys. `secret` opens what an admin key opens."""
+        """`tokens` are the kinds that let callers in beside the keys of people and programs. `secret` opens what an
+        admin key opens."""
         self._database = database
-        self._tokens = {TokenKind.ADMIN: repository.admins, **tokens}
+        self._tokens = {**dict.fromkeys(KINDS.values(), repository.holders), **tokens}
         self._secret = secret
         self._now = now
         self._asked: Batcher[tuple[TokenKind, str], Caller] = Batcher("callers", self._look_up)
@@ -46,12 +51,14 @@ class Access:
             raise _unknown()
         return await self._asked.submit((kind, digest(token)))
 
-    async def add_key(self, name: str) -> str:
-        """A new admin key, told this once. Raises NameInUseError."""
-        token = new_token(TokenKind.ADMIN)
+    async def add_key(self, name: str, role: Role = Role.ADMIN) -> str:
+        """A new key of an admin or an uploader, told this once. Raises NameInUseError."""
+        token = new_token(KINDS[role])
         try:
             await self._database.write(
-                lambda session: repository.add_key(session, name=name, key_hash=digest(token), now=self._now())
+                lambda session: repository.add_key(
+                    session, name=name, role=role, key_hash=digest(token), now=self._now()
+                )
             )
         except IntegrityError as error:
             raise NameInUseError(f"There is a key {name!r} already. Choose another name, or revoke it.") from error
@@ -63,7 +70,9 @@ class Access:
 
     async def has_key(self) -> bool:
         """Whether there is an admin key, or a secret, that opens anything."""
-        return self._secret is not None or any(key.revoked_at is None for key in await self.keys())
+        return self._secret is not None or any(
+            key.revoked_at is None and key.role == Role.ADMIN for key in await self.keys()
+        )
 
     async def revoke_key(self, name: str) -> bool:
         """From now on the key opens nothing; False when there is no active one of that name."""

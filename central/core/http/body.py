@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from cast_http.body import BodyError, parse_json, read_bytes
 from cast_wire.storable import flaw_of
 from central.core.errors import FieldError, InvalidRequestError
+from central.core.uploads import Upload
 from central.core.wording import sentence_of, wrong_fields
 
 BODY_LIMIT: Final = 512 * 1024
@@ -19,6 +21,9 @@ BODY_LIMIT: Final = 512 * 1024
 
 READ_TIMEOUT_S: Final = 15.0
 """A batch on a line of 300 kbit/s; what is slower is an attack or a dead client."""
+
+SILENCE_S: Final = 30.0
+"""Between two pieces of an upload: a line that says nothing for that long is dead, and its caller begins anew."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,6 +53,11 @@ async def read_form(request: web.Request) -> Any:
     return _storable(dict(pairs))
 
 
+def upload_of(request: web.Request) -> Upload:
+    """The body as it comes, whatever its size: the handler bounds it."""
+    return Upload(request.content_length, _chunks(request))
+
+
 def validated(model: type[Model], given: Any, *, what: str = "body") -> Model:
     """The model. Raises InvalidRequestError that names every wrong field, and never repeats a value."""
     if not isinstance(given, Mapping):
@@ -68,6 +78,20 @@ def query_of(request: web.Request) -> dict[str, str]:
             raise InvalidRequestError.of(name[:64], "is there more than once")
     query: dict[str, str] = _storable(dict(request.query), what="query")
     return query
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE_S):
+                chunk = await request.content.readany()
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(text=f"Nothing came for {SILENCE_S:g} s.") from error
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise web.HTTPBadRequest(text="The body was cut off, or its encoding is broken.") from error
+        if not chunk:
+            return
+        yield chunk
 
 
 def _parse(body: bytes) -> Any:

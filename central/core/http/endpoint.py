@@ -12,7 +12,7 @@ from aiohttp import web
 from cast_http.limits import in_time, limit_body
 from central.core.batch import Batcher
 from central.core.errors import MissingError
-from central.core.http.body import query_of, read_form, read_json, read_raw, validated
+from central.core.http.body import query_of, read_form, read_json, read_raw, upload_of, validated
 from central.core.http.guard import Guard
 from central.core.http.live import Live
 from central.core.http.middleware import CALLER, OPERATION
@@ -98,6 +98,8 @@ class Endpoint:
 
     async def _body(self, request: web.Request) -> object:
         operation = self._operation
+        if operation.upload:
+            return upload_of(request)
         if operation.body is None:
             return None
         limit_body(request, operation)

@@ -29,12 +29,14 @@ _ROLES: Final = {
     Access.ADMIN: (Role.ADMIN,),
     Access.DEVICE: (Role.ADMIN, Role.DEVICE),
     Access.ENROL: (Role.ADMIN, Role.ENROLMENT),
+    Access.UPLOAD: (Role.ADMIN, Role.UPLOADER),
 }
 _NEEDS: Final = {
     Access.LOCAL: "an admin key, when it does not come from this machine",
     Access.ADMIN: "an admin key",
     Access.DEVICE: "an admin key or a device token",
     Access.ENROL: "an enrolment token or an admin key",
+    Access.UPLOAD: "an admin key or an upload key",
 }
 
 

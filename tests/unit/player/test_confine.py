@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from agent.player.confine import Confinement, landlock
+from agent.player.confine import Confinement
+from cast_util import landlock
 from tests.support.confined import LANDLOCK, NAMESPACE, NOTHING, WITHOUT
 
 RUN_S = 30.0
@@ -249,10 +250,10 @@ def test_every_landlock_will_do(tmp_path: Path, abi: int) -> None:
         pytest.skip("this kernel has no Landlock")
     program = f"""
 import os
-from agent.player.confine import landlock, privileges
 from agent.player.confine.reach import Reach
+from cast_util import landlock, privileges
 privileges.no_new_privileges()
-landlock.restrict(Reach(read=["/etc/hosts"], use=["/dev/null"], run=[], own=[{str(tmp_path)!r}]), {abi})
+landlock.restrict(Reach(read=["/etc/hosts"], use=["/dev/null"], run=[], own=[{str(tmp_path)!r}]).grants(), {abi})
 open("/etc/hosts").close()
 open("/dev/null", "r+b", buffering=0).close()
 open({str(tmp_path / "x")!r}, "w").close()

@@ -1,7 +1,7 @@
 """Landlock (Linux 5.13, and only where the kernel was started with it): the process gives up every file but some.
 
 Source: linux/landlock.h and landlock(7). Three system calls through ctypes: the `landlock` package of PyPI is an
-alpha version, knows nothing of newer ABIs than 5 (scopes), and every player process would have to load it.
+alpha version, knows nothing of newer ABIs than 5 (scopes), and every process would have to load it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-
-from agent.player.confine.reach import Reach
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
@@ -31,11 +29,17 @@ _SCOPE_SIGNAL = 1 << 1
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 """The only ones that a rule for something else than a folder may hold."""
 
-_READ = _READ_FILE | _READ_DIR
-_USE = _READ | _WRITE_FILE | _IOCTL_DEV
-_RUN = _READ_FILE | _EXECUTE
-_OWN = _READ | _WRITE_FILE | _TRUNCATE | _MAKE_REG | _MAKE_DIR | _REMOVE_FILE | _REMOVE_DIR | _REFER
-_HOME = _OWN | _MAKE_SOCK | _MAKE_SYM
+_CONNECT, _BIND = 1 << 1, 1 << 0
+
+LOOK = _READ_DIR
+READ = _READ_FILE | _READ_DIR
+USE = READ | _WRITE_FILE | _IOCTL_DEV
+RUN = _READ_FILE | _EXECUTE
+OWN = READ | _WRITE_FILE | _TRUNCATE | _MAKE_REG | _MAKE_DIR | _REMOVE_FILE | _REMOVE_DIR | _REFER
+HOME = OWN | _MAKE_SOCK | _MAKE_SYM
+
+Grants = list[tuple[int, list[str]]]
+"""Rights, and the absolute paths that they are for; a folder stands for all that is in it."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -53,36 +57,27 @@ def abi() -> int:
     return max(0, version)
 
 
-def restrict(reach: Reach, abi: int) -> None:
-    """From now on this thread, and what it starts, opens nothing but what is in `reach`. Raises OSError.
+def restrict(grants: Grants, abi: int, *, network: bool = True) -> None:
+    """From now on this thread, and what it starts, opens nothing but what is granted; without `network` it makes no
+    TCP connection where that can be had (ABI 4). Raises OSError.
 
     A file that takes another's place (as resolv.conf does when the network changes) is another file: only players
     started after that can read it. Folders are granted with what comes to be in them.
     """
     handled = _rights(abi)
+    net = 0 if network or abi < 4 else _CONNECT | _BIND
     # Signals to others are cut off. Abstract Unix sockets are not: libxcb asks for the X server's first (traced), and
     # by its source takes a refusal for the answer, which would leave no display; that was read, not tried.
-    ruleset = _Ruleset(fs=handled, net=0, scoped=_SCOPE_SIGNAL if abi >= 6 else 0)
+    ruleset = _Ruleset(fs=handled, net=net, scoped=_SCOPE_SIGNAL if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     descriptor = _call(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))
     try:
-        for rights, paths in _grants(reach):
+        for rights, paths in grants:
             for path in paths:
                 _allow(descriptor, path, rights & handled)
         _call(_RESTRICT_SELF, ctypes.c_int(descriptor), ctypes.c_uint32(0))
     finally:
         os.close(descriptor)
-
-
-def _grants(reach: Reach) -> list[tuple[int, list[str]]]:
-    return [
-        (_READ, reach.read),
-        (_USE, reach.use),
-        (_RUN, reach.run),
-        (_OWN, reach.own),
-        (_HOME, reach.home),
-        (_READ_DIR, reach.look),
-    ]
 
 
 def _rights(abi: int) -> int:

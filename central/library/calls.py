@@ -1,0 +1,57 @@
+"""Calls about videos."""
+
+from __future__ import annotations
+
+from cast_http.operations import NoQuery
+from central.core.operations import Call
+from central.core.replies import Reply
+from central.core.uploads import Upload
+from central.library import models
+from central.library.models import ContentQuery, VideoBody, VideoPatch, VideosQuery
+from central.library.service import Library
+from central.library.tables import Video
+
+
+async def reserve_video(call: Call[Library, VideoBody, NoQuery]) -> Reply:
+    video = await call.service.videos.reserve(call.caller, call.body)
+    return Reply(_answer(video, 0), status=201, headers={"Location": f"/api/v1/videos/{video.id}"})
+
+
+async def list_videos(call: Call[Library, None, VideosQuery]) -> Reply:
+    page = await call.service.videos.page(call.caller, call.query)
+    received = await call.service.videos.received(page.items)
+    items = [_answer(video, received[video.id]) for video in page.items]
+    return Reply(models.Videos(items=items, next_cursor=page.next_cursor))
+
+
+async def get_video(call: Call[Library, None, NoQuery]) -> Reply:
+    return await _told(call.service, await call.service.videos.get(call.caller, call.path["id"]))
+
+
+async def change_video(call: Call[Library, VideoPatch, NoQuery]) -> Reply:
+    return await _told(call.service, await call.service.videos.change(call.path["id"], call.body))
+
+
+async def delete_video(call: Call[Library, None, NoQuery]) -> Reply:
+    await call.service.videos.delete(call.path["id"])
+    return Reply(status=204)
+
+
+async def upload_video(call: Call[Library, Upload, ContentQuery]) -> Reply:
+    video = await call.service.uploads.receive(call.caller, call.path["id"], call.body, offset=call.query.offset)
+    return await _told(call.service, video)
+
+
+async def complete_video(call: Call[Library, None, NoQuery]) -> Reply:
+    video = await call.service.uploads.complete(call.caller, call.path["id"])
+    return await _told(call.service, video, status=202)
+
+
+async def _told(library: Library, video: Video, *, status: int = 200) -> Reply:
+    received = await library.videos.received([video])
+    return Reply(_answer(video, received[video.id]), status=status)
+
+
+def _answer(video: Video, received: int) -> models.Video:
+    columns = {name: getattr(video, name) for name in models.Video.model_fields if name not in ("tags", "received")}
+    return models.Video(tags=video.tags.split("\n")[1:-1], received=received, **columns)

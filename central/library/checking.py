@@ -1,0 +1,128 @@
+"""Looks at what was uploaded, and says whether boxes can play it. The rows in state `checking` are the list of what is
+to be done, so nothing is lost with the process that does it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from typing import Any, BinaryIO, Final
+
+import structlog
+
+from central.core.db.engine import Database
+from central.core.errors import DatabaseUnavailableError, UploadInUseError
+from central.core.pages import Clock, utc_now
+from central.core.threads import in_thread
+from central.library import repository
+from central.library.folder import Folder
+from central.library.probe import Flaw, Probe
+from central.library.tables import Video
+from central.library.types import VideoState
+
+log = structlog.stdlib.get_logger(__name__)
+
+AT_ONCE: Final = 2
+"""Videos that are checked at once: one that takes long holds up no other."""
+LOOK_EVERY_S: Final = 5.0
+"""How late a video is found that was completed through another instance; of our own we are told."""
+CANDIDATES: Final = 20
+"""Videos of one look: those that are being checked elsewhere are among them."""
+PIECE: Final = 8 * 1024 * 1024
+"""Bytes that are hashed in one go: some 10 ms, after which the service may stop."""
+
+
+class Checking:
+    """Two instances never check the same video at once: whoever does has its file (`Folder.take`)."""
+
+    def __init__(self, database: Database, folder: Folder, probe: Probe, *, now: Clock = utc_now) -> None:
+        self._database = database
+        self._folder = folder
+        self._probe = probe
+        self._now = now
+        self._wakes: set[asyncio.Event] = set()
+
+    def wake(self) -> None:
+        """Something is to be checked."""
+        for wake in self._wakes:
+            wake.set()
+
+    async def run(self) -> None:
+        """Check what there is, one after the other."""
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        try:
+            while True:
+                wake.clear()
+                with contextlib.suppress(DatabaseUnavailableError):
+                    while await self._one():
+                        pass
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await wake.wait()
+        finally:
+            self._wakes.discard(wake)
+
+    async def _one(self) -> bool:
+        """Check the video that waits for longest; whether there was one."""
+        async with self._database.read() as session:
+            waiting = await repository.of_state(session, VideoState.CHECKING, limit=CANDIDATES)
+        for video in waiting:
+            try:
+                file = await in_thread(self._folder.take, video.id)
+            except UploadInUseError:
+                continue
+            except OSError as error:
+                await self._end(video, {"state": VideoState.FAILED, "problem": f"Its file is lost: {error.strerror}."})
+                return True
+            try:
+                if await self._is_still_waiting(video):
+                    await self._end(video, await self._found(video, file))
+                    return True
+            finally:
+                await in_thread(file.close)
+        return False
+
+    async def _is_still_waiting(self, video: Video) -> bool:
+        """Another instance may have ended its check before its file was ours."""
+        async with self._database.read() as session:
+            found = await session.get(Video, video.id)
+        return found is not None and found.state == VideoState.CHECKING
+
+    async def _found(self, video: Video, file: BinaryIO) -> dict[str, Any]:
+        """What the row says from now on."""
+        try:
+            sha256 = await _hashed(file)
+            if video.sha256 not in (None, sha256):
+                raise Flaw("Its bytes have another SHA-256 than was reserved: it changed on the way. Upload it again.")
+            facts = await self._probe.look(self._folder.file(video.id), video.type)
+        except Flaw as flaw:
+            return {"state": VideoState.FAILED, "problem": str(flaw)}
+        except OSError as error:
+            return {"state": VideoState.FAILED, "problem": f"Its file cannot be read: {error.strerror}."}
+        return {"state": VideoState.READY, "sha256": sha256, **facts}
+
+    async def _end(self, video: Video, values: dict[str, Any]) -> None:
+        changed = await self._database.write(
+            lambda session: repository.change(
+                session, video.id, values | {"updated_at": self._now()}, state=VideoState.CHECKING
+            )
+        )
+        if values["state"] == VideoState.FAILED:
+            await in_thread(self._folder.delete, video.id)
+        if changed is not None:
+            log.info("video_checked", video_id=video.id, state=changed.state, problem=changed.problem)
+
+
+async def _hashed(file: BinaryIO) -> str:
+    found = hashlib.sha256()
+
+    def step() -> bool:
+        piece = file.read(PIECE)
+        found.update(piece)
+        return bool(piece)
+
+    await in_thread(file.seek, 0)
+    while await in_thread(step):
+        pass
+    return found.hexdigest()

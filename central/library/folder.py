@@ -1,0 +1,83 @@
+"""The bytes of videos: a file for each in one folder, named by its id, never by what a caller said.
+
+What is called here waits for the disk, so it is called in a thread. How many bytes a file has is how far its upload is:
+nothing else counts them, so nothing can differ from them after a crash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from central.core.errors import LibraryUnavailableError, StorageFullError, UploadInUseError
+
+_ADVICE: Final = "Set dir in the section [library] to a folder that cast-central may write to."
+
+
+class Folder:
+    """Made when the first video is reserved."""
+
+    def __init__(self, path: Path | None, *, keep_free: int) -> None:
+        """`keep_free` bytes of its disk are left to others. Without a path nothing can be reserved."""
+        self._path = path
+        self._keep_free = keep_free
+
+    def file(self, video_id: str) -> Path:
+        """Where its bytes are. Raises LibraryUnavailableError where there is no folder."""
+        if self._path is None:
+            raise LibraryUnavailableError(f"The library has no folder. {_ADVICE}")
+        return self._path / video_id
+
+    def make(self, video_id: str, size: int, *, awaited: int) -> None:
+        """An empty file for a video of that size, if it fits beside `awaited` bytes that are to come for others.
+
+        Raises StorageFullError or LibraryUnavailableError.
+        """
+        file = self.file(video_id)
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            disk = os.statvfs(file.parent)
+            room = disk.f_bavail * disk.f_frsize - self._keep_free - awaited
+            if size > room:
+                raise StorageFullError(
+                    f"It has {size} bytes, and the library has room for {max(0, room)}. Delete videos, or free space "
+                    "on its disk."
+                )
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise LibraryUnavailableError(
+                f"The folder of the library cannot be written to ({error.strerror}). {_ADVICE}"
+            ) from error
+
+    def received(self, video_ids: Iterable[str]) -> dict[str, int]:
+        """How many bytes there are of each."""
+        found = {}
+        for video_id in video_ids:
+            try:
+                found[video_id] = self.file(video_id).stat().st_size
+            except FileNotFoundError:
+                found[video_id] = 0
+        return found
+
+    def take(self, video_id: str) -> BinaryIO:
+        """The file, to be read or added to by nobody else, here or in another process, until it is closed.
+
+        Raises UploadInUseError when somebody else has it, FileNotFoundError when it has been deleted.
+        """
+        file = self.file(video_id).open("r+b", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise UploadInUseError(
+                "Another connection sends this video. One that has fallen silent is given up after 30 s; try again "
+                "then, or end it."
+            ) from error
+        return file
+
+    def delete(self, video_id: str) -> None:
+        """Idempotent."""
+        self.file(video_id).unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""Models of videos."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from central.core.fields import Name, one_line
+from central.core.models import Answer, Body, PageQuery, Patch
+from central.library.types import MediaType, VideoState
+
+TAGS_LIMIT: Final = 20
+
+
+def _tag(text: str) -> str:
+    return one_line(text).casefold()
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_tag)]
+"""In lower case."""
+Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_LIMIT)]
+Description = Annotated[str, Field(max_length=2000)]
+
+
+class VideoBody(Body):
+    """A video that is to be uploaded."""
+
+    title: Name
+    type: MediaType
+    size: Annotated[int, Field(ge=1, le=10**12)]
+    """Bytes. As many are reserved, and no more are taken."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The upload fails when its bytes have another."""
+    description: Description = ""
+    tags: Tags = ()
+
+
+class VideoPatch(Patch):
+    title: Name = Field(default="")
+    description: Description = Field(default="")
+    tags: Tags = Field(default=())
+
+
+class VideosQuery(PageQuery):
+    state: VideoState | None = None
+    tag: Tag | None = None
+    q: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Looked for in titles, descriptions and tags, whatever the case."""
+
+
+class ContentQuery(Body):
+    offset: Annotated[int, Field(ge=0, le=10**12)] = 0
+    """Which byte of the video the body begins with: as many as are `received`."""
+
+
+class Video(Answer):
+    id: str
+    title: str
+    description: str
+    tags: list[str]
+    type: str
+    size: int
+    """Bytes."""
+    received: int
+    """Bytes that are there: where an upload goes on."""
+    sha256: str | None
+    state: VideoState
+    problem: str | None
+    """Why it failed, and what to do about it."""
+    duration: float | None
+    """Seconds; null for a picture, and until it has been checked."""
+    width: int | None
+    height: int | None
+    video_codec: str | None
+    audio_codec: str | None
+    made_by: str
+    """The name of the key that reserved it."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class Videos(Answer):
+    items: list[Video]
+    next_cursor: str | None

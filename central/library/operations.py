@@ -1,0 +1,46 @@
+"""The calls about videos."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from central.core.operations import Access, Operation
+from central.library import calls, models
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    Operation(
+        "POST", "/api/v1/videos", calls.reserve_video, Access.UPLOAD,
+        "Reserve a video, which is uploaded next.",
+        {201: models.Video}, (409, 507), body=models.VideoBody,
+    ),
+    Operation(
+        "GET", "/api/v1/videos", calls.list_videos, Access.UPLOAD,
+        "The videos, the newest first; for an upload key its own.",
+        {200: models.Videos}, query=models.VideosQuery,
+    ),
+    Operation(
+        "GET", "/api/v1/videos/{id}", calls.get_video, Access.UPLOAD,
+        "One video, and how far its upload is.",
+        {200: models.Video}, (404,),
+    ),
+    Operation(
+        "PATCH", "/api/v1/videos/{id}", calls.change_video, Access.ADMIN,
+        "Change the title, description or tags of a video.",
+        {200: models.Video}, (404,), body=models.VideoPatch,
+    ),
+    Operation(
+        "DELETE", "/api/v1/videos/{id}", calls.delete_video, Access.ADMIN,
+        "Delete a video, in whichever state it is.",
+        {204: None}, (404,),
+    ),
+    Operation(
+        "PUT", "/api/v1/videos/{id}/content", calls.upload_video, Access.UPLOAD,
+        "Add bytes to a video, behind those that are there.",
+        {200: models.Video}, (404, 409, 507), query=models.ContentQuery, upload="application/octet-stream",
+    ),
+    Operation(
+        "POST", "/api/v1/videos/{id}/complete", calls.complete_video, Access.UPLOAD,
+        "All bytes are there: have the video checked.",
+        {202: models.Video}, (404, 409),
+    ),
+)  # fmt: skip

@@ -1,0 +1,20 @@
+"""What the calls of the library use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from central.library.checking import Checking
+from central.library.upkeep import Upkeep
+from central.library.uploads import Uploads
+from central.library.videos import Videos
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """All parts of it."""
+
+    videos: Videos
+    uploads: Uploads
+    checking: Checking
+    upkeep: Upkeep

@@ -1,0 +1,19 @@
+"""What can be set of the library."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from central.core.settings import AbsolutePath, Section
+
+
+class LibrarySettings(Section):
+    """The videos that boxes play from here. Sizes are in gigabytes of 1,000,000,000 bytes."""
+
+    dir: AbsolutePath | None = Field(default=None, description="an absolute path")
+    largest: float = Field(default=20.0, ge=0.001, le=1000, description="gigabytes, from 0.001 to 1000")
+    """How large one video may be."""
+    quota: float = Field(default=200.0, ge=0.001, le=1_000_000, description="gigabytes, from 0.001 to 1000000")
+    """How much of the library one key may hold."""
+    keep_free: float = Field(default=1.0, ge=0, le=1_000_000, description="gigabytes, from 0 to 1000000")
+    """What stays free on the disk: the database may be on it, too."""

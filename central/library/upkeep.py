@@ -1,0 +1,61 @@
+"""Removes uploads that nobody goes on with, and videos that failed long ago."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from central.core.db.engine import Database
+from central.core.errors import UploadInUseError
+from central.core.pages import Clock, utc_now
+from central.core.threads import in_thread
+from central.library import repository
+from central.library.folder import Folder
+from central.library.tables import Video
+from central.library.types import VideoState
+
+log = structlog.stdlib.get_logger(__name__)
+
+KEPT: Final = {VideoState.UPLOADING: timedelta(days=1), VideoState.FAILED: timedelta(days=7)}
+"""How long a video stays in a state without any change: an upload goes on within a day, or is abandoned."""
+PORTION: Final = 100
+"""Videos of one look."""
+
+
+class Upkeep:
+    """Sweeps; several instances may do so at once."""
+
+    def __init__(self, database: Database, folder: Folder, *, now: Clock = utc_now) -> None:
+        self._database = database
+        self._folder = folder
+        self._now = now
+
+    async def once(self) -> None:
+        """Sweep; what is left of a portion goes the next time. Raises DatabaseUnavailableError."""
+        for state, kept in KEPT.items():
+            before = self._now() - kept
+            async with self._database.read() as session:
+                old = await repository.of_state(session, state, before=before, limit=PORTION)
+            for video in old:
+                await self._remove(video.id, before)
+
+    async def _remove(self, video_id: str, before: datetime) -> None:
+        try:
+            file = await in_thread(self._folder.take, video_id)
+        except UploadInUseError:
+            return  # an upload of more than a day
+        except FileNotFoundError:
+            await self._database.write(lambda session: repository.remove(session, video_id))
+            return
+        try:
+            async with self._database.read() as session:
+                video = await session.get(Video, video_id)
+            if video is None or video.updated_at >= before:
+                return  # somebody went on with it just now
+            await in_thread(self._folder.delete, video_id)
+            await self._database.write(lambda session: repository.remove(session, video_id))
+            log.info("video_removed", video_id=video_id, state=video.state)
+        finally:
+            await in_thread(file.close)

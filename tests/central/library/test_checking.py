@@ -1,0 +1,99 @@
+"""What is playable is told with its facts, all else is refused with a sentence; what looks at it is confined."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from cast_util import landlock
+from central.library import probe_child
+from central.library.probe import Flaw, Probe
+from tests.support.clips import Clips
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture of that size whose rows are missing: what it says of itself costs nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(1000))), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def of_ten_years(matroska: bytes) -> bytes:
+    """The same film, as it says of itself."""
+    at = matroska.index(b"\x44\x89\x88") + 3
+    return matroska[:at] + struct.pack(">d", 10 * 365 * 86_400_000.0) + matroska[at + 8 :]
+
+
+def quarter(film: bytes) -> bytes:
+    return film[: len(film) // 4]
+
+
+async def looked(tmp_path: Path, data: bytes, media_type: str) -> dict[str, object]:
+    file = tmp_path / "01a1fd12-eb6c-748a-a719-cf4ecab6bccb"
+    file.write_bytes(data)
+    return await Probe().look(file, media_type)
+
+
+async def test_what_boxes_play_is_told_with_its_facts(tmp_path: Path, clips: Clips) -> None:
+    """A film, a sound with a cover and a picture."""
+    film = await looked(tmp_path, clips.two_tracks("mkv").read_bytes(), "video/x-matroska")
+    assert (film["width"], film["height"], film["video_codec"], film["audio_codec"]) == (640, 360, "h264", "aac")
+    assert film["duration"] == pytest.approx(8, abs=0.2)
+    sound = await looked(tmp_path, clips.covered_mp3().read_bytes(), "audio/mpeg")
+    assert (sound["width"], sound["video_codec"], sound["audio_codec"]) == (None, None, "mp3")
+    picture = await looked(tmp_path, clips.image("webp").read_bytes(), "image/webp")
+    assert (picture["duration"], picture["video_codec"]) == (None, "webp")
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "sentence"),
+    [
+        (lambda _: b"\0" * 5000, "video/mp4", "no film, sound or picture"),
+        (lambda clips: clips.truncated_mp4().read_bytes(), "video/mp4", "cut off"),
+        (lambda clips: quarter(clips.two_tracks("mkv").read_bytes()), "video/x-matroska", "8 s long, and ends after"),
+        (lambda _: b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "video/mp2t", "a playlist, which names films elsewhere"),
+        (lambda _: b"ffconcat version 1.0\nfile /etc/passwd\n", "video/mp4", "a playlist"),
+        (lambda clips: clips.magicyuv_avi().read_bytes(), "video/mp4", "of the format avi, which boxes do not play"),
+        (lambda clips: clips.film_mp4().read_bytes(), "video/webm", "reserved as video/webm, and is of the format mov"),
+        (lambda clips: clips.film_mp4().read_bytes(), "audio/mp4", "is a film"),
+        (lambda _: png(12_000, 12_000), "image/png", "12000 x 12000 pixels, and 100000000 are the most"),
+        (lambda _: png(2_000_000, 2_000_000), "image/png", "more than can be decoded"),
+        (lambda clips: of_ten_years(clips.two_tracks("mkv").read_bytes()), "video/webm", "it is 87600 hours long"),
+    ],
+    ids=["zeros", "no-index", "cut", "hls", "concat", "avi", "type", "film-as-sound", "bomb", "huge", "ten-years"],
+)
+async def test_what_no_box_could_play_is_refused_with_a_sentence(
+    tmp_path: Path, clips: Clips, data: object, media_type: str, sentence: str
+) -> None:
+    """Also what would lead to another file, and what would fill the memory."""
+    assert callable(data)
+    with pytest.raises(Flaw, match=sentence):
+        await looked(tmp_path, data(clips), media_type)
+
+
+def test_what_looks_at_a_file_reaches_nothing_else(tmp_path: Path) -> None:
+    """Neither another file nor the network, with bounds of memory and of what it writes."""
+    if landlock.abi() < 4:
+        pytest.skip("Landlock of this kernel does not cut off the network")
+    (tmp_path / "film").write_text("a film\n")
+    (tmp_path / "secret").write_text("a secret\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        script = (
+            f"cat {tmp_path}/film; cat {tmp_path}/secret; cat /etc/passwd; ulimit -v; ulimit -f; "
+            f"echo x > {tmp_path}/film; exec 3<>/dev/tcp/127.0.0.1/{port} && echo connected"
+        )
+        command = [sys.executable, "-I", "-S", probe_child.__file__, str(tmp_path / "film"), "/bin/bash", "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.stdout.split("\n") == ["a film", str(probe_child.MEMORY_BYTES // 1024), "0", ""], done.stderr
+    assert (tmp_path / "film").read_text() == "a film\n"

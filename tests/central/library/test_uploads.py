@@ -1,0 +1,156 @@
+"""Uploads: resumed after a cut, a silence and a restart; never more than was reserved; gone when they are abandoned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientError
+
+from central.core.http import body
+from central.core.types import Role
+from tests.central.library.conftest import Shelf, sha256
+from tests.central.support.service import Client, served
+from tests.support.clips import Clips
+
+DAY_S = 24 * 3600
+
+
+async def _and_silence(data: bytes, until_: asyncio.Event) -> AsyncIterator[bytes]:
+    yield data
+    await until_.wait()
+
+
+async def test_an_upload_goes_on_where_it_was_cut(shelf: Shelf, clips: Clips) -> None:
+    """In pieces, from a connection that broke and one that follows, until the film is ready."""
+    film = clips.film_mp4().read_bytes()
+    made = await shelf.reserve(film, sha256=sha256(film), title="Film")
+    video_id, half = made["id"], len(film) // 2
+    sending = asyncio.create_task(shelf.put(video_id, _and_silence(film[:half], asyncio.Event())))
+    while (await shelf.complete(video_id))["code"] != "upload_in_use":
+        assert not sending.done()
+    sending.cancel()
+    with pytest.raises((asyncio.CancelledError, ClientError)):
+        await sending
+    while (await shelf.complete(video_id))["code"] == "upload_in_use":
+        await asyncio.sleep(0)
+    half = (await shelf.get(video_id))["received"]
+    early = await shelf.complete(video_id)
+    assert (early.status, early["code"]) == (409, "upload_incomplete")
+    assert f"?offset={half}" in early["detail"]
+    for offset in (half + 1, len(film)):
+        wrong = await shelf.put(video_id, film[half:], offset)
+        assert (wrong.status, wrong["code"]) == (409, "wrong_offset")
+    over = await shelf.put(video_id, film[half:] + b"x", half)
+    assert (over.status, over["code"]) == (413, "payload_too_large")
+    assert (await shelf.put(video_id, film[half:], half))["received"] == len(film)
+    done = await shelf.complete(video_id)
+    assert (done.status, done["state"]) == (202, "checking")
+    ready = await shelf.end_of_check(video_id)
+    assert ready.body | {"updated_at": None} == made.body | {
+        "updated_at": None,
+        "state": "ready",
+        "received": len(film),
+        "duration": 10.0,
+        "width": 640,
+        "height": 360,
+        "video_codec": "h264",
+        "audio_codec": "aac",
+    }
+    assert (await shelf.complete(video_id))["state"] == "ready"
+    late = await shelf.put(video_id, b"", len(film))
+    assert (late.status, late["code"]) == (409, "wrong_state")
+    assert shelf.folder.joinpath(video_id).read_bytes() == film
+
+
+async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: Shelf) -> None:
+    """And what came until then does not count against the caller: it is cut at what was reserved."""
+    made = await sqlite_shelf.reserve(b"x" * 10)
+    over = asyncio.Event()
+    over.set()
+    answer = await sqlite_shelf.put(made["id"], _and_silence(b"x" * 11, over))
+    assert (answer.status, answer["code"]) == (413, "payload_too_large")
+    assert (await sqlite_shelf.get(made["id"]))["received"] == 0
+
+
+async def test_one_connection_at_a_time_sends_a_video(sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another is told so, `complete` too; one that says nothing is given up, and what it sent stays."""
+    monkeypatch.setattr(body, "SILENCE_S", 0.3)
+    shelf, over = sqlite_shelf, asyncio.Event()
+    made = await shelf.reserve(b"x" * 10)
+    sending = asyncio.create_task(shelf.put(made["id"], _and_silence(b"abc", over)))
+
+    async def in_use() -> bool:
+        return bool((await shelf.complete(made["id"]))["code"] == "upload_in_use")
+
+    async with asyncio.timeout(5):
+        while not await in_use():
+            pass
+    assert (await shelf.put(made["id"], b"def"))["code"] == "upload_in_use"
+    silent = await sending
+    over.set()
+    assert silent.status == 408
+    assert (await shelf.put(made["id"], b"def", 3))["received"] == 6
+
+
+async def test_bytes_that_changed_on_the_way_are_not_taken(sqlite_shelf: Shelf) -> None:
+    """By the hash that was reserved; nothing is left of them."""
+    failed = await sqlite_shelf.checked(b"changed", sha256=sha256(b"CHANGED"))
+    assert failed["state"] == "failed"
+    assert "another SHA-256" in failed["problem"]
+    assert sqlite_shelf.files() == set()
+
+
+async def test_a_restart_loses_nothing(sqlite_url: str, tmp_path: Path, clips: Clips) -> None:
+    """Half an upload, and one that waits to be checked while nobody checks."""
+    settings = {"dir": str(tmp_path / "library")}
+    film = clips.film_mp4().read_bytes()
+    async with served(sqlite_url, library=settings) as central:
+        shelf = Shelf(central, tmp_path / "library")
+        half = (await shelf.reserve(film))["id"]
+        await shelf.put(half, film[:1000])
+        waiting = (await shelf.reserve(film))["id"]
+        await shelf.put(waiting, film)
+        with shelf.folder.joinpath(waiting).open("rb"):
+            held = central.services.library.checking._folder.take(waiting)  # as a check does that is killed
+            try:
+                assert (await shelf.complete(waiting)).status == 409
+            finally:
+                held.close()
+        await central.services.library.uploads._changed(waiting, state="checking")
+    async with served(sqlite_url, library=settings) as central:
+        shelf = Shelf(central, tmp_path / "library")
+        assert (await shelf.put(half, film[1000:], 1000))["received"] == len(film)
+        assert (await shelf.end_of_check(waiting))["state"] == "ready"
+
+
+async def test_what_nobody_goes_on_with_is_removed(shelf: Shelf) -> None:
+    """An upload after a day, what failed after a week; what is ready stays, and so does an upload that goes on."""
+    upkeep, clock = shelf.central.services.library.upkeep, shelf.central.clock
+    failed = (await shelf.checked(b"no film"))["id"]
+    abandoned = (await shelf.reserve(b"xx"))["id"]
+    going_on = (await shelf.reserve(b"xx"))["id"]
+    clock.forward(DAY_S - 1)
+    await shelf.put(going_on, b"x")
+    clock.forward(2)
+    await upkeep.once()
+    assert shelf.files() == {going_on}
+    assert (await shelf.get(abandoned)).status == 404
+    assert (await shelf.get(failed))["state"] == "failed"
+    clock.forward(7 * DAY_S)
+    await upkeep.once()
+    assert [(await shelf.get(video_id)).status for video_id in (failed, going_on)] == [404, 404]
+    assert shelf.files() == set()
+
+
+async def test_a_quota_counts_what_is_being_reserved_at_the_same_moment(database_url: str, tmp_path: Path) -> None:
+    """On both databases: of ten that ask at once for a fifth each, five get it."""
+    folder = tmp_path / "library"
+    async with served(database_url, library={"dir": str(folder), "quota": 0.01}) as central:
+        shelf = Shelf(central, folder)
+        uploader = Client(central.session, await central.services.access.add_key("u", Role.UPLOADER))
+        asked = await asyncio.gather(*(shelf.reserve(b"", by=uploader, size=2_000_000) for _ in range(10)))
+        assert sorted(answer.status for answer in asked) == [201] * 5 + [409] * 5
+        assert len(shelf.files()) == 5
