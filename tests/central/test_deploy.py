@@ -73,9 +73,9 @@ def test_the_image_has_what_it_is_made_of_and_runs_the_command(compose: Any, doc
     for name in copied:
         assert (ROOT / name).exists()
         assert f"!{name}" in ignored
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    packages = ("agent", "central", project["readme"], *project["license-files"], "pyproject.toml")
-    assert set(packages) == set(copied)
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, packages = document["project"], document["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {*packages, project["readme"], *project["license-files"], "pyproject.toml"} == set(copied)
     said = dict(pair for pair in dockerfile if pair[0] in ("ENTRYPOINT", "CMD", "EXPOSE", "VOLUME"))
     [command] = json.loads(said["ENTRYPOINT"])
     assert project["scripts"][command] == "central.cli:main"

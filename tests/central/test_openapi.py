@@ -45,7 +45,9 @@ def test_every_call_is_described() -> None:
 def fuzzed(tmp_path_factory: pytest.TempPathFactory, leaks: LeakCheck) -> Iterator[tuple[str, str]]:
     """The address of one service for all calls, so that what one has made others find, and its admin key."""
     folder = tmp_path_factory.mktemp("fuzzed")
-    with central_process(f"sqlite:///{folder}/central.db", CAST_CENTRAL_LOG__LEVEL="info") as process:
+    with central_process(
+        f"sqlite:///{folder}/central.db", CAST_CENTRAL_LOG__LEVEL="info", CAST_CENTRAL_LIBRARY__DIR=f"{folder}/library"
+    ) as process:
         leaks.own_pids(lambda: process.pids)
         yield process.url, process.command("key", "add", "fuzz")
 

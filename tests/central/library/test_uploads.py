@@ -11,6 +11,8 @@ from aiohttp import ClientError
 
 from central.core.http import body
 from central.core.types import Role
+from central.library import repository
+from central.library.folder import Folder
 from tests.central.library.conftest import Shelf, sha256
 from tests.central.support.service import Client, served
 from tests.support.clips import Clips
@@ -113,13 +115,12 @@ async def test_a_restart_loses_nothing(sqlite_url: str, tmp_path: Path, clips: C
         await shelf.put(half, film[:1000])
         waiting = (await shelf.reserve(film))["id"]
         await shelf.put(waiting, film)
-        with shelf.folder.joinpath(waiting).open("rb"):
-            held = central.services.library.checking._folder.take(waiting)  # as a check does that is killed
-            try:
-                assert (await shelf.complete(waiting)).status == 409
-            finally:
-                held.close()
-        await central.services.library.uploads._changed(waiting, state="checking")
+        held = Folder(shelf.folder, keep_free=0).take(waiting)  # as another instance does that checks it
+        checking = {"state": "checking"}
+        await central.services.database.write(lambda session: repository.change(session, waiting, checking))
+        central.services.library.checking.wake()
+        assert (await shelf.get(waiting))["state"] == "checking"
+    held.close()
     async with served(sqlite_url, library=settings) as central:
         shelf = Shelf(central, tmp_path / "library")
         assert (await shelf.put(half, film[1000:], 1000))["received"] == len(film)

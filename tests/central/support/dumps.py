@@ -41,6 +41,7 @@ async def fill(central: Central) -> None:
     await central.ready()
     waiting = await central.key()
     await central.auth(waiting["key"], "live/two", "c2")
+    await central.admin("POST", "/api/v1/videos", {"title": "A film", "type": "video/mp4", "size": 1})
     revoked = await central.key()
     await central.admin("DELETE", f"/stream-keys/{revoked['id']}")
 
@@ -76,8 +77,9 @@ async def _filled(url: str) -> None:
     database = Database(url)
     await migrate(database)
     await database.close()
-    async with served(url) as central:
-        await fill(central)
+    with tempfile.TemporaryDirectory() as folder:
+        async with served(url, library={"dir": folder}) as central:
+            await fill(central)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64)),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("problem", sa.Text),
-        sa.Column("duration", sa.Float),
+        sa.Column("duration", sa.Double),
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
         sa.Column("video_codec", sa.String(32)),
