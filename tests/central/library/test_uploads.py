@@ -14,40 +14,49 @@ from central.core.types import Role
 from central.library import repository
 from central.library.folder import Folder
 from tests.central.library.conftest import Shelf, sha256
-from tests.central.support.service import Client, served
+from tests.central.support.service import Answered, Client, served
 from tests.support.clips import Clips
 
 DAY_S = 24 * 3600
 
 
-async def _and_silence(data: bytes, until_: asyncio.Event) -> AsyncIterator[bytes]:
-    yield data
-    await until_.wait()
+async def _slowly(*pieces: bytes, go_on: asyncio.Event) -> AsyncIterator[bytes]:
+    """The first piece at once, each other one when the event is set, and the end at the next time."""
+    for piece in pieces:
+        yield piece
+        await go_on.wait()
+        go_on.clear()
+
+
+async def _begun(shelf: Shelf, video_id: str, body: AsyncIterator[bytes]) -> asyncio.Task[Answered]:
+    """An upload that has the video from now on."""
+    sending = asyncio.create_task(shelf.put(video_id, body))
+    while (await shelf.complete(video_id))["code"] != "upload_in_use":
+        assert not sending.done()
+    return sending
 
 
 async def test_an_upload_goes_on_where_it_was_cut(shelf: Shelf, clips: Clips) -> None:
-    """In pieces, from a connection that broke and one that follows, until the film is ready."""
+    """In pieces, from a connection that broke and those that follow, until the film is ready."""
     film = clips.film_mp4().read_bytes()
     made = await shelf.reserve(film, sha256=sha256(film), title="Film")
-    video_id, half = made["id"], len(film) // 2
-    sending = asyncio.create_task(shelf.put(video_id, _and_silence(film[:half], asyncio.Event())))
-    while (await shelf.complete(video_id))["code"] != "upload_in_use":
-        assert not sending.done()
+    video_id, rest = made["id"], len(film) - 1000
+    sending = await _begun(shelf, video_id, _slowly(film[:100_000], go_on=asyncio.Event()))
     sending.cancel()
     with pytest.raises((asyncio.CancelledError, ClientError)):
         await sending
-    while (await shelf.complete(video_id))["code"] == "upload_in_use":
+    while (early := await shelf.complete(video_id))["code"] == "upload_in_use":
         await asyncio.sleep(0)
-    half = (await shelf.get(video_id))["received"]
-    early = await shelf.complete(video_id)
     assert (early.status, early["code"]) == (409, "upload_incomplete")
-    assert f"?offset={half}" in early["detail"]
-    for offset in (half + 1, len(film)):
-        wrong = await shelf.put(video_id, film[half:], offset)
+    received = (await shelf.get(video_id))["received"]
+    assert f"?offset={received}" in early["detail"]
+    assert (await shelf.put(video_id, film[received:rest], received))["received"] == rest
+    for offset in (rest - 1, rest + 1):
+        wrong = await shelf.put(video_id, film[offset:], offset)
         assert (wrong.status, wrong["code"]) == (409, "wrong_offset")
-    over = await shelf.put(video_id, film[half:] + b"x", half)
+    over = await shelf.put(video_id, film[rest:] + b"x", rest)
     assert (over.status, over["code"]) == (413, "payload_too_large")
-    assert (await shelf.put(video_id, film[half:], half))["received"] == len(film)
+    assert (await shelf.put(video_id, film[rest:], rest))["received"] == len(film)
     done = await shelf.complete(video_id)
     assert (done.status, done["state"]) == (202, "checking")
     ready = await shelf.end_of_check(video_id)
@@ -72,29 +81,21 @@ async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: Shelf) -
     made = await sqlite_shelf.reserve(b"x" * 10)
     over = asyncio.Event()
     over.set()
-    answer = await sqlite_shelf.put(made["id"], _and_silence(b"x" * 11, over))
+    answer = await sqlite_shelf.put(made["id"], _slowly(b"x" * 11, go_on=over))
     assert (answer.status, answer["code"]) == (413, "payload_too_large")
     assert (await sqlite_shelf.get(made["id"]))["received"] == 0
 
 
 async def test_one_connection_at_a_time_sends_a_video(sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another is told so, `complete` too; one that says nothing is given up, and what it sent stays."""
-    monkeypatch.setattr(body, "SILENCE_S", 0.3)
-    shelf, over = sqlite_shelf, asyncio.Event()
+    """Another is told so; one that says nothing is given up, and what it sent stays."""
+    shelf, go_on = sqlite_shelf, asyncio.Event()
     made = await shelf.reserve(b"x" * 10)
-    sending = asyncio.create_task(shelf.put(made["id"], _and_silence(b"abc", over)))
-
-    async def in_use() -> bool:
-        return bool((await shelf.complete(made["id"]))["code"] == "upload_in_use")
-
-    async with asyncio.timeout(5):
-        while not await in_use():
-            pass
+    sending = await _begun(shelf, made["id"], _slowly(b"abc", b"d", b"never", go_on=go_on))
     assert (await shelf.put(made["id"], b"def"))["code"] == "upload_in_use"
-    silent = await sending
-    over.set()
-    assert silent.status == 408
-    assert (await shelf.put(made["id"], b"def", 3))["received"] == 6
+    monkeypatch.setattr(body, "SILENCE_S", 0.05)
+    go_on.set()
+    assert (await sending).status == 408
+    assert (await shelf.put(made["id"], b"ef", 4))["received"] == 6
 
 
 async def test_bytes_that_changed_on_the_way_are_not_taken(sqlite_shelf: Shelf) -> None:
