@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType
 
+from agent.page_options import PageOptions
+
 DEFAULT_PORT: Final = 8090
 """Of the HTTP API."""
 
@@ -201,25 +203,6 @@ class CentralStream:
     """Its publisher is away, and expected back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageOptions:
-    """How a web page is shown. None leaves it to the page, or to the browser."""
-
-    zoom: float | None = None
-    """0.25-5; 2 shows everything twice as large."""
-    scroll: int | None = None
-    """Pixels of the page, at its own zoom, that are above the screen."""
-    dark: bool | None = None
-    """Whether the page is told that dark colours are preferred."""
-    css: str | None = None
-    """Rules that count beside those of the page."""
-    language: str | None = None
-    """Such as `de` or `pt-BR`."""
-    time_zone: str | None = None
-    """Such as `Europe/Berlin`."""
-    user_agent: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """A validated wish to play something: the address `url`, or what `join` names."""
@@ -254,6 +237,11 @@ class StartRequest:
     def kind(self) -> MediaType | None:
         """The kind of its media, where that is known before it is opened."""
         return None if self.shown_as is None else self.shown_as.kind
+
+    @property
+    def rotation(self) -> tuple[tuple[str, float], ...]:
+        """The pages that follow one another, each with its seconds; none where it is one alone."""
+        return () if self.page is None else self.page.rotation(self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def build_casting(
             look_up=look_up_name,
             locate=local_names.locate,
             logins=lambda: current.settings.login,
+            web=lambda: current.settings.web,
             streams=lookup,
         ),
         limits=limits_of(settings),

@@ -10,37 +10,26 @@ import structlog
 
 from agent.casting.limits import Check, Limits
 from agent.casting.parts import SessionParts
-from agent.casting.preparation import Preparation, Race
+from agent.casting.preparation import Preparation, Race, too_late
 from agent.casting.session import Session
+from agent.casting.succession import Succession
+from agent.casting.watching import first_sound, notice_lost_display, notice_stall
 from agent.config.logins import relocated
 from agent.errors import (
     AgentError,
     FileAwayError,
     InvalidRequestError,
     MediaError,
-    PlayerTimeoutError,
     PlayerUnavailableError,
 )
 from agent.media.names import NameWatch
 from agent.player.base import KillReason, Media, Player, Players
 from agent.stage.base import Window
-from agent.types import ErrorCode
+from agent.types import ErrorCode, MediaType
 from agent.util.waiting import first_of, to_the_end
 
 ROOM_AFTER = 0.5
 """Of the time for a first picture: after so much silence what is on is let go of, if it comes from the same host."""
-
-WATCH_INTERVAL_S = 0.5
-"""The longest pause between two reports of a player that is well."""
-
-OBSERVE_EVERY_S = 0.25
-"""A player reports as often: `playing` turns to `buffering` and back at most this much later."""
-
-FIRST_SOUND_TIMEOUT_S = 5.0
-"""From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
-
-FIRST_SOUND_LOOK_S = 0.05
-"""A player tells four times a second what it has played: looking adds a fifth of that at most."""
 
 
 class Screen(Protocol):
@@ -49,13 +38,16 @@ class Screen(Protocol):
     async def take_screen(self, attempt: Attempt) -> None:
         """Make this attempt the one that is seen and heard."""
 
+    async def succeed(self, attempt: Attempt) -> None:
+        """Have its successor take over, unseen where something is over it."""
+
     async def release(self, attempt: Attempt, window: Window) -> None:
         """Take over the window of an attempt that ends, with its last picture, until something else is shown."""
 
 
 class Attempt:
     """One attempt at playing a session: one player process and one window. `check` is what the URL must pass first.
-    `make_room` as in SessionRunner."""
+    `make_room` as in SessionRunner; it is told whether it is about memory."""
 
     def __init__(
         self,
@@ -66,7 +58,7 @@ class Attempt:
         limits: Limits,
         check: Check,
         screen: Screen,
-        make_room: Callable[[], Awaitable[bool]],
+        make_room: Callable[[bool], Awaitable[bool]],
     ) -> None:
         self._parts = parts
         self._make_room = make_room
@@ -76,12 +68,22 @@ class Attempt:
         self._limits = limits
         self._check = check
         self._screen = screen
+        self._succession = Succession(
+            session,
+            players=players,
+            stage=parts.stage,
+            find=self._find,
+            media=self._media,
+            within_s=limits.start_timeout,
+        )
         self._player: Player | None = None
         self._window: Window | None = None
         self._shown_at: float | None = None
         self._has_sound = False
         self.interrupted = False
-        """Ended to be taken up again later; kept here, because that may be before this one is over."""
+        """Ended, or kept, to be taken up again later; told here, because that may be before this one is over."""
+        self.is_kept = False
+        """It goes on unseen while it is interrupted."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the process is gone and the window released."""
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)
@@ -126,6 +128,25 @@ class Attempt:
         """Seconds since it was shown; 0 before."""
         return 0.0 if self._shown_at is None else asyncio.get_running_loop().time() - self._shown_at
 
+    @property
+    def is_outdated(self) -> bool:
+        """It has ended because its player has to go before the next one comes."""
+        return self._succession.is_due
+
+    def interrupt(self, *, keep: bool) -> None:
+        """Something else comes over it. A page goes on unseen where it may, and while there is memory for that."""
+        self.interrupted, self.is_kept = True, keep and self.may_be_kept
+
+    @property
+    def may_be_kept(self) -> bool:
+        is_page = self.session.progress.media_type is MediaType.WEB
+        return is_page and self.was_shown and self._players.has_room(self.session.url)
+
+    async def take_up(self) -> None:
+        """It was kept, and is seen again."""
+        self.interrupted = self.is_kept = False
+        await self._screen.take_screen(self)
+
     def is_on(self) -> None:
         """From now on it is seen and heard."""
         self._shown_at = asyncio.get_running_loop().time()
@@ -134,6 +155,15 @@ class Attempt:
         """Put the picture on top. Audio has none: what is underneath stays."""
         if self._window is not None:
             await self._window.show()
+
+    async def succeed(self, *, seen: bool) -> None:
+        """Have the successor take over, in place of what is `seen` now or waits."""
+        player, window = self._player, self._window
+        self._player, self._window = await self._succession.take_over(seen=seen)
+        self.session.progress.goes_on_with(self._player)
+        await to_the_end(_end(player, window))
+        if self._has_sound:
+            await self._player.set_sound(True)
 
     @property
     def has_sound(self) -> bool:
@@ -158,21 +188,7 @@ class Attempt:
 
     async def first_sound(self) -> None:
         """Return when the first sound has been heard. Raises MediaError when none comes."""
-        player = self._playing
-        before = player.progress.audio_buffers
-
-        async def heard() -> None:
-            while player.progress.audio_buffers <= before:  # noqa: ASYNC110 - a player reports four times a second
-                await asyncio.sleep(FIRST_SOUND_LOOK_S)
-
-        try:
-            async with asyncio.timeout(FIRST_SOUND_TIMEOUT_S):
-                await first_of(heard(), player.finished())
-        except TimeoutError as e:
-            raise MediaError(
-                ErrorCode.MEDIA_STALLED,
-                f"Nothing was heard within {FIRST_SOUND_TIMEOUT_S:.0f} s: check [audio] output and the sound device.",
-            ) from e
+        await first_sound(self._playing)
 
     @property
     def _playing(self) -> Player:
@@ -192,14 +208,16 @@ class Attempt:
         names = NameWatch(session.url, self._parts.look_up)
         try:
             async with asyncio.timeout(left_s * share), names:
-                await self._allowed(session.url)
-                self._located = await self._parts.locate(session.url)
+                await self._find()
                 if not (display := self._parts.stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
+                if session.request.kind is MediaType.WEB and not self._players.has_room(session.url):
+                    await self._make_room(True)
                 await first_of(self._first_picture(race, left_s * share), self._ask_for_room(left_s * share))
         except TimeoutError as e:
             waited_s = round(timeout_s - left_s * (1.0 - share), 1)
-            raise self._too_late(race.has_opened, waited_s, names_problem=await names.problem()) from e
+            problem = await names.problem()
+            raise too_late(self._player, race, waited_s=waited_s, names_problem=problem) from e
 
     async def _first_picture(self, race: Race, within_s: float) -> None:
         ready = await race.run(within_s=within_s)
@@ -208,16 +226,18 @@ class Attempt:
     async def _ask_for_room(self, within_s: float) -> None:
         """Its source may have it wait until what is on goes."""
         await asyncio.sleep(within_s * ROOM_AFTER)
-        await self._make_room()
+        await self._make_room(False)
         await asyncio.Event().wait()
 
-    async def _allowed(self, url: str) -> None:
+    async def _find(self) -> None:
+        url = self.session.url
         try:
             await self._check(url)
         except FileAwayError as e:
             raise MediaError(ErrorCode.MEDIA_NOT_FOUND, str(e)) from e
         except InvalidRequestError as e:
             raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
+        self._located = await self._parts.locate(url)
 
     def _media(self) -> Media:
         session, asked = self.session, self.session.request
@@ -230,6 +250,7 @@ class Attempt:
             refresh=asked.refresh,
             page=asked.page,
             logins=relocated(self._parts.logins(), session.url, self._located),
+            web=self._parts.web(),
         )
 
     def _plays_on(self, player: Player) -> None:
@@ -246,55 +267,30 @@ class Attempt:
         self.session.progress.opened(ready.opened)
         self._log.debug("stream_opened", media_type=ready.opened.media_type, pid=ready.player.pid)
 
-    def _too_late(self, has_opened: bool, timeout_s: float, *, names_problem: str) -> AgentError:
-        if self._player is None:
-            return PlayerTimeoutError(f"No player process became ready within {timeout_s:g} s.")
-        if not has_opened:
-            return MediaError(
-                ErrorCode.MEDIA_NETWORK,
-                names_problem
-                or f"No picture or sound came within {timeout_s:g} s: is the source on and sending? "
-                "A slow one needs a longer [player] start_timeout.",
-            )
-        return MediaError(
-            ErrorCode.MEDIA_DECODE,
-            f"The stream opened, but no picture of it was drawn within {timeout_s:g} s.",
-        )
-
     async def _watch(self) -> None:
-        watchers = [self._playing.finished(), self._notice_stall()]
-        if self._window is not None:
-            watchers.append(self._notice_lost_display(self._window))
-        await first_of(*watchers)
-
-    async def _notice_stall(self) -> None:
-        moving = False
         while True:
-            await asyncio.sleep(OBSERVE_EVERY_S)
-            still_s = self.session.observe()
-            if moving != (still_s < WATCH_INTERVAL_S * 3):
-                moving = not moving
-                self._log.info(
-                    "stream_motion_resumed" if moving else "stream_motion_stopped", still_s=round(still_s, 1)
-                )
-            silent_s = asyncio.get_running_loop().time() - self._playing.progress.at
-            # A player that says nothing hangs, whatever the stream does: the player's own watch says so within 5 s.
-            if (
-                still_s >= self.session.progress.stall_after(self._limits.stall_timeout)
-                and silent_s < WATCH_INTERVAL_S * 3
-            ):
-                raise MediaError(
-                    ErrorCode.MEDIA_STALLED,
-                    f"The stream stood still for {still_s:.0f} s: the source stopped sending, or the network lost it.",
-                )
-
-    async def _notice_lost_display(self, window: Window) -> None:
-        await window.lost()
-        raise PlayerUnavailableError("The display was lost while the stream was on it.")
+            player = self._playing
+            stall = notice_stall(self.session, player, timeout_s=self._limits.stall_timeout)
+            watchers = [player.finished(), stall, self._succession.run(player)]
+            if self._window is not None:
+                watchers.append(notice_lost_display(self._window))
+            await first_of(*watchers)
+            if self._succession.ready is None:
+                return
+            await self._screen.succeed(self)
 
     async def _clean_up(self, why: KillReason | None) -> None:
+        await self._succession.discard()
         # The process first: the window keeps its last picture until it is closed, so nothing flashes.
         if self._player is not None:
             await self._player.kill(why or (KillReason.ENDED if self.was_shown else KillReason.GIVEN_UP))
         if self._window is not None:
             await self._screen.release(self, self._window)
+
+
+async def _end(player: Player | None, window: Window | None) -> None:
+    """The process first: the window keeps its last picture."""
+    if player is not None:
+        await player.kill(KillReason.ENDED)
+    if window is not None:
+        await window.close()

@@ -3,17 +3,14 @@ meaning. Each `as_` raises PydanticCustomError with what the value must be, and 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from agent.types import PageOptions, Quality, ShownAs
+from agent.types import Quality, ShownAs
 
 TEN_YEARS_S: Final = 3650 * 86400
 REFRESH_LEAST_S: Final = 1.0
@@ -29,16 +26,6 @@ CODE: Final = r"^[0-9A-Z]{4,16}$"
 """Which characters and how many it has is for the central API to say."""
 STREAM_ID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
-ZOOM_LEAST: Final = 0.25
-ZOOM_LIMIT: Final = 5.0
-"""Those of the browser itself."""
-SCROLL_LIMIT: Final = 1_000_000
-CSS_LIMIT: Final = 10_000
-"""Characters: what hides a header has 50."""
-USER_AGENT_LIMIT: Final = 500
-LANGUAGE: Final = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
-TIME_ZONE: Final = r"^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
-"""Which there are is for the browser to say."""
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
@@ -63,33 +50,33 @@ def parse_number(value: object) -> float:
 
 def as_duration(value: object) -> float:
     """Seconds: more than 0, at most ten years."""
-    seconds = _number(value)
+    seconds = number(value)
     if not 0 < seconds <= TEN_YEARS_S:
-        raise _wrong(f"must be more than 0 and at most {TEN_YEARS_S} seconds (ten years)")
+        raise wrong(f"must be more than 0 and at most {TEN_YEARS_S} seconds (ten years)")
     return seconds
 
 
 def as_refresh(value: object) -> float:
     """Seconds: from 1 to a day."""
-    seconds = _number(value)
+    seconds = number(value)
     if not REFRESH_LEAST_S <= seconds <= REFRESH_LIMIT_S:
-        raise _wrong(f"must be from {REFRESH_LEAST_S:g} to {REFRESH_LIMIT_S:g} seconds (a day)")
+        raise wrong(f"must be from {REFRESH_LEAST_S:g} to {REFRESH_LIMIT_S:g} seconds (a day)")
     return seconds
 
 
 def as_position(value: object) -> float:
     """Seconds into the media: from 0 to ten years."""
-    seconds = _number(value)
+    seconds = number(value)
     if not 0 <= seconds <= TEN_YEARS_S:
-        raise _wrong(f"must be from 0 to {TEN_YEARS_S} seconds (ten years)")
+        raise wrong(f"must be from 0 to {TEN_YEARS_S} seconds (ten years)")
     return abs(seconds)  # there is a -0.0
 
 
 def as_volume(value: object) -> float:
     """0.0-1.0."""
-    level = _number(value)
+    level = number(value)
     if not 0.0 <= level <= 1.0:
-        raise _wrong("must be from 0.0 to 1.0; 0.5 is half")
+        raise wrong("must be from 0.0 to 1.0; 0.5 is half")
     return abs(level)  # there is a -0.0
 
 
@@ -103,13 +90,13 @@ def as_switch(value: object) -> bool:
             return True
         if word in _FALSE:
             return False
-    raise _wrong("must be true or false")
+    raise wrong("must be true or false")
 
 
 def as_string(value: object) -> str:
     """A string as it is."""
     if not isinstance(value, str):
-        raise _wrong("must be a string")
+        raise wrong("must be a string")
     return value
 
 
@@ -118,7 +105,7 @@ def as_text(value: object) -> str:
     text = as_string(value).strip()
     # Cs are halves of surrogate pairs: JSON can carry them, and no answer could be encoded with them.
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text) or seen(text) != text:
-        raise _wrong("must not contain control characters, line breaks or characters that cannot be seen")
+        raise wrong("must not contain control characters, line breaks or characters that cannot be seen")
     return text
 
 
@@ -135,7 +122,7 @@ def as_title(value: object) -> str:
     the writing direction, which is no reason to show nothing."""
     text = as_text(seen(as_string(value)))
     if len(text) > TITLE_LIMIT:
-        raise _wrong(f"must be at most {TITLE_LIMIT} characters")
+        raise wrong(f"must be at most {TITLE_LIMIT} characters")
     return text
 
 
@@ -143,7 +130,7 @@ def as_session_id(value: object) -> str:
     """A text that may be the id of a session; whether there is one is for the tracker to say."""
     text = as_text(value)
     if len(text) > SESSION_ID_LIMIT:
-        raise _wrong("must be a session_id as /start and /status tell it; this is too long for one")
+        raise wrong("must be a session_id as /start and /status tell it; this is too long for one")
     return text
 
 
@@ -151,7 +138,7 @@ def as_preset_id(value: object) -> str:
     """The id of a preset."""
     text = as_string(value).strip()
     if re.fullmatch(PRESET_ID, text) is None:
-        raise _wrong(
+        raise wrong(
             "must be 1 to 64 lower-case letters, digits, dashes and underscores, and begin with a letter or a digit: "
             "front-door, for example"
         )
@@ -164,7 +151,7 @@ def as_code(value: object) -> str:
     text = str(value) if is_number else as_string(value)  # one of digits only is a number for templates
     code = re.sub(r"[\s_-]", "", text).upper()
     if re.fullmatch(CODE, code) is None:
-        raise _wrong("must be a code such as K7QF2M, as it stands beside a stream that is on")
+        raise wrong("must be a code such as K7QF2M, as it stands beside a stream that is on")
     return code
 
 
@@ -172,7 +159,7 @@ def as_stream_id(value: object) -> str:
     """The id of a stream of the central API."""
     stream_id = as_text(value).lower()
     if re.fullmatch(STREAM_ID, stream_id) is None:
-        raise _wrong("must be the id of a stream as the central API tells it; a join code goes into the field code")
+        raise wrong("must be the id of a stream as the central API tells it; a join code goes into the field code")
     return stream_id
 
 
@@ -181,7 +168,7 @@ def as_quality(value: object) -> Quality:
     try:
         return Quality(as_text(value).lower())
     except ValueError as error:
-        raise _wrong(f"must be one of {', '.join(quality.value for quality in Quality)}") from error
+        raise wrong(f"must be one of {', '.join(quality.value for quality in Quality)}") from error
 
 
 def as_shown_as(value: object) -> ShownAs:
@@ -189,7 +176,7 @@ def as_shown_as(value: object) -> ShownAs:
     try:
         return ShownAs(as_text(value).lower())
     except ValueError as error:
-        raise _wrong('must be "page", or left out for a stream') from error
+        raise wrong('must be "page", or left out for a stream') from error
 
 
 def is_left_out(value: object) -> bool:
@@ -197,75 +184,13 @@ def is_left_out(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def as_page(value: object) -> dict[str, Any]:
-    """A JSON object, or a text that is one, without what is left out of it."""
-    if isinstance(value, PageOptions):
-        value = asdict(value)
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            value = None
-    if not isinstance(value, Mapping):
-        raise _wrong("must be an object, such as one with the field zoom and the value 1.5")
-    return {name: part for name, part in value.items() if not is_left_out(part)}
-
-
-def as_zoom(value: object) -> float:
-    """A factor: from 0.25 to 5."""
-    factor = _number(value)
-    if not ZOOM_LEAST <= factor <= ZOOM_LIMIT:
-        raise _wrong(f"must be from {ZOOM_LEAST:g} to {ZOOM_LIMIT:g}; 2 shows everything twice as large")
-    return factor
-
-
-def as_scroll(value: object) -> int:
-    """Pixels: a whole number from 0."""
-    pixels = _number(value)
-    if not 0 <= pixels <= SCROLL_LIMIT or pixels != int(pixels):
-        raise _wrong(f"must be a whole number of pixels from 0 to {SCROLL_LIMIT}")
-    return int(pixels)
-
-
-def as_css(value: object) -> str:
-    """A style sheet of at most CSS_LIMIT characters."""
-    text = as_string(value)
-    if len(text) > CSS_LIMIT or any(unicodedata.category(character) == "Cs" for character in text):
-        raise _wrong(f"must be a style sheet of at most {CSS_LIMIT} characters")
-    return text
-
-
-def as_language(value: object) -> str:
-    """A language, and where it is spoken."""
-    text = as_text(value)
-    if re.fullmatch(LANGUAGE, text) is None:
-        raise _wrong("must be a language such as de or pt-BR")
-    return text
-
-
-def as_time_zone(value: object) -> str:
-    """A text that may be the name of a time zone."""
-    text = as_text(value)
-    if re.fullmatch(TIME_ZONE, text) is None:
-        raise _wrong("must be a time zone such as Europe/Berlin")
-    return text
-
-
-def as_user_agent(value: object) -> str:
-    """A header of at most USER_AGENT_LIMIT characters."""
-    text = as_text(value)
-    if len(text) > USER_AGENT_LIMIT or not text.isascii():
-        raise _wrong(f"must be at most {USER_AGENT_LIMIT} characters, all of them of ASCII")
-    return text
-
-
-def _number(value: object) -> float:
+def number(value: object) -> float:
     try:
         return parse_number(value)
     except ValueError as error:
-        raise _wrong(str(error)) from error
+        raise wrong(str(error)) from error
 
 
-def _wrong(message: str) -> PydanticCustomError:
+def wrong(message: str) -> PydanticCustomError:
     # The message holds no braces: pydantic would take them for a template.
     return PydanticCustomError("wrong_value", message)

@@ -12,43 +12,52 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from agent.casting.fields import (
     CODE,
-    CSS_LIMIT,
-    LANGUAGE,
     PRESET_ID,
     REFRESH_LEAST_S,
     REFRESH_LIMIT_S,
-    SCROLL_LIMIT,
     STREAM_ID,
     TEN_YEARS_S,
-    TIME_ZONE,
     TITLE_LIMIT,
-    USER_AGENT_LIMIT,
-    ZOOM_LEAST,
-    ZOOM_LIMIT,
     as_code,
-    as_css,
     as_duration,
-    as_language,
-    as_page,
     as_position,
     as_preset_id,
     as_quality,
     as_refresh,
-    as_scroll,
     as_shown_as,
     as_stream_id,
     as_string,
     as_switch,
-    as_time_zone,
     as_title,
-    as_user_agent,
     as_volume,
-    as_zoom,
     is_left_out,
+)
+from agent.casting.page_fields import (
+    CSS_LIMIT,
+    LANGUAGE,
+    SCROLL_LIMIT,
+    TIME_ZONE,
+    TURN_LEAST_S,
+    TURN_URL_LIMIT,
+    TURNS_LIMIT,
+    USER_AGENT_LIMIT,
+    ZOOM_LEAST,
+    ZOOM_LIMIT,
+    as_css,
+    as_language,
+    as_list,
+    as_page,
+    as_scroll,
+    as_time_zone,
+    as_turn,
+    as_turn_url,
+    as_user_agent,
+    as_zoom,
 )
 from agent.casting.wish import WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import PageOptions, Quality, ShownAs
+from agent.page_options import PageOptions, PageTurn
+from agent.types import Quality, ShownAs
 
 _ERRORS_SHOWN: Final = 20
 _NAME_SHOWN: Final = 64
@@ -110,12 +119,27 @@ class Form(BaseModel):
     def _wrong_field(cls, location: tuple[int | str, ...], kind: str, message: str) -> FieldError:
         field = ".".join(map(str, location))
         if kind == "extra_forbidden":  # of a form in it: those of its own are sorted out before
-            return FieldError(field, PageForm._unknown(str(location[-1])).message)
+            form = TurnForm if "then" in location else PageForm
+            return FieldError(field, form._unknown(str(location[-1])).message)
         return cls._missing(field) if kind == "missing" else FieldError(field, message)
 
     @classmethod
     def _missing(cls, field: str) -> FieldError:
         return FieldError(field, f"is required, for example {cls.EXAMPLE}")
+
+
+_TurnSeconds = Annotated[Annotated[float, Field(ge=TURN_LEAST_S, le=REFRESH_LIMIT_S)] | None, BeforeValidator(as_turn)]
+
+
+class TurnForm(Form):
+    """One of several pages that follow one another."""
+
+    EXAMPLE = '{"url": "http://panel.lan/b", "seconds": 20}'
+
+    url: Annotated[Annotated[str, Field(max_length=TURN_URL_LIMIT)], BeforeValidator(as_turn_url)]
+    """Without a user name or a password."""
+    seconds: _TurnSeconds = None
+    """For which it is shown; None: as long as the first one."""
 
 
 class PageForm(Form):
@@ -139,10 +163,17 @@ class PageForm(Form):
         None
     )
     """What the browser says that it is."""
+    seconds: _TurnSeconds = None
+    """For which the page is shown before the first of `then`; 30 if left out."""
+    then: Annotated[Annotated[tuple[TurnForm, ...], Field(max_length=TURNS_LIMIT)] | None, BeforeValidator(as_list)] = (
+        None
+    )
+    """Pages that follow one another, from the first on again after the last."""
 
     def options(self) -> PageOptions:
         """What it asks for."""
-        return PageOptions(**self.model_dump())
+        turns = tuple(PageTurn(turn.url, turn.seconds) for turn in self.then or ())
+        return PageOptions(**self.model_dump(exclude={"then"}), then=turns)
 
 
 class PlayForm(Form):

@@ -51,6 +51,11 @@ class Handover:
             if session.paused:  # it was, before it was taken up again: it gets the sound when it goes on
                 await attempt.pause(True)
 
+    async def succeed(self, attempt: Attempt) -> None:
+        """Within one attempt: its successor is raised over it, and then it goes."""
+        async with self._handing_over:
+            await attempt.succeed(seen=attempt.session.state is SessionState.ACTIVE)
+
     async def release(self, attempt: Attempt, window: Window) -> None:
         """The window of an attempt that is over. It stays while something is to take its place."""
         top, below = self._stack.top, self._stack.below
@@ -115,10 +120,19 @@ class Handover:
     async def _give_sound(self, attempt: Attempt) -> None:
         """Once nobody else has it: the one before has lent it, or is gone, which takes it some time."""
         before = self._heard
-        if before is not None and before is not attempt and before.has_sound:
+        if before is not None and before.is_kept:
+            await self._silence(before)
+        elif before is not None and before is not attempt and before.has_sound:
             await asyncio.wait([before.over], timeout=ENDING_TIMEOUT_S)
         self._heard = attempt
         await attempt.set_sound(True)
+
+    async def _silence(self, kept: Attempt) -> None:
+        """One that hangs is seen to by its own watch."""
+        try:
+            await kept.set_sound(False)
+        except (PlayerTimeoutError, PlayerUnavailableError) as e:
+            log.warning("sound_handover_failed", session_id=kept.session.id, reason=str(e))
 
     async def _give_back_sound(self, runner: SessionRunner, *, instead_of: Attempt, why: KillReason) -> None:
         try:

@@ -70,6 +70,10 @@ class Liveness:
             self._moved_at = at
         self._paused = paused
 
+    def begins_anew(self, *, at: float) -> None:
+        """The counts are those of another player, which has shown its first picture."""
+        self._last, self._moved_at = Report(), at
+
     def jump(self, *, at: float) -> None:
         """It was sent to another position: what it has to load first is not standing still."""
         self._moved_at = at

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, any_url
 from agent.config.logins import LoginSettings
+from agent.config.web import WebSettings
 from agent.media.names import Locate, LookUp, as_it_is
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
@@ -30,5 +31,7 @@ class SessionParts:
     """Makes of a URL the one that players can open."""
     logins: Callable[[], tuple[LoginSettings, ...]] = tuple
     """How web pages are logged in."""
+    web: Callable[[], WebSettings] = WebSettings
+    """How web pages are shown, now."""
     streams: Streams = field(default_factory=NoStreams)
     """Knows the streams of the central API."""

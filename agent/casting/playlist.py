@@ -22,12 +22,48 @@ class _Entry:
 
 
 class Playlist:
-    """Begins as one address. `wanted` is the entry of the first list at which to begin, counted from 0."""
+    """Begins as one address, or as pages in `rotation`, which follow one another without end, each with the seconds for
+    which it is shown."""
 
-    def __init__(self, url: str) -> None:
-        self.wanted = 0
-        self._entries = [_Entry(url)]
+    def __init__(self, url: str, rotation: Sequence[tuple[str, float]] = ()) -> None:
+        self._wanted = 0
+        """The entry of the first list at which to begin, counted from 0."""
+        self._entries = [_Entry(page, origin=number) for number, (page, _) in enumerate(rotation)] or [_Entry(url)]
+        self._seconds = [seconds for _, seconds in rotation]
         self._at = 0
+        self._failed = 0
+        """Pages of a rotation in a row that could not be shown."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def rotates(self) -> bool:
+        return bool(self._seconds)
+
+    @property
+    def shown_for_s(self) -> float | None:
+        """Seconds until the next page has its turn; None without a rotation."""
+        return self._seconds[self._at] if self._seconds else None
+
+    @property
+    def wanted(self) -> int:
+        return self._wanted
+
+    def begin_at(self, entry: int) -> None:
+        """Begin with this entry of the first list, counted from 0."""
+        self._wanted = entry
+        if self._seconds:
+            self._at = entry % len(self._entries)
+
+    def turn(self) -> None:
+        """The next page of a rotation has its turn; alone it has every turn."""
+        if self._seconds:
+            self._at = (self._at + 1) % len(self._entries)
+
+    def shown(self) -> None:
+        """What is to be played now was shown."""
+        self._failed = 0
 
     @property
     def url(self) -> str:
@@ -41,6 +77,9 @@ class Playlist:
 
     @property
     def has_next(self) -> bool:
+        """Whether another one can be tried in its place."""
+        if self._seconds:
+            return self._failed + 1 < len(self._entries)
         return self._at + 1 < len(self._entries)
 
     def take(self, urls: Sequence[str]) -> bool:
@@ -55,16 +94,17 @@ class Playlist:
             _Entry(url, depth, number if depth == 1 else now.origin) for number, url in enumerate(added)
         ]
         if depth == 1:
-            self._at = min(self.wanted, len(added) - 1)
+            self._at = min(self._wanted, len(added) - 1)
         return True
 
     def skip(self) -> bool:
         """Go to the next entry; False when there is none."""
         if not self.has_next:
             return False
-        self._at += 1
+        self._failed += 1
+        self._at = (self._at + 1) % len(self._entries)
         return True
 
     def rewind(self) -> None:
         """Begin again with the first entry."""
-        self._at = 0
+        self._at = self._failed = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from agent.errors import AgentError, MediaError, PlaylistError
+from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlaylistError
 from agent.player.base import KillReason, Media, Opened, Player, Players
 from agent.stage.base import Stage, Window
 from agent.types import ErrorCode, MediaType
@@ -126,6 +126,23 @@ class Race:
             if each is not winner
         ]
         await asyncio.gather(*losers, return_exceptions=True)
+
+
+def too_late(player: Player | None, race: Race, *, waited_s: float, names_problem: str) -> AgentError:
+    """Why nothing was there in time; `names_problem` is what is wrong with the name of the host."""
+    if player is None:
+        return PlayerTimeoutError(f"No player process became ready within {waited_s:g} s.")
+    if not race.has_opened:
+        return MediaError(
+            ErrorCode.MEDIA_NETWORK,
+            names_problem
+            or f"No picture or sound came within {waited_s:g} s: is the source on and sending? "
+            "A slow one needs a longer [player] start_timeout.",
+        )
+    return MediaError(
+        ErrorCode.MEDIA_DECODE,
+        f"The stream opened, but no picture of it was drawn within {waited_s:g} s.",
+    )
 
 
 async def _first_pixel(player: Player, window: Window) -> None:

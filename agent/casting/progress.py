@@ -79,6 +79,13 @@ class Progress:
         self._player, self.engine = player, player.engine
         self._liveness = None
 
+    def goes_on_with(self, player: Player) -> None:
+        """Another player has taken over, while it is seen."""
+        self._pictures_before += self._player.progress.pictures if self._player else 0
+        self._player, self.engine = player, player.engine
+        if self._liveness is not None:
+            self._liveness.begins_anew(at=self._now())
+
     def opened(self, opened: Opened) -> None:
         self._opened = opened
 

@@ -16,7 +16,8 @@ from agent.casting.forms import PlayForm
 from agent.casting.wish import SPOKEN, Wish
 from agent.errors import InvalidRequestError, PresetNotFoundError, StorageError
 from agent.events.bus import Emit, EventBus, SlowFollowerError, Subscription, nobody
-from agent.types import PageOptions, SessionId, ShownAs, StartRequest
+from agent.page_options import PageOptions
+from agent.types import SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 
 RECENT_LIMIT: Final = 50
@@ -49,6 +50,10 @@ class Played:
     """RFC 3339, in UTC."""
     shown_as: ShownAs | None = None
     page: PageOptions | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """As it is kept."""
+        return asdict(self) | {"page": self.page.given() if self.page else None}
 
     def wish(self) -> Wish:
         """What plays it again."""
@@ -149,7 +154,7 @@ class Recent:
         # Also while the disk takes nothing: they are there until the next restart then.
         self._played = played
         self._emit(EventKind.PRESETS_CHANGED)
-        await self._file.write([asdict(one) for one in played])
+        await self._file.write([one.entry() for one in played])
 
 
 def _played(entry: Mapping[str, Any]) -> Played | None:

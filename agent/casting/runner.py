@@ -30,6 +30,9 @@ from agent.util.waiting import first_of
 MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
 
+KEPT_LOOK_S = 10.0
+"""How often is looked whether there is memory yet for a page that nobody sees."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -76,11 +79,12 @@ class SessionRunner:
         self._task = asyncio.create_task(self._run(), name=f"session-{self.session.id}")
         return self._task
 
-    def suspend(self) -> None:
-        """It is interrupted: its player ends, and it waits until it is resumed or ended."""
+    def suspend(self, *, keep: bool = False) -> None:
+        """It is interrupted: its player ends, or goes on unseen where `keep` allows that, and it waits until it is
+        resumed or ended."""
         self.session.move(SessionState.WAITING)
         if self.attempt is not None:
-            self.attempt.interrupted = True
+            self.attempt.interrupt(keep=keep)
         self._resumed.clear()
         self._suspended.set()
 
@@ -138,7 +142,7 @@ class SessionRunner:
             self.attempt = attempt = self._make_playback(session, self._engines, checked)
             try:
                 await self._perform(attempt)
-                goes_on = source.has_moved.is_set() or attempt.interrupted
+                goes_on = source.has_moved.is_set() or attempt.interrupted or attempt.is_outdated
                 if not goes_on and self._has_finished(attempt) and not session.goes_on():
                     return
             except PlaylistError as e:
@@ -157,11 +161,25 @@ class SessionRunner:
         untried += session.playlist.has_next and not session.has_played
         url, share = session.url, 1 / (untried + 1)
         try:
-            await self._unless_changed(attempt.perform(share=share))
+            await first_of(attempt.perform(share=share), self._let_go(attempt), _wait(self._source.has_moved))
         finally:
             if attempt.was_shown:
+                session.playlist.shown()
                 self._engines.shown(url, attempt.engine)
                 self._source.shown()
+
+    async def _let_go(self, attempt: Attempt) -> None:
+        """Return when it is interrupted; not while it is kept for its return."""
+        while True:
+            await self._suspended.wait()
+            while attempt.is_kept and not self._resumed.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(KEPT_LOOK_S):
+                        await self._resumed.wait()
+                attempt.is_kept = attempt.may_be_kept
+            if not attempt.is_kept:
+                return
+            await attempt.take_up()
 
     async def _go_on_after(self, error: AgentError, attempt: Attempt) -> None:
         """Return when the next attempt may begin: with another engine, with another entry of the playlist, at another
@@ -225,7 +243,9 @@ class SessionRunner:
     def _skip_entry(self, error: AgentError) -> bool:
         """Go on with the next entry of a playlist when this one cannot be played. Once it plays, what may pass is
         waited for: all of an album may be on one server."""
-        if (error.failure.code in PASSING and self.session.has_played) or not self.session.skips_entry():
+        session = self.session
+        waits = error.failure.code in PASSING and session.has_played and not session.playlist.rotates
+        if waits or not session.skips_entry():
             return False
         log.warning("entry_skipped", session_id=self.session.id, code=error.failure.code, reason=str(error))
         return True
@@ -246,7 +266,7 @@ class SessionRunner:
             code=error.failure.code,
             message=str(error),
         )
-        if not session.has_played:
+        if not session.has_played or session.playlist.rotates:
             session.playlist.rewind()  # none of its entries could be played yet
         await self._unless_changed(self._source.rest(delay))
         session.tries_again()

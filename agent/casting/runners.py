@@ -84,7 +84,7 @@ class Runners:
                 limits=self._limits,
                 check=any_url if checked else around.check,
                 screen=self._handover,
-                make_room=lambda: self._stack.make_room(session),
+                make_room=lambda of_memory: self._stack.make_room(session, of_memory=of_memory),
             )
 
         return SessionRunner(

@@ -129,6 +129,8 @@ class CastingService:
         wish = await self._resolved(wish)
         url = None if wish.url is None else await self._policy.check(wish.url)
         _check_page(wish, url)
+        for turn in wish.page.then if wish.page else ():
+            await self._policy.check(turn.url)
         if wish.session_id is not None:
             session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
         else:

@@ -66,7 +66,7 @@ class Session:
         self._retry_at: float | None = None
         self.progress = Progress(request.position, now=loop.time)
         """How far its media is."""
-        self.playlist = Playlist(request.url)
+        self.playlist = Playlist(request.url, request.rotation)
         """What it plays, one after the other."""
         self._announcer = Announcer(self.id, emit, self._player_state())
         self._announcer.know(self.progress)
@@ -138,7 +138,7 @@ class Session:
         self.paused = paused
         self.lifetime.first_frame_at = self.lifetime.accepted_at
         self.progress.goes_on_at(position)
-        self.playlist.wanted = entry
+        self.playlist.begin_at(entry)
         self.has_first_frame.set()
 
     def joins(self, stream: CentralStream, *, shown_url: str) -> None:
@@ -155,7 +155,7 @@ class Session:
             self.progress.goes_on_at(0.0)
         if anew or url != self._source:
             self.playlist = Playlist(url)
-            self.playlist.wanted = wanted
+            self.playlist.begin_at(wanted)
         if shown_url != self._shown_url:
             self._shown_url = shown_url
             self._announcer.tell(EventKind.SESSION_CHANGED, url=shown_url)

@@ -113,19 +113,20 @@ class Stack:
                 self.end(old, EndReason.REPLACED)
             self._stack = []
         elif top is not None:
-            if top.attempt is not None:
-                leaving.append(top.attempt.over)
             if top.session.end is None and top.session.state is not SessionState.WAITING:
-                top.suspend()
+                top.suspend(keep=True)
                 log.info("stream_interrupted", session_id=top.session.id, by=runner.session.id)
+            if top.attempt is not None and not top.attempt.is_kept:
+                leaving.append(top.attempt.over)
             if len(self._stack) > WAITING_LIMIT:
                 self.end(self._stack.pop(1), EndReason.REPLACED)
         self._stack.append(runner)
         return leaving
 
-    async def make_room(self, session: Session) -> bool:
+    async def make_room(self, session: Session, *, of_memory: bool = False) -> bool:
         """The source of a start that is being prepared may serve one viewer at a time: if what is on comes from the
-        same host, let its player go, as for an interruption; its last picture stays. Tells whether a player has gone.
+        same host, let its player go, as for an interruption; its last picture stays. So does that of a page where there
+        is no room `of_memory` for two. Tells whether a player has gone.
 
         It is taken up again when nothing is prepared any more.
         """
@@ -133,7 +134,8 @@ class Stack:
         if starting is None or starting.session is not session or top is None or host is None:
             return False
         attempt, on = top.attempt, top.session
-        if attempt is None or on.state is not SessionState.ACTIVE or _host(on.url) != host:
+        in_the_way = on.progress.media_type is MediaType.WEB if of_memory else _host(on.url) == host
+        if attempt is None or on.state is not SessionState.ACTIVE or not in_the_way:
             return False
         top.suspend()
         log.info("source_slot_freed", session_id=on.id, for_session=session.id)

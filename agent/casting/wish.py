@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Protocol
 
 from agent.errors import FieldError, InvalidRequestError
-from agent.types import PageOptions, Quality, ShownAs
+from agent.page_options import PageOptions
+from agent.types import Quality, ShownAs
 
 WHAT: Final = ("url", "code", "stream_id")
 """The fields that say what to play."""

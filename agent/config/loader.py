@@ -32,6 +32,7 @@ from agent.config.settings import (
     StreamSettings,
     Webhooks,
 )
+from agent.config.web import WebSettings
 from agent.errors import ConfigError
 
 ENV_PREFIX = "CAST_AGENT_"
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     display: DisplaySettings = Field(default_factory=DisplaySettings)
     audio: AudioSettings = Field(default_factory=AudioSettings)
     player: PlayerSettings = Field(default_factory=PlayerSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     stream: StreamSettings = Field(default_factory=StreamSettings)
     discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)
     esphome: EspHomeSettings = Field(default_factory=EspHomeSettings)

@@ -20,6 +20,8 @@ RELOADABLE: Final = frozenset(
         "stream.recent",
         "dlna.allow",
         "login",
+        "web.input",
+        "web.renew_at",
         "preset",
         "webhook",
         "log.format",

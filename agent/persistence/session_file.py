@@ -10,7 +10,8 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.casting.saved import Saved, Volume
-from agent.types import CentralStream, PageOptions, Quality, SessionId, ShownAs, StartRequest, StreamRef
+from agent.page_options import PageOptions
+from agent.types import CentralStream, Quality, SessionId, ShownAs, StartRequest, StreamRef
 from agent.util.files import remove_leftovers, write_whole
 
 FILE = "wanted.json"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from agent.config.logins import LoginSettings
+from agent.config.web import WebSettings
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.health import PlayerHealth
-from agent.types import ErrorCode, MediaType, PageOptions, Quality, StreamType
+from agent.page_options import PageOptions
+from agent.types import ErrorCode, MediaType, Quality, StreamType
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Media:
     page: PageOptions | None = None
     logins: tuple[LoginSettings, ...] = ()
     """How web pages are logged in, each for its origin."""
+    web: WebSettings = field(default_factory=WebSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,9 @@ class Player(Protocol):
     async def finished(self) -> None:
         """Return when the media has come to its end. Raises as `opened` does when it broke instead."""
 
+    async def outdated(self) -> None:
+        """Return when another process had better take over: some grow. Never, for most."""
+
     async def kill(self, why: KillReason) -> None:
         """End the process, with SIGKILL, and reap it. The first reason counts, and what the process itself has done
         before any. Idempotent; bounded; never raises."""
@@ -198,6 +204,9 @@ class Players(Protocol):
     def beside(self, url: str) -> Callable[[], Awaitable[Player]] | None:
         """How to take a player of another engine for the same address while the first goes on; None where none might
         do better."""
+
+    def has_room(self, url: str) -> bool:
+        """Return True if there is memory for one more player for this address."""
 
     def failed_beside(self, url: str, engine: str, error: AgentError) -> None:
         """The one of this engine, taken so, has failed."""
@@ -219,6 +228,9 @@ class PlayerSource(Protocol):
 
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         """As in Players; of this engine instead of the one that usually plays such an address."""
+
+    def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
+        """As in Players."""
 
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
         """Be ready for a start of this address."""

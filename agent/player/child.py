@@ -103,6 +103,9 @@ class ChildPlayer(ABC):
     async def finished(self) -> None:
         await self._unless_gone(self._finished)
 
+    async def outdated(self) -> None:
+        await asyncio.Event().wait()
+
     async def gone(self) -> AgentError:
         """Wait until the process hangs or is dead; tells why."""
         return await asyncio.shield(self._gone)
@@ -249,9 +252,7 @@ class ChildPlayer(ABC):
             spoke = code >= 0 or code == -signal.SIGABRT
             words = next((line for line in reversed(self._last_words) if line.strip() and spoke), "")
             log.warning("player_died", pid=self.pid, why=why, last_words=list(self._last_words))
-            self._is_gone(
-                PlayerUnavailableError(f"The player process died ({why}). {words}".rstrip()),
-            )
+            self._is_gone(PlayerUnavailableError(f"The player process died ({why}). {words}".rstrip()))
 
     async def _watch_silence(self) -> None:
         try:

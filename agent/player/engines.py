@@ -80,6 +80,10 @@ class Engines:
             return await self._pools[self._usual(url, kind)].take()
         return await self._pools[engine].take(keep_spare=False)  # a rare guest is not worth its memory
 
+    def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
+        """Return True if there is memory for one more player of the engine that plays this address."""
+        return not self._pools[self._usual(url, kind)].spec.no_room
+
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
         """Keep a spare of the engine that plays this address, because it will be started."""
         with contextlib.suppress(PlayerUnavailableError):  # no engine shows it

@@ -52,6 +52,9 @@ class EngineChoice:
         )
         return None if engine is None else partial(self._players.take, url, engine=engine)
 
+    def has_room(self, url: str) -> bool:
+        return self._players.has_room(url, kind=self._kind)
+
     def failed_beside(self, url: str, engine: str, error: AgentError) -> None:
         """The player of this engine, taken beside the other one, has failed."""
         self._beside[engine] = error

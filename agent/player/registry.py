@@ -84,6 +84,8 @@ class EngineSpec:
     """Not every box needs it: nothing is wrong where it is not installed."""
     spare_needs: int = 0
     """Bytes of memory that must be available for a spare to be made."""
+    one_at_a_time: MediaType | None = None
+    """The kind of media of which there are not two players without that memory."""
     memory: Callable[[], int] = available_bytes
     """Tells how many are."""
     features: Mapping[str, Feature] = field(default_factory=dict)
@@ -100,7 +102,8 @@ class EngineSpec:
         if not self.spare_needs or self.memory() >= self.spare_needs:
             return ""
         needs = self.spare_needs // MIB
-        return f"No spare {self.name} is kept, and starts take longer: under {needs} MiB of memory is free."
+        one = f" {PLURALS[kind].capitalize()} are loaded one at a time." if (kind := self.one_at_a_time) else ""
+        return f"No spare {self.name} is kept, and starts take longer: under {needs} MiB of memory is free.{one}"
 
     def may_play(self, scheme: str, kind: MediaType | None) -> bool:
         """Return True if it might play an address of this scheme and kind of media; None: nothing tells the kind. A web
@@ -189,6 +192,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         on_demand=True,
         is_optional=True,
         spare_needs=1536 * MIB,  # a spare takes 320 MB, a page some 450, a film beside it as much
+        one_at_a_time=MediaType.WEB,
         features={
             "sandbox": Feature(
                 "page sandbox",

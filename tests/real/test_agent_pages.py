@@ -237,6 +237,39 @@ def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Scr
     }
 
 
+def test_pages_follow_one_another_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:
+    """Each for its time, in one session, without white or black; the old browser is gone then."""
+    session = agent.show_page(
+        pages.url("/plain/red"), page={"seconds": 2, "then": [{"url": pages.url("/late/green")}]}
+    )["session_id"]
+    first = agent.player_pid()
+    with ScreenRecorder(xserver.display) as recorder:
+        before = pages.asked["/plain/red"]
+        agent.wait_until(lambda: pages.asked["/plain/red"] > before, 20, "the first one has its turn again")
+        recording = recorder.stop()
+    assert recording.colours()[:2] == ["red", "green"]
+    assert (recording.seconds_of("white"), recording.seconds_of("black")) == (0, 0)
+    assert agent.status()["stream"]["session_id"] == session
+    assert not alive([first])
+
+
+def test_a_page_that_was_interrupted_is_there_at_once(
+    agent: Agent, xserver: XServer, pages: WebPages, screen: Screen
+) -> None:
+    """It is not loaded again, and no other picture is between."""
+    agent.show_page(pages.url("/plain/red"))
+    before, player = pages.asked["/plain/red"], agent.player_pid()
+    agent.show_page(pages.url("/plain/blue"), interrupt=True)
+    with ScreenRecorder(xserver.display) as recorder:
+        agent.stop()
+        wait_colour(screen, "red")
+        recording = recorder.stop()
+    agent.wait_state("playing")
+    assert recording.colours() == ["blue", "red"]
+    assert (recording.seconds_of("white"), recording.seconds_of("black")) == (0, 0)
+    assert (pages.asked["/plain/red"], agent.player_pid()) == (before, player)
+
+
 def test_a_page_is_heard_while_it_is_seen(agent: Agent, pages: WebPages, pulse: PulseServer) -> None:
     """Not while it is prepared; a muted one holds no sound device."""
 

@@ -194,6 +194,9 @@ class ScriptedPlayers:
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         raise NotImplementedError
 
+    def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
+        return True
+
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
         """Nothing is kept ready."""
 

@@ -81,6 +81,8 @@ SCRIPTS = {
     "deaf": Script(deaf=True),
     "tough": Script(kill_s=0.5),
     "single": Script(viewers=1),
+    "page": Script(media_type=MediaType.WEB),
+    "other-page": Script(media_type=MediaType.WEB),
 }
 
 BY_ANOTHER = {
@@ -121,6 +123,7 @@ class FakePlayer:
         self.dies_when_told = False
         """Whatever it is told next, it crashes instead of answering."""
         self.position = 1.0
+        self.is_outdated = asyncio.Event()
         self.script = Script()
         self.xid: int | None = None
         self.url = ""
@@ -214,6 +217,9 @@ class FakePlayer:
         await self._done()
         self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
 
+    async def outdated(self) -> None:
+        await self.is_outdated.wait()
+
     async def kill(self, why: KillReason) -> None:
         if self._ending is None:
             self.kills += 1
@@ -270,6 +276,8 @@ class FakePlayers:
         self.expected_kinds: list[MediaType | None] = []
         self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
+        self.roomy = True
+        """There is memory for one more player."""
         self.missing: set[str] = set()
         """Schemes that nothing here plays."""
         self._pids = itertools.count(1)
@@ -293,6 +301,9 @@ class FakePlayers:
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
         if urlsplit(url).scheme in self.missing:
             raise PlayerUnavailableError("scripted: nothing plays this")
+
+    def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
+        return self.roomy
 
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
         self.expected.append(url)

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: list[set[str]] = [
+    {"page_options"},
     {"types", "health"},
     {"errors", "snapshot"},
     {"util"},

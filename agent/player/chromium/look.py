@@ -8,10 +8,11 @@ from typing import Any
 
 import structlog
 
+from agent.page_options import PageOptions
 from agent.player import reasons as shared
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.companion import Companion
-from agent.types import ErrorCode, Failure, PageOptions
+from agent.types import ErrorCode, Failure
 
 _CSS = """{
   const sheet = new CSSStyleSheet();

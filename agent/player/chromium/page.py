@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from agent.page_options import PageOptions
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.companion import Companion
@@ -16,7 +17,7 @@ from agent.player.chromium.frames import Frames, intercept
 from agent.player.chromium.login import PageLogin
 from agent.player.chromium.look import Look
 from agent.player.chromium.secrets import Login
-from agent.types import Failure, PageOptions
+from agent.types import Failure
 from agent.util.futures import new_future, resolve
 
 BARE_AFTER_S = 2.0
@@ -92,6 +93,10 @@ class Page:
         self._login = self._login_at(url, logins)
         self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
 
+    def accept_input(self, accepts: bool) -> None:
+        """Whether keyboard, mouse and touch reach the page; they do not before this is said."""
+        self._say("Input.setIgnoreInputEvents", ignore=not accepts)
+
     def reload(self) -> None:
         """Load it anew; it stays on the screen until the new one paints."""
         self._say("Page.reload")
@@ -155,7 +160,7 @@ class Page:
         self._frames.watch(self._session)
         self._say("Page.setLifecycleEventsEnabled", enabled=True)
         self._say("Inspector.enable")
-        self._say("Input.setIgnoreInputEvents", ignore=True)
+        self.accept_input(False)
         self._say("Emulation.setFocusEmulationEnabled", enabled=True)
         self._say(
             "Page.addScriptToEvaluateOnNewDocument",

@@ -14,9 +14,12 @@ from typing import Any
 import structlog
 
 from agent.config.logins import LoginSettings
+from agent.config.web import WebSettings
 from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
+from agent.page_options import PageOptions
 from agent.player.base import Adoption, Media, Opened, Report
 from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
+from agent.player.chromium.age import bytes_of, until_old
 from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.command import FD
 from agent.player.chromium.companion import Companion
@@ -26,7 +29,7 @@ from agent.player.chromium.reasons import crashed, hung, login_renewed
 from agent.player.chromium.secrets import Login, read_logins
 from agent.player.spawn import Child
 from agent.player.tally import Tally
-from agent.types import Failure, MediaType, PageOptions, StreamType
+from agent.types import Failure, MediaType, StreamType
 from agent.util.futures import new_future, resolve
 from agent.util.threads import in_thread
 from agent.util.waiting import first_of
@@ -74,6 +77,9 @@ class ChromiumPlayer(ChildPlayer):
         self._adoption: Adoption | None = None
         self._refresh: float | None = None
         self._version = self._user_agent = self._confinement = self._home = ""
+        self._web = WebSettings()
+        self._pids: set[int] = set()
+        """Of the browser, from the first paint on."""
         self._has_sound = False
         self._is_muted = False
         self._has_sandbox = True
@@ -106,12 +112,17 @@ class ChromiumPlayer(ChildPlayer):
             raise PlayerUnavailableError("A browser without a stage shows nothing.")
         await self._is_ready()
         await first_of(self._adoption.place(xid), self._until_gone())
-        self._refresh = media.refresh
+        self._refresh, self._web = media.refresh, media.web
         self._is_muted = media.muted or not media.volume
         self._entries = media.logins
         self._logins = await read_logins(media.logins)
         options = media.page or PageOptions()
+        self._page.accept_input(media.web.input)
         self._page.open(media.url, options, user_agent=self._user_agent, logins=self._logins)
+
+    async def outdated(self) -> None:
+        why = await until_old(self._web.renew_at, lambda: bytes_of(self._pids))
+        log.info("page_outdated", pid=self.pid, why=why)
 
     async def set_sound(self, on: bool) -> None:
         self._has_sound = on
@@ -219,6 +230,7 @@ class ChromiumPlayer(ChildPlayer):
         self._cdp.say("SystemInfo.getProcessInfo", then=self._on_processes)
 
     def _on_processes(self, result: Mapping[str, Any]) -> None:
+        self._pids = {self.pid, *(int(process["id"]) for process in result.get("processInfo", ()))}
         for process in result.get("processInfo", ()):
             if process.get("type") == "GPU":
                 self._keep(self._watch_drawing_process(int(process["id"])), "drawing")

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from agent.casting.entries import NotKept
 from agent.casting.recent import RECENT_LIMIT, Recent
 from agent.events.bus import QUEUE_LIMIT, EventBus
+from agent.page_options import PageOptions
 from agent.persistence.entry_file import EntryFile
-from agent.types import PageOptions, Quality, SessionId, ShownAs, StartRequest
+from agent.types import Quality, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.tools import until
 

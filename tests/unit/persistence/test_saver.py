@@ -19,11 +19,12 @@ from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
 from agent.errors import FileAwayError, InvalidRequestError
 from agent.events.bus import EventBus
+from agent.page_options import PageOptions
 from agent.persistence import saver as saver_module
 from agent.persistence import session_file as wanted_module
 from agent.persistence.saver import Saver
 from agent.persistence.session_file import FILE, SAFE_FILE, SET_ASIDE
-from agent.types import ErrorCode, MediaType, PageOptions, PlayerState, SessionChange, SessionId, ShownAs, StartRequest
+from agent.types import ErrorCode, MediaType, PlayerState, SessionChange, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.tools import SOON_S, until

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from agent.config.logins import LoginKind, LoginSettings
+from agent.page_options import PageOptions
 from agent.player.chromium import home_assistant as home_module
 from agent.player.chromium import login as login_module
 from agent.player.chromium.cut import TAIL_BYTES, waiting
 from agent.player.chromium.login import QUESTIONS_KEPT
 from agent.player.chromium.secrets import Login, read_logins
-from agent.types import ErrorCode, PageOptions
+from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, ScriptedBrowser
 
 SECRET = "geheim-1234"

@@ -10,11 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.errors import PlayerUnavailableError
+from agent.page_options import PageOptions
 from agent.player.chromium import page as page_module
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
 from agent.player.chromium.page import REFUSALS_LOGGED
 from agent.player.chromium.reasons import answered, not_loaded
-from agent.types import ErrorCode, PageOptions
+from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, SESSION, URL, ScriptedBrowser
 
 

@@ -22,8 +22,9 @@ from agent.errors import (
     StreamNotFoundError,
 )
 from agent.media.urls import MediaPolicy
+from agent.page_options import PageOptions
 from agent.snapshot import TrackerSnapshot
-from agent.types import ErrorCode, PageOptions, Quality, ShownAs, StartRequest, StreamRef
+from agent.types import ErrorCode, Quality, ShownAs, StartRequest, StreamRef
 from tests.support.api import Served, served, session_snapshot
 
 URL = "http://nas/film.mp4"

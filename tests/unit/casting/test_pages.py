@@ -1,0 +1,186 @@
+"""Pages as streams that are kept, renewed, and follow one another: on players and a stage that are scripted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from agent.casting.limits import Limits
+from agent.casting.parts import SessionParts
+from agent.casting.playlist import Playlist
+from agent.casting.runner import KEPT_LOOK_S
+from agent.casting.tracker import StreamTracker
+from agent.media.redaction import redact
+from agent.page_options import PageOptions, PageTurn
+from agent.types import PlayerState, ShownAs, StartRequest
+from tests.support.fakes import FakePlayer, FakePlayers, FakeStage
+from tests.support.virtual_time import in_virtual_time
+
+TURN_S = 20.0
+
+
+def page(host: str = "page", *, then: tuple[str, ...] = (), interrupt: bool = False) -> StartRequest:
+    turns = tuple(PageTurn(f"http://{each}/", TURN_S) for each in then)
+    options = PageOptions(seconds=TURN_S, then=turns)
+    return StartRequest(url=f"http://{host}/", shown_as=ShownAs.PAGE, page=options, interrupt=interrupt)
+
+
+class Box:
+    def __init__(self) -> None:
+        self.players = FakePlayers()
+        self.stage = FakeStage(self.players)
+        limits = Limits(start_timeout=10.0, stall_timeout=5.0)
+        self.tracker = StreamTracker(SessionParts(self.players, self.stage, redact), limits=limits)
+
+    async def show(self, request: StartRequest) -> FakePlayer:
+        assert await self.tracker.first_frame(self.tracker.start(request), 10.0)
+        return self.seen
+
+    @property
+    def seen(self) -> FakePlayer:
+        """The player whose window is on top."""
+        player = self.players.drawing_into(self.stage.stack[-1].xid)
+        assert player is not None
+        return player
+
+    async def until(self, condition: Callable[[], object], within_s: float = 30.0) -> None:
+        async with asyncio.timeout(within_s):
+            while not condition():
+                assert self.stage.stack, "the screen is never black"
+                await asyncio.sleep(0.01)
+
+
+def scene(story: Callable[[Box], Awaitable[None]]) -> Callable[[], None]:
+    """A test on a box, at whose end nothing is left of it."""
+
+    @in_virtual_time
+    async def told() -> None:
+        box = Box()
+        await story(box)
+        await box.tracker.close()
+        assert not box.stage.windows
+        assert not box.players.alive
+        assert not box.players.device.was_shared
+
+    told.__name__, told.__doc__ = story.__name__, story.__doc__
+    return told
+
+
+@scene
+async def test_a_page_that_is_interrupted_is_kept(box: Box) -> None:
+    """It is back at once, with its sound, and was not loaded again."""
+    first = await box.show(page())
+    over = await box.show(StartRequest(url="http://film/", interrupt=True))
+    await box.until(lambda: over.sound)
+    assert (first.alive, first.sound) == (True, False)
+    await box.tracker.stop()
+    await box.until(lambda: box.seen is first and first.sound)
+    assert len(box.players.players) == 2
+    stream = box.tracker.snapshot().stream
+    assert stream is not None
+    assert stream.session_state == "active"
+
+
+@scene
+async def test_a_page_is_kept_while_there_is_memory(box: Box) -> None:
+    """It is loaded again then."""
+    first = await box.show(page())
+    await box.show(StartRequest(url="http://film/", interrupt=True))
+    box.players.roomy = False
+    await box.until(lambda: not first.alive, KEPT_LOOK_S * 2)
+    await box.tracker.stop()
+    await box.until(lambda: box.seen.url == "http://page/" and box.seen is not first)
+
+
+@scene
+async def test_a_page_that_dies_while_it_waits_is_loaded_again(box: Box) -> None:
+    first = await box.show(page())
+    await box.show(StartRequest(url="http://film/", interrupt=True))
+    first.crash()
+    await asyncio.sleep(1.0)
+    await box.tracker.stop()
+    await box.until(lambda: box.seen.url == "http://page/" and box.seen is not first)
+
+
+@scene
+async def test_an_old_page_goes_when_the_new_one_has_painted(box: Box) -> None:
+    """It is the same session, which plays all the time, and is heard."""
+    old = await box.show(page())
+    await box.until(lambda: box.tracker.snapshot().stream.state is PlayerState.PLAYING and old.sound)  # type: ignore[union-attr]
+    old.is_outdated.set()
+    states = set()
+
+    def renewed() -> bool:
+        stream = box.tracker.snapshot().stream
+        assert stream is not None
+        states.add(stream.state)
+        return box.seen is not old and not old.alive and box.seen.sound
+
+    await box.until(renewed)
+    assert (states, len(box.stage.windows)) == ({PlayerState.PLAYING}, 1)
+
+
+@scene
+async def test_an_old_page_stays_when_the_new_one_cannot_be_shown(box: Box) -> None:
+    old = await box.show(page())
+    box.players.broken = True
+    old.is_outdated.set()
+    await asyncio.sleep(60.0)
+    assert box.seen is old
+    assert old.alive
+
+
+@scene
+async def test_where_memory_is_short_there_is_one_page_at_a_time(box: Box) -> None:
+    """The last picture of the old one stays meanwhile, also of one that is only renewed."""
+    box.players.roomy = False
+    old = await box.show(page())
+    new = await box.show(page("other-page"))
+    assert not old.alive
+    new.is_outdated.set()
+    await box.until(lambda: box.seen is not new and not new.alive and box.seen.alive)
+    assert [player.url for player in box.players.alive] == ["http://other-page/"]
+
+
+@scene
+async def test_a_page_that_fails_brings_back_the_one_that_made_room(box: Box) -> None:
+    box.players.roomy = False
+    await box.show(page())
+    box.tracker.start(page("broken"))
+    await box.until(lambda: (last := box.tracker.snapshot().last) is not None and last.reason == "failed")
+    await box.until(lambda: box.seen.alive and box.seen.url == "http://page/")
+
+
+@scene
+async def test_pages_follow_one_another(box: Box) -> None:
+    """Each for its time; one that cannot be shown is left out, and the first one comes after the last."""
+    await box.show(page(then=("broken", "other-page")))
+    shown: list[str] = []
+
+    def look() -> bool:
+        if not shown or shown[-1] != box.seen.url:
+            shown.append(box.seen.url)
+        return len(shown) == 4
+
+    await box.until(look, 5 * TURN_S)
+    assert shown == ["http://page/", "http://other-page/"] * 2
+    assert len(box.players.alive) <= 2
+
+
+@scene
+async def test_a_rotation_begins_with_a_page_that_can_be_shown(box: Box) -> None:
+    assert (await box.show(page("broken", then=("page",)))).url == "http://page/"
+
+
+@pytest.mark.parametrize("entry", [0, 2, 7])
+def test_a_rotation_goes_on_where_it_was(entry: int) -> None:
+    pages = Playlist("a", (("a", 1.0), ("b", 2.0), ("c", 3.0)))
+    pages.begin_at(entry)
+    assert pages.entry == entry % 3
+    assert pages.skip()
+    assert pages.skip()
+    assert not pages.skip(), "all have failed"
+    pages.shown()
+    assert pages.has_next
