@@ -44,5 +44,5 @@ def bytes_of(pids: Iterable[int], *, proc: Path = Path("/proc")) -> int:
 
 
 def _next(at: time, now: datetime) -> datetime:
-    today = datetime.combine(now.date(), at)
+    today = datetime.combine(now.date(), at, now.tzinfo)
     return today if today > now else today + timedelta(days=1)

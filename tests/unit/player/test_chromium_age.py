@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from agent.player.chromium.age import GROWN_BY, LOOK_EVERY_S, NEVER, bytes_of, until_old
 from tests.support.virtual_time import in_virtual_time
 
-MIDNIGHT = datetime(2026, 1, 1)
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock:
