@@ -104,7 +104,8 @@ async def running(
         streams = streams_feature(database, StreamPublishers(server), urls, settings.retention, now=now)
         devices = devices_feature(database, settings.devices, urls, settings.retention, now=now)
         media = media_feature(database, access, settings.mediamtx, server, now=now)
-        library = library_feature(database, settings.library, settings.library_folder(), now=now)
+        box_secret = devices.service.devices.token_hash
+        library = library_feature(database, settings.library, settings.library_folder(), box_secret, now=now)
         features: list[Feature[Any]] = [devices, streams, media, library]
         supervisor = Supervisor()
         for feature in features:

@@ -57,6 +57,11 @@ async def records(
     return [DeviceRecord(*row) for row in await session.execute(query)]
 
 
+async def token_hash(session: AsyncSession, device_id: str) -> str | None:
+    """That of a box which is not revoked."""
+    return await session.scalar(select(Device.token_hash).where(Device.id == device_id, Device.revoked_at.is_(None)))
+
+
 async def with_token(session: AsyncSession, token_hash: str) -> Device | None:
     """The box of that token, also when it has been revoked."""
     return await session.scalar(select(Device).where(Device.token_hash == token_hash))

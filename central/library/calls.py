@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cast_http.operations import NoQuery
 from central.core.operations import Call
-from central.core.replies import Reply
+from central.core.replies import FileReply, Reply
 from central.core.uploads import Upload
 from central.library import models
-from central.library.models import ContentQuery, VideoBody, VideoPatch, VideosQuery
+from central.library.models import ContentQuery, FileQuery, VideoBody, VideoPatch, VideosQuery
 from central.library.service import Library
 from central.library.tables import Video
 
@@ -45,6 +45,21 @@ async def upload_video(call: Call[Library, Upload, ContentQuery]) -> Reply:
 async def complete_video(call: Call[Library, None, NoQuery]) -> Reply:
     video = await call.service.uploads.complete(call.caller, call.path["id"])
     return await _told(call.service, video, status=202)
+
+
+async def get_video_source(call: Call[Library, None, NoQuery]) -> Reply:
+    source = await call.service.sources.find(call.caller, call.path["id"])
+    names = ("id", "title", "type", "size", "sha256", "duration")
+    columns = {name: getattr(source.video, name) for name in names}
+    return Reply(models.Source(path=source.path, expires_at=source.expires_at, **columns))
+
+
+async def get_video_file(call: Call[Library, None, FileQuery]) -> FileReply:
+    query = call.query
+    video, file = await call.service.sources.file(
+        call.path["id"], box=query.box, expires=query.expires, token=query.token
+    )
+    return FileReply(file, video.type)
 
 
 async def _told(library: Library, video: Video, *, status: int = 200) -> Reply:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from central.core.fields import Name, one_line
+from central.core.fields import Id, Name, one_line
 from central.core.models import Answer, Body, PageQuery, Patch
 from central.library.types import MediaType, VideoState
 
@@ -53,6 +53,31 @@ class VideosQuery(PageQuery):
 class ContentQuery(Body):
     offset: Annotated[int, Field(ge=0, le=10**12)] = 0
     """Which byte of the video the body begins with: as many as are `received`."""
+
+
+class FileQuery(Body):
+    """What signs an address, as `source` answers it."""
+
+    box: Id
+    expires: Annotated[int, Field(ge=0, le=10**11)]
+    """Seconds since 1970."""
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Source(Answer):
+    """Where the box that asked gets the bytes of a video."""
+
+    id: str
+    path: str
+    """With its query, on this service. It is this box's alone: whoever has it can get the video."""
+    expires_at: datetime
+    title: str
+    type: str
+    size: int
+    """Bytes."""
+    sha256: str
+    duration: float | None
+    """Seconds; null for a picture."""
 
 
 class Video(Answer):

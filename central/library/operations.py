@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from central.core.operations import Access, Operation
 from central.library import calls, models
+from central.library.types import MediaType
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -42,5 +43,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         "POST", "/api/v1/videos/{id}/complete", calls.complete_video, Access.UPLOAD,
         "All bytes are there: have the video checked.",
         {202: models.Video}, (404, 409),
+    ),
+    Operation(
+        "GET", "/api/v1/videos/{id}/source", calls.get_video_source, Access.DEVICE,
+        "Where the box that asks gets the bytes of a video.",
+        {200: models.Source}, (404, 409),
+    ),
+    Operation(
+        "GET", "/api/v1/videos/{id}/file", calls.get_video_file, Access.OPEN,
+        "The bytes of a video, or a range of them, at an address that was signed for a box.",
+        {200: ", ".join(get_args(MediaType))}, (404, 409, 503), query=models.FileQuery,
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from central.library.checking import Checking
+from central.library.sources import Sources
 from central.library.upkeep import Upkeep
 from central.library.uploads import Uploads
 from central.library.videos import Videos
@@ -16,5 +17,6 @@ class Library:
 
     videos: Videos
     uploads: Uploads
+    sources: Sources
     checking: Checking
     upkeep: Upkeep

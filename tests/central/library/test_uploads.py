@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError
 
+from cast_http import server
 from central.core.http import body
 from central.core.types import Role
-from central.library import repository
+from central.library import repository, uploads
 from central.library.folder import Folder
 from tests.central.library.conftest import Shelf, sha256
 from tests.central.support.service import Answered, Client, served
@@ -29,19 +30,27 @@ async def _slowly(*pieces: bytes, go_on: asyncio.Event) -> AsyncIterator[bytes]:
 
 
 async def _begun(shelf: Shelf, video_id: str, body: AsyncIterator[bytes]) -> asyncio.Task[Answered]:
-    """An upload that has the video from now on."""
+    """An upload whose first piece is on the disk."""
     sending = asyncio.create_task(shelf.put(video_id, body))
-    while (await shelf.complete(video_id))["code"] != "upload_in_use":
+    while not (await shelf.get(video_id))["received"]:
         assert not sending.done()
     return sending
 
 
-async def test_an_upload_goes_on_where_it_was_cut(shelf: Shelf, clips: Clips) -> None:
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes is written as it comes, and a refused body is not waited for."""
+    monkeypatch.setattr(uploads, "PIECE", 1)
+    monkeypatch.setattr(server, "LINGER_S", 0.05)
+
+
+async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: Shelf, clips: Clips) -> None:
     """In pieces, from a connection that broke and those that follow, until the film is ready."""
     film = clips.film_mp4().read_bytes()
     made = await shelf.reserve(film, sha256=sha256(film), title="Film")
     video_id, rest = made["id"], len(film) - 1000
     sending = await _begun(shelf, video_id, _slowly(film[:100_000], go_on=asyncio.Event()))
+    assert (await shelf.complete(video_id))["code"] == "upload_in_use"
     sending.cancel()
     with pytest.raises((asyncio.CancelledError, ClientError)):
         await sending
@@ -86,7 +95,9 @@ async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: Shelf) -
     assert (await sqlite_shelf.get(made["id"]))["received"] == 0
 
 
-async def test_one_connection_at_a_time_sends_a_video(sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_connection_at_a_time_sends_a_video(
+    at_once: None, sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another is told so; one that says nothing is given up, and what it sent stays."""
     shelf, go_on = sqlite_shelf, asyncio.Event()
     made = await shelf.reserve(b"x" * 10)
