@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import Field
 
+from cast_util.settings import Section
 from central.core.errors import ConfigError
 from central.core.settings import (
     ApiSettings,
     DatabaseSettings,
     LogSettings,
     RetentionSettings,
-    Section,
     StateSettings,
 )
 from central.devices.settings import DeviceSettings

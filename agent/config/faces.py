@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from agent.config.settings import HostName, Port, Section
 from agent.types import DLNA_PORT, ESPHOME_PORT
+from cast_util.settings import HostName, Port, Section
 
 
 def _network(text: str) -> str:

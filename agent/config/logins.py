@@ -9,9 +9,10 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from agent.config.settings import AbsolutePath, Section, Text
+from agent.config.settings import Text
 from agent.errors import ConfigError
 from agent.media.origins import check_login_origin, origin_of
+from cast_util.settings import AbsolutePath, Section
 
 LOGINS_LIMIT: Final = 32
 """Each request of a page is compared with all of them."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from agent.config.loader import Settings, is_repeated
+from agent.config.loader import LOADER, Settings
 from agent.config.logins import described
 
 RELOADABLE: Final = frozenset(
@@ -37,7 +37,7 @@ Shown = bool | float | str | tuple[str, ...]
 def shown(settings: Settings) -> dict[str, Shown]:
     """What a reload can change and anyone who may call may see, by `section.key`: of the sections that may be repeated
     only what each `login` is for, because they hold secrets."""
-    keys = sorted(key for key in RELOADABLE if not is_repeated(key.partition(".")[0]))
+    keys = sorted(key for key in RELOADABLE if not LOADER.is_repeated(key.partition(".")[0]))
     found = {key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in keys}
     return found | {"login": described(settings.login)}
 
@@ -75,7 +75,7 @@ def _different(old: Settings, new: Settings) -> list[str]:
         name
         for section in type(old).model_fields
         if (before := getattr(old, section)) != (after := getattr(new, section))
-        for name in ([section] if is_repeated(section) else _different_keys(section, before, after))
+        for name in ([section] if LOADER.is_repeated(section) else _different_keys(section, before, after))
     ]
 
 

@@ -10,24 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from agent.errors import ConfigError
 from agent.media.urls import NETWORK_SCHEMES, check_central_url, check_webhook_url
 from agent.types import DEFAULT_PORT, Quality
 from cast_util.folders import state_folder
-
-
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):  # pydantic would take true as 1
-        raise ValueError("should be a number, not true or false")
-    return value
-
-
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute() or "\0" in str(path):
-        raise ValueError("should be an absolute path, one that begins with /")
-    return path
+from cast_util.settings import AbsolutePath, HostName, Port, Section, no_bool
 
 
 def _display_name(name: str) -> str:
@@ -101,19 +90,10 @@ EventName = Literal[
 ]
 """What happens on a box, as `cast_wire.models` has it."""
 EngineScheme = Annotated[str, AfterValidator(_engine_scheme)]
-Seconds = Annotated[float, BeforeValidator(_no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
-Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Seconds = Annotated[float, BeforeValidator(no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
-HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 InterfaceName = Annotated[str, Field(pattern=r"^[^/\s\x00]{1,15}$")]  # as the kernel has it (IFNAMSIZ)
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-class Section(BaseModel):
-    """The descriptions say what is allowed; error messages quote them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DeviceSettings(Section):
@@ -205,7 +185,7 @@ class CentralSettings(Section):
         repr=False,
         description="an enrolment token as `cast-central enrol` prints it, et_ and 43 characters",
     )
-    heartbeat: Annotated[float, BeforeValidator(_no_bool)] = Field(
+    heartbeat: Annotated[float, BeforeValidator(no_bool)] = Field(
         default=60.0, ge=1, le=3600, allow_inf_nan=False, description="seconds, from 1 to 3600"
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from agent.config.settings import Section
+from cast_util.settings import Section
 
 
 def _time_of_day(text: str) -> str:

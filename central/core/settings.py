@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from cast_util.folders import state_folder
+from cast_util.settings import AbsolutePath, HostName, Port, Section
 from central.core.errors import ConfigError
 
 _DRIVERS: Final = {
@@ -45,23 +46,8 @@ def _network(text: str) -> str:
         raise ValueError("should be an IP address, or a network such as 10.0.0.0/8") from error
 
 
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute() or "\0" in str(path):
-        raise ValueError("should be an absolute path, one that begins with /")
-    return path
-
-
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 Secret = Annotated[str, Field(min_length=16, max_length=200, pattern=r"^[\x21-\x7e]+$")]
-
-
-class Section(BaseModel):
-    """The descriptions say what is allowed; error messages quote them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ApiSettings(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from central.core.settings import Section
+from cast_util.settings import Section
 
 
 class DeviceSettings(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from central.core.settings import AbsolutePath, Section
+from cast_util.settings import AbsolutePath, Section
 
 
 class LibrarySettings(Section):

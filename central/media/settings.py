@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from central.core.settings import Networks, Secret, Section
+from cast_util.settings import Section
+from central.core.settings import Networks, Secret
 
 
 def _http_url(url: str) -> str:

@@ -119,7 +119,7 @@ def test_mistakes_in_the_file_are_told_all_at_once(tmp_path: Path) -> None:
         load_settings(file, environ={})
     text = str(caught.value)
     for said in (
-        "api.prot: there is no such setting; did you mean api.port?",
+        "api.prot: there is no such key; did you mean api.port?",
         "apy: ",
         "did you mean api?",
         "api.port: ",

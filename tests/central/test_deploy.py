@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from central.config import ALIASES, ENV_PREFIX, load_settings
+from central.config import ALIASES, LOADER, load_settings
 from central.core.settings import ApiSettings
 from central.description import OPERATIONS
 from central.streams.urls import PlayUrls
@@ -53,7 +53,7 @@ def ports(service: dict[str, Any]) -> set[str]:
 def test_the_service_understands_its_environment(compose: Any) -> None:
     """Every name, and it means what it should."""
     environ = filled(compose["central"]["environment"])
-    assert all(name in ALIASES or name.startswith(ENV_PREFIX) for name in environ)
+    assert all(name in ALIASES or name.startswith(LOADER.prefix) for name in environ)
     settings = load_settings(environ=environ)
     assert (settings.api.secret, settings.mediamtx.secret) == (GIVEN["API_SECRET"], GIVEN["MEDIAMTX_SECRET"])
     assert settings.mediamtx.api_url == "http://mediamtx:9997"

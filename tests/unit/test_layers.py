@@ -45,7 +45,6 @@ ONLY_IN = {
     "pydantic": {
         *("config/", "frontends/http/", "access/keys.py", "casting/forms.py", "persistence/", "reporting/", "events/"),
     },
-    "pydantic_settings": {"config/loader.py"},
 }
 
 MODULES = sorted((ROOT / "agent").rglob("*.py"))

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from agent.config import loader as config
-from agent.config.loader import Settings, installed_config, is_repeated, load_settings
+from agent.config.loader import LOADER, Settings, installed_config, load_settings
 from agent.config.settings import StateSettings
 from agent.errors import ConfigError
 from agent.media.urls import NETWORK_SCHEMES
@@ -43,7 +43,7 @@ def refusal(path: Path | None = None) -> str:
 def sections() -> dict[str, type[BaseModel]]:
     """Each with its model, also where there may be several of it."""
     fields: dict[str, Any] = {section: field.annotation for section, field in Settings.model_fields.items()}
-    return {name: get_args(kind)[0] if is_repeated(name) else kind for name, kind in fields.items()}
+    return {name: get_args(kind)[0] if LOADER.is_repeated(name) else kind for name, kind in fields.items()}
 
 
 def all_keys() -> set[str]:
@@ -95,7 +95,7 @@ def test_example_values_of_commented_keys_are_valid(file: Path) -> None:
     """Taking away the # before a commented-out key gives a file that loads and sets every key."""
     text = re.sub(r"^# ([a-z_]+ = \S|\[\[)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
     file.write_text(text)
-    shown = {name: content if is_repeated(name) else [content] for name, content in tomllib.loads(text).items()}
+    shown = {name: content if LOADER.is_repeated(name) else [content] for name, content in tomllib.loads(text).items()}
     assert {f"{name}.{key}" for name, contents in shown.items() for each in contents for key in each} == all_keys()
     assert load_settings(file).device.name == "Living room"
 
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_told_in_words(file: Path, value: str) -> None:
     told = []
     for section, model in sections().items():
         for key in model.model_fields:
-            header = f"[[{section}]]" if is_repeated(section) else f"[{section}]"
+            header = f"[[{section}]]" if LOADER.is_repeated(section) else f"[{section}]"
             file.write_text(f"{header}\n{key} = {value}\n")
             try:
                 load_settings(file)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent import daemon
-from agent.config.loader import Settings, is_repeated
+from agent.config.loader import LOADER, Settings
 from agent.config.reload import RELOADABLE, Current
 from agent.config.settings import ApiSettings, DeviceSettings, LogSettings, PlayerSettings
 from agent.types import Quality
@@ -55,7 +55,7 @@ def test_what_can_be_changed_is_in_force_and_the_rest_is_named() -> None:
 def test_every_reloadable_key_exists() -> None:
     """A key that was renamed would otherwise silently need a restart."""
     keys = {f"{section}.{key}" for section, content in Settings() for key, _ in content}
-    assert keys | {section for section in Settings.model_fields if is_repeated(section)} > RELOADABLE
+    assert keys | {section for section in Settings.model_fields if LOADER.is_repeated(section)} > RELOADABLE
 
 
 async def test_a_system_without_threads_keeps_the_settings_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
