@@ -23,6 +23,7 @@ from agent.frontends.http.operations import OPERATIONS
 from agent.frontends.http.problems import HTTP_STATUS
 from agent.frontends.http.requests import StartBody
 from agent.types import ErrorCode
+from cast_util.settings import Section
 from cast_wire.kinds import FOLLOWED, EventKind
 from central import cli as central_cli
 from tests.support.documentation import PAGES, ROOT, Block, anchors, blocks, prose
@@ -116,7 +117,7 @@ def test_each_field_of_a_start_is_named() -> None:
 
 def sections() -> Iterator[tuple[str, str]]:
     for name, value in (vars(settings) | vars(faces) | vars(logins)).items():
-        if inspect.isclass(value) and issubclass(value, settings.Section) and value is not settings.Section:
+        if inspect.isclass(value) and issubclass(value, Section) and value is not Section:
             for key in value.model_fields:
                 yield name.removesuffix("Settings").lower(), key
 
