@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SECRET = "a-secret-of-the-tests"
+GRACE_S = 10.0
 SOON_S = 15.0
 """A publisher needs a second or two until its stream is ready; a refused one is made to wait up to 4 s."""
 
@@ -109,6 +110,8 @@ async def test_publishers_of_the_real_mediamtx(both: tuple[Central, MediaMtxProc
         async with asyncio.timeout(SOON_S):
             assert await second.wait() != 0
 
+    await eventually(lambda: _waits(central, "live/door"))
+    central.clock.forward(GRACE_S + 1)
     await eventually(lambda: _are(paths, []))
     listed = (await central.admin("GET", "/api/v1/streams"))["items"]
     assert {stream["path"]: stream["end_reason"] for stream in listed} == {
@@ -150,6 +153,12 @@ async def test_a_mediamtx_with_the_wrong_secret_is_not_answered(both: tuple[Cent
 
 async def _are(paths: Callable[[], Awaitable[list[str]]], expected: list[str]) -> bool:
     return await paths() == expected
+
+
+async def _waits(central: Central, path: str) -> bool:
+    """Whether its publisher is away."""
+    streams = (await central.admin("GET", "/streams"))["items"]
+    return any(stream["path"] == path and stream["interrupted_at"] is not None for stream in streams)
 
 
 async def _is_gone(media: MediaMtxProcess) -> bool:
