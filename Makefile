@@ -7,11 +7,12 @@ MINUTES ?= 15
 EVENTS ?= 10000
 MESSAGES ?= 10000
 ROUNDS ?= 200
+DROPS ?= 20
 RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench bench-central races soak soak-reports soak-faces clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-faces clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall
 
 help: ## what there is
@@ -53,6 +54,10 @@ bench: setup-test ## speed, memory, black time and returns beside vlc and mpv, a
 
 bench-central: setup-test ## the central API under load on both databases (about 6 minutes); DATABASE=sqlite, postgres
 	$(BIN)/python -m bench.central $(if $(DATABASE),--database $(DATABASE))
+
+drops: setup-test ## DROPS=20 times a publisher is away for 2 s, over RTSP and RTMP; MEDIAMTX=FILE, a real one (10 minutes)
+	@command -v "$${MEDIAMTX:-mediamtx}" >/dev/null || { echo "drops: there is no mediamtx; name the program: MEDIAMTX=FILE"; exit 2; }
+	MEDIAMTX_DROPS=$(DROPS) $(BIN)/python -m pytest tests/real/test_agent_mediamtx.py -k drops -s --timeout 900
 
 races: setup-test ## ROUNDS=200 of each pair of central calls at the same moment (half an hour); RACES='ready auth+auth'
 	$(BIN)/python -m soak.races --rounds $(ROUNDS) $(RACES)
