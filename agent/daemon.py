@@ -82,7 +82,7 @@ async def run(
 
 @dataclass(frozen=True, slots=True)
 class _Agent:
-    """What runs, as far as a reload concerns it."""
+    """The parts of the running agent that a reload affects."""
 
     port: int
     tracker: StreamTracker
@@ -185,7 +185,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
 
 
 async def _start_other_faces(frontends: Frontends, port: int, running: AsyncExitStack) -> None:
-    """Those beside HTTP, which listens on `port`."""
+    """Start the faces other than HTTP, which listens on `port`."""
     if frontends.esphome is not None:
         running.push_async_callback(frontends.esphome.stop)
         await frontends.esphome.start(port, frontends.advertiser.look_again)
@@ -218,7 +218,7 @@ async def _show(
 
 
 def _start_followers(platform: Platform, casting: Casting, players: Engines, running: AsyncExitStack) -> None:
-    """What notes of each stream what later starts are made quicker by."""
+    """Start what records facts about each stream that make later starts quicker."""
     recent = casting.service.recent
     foresight = Foresight(casting.service.presets, recent, players=players)
     for work, name in (

@@ -83,7 +83,7 @@ class ReplacedError(AgentError):
 
 
 class InvalidTransitionError(AgentError):
-    """That cannot be done in the state that things are in."""
+    """The request is not possible in the current state."""
 
     code = ErrorCode.INVALID_TRANSITION
 
@@ -146,7 +146,7 @@ class MediaError(AgentError):
 
 
 class PlaylistError(AgentError):
-    """What was to be played is a list of addresses; `entries` are these, in order and unchecked."""
+    """The media is a list of addresses; `entries` holds them, in order and unchecked."""
 
     code = ErrorCode.MEDIA_UNSUPPORTED
 

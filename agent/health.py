@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class DisplayHealth:
-    """Whether there is a screen, and what to do when there is none."""
+    """The state of the screen, and what to do if there is none."""
 
     available: bool
     display: str | None = None
@@ -25,13 +25,13 @@ class DisplayHealth:
 
     @property
     def is_well(self) -> bool:
-        """Whether what is shown is seen, as far as that is known."""
+        """Return True if the picture is visible, as far as that is known."""
         return self.available and not self.covered
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerHealth:
-    """Whether a start would get a player, and what to do when it would not."""
+    """The state of the players, and what to do if a start would get none."""
 
     available: bool
     spare_ready: bool = False

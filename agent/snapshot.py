@@ -66,7 +66,7 @@ class SessionSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class TrackerSnapshot:
-    """What is on, what waits and what ended last."""
+    """The sessions that are on or wait, and the one that ended last."""
 
     stream: SessionSnapshot | None = None
     """The newest accepted session that has not ended; it may still be starting while `on_screen` is another."""

@@ -22,7 +22,7 @@ SessionId = NewType("SessionId", str)
 
 
 class PlayerState(StrEnum):
-    """What a player does now. There is no error and no ended state: those are an end with a reason."""
+    """The state of a player. There is no error and no ended state: those are an end with a reason."""
 
     IDLE = "idle"
     """Nothing is loaded."""
@@ -39,7 +39,7 @@ class PlayerState(StrEnum):
 
 
 class SessionState(StrEnum):
-    """Where a session is in its one-way life."""
+    """The state of a session in its one-way life."""
 
     PENDING = "pending"
     """Accepted; its task has not begun."""
@@ -69,7 +69,7 @@ class EndReason(StrEnum):
 
 
 class Auth(StrEnum):
-    """What a caller from the network needs to be let in."""
+    """The credentials that a caller from the network needs."""
 
     NONE = "none"
     """Nothing: everybody is."""
@@ -79,7 +79,7 @@ class Auth(StrEnum):
 
 
 class Quality(StrEnum):
-    """Which rendition to choose and how far behind live to stay."""
+    """The rendition to choose, and the distance from live."""
 
     AUTO = "auto"
     FULL_HD = "1080p"
@@ -88,7 +88,7 @@ class Quality(StrEnum):
 
 
 class MediaType(StrEnum):
-    """What a stream turned out to be."""
+    """The media type of a stream."""
 
     VIDEO = "video"
     AUDIO = "audio"
@@ -97,7 +97,7 @@ class MediaType(StrEnum):
 
 
 class ShownAs(StrEnum):
-    """What an address is taken for, where its caller says so."""
+    """The kind of media that a caller declares."""
 
     PAGE = "page"
     """A web page."""
@@ -109,14 +109,14 @@ class ShownAs(StrEnum):
 
 
 class StreamType(StrEnum):
-    """Whether a stream has an end and positions, or happens now."""
+    """The type of a stream: one with an end and positions, or live."""
 
     LIVE = "live"
     BUFFERED = "buffered"
 
 
 class Capability(StrEnum):
-    """Whether something can be done with a session."""
+    """The state of a control of a session."""
 
     AVAILABLE = "available"
     UNAVAILABLE = "unavailable"
@@ -169,7 +169,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong: a stable code and a sentence that says what to do. The sentence holds no credentials."""
+    """A failure: a stable code and a sentence that says what to do. The sentence holds no credentials."""
 
     code: ErrorCode
     message: str
@@ -246,7 +246,7 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class SessionChange:
-    """What a start with the id of a running session changes; None leaves it as it is."""
+    """The changes to a running session by a start with its id; None leaves a field unchanged."""
 
     url: str | None = None
     """Only to be checked: another url is refused."""
@@ -259,7 +259,7 @@ class SessionChange:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Who this box is."""
+    """The identity of this box."""
 
     id: str
     """Stable across restarts and renames."""

@@ -56,7 +56,7 @@ def parse_json(body: bytes, *, advice: str = "") -> Any:
 
 
 def _where(text: str) -> str:
-    """What is wrong, and where, in words that are the same with every Python."""
+    """A description of the first mistake and its place, in words that do not depend on the version of Python."""
     try:
         pydantic_core.from_json(text)
     except ValueError as error:

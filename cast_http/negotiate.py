@@ -7,7 +7,7 @@ from aiohttp.web import BaseRequest
 
 
 def preference(request: BaseRequest, media_type: str) -> float:
-    """How much the `Accept` header wants exactly this type, 0.0-1.0; 0.0 when it does not name it."""
+    """The weight that the `Accept` header gives to exactly this type, 0.0-1.0; 0.0 if it does not name the type."""
     best = 0.0
     for part in request.headers.get("Accept", "").split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))

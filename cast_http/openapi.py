@@ -28,7 +28,7 @@ _REFERENCES: Final = "#/components/schemas/{model}"
 
 @dataclass(frozen=True, slots=True)
 class Service(Generic[OperationT]):
-    """What the document says beside the calls."""
+    """The parts of the document that do not come from the table of calls."""
 
     title: str
     description: str

@@ -41,7 +41,7 @@ class FieldProblem(BaseModel):
 
 
 class ProblemBase(BaseModel):
-    """What every error looks like (RFC 9457). A service narrows `code`, and adds members of its own."""
+    """The members of every error (RFC 9457). A service narrows `code`, and adds members of its own."""
 
     type: str
     title: str
@@ -147,5 +147,5 @@ class Problems:
 
 
 def phrase(status: int) -> str:
-    """What HTTP calls this status."""
+    """The reason phrase of a status."""
     return _PHRASES.get(status) or HTTPStatus(status).phrase

@@ -75,7 +75,7 @@ class _Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What aiohttp calls when it cannot make sense of the bytes, or when the application itself breaks."""
+        """The answer if aiohttp cannot parse the bytes, or if the application itself breaks."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer had begun already")
         if status < 500:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether a part of the program works."""
+    """The result of a check of one part of the program."""
 
     available: bool = True
     message: str = ""

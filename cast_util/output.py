@@ -31,13 +31,13 @@ def prepare() -> None:
 
 
 def say(text: str) -> None:
-    """For a person, on standard error. What was done stays done, though nobody can be told."""
+    """Print a text for a person on standard error. If nobody can read it, the command has still done its work."""
     with suppress(OSError):
         print(text, file=sys.stderr)
 
 
 def check() -> None:
-    """Raises OSError if standard output did not take something that was written to it; argparse would keep it quiet."""
+    """Raise OSError if standard output did not take something that was written to it. argparse would ignore that."""
     sys.stdout.flush()
     if (error := _Watched.error) is not None:
         raise error

@@ -32,7 +32,7 @@ def limit_resources() -> None:
 
 
 def no_new_privileges() -> None:
-    """From now on nothing that is run gets more privileges, setuid programs included. Raises OSError."""
+    """Prevent programs that are run from now on, setuid programs included, from gaining privileges. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         error = ctypes.get_errno()

@@ -35,7 +35,7 @@ class Supervisor:
 
     @property
     def health(self) -> Check:
-        """What /health says of them."""
+        """The state of the tasks for /health."""
         if not self._failing:
             return Check()
         named = ", ".join(f"{name} ({reason})" for name, reason in sorted(self._failing.items()))

@@ -7,7 +7,7 @@ from typing import Final
 
 
 class EventKind(StrEnum):
-    """What happens on a box."""
+    """The kind of an event of a box."""
 
     AGENT_STARTED = "agent_started"
     SESSION_STARTED = "session_started"

@@ -67,7 +67,7 @@ class _Wire(BaseModel):
 
 
 class Envelope(_Wire):
-    """What every message of a box begins with. Raises ValidationError for a message with a flaw."""
+    """The members that every message of a box has. Raises ValidationError for a message with a flaw."""
 
     device_id: Uuid
     """As the central API gave it."""
@@ -214,7 +214,7 @@ class EventBatch(_Wire):
 
 
 class EventStatus(StrEnum):
-    """What became of one event of a batch."""
+    """The outcome for one event of a batch."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"

@@ -15,7 +15,8 @@ INTEGER_LIMIT: Final = 2**63 - 1
 
 
 def flaw_of(value: object) -> str | None:
-    """What a JSON value must be that every database can store and every reader read; None when it is that."""
+    """The reason why not every database can store, or not every reader read, this JSON value; None if there is no
+    reason."""
     depth, level = 0, [value]
     while level:
         below: list[object] = []

@@ -126,7 +126,7 @@ def _openapi(_options: argparse.Namespace) -> int:
 
 
 def _on_database(options: argparse.Namespace, do: Callable[[Database], Awaitable[T]]) -> T:
-    """Without the service: it works whether or not that runs."""
+    """Run a command that needs only the database, so it works while the service is stopped, too."""
     settings = settings_beside(options.config)
     log.configure(LogSettings(level="error"))
     database = Database(settings.database_url())

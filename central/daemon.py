@@ -62,7 +62,7 @@ DATABASE_LOOK_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the features offer, for who drives the service by hand."""
+    """The services of the features, for programs that run the API themselves, such as tests."""
 
     database: Database
     access: Access

@@ -42,5 +42,5 @@ class Settings(Section):
             return None
 
     def database_url(self) -> str:
-        """Of the configured database, or of the SQLite file in the state directory."""
+        """The URL of the configured database, or of the SQLite file in the state directory."""
         return self.database.url or f"sqlite+aiosqlite:///{self.state.directory() / 'central.db'}"

@@ -40,7 +40,7 @@ class Health(Answer):
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What these calls tell about."""
+    """The parts that these calls report on."""
 
     database: Database
     reconciliation: Reconciliation

@@ -92,7 +92,7 @@ class Gate:
 
     @property
     def auth(self) -> Auth:
-        """What a caller from the network needs now."""
+        """The credentials that a caller from the network needs now."""
         self._ring.look()
         if self._settings().auth == "none":
             return Auth.NONE
@@ -178,7 +178,7 @@ class Gate:
         return _too_many(wait_s) if wait_s else error
 
     def is_first(self, peer: str, code: ErrorCode) -> bool:
-        """Whether this caller was not refused so lately; the log tells it once."""
+        """Return True if this caller was not refused with this code lately, so the log reports it."""
         return self._refusals.is_first(peer, code)
 
     def look(self) -> None:

@@ -23,7 +23,7 @@ CALLS_WITHIN_S: Final = 10.0
 
 
 class HookAction(StrEnum):
-    """What a hook does."""
+    """The action of a hook."""
 
     START = "start"
     STOP = "stop"
@@ -32,7 +32,7 @@ class HookAction(StrEnum):
 
 
 class Hook(ApiKey):
-    """What is kept of a hook."""
+    """A hook as it is stored."""
 
     action: HookAction
     preset: str | None = None

@@ -28,7 +28,7 @@ class KeyRing(Generic[K]):
 
     @property
     def needed(self) -> bool:
-        """Whether there are keys, or were before the file became unreadable."""
+        """Return True if there are keys, or were before the file became unreadable."""
         return bool(self._keys) or bool(self._problem)
 
     def look(self) -> None:

@@ -58,7 +58,7 @@ class NameTakenError(KeysError):
 
 
 class ApiKey(BaseModel):
-    """What is kept of a key."""
+    """A key as it is stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +73,7 @@ K = TypeVar("K", bound=ApiKey)
 
 
 class Kept(BaseModel, Generic[K]):
-    """What is in the file."""
+    """The content of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,7 +83,7 @@ class Kept(BaseModel, Generic[K]):
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[K]):
-    """What one kind of secret has for itself."""
+    """The properties of one kind of secret."""
 
     noun: str
     """What people call one."""

@@ -22,7 +22,7 @@ TOKEN_BYTES: Final = 24
 
 
 class PairingLink(ApiKey):
-    """What is kept of a link that a command has made."""
+    """A pairing link as it is stored."""
 
     boot_id: str
     """Of the run of the machine that `valid_until` counts in: clocks of boxes are set while they run."""

@@ -53,7 +53,7 @@ class Refusals:
         return max(0.0, record.not_before - now)
 
     def is_first(self, address: str, code: ErrorCode) -> bool:
-        """Whether this address has not been refused so lately."""
+        """Return True if this address has not been refused lately."""
         record = self._record(address)
         if code in record.told:
             return False
@@ -73,7 +73,7 @@ class Refusals:
 
 
 def _network(address: str) -> str:
-    """What one household or one machine has: an IPv4 address, or 64 bits of an IPv6 address."""
+    """The network of one household or machine: an IPv4 address, or a /64 of IPv6."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -94,5 +94,5 @@ def build_casting(
 
 
 def limits_of(settings: Settings) -> Limits:
-    """How long a stream may take to start, and to go on."""
+    """The limits on how long a stream may take to start, and to resume."""
     return Limits(settings.player.start_timeout, settings.player.stall_timeout)

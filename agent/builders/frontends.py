@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def build_idle_screen(settings: Settings, platform: Platform, gate: Gate) -> IdleScreen | None:
-    """What is seen while nothing is on; None when that is nothing of ours."""
+    """The screen for the time when nothing is on; None if the agent shows nothing then."""
     if settings.display.idle != "card":
         return None
     from agent.stage.idle import IdleScreen  # with its fonts and QR codes 2 MB of memory, for boxes that show it

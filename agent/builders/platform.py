@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What all rooms stand on: who this box is, its screen, and its long-lived tasks."""
+    """The base of all rooms: the identity of this box, its screen, and its long-lived tasks."""
 
     own: Identity
     device: DeviceInfo
@@ -39,7 +39,8 @@ class Platform:
 
 
 def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
-    """Raises ConfigError when another agent has the state directory, which is held until `running` ends."""
+    """Build the platform, and hold the state directory until `running` ends. Raises ConfigError if another agent holds
+    it."""
     running.enter_context(only_agent(settings.state.directory()))
     # The disk of the state may be full, read-only or worse: nobody visits this box, so it does what it still can.
     own = Identity(settings.device.id) if settings.device.id else identity(settings.state.directory())
@@ -86,7 +87,7 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
 
 
 def _confinement_of(settings: Settings) -> Confinement:
-    """What players may reach."""
+    """The files and networks that players may reach."""
     return Confinement(
         folder=str(_players_folder(settings)),
         media_folders=tuple(map(str, settings.player.media_folders)),
@@ -94,7 +95,8 @@ def _confinement_of(settings: Settings) -> Confinement:
 
 
 def _players_folder(settings: Settings) -> Path:
-    """Where players keep shaders, and are confined: with the state, or in memory where that cannot be had."""
+    """The folder for the players' shaders and confinement: beside the state, or in memory if the state directory cannot
+    be used."""
     folder = settings.state.directory() / "players"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

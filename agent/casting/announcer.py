@@ -39,7 +39,7 @@ class Announcer:
         self.tell(EventKind.PLAYBACK_CHANGED, state=self._state)
 
     def know(self, progress: Progress) -> None:
-        """What its player has found out is told by the event that is emitted now."""
+        """Include the facts that the player has found out in the event that is emitted now."""
         self._facts = _facts(progress)
 
     def found_out(self, progress: Progress) -> None:
@@ -50,8 +50,8 @@ class Announcer:
 
 
 def _facts(progress: Progress) -> tuple[object, ...]:
-    """What a player finds out about its media, some of it only after the first frame. A length that is still
-    estimated, or grows, counts as another one for each 10 s."""
+    """The facts that a player finds out about its media, some only after the first frame. A length that is still
+    estimated, or grows, counts as changed every 10 s."""
     report = progress.report
     length = None if report.duration is None else round(report.duration, -1)
     return report.stream_type, length, report.sound_lost, progress.capabilities

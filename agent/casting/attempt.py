@@ -33,7 +33,7 @@ ROOM_AFTER = 0.5
 
 
 class Screen(Protocol):
-    """Where attempts are seen, one at a time."""
+    """The place where attempts are seen, one at a time."""
 
     async def take_screen(self, attempt: Attempt) -> None:
         """Make this attempt the one that is seen and heard."""
@@ -116,7 +116,7 @@ class Attempt:
 
     @property
     def engine(self) -> str:
-        """Of that process; empty before."""
+        """The engine of the player; empty before there is one."""
         return self._player.engine if self._player else ""
 
     @property
@@ -148,7 +148,7 @@ class Attempt:
         await self._screen.take_screen(self)
 
     def is_on(self) -> None:
-        """From now on it is seen and heard."""
+        """Mark the attempt as the one that is seen and heard."""
         self._shown_at = asyncio.get_running_loop().time()
 
     async def show(self) -> None:
@@ -167,7 +167,7 @@ class Attempt:
 
     @property
     def has_sound(self) -> bool:
-        """Whether it was given the sound and has it still; an ended process has it until it is `over`."""
+        """Return True if the attempt has the sound. A player that has ended keeps it until it is `over`."""
         return self._has_sound and not self.over.done()
 
     async def set_sound(self, on: bool) -> None:
@@ -183,7 +183,7 @@ class Attempt:
         await self._playing.pause(on)
 
     async def seek(self, position: float) -> None:
-        """Raises PlayerTimeoutError, PlayerUnavailableError."""
+        """Seek the player. Raises PlayerTimeoutError or PlayerUnavailableError."""
         await self._playing.seek(position)
 
     async def first_sound(self) -> None:

@@ -10,14 +10,14 @@ class Entries(Protocol):
     """A list of JSON objects on the disk."""
 
     async def read(self) -> list[dict[str, Any]]:
-        """Raises StorageError."""
+        """Read the list. Raises StorageError."""
 
     async def write(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Raises StorageError; then the list is as it was."""
+        """Replace the list. Raises StorageError, and leaves the list unchanged then."""
 
 
 class NotKept:
-    """For presets that need not outlive the agent."""
+    """A store for presets that need not outlive the agent."""
 
     async def read(self) -> list[dict[str, Any]]:
         return []

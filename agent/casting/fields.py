@@ -172,7 +172,7 @@ def as_quality(value: object) -> Quality:
 
 
 def as_shown_as(value: object) -> ShownAs:
-    """What an address is to be taken for, in upper or lower case."""
+    """The kind of media that a caller declares, in upper or lower case."""
     try:
         return ShownAs(as_text(value).lower())
     except ValueError as error:

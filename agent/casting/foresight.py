@@ -18,8 +18,8 @@ LATELY: Final = timedelta(days=1)
 
 
 class Foresight:
-    """Has a spare kept of each engine that plays a preset, or what was played LATELY: the first doorbell after a power
-    cut does not wait for its player."""
+    """Keeps a spare player of each engine that a preset or a recent address (LATELY) needs, so that the first doorbell
+    after a power cut does not wait for its player."""
 
     def __init__(self, presets: Presets, recent: Recent, *, players: PlayerSource) -> None:
         self._presets = presets

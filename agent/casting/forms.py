@@ -73,7 +73,7 @@ class Form(BaseModel):
 
     @classmethod
     def names(cls) -> list[str]:
-        """Of its fields, as callers know them."""
+        """The names of the fields, as callers know them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
@@ -99,7 +99,7 @@ class Form(BaseModel):
 
     @classmethod
     def _wrong_together(cls, given: Collection[str]) -> list[FieldError]:
-        """What is wrong with the fields that were given as a whole."""
+        """The mistakes in the combination of the given fields."""
         return []
 
     @classmethod
@@ -171,13 +171,13 @@ class PageForm(Form):
     """Pages that follow one another, from the first on again after the last."""
 
     def options(self) -> PageOptions:
-        """What it asks for."""
+        """The options in this form."""
         turns = tuple(PageTurn(turn.url, turn.seconds) for turn in self.then or ())
         return PageOptions(**self.model_dump(exclude={"then"}), then=turns)
 
 
 class PlayForm(Form):
-    """What to play and how: what a start, a preset and a hook have in common."""
+    """The fields that a start, a preset and a hook share."""
 
     EXAMPLE = '{"url": "http://example.org/film.mp4"}'
 
@@ -211,7 +211,7 @@ class PlayForm(Form):
     """How a web page is shown."""
 
     def wish(self) -> Wish:
-        """What it asks for."""
+        """The wish in this form."""
         given: dict[str, Any] = {field.name: getattr(self, field.name, None) for field in fields(Wish)}
         return Wish(**{**given, "page": self.page.options() if self.page else None})
 

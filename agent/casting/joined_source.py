@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class Streams(Protocol):
-    """Who knows the streams of the central API."""
+    """A directory of the streams of the central API."""
 
     async def find(self, ref: StreamRef) -> CentralStream:
         """The stream, if it is on; within 2 s. Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError
@@ -59,7 +59,7 @@ class NoStreams:
     """There is no central API."""
 
     async def find(self, ref: StreamRef) -> CentralStream:
-        """Raises NotSupportedError."""
+        """Find a stream. Raises NotSupportedError."""
         raise NotSupportedError("This agent has no central API, so it cannot join streams by code or id.")
 
 
@@ -99,10 +99,10 @@ class JoinedSource:
         """What plays now is not what the stream is any more."""
 
     async def is_on(self) -> bool:
-        """Whether it is still there: to be asked before an attempt, and when one has failed.
+        """Return True if the stream is still on. Called before an attempt, and after one has failed.
 
-        Where the central API cannot tell, what is known counts, and nothing waits for it. Raises why not when nothing
-        is known, and MediaError when the stream is something that this box may not play.
+        Where the central API cannot tell, the last known state counts, without a wait. Raises the reason if nothing is
+        known, and MediaError if this box may not play the stream.
         """
         if self._session.joined is None:
             await self._look_up()
@@ -218,8 +218,10 @@ class JoinedSource:
             log.info("stream_joined", session_id=session.id, stream_id=stream.stream_id, url=shown_url)
 
     async def _playable(self, urls: Sequence[str]) -> tuple[str, ...]:
-        """Those that this box may play, the best first; before them all whose engine is there. Raises MediaError when
-        there is none, PlayerUnavailableError when there is no engine for a start."""
+        """The addresses that this box may play, the best first. Those whose engine is available come before all others.
+
+        Raises MediaError if there is none, PlayerUnavailableError if no engine is available for a start.
+        """
         ready, others = [], []
         refusal: AgentError | None = None
         for url in urls:

@@ -16,7 +16,7 @@ async def any_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a stream may keep people waiting, in seconds."""
+    """The limits on how long a stream may keep people waiting, in seconds."""
 
     start_timeout: float
     """To the first frame."""

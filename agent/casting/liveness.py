@@ -97,7 +97,7 @@ class Liveness:
 
     @property
     def has_moved(self) -> bool:
-        """Whether anything followed its first picture."""
+        """Return True if anything followed the first picture."""
         return self._running
 
     def still_for(self, now: float) -> float:
@@ -109,7 +109,7 @@ class Liveness:
         self._moved_at = at
 
     def _rests(self, report: Report) -> bool:
-        """Whether the picture stands because there is no newer one."""
+        """Return True if the picture stands because there is no newer one."""
         if report.stream_type is StreamType.BUFFERED:
             return None not in (report.clock, self._last.clock) and report.clock != self._last.clock
         return report.audio_buffers > self._last.audio_buffers and self._is_slow

@@ -26,11 +26,11 @@ class Loudness:
         """Volumes that are being set, for somebody who does not wait for it."""
 
     def of(self, request: StartRequest) -> Volume:
-        """What a start gets."""
+        """The volume for a start."""
         return self._with(request.volume, request.muted)
 
     def change(self, level: float | None, muted: bool | None) -> None:
-        """From now on this is the volume of the device; None leaves a part as it is."""
+        """Set the volume of the device; None leaves a part unchanged."""
         self.device = self._with(level, muted)
 
     async def set_all(self, runners: Sequence[SessionRunner], level: float | None, muted: bool | None) -> None:

@@ -67,12 +67,13 @@ class Playlist:
 
     @property
     def url(self) -> str:
-        """What is to be played now."""
+        """The address to play now."""
         return self._entries[self._at].url
 
     @property
     def entry(self) -> int:
-        """Of the first list, counted from 0: the one that is played, or that led to it; 0 without a list."""
+        """The index, from 0, of the current entry in the first list: the one that plays, or that led to the one that
+        plays; 0 without a list."""
         return self._entries[self._at].origin
 
     @property

@@ -54,8 +54,8 @@ class Preparation:
 
 
 class Race:
-    """Who is the first to show something of one address: the player of its engine, or one of another engine, which is
-    asked as well when the first has shown nothing for long. `begun` is told of the first player, as soon as there is
+    """A race for the first picture of one address between the player of its engine and one of another engine. The
+    second one starts if the first has shown nothing for long. `begun` receives the first player as soon as there is
     one."""
 
     def __init__(

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class Source(StrEnum):
-    """Where a preset is from."""
+    """The origin of a preset."""
 
     CONFIGURATION = "configuration"
     SAVED = "saved"
@@ -63,7 +63,7 @@ class Preset:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The name of the preset for people."""
         title = self.given.get("title")
         return title if isinstance(title, str) and title.strip() else self.id
 
@@ -129,7 +129,7 @@ class Presets:
         return PresetList((*self._fixed, *self._not_hidden(saved)))
 
     async def wish(self, id_: str) -> Wish:
-        """What the preset of this id plays. Raises PresetNotFoundError, PresetBrokenError, StorageError."""
+        """The wish that plays the preset of this id. Raises PresetNotFoundError, PresetBrokenError, StorageError."""
         preset = await self._find(id_)
         if preset.form is None:
             where = "in the configuration" if preset.source is Source.CONFIGURATION else f"with PATCH /presets/{id_}"
@@ -211,7 +211,7 @@ class Presets:
         return preset
 
     def _not_hidden(self, saved: Sequence[Preset]) -> list[Preset]:
-        """Those without one of the same id in the configuration, which counts instead."""
+        """The saved presets without those that a preset of the configuration with the same id hides."""
         fixed = {preset.id for preset in self._fixed}
         return [preset for preset in saved if preset.id not in fixed]
 

@@ -28,7 +28,8 @@ SOUND_LOST: Final = Failure(
 
 
 class Progress:
-    """Of one session. `position` is where it begins, in seconds; `now` is the monotonic time."""
+    """The position and length of one session. `position` is where it begins, in seconds; `now` is the monotonic
+    time."""
 
     def __init__(self, position: float, *, now: Callable[[], float]) -> None:
         self._now = now
@@ -75,7 +76,7 @@ class Progress:
     # --- its player ---
 
     def plays_on(self, player: Player) -> None:
-        """From now on this player tells how far it is."""
+        """Take the position from this player."""
         self._player, self.engine = player, player.engine
         self._liveness = None
 
@@ -143,7 +144,7 @@ class Progress:
 
     @property
     def is_on(self) -> bool:
-        """Whether it is seen or heard."""
+        """Return True if the session is seen or heard."""
         return self._liveness is not None
 
     @property
@@ -156,7 +157,7 @@ class Progress:
 
     @property
     def problem(self) -> Failure | None:
-        """What is missing although it plays."""
+        """The defect of a session that plays nevertheless."""
         return SOUND_LOST if self.report.sound_lost else None
 
     @property

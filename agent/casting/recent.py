@@ -56,7 +56,7 @@ class Played:
         return asdict(self) | {"page": self.page.given() if self.page else None}
 
     def wish(self) -> Wish:
-        """What plays it again."""
+        """The wish that plays an entry again."""
         return Wish(url=self.url, title=self.title, refresh=self.refresh, shown_as=self.shown_as, page=self.page)
 
 
@@ -75,7 +75,7 @@ class Recent:
         """The log tells it once."""
 
     async def all(self) -> tuple[Played, ...]:
-        """Raises StorageError."""
+        """All entries. Raises StorageError."""
         return await self._read() if self._enabled() else ()
 
     async def wish(self, id_: str) -> Wish:
@@ -120,7 +120,7 @@ class Recent:
                 follower.close()
 
     async def _note_all(self, follower: Subscription, sessions: Callable[[], Sequence[Session]]) -> NoReturn:
-        """Raises SlowFollowerError."""
+        """Record every session that starts. Raises SlowFollowerError."""
         while True:
             event = await follower.next()
             if event.kind is EventKind.FIRST_FRAME:

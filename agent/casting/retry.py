@@ -114,7 +114,7 @@ class Outage:
 
 
 class _Place:
-    """Where the tries at one media end."""
+    """The place where the attempts at one media end."""
 
     def __init__(self) -> None:
         self._position = -math.inf

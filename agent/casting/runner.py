@@ -230,7 +230,8 @@ class SessionRunner:
         await first_of(work, _wait(self._suspended), _wait(self._source.has_moved))
 
     def _has_finished(self, attempt: Attempt) -> bool:
-        """Whether the end of the media is its end: what is live does not end, it breaks off. Raises MediaError."""
+        """Return True if the end of the media is a normal end. Live media does not end, it breaks off. Raises
+        MediaError."""
         player = attempt.player
         if player is None or player.progress.stream_type is not StreamType.LIVE:
             return True

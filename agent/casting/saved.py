@@ -36,7 +36,7 @@ class Saved:
 
 
 def saved_of(session: Session) -> Saved:
-    """What is to be kept of a session as it is now."""
+    """The parts of a session to store, as it is now."""
     return Saved(
         session_id=session.id,
         request=session.request,

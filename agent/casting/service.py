@@ -74,7 +74,7 @@ class Tracker(Protocol):
     def snapshot(self) -> TrackerSnapshot: ...
 
     def saved(self) -> Sequence[Saved]:
-        """What is on, waits or is being prepared."""
+        """The sessions that are on, wait or are being prepared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Accepted:
 
 
 async def _kept_at_once() -> None:
-    """For a service whose sessions need not outlive it."""
+    """A `kept` for a service whose sessions need not outlive it."""
 
 
 class CastingService:
@@ -199,11 +199,11 @@ class CastingService:
 
     @property
     def black_s(self) -> float:
-        """As the tracker has it."""
+        """The black time of the last handover, in seconds."""
         return self._tracker.black_s
 
     def snapshot(self) -> TrackerSnapshot:
-        """What is on, what waits and what ended last."""
+        """The sessions that are on or wait, and the one that ended last."""
         return self._tracker.snapshot()
 
     async def _resolved(self, wish: Wish) -> Wish:
@@ -214,7 +214,7 @@ class CastingService:
         return wish
 
     def _played(self, session_id: str) -> Wish:
-        """What plays the same as this session."""
+        """A wish that plays the same as this session."""
         for saved in self._tracker.saved():
             if saved.session_id == session_id:
                 asked, join = saved.request, saved.request.join or StreamRef()

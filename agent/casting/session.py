@@ -74,7 +74,7 @@ class Session:
 
     @property
     def url(self) -> str:
-        """What is to be played now: the url of the request, or an entry of the playlist that it led to."""
+        """The address to play now: the url of the request, or an entry of the playlist that it led to."""
         return self.playlist.url
 
     @property
@@ -93,11 +93,11 @@ class Session:
 
     @property
     def has_played(self) -> bool:
-        """Whether it ever had a first frame, also before a restart of the agent."""
+        """Return True if the session ever had a first frame, also before a restart of the agent."""
         return self.lifetime.first_frame_at is not None
 
     def move(self, state: SessionState) -> None:
-        """Raises InvalidTransitionError for a move that is not in MOVES."""
+        """Change the state. Raises InvalidTransitionError for a move that is not in MOVES."""
         if state not in MOVES[self._state]:
             raise InvalidTransitionError(f"A session cannot go from {self._state} to {state}.")
         self._state = state
@@ -164,7 +164,7 @@ class Session:
     # --- its player ---
 
     def plays_on(self, player: Player) -> None:
-        """From now on this player tells how far it is."""
+        """Take the position from this player."""
         self.progress.plays_on(player)
         self._tell_playback()
 
@@ -217,8 +217,8 @@ class Session:
         return True
 
     def goes_on(self) -> bool:
-        """What it played has come to its end: the next attempt plays the next entry, or begins again. False when
-        there is neither."""
+        """Advance to the next entry of the playlist, or to a repeat, for the next attempt. Return False if there is
+        neither."""
         self.lets_go()
         self.progress.goes_on_at(0.0)
         if self.playlist.skip():

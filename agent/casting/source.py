@@ -15,8 +15,8 @@ class Source(Protocol):
     """What plays now is not what is to be played any more."""
 
     async def is_on(self) -> bool:
-        """Whether it is still there: to be asked before an attempt, and when one has failed. Raises the AgentError for
-        which it cannot be played at all."""
+        """Return True if the source is still on. Called before an attempt, and after one has failed. Raises the
+        AgentError that makes the source unplayable."""
 
     async def follow(self) -> None:
         """Return when it has ended, also while the session waits. Raises the AgentError for which it must end."""
@@ -26,7 +26,7 @@ class Source(Protocol):
 
     @property
     def is_awaited(self) -> bool:
-        """Whether what is not there is known to be expected back."""
+        """Return True if a source that is off is known to be expected back."""
 
     def choose(self) -> None:
         """The next attempt plays the address whose turn it is."""

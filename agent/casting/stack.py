@@ -43,7 +43,7 @@ class Stack:
 
     @property
     def starting(self) -> SessionRunner | None:
-        """What is being prepared."""
+        """The session that is being prepared."""
         return self._starting
 
     @property
@@ -52,22 +52,22 @@ class Stack:
 
     @property
     def below(self) -> SessionRunner | None:
-        """What comes back when the top ends."""
+        """The session that comes back when the top one ends."""
         return self._stack[-2] if len(self._stack) > 1 else None
 
     @property
     def runners(self) -> tuple[SessionRunner, ...]:
-        """What was shown, the bottom first."""
+        """The runners of the sessions that were shown, the bottom first."""
         return tuple(self._stack)
 
     @property
     def wanted(self) -> tuple[SessionRunner, ...]:
-        """What was shown, the bottom first, and then what is being prepared."""
+        """The sessions that were shown, the bottom first, followed by the one that is being prepared."""
         return tuple(self._stack) if self._starting is None else (*self._stack, self._starting)
 
     @property
     def wants_picture(self) -> bool:
-        """Whether anything is on, waits or is being prepared, other than a sound that is heard now."""
+        """Return True if any session is on, waits or is being prepared, other than a sound that is heard now."""
         top = self.top
         if top is not None and top.session.end is None and top.session.progress.media_type is MediaType.AUDIO:
             return False

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class StreamTracker:
-    """What others ask of what is on, and what they see of it. `emit` is told each transition, before it is logged or
+    """The interface to the sessions, and the view of them. `emit` receives each transition before it is logged or
     answered."""
 
     def __init__(
@@ -205,7 +205,7 @@ class StreamTracker:
         )
 
     def saved(self) -> tuple[Saved, ...]:
-        """What is wanted on the screen, the bottom first; a start that has not been shown yet belongs to it."""
+        """The sessions to restore, the bottom first, including a start that has not been shown yet."""
         return tuple(saved_of(runner.session) for runner in self._stack.wanted if runner.session.end is None)
 
     def restore(self, sessions: Sequence[Saved], volume: Volume) -> None:

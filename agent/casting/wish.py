@@ -30,8 +30,8 @@ FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a caller wants on the screen: one of `url`, `code` and `stream_id`, or of `preset` and `recent`, for a new
-    session, or `session_id` for a change of that one. None is what a caller leaves out. The values are within the
+    """The request of a caller: one of `url`, `code` and `stream_id`, or of `preset` and `recent`, for a new session, or
+    `session_id` for a change of that one. None stands for a field that the caller leaves out. The values are within the
     ranges of StartRequest."""
 
     url: str | None = None
@@ -62,14 +62,14 @@ class Wish:
 
 
 class Policy(Protocol):
-    """What may be played."""
+    """The rules on what may be played."""
 
     async def check(self, url: str) -> str:
         """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
 
 
 def wrong_together(given: Collection[str]) -> list[FieldError]:
-    """What is wrong with these fields of a wish as a whole; it may still be that nothing is named to play."""
+    """The mistakes in the combination of these fields. A wish without them may still name nothing to play."""
     if "session_id" in given:
         message = "cannot be changed: leave it out, or leave out session_id to start anew"
         return [FieldError(name, message) for name in FIXED if name in given]
@@ -97,7 +97,7 @@ def _given(wish: Wish) -> dict[str, Any]:
 
 
 def over(stored: Wish, wish: Wish) -> Wish:
-    """What is stored, with what the wish says instead."""
+    """The stored wish, with the fields of this wish in place of its own."""
     given = {name: value for name, value in _given(wish).items() if name not in STORED}
     if not given.keys().isdisjoint(WHAT):
         stored = replace(stored, **dict.fromkeys((*WHAT, "shown_as", "page")))

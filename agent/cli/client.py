@@ -29,7 +29,7 @@ ANSWER_LIMIT: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Where an agent is, and what lets us in."""
+    """The address of an agent, and the key for it."""
 
     addresses: tuple[str, ...]
     """Of one machine; the first that answers is taken."""
@@ -53,7 +53,7 @@ class Agent:
             raise self._stranger() from error
 
     def content(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, wait_s: float = 0.0) -> bytes:
-        """As `call`, but the body as it is."""
+        """Like `call`, with the body as bytes."""
         headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
         data = None if body is None else json.dumps(body)
         connection = self._connect()

@@ -44,7 +44,7 @@ def discover(options: argparse.Namespace) -> int:
 
 
 def _ask(found: Found, key: str | None) -> dict[str, Any] | str:
-    """What its /status says, or why that is not known."""
+    """The answer of the agent's /status, or the reason why there is none."""
     if found.auth == "closed":
         return "in protected mode: it answers only itself"
     if found.auth == "key" and key is None:

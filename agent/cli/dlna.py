@@ -41,7 +41,7 @@ def _answer(settings: Settings) -> str | None:
 
 
 def _networks(settings: Settings) -> list[str]:
-    """Those of this machine."""
+    """The networks of this machine."""
     interfaces = lan_interfaces(settings.discovery.interfaces)
     networks = (network for interface in interfaces for network in interface.networks)
     if not (found := [str(network) for network in networks if not network.is_link_local]):

@@ -16,7 +16,7 @@ _EXITS: Final = {"refused": Exit.NO_PERMISSION, "rejected": Exit.REFUSED, "passi
 
 
 def enrol(options: argparse.Namespace) -> int:
-    """Raises CliError, ConfigError."""
+    """Run `cast-agent enrol`. Raises CliError or ConfigError."""
     from agent.reporting.central.credentials import EnrolmentError
 
     settings = settings_beside(options.config)

@@ -61,7 +61,7 @@ def reset(options: argparse.Namespace) -> int:
 
 
 def open_for_setup(settings: Settings, name: str | None) -> None:
-    """What `cast-agent setup` does for Home Assistant: as long as there is no key the node name follows the name of the
+    """Prepare Home Assistant for `cast-agent setup`. While there is no key, the node name follows the name of the
     device, and the box can be added from now on. Raises CliError."""
     folder = settings.state.directory()
     with _explained():

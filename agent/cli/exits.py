@@ -78,6 +78,7 @@ class UsageError(CliError):
 
 
 def as_json(value: object) -> str:
-    """For a program to read, and a person to look at. Where the locale is not UTF-8 all but ASCII is escaped."""
+    """JSON for a program to read, and a person to look at. If the locale is not UTF-8, everything but ASCII is
+    escaped."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
     return json.dumps(value, indent=2, ensure_ascii=encoding != "utf8")

@@ -22,7 +22,7 @@ class Box:
 
     @property
     def slug(self) -> str:
-        """What entities and calls are named after: `living_room`."""
+        """The name that entities and calls derive from, such as `living_room`."""
         return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_") or "cast_agent"
 
     @property

@@ -81,7 +81,7 @@ def _key_file(config: Path | None) -> Iterator[tuple[Settings, KeyFile]]:
 
 
 def _effect(settings: Settings, said_before: str | None, was_before: Auth) -> str:
-    """What the agent that runs here makes of the new key."""
+    """The effect of the new key on the agent that runs here."""
     said_now = auth_now(settings)
     if Auth.NONE in (settings.api.auth, said_now):
         return 'But auth = "none" under [api] lets everyone in without a key: set auth = "keys" there.'
@@ -96,7 +96,7 @@ def _effect(settings: Settings, said_before: str | None, was_before: Auth) -> st
 
 
 def auth_now(settings: Settings) -> str | None:
-    """What the agent on this machine says that callers need; None when none answers."""
+    """The credentials that the agent on this machine says callers need; None if none answers."""
     try:
         answer = replace(own_agent(settings.api), timeout_s=ANSWER_TIMEOUT_S).call("GET", "/health/live")
     except CliError:

@@ -22,7 +22,7 @@ _CLEAR_LINE: Final = "\r\033[K"
 
 
 def shown(agent: Agent, call: Callable[[], Any]) -> Any:
-    """What `call` returns; meanwhile one line on standard error says how far the agent is."""
+    """The result of `call`; meanwhile one line on standard error shows how far the agent is."""
     show = _new_line() if os.environ.get("TERM", "dumb") == "dumb" else _same_line
     began = time.monotonic()
     waiting = in_background(call)

@@ -35,7 +35,7 @@ _NEW_CONFIG: Final = """\
 
 
 def setup(options: argparse.Namespace) -> int:
-    """Raises CliError, ConfigError. What is to be pasted goes to standard output, all else to standard error."""
+    """Run `cast-agent setup`. Text to be pasted goes to standard output, everything else to standard error."""
     file = options.config or _usual_config()
     _write_config(file)
     _write_changes(file, {"device": {"name": options.name}, "dlna": dlna_section(options.dlna, load_settings(file))})
@@ -66,7 +66,7 @@ def _usual_config() -> Path:
 
 
 def _write_config(file: Path) -> None:
-    """Where there is none. Keys and tokens are kept elsewhere."""
+    """Write the configuration if there is none. Keys and tokens are kept elsewhere."""
     with _writing(file):
         if file.exists():
             return
@@ -78,7 +78,7 @@ def _write_config(file: Path) -> None:
 
 
 def _write_changes(file: Path, changes: Mapping[str, Mapping[str, object]]) -> None:
-    """Of the file, which can be read, only these keys of these sections are changed; those that are None are left."""
+    """Change only these keys of these sections in the file, which can be read. Keys that are None keep their values."""
     given = [(section, key, value) for section, keys in changes.items() for key, value in keys.items()]
     if not (given := [each for each in given if each[2] is not None]):
         return
@@ -118,7 +118,8 @@ def _new_key(settings: Settings, name: str) -> str:
 
 
 def _keep_a_key(settings: Settings, config: Path) -> None:
-    """With the first key everybody needs one, so this machine's commands get theirs, if they have none that is good."""
+    """Give the commands on this machine a key if they have no valid one. Once there is a first key, every caller needs
+    one."""
     folder = settings.state.directory()
     keys = KeyFile(folder)
     try:
@@ -134,7 +135,7 @@ def _keep_a_key(settings: Settings, config: Path) -> None:
 
 
 def box_url(settings: Settings) -> str:
-    """Where others reach this box, as far as it can be told."""
+    """The address at which others reach this box, as far as it can be determined."""
     host = settings.api.host
     if host in ("0.0.0.0", "::"):
         addresses = [address for lan in lan_interfaces(settings.discovery.interfaces) for address in lan.announced]

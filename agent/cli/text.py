@@ -76,7 +76,7 @@ def what_is_on(status: dict[str, Any]) -> str:
 
 
 def status(answer: dict[str, Any], url: str) -> str:
-    """What `GET /status` says, at `url`."""
+    """The answer of `GET /status` as text, for the agent at `url`."""
     device = answer["device"]
     lines = [[device["name"], f"cast-agent {device['version']} at {url}"]]
     if answer["stream"] is None:
@@ -95,12 +95,12 @@ def status(answer: dict[str, Any], url: str) -> str:
 
 
 def title(stream: dict[str, Any]) -> str:
-    """What a person would call it."""
+    """The title of a session for people."""
     return f"{stream['title']} ({_address(stream)})" if stream["title"] else _address(stream)
 
 
 def _address(stream: dict[str, Any]) -> str:
-    """What was asked for, as long as it is not known where that is."""
+    """The address of a session, or the code or id while the address is not known."""
     return stream["url"] or (f"code {stream['code']}" if stream["code"] else f"stream {stream['stream_id']}")
 
 

@@ -30,7 +30,7 @@ def watch(options: argparse.Namespace) -> int:
 
 
 def _events(agent: Agent) -> Iterator[dict[str, Any]]:
-    """For ever. Raises CliError when the agent does not let us in, or was never there."""
+    """Events without end. Raises CliError if the agent refuses the key, or was never reached."""
     last, is_away, was_there = "", False, False
     while True:
         try:
@@ -63,7 +63,7 @@ def _line(event: dict[str, Any]) -> str:
 
 
 def _title(status: dict[str, Any] | None, session_id: str | None) -> str:
-    """Of the session that the event is about, if there is one."""
+    """The title of the session in the event; empty if there is none."""
     if status is None or session_id is None:
         return ""
     sessions = [status["stream"], *status["interrupted"], status["last"]]

@@ -29,7 +29,7 @@ class EspHomeSettings(Section):
 
 
 class DlnaSettings(Section):
-    """Whether DLNA controllers find the box, and which may call it: DLNA has no keys."""
+    """The DLNA renderer: on or off, and the controllers that may call it, since DLNA has no keys."""
 
     enabled: bool = Field(default=False, description="true or false")
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(

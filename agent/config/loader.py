@@ -90,8 +90,8 @@ def installed_config() -> Path | None:
 
 
 def admins_folder(path: Path | None = None) -> Path | None:
-    """Where the installed agent's key is kept for this machine's administrators; None for the agent of another
-    configuration, and for who is not root and may not write there."""
+    """The folder for the key of this machine's administrators; None for an agent with another configuration, and for
+    users other than root or without write access to it."""
     folder = SYSTEM_CONFIG.parent
     return folder if path in (None, SYSTEM_CONFIG) and os.geteuid() == 0 and folder.is_dir() else None
 

@@ -44,7 +44,7 @@ def shown(settings: Settings) -> dict[str, Shown]:
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What a reload did; keys as `section.key`, sections that may be repeated as a whole."""
+    """The outcome of a reload. Keys are `section.key`; a repeated section counts as one key."""
 
     changed: tuple[str, ...]
     needs_restart: tuple[str, ...]

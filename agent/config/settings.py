@@ -97,7 +97,7 @@ Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f
 
 
 class DeviceSettings(Section):
-    """Who this box is."""
+    """The identity of this box."""
 
     id: str | None = Field(
         default=None,
@@ -111,7 +111,7 @@ class DeviceSettings(Section):
 
 
 class ApiSettings(Section):
-    """Where the HTTP server listens and whom it answers."""
+    """The address of the HTTP server, and its callers."""
 
     host: HostName = Field(default="0.0.0.0", description="an IP address or a host name of this machine")
     port: Port = Field(default=DEFAULT_PORT, description="a whole number from 0 (any free port) to 65535")
@@ -131,7 +131,7 @@ class DisplaySettings(Section):
 
 
 class AudioSettings(Section):
-    """Where the sound goes."""
+    """The output of the sound."""
 
     output: Literal["auto", "pulse", "alsa", "none"] = Field(
         default="auto", description='"auto", "pulse", "alsa" or "none"'
@@ -227,7 +227,7 @@ Presets = Annotated[tuple[PresetSettings, ...], BeforeValidator(_as_tables)]
 
 
 class StateSettings(Section):
-    """What is kept across restarts."""
+    """The folder for state that outlives restarts."""
 
     dir: AbsolutePath | None = Field(default=None, description="an absolute path")
 
@@ -252,7 +252,7 @@ class StateSettings(Section):
 
 
 class LogSettings(Section):
-    """How much is logged, and in which form."""
+    """The level and the format of the log."""
 
     format: Literal["auto", "json", "console"] = Field(default="auto", description='"auto", "json" or "console"')
     level: Literal["debug", "info", "warning", "error"] = Field(

@@ -39,7 +39,7 @@ GOODBYE_TIMEOUT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What there is to tell."""
+    """The facts to announce."""
 
     interfaces: tuple[Interface, ...]
     auth: Auth

@@ -94,7 +94,7 @@ class Announcement:
         await asyncio.gather(*await self._register(others, interfaces))
 
     async def _register(self, others: Iterable[LanService], interfaces: Iterable[Interface]) -> list[Awaitable[None]]:
-        """What ends when all is said."""
+        """Announce the service. Ends when all is sent."""
         named = {service.name: service for service in others}
         shown = {service.name: service for service in self._others}
         said: list[Awaitable[None]] = []
@@ -167,7 +167,7 @@ class Announcement:
         await asyncio.gather(*said)
 
     def _say_goodbye(self, before: Told) -> None:
-        """To the addresses that an interface has no more, where it is still there."""
+        """Send a goodbye for the addresses that an interface no longer has, if the interface still exists."""
         message, gone = DNSOutgoing(_RESPONSE), sorted(frozenset().union(*before.values()))
         for now in {service.server: service for service in self._all()}.values():
             of_old = ServiceInfo(now.type, now.name, server=now.server, addresses=gone)
@@ -176,7 +176,7 @@ class Announcement:
         self._responder.say_goodbye(message, before)
 
     def _advice(self, name: str) -> str | None:
-        """What to do about another device that has this name; None when it is the box's own."""
+        """Advice about another device with this name; None if the device is this box."""
         return next((service.advice for service in self._others if service.name == name), None)
 
     def _all(self) -> tuple[ServiceInfo, ...]:

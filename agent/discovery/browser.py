@@ -34,15 +34,15 @@ class Found:
     """IPv4 first; link-local ones of IPv6 with their scope."""
 
     def is_called(self, name: str) -> bool:
-        """Whether a person means this one: its name, its id or its host name."""
+        """Return True if a person means this agent by its name, its id or its host name."""
         wanted = name.casefold().rstrip(".")
         names = (self.name, self.id, self.host, self.host.removesuffix(".local"))
         return any(wanted == own.casefold() for own in names) or label(name).casefold() == self.name.casefold()
 
 
 async def browse(timeout_s: float, *, until: Callable[[Found], bool] = lambda _: False) -> list[Found]:
-    """Who answers within that time, by name; stops early once `until` is true of one. Raises OSError when port 5353
-    cannot be shared."""
+    """The agents that answer within that time, by name. Stops early once `until` is true of one. Raises OSError if port
+    5353 cannot be shared."""
     logging.getLogger("zeroconf").setLevel(logging.CRITICAL)  # interfaces that it cannot use are no news
     search = _Search(until)
     mdns = _open()

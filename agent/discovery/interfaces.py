@@ -38,7 +38,7 @@ class Interface:
 
     @property
     def announced(self) -> tuple[Address, ...]:
-        """What others are told: link-local addresses only where there is nothing else, as Avahi does."""
+        """The addresses to announce. Link-local addresses count only if there are no others, as in Avahi."""
         wide = tuple(address for address in self.addresses if not address.is_link_local)
         return wide or self.addresses
 
@@ -68,10 +68,8 @@ def lan_interfaces(
 
 
 def lan_url(host: str, port: int, named: Collection[str] = ()) -> str | None:
-    """Where a person in the LAN reaches what listens on `host`, the IPv4 address first; None when that is nowhere.
-
-    Blocks for the kernel. Raises OSError.
-    """
+    """The URL at which people on the LAN reach what listens on `host`, with the IPv4 address first; None if there is
+    none. Blocks for the kernel. Raises OSError."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -101,7 +101,7 @@ async def _ask_on(interfaces: Collection[Interface], host: str) -> str:
 
 
 def _knows(host: str) -> bool:
-    """Whether this system finds it, and players do then. Blocks."""
+    """Return True if the system resolves the name, so that players do, too. Blocks."""
     try:
         return bool(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError):

@@ -71,7 +71,7 @@ def label(name: str) -> str:
 
 
 def model() -> str:
-    """What kind of machine this is, for people. Blocks for the file system."""
+    """The kind of machine, for people. Blocks for the file system."""
     for file in _MODEL_FILES:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             text = file.read_text().strip("\0 \n")

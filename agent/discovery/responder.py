@@ -39,7 +39,7 @@ class Responder(Zeroconf):
         self._own_hosts.add(host.lower())
 
     def follow(self, interfaces: Iterable[Interface]) -> None:
-        """These are the networks from now on."""
+        """Serve these networks from now on."""
         self._networks = tuple(interfaces)
         self._told_on = told_on(self._networks)
 
@@ -62,7 +62,7 @@ class Responder(Zeroconf):
         v6_flow_scope: tuple[()] | tuple[int, int] = (),
         transport: Any = None,
     ) -> None:
-        """As the library has it; without a transport on each interface what belongs there."""
+        """Send as the library does; without a transport, send to each interface the records that belong there."""
         if not any(self._is_ours(record) for record in _records(out)):
             super().async_send(out, addr, port, v6_flow_scope, transport)
             return
@@ -103,7 +103,7 @@ class Responder(Zeroconf):
 
 
 def told_on(interfaces: Iterable[Interface]) -> Told:
-    """What is told where."""
+    """The records for each interface."""
     return {interface.name: frozenset(a.packed for a in interface.announced) for interface in interfaces}
 
 

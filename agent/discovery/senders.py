@@ -22,5 +22,5 @@ def senders_of(interfaces: Iterable[Interface]) -> list[str]:
 
 
 def versions_of(senders: Iterable[str]) -> IPVersion:
-    """Of IP, that these need."""
+    """The IP versions that these addresses need."""
     return IPVersion.All if any(":" in sender for sender in senders) else IPVersion.V4Only

@@ -25,7 +25,7 @@ BUILT = 1_760_000_000.0
 
 
 def clock(now: Callable[[], float] = time.time, kept: Callable[[], bool] = synchronised) -> Finding:
-    """Whether deadlines, certificates and what is reported can be trusted to have the right time."""
+    """Check whether the clock is right, which deadlines, certificates and reports rely on."""
     if now() < BUILT:
         found = f"The clock is wrong: it shows the year {time.gmtime(now()).tm_year}."
         advice = "Certificates of https streams are refused until it is right. Set it (timedatectl set-ntp true)."
@@ -37,7 +37,7 @@ def clock(now: Callable[[], float] = time.time, kept: Callable[[], bool] = synch
 
 
 def fonts(folders: Sequence[Path] = FONT_FOLDERS) -> Finding:
-    """Whether subtitles can be drawn. Blocks for the file system."""
+    """Check whether subtitles can be drawn. Blocks for the file system."""
     for folder in folders:
         for _, _, names in os.walk(folder.expanduser()):
             if any(Path(name).suffix.lower() in FONT_SUFFIXES for name in names):

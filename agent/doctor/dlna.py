@@ -11,7 +11,7 @@ _NAME = "DLNA"
 
 
 async def dlna(settings: Settings) -> Finding:
-    """Whether it is listened, or could be, and who may call."""
+    """Check whether the renderer listens, or could, and who may call it."""
     if not settings.dlna.enabled:
         return Finding(Level.OK, _NAME, "It is off ([dlna] enabled = false).")
     host, port = settings.dlna.host or settings.api.host, settings.dlna.port

@@ -29,7 +29,7 @@ that by itself, on a LAN without the internet too."""
 async def name_servers(
     resolv_conf: Path = RESOLV_CONF, *, stub_resolv_conf: Path = STUB_RESOLV_CONF, port: int = PORT
 ) -> Finding:
-    """Whether each of them answers within 2 s, whatever it says."""
+    """Check whether each name server answers within 2 s, with any answer."""
     asked = await in_thread(lambda: servers(resolv_conf, stub_resolv_conf))
     if not asked:
         found = f"No DNS server is named in {resolv_conf}: addresses with a host name are not found."

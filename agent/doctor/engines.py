@@ -24,7 +24,7 @@ _CAMERAS_LOST = "Cameras cannot be played"
 
 @dataclass(frozen=True, slots=True)
 class _Engine:
-    """What a player process said of itself, or why it did not."""
+    """The report of a player process about itself, or the reason why there is none."""
 
     spec: EngineSpec
     version: str = ""

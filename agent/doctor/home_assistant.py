@@ -15,8 +15,8 @@ _NAME = "Home Assistant"
 
 
 async def home_assistant(settings: Settings) -> Finding:
-    """Whether it is listened, or could be; who is connected; and whether the box can be added now, as far as that is
-    told."""
+    """Check whether the Home Assistant face listens, or could; who is connected; and whether the box can be added
+    now."""
     if not settings.esphome.enabled:
         return Finding(Level.OK, _NAME, "It cannot connect ([esphome] enabled = false).")
     try:

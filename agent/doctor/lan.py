@@ -15,7 +15,7 @@ _NAME = "mDNS"
 
 
 def found_on_lan(settings: Settings) -> Finding:
-    """Whether there is a network to announce the box in, and a way to. Announces nothing."""
+    """Check whether there is a network to announce the box on, and a way to do so. Announces nothing."""
     if not settings.discovery.enabled:
         return Finding(Level.OK, _NAME, "It is switched off ([discovery] enabled = false).")
     if settings.api.host in ("127.0.0.1", "::1", "localhost"):

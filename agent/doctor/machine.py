@@ -23,7 +23,7 @@ from agent.util.threads import in_thread
 
 
 async def state(settings: Settings) -> Finding:
-    """Whether what must outlive a restart can be kept."""
+    """Check whether state that must outlive a restart can be stored."""
     try:
         folder = settings.state.directory()
     except ConfigError as e:
@@ -77,7 +77,7 @@ def user_group() -> str:
 
 
 def user_name(uid: int) -> str:
-    """For a person."""
+    """The user's name for people."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -85,7 +85,7 @@ def user_name(uid: int) -> str:
 
 
 async def display(settings: Settings) -> Finding:
-    """Whether there is a screen."""
+    """Check whether there is a screen."""
     chosen = ChosenScreen.of_this_installation()
     stage = X11Stage(settings.display.display, "desktop", chosen=chosen)  # nothing is drawn then
     try:
@@ -103,7 +103,7 @@ async def display(settings: Settings) -> Finding:
 
 
 def hardware(dev: Path) -> Finding:
-    """Whether video can be decoded without the processor. Blocks for the file system."""
+    """Check whether the machine can decode video in hardware. Blocks for the file system."""
     nodes = sorted(str(node) for node in dev.glob("dri/renderD*"))
     closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if closed:
@@ -118,7 +118,7 @@ def hardware(dev: Path) -> Finding:
 
 
 async def sound(settings: Settings, dev: Path) -> Finding:
-    """Whether something would be heard."""
+    """Check whether sound would be heard."""
     wish = settings.audio.output
     if wish == "none":
         return Finding(Level.OK, "sound", 'It is switched off ([audio] output = "none").')
@@ -154,7 +154,8 @@ def _sound_card(dev: Path) -> Finding | None:
 
 
 def _sound_servers(environ: Mapping[str, str]) -> list[str]:
-    """Where PulseAudio's clients look (pulse-client.conf(5)); what is no path is on another machine."""
+    """The sockets at which PulseAudio's clients look (pulse-client.conf(5)). An entry that is no path is on another
+    machine."""
     if named := environ.get("PULSE_SERVER", "").split():
         return [server.rpartition("}")[2].removeprefix("unix:") for server in named]
     folders = (environ.get("PULSE_RUNTIME_PATH"), f"{environ.get('XDG_RUNTIME_DIR', '')}/pulse", "/run/pulse")

@@ -19,7 +19,7 @@ ANSWER_LIMIT = 64 * 1024
 
 
 async def listening(settings: Settings) -> Finding:
-    """Whether the port is free, or an agent answers on it."""
+    """Check whether the port is free, or an agent answers on it."""
     host, port = settings.api.host, settings.api.port
     problem = await in_thread(lambda: bind_problem(host, port))
     if problem is None:
@@ -54,8 +54,7 @@ def bind_problem(host: str, port: int) -> OSError | None:
 
 
 async def ask_agent(host: str, port: int) -> Mapping[str, Any] | None:
-    """What a cast-agent that listens there says of its health; empty when it does not tell us, None when it is
-    something else."""
+    """The health report of a cast-agent that listens there; empty if it refuses, None if it is another program."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     name = f"[{host}]" if ":" in host else host
     try:

@@ -107,7 +107,7 @@ class EventBus:
 
     @property
     def last_id(self) -> int:
-        """Of the newest event; 0 before the first."""
+        """The id of the newest event; 0 before the first."""
         return self._history[-1].id if self._history else 0
 
     def publish(self, kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:

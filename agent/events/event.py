@@ -41,7 +41,7 @@ class Run:
 
 
 def error_of(code: str, message: str) -> dict[str, JsonValue]:
-    """What went wrong, as the wire has it."""
+    """The error in the form of the wire."""
     return {"code": code, "message": message[:MESSAGE_LIMIT]}
 
 

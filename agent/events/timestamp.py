@@ -12,7 +12,7 @@ from agent.host.clock import boot_id, since_boot, synchronised
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """By the wall clock, and by the time since this machine was switched on."""
+    """A moment by the wall clock, and by the time since the machine was switched on."""
 
     at: float
     """Seconds since 1970, by the clock of the box."""

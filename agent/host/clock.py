@@ -35,7 +35,7 @@ def boot_id() -> str:
 
 
 def synchronised() -> bool:
-    """Whether NTP (or the like) keeps the clock. False where the kernel cannot be asked."""
+    """Return True if NTP (or the like) keeps the clock. False where the kernel cannot be asked."""
     state: int = _LIBC.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return 0 <= state < _UNSYNCHRONISED
 
@@ -62,8 +62,8 @@ class WallClock:
         return max(time.time(), self._not_before)
 
     def stepped(self) -> float:
-        """By how many seconds it was set since the last call; 0.0 when it was not. One that is set back while the
-        agent looks on is believed."""
+        """Seconds by which the clock was set since the last call; 0.0 if it was not set. A clock that is set back while
+        the agent runs is trusted."""
         offset = _offset()
         step = offset - self._offset
         if abs(step) < STEP_S:

@@ -16,7 +16,7 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Of some processes together."""
+    """The resources that some processes use together."""
 
     count: int
     resident_bytes: int
@@ -26,12 +26,12 @@ class Use:
 
 
 def daemon_use() -> Use:
-    """Of this process."""
+    """The resources of this process."""
     return Use(1, _resident("self"), time.process_time())
 
 
 def children_use() -> Use:
-    """Of its children. Takes some 0.1 ms for each of them."""
+    """The resources of its children. Takes some 0.1 ms for each of them."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s, resident, count = ended.ru_utime + ended.ru_stime, 0, 0
     for pid in _children():

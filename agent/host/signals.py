@@ -39,7 +39,7 @@ class Signals:
         self._loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     async def unless_told_to_stop(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What `work` returns; None when it was cancelled because of a signal."""
+        """The result of `work`; None if a signal cancelled it."""
         self._working = task = asyncio.create_task(work, name="unless-told-to-stop")
         try:
             if self._stopping:

@@ -48,7 +48,7 @@ class Storage:
 
     @property
     def health(self) -> Check:
-        """What /health says of it."""
+        """The check for /health."""
         reason = self._problem or self._not_written()
         return Check(False, sentence(self._folder, reason, own=self._own)) if reason else Check()
 
@@ -109,7 +109,7 @@ def try_folder(folder: Path) -> None:
 
 
 def sentence(folder: Path, reason: str, *, own: Identity) -> str:
-    """What is wrong and what to do, for a person."""
+    """A sentence that says what is wrong and what to do."""
     lost = "What is on would not come back after a restart"
     if not own.is_kept:
         lost = "The id of this box is not kept, and what is on would not come back after a restart"

@@ -42,7 +42,7 @@ class Notifier:
 
     @property
     def is_told(self) -> bool:
-        """Whether there is a service manager: it starts what ends again."""
+        """Return True if there is a service manager, which restarts the agent when it ends."""
         return bool(self._address)
 
     def start(self) -> None:
@@ -95,7 +95,7 @@ class Notifier:
 
 
 def status_line(snapshot: TrackerSnapshot, display: DisplayHealth) -> str:
-    """What is on, in one line without credentials; where there is no display, `No screen: ` and what to do."""
+    """The current session in one line without credentials; without a display `No screen: ` and what to do."""
     if not display.available:
         return f"No screen: {display.message}"
     shown = snapshot.stream
@@ -107,7 +107,8 @@ def status_line(snapshot: TrackerSnapshot, display: DisplayHealth) -> str:
 
 
 def _address(text: str) -> str:
-    """Of the socket; a leading @ stands for the abstract namespace. Other kinds (vsock) are for virtual machines."""
+    """The address of the socket; a leading @ stands for the abstract namespace. Other kinds (vsock) are for virtual
+    machines."""
     if text.startswith("@"):
         return "\0" + text[1:]
     return text if text.startswith("/") else ""

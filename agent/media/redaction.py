@@ -23,7 +23,7 @@ def redact(text: str) -> str:
 
 
 def names_secret(name: str) -> bool:
-    """Whether a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret by its name."""
+    """Return True if a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:200]).lower())
     return not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _HARMLESS_ENDINGS
 
@@ -73,7 +73,7 @@ def _hide_userinfo(text: str) -> str:
 
 
 def _hide_in_token(token: str) -> str:
-    """What follows `://`, with all up to the last @ hidden unless that surely is no password."""
+    """The text after `://` with everything up to the last @ hidden, unless that is certainly no password."""
     authority = authority_of(token)
     nested = "://" in token
     userinfo, at, rest = token.rpartition("@")
@@ -116,7 +116,7 @@ def _is_query_secret(name: str) -> bool:
 
 
 def _hides_credentials(value: str) -> bool:
-    """Whether a query value is a percent-encoded URL with credentials, as media proxies take them."""
+    """Return True if a query value is a percent-encoded URL with credentials, as media proxies take them."""
     if "%" not in value:
         return False
     decoded = unquote(unquote(value))

@@ -79,12 +79,12 @@ def origin(url: str) -> str:
 
 
 def authority_of(rest: str) -> str:
-    """What stands between `://` and the path."""
+    """The part of a URL between `://` and the path."""
     return re.split(r"[/?#]", rest, maxsplit=1)[0]
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address, and not a name."""
+    """Return True if the host is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -93,7 +93,7 @@ def is_address(host: str) -> bool:
 
 
 def is_private(address: str) -> bool:
-    """Whether an IP address is of this machine or of a private network."""
+    """Return True if an IP address belongs to this machine or to a private network."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return any((mapped or parsed) in network for network in _PRIVATE)
@@ -115,7 +115,7 @@ _PRIVATE = tuple(
 
 @dataclass(frozen=True, slots=True)
 class MediaPolicy:
-    """What may be played. `file` URLs are governed by the folders alone, whatever the schemes are."""
+    """The rules on what may be played. `file` URLs are governed by the folders alone, whatever the schemes are."""
 
     allowed_schemes: tuple[str, ...] = NETWORK_SCHEMES
     media_folders: tuple[Path, ...] = ()
@@ -152,7 +152,7 @@ class MediaPolicy:
 
     @staticmethod
     def is_file(url: str) -> bool:
-        """Whether its check reads the file system."""
+        """Return True if the check of this URL reads the file system."""
         return url.strip().lower().startswith("file:")
 
     def folder_of(self, url: str) -> Path | None:
@@ -206,7 +206,8 @@ class MediaPolicy:
 
 
 def _real(path: Path) -> Path:
-    """Without links. Unlike Path.resolve, which does so before Python 3.13 only, it never raises for a circle."""
+    """The path without links. Unlike Path.resolve, which does so before Python 3.13 only, it never raises for a
+    circle."""
     return Path(os.path.realpath(path))
 
 

@@ -188,7 +188,7 @@ class Saver:
                     self._tracker.expire_in(SessionId(session.session_id), min(left, session.remaining - on_for))
 
     def _time(self) -> float | None:
-        """What the wall clock says; None when it is not set."""
+        """The time of the wall clock; None if it is not set."""
         return self._clock.at_least if self._clock.is_set else None
 
     # --- writing ---

@@ -181,7 +181,7 @@ class WantedFile:
         return str(self._file)
 
     def write(self, kept: Kept) -> None:
-        """Raises OSError. Writes take their turns, and one that comes too late changes nothing."""
+        """Write the sessions. Raises OSError. Writes are serialized; an outdated one changes nothing."""
         with self._writing:
             if kept.number > self._last:
                 self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

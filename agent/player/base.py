@@ -17,7 +17,7 @@ from agent.types import ErrorCode, MediaType, Quality, StreamType
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a player is asked to play."""
+    """The media for a player."""
 
     url: str
     quality: Quality
@@ -36,7 +36,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the player found when it opened its media."""
+    """The facts that the player found when it opened its media."""
 
     media_type: MediaType
     has_audio: bool
@@ -90,7 +90,7 @@ class KillReason(StrEnum):
 
     @classmethod
     def of(cls, error: BaseException) -> KillReason:
-        """For the player that was on when this was raised. What its process has done itself it knows better."""
+        """The player that was on when this was raised. It knows best what its process has done itself."""
         match error:
             case MediaError(code=ErrorCode.MEDIA_STALLED):
                 return cls.STALLED
@@ -107,7 +107,7 @@ class KillReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What all players of one engine have done since the agent started. Each number only grows."""
+    """The totals of all players of one engine since the agent started. Each number only grows."""
 
     pictures: int
     """Displayed."""
@@ -118,7 +118,7 @@ class Totals:
 
 
 class HiddenWindow(Protocol):
-    """What the pre-roll is drawn into."""
+    """The window for the pre-roll."""
 
     @property
     def xid(self) -> int: ...
@@ -193,7 +193,7 @@ class Player(Protocol):
 
 
 class Players(Protocol):
-    """Where a playback gets its player."""
+    """The source of players for an attempt."""
 
     async def take(self, url: str) -> Player:
         """A player for this address, ready: the warm spare, or a new one when there is none.
@@ -213,21 +213,23 @@ class Players(Protocol):
 
 
 class PlayerSource(Protocol):
-    """Where players come from."""
+    """The source of all players."""
 
     @property
     def health(self) -> PlayerHealth: ...
 
     @property
     def totals(self) -> Mapping[str, Totals]:
-        """Of each engine, by its name."""
+        """The totals by the name of the engine."""
 
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
-        """Raises PlayerUnavailableError, which says what to do, when a start of this address would get no player.
-        `kind` is that of its media where somebody has told it, here and below: a web page is http, too."""
+        """Raise PlayerUnavailableError, which says what to do, if a start of this address would get no player.
+
+        `kind` is the kind of the media if a caller has declared it, here and below: a web page is http, too.
+        """
 
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
-        """As in Players; of this engine instead of the one that usually plays such an address."""
+        """Like `Players.take`, with this engine instead of the one that usually plays such an address."""
 
     def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
         """As in Players."""

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class ChildPlayer(ABC):
-    """What player processes of every engine have in common: how they are spawned, heard, missed and killed."""
+    """The common base of the player processes of every engine: spawning, messages, liveness and killing."""
 
     def __init__(self, child: Child, tally: Tally) -> None:
         self._child = child
@@ -169,11 +169,11 @@ class ChildPlayer(ABC):
         """Ask for any answer, from the thread that hangs when the engine hangs."""
 
     async def _read_line(self) -> bytes:
-        """What it says next; nothing at its end. Raises ValueError for what is too long."""
+        """The next line of the process; empty at its end. Raises ValueError for a line that is too long."""
         return await self._child.reader.readline()
 
     async def _clean_up(self) -> None:
-        """What is left to be done when the process is gone. Bounded; never raises."""
+        """Clean up after the process has gone. Bounded; never raises."""
         await self._child.close()
 
     # --- hearing it ---

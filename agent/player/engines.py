@@ -28,9 +28,11 @@ class Engines:
 
     @property
     def health(self) -> PlayerHealth:
-        """That of vlc, which plays most, with that of each engine in `engines`. `features` is deprecated: it has what
-        the engines say of themselves, each engine with its version (True before it has said it, False where it cannot
-        play), and each scheme that is another engine's with that engine, or False."""
+        """The health of vlc, which plays most media, with that of each engine in `engines`.
+
+        `features` is deprecated. It lists the features of the engines, each engine with its version (True until it has
+        reported it, False if it cannot play), and each scheme of another engine with that engine, or False.
+        """
         healths = {name: replace(pool.health, plays=self._played_by(name)) for name, pool in self._pools.items()}
         said = {
             key if name == DEFAULT else f"{name}_{key}": value
@@ -69,7 +71,7 @@ class Engines:
         await asyncio.gather(*(pool.renew() for pool in self._pools.values()))
 
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
-        """Raises PlayerUnavailableError when a start of this address, as this kind of media, would get no player."""
+        """Raise PlayerUnavailableError if a start of this address, as this kind of media, would get no player."""
         engine = self._usual(url, kind)
         if not (health := self._pools[engine].health).available:
             raise PlayerUnavailableError(self._about(engine, health.message))
@@ -103,7 +105,7 @@ class Engines:
         return {name: "" if h.available else h.message for name, h in knows.items()}
 
     def _about(self, engine: str, message: str) -> str:
-        """What the state of an engine means for people."""
+        """The state of an engine in words."""
         if engine == DEFAULT:
             return message
         given = {key for key, name in self._table.items() if name == engine}

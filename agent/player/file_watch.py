@@ -43,7 +43,7 @@ class FileWatch:
         self._changed = changed
 
     async def watch(self) -> None:
-        """Until it is cancelled."""
+        """Watch until cancelled."""
         known = await self._now()
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)

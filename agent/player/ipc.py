@@ -17,7 +17,7 @@ MAX_LINE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Are you there? Answered by the very thread that calls the media library, or a hang would look healthy."""
+    """A question whether the player is alive."""
 
     id: int
 
@@ -109,7 +109,7 @@ class OpenedReport:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReport:
-    """How far it is; sent at least every 0.5 s while something is loaded."""
+    """The position; sent at least every 0.5 s while media is loaded."""
 
     pictures: int
     lost: int
@@ -161,13 +161,13 @@ def encode(message: Command | Report) -> bytes:
 
 
 def decode_command(line: bytes) -> Command:
-    """Raises ValueError for a line that is no command."""
+    """The command in a line. Raises ValueError if there is none."""
     command: Command = _decode(line, _COMMANDS)
     return command
 
 
 def decode_report(line: bytes) -> Report:
-    """Raises ValueError for a line that is no report."""
+    """The report in a line. Raises ValueError if there is none."""
     report: Report = _decode(line, _REPORTS)
     return report
 

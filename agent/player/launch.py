@@ -30,15 +30,15 @@ def main(arguments: list[str]) -> None:
 
 
 def die_with(parent: int) -> None:
-    """As `agent.player.channel.die_with_parent`."""
+    """Like `agent.player.channel.die_with_parent`."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)
 
 
 def _confine(words: list[str]) -> str:
-    """What is given up here stays given up over exec. Tells what keeps the program in. Ends a process that cannot open
-    its display then."""
+    """Give up access for good, also over exec; the ways in which the program is confined. Ends a process that could not
+    open its display afterwards."""
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from agent.player.confine import Confinement, confine
     from agent.player.confine.display import require_display

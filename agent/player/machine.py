@@ -16,7 +16,7 @@ _GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
 
 
 def has_gpu(dev: Path = Path("/dev")) -> bool:
-    """Whether the machine has a device that could decode video."""
+    """Return True if the machine has a device that could decode video."""
     return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
 
 

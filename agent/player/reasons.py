@@ -78,7 +78,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
 
 
 def no_decoder(line: str) -> Failure | None:
-    """That a track cannot be decoded, when this log line says so."""
+    """The failure of a track that cannot be decoded, if this log line reports one."""
     if "is not supported" not in line:
         return None
     found = explain([line], "")
@@ -119,7 +119,7 @@ def method_unknown(url: str, algorithm: str) -> Failure:
 
 
 def _unresolved(name: str, *, is_silent: bool) -> str:
-    """Of a name that players cannot look up; `is_silent` when the C library has had no answer (EAI_AGAIN)."""
+    """The failure of a name that players cannot look up; `is_silent` if the C library had no answer (EAI_AGAIN)."""
     if name.lower().endswith(".local"):  # the one in the url itself is looked up by the daemon before
         return (
             f"The name {name!r} cannot be resolved by players here, and the stream leads to it: install libnss-mdns on "
@@ -134,7 +134,7 @@ def _unresolved(name: str, *, is_silent: bool) -> str:
 
 
 def _certificate(text: str, where: str) -> Failure:
-    """Of GnuTLS (libVLC, Debian's FFmpeg) and OpenSSL."""
+    """The certificate failures of GnuTLS (libVLC, Debian's FFmpeg) and OpenSSL."""
     if re.search(r"does not match|mismatch", text):
         return failure(
             ErrorCode.MEDIA_FORBIDDEN,

@@ -36,7 +36,7 @@ PLURALS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What the command of an engine is made of."""
+    """The inputs of an engine's command."""
 
     audio: AudioSettings
     confinement: Confinement
@@ -45,7 +45,7 @@ class EngineOptions:
 
 
 class Feature(NamedTuple):
-    """What an engine may have been built or installed without; the sentences are the doctor's."""
+    """A feature that an engine may have been built or installed without; the sentences are the doctor's."""
 
     label: str
     present: str
@@ -93,7 +93,7 @@ class EngineSpec:
 
     @property
     def missing(self) -> str:
-        """What to do where it is not installed; empty where it is."""
+        """The instructions for an engine that is not installed; empty if it is installed."""
         return "" if self.is_installed() else f"{self.name} is not installed ({self.install.rstrip('.')})."
 
     @property

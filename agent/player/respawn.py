@@ -24,7 +24,7 @@ class Respawn:
         self._renew()
 
     def watch(self, look: Callable[[], Identities], *, name: str = "surroundings") -> None:
-        """From now on, as a task of this name."""
+        """Start watching, as a task of this name."""
         self._run(FileWatch(look, changed=self._renew).watch, name)
 
     def _renew(self) -> None:

@@ -81,8 +81,8 @@ async def spawn(complete: Callable[[int], Sequence[str]], *, environment: Mappin
 
 
 def worker_environment(display: str, *, base: Mapping[str, str], authority: Path | None = None) -> dict[str, str]:
-    """What a player process gets of the daemon's environment: all but our own settings, which may hold secrets,
-    and Wayland: an engine that sees it would rather draw there than into a window of the stage."""
+    """The environment of a player process: the daemon's without our own settings, which may hold secrets, and without
+    Wayland, because an engine that sees it would rather draw there than into a window of the stage."""
     environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
     if authority is not None and authority.is_file():  # a client need not look where the stage has found its cookie
         environment["XAUTHORITY"] = str(authority)

@@ -60,8 +60,9 @@ class ReportedBox:
 
 
 class Reporter:
-    """Without a registration and without webhooks it writes nothing and says nothing; with any of them it has a
-    journal, and a link or webhooks that pass it on. `webhooks` are those that are configured now."""
+    """The reporting to the central API and to webhooks. Without a registration and without webhooks it writes and sends
+    nothing; with any of them it has a journal, and a link or webhooks that pass it on. `webhooks` are those of the
+    current configuration."""
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class Reporter:
                 self._readers = self._readers_with(enrolment)
 
     def start(self) -> None:
-        """To be called when what was on before a restart is there again."""
+        """Start, once the sessions from before a restart are restored."""
         self._box.bus.listen(self._heard)
         self._early = (self._box.view().snapshot, timestamp(), self._box.bus.last_id)
         if self._readers:
@@ -130,7 +131,7 @@ class Reporter:
             self._link.changed()
 
     async def registered(self) -> Credentials | None:
-        """What this box is registered as, as soon as that is known; None when it is not."""
+        """The registration of this box, as soon as it is known; None if there is none."""
         await self._looked.wait()
         return self._enrolment
 
@@ -178,14 +179,14 @@ class Reporter:
                     await self._to_look.wait()
 
     async def _registered(self) -> Credentials | None:
-        """Raises EnrolmentError when that cannot be found out."""
+        """The registration. Raises EnrolmentError if it cannot be read."""
         kept = await in_thread(lambda: read_enrolment(self._folder), name="enrolment")
         self._is_known = True
         url = self._settings.url
         return kept if kept is None or url is None else kept.model_copy(update={"url": url})
 
     async def _register(self) -> Credentials | None:
-        """As the configuration says, if it does. Raises EnrolmentError."""
+        """Register as the configuration says, if it does. Raises EnrolmentError."""
         url, token = self._settings.url, self._settings.token
         if url is None or token is None:
             advice = f"This box is not registered at {url}. Run {ENROL_COMMAND.format(url=url)}"
@@ -219,7 +220,8 @@ class Reporter:
             self._link.start()
 
     def _readers_with(self, enrolment: Credentials | None) -> Mapping[str, Reader]:
-        """What cannot be read is no reason to forget what the central API does not have yet."""
+        """The readers, with the central API's if its registration cannot be read: its undelivered events must not be
+        lost."""
         if enrolment is None and self._is_known:
             return self._webhooks.readers
         return {**self._webhooks.readers, READER: Reader(enrolment.device_id if enrolment else None)}
@@ -236,7 +238,7 @@ class Reporter:
         return self._journal
 
     def _begin(self) -> Journal:
-        """With what has happened since the start, as long as that is known; otherwise with what is on now."""
+        """Begin with the events since the start, if they are known; otherwise with the current state."""
         early, self._early = self._early, None
         since = None if early is None else self._box.bus.since(early[2])
         journal = Journal(

@@ -78,7 +78,7 @@ class Adoptions:
         self._by_pid: dict[int, X11Adoption] = {}
 
     async def add(self, pid: int, home: X11Window) -> X11Adoption:
-        """Raises PlayerUnavailableError where the X server does not tell whose windows are."""
+        """Adopt a window. Raises PlayerUnavailableError if the X server does not tell which process owns a window."""
         if await self._connection.call(lambda xcb: _process_of(xcb, home.xid)) != os.getpid():
             await home.close()
             raise PlayerUnavailableError(

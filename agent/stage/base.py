@@ -13,7 +13,7 @@ ImageFormat = Literal["png", "jpeg"]
 
 
 class Layer(IntEnum):
-    """Where a window is among the others, from the bottom up. A window never covers one of a layer above its own."""
+    """The layers of windows, from the bottom up. A window never covers one of a layer above its own."""
 
     STREAM = 0
     """What is cast."""
@@ -83,11 +83,11 @@ class Stage(Protocol):
 
     @property
     def has_picture(self) -> bool:
-        """Whether a window of what is cast is shown; it holds a picture, also when its player has gone."""
+        """Return True if a window of a stream is shown. It keeps its picture after its player has gone."""
 
     async def open_window(self, *, layer: Layer = Layer.STREAM, place: Place = WHOLE) -> Window:
         """Make a hidden window that will fill `place`. Raises PlayerUnavailableError when there is no display."""
 
     async def snapshot(self, image_format: ImageFormat = "png", *, width: int | None = None) -> bytes:
-        """What the screen shows now, encoded; `width` pixels wide if that is less than the screen. Raises
-        PlayerUnavailableError when there is no display."""
+        """The current content of the screen, encoded; `width` pixels wide if that is less than the screen. Raises
+        PlayerUnavailableError if there is no display."""

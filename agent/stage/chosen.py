@@ -18,7 +18,7 @@ class ChosenScreen:
 
     @classmethod
     def of_this_installation(cls, prefix: str = sys.prefix) -> ChosenScreen:
-        """What scripts/install.sh has written beside the program that runs."""
+        """The display that scripts/install.sh has recorded beside this program."""
         try:
             kind, _, user = (Path(prefix) / "screen").read_text(encoding="utf-8").strip().partition(" ")
         except (OSError, ValueError):

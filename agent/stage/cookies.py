@@ -30,17 +30,18 @@ _IN_TMP = "xauth_*"
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """What opens a display."""
+    """The credentials for a display."""
 
     name: bytes = b""
     data: bytes = b""
 
 
 def cookies(number: int, environ: Mapping[str, str], *, root: Path = Path("/")) -> list[Cookie]:
-    """Those for a local display, the likeliest first, and at last none: a server may know this user by its uid.
+    """The cookies for a local display, the likeliest first, and no cookie last, because a server may know this user by
+    its uid.
 
-    A cookie is bound to the name that the host had when the session began, and that may have changed since: those of
-    other names come after the others. `root` is for tests.
+    A cookie is bound to the host name of when the session began, which may have changed since: cookies of other names
+    come after those of the current name. `root` is for tests.
     """
     ours: list[Cookie] = []
     of_other_names: list[Cookie] = []
@@ -117,7 +118,7 @@ def _entries(content: bytes) -> Iterator[tuple[int, bytes, bytes, bytes, bytes]]
 
 
 def user_name() -> str:
-    """Of the user of this process."""
+    """The name of the user of this process."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:  # a container's user without a name

@@ -28,11 +28,9 @@ _NAME_DEPTH: Final = 3
 
 
 def hidden_by(xcb: Xcb, screen: Screen, shown: int, ours: Collection[int], place: Area) -> str | None:
-    """What hides all of window `shown`, a child of the root that fills `place`, and what to do, as a sentence. None
-    while some of it is seen, and under a Wayland compositor, which alone knows.
-
-    `ours` are windows of this program.
-    """
+    """A sentence on what hides all of window `shown`, a child of the root that fills `place`, and what to do. None
+    while any of it is visible, and under a Wayland compositor, which alone knows. `ours` are windows of this
+    program."""
     if screen.rootless:
         return None
     if _property(xcb, screen.root, _HAS_TERMINAL) == bytes(4):
@@ -68,7 +66,7 @@ def _covered(title: str) -> str:
 
 
 def without(area: Area, cover: Area) -> list[Area]:
-    """What `cover` leaves of `area`."""
+    """The parts of `area` that `cover` leaves."""
     left, right = max(area.x, cover.x), min(area.x + area.width, cover.x + cover.width)
     top, bottom = max(area.y, cover.y), min(area.y + area.height, cover.y + cover.height)
     if left >= right or top >= bottom:
@@ -83,7 +81,7 @@ def without(area: Area, cover: Area) -> list[Area]:
 
 
 def _opaque_area(xcb: Xcb, window: int, *, composited: bool) -> Area | None:
-    """Where nothing is seen through this window; None when something may be."""
+    """The area in which nothing shows through this window; None if something may."""
     attributes = xcb.core.GetWindowAttributes(window).reply()
     if attributes.map_state != xproto.MapState.Viewable or attributes._class != xproto.WindowClass.InputOutput:
         return None
@@ -120,7 +118,7 @@ def _opacity(xcb: Xcb, window: int) -> int:
 
 
 def _title(xcb: Xcb, window: int) -> str:
-    """Of the program's window in or under this one."""
+    """The title of the program's window in or under this one."""
     level: Sequence[int] = [window]
     for _ in range(_NAME_DEPTH):
         for each in level[:16]:

@@ -78,7 +78,7 @@ def _none(environ: Mapping[str, str], sockets: Path, chosen: ChosenScreen) -> st
 
 
 def _wayland(environ: Mapping[str, str]) -> str:
-    """What to do in a Wayland session that has no XWayland; empty when there is no Wayland session either."""
+    """The advice for a Wayland session without XWayland; empty if there is no Wayland session."""
     name = environ.get("WAYLAND_DISPLAY", "")
     if not name:
         runtime = environ.get("XDG_RUNTIME_DIR")

@@ -53,7 +53,7 @@ class Hold:
         return True
 
     async def set_backdrop(self, picture: Image.Image | None) -> None:
-        """As the stage has it."""
+        """See the stage."""
         floor = self.floor
         if not floor.curtain:
             raise PlayerUnavailableError(

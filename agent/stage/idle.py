@@ -24,11 +24,9 @@ DRAW_LIMIT_S: Final = 10.0
 
 
 class IdleScreen:
-    """Has the stage show the card from when nothing is on until the first picture or sound of the next stream.
-
-    `pairing_url` is given the address of the box every LOOK_EVERY_S while the card is shown: it returns a link that is
-    valid for that long at least, the same one for as long as it is. None leaves the QR code out.
-    """
+    """Shows the card while nothing is on, until the first picture or sound of the next stream. `pairing_url` receives
+    the address of the box every LOOK_EVERY_S while the card is shown and returns a link that is valid for at least that
+    long; it returns the same link while that is valid. None leaves out the QR code."""
 
     def __init__(
         self,

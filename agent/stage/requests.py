@@ -97,7 +97,7 @@ def make_backdrop(xcb: Xcb, screen: Screen, tools: Tools, curtain: int, picture:
 
 
 def hidden(place: Area) -> Area:
-    """Where a window that is to fill `place` is kept out of sight."""
+    """The off-screen place of a window that is to fill `place`."""
     return Area(-place.width, 0, place.width, place.height)
 
 
@@ -164,7 +164,7 @@ def raise_window(xcb: Xcb, window: int, place: Area, above: Sequence[int]) -> No
 
 
 def gone(xcb: Xcb, windows: Sequence[int]) -> list[int]:
-    """Those that there are not any more."""
+    """The windows that no longer exist."""
     return [window for window in windows if not _exists(xcb, window)]
 
 
@@ -202,7 +202,7 @@ def keep_lit(xcb: Xcb, screen: Screen, on: bool) -> None:
 
 
 def _stacked_below(sibling: int) -> tuple[int, list[int]]:
-    """What to ask for: right below that sibling, or above all of them when it is 0."""
+    """The request for a place right below that sibling, or above all siblings if it is 0."""
     field = xproto.ConfigWindow
     if not sibling:
         return field.StackMode, [xproto.StackMode.Above]
@@ -238,7 +238,7 @@ def _create(xcb: Xcb, screen: Screen, window: int, parent: int, place: Area, att
 
 
 def _name(xcb: Xcb, window: int) -> None:
-    """For `xwininfo` and the like, and for another cast-agent on the same screen."""
+    """Name a window for `xwininfo` and the like, and for another cast-agent on the same screen."""
     for name, value in ((xproto.Atom.WM_NAME, NAME), (xproto.Atom.WM_CLASS, f"{NAME}\0{NAME}\0")):
         xcb.core.ChangeProperty(
             xproto.PropMode.Replace, window, name, xproto.Atom.STRING, 8, len(value), value.encode()

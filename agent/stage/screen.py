@@ -66,7 +66,7 @@ class PixelFormat:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What stays the same as long as the connection lives."""
+    """The facts that stay the same while the connection lives."""
 
     number: int
     root: int
@@ -119,7 +119,7 @@ def read_screen(xcb: Xcb, number: int) -> Screen:
 
 
 def read_monitor(xcb: Xcb, screen: Screen) -> Area:
-    """Where the primary monitor is now; the first one when none is primary, the whole root when none is known."""
+    """The place of the primary monitor; of the first one if none is primary, of the whole root if none is known."""
     if screen.has_monitors:
         monitors = list(xcb(randr.key).GetMonitors(screen.root, 1).reply().monitors)
         monitors.sort(key=lambda monitor: not monitor.primary)

@@ -16,7 +16,7 @@ _DARKEST = 64
 
 
 class Verdict(Enum):
-    """What became of a sentinel."""
+    """The outcome of a sentinel."""
 
     UNTOUCHED = auto()
     BLACK = auto()
@@ -35,7 +35,7 @@ class Sentinel:
         self._last: tuple[Sequence[bytes], Verdict] = ((), Verdict.UNTOUCHED)
 
     def stripes(self, width: int) -> list[tuple[int, int, int]]:
-        """What to paint over a window of `width`: (pixel, x, width) of each stripe."""
+        """The stripes to paint over a window of `width`: (pixel, x, width) of each."""
         edges = [width * n // STRIPES for n in range(STRIPES + 1)]
         return [
             (pixel, left, right - left)
@@ -44,7 +44,7 @@ class Sentinel:
         ]
 
     def judge(self, rows: Sequence[bytes], width: int) -> Verdict:
-        """What rows of a window of `width`, read with `read_rows`, say."""
+        """The verdict on the rows of a window of `width`, read with `read_rows`."""
         if rows == self._last[0]:
             return self._last[1]
         self._expect(width)

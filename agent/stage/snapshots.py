@@ -25,7 +25,7 @@ KEPT_LIMIT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is asked for."""
+    """The kinds of snapshots."""
 
     format: ImageFormat
     width: int | None = None

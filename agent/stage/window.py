@@ -36,7 +36,7 @@ ROWS = (0.375, 0.5, 0.625)
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What all windows of one connection stand on."""
+    """The common base of all windows of one connection."""
 
     connection: Connection
     screen: Screen
@@ -52,7 +52,7 @@ class Floor:
         return self.curtain or self.screen.root
 
     def within(self, monitor: Area, place: Place) -> Area:
-        """Where in its parent a window of that monitor belongs."""
+        """The place, in its parent, of a window of that monitor."""
         return (Area(0, 0, monitor.width, monitor.height) if self.curtain else monitor).part(place)
 
 
@@ -91,7 +91,7 @@ class X11Window:
 
     @property
     def area(self) -> Area:
-        """Where it is, or belongs while it is hidden, in its parent."""
+        """The area in its parent, which it has now or will have when it is shown."""
         return self._place
 
     @property

@@ -10,14 +10,14 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 
 def available_bytes(meminfo: Path = _MEMINFO, own_group: Path = _OWN_GROUP, groups: Path = _GROUPS) -> int:
-    """What the machine has available, or less where a control group (version 2) allows less. Takes 0.1 ms."""
+    """The memory that is available on the machine, or less if a control group (version 2) allows less. Takes 0.1 ms."""
     lines = meminfo.read_text().splitlines()
     machine = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     return min([machine, *_left_in_groups(own_group, groups)])
 
 
 def _left_in_groups(own_group: Path, groups: Path) -> list[int]:
-    """What the limit of our group, and of each group that it is in, leaves."""
+    """The memory that the limits of our control group and of its parents leave."""
     try:
         path = next(line[3:] for line in own_group.read_text().splitlines() if line.startswith("0::"))
     except (OSError, StopIteration):
@@ -36,5 +36,5 @@ def _left_in_groups(own_group: Path, groups: Path) -> list[int]:
 
 
 def _reclaimable(stat: str) -> int:
-    """What of the use of a group is cache of files that nobody has read twice: the kernel gives it up first."""
+    """The part of a group's memory that caches files read only once; the kernel frees it first."""
     return sum(int(line.split()[1]) for line in stat.splitlines() if line.startswith("inactive_file "))

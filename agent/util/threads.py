@@ -20,7 +20,7 @@ IDLE_LIMIT: Final = 4
 
 
 async def in_thread(work: Callable[[], T], *, name: str = "blocking") -> T:
-    """What `work` returns or raises. Who waits may leave; the thread goes on, and keeps no process from ending."""
+    """The result of `work`, in a thread. The caller may leave; the thread goes on, and keeps no process from ending."""
     return await asyncio.wrap_future(in_background(work, name=name))
 
 
@@ -77,8 +77,8 @@ class Threads:
         self._busy = 0
 
     async def call(self, work: Callable[[], T], *, timeout_s: float) -> T:
-        """What `work` returns or raises. Raises TimeoutError when it does not return in time, and at once when there
-        are `limit` calls under way already: then they hang; RuntimeError when the system allows no more threads."""
+        """The result of `work`. Raises TimeoutError if it does not return in time, and at once if `limit` earlier calls
+        hang; RuntimeError if the system allows no more threads."""
         if self._busy >= self._limit:
             raise TimeoutError(f"all {self._limit} threads for {self._name} hang")
         loop = asyncio.get_running_loop()

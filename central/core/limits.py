@@ -37,11 +37,11 @@ class MissLimit:
 
     @property
     def callers(self) -> Collection[str]:
-        """Those that have guessed wrong, the one that was quiet for longest first."""
+        """The callers that have guessed wrong, the one that has been quiet longest first."""
         return self._misses.keys()
 
     def check(self, caller: str) -> None:
-        """Raises TooManyRequestsError when this caller has to wait."""
+        """Raise TooManyRequestsError if this caller has to wait."""
         weight = self._weight(_group(caller))
         if weight > self._limit - 1:
             wait_s = (weight - (self._limit - 1)) * PERIOD_S / self._limit

@@ -76,7 +76,7 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
 
 
 class _Output:
-    """Where lines go. A line that cannot be written is lost: there is nowhere to say so."""
+    """The stream for lines of the log. A line that cannot be written is lost: there is nowhere to say so."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -91,7 +91,7 @@ class _Output:
 
 
 class _Logger:
-    """What structlog hands its lines to."""
+    """The logger that structlog writes its lines to."""
 
     def __init__(self, out: _Output, name: str = "central") -> None:
         self.name = name
@@ -103,7 +103,7 @@ class _Logger:
 
 
 class _Handler(logging.Handler):
-    """For what the standard library's loggers say, such as aiohttp's."""
+    """A handler for the loggers of the standard library, such as aiohttp's."""
 
     def __init__(self, out: _Output) -> None:
         super().__init__()

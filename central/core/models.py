@@ -12,7 +12,7 @@ from central.core.pages import PAGE_DEFAULT
 
 
 class Body(BaseModel):
-    """What is sent: unknown fields are refused, because they are mistakes."""
+    """The body of a request. Unknown fields are refused, because they are mistakes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class Patch(Body):
 
 
 class PageQuery(Body):
-    """Where the page begins, and how long it is."""
+    """The start and the length of a page."""
 
     cursor: Cursor | None = None
     limit: Limit = PAGE_DEFAULT
@@ -43,6 +43,6 @@ DEPRECATED: Final[JsonDict] = {"deprecated": True}
 
 
 class Answer(BaseModel):
-    """What is answered."""
+    """The base of all answers."""
 
     model_config = ConfigDict(frozen=True)

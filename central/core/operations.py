@@ -17,7 +17,7 @@ QueryT = TypeVar("QueryT")
 
 
 class Access(StrEnum):
-    """Who may make a call."""
+    """The callers that may make a call."""
 
     OPEN = "open"
     """Anybody."""

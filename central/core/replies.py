@@ -59,10 +59,10 @@ class Socket(Protocol):
     """A WebSocket, as a handler talks over it."""
 
     async def send(self, text: str) -> None:
-        """Raises ConnectionError when the caller has gone, or does not read."""
+        """Send a text. Raises ConnectionError if the caller has gone or does not read."""
 
     def __aiter__(self) -> AsyncIterator[str]:
-        """What the caller says, until it hangs up."""
+        """The texts that the caller sends, until it hangs up."""
 
 
 @dataclass(frozen=True, slots=True)

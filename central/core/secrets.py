@@ -45,12 +45,12 @@ def kind_of(token: str) -> TokenKind | None:
 
 
 def digest(token: str) -> str:
-    """What is stored in place of a token, and looked up by: finding it by its hash leaks no timing of the token."""
+    """The hash that is stored in place of a token. A lookup by hash leaks no timing of the token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def same(given: str, expected: str) -> bool:
-    """Whether two secrets are equal, in constant time."""
+    """Return True if two secrets are equal. Takes constant time."""
     return hmac.compare_digest(digest(given), digest(expected))
 
 

@@ -51,7 +51,7 @@ Secret = Annotated[str, Field(min_length=16, max_length=200, pattern=r"^[\x21-\x
 
 
 class ApiSettings(Section):
-    """Where the HTTP server listens."""
+    """The address of the HTTP server, and its callers."""
 
     host: HostName = Field(default="0.0.0.0", description="an IP address or a host name of this machine")
     port: Port = Field(default=8080, description="a whole number from 0 (any free port) to 65535")
@@ -62,7 +62,7 @@ class ApiSettings(Section):
 
 
 class StateSettings(Section):
-    """Where the SQLite database is kept."""
+    """The folder of the SQLite database."""
 
     dir: AbsolutePath | None = Field(default=None, description="an absolute path")
 
@@ -80,7 +80,7 @@ class StateSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """Which database; none: SQLite in the state directory."""
+    """The database. Without a URL it is SQLite in the state directory."""
 
     url: Annotated[str, AfterValidator(_database_url)] | None = Field(
         default=None, description="postgresql://user:password@host/name, or sqlite:////path/to/file"
@@ -89,7 +89,7 @@ class DatabaseSettings(Section):
 
 
 class RetentionSettings(Section):
-    """What is forgotten when."""
+    """How long records are kept."""
 
     # A box keeps what it could not send for 7 days; events that are forgotten sooner could come in twice.
     events: float = Field(default=30, ge=8, le=3650, description="days, from 8 to 3650")
@@ -98,7 +98,7 @@ class RetentionSettings(Section):
 
 
 class LogSettings(Section):
-    """How much is logged, and in which form."""
+    """The level and the format of the log."""
 
     format: Literal["auto", "json", "console"] = Field(default="auto", description='"auto", "json" or "console"')
     level: Literal["debug", "info", "warning", "error"] = Field(

@@ -60,7 +60,7 @@ class ErrorCode(StrEnum):
 
 
 class Role(StrEnum):
-    """What kind of caller this is."""
+    """The kinds of callers."""
 
     ANYBODY = "anybody"
     MEDIAMTX = "mediamtx"
@@ -72,7 +72,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a call: the role, and the id and name of what was shown to prove it."""
+    """The caller: its role, and the id and the name of its key or token."""
 
     role: Role
     id: str = ""

@@ -68,7 +68,7 @@ def wrong_fields(error: ValidationError, known: Collection[str]) -> tuple[FieldE
 
 
 def sentence_of(errors: Collection[FieldError]) -> str:
-    """What is wrong, for a person."""
+    """A sentence that says what is wrong."""
     shown = "; ".join(f"{error.field} {error.message}".strip() for error in list(errors)[:3])
     text = shown + ("; and more, see errors" if len(errors) > 3 else "")
     return text if text.endswith("?") else f"{text}."

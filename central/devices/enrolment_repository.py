@@ -17,7 +17,7 @@ from central.devices.tables import Device, EnrolmentToken
 
 
 async def boxes(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
-    """Those with a token that is not revoked, by its hash."""
+    """Boxes with a token that is not revoked, by its hash."""
     found = select(Device.token_hash, Device.id, Device.name).where(
         Device.token_hash.in_(hashes), Device.revoked_at.is_(None)
     )
@@ -25,8 +25,8 @@ async def boxes(session: AsyncSession, hashes: Collection[str], _now: datetime) 
 
 
 async def enrolments(session: AsyncSession, hashes: Collection[str], now: datetime) -> dict[str, Caller]:
-    """Those with an enrolment token that has not run out, by its hash; also one that has been used up: the box that
-    used it may not have heard the answer."""
+    """Callers with an enrolment token that has not expired, by its hash. A used-up token counts as well: the box that
+    used it may not have received the answer."""
     found = select(EnrolmentToken.token_hash, EnrolmentToken.id).where(
         EnrolmentToken.token_hash.in_(hashes), EnrolmentToken.expires_at > now
     )
@@ -57,7 +57,7 @@ async def use_enrolment(session: AsyncSession, token_id: str, *, now: datetime) 
 
 
 async def revoke_enrolments(session: AsyncSession, *, now: datetime) -> int:
-    """How many there were that could still be used."""
+    """Revoke all enrolment tokens. Returns the number of those that could still be used."""
     open_ = _locked(EnrolmentToken.uses_left > 0, EnrolmentToken.expires_at > now)
     # No uses, too: another's clock may be behind, and it is then not over there yet.
     statement = update(EnrolmentToken).where(EnrolmentToken.id.in_(open_)).values(expires_at=now, uses_left=0)
@@ -65,7 +65,7 @@ async def revoke_enrolments(session: AsyncSession, *, now: datetime) -> int:
 
 
 async def forget_enrolments(session: AsyncSession, *, before: datetime) -> None:
-    """Those that ran out before that moment."""
+    """Delete the tokens that expired before that moment."""
     old = _locked(EnrolmentToken.expires_at < before)
     await session.execute(delete(EnrolmentToken).where(EnrolmentToken.id.in_(old)))
 

@@ -24,7 +24,7 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tupl
 async def page(
     session: AsyncSession, device_id: str, *, kind: str | None, session_id: str | None, after: int, limit: int
 ) -> Sequence[Event]:
-    """In the order in which they came, from behind the number `after` on."""
+    """Events in the order of their arrival, after the number `after`."""
     query = select(Event).where(Event.device_id == device_id, Event.number > after)
     if kind is not None:
         query = query.where(Event.kind == kind)

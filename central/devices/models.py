@@ -34,7 +34,7 @@ class DevicePatch(Patch):
 
 
 class OnScreen(Answer):
-    """What a box shows, in short."""
+    """A summary of what a box shows."""
 
     session_id: str
     title: str | None

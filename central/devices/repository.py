@@ -68,19 +68,19 @@ async def with_token(session: AsyncSession, token_hash: str) -> Device | None:
 
 
 async def change(session: AsyncSession, device_id: str, values: dict[str, Any]) -> bool:
-    """Whether there is such a box that is not revoked."""
+    """Change a box. Return False if there is none with this id, or it is revoked."""
     statement = update(Device).where(Device.id == device_id, Device.revoked_at.is_(None)).values(values)
     return (await session.execute(statement.returning(Device.id))).first() is not None
 
 
 async def lock(session: AsyncSession, device_id: str) -> bool:
-    """Whoever gives a box something that ends with it (a stream) locks it first, so that nobody revokes it meanwhile;
-    whether there is such a box that is not revoked."""
+    """Lock a box before it gets something that ends with it, such as a stream, so that nobody revokes it meanwhile.
+    Return False if there is none with this id, or it is revoked."""
     return await session.scalar(_locked(Device.id == device_id)) is not None
 
 
 async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> set[str]:
-    """These boxes have been heard of; the ids of those that there are."""
+    """Record contact with these boxes; the ids of those that exist."""
     statement = update(Device).where(Device.id.in_(_locked(Device.id.in_(ids))))
     touched = statement.values(last_seen=now, online_until=online_until).returning(Device.id)
     return set((await session.scalars(touched.execution_options(synchronize_session=False))).all())

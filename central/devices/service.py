@@ -106,7 +106,7 @@ class Devices:
             return await repository.token_hash(session, device_id)
 
     async def get(self, caller: Caller, device_id: str) -> DeviceRecord:
-        """Raises DeviceNotFoundError."""
+        """The box with this id. Raises DeviceNotFoundError."""
         reach(caller, device_id)
         async with self._database.read() as session:
             found = await repository.records(session, ids=[device_id], limit=1)
@@ -115,7 +115,7 @@ class Devices:
         return found[0]
 
     async def change(self, caller: Caller, device_id: str, values: dict[str, Any]) -> DeviceRecord:
-        """Raises DeviceNotFoundError."""
+        """Change the columns of a box. Raises DeviceNotFoundError."""
         reach(caller, device_id)
         changed = values | {"updated_at": self._now()}
         if values and not await self._database.write(lambda session: repository.change(session, device_id, changed)):
@@ -188,7 +188,7 @@ class Devices:
         cursor: str | None,
         limit: int,
     ) -> Page[Event]:
-        """In the order in which they came. Raises DeviceNotFoundError."""
+        """Events in the order of their arrival. Raises DeviceNotFoundError."""
         reach(caller, device_id)
         position = from_cursor(cursor) or "0"
         if not (position.isdecimal() and len(position) < 19):

@@ -45,7 +45,7 @@ class Round:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """What is to be claimed: in the order of the paths, so that instances never wait for each other in a ring."""
+        """The rows to claim, in the order of their paths, so that instances never deadlock."""
         return sorted((row for row, _ in self._wanted.values()), key=lambda row: str(row["path"]))
 
     def look_at(self, request: PublishRequest, key: KeyState | None) -> None:

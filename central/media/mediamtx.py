@@ -45,7 +45,7 @@ class MediaMtx:
         self._session: ClientSession | None = None
 
     async def publishers(self) -> Sequence[Publisher]:
-        """Those of all paths that are ready to be viewed. Raises MediaServerError."""
+        """The publishers of all paths that are ready to be viewed. Raises MediaServerError."""
         found: list[Publisher] = []
         for page in range(PAGES_LIMIT):
             answer = await self._call("GET", f"/v3/paths/list?page={page}&itemsPerPage={PAGE}")

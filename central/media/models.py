@@ -78,7 +78,7 @@ class StreamKeys(Answer):
 
 
 class AuthBody(BaseModel):
-    """What MediaMTX asks; fields that a newer one adds are ignored."""
+    """The question of MediaMTX about a connection. Fields that a newer version adds are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -94,7 +94,7 @@ class AuthBody(BaseModel):
 
 
 class WebhookBody(BaseModel):
-    """What MediaMTX's hooks tell."""
+    """The body of a call by MediaMTX's hooks."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -52,7 +52,7 @@ class Publishing:
 
     @property
     def key_in_path(self) -> bool:
-        """Whether the last part of a path may be the key."""
+        """Return True if the last part of a path may be the key."""
         return self._settings.key_in_path
 
     async def admit(self, request: PublishRequest) -> None:
@@ -69,7 +69,8 @@ class Publishing:
             self.look_soon.set()
 
     def expects(self) -> bool:
-        """Whether somebody was let in here whose stream may be on any moment; not every media server can tell."""
+        """Return True if a publisher was let in whose stream may start at any moment. Not every media server reports
+        that."""
         now = asyncio.get_running_loop().time()
         self._expected = {path: until for path, until in self._expected.items() if now < until}
         return bool(self._expected)
@@ -190,12 +191,12 @@ class Publishing:
         raise DatabaseUnavailableError("No free join code was found. Try again.")
 
     def _waits(self, stream: Stream, let_in: datetime) -> bool:
-        """Whether its publisher, let in at that moment, may come back to it. One that is not known to have been away
-        may: its not-ready was lost, or is late."""
+        """Return True if the publisher, let in at `let_in`, may resume this stream. A publisher that is not known to
+        have been away may: its not-ready was lost, or is late."""
         return self._settings.grace > 0 if stream.grace_until is None else let_in <= stream.grace_until
 
     async def may_read(self, path: str, code: str) -> bool:
-        """Whether this is the join code of what is on at the path."""
+        """Return True if this is the join code of the stream on this path."""
         async with self._database.read() as session:
             stream = await streams.active_of_code(session, code)
         return stream is not None and stream.path == path and stream.status == StreamStatus.ACTIVE
@@ -223,5 +224,5 @@ class Publishing:
 
 
 def is_pulled(connection_type: str) -> bool:
-    """Whether MediaMTX gets this by itself (`rtspSource`, `redirect`), so that nobody had to be let in."""
+    """Return True if MediaMTX pulls this source itself (`rtspSource`, `redirect`), so no publisher was let in."""
     return bool(connection_type) and not connection_type.endswith(("Session", "Conn"))

@@ -55,7 +55,7 @@ class Reconciliation:
         return self._settings.api_url is not None
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Look at intervals until cancelled."""
         while True:
             with contextlib.suppress(DatabaseUnavailableError):  # logged where it was noticed; the next look comes soon
                 await self.once()

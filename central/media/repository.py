@@ -36,13 +36,13 @@ async def broadcaster_of(session: AsyncSession, key_id: str) -> Broadcaster | No
 
 
 async def change_broadcaster(session: AsyncSession, broadcaster_id: str, values: dict[str, Any]) -> Broadcaster | None:
-    """Raises IntegrityError when another has the name."""
+    """Change a broadcaster. Raises IntegrityError if another one has the name."""
     statement = update(Broadcaster).where(Broadcaster.id == broadcaster_id).values(values)
     return (await session.scalars(statement.returning(Broadcaster))).one_or_none()
 
 
 async def delete_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool:
-    """With its stream keys and what holds them; whether there was one."""
+    """Delete a broadcaster with its stream keys and their claims. Return False if there is none with this id."""
     statement = delete(Broadcaster).where(Broadcaster.id == broadcaster_id).returning(Broadcaster.id)
     return (await session.execute(statement)).first() is not None
 
@@ -106,7 +106,8 @@ async def lock_keys_of(session: AsyncSession, hashes: Collection[str]) -> Sequen
 
 
 async def lock_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool:
-    """From now on no key is made for it until the end of the unit of work; whether there is one."""
+    """Lock a broadcaster, so that no key is made for it until the end of the unit of work. Return False if there is
+    none with this id."""
     query = select(Broadcaster.id).where(Broadcaster.id == broadcaster_id).with_for_update()
     return await session.scalar(query) is not None
 
@@ -128,7 +129,7 @@ async def revoke_keys(session: AsyncSession, ids: Collection[str], *, now: datet
 
 
 async def used(session: AsyncSession, key_id: str, *, now: datetime) -> None:
-    """With this key somebody has come on the air."""
+    """Record that a publisher with this key is on the air."""
     statement = update(StreamKey).where(StreamKey.id == key_id).values(last_used=now)
     await session.execute(statement.execution_options(synchronize_session=False))
 
@@ -227,7 +228,8 @@ async def drop_claims(session: AsyncSession, **which: str | Collection[str]) -> 
 
 
 def nobody_comes(now: datetime) -> ColumnElement[bool]:
-    """Of a stream whose publisher is away: none was let in before its time was over whose stream is not ready yet."""
+    """A condition on streams whose publisher is away: no publisher that was let in within the grace time is still about
+    to resume."""
     same = (Claim.stream_key_id == Stream.stream_key_id, Claim.path == Stream.path, Claim.connection_id != NOBODY)
     coming = select(Claim.path).where(*same, Claim.claimed_at <= Stream.grace_until, Claim.leased_until >= now)
     return ~coming.exists()

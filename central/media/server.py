@@ -19,7 +19,7 @@ class MediaServerError(CentralError):
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Who publishes to a path."""
+    """The publisher of a path."""
 
     path: str
     connection_id: str
@@ -32,7 +32,7 @@ class MediaServer(Protocol):
     """The media server. Every call is bounded in time and raises MediaServerError."""
 
     async def publishers(self) -> Sequence[Publisher]:
-        """Those of all paths that are ready to be viewed."""
+        """The publishers of all paths that are ready to be viewed."""
 
     async def kick(self, publisher: Publisher) -> bool:
         """End its connection; False when it was gone already."""

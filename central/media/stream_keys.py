@@ -32,7 +32,7 @@ class StreamKeys:
         self._now = now
 
     async def add_broadcaster(self, name: str, metadata: dict[str, Any]) -> Broadcaster:
-        """Raises NameInUseError."""
+        """Add a broadcaster. Raises NameInUseError."""
         now = self._now()
         made = Broadcaster(id=new_id(), name=name, created_at=now, updated_at=now, meta=metadata)
         try:
@@ -48,7 +48,7 @@ class StreamKeys:
         return page_of(found, limit, lambda broadcaster: broadcaster.id)
 
     async def broadcaster(self, broadcaster_id: str) -> Broadcaster:
-        """Raises BroadcasterNotFoundError."""
+        """The broadcaster with this id. Raises BroadcasterNotFoundError."""
         async with self._database.read() as session:
             found = await session.get(Broadcaster, broadcaster_id)
         if found is None:
@@ -56,7 +56,7 @@ class StreamKeys:
         return found
 
     async def change_broadcaster(self, broadcaster_id: str, values: dict[str, Any]) -> Broadcaster:
-        """Raises BroadcasterNotFoundError or NameInUseError."""
+        """Change the columns of a broadcaster. Raises BroadcasterNotFoundError or NameInUseError."""
         if not values:
             return await self.broadcaster(broadcaster_id)
         try:
@@ -72,7 +72,8 @@ class StreamKeys:
         return changed
 
     async def delete_broadcaster(self, broadcaster_id: str) -> None:
-        """With its keys: their streams end, and their publishers are kicked. Raises BroadcasterNotFoundError."""
+        """Delete a broadcaster with its keys: their streams end, and their publishers are disconnected. Raises
+        BroadcasterNotFoundError."""
 
         async def work(session: AsyncSession) -> list[Publisher]:
             if not await repository.lock_broadcaster(session, broadcaster_id):
@@ -118,7 +119,7 @@ class StreamKeys:
         return page_of(found, limit, lambda record: record.key.id)
 
     async def get(self, key_id: str) -> KeyRecord:
-        """Raises StreamKeyNotFoundError."""
+        """The key with this id. Raises StreamKeyNotFoundError."""
         async with self._database.read() as session:
             found = await repository.key_records(session, ids=[key_id], limit=1)
         if not found:
@@ -144,7 +145,7 @@ class StreamKeys:
         return KeyStatus.EXPIRED if expired else KeyStatus.ACTIVE
 
     def in_use(self, record: KeyRecord) -> bool:
-        """Whether a connection holds it."""
+        """Return True if a connection holds the key."""
         claim = record.claim
         if claim is None or claim.connection_id == repository.NOBODY:
             return False

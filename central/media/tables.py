@@ -42,7 +42,8 @@ class StreamKey(Base):
 
 
 class Claim(Base):
-    """Which connection holds a stream key, and the path it publishes to. One at most for each of both."""
+    """The connection that holds a stream key, and the path that it publishes to. There is at most one for each key and
+    each path."""
 
     __tablename__ = "claims"
 

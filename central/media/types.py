@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class KeyStatus(StrEnum):
-    """Whether a stream key lets somebody in."""
+    """The status of a stream key."""
 
     ACTIVE = "active"
     REVOKED = "revoked"

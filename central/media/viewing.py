@@ -23,8 +23,8 @@ class Viewing:
         self._misses = MissLimit()
 
     async def admit(self, path: str, shown: Sequence[str], *, address: str) -> None:
-        """Raises UnauthorizedError unless views are open, or an admin key, a device token or the join code of what is
-        on there is shown; TooManyRequestsError when this address has guessed wrong too often."""
+        """Raise UnauthorizedError unless views are open, or the viewer has an admin key, a device token or the join
+        code of the stream. Raise TooManyRequestsError if this address has guessed wrong too often."""
         if self._settings.reads == "open":
             return
         for text in shown:
@@ -38,7 +38,7 @@ class Viewing:
         raise UnauthorizedError("To view this show its join code, a device token or an admin key, as the password.")
 
     async def admit_operator(self, shown: Sequence[str]) -> None:
-        """Raises UnauthorizedError unless an admin key or the shared secret is shown."""
+        """Raise UnauthorizedError unless the caller has an admin key or the shared secret."""
         for text in shown:
             if self._settings.secret is not None and same(text, self._settings.secret):
                 return

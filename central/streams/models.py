@@ -39,7 +39,7 @@ class StreamPatch(Patch):
 
 
 class Urls(Answer):
-    """Where viewers find a published stream."""
+    """The addresses at which viewers find a published stream."""
 
     hls: str | None = None
     webrtc: str | None = Field(default=None, description="WHEP")
@@ -76,7 +76,7 @@ class Stream(Answer):
 
 
 class PublisherName(Answer):
-    """Who publishes."""
+    """The publisher of a stream."""
 
     id: str
     name: str

@@ -11,7 +11,7 @@ from central.streams.tables import Stream
 
 
 class Publishers(Protocol):
-    """Those who publish streams."""
+    """The publishers of streams."""
 
     async def of_key(self, session: AsyncSession, key_id: str) -> PublisherName | None:
         """Whose stream key this is; None when nobody has it any more."""

@@ -17,7 +17,7 @@ from central.streams.types import StreamEnd, StreamSource, StreamStatus
 
 
 class By(StrEnum):
-    """What one stream can be looked up by."""
+    """The columns by which a stream can be looked up."""
 
     ID = "id"
     CODE = "code"
@@ -49,7 +49,7 @@ async def active_of_code(session: AsyncSession, code: str) -> Stream | None:
 
 
 async def of_many(session: AsyncSession, by: By, values: Collection[str]) -> dict[str, Stream]:
-    """By the value of that column: the streams of these ids, or the active ones of these codes or boxes."""
+    """Streams by the value of that column: the streams with these ids, or the active ones with these codes or boxes."""
     column = {By.ID: Stream.id, By.CODE: Stream.code, By.DEVICE: Stream.device_id}[by]
     query = select(Stream).where(column.in_(values))
     if by is not By.ID:
@@ -142,7 +142,7 @@ async def published(session: AsyncSession) -> Sequence[Stream]:
 
 
 async def count_active(session: AsyncSession) -> dict[str, int]:
-    """By source."""
+    """The number of active streams, by source."""
     query = (
         select(Stream.source, func.count().label("number"))
         .where(Stream.status == StreamStatus.ACTIVE)

@@ -70,9 +70,11 @@ class Streams:
         return page_of(found, limit, lambda stream: stream.id)
 
     async def find(self, caller: Caller, reference: str, *, address: str) -> Stream:
-        """By id, or by the join code of one that is on. Raises StreamNotFoundError, or TooManyRequestsError when this
-        box, or all that share its address, have guessed wrong too often. A box finds its own streams, and any other
-        that is on."""
+        """The stream with this id, or the active stream with this join code.
+
+        Raises StreamNotFoundError, or TooManyRequestsError if this box, or all boxes behind its address, have guessed
+        wrong too often. A box finds its own streams and every active one.
+        """
         if is_id(reference.lower()):
             stream = await self._asked.submit((By.ID, reference.lower()))
             if stream is not None and (caller.is_admin or _is_for(caller, stream)):
@@ -91,7 +93,8 @@ class Streams:
         raise StreamNotFoundError("There is no stream with this id.")
 
     async def broadcaster(self, stream: Stream) -> PublisherName | None:
-        """With whose key it is published; None when with none, or with none that is left."""
+        """The broadcaster whose key publishes the stream; None without a key, or if the broadcaster no longer
+        exists."""
         if stream.stream_key_id is None:
             return None
         async with self._database.read() as session:
@@ -133,7 +136,7 @@ class Streams:
         return stream
 
     async def count_active(self) -> dict[str, int]:
-        """By source."""
+        """The number of active streams, by source."""
         async with self._database.read() as session:
             return await repository.count_active(session)
 

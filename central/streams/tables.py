@@ -15,7 +15,7 @@ _AWAY = text("grace_until IS NOT NULL")
 
 
 class Stream(Base):
-    """What is or was on: on a box, or published through MediaMTX."""
+    """A stream, active or ended: on a box, or published through MediaMTX."""
 
     __tablename__ = "streams"
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StreamSource(StrEnum):
-    """Where a stream comes from."""
+    """The source of a stream."""
 
     DEVICE = "device"
     """A box shows it."""

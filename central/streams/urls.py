@@ -23,7 +23,8 @@ _SECRET_NAME: Final = re.compile(
 
 
 def holds_secret(url: str) -> bool:
-    """Whether an address holds a user name, a password, or a token in its query. Raises ValueError when it is none."""
+    """Return True if an address holds a user name, a password, or a token in its query. Raises ValueError if it is no
+    address."""
     parts = urlsplit(url)
     if parts.username or parts.password or TOKEN_PATTERN.search(url):
         return True
@@ -32,7 +33,7 @@ def holds_secret(url: str) -> bool:
 
 
 class PlayUrls:
-    """Where viewers find what is published to a path."""
+    """The addresses at which viewers find a published path."""
 
     def __init__(self, *, public: str | None, hls: str | None, webrtc: str | None, rtsp: str | None) -> None:
         """`public` is scheme and host, with MediaMTX's usual ports; the others are whole, for where that is not so."""
@@ -42,7 +43,7 @@ class PlayUrls:
 
     @property
     def are_known(self) -> bool:
-        """Whether there is anything to tell viewers."""
+        """Return True if viewers can be told any address."""
         return bool(self._hls or self._webrtc or self._rtsp)
 
     def of(self, path: str) -> dict[str, str]:

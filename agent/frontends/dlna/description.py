@@ -22,7 +22,7 @@ def unique_name(device: DeviceInfo) -> str:
 
 
 def server_name(device: DeviceInfo) -> str:
-    """What is in the SERVER header: the system, the version of UPnP, and this program."""
+    """The value of the SERVER header: the system, the version of UPnP, and this program."""
     return f"Linux UPnP/1.0 cast-agent/{device.version}"
 
 

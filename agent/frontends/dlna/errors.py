@@ -22,7 +22,7 @@ RESOURCE_NOT_FOUND: Final = 716
 
 
 class UpnpError(Exception):
-    """What a caller is answered; `str()` is a sentence for a person."""
+    """An error answer of UPnP; `str()` is a sentence for a person."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)

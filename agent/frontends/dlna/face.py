@@ -44,7 +44,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where the face is reached."""
+    """The addresses at which the face is reached."""
 
     host: str
     """Listened on where the settings name no other."""

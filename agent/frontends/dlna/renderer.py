@@ -64,7 +64,7 @@ class Renderer:
         }
 
     def variables(self, service: Service) -> Mapping[str, str]:
-        """Those that subscribers are told of, with their values."""
+        """The evented variables, with their values."""
         if service is CONNECTION_MANAGER:
             return {name: CONNECTION[name] for name, each in service.variables.items() if each.is_event}
         if service is RENDERING_CONTROL:
@@ -99,7 +99,7 @@ class Renderer:
     # --- AVTransport ---
 
     async def _name(self, given: Arguments) -> None:
-        """What plays now goes on as something else: it does not stop for that, and Play may never come."""
+        """Rename what plays now. It does not stop for that, because Play may never come."""
         self._form = form = _form_of(given["CurrentURI"].strip(), _title_of(given["CurrentURIMetaData"]))
         self._named, self._is_new = Named(redact(form.url or ""), form.title), True
         stream = self._casting.snapshot().stream

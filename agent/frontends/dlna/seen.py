@@ -56,7 +56,7 @@ _CLASSES: Final[Mapping[MediaType | None, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a caller has named to be played."""
+    """The media that a caller has named to be played."""
 
     url: str = ""
     """Without credentials."""
@@ -97,7 +97,7 @@ def av_transport(snapshot: TrackerSnapshot, named: Named, *, is_new: bool) -> di
 
 
 def place(session: SessionSnapshot | None) -> dict[str, str]:
-    """How far it is: variables that change by themselves, so that nobody is told of them."""
+    """The position variables. They change continuously, so no subscriber is told of them."""
     return {
         "RelativeTimePosition": clock(None if session is None else _position(session)),
         "AbsoluteTimePosition": clock(None if session is None else _position(session)),

@@ -15,7 +15,7 @@ DEVICE_TYPE: Final = "urn:schemas-upnp-org:device:MediaRenderer:1"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What a value may be."""
+    """The allowed values of a variable."""
 
     kind: str = "string"
     values: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a caller gives, and what it is answered."""
+    """The arguments of an action, in and out."""
 
     takes: Arguments
     gives: Arguments

@@ -23,7 +23,7 @@ def action_of(header: str, service: Service) -> str:
 
 
 def arguments_of(body: bytes, action: str) -> Mapping[str, str]:
-    """What the call of an action gives. Raises UpnpError."""
+    """The arguments of a call. Raises UpnpError."""
     try:
         envelope = parse(body)
     except XmlError as error:

@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Who is found. `config_id` is another one when the description is."""
+    """The device to announce. `config_id` changes with the description."""
 
     unique_name: str
     server: str
@@ -74,7 +74,7 @@ class Ssdp:
         self._threads = Threads("dlna-addresses", limit=2)
 
     async def run(self, port: int) -> None:
-        """Until it is cancelled: `port` is where the description is had."""
+        """Announce and answer until cancelled. `port` serves the description."""
         boot_id = int(time.time())  # another one after each start: subscriptions of before are gone
         problem: str | None = None
         try:
@@ -202,14 +202,14 @@ class _Network(asyncio.DatagramProtocol):
 
 
 def _kinds(unique_name: str) -> Iterator[tuple[str, str]]:
-    """What there is to find, each with its unique name."""
+    """The search targets, each with its unique name."""
     yield unique_name, unique_name
     for kind in ("upnp:rootdevice", DEVICE_TYPE, *(service.kind for service in SERVICES.values())):
         yield kind, f"{unique_name}::{kind}"
 
 
 def _group_socket(address: str) -> socket.socket:
-    """Raises OSError."""
+    """A socket in the multicast group. Raises OSError."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # other programs of this box may listen, too

@@ -17,7 +17,7 @@ _UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 
 
 class XmlError(ValueError):
-    """What came is not XML, or is made to do harm; `str()` repeats nothing of it."""
+    """The text is not XML, or is meant to do harm; `str()` repeats nothing of it."""
 
 
 def text(value: str) -> str:

@@ -42,7 +42,7 @@ class Argument:
     optional: bool = False
 
     def value(self, argument: Any) -> Any:
-        """What was given; None for nothing. Raises InvalidRequestError."""
+        """The given value; None if it is empty. Raises InvalidRequestError."""
         value = getattr(argument, _FIELDS[self.type][0])
         value = round(value, 3) if isinstance(value, float) else value  # a float32 makes 12.3000002 of 12.3
         if not value and not self.optional:
@@ -62,7 +62,7 @@ class Action:
 
     @property
     def listing(self) -> Message:
-        """As clients are told of it."""
+        """The entry in the list for clients."""
         arguments = [
             api.ListEntitiesServicesArgument(
                 name=argument.name,

@@ -24,7 +24,7 @@ class Peer(Protocol):
 
 
 class Box(Protocol):
-    """What clients see and control."""
+    """The part of the box that clients see and control."""
 
     def entities(self) -> Sequence[Message]:
         """The ListEntities...Response messages, those of the actions too, without the one that ends the list."""

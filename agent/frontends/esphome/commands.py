@@ -18,7 +18,7 @@ from agent.frontends.esphome.messages import api
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """What those buttons do that are about the box itself."""
+    """The actions of the buttons that concern the box itself."""
 
     identify: Callable[[], Awaitable[None]]
     """Show people which screen this is."""

@@ -50,11 +50,11 @@ TIMINGS: Final = Timings()
 
 
 class Host(Protocol):
-    """What a connection asks of the server."""
+    """The interface of the server to a connection."""
 
     @property
     def box(self) -> Box:
-        """What clients see and control."""
+        """The part of the box that clients see and control."""
 
     @property
     def keys(self) -> KeyRing:
@@ -116,20 +116,20 @@ class Connection:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the client knows the key."""
+        """Return True if the client knows the key."""
         return self._codec is not None and self._codec.trusted
 
     def put_state(self, key: int, message: Message) -> None:
-        """As Peer has it."""
+        """See Peer."""
         self._outbox.put_state(key, message)
 
     def put(self, message: Message) -> None:
-        """As Peer has it."""
+        """See Peer."""
         if not self._outbox.put(message):
             self.end("the client does not read")
 
     def relist(self) -> None:
-        """As Peer has it."""
+        """See Peer."""
         self.end("its lists have changed")
 
     def end(self, reason: str) -> None:

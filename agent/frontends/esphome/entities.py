@@ -45,13 +45,13 @@ class Entity:
 
     @property
     def key(self) -> int:
-        """By which messages name it."""
+        """The number by which messages identify the entity."""
         key: int = self.listing.key  # type: ignore[attr-defined]
         return key
 
 
 def entities_of(seen: Seen, *, restarts: bool) -> Iterator[Entity]:
-    """What there is on this box; `restarts` says whether something starts the agent again when it ends."""
+    """The entities of this box. `restarts` is true if a service manager restarts the agent when it ends."""
     yield MEDIA_PLAYER
     yield from _SENSORS
     if seen.reporting.enabled:

@@ -73,5 +73,5 @@ class EspHomeFace:
         return self._server.status
 
     def announced(self) -> tuple[LanService, ...]:
-        """What the LAN is told: nothing where only this machine connects."""
+        """The service to announce; none if the face listens on this machine only."""
         return () if self._is_local else self._server.announced()

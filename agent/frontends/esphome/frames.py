@@ -73,7 +73,8 @@ def refuse_plaintext(writer: asyncio.StreamWriter) -> None:
 
 
 class _Plain:
-    """For the first questions of a client to a box without a key. The first byte of the first frame has been read."""
+    """The plaintext frames of a client's first questions to a box without a key. The first byte of the first frame has
+    been read."""
 
     encrypted = False
     trusted = False

@@ -41,11 +41,11 @@ class Outbox:
         self._news.set()
 
     async def wait(self) -> None:
-        """Until there is something to send."""
+        """Wait until there is something to send."""
         await self._news.wait()
 
     def take(self) -> Iterator[Message]:
-        """What is to be sent next, about PART_BYTES of it."""
+        """The next messages to send, about PART_BYTES of them."""
         size = 0
         while size < PART_BYTES:
             if self._messages:

@@ -40,7 +40,7 @@ class Option:
 
 
 def options_of(presets: Sequence[Preset]) -> dict[str, Option]:
-    """Those that can be played, by names of their own: of two with one title, the second has its id as well."""
+    """The presets that can be played, by unique names. Of two with the same title, the second has its id appended."""
     options: dict[str, Option] = {}
     for preset in presets:
         option = Option.of(preset)
@@ -72,7 +72,7 @@ class Seen:
 
     @property
     def error(self) -> str | None:
-        """What went wrong last, for as long as nothing else has ended since."""
+        """The last error, until another session has ended."""
         failures = (session.error for session in (self.snapshot.stream, self.snapshot.last) if session is not None)
         return self.refusal or next((failure.message for failure in failures if failure is not None), None)
 

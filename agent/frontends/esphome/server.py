@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What clients are told of the box beside its identity."""
+    """The facts about the box that clients receive besides its identity."""
 
     device: DeviceInfo
     model: str
@@ -61,7 +61,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the state directory keeps for Home Assistant."""
+    """The files for Home Assistant in the state directory."""
 
     identity: EspHomeIdentity
     """As it was at the start."""
@@ -155,11 +155,11 @@ class EspHomeServer:
 
     @property
     def port(self) -> int | None:
-        """Where it listens; None while it does not."""
+        """The port; None while the server does not listen."""
         return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else None
 
     def announced(self) -> tuple[LanService, ...]:
-        """What the LAN is told. While there is a key and nobody is connected, it is another every TXT_MOVES_S."""
+        """The service to announce. While there is a key and no client is connected, it changes every TXT_MOVES_S."""
         if (port := self.port) is None:
             return ()
         has_key = self.keys.key is not None

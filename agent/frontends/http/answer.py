@@ -22,6 +22,6 @@ Seconds = Annotated[float, PlainSerializer(_milliseconds, return_type=float)]
 
 
 class Answer(BaseModel):
-    """What all have in common."""
+    """The base of all answers."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)

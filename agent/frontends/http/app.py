@@ -102,5 +102,5 @@ def limited(operation: Operation) -> Handler:
 
 
 def runner_of(app: web.Application) -> ApiRunner:
-    """What serves the application."""
+    """The runner that serves the application."""
     return ApiRunner(app, problems=PROBLEMS, shutdown_s=SHUTDOWN_S)

@@ -40,8 +40,8 @@ async def read_object(request: web.Request, *, example: str) -> dict[str, Any] |
 
 
 async def read_form(request: web.Request, form: type[F]) -> F:
-    """What the body asks for, an empty one being the same as an empty object, in a call without query parameters.
-    Raises as `read_object` does."""
+    """The form in the body of a call without query parameters. An empty body counts as an empty object. Raises as
+    `read_object` does."""
     # `POST /stop?session_id=...` would otherwise end another session than the one that is meant.
     single_parameters(request, known=())
     return form.parse(await read_object(request, example=form.EXAMPLE) or {})

@@ -43,6 +43,6 @@ async def _pause(request: web.Request, *, on: bool) -> web.Response:
 
 
 def controlled(request: web.Request, session: SessionSnapshot) -> Controlled:
-    """What a call that works on what is on answers; the log line of the request names the session."""
+    """The answer of a call that works on the current session. The log line of the request names the session."""
     request[SESSION_ID] = session.session_id
     return Controlled(session_id=session.session_id, state=session.state, position=session.position)

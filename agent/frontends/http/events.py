@@ -137,7 +137,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _follow(request: web.Request, feed: Feed, follower: Subscription, stream: EventSourceResponse) -> None:
-    """Until the client is slow, gone, or not let in any more."""
+    """Send events until the client is slow, gone, or not let in any more."""
     clock = asyncio.get_running_loop().time
     look_at = clock() + LOOK_EVERY_S
     while stream.is_connected():

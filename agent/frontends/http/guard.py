@@ -25,7 +25,8 @@ GATE: Final = web.AppKey[Gate]("gate")
 
 
 class Access(StrEnum):
-    """Who may make a call. In protected mode that is this machine; with `auth = "none"` it is everybody."""
+    """The callers that may make a call. In protected mode that is this machine; with `auth = "none"` it is
+    everybody."""
 
     OPEN = "open"
     """Everybody, under every name: what is the same on every box, what tells that it is up, and what brings a key or a

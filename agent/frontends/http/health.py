@@ -23,7 +23,7 @@ class Alive(Answer):
 
 
 class DisplayCheck(Answer):
-    """Whether there is a screen."""
+    """The check of the screen."""
 
     status: Literal["ok", "fail"]
     message: str
@@ -35,7 +35,7 @@ class DisplayCheck(Answer):
 
 
 class EngineCheck(Answer):
-    """Whether one engine can play, and what."""
+    """The check of one engine, and the media that it can play."""
 
     status: Literal["ok", "fail"]
     message: str
@@ -60,7 +60,7 @@ class EngineCheck(Answer):
 
 
 class PlayerCheck(Answer):
-    """Whether a start would get a player."""
+    """The check of whether a start would get a player."""
 
     status: Literal["ok", "fail"]
     message: str
@@ -73,7 +73,7 @@ class PlayerCheck(Answer):
 
 
 class SimpleCheck(Answer):
-    """Whether a part of the agent works that has nothing else to tell."""
+    """The check of a part of the agent that has nothing else to report."""
 
     status: Literal["ok", "fail"]
     message: str
@@ -84,7 +84,7 @@ class SimpleCheck(Answer):
 
 
 class Checks(Answer):
-    """What `healthy` is made of."""
+    """The checks that `healthy` is made of."""
 
     display: DisplayCheck
     player: PlayerCheck

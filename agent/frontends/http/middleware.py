@@ -104,8 +104,8 @@ def _log_line(
 
 
 def _path(request: web.Request) -> str:
-    """That of the route; of a path that there is not, the path without its query. Credentials that were put there by
-    mistake, percent-encoded or not, do not get into the log, nor a part of them."""
+    """The path of the route; for an unknown path the path without its query. Credentials in the path, percent-encoded
+    or not, never get into the log, not even in part."""
     resource = request.match_info.route.resource
     if resource is not None:
         return resource.canonical

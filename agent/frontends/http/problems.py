@@ -61,7 +61,7 @@ RETRY_AFTER_S: Final = 5
 
 
 class Problem(ProblemBase):
-    """What every error looks like (RFC 9457)."""
+    """The body of every error (RFC 9457)."""
 
     code: ErrorCode
     session_id: str | None = None

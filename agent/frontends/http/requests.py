@@ -85,7 +85,7 @@ class HookQuery(Form):
     title: Annotated[Annotated[str, Field(max_length=TITLE_LIMIT)] | None, BeforeValidator(as_title)] = None
 
     def wish(self) -> Wish:
-        """What it asks for."""
+        """The wish in this body."""
         return Wish(duration=self.duration, title=self.title)
 
 

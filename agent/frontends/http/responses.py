@@ -100,7 +100,7 @@ class FailureAnswer(Answer):
 
 
 class Capabilities(Answer):
-    """What can be done with a session."""
+    """The controls that a session has."""
 
     pause: Capability
     seek: Capability
@@ -156,7 +156,7 @@ class EndedAnswer(StreamAnswer):
 
 
 class DeviceAnswer(Answer):
-    """Who this box is."""
+    """The identity of this box."""
 
     id: str
     name: str

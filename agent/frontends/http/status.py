@@ -29,7 +29,7 @@ async def status(request: web.Request) -> web.Response:
 
 
 def status_answer(app: web.Application) -> StatusAnswer:
-    """What is on now."""
+    """The current status."""
     casting = app[CASTING]
     beside = (app[REPORTING](), app[TOLD](), app[ESPHOME](), app[DLNA]())
     return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, *beside)

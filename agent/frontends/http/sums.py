@@ -32,7 +32,7 @@ class Sums(Collector):
         self._shown: dict[tuple[str, ...], float] = {}
 
     def take(self, *sums: Sum) -> None:
-        """These are the sums now. Their labels come from closed sets."""
+        """Replace the sums. Their labels come from closed sets."""
         self._sums = sums
 
     def collect(self) -> Iterable[CounterMetricFamily]:
@@ -47,7 +47,7 @@ class Sums(Collector):
 
 
 def sums_of_players(totals: Mapping[str, Totals]) -> tuple[Sum, ...]:
-    """What the players of each engine have done."""
+    """The totals of the players of each engine."""
     engine = ("engine",)
     killed: dict[tuple[str, ...], float] = {
         (name, why.value): count for name, one in totals.items() for why, count in one.killed.items()

@@ -92,7 +92,7 @@ def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> lis
 
 
 def _sound(audio: AudioSettings) -> list[str]:
-    """What its sound comes out of; a sound server is preferred where it is not told."""
+    """The output for the sound. A sound server is preferred if the configuration names none."""
     if audio.output == "none":
         return ["--mute-audio"]
     return [f"--alsa-output-device={audio.device}"] if audio.output == "alsa" and audio.device else []

@@ -30,7 +30,7 @@ class Companion:
         self._cdp.say("Extensions.loadUnpacked", path=folder, then=self._on_loaded)
 
     def mute(self, muted: bool, *, then: Callable[[Mapping[str, Any]], None]) -> None:
-        """Whether the page is silent; a silent one has no sound device."""
+        """Mute or unmute the page. A muted page has no sound device."""
         self._call(f"mute({json.dumps(muted)})", then)
 
     def zoom(self, factor: float, *, then: Callable[[Mapping[str, Any]], None]) -> None:
@@ -53,7 +53,7 @@ class Companion:
         self._attach()
 
     def _attach(self) -> None:
-        """As soon as both are known, the name that it was given and its worker."""
+        """Attach the page once both its given name and its worker are known."""
         for url, target in self._workers.items():
             if self._id and url.startswith(f"chrome-extension://{self._id}/"):
                 self._workers = {}

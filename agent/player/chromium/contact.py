@@ -13,7 +13,8 @@ REQUESTS_KEPT = 1000
 
 
 class Contact:
-    """Of one page. What it asks of other servers does not count: its advertisements may fail all day."""
+    """The contact of one page with its server. Requests to other servers do not count: advertisements may fail all
+    day."""
 
     def __init__(self) -> None:
         self.reachable = True

@@ -107,7 +107,7 @@ def _move_to(home: str) -> None:
 
 
 def _remember(name: str, path: str) -> None:
-    """Where the sound server is, which libpulse seeks in folders that are others now."""
+    """Record the location of the sound server, which libpulse looks for in folders that are replaced."""
     if os.path.isabs(path) and os.path.exists(path):
         os.environ.setdefault(name, path)
 

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class Look:
-    """Of the page of `session`. `failed` is told what the browser does not know."""
+    """The appearance of the page of `session`. `failed` receives what the browser does not support."""
 
     def __init__(
         self,

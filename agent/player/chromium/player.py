@@ -236,7 +236,8 @@ class ChromiumPlayer(ChildPlayer):
                 self._keep(self._watch_drawing_process(int(process["id"])), "drawing")
 
     async def _watch_drawing_process(self, pid: int) -> None:
-        """Of its death the browser says nothing, and shows a wrong picture for 1 s."""
+        """Watch for the death of the drawing process, which the browser does not report while it shows a wrong picture
+        for 1 s."""
         ended = asyncio.Event()
         with contextlib.suppress(ProcessLookupError):
             descriptor = os.pidfd_open(pid)

@@ -32,7 +32,7 @@ UNREACHABLE = (
 
 
 def not_loaded(error: str, url: str) -> Failure:
-    """Of the `errorText` of a navigation, such as `net::ERR_NAME_NOT_RESOLVED`."""
+    """The failure for the `errorText` of a navigation, such as `net::ERR_NAME_NOT_RESOLVED`."""
     name, where = error.removeprefix("net::"), shared.source_name(url)
     if name.startswith("ERR_NAME_"):
         line = f"cannot resolve {urlsplit(url).hostname} : "
@@ -55,14 +55,14 @@ def not_loaded(error: str, url: str) -> Failure:
 
 
 def answered(status: int, url: str) -> Failure:
-    """Of the status that the page itself was answered with, from 400 on."""
+    """The failure for the status of the page itself, from 400 on."""
     failure = shared.explain([f"HTTP {status} error"], url)
     assert failure is not None, "libVLC's reasons know every status"
     return failure
 
 
 def is_download(url: str) -> Failure:
-    """What is there is a file."""
+    """The failure for an address that leads to a file."""
     where = shared.source_name(url)
     return shared.failure(
         ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent a file to keep, and no page: leave out as to play it as a stream."

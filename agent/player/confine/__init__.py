@@ -28,7 +28,7 @@ _WITHOUT = "CONFINE_WITHOUT"
 
 
 class Confinement:
-    """What the daemon decides about a player's reach. Everything else follows from the machine."""
+    """The daemon's decisions about the reach of a player. Everything else follows from the machine."""
 
     __slots__ = ("folder", "home", "media_folders", "programs")
 
@@ -45,14 +45,14 @@ class Confinement:
         self.home = home
 
     def arguments(self) -> list[str]:
-        """For the command line of a player process: `--confine own=PATH media=PATH ... run=PATH ...`."""
+        """The arguments for the command line of a player: `--confine own=PATH media=PATH ... run=PATH ...`."""
         media = [f"media={path}" for path in self.media_folders]
         home = [f"home={self.home}"] if self.home else []
         return ["--confine", f"own={self.folder}", *media, *(f"run={path}" for path in self.programs), *home]
 
     @classmethod
     def from_words(cls, words: list[str]) -> Confinement:
-        """What follows `--confine`. Raises ValueError for anything else."""
+        """The confinement from the words after `--confine`. Raises ValueError for anything else."""
         found: dict[str, list[str]] = {"own": [], "media": [], "run": [], "home": [""]}
         for word in words:
             name, is_, path = word.partition("=")
@@ -138,7 +138,7 @@ def _own_folder(folder: str) -> str | None:
 
 
 def _needs_files_of_others(plan: Confinement) -> bool:
-    """Whether root, without its power to read everything, would miss what the configuration names."""
+    """Return True if root, without its power to read everything, could not read files that the configuration names."""
     if os.geteuid() != 0:
         return False
     if plan.media_folders:

@@ -25,10 +25,8 @@ _LINKS_FOLLOWED = 40
 
 
 def enter(reach: Reach, root: str) -> None:
-    """From now on this process finds only what is in `reach`. `root` is where it is put together; made when missing.
-
-    Raises OSError, and then the process still has all its files. The working directory becomes `/`.
-    """
+    """Restrict this process to the files in `reach`. The new root is assembled at `root`, which is made if missing, and
+    the working directory becomes `/`. Raises OSError, and leaves the process with all its files then."""
     os.makedirs(root, mode=0o700, exist_ok=True)
     _unshare()
     # Slave, not private: disks that are mounted or taken out later come and go here too.

@@ -183,7 +183,7 @@ def _home(environ: dict[str, str]) -> list[str]:
 
 
 def _named_by(environ: dict[str, str]) -> list[str]:
-    """What the environment names: the X server's cookie, the sound server, folders of libraries."""
+    """The files that the environment names: the X server's cookie, the sound server, folders of libraries."""
     files = [environ.get(name, "") for name in ("XAUTHORITY", "PULSE_COOKIE", "PULSE_CLIENTCONFIG", "ALSA_CONFIG_PATH")]
     if runtime := environ.get("XDG_RUNTIME_DIR"):
         files += [os.path.join(runtime, name) for name in ("pulse", "pipewire-0")]

@@ -31,7 +31,7 @@ class Challenges:
         self._looks = True
 
     def pass_on(self, data: bytes) -> bytes:
-        """What of it, and of what was held back before, the player is told now."""
+        """The part of the data, and of the data held back before, to pass to the player now."""
         if not self._looks:
             return data
         self._held += data
@@ -67,7 +67,7 @@ class Challenges:
 
 
 def _unknown_algorithm(line: bytes) -> str:
-    """Of the digest that this header asks for; empty where FFmpeg knows it."""
+    """The digest algorithm that this header asks for; empty if FFmpeg supports it."""
     challenge = _CHALLENGE.match(line)
     if challenge is None or challenge[1].lower() != b"digest" or not (m := _ALGORITHM.search(challenge[2])):
         return ""

@@ -19,7 +19,7 @@ SURELY_DRAWN_S = 0.2
 
 
 class Facts:
-    """Of what one mpv plays. `now` is the monotonic time."""
+    """The facts about what one mpv plays. `now` is the monotonic time."""
 
     kind: MediaType | None = None
     """None until it is known."""
@@ -98,7 +98,8 @@ class Facts:
         return self.duration if has_end and self.kind is not MediaType.IMAGE else None
 
     def _pictures(self) -> int:
-        """How many were drawn for certain: all but the one that was handed to the output a moment ago."""
+        """The number of pictures that were certainly drawn: all but the one that was handed to the output a moment
+        ago."""
         if self.kind in (None, MediaType.AUDIO) or self._restarted_at is None:
             return 0
         drawn = self._seen - (self._now() - self._shown_at <= SURELY_DRAWN_S)

@@ -27,7 +27,7 @@ _NOT_OPENED = "avformat_open_input() failed"
 
 
 class LogReader:
-    """What mpv's log has told lately. `now` is the monotonic time."""
+    """The facts in the recent log of mpv. `now` is the monotonic time."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -57,17 +57,17 @@ class LogReader:
 
     @property
     def password_refused(self) -> bool:
-        """Whether a password is missing or wrong, or wanted in a way that FFmpeg does not know."""
+        """Return True if a password is missing or wrong, or wanted in a way that FFmpeg does not support."""
         return password_refused(self._recent)
 
     @property
     def transport_refused(self) -> bool:
-        """Whether an RTSP server does not send in the way that it was asked for."""
+        """Return True if an RTSP server refuses the requested transport."""
         return transport_refused(self._recent)
 
     @property
     def found_no_streams(self) -> bool:
-        """Whether it was opened, and held nothing of what was to be played."""
+        """Return True if the media was opened but holds nothing to play."""
         return self._has(_NO_STREAMS) and not undecodable(self._recent)
 
     @property

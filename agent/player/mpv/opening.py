@@ -32,7 +32,8 @@ class Way(IntEnum):
 
 
 class Opening:
-    """Of one media. `keep` runs a coroutine for as long as the player; `failed` is told of a relay that fails."""
+    """The ways to open one media. `keep` runs a coroutine for as long as the player; `failed` is called when a relay
+    fails."""
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class Opening:
         return False
 
     def _enter(self, way: Way) -> None:
-        """What was wrong with the way before is not wrong with this one."""
+        """Begin another way, without the mistakes of the one before."""
         self.way = way
         self._log.forget()
 
@@ -139,5 +140,5 @@ class Opening:
 
 
 def _has_password(url: str) -> bool:
-    """Whether it is the address of a camera, with a password that may have to be told in another way."""
+    """Return True for the address of a camera with a password that may have to be sent in another way."""
     return url.startswith("rtsp:") and urlsplit(url).username is not None

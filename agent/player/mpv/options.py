@@ -122,8 +122,8 @@ def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Pa
 
 
 def rendition(tracks: Sequence[Mapping[str, Any]], *, at_most: int) -> Mapping[str, Any] | None:
-    """Of mpv's list of tracks the video with the most lines up to `at_most`, or else the one with the fewest; None when
-    there is no video."""
+    """The video track with the most lines up to `at_most` in mpv's list, or else the one with the fewest; None without
+    video."""
     videos = [track for track in tracks if track.get("type") == "video"]
 
     def lines(track: Mapping[str, Any]) -> int:

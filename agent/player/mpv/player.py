@@ -294,5 +294,5 @@ class MpvPlayer(ChildPlayer):
 
 
 def _is_silent(outputs: Any) -> bool:
-    """Whether these outputs, a property of mpv, are none that could be heard."""
+    """Return True if none of these outputs, a property of mpv, can be heard."""
     return bool(outputs) and all(output.get("name") == SILENT_OUTPUT for output in outputs)

@@ -71,17 +71,17 @@ def refused(url: str, *, unknown_digest: str) -> Failure:
 
 
 def password_refused(lines: Iterable[str]) -> bool:
-    """Whether a server answered 401."""
+    """Return True if a server answered 401."""
     return any((m := _ANSWER.search(line)) and "401" in m.groups() for line in lines)
 
 
 def transport_refused(lines: Iterable[str]) -> bool:
-    """Whether an RTSP server does not send in the way that it was asked for."""
+    """Return True if an RTSP server refuses the requested transport."""
     return any(_TRANSPORT.search(line) for line in lines)
 
 
 def undecodable(lines: Iterable[str]) -> bool:
-    """Whether there is a track that cannot be decoded."""
+    """Return True if a track cannot be decoded."""
     return any(_DECODER.search(line) for line in lines)
 
 

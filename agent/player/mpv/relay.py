@@ -67,7 +67,7 @@ class Relay:
         return urlunsplit(self._parts._replace(scheme="rtsp", netloc=f"{userinfo}{at}127.0.0.1:{port}"))
 
     async def serve(self) -> None:
-        """Until it is cancelled; then the port and every connection are closed."""
+        """Serve until cancelled. Then the port and every connection are closed."""
         try:
             await asyncio.Event().wait()
         finally:

@@ -43,7 +43,7 @@ trusted = cache(trust.trusted)
 
 
 def fetch(url: str) -> bytes:
-    """What is at this http, https or file address. Blocks. Raises NoPictureError."""
+    """The content of this http, https or file address. Blocks. Raises NoPictureError."""
     try:
         return _read_file(url) if url.startswith("file:") else _get(url)
     except (httpx.HTTPError, OSError) as error:

@@ -43,7 +43,7 @@ class Drawn:
 
 
 class PictureWorker:
-    """What is shown, and what the daemon asks."""
+    """The pictures on the screen, and the answers to the daemon."""
 
     def __init__(self, *, channel_fd: int, confinement: Confinement | None) -> None:
         libraries = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]  # they import when they need it

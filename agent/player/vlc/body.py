@@ -10,7 +10,7 @@ _LENGTH = re.compile(r"^Content-Length:\s*(\d+)\s*$", re.IGNORECASE | re.MULTILI
 
 
 class Body:
-    """Of the answers that libVLC got for one media, told by its log."""
+    """The answers that libVLC got for one media, according to its log."""
 
     def __init__(self) -> None:
         self._announced: int | None = None
@@ -25,6 +25,6 @@ class Body:
         self._announced = before + (int(length[1]) if length else 2**62)
 
     def is_whole(self, read_bytes: int) -> bool:
-        """Whether so many bytes are every one of them. Surely: after a jump, which leaves the rest of an answer unread,
-        that is not known, and this is False."""
+        """Return True if so many bytes are certainly all of them. After a jump, which leaves the rest of an answer
+        unread, that is unknown, and this is False."""
         return self._announced is not None and read_bytes >= self._announced

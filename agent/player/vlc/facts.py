@@ -14,8 +14,8 @@ _LOOKED_WITHIN_S = 0.6
 
 
 class _Clock(NamedTuple):
-    """What libVLC's clock showed, how many buffers of sound had been played when it was looked at last, and the seconds
-    that were played while it stood."""
+    """The last reading of libVLC's clock, the number of sound buffers played by then, and the seconds played while the
+    clock stood."""
 
     ms: int
     buffers: int
@@ -24,7 +24,7 @@ class _Clock(NamedTuple):
 
 
 class Facts:
-    """Of what one media player of libVLC plays."""
+    """The facts about what one media player of libVLC plays."""
 
     def __init__(self, vlc: Any, player: Any, log: LogReader) -> None:
         self._player = player
@@ -62,7 +62,7 @@ class Facts:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it was read: of a file at its end it was, of a web server where that is certain."""
+        """Return True if all of the media was read: for a file at its end, for a web server where that is certain."""
         return self._log.body.is_whole(self._stats.read_bytes)
 
     def begins_at(self, position_ms: int) -> None:

@@ -115,10 +115,13 @@ class Hearing:
         self._lost.complaints += 1
 
     def begin_again(self) -> None:
-        """For what is over, or about to be, before it was heard: a sound that is shorter than what was buffered in
-        silence (going back then loses a part of it) or cannot go back, or a film of which libVLC had nothing more to
-        show. And for what has several sound tracks: which of them is the usual one libVLC decides when it opens a media
-        with its sound, and tells nobody. Its picture stands meanwhile."""
+        """Open media again with its sound, if it is over, or about to be, before it was heard: a sound that is shorter
+        than the buffer filled in silence (a seek back would lose part of it) or cannot be sought, or a film of which
+        libVLC had no more pictures.
+
+        Also for media with several sound tracks: libVLC picks the usual one when it opens media with sound, and reports
+        it to nobody. The picture stands meanwhile.
+        """
         self.begun_again, self._state = True, Track.CHOSEN
         playback = self._playback
         options = media_options(playback.quality, position=playback.begin_at, sound=True, languages=self._languages)
@@ -126,7 +129,8 @@ class Hearing:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it was heard, should be, and is not. A box without any device is silent, and has lost nothing."""
+        """Return True if the sound was heard, should be heard, and is not. A box without any device is silent, and has
+        lost nothing."""
         return self.on and self.sounded and self._lost.is_lost
 
     def look_for_lost_sound(self, now: float, *, paused: bool) -> None:

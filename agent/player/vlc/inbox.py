@@ -16,7 +16,7 @@ class Inbox(queue.SimpleQueue[Any]):
         """By `take`; older than all that is in the queue."""
 
     def next(self, timeout: float | None) -> Any:
-        """What has waited longest; None when nothing comes in so many seconds."""
+        """The oldest item; None if none comes within so many seconds."""
         if self._left:
             return self._left.popleft()
         try:

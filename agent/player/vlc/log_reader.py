@@ -64,7 +64,7 @@ class LogLine(NamedTuple):
 
 
 class LogReader:
-    """What libVLC's log has told so far."""
+    """The facts in libVLC's log so far."""
 
     def __init__(self) -> None:
         self.demuxer = ""
@@ -132,12 +132,12 @@ class LogReader:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it was refused so often that nobody may go on asking."""
+        """Return True if the source refused so often that it must not be asked again."""
         return self._refusals >= _REFUSALS_AT_MOST
 
     @property
     def gave_up(self) -> bool:
-        """Whether a playlist that went on could be read no more."""
+        """Return True if a live playlist could not be read any more."""
         return any(text.startswith(_GAVE_UP) for _, text in self._lines)
 
     def _keep(self, text: str) -> None:

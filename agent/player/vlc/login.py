@@ -15,7 +15,8 @@ _ALGORITHM = re.compile(r'\balgorithm\s*=\s*"?([\w-]+)', re.IGNORECASE)
 
 
 class Login:
-    """Of one address. libVLC is given it `bare`, and `url` with the password only once somebody asks for that."""
+    """The login for one address. libVLC gets `bare` first, and `url` with the password only once the server asks for
+    it."""
 
     def __init__(self, url: str) -> None:
         self.url = url

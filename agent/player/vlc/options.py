@@ -42,7 +42,7 @@ def instance_arguments(*, audio_output: str, dev: Path = Path("/dev")) -> list[s
 
 
 def start_options(position: float) -> list[str]:
-    """Where to begin, in seconds."""
+    """The options for a start at this position, in seconds."""
     return [f":start-time={position:.3f}"] if position > 0 else []
 
 

@@ -18,7 +18,7 @@ from agent.types import MediaType, Quality
 
 
 class Phase(Enum):
-    """How far libVLC is with the media."""
+    """The progress of libVLC with the media."""
 
     IDLE = auto()
     """Nothing was loaded yet."""
@@ -30,7 +30,7 @@ class Phase(Enum):
 
 
 class Playback:
-    """Of one media player of libVLC."""
+    """The playback of one media player of libVLC."""
 
     def __init__(self, vlc: Any, instance: Any, player: Any, *, log: LogReader, inbox: Inbox) -> None:
         self._instance = instance
@@ -52,7 +52,7 @@ class Playback:
         self._media: Any = None
 
     def enter(self, phase: Phase) -> None:
-        """What is over stays over."""
+        """Enter a phase. A playback that is over stays over."""
         if self.phase is not Phase.OVER:
             self.phase = phase
 
@@ -73,7 +73,7 @@ class Playback:
 
     @property
     def length_ms(self) -> int:
-        """As libVLC has it; 0 or less when it has none."""
+        """The length in libVLC; 0 or less if it has none."""
         return int(self._media.get_duration())
 
     def load(self, load: ipc.Load) -> None:
@@ -102,7 +102,7 @@ class Playback:
         self.open(media_options(self.quality))
 
     def forget_events(self) -> None:
-        """What was played before has ended, and what it said is not about what comes now."""
+        """Discard the events of the media before, which has ended."""
         self._inbox.take(PlayerEvent, LogLine)
 
     def go_to(self, position_ms: int) -> None:

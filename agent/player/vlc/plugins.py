@@ -7,17 +7,17 @@ from pathlib import Path
 
 
 def has_plugin(file_name: str) -> bool:
-    """Whether the libVLC that is loaded has this plug-in."""
+    """Return True if the loaded libVLC has this plug-in."""
     return any(next(Path(folder).rglob(file_name), None) for folder in plugin_folders())
 
 
 def has_plugin_cache() -> bool:
-    """Whether libVLC has a list of its plug-ins. Without one each player opens some 300 files when it starts."""
+    """Return True if libVLC has a list of its plug-ins. Without one each player opens some 300 files when it starts."""
     return any(Path(folder, "plugins.dat").exists() for folder in plugin_folders())
 
 
 def plugin_folders() -> list[str]:
-    """Of the libVLC that is loaded."""
+    """The plug-in folders of the loaded libVLC."""
     folders = [Path(p) for p in os.environ.get("VLC_PLUGIN_PATH", "").split(os.pathsep) if p]
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         files = {line.rstrip("\n").partition("/")[2] for line in maps}

@@ -19,7 +19,7 @@ at any time, and to ask for it takes 2 ms."""
 
 
 class LostSound:
-    """Whether sound that should be heard is not: its output was lost, or could not be made."""
+    """A detector for lost sound: its output was lost, or could not be made."""
 
     def __init__(self) -> None:
         self.opened = False
@@ -33,12 +33,12 @@ class LostSound:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it was sought and has not been heard since."""
+        """Return True if the sound was sought and has not been heard since."""
         return self._attempts > 0
 
     def is_due(self, stats: Any, now: float, *, expected: bool) -> bool:
-        """Whether it is time for an attempt, by libVLC's counts: pictures go on, no sound is played, and what there is
-        of it is refused, thrown away or has no device. A track that holds no sound for a while is not lost."""
+        """Return True if an attempt is due by libVLC's counts: pictures advance, no sound is played, and the sound that
+        arrives is refused, discarded or has no device. A track that holds no sound for a while is not lost."""
         pictures_stand = stats.displayed_pictures == self._pictures
         self._pictures = stats.displayed_pictures
         refused, self._complaints = self.complaints != self._complaints, self.complaints

@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Urls(BaseModel):
-    """Where viewers find what is published."""
+    """The addresses at which viewers find a published stream."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -99,7 +99,7 @@ class CentralClient:
         return await self._call("POST", "/api/v1/devices", wire.Enrolled, enrolment.model_dump(mode="json"))
 
     async def device(self, device_id: str) -> Device:
-        """What is known there of this box."""
+        """The central API's record of this box."""
         return await self._call("GET", f"/api/v1/devices/{device_id}", Device)
 
     async def put_state(self, state: wire.State) -> wire.StateAnswer:
@@ -134,7 +134,7 @@ class CentralClient:
         return await self._call("POST", f"/api/v1/streams/{stream_id}/stop", Stream)
 
     async def active_streams(self, device_id: str) -> tuple[Stream, ...]:
-        """Those of this box that are on: one or none."""
+        """The active streams of this box: one or none."""
         path = f"/api/v1/streams?device_id={device_id}&status=active&source=device"
         return (await self._call("GET", path, Streams)).items
 

@@ -28,7 +28,7 @@ class EnrolmentError(AgentError):
 
 
 class _Proposal(BaseModel):
-    """What this box proposes to whom."""
+    """The token that this box proposes, and to which central API."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,7 +37,7 @@ class _Proposal(BaseModel):
 
 
 class Credentials(BaseModel):
-    """What the central API gave this box."""
+    """The credentials that the central API gave this box."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -101,7 +101,8 @@ def proposed_token(folder: Path, url: str) -> str:
 
 
 def forget_enrolment(folder: Path) -> bool:
-    """From now on nothing is reported; whether there was one. Blocks. Raises EnrolmentError."""
+    """Delete the registration, so that nothing is reported any more. Return False if there was none. Blocks. Raises
+    EnrolmentError."""
     try:
         (folder / FILE).unlink()
     except FileNotFoundError:

@@ -32,7 +32,7 @@ PLAIN_HTTP_WARNING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What became of it."""
+    """The outcome of a registration."""
 
     enrolment: Credentials
     is_new: bool
@@ -76,12 +76,12 @@ async def enrol(
 def enrol_now(
     central: str, token: str, *, folder: Path, name: str, find_local: FindLocal | None = None
 ) -> Registration:
-    """As `enrol`, for a command."""
+    """Like `enrol`, for a command."""
     return asyncio.run(enrol(central, token, folder=folder, name=name, find_local=find_local))
 
 
 def warning_about(url: str) -> str | None:
-    """What is dangerous about this address; None where nothing is."""
+    """A warning about the danger of this address; None if there is none."""
     host = urlsplit(url).hostname or ""
     if url.startswith("https:") or host == "localhost" or host.startswith("127.") or host == "::1":
         return None

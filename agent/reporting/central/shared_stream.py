@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the stream is to say."""
+    """The content that the stream should have."""
 
     url: str
     title: str | None
@@ -42,7 +42,7 @@ UNDECIDED: Final = "undecided"
 
 
 def wanted(snapshot: TrackerSnapshot) -> Wanted | str | None:
-    """What the stream is to say; None when nothing is on; UNDECIDED."""
+    """The content that the stream should have; None if nothing is on; UNDECIDED."""
     for session in (snapshot.on_screen, snapshot.stream):
         if session is not None and session.first_frame_at is not None:
             return _wanted(session)
@@ -65,7 +65,8 @@ class SharedStream:
         """As it is there, as far as is known."""
 
     async def update(self, want: Wanted | str | None, *, look: bool) -> None:
-        """With `look` it is made sure that what is known is still so. Raises CallFailedError when that may pass."""
+        """Bring the stream up to date. With `look` the known state is verified first. Raises CallFailedError when that
+        may pass."""
         if want is None:
             await self._end()
         elif isinstance(want, Wanted) and want != self._refused:
@@ -120,7 +121,7 @@ def _wanted(session: SessionSnapshot) -> Wanted:
 
 
 def _public(url: str) -> str:
-    """Without the place of user name and password: whoever knows the code sees it."""
+    """The address without user name and password, because whoever knows the code sees it."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")  # udp://@239.0.0.1:5004 has nobody before its @: that means to listen
     return urlunsplit(parts._replace(netloc=host) if user else parts)[:URL_LIMIT]

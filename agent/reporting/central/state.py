@@ -36,7 +36,7 @@ class View:
         }
 
     def essence(self) -> object:
-        """What makes two views different enough to tell; positions advance by themselves."""
+        """The part of a view whose change is worth reporting; positions advance on their own."""
         seen = tuple(
             (s.session_id, s.session_state, s.state, s.title, s.attempt, s.error, s.first_frame_at is None)
             for s in self.snapshot.sessions

@@ -64,7 +64,7 @@ class StateReporter:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Report until cancelled."""
         is_heartbeat = True
         while True:
             await self._circuit.ready()
@@ -97,7 +97,7 @@ class StateReporter:
         await self.shown.update(wanted(self._view().snapshot), look=look)
 
     async def _wait(self) -> bool:
-        """Until something is different, or a heartbeat is due: whether it is that."""
+        """Wait until the state differs, or a heartbeat is due. Return True for a heartbeat."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._heartbeat_s * self._random.uniform(1 - JITTER, 1 + JITTER)
         while (left_s := due - loop.time()) > 0:

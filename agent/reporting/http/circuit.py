@@ -48,7 +48,7 @@ class Circuit:
         await self._open.wait()
 
     async def call(self, make: Callable[[], Awaitable[T]]) -> T:
-        """What `make` returns, when it is its turn and the circuit is ready. Raises CallFailedError."""
+        """The result of `make`, called in its turn once the circuit is ready. Raises CallFailedError."""
         async with self._turn:
             await self.ready()
             try:

@@ -53,7 +53,7 @@ class Caller:
     async def call(
         self, method: str, url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answered:
-        """Raises CallFailedError when there is no answer."""
+        """Make a call. Raises CallFailedError if there is no answer."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 session = self._session or await self._open()

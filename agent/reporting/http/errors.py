@@ -34,7 +34,7 @@ DETAIL_LIMIT: Final = 200
 
 
 class Trouble(StrEnum):
-    """What a failure means."""
+    """The meaning of a failure."""
 
     PASSING = "passing"
     """The same call may work later: the network, 408, 425, 429, 5xx, or something else answers there."""
@@ -61,8 +61,8 @@ class CallFailedError(AgentError):
         status: int = 0,
         reason: str = "",
     ) -> None:
-        """With `is_retried` all that is to be done is another try, which the text adds to the fact. `retry_after_s` is
-        what the server asked for, within RETRY_AFTER_MOST_S; `reason` the code that it gave."""
+        """With `is_retried` another try is all there is to do, which the text adds to the fact. `retry_after_s` is the
+        server's request, within RETRY_AFTER_MOST_S; `reason` is the code in its answer."""
         super().__init__(f"{fact} The agent tries again." if is_retried else fact)
         self.trouble = trouble
         self.fact = fact
@@ -74,7 +74,7 @@ class CallFailedError(AgentError):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is called, in words for people."""
+    """The server that is called, in words for people."""
 
     url: str
     """Never told whole: it may hold a secret."""
@@ -87,7 +87,7 @@ class Peer:
 
     @property
     def host(self) -> str:
-        """With its port, if that is another than usual."""
+        """The host, with its port if that is not the usual one."""
         return host_of(self.url)
 
 
@@ -97,7 +97,7 @@ def central_at(url: str) -> Peer:
 
 
 def host_of(url: str) -> str:
-    """Of a URL, with the port if there is one, and without credentials."""
+    """The host of a URL, with the port if there is one, and without credentials."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
@@ -182,7 +182,7 @@ _CERTIFICATE: Final = {
 
 
 def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str | None:
-    """What to do about it; None where there is nothing to do but try again."""
+    """The advice on what to do; None if another try is all there is to do."""
     host = peer.host
     match error:
         case TimeoutError():
@@ -208,7 +208,7 @@ def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str | None:
 
 
 def _why(failure: OSError) -> str:
-    """As the system says it; asyncio's own words name the address once more."""
+    """The reason in the system's words; asyncio's own words repeat the address."""
     if failure.errno is not None and failure.errno > 0:
         return os.strerror(failure.errno)
     return failure.strerror or str(failure)  # of a name, or of an interface in an address: getaddrinfo(3) counts down

@@ -25,8 +25,8 @@ THREADS_LIMIT: Final = 3
 
 
 class Names(AbstractResolver):
-    """With `private_only` addresses of the internet are left out: without TLS nothing may be said to those.
-    `find_local` is asked for names in `.local` that the system does not know."""
+    """A resolver. With `private_only` it leaves out addresses of the internet, which must not be called without TLS.
+    `find_local` looks up names in `.local` that the system does not know."""
 
     def __init__(self, *, private_only: bool, find_local: FindLocal | None = None) -> None:
         self._private_only = private_only
@@ -36,7 +36,7 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises OSError; for a name of the internet its text says what to do."""
+        """Resolve a name. Raises OSError, whose text says what to do for a name of the internet."""
 
         def look_up() -> list[tuple[socket.AddressFamily, str]]:
             flags = socket.AI_ADDRCONFIG

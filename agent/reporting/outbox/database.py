@@ -121,7 +121,7 @@ class OutboxFile:
     # --- who passes it on ---
 
     def follow(self, readers: Mapping[str, Reader]) -> None:
-        """From now on these pass events on, at least one; who is not among them any more loses its place."""
+        """Set the readers that pass events on, at least one. A reader that is no longer among them loses its place."""
         self.close()  # whoever opens it looks for their places
         self._readers = dict(readers)
         self._cursors = {name: at for name, at in self._cursors.items() if name in readers}
@@ -199,7 +199,7 @@ class OutboxFile:
         db.execute("COMMIT")  # after any error the file is closed, which rolls back
 
     def _open(self) -> sqlite3.Connection:
-        """Raises sqlite3.Error and OSError."""
+        """Open the file. Raises sqlite3.Error and OSError."""
         if self._db is not None:
             return self._db
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -241,7 +241,8 @@ class OutboxFile:
         return sessions
 
     def _failed(self, error: Exception) -> bool:
-        """Whether it may be tried again at once, because a damaged file has been set aside."""
+        """Handle an error. Return True if another try makes sense at once, because a damaged file has been set
+        aside."""
         self.close()
         aside = self._path.with_name(SET_ASIDE)
         problem = f"{self._path} cannot be written ({error}), so events are lost. Free some space, or replace the disk."

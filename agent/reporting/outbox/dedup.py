@@ -32,23 +32,23 @@ class Dedup:
         self._known: dict[str, _Known] = {}
 
     def rows(self) -> tuple[Row, ...]:
-        """To be kept."""
+        """The rows to store."""
         return tuple((session, known.phase.value, known.framed) for session, known in self._known.items())
 
     def load(self, rows: Iterable[Row]) -> None:
-        """As they were kept. Raises DamagedError."""
+        """Load the stored rows. Raises DamagedError."""
         try:
             self._known = {session: _Known(EventKind(phase), bool(framed)) for session, phase, framed in rows}
         except ValueError as error:
             raise DamagedError("a session is in no phase that there is") from error
 
     def assume(self, present: Collection[str]) -> None:
-        """What was kept is lost; these sessions are there since before, so they were most probably told of."""
+        """Assume that these sessions, which existed before the stored rows were lost, have been reported."""
         for session in present:
             self._known.setdefault(session, _Known(EventKind.FIRST_FRAME, True))
 
     def news(self, happening: Happening) -> list[Happening]:
-        """What is to be told of it; nothing when it was told already."""
+        """The events to report; none if they were reported already."""
         if happening.session_id is None:
             return [happening, *self._gone(happening)]
         news = self._news(happening.session_id, happening)

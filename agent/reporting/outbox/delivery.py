@@ -43,7 +43,7 @@ class Delivery:
         """Why no events are taken for now, although the other side is there."""
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Deliver until cancelled."""
         while True:
             await self._circuit.ready()
             batch = await self._outbox.next(self._reader, self._limit)

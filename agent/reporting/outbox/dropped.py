@@ -10,7 +10,7 @@ from agent.reporting.outbox.event_table import EventTable, Lost
 
 
 class Losses:
-    """What is on the disk of it is in the table `readers`, whose rows are the caller's, and so are transactions."""
+    """The counts of lost events. They are stored in the table `readers`; its rows and transactions are the caller's."""
 
     def __init__(self, table: EventTable) -> None:
         self._table = table

@@ -53,7 +53,7 @@ class EventTable:
         self._number, self._bytes = db.execute("SELECT count(*), ifnull(sum(bytes), 0) FROM events").fetchone()
 
     def is_stale(self, now: Timestamp) -> bool:
-        """Whether the oldest is too old."""
+        """Return True if the oldest event is too old."""
         return self._oldest is not None and self._oldest.age(now) > AGE_LIMIT_S
 
     def append(
@@ -145,7 +145,7 @@ class EventTable:
 
 
 def event_in(text: str) -> Event:
-    """Raises DamagedError."""
+    """The event in a row. Raises DamagedError."""
     try:
         event: Event = json.loads(text)
     except ValueError as error:
@@ -158,7 +158,7 @@ def _text(event: Event) -> str:
 
 
 def _name(reader: str) -> str:
-    """As it is found among others."""
+    """The name for searches."""
     return f" {reader} "
 
 

@@ -67,7 +67,7 @@ class Outbox:
 
     @property
     def status(self) -> OutboxStatus:
-        """With what waits for the disk."""
+        """The status, including the events that wait for the disk."""
         done, file = self._done, self._file.status  # replaced as a whole by the thread, before it counts
         file = replace(file, problem=file.problem or self._problem)
         if (waiting := self._taken - done) == 0:
@@ -102,7 +102,7 @@ class Outbox:
             self._timer = self._loop.call_later(COLLECT_S, self._hand_over)
 
     async def next(self, reader: str, limit: int) -> Batch:
-        """What comes next for a reader, in order; empty when there is nothing."""
+        """The next events for a reader, in order; empty if there are none."""
         self._news[reader].clear()
         return await self._ask(lambda: self._file.next(reader, limit))
 
@@ -161,7 +161,7 @@ class Outbox:
             self._do(item)
 
     def _do(self, work: _Work) -> bool:
-        """Whether it went well."""
+        """Do a piece of work. Return False if it failed."""
         try:
             work()
         except Exception:  # a mistake of ours must not end the thread
@@ -178,7 +178,7 @@ class Outbox:
     # --- helpers ---
 
     def _put(self, item: _Work | None) -> None:
-        """For the thread to do after all that has happened before."""
+        """Queue work for the thread, after all earlier events."""
         self._hand_over()
         self._queue.put(item)
 
@@ -212,4 +212,4 @@ class Outbox:
 
 
 def _flush() -> None:
-    """What has been collected is kept before this."""
+    """Store the collected events first."""

@@ -27,7 +27,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What comes next for a reader, in order."""
+    """The next events for a reader, in order."""
 
     reader: str
     events: tuple[dict[str, JsonValue], ...] = ()

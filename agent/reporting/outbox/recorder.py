@@ -51,7 +51,7 @@ class Recorder:
         return [happening for happening in found if happening is not None]
 
     def take(self, event: Event) -> Happening | None:
-        """What is to be kept of an event; None where it is no news for those who are told later."""
+        """The part of an event to store; None if it is no news for receivers that are told later."""
         session_id = event.session_id
         if session_id is None:
             return None

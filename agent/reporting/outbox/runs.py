@@ -35,7 +35,7 @@ class Runs:
         self._on_disk = None
 
     def forget(self, db: sqlite3.Connection, *, but: Iterable[str]) -> None:
-        """Those whose spools are gone."""
+        """Delete the runs whose spools are gone."""
         db.execute("DELETE FROM runs WHERE boot_id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(but)),))
 
     def keep(self, db: sqlite3.Connection) -> tuple[str, int, int]:
@@ -49,7 +49,7 @@ class Runs:
         self._on_disk = here
 
     def missing(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Those that were not kept."""
+        """The events that were not stored."""
         return [entry for entry in entries if entry.number > self._before.get(entry.run.boot_id, (0, 0))[0]]
 
     @contextlib.contextmanager

@@ -48,7 +48,7 @@ _PASSING: Final = frozenset(
 
 
 class DamagedError(sqlite3.DatabaseError):
-    """What is in the file is not what was put there."""
+    """The content of the file is not what was written."""
 
 
 def connect(path: Path, *, check: bool) -> sqlite3.Connection:
@@ -76,7 +76,7 @@ def connect(path: Path, *, check: bool) -> sqlite3.Connection:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether what is on the disk cannot be used, and not the disk."""
+    """Return True if the content of the file is the problem, not the disk."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.DatabaseError) and (code is None or code & 0xFF not in _PASSING)
 

@@ -113,7 +113,7 @@ class Spool:
 
 
 def spool_file(folder: Path, *, state: Path) -> Path:
-    """Of the agent with this state directory; several may share the folder."""
+    """The spool of the agent with this state directory; several may share the folder."""
     return folder / f"outbox-{hashlib.sha256(bytes(state.absolute())).hexdigest()[:12]}.spool"
 
 
@@ -129,7 +129,7 @@ def entries_in(left: bytes) -> tuple[list[Entry], int]:
 
 
 def _open(file: Path) -> int:
-    """Raises OSError."""
+    """Open the file. Raises OSError."""
     file.parent.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     found = os.fstat(descriptor)

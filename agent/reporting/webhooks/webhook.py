@@ -141,7 +141,7 @@ def webhook_at(url: str) -> Peer:
 
 
 def body_of(event: Mapping[str, Any], device: DeviceInfo) -> bytes:
-    """As it is sent: what happened, and to whom."""
+    """The body to send: the event, and its session."""
     about = {name: event[name] for name in _ENVELOPE if event[name] is not None}
     about |= {"device_id": device.id, "device_name": device.name}
     body = {"type": event["kind"], "timestamp": event["occurred_at"], "data": event["data"] | about}
@@ -149,7 +149,7 @@ def body_of(event: Mapping[str, Any], device: DeviceInfo) -> bytes:
 
 
 def headers_of(event_id: str, at: int, body: bytes, secret: str | None) -> dict[str, str]:
-    """Of one attempt, `at` in seconds since 1970; signed if there is a secret."""
+    """The headers of one attempt, `at` in seconds since 1970; signed if there is a secret."""
     headers = {"webhook-id": event_id, "webhook-timestamp": str(at)}
     if secret is not None:
         key = base64.b64decode(secret.removeprefix("whsec_"))
@@ -159,7 +159,7 @@ def headers_of(event_id: str, at: int, body: bytes, secret: str | None) -> dict[
 
 
 def of_answer(host: str, status: int, headers: Mapping[str, str], *, clock_is_doubtful: bool) -> CallFailedError:
-    """What an answer means that is no success. Nothing of its text is told: it is the receiver's."""
+    """The meaning of an answer that is no success. Its text is never repeated: it is the receiver's."""
     if (busy := of_busy(host, status, headers)) is not None:
         return busy
     if status == 410:

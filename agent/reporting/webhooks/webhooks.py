@@ -53,11 +53,11 @@ class Webhooks:
 
     @property
     def readers(self) -> Mapping[str, Reader]:
-        """Of those that are to be told."""
+        """The readers of the webhooks to call."""
         return {webhook.name: webhook.reader for webhook in self._all if not webhook.is_disabled}
 
     def statuses(self, outbox: OutboxStatus) -> tuple[WebhookStatus, ...]:
-        """In the order of the configuration."""
+        """The statuses, in the order of the configuration."""
         return tuple(webhook.status(outbox) for webhook in self._all)
 
     async def follow(self, wanted: Sequence[WebhookSettings]) -> None:

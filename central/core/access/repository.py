@@ -25,7 +25,7 @@ async def holders(session: AsyncSession, hashes: Collection[str], _now: datetime
 
 
 async def add_key(session: AsyncSession, *, name: str, role: Role, key_hash: str, now: datetime) -> AdminKey:
-    """Raises IntegrityError when there is an active key of that name."""
+    """Insert an admin key. Raises IntegrityError if an active key has this name."""
     key = AdminKey(id=new_id(), name=name, role=role, key_hash=key_hash, created_at=now, revoked_at=None)
     session.add(key)
     await session.flush()
@@ -37,6 +37,6 @@ async def keys(session: AsyncSession) -> Sequence[AdminKey]:
 
 
 async def revoke_key(session: AsyncSession, name: str, *, now: datetime) -> bool:
-    """Whether there was an active one of that name."""
+    """Revoke the active key of this name. Return False if there is none."""
     statement = update(AdminKey).where(AdminKey.name == name, AdminKey.revoked_at.is_(None)).values(revoked_at=now)
     return (await session.execute(statement.returning(AdminKey.id))).first() is not None

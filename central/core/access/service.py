@@ -69,13 +69,13 @@ class Access:
             return await repository.keys(session)
 
     async def has_key(self) -> bool:
-        """Whether there is an admin key, or a secret, that opens anything."""
+        """Return True if an active admin key or a secret exists."""
         return self._secret is not None or any(
             key.revoked_at is None and key.role == Role.ADMIN for key in await self.keys()
         )
 
     async def revoke_key(self, name: str) -> bool:
-        """From now on the key opens nothing; False when there is no active one of that name."""
+        """Revoke the active key of this name, from the next call on. Return False if there is none."""
         return await self._database.write(lambda session: repository.revoke_key(session, name, now=self._now()))
 
     async def _look_up(self, asked: Sequence[tuple[TokenKind, str]]) -> Sequence[Caller | BaseException]:
@@ -88,7 +88,7 @@ class Access:
 
 
 def reach(caller: Caller, device_id: str | None) -> None:
-    """Raises ForbiddenError unless the caller may reach this box: an admin any, a box itself."""
+    """Raise ForbiddenError unless the caller may access this box. An admin may access any box, a box only itself."""
     if not caller.is_admin and (caller.role is not Role.DEVICE or caller.id != device_id):
         raise ForbiddenError("A device token reaches its own device only. This needs an admin key.")
 

@@ -121,7 +121,7 @@ class Database:
         await self.write(work)
 
     async def check(self) -> None:
-        """Raises DatabaseUnavailableError when the database does not answer, or cannot be written to.
+        """Raise DatabaseUnavailableError if the database does not answer or cannot be written to.
 
         One byte may fit on a disk where an event does not, so for a while the last write that failed counts.
         """

@@ -131,7 +131,7 @@ def _is_older(scripts: ScriptDirectory, one: str, other: str | None) -> bool:
 
 @contextlib.contextmanager
 def _file_lock(database: Database) -> Iterator[None]:
-    """For SQLite: a file beside the database, so that also its first making is one instance's alone."""
+    """A lock on a file beside an SQLite database. It also covers the creation of the database."""
     if not database.is_sqlite:
         yield
         return

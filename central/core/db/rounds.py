@@ -23,7 +23,7 @@ Step = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 
 
 class Apply(Protocol):
-    """Has a step done for all items of a round: a result for each, or the error that the database had with it."""
+    """Executes a step for all items of a round and returns a result, or the error of the database, for each."""
 
     async def __call__(self, step: Step[Item, Result], items: Sequence[Item], /) -> Sequence[Result | Exception]: ...
 

@@ -70,7 +70,8 @@ def telling_what_is_wrong() -> Iterator[None]:
 
 
 def is_given_up(error: DBAPIError) -> bool:
-    """Whether PostgreSQL rolled a unit of work back because of another: serialization_failure, deadlock_detected."""
+    """Return True if PostgreSQL rolled the unit of work back because of another one: serialization_failure,
+    deadlock_detected."""
     return getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
 
 

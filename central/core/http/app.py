@@ -36,5 +36,5 @@ def create_app(features: Iterable[Feature[Any]], guard: Guard, metrics: Metrics)
 
 
 def runner_of(app: web.Application) -> ApiRunner:
-    """What serves the application."""
+    """The runner that serves the application."""
     return ApiRunner(app, problems=PROBLEMS, shutdown_s=SHUTDOWN_S)

@@ -59,7 +59,7 @@ class Guard:
         self._proxy_is_here = any(_overlap(proxy, own) for proxy in self._proxies for own in _LOOPBACK)
 
     async def admit(self, request: web.Request, access: Access) -> Caller:
-        """Who calls. Raises UnauthorizedError or ForbiddenError."""
+        """The caller of this request. Raises UnauthorizedError or ForbiddenError."""
         if access is Access.OPEN:
             return Caller(Role.ANYBODY)
         if access is Access.MEDIAMTX:
@@ -75,7 +75,7 @@ class Guard:
         return caller
 
     def address(self, request: web.Request) -> str:
-        """Of the client: what the nearest proxy that is not trusted (or the client itself) came from."""
+        """The address of the client: the peer, or what the nearest proxy that is not trusted connected from."""
         address = request.remote or ""
         if not self._proxies:
             return address
@@ -103,8 +103,8 @@ class Guard:
         )
 
     def _is_media_server(self, request: web.Request) -> bool:
-        """Known by its address. Where there is a secret, this machine is no exception: a proxy on it that adds nothing
-        to a request cannot be told from a program on it."""
+        """Return True if the request comes from an address of MediaMTX. If there is a secret, this machine is no
+        exception: a proxy on it that adds no headers looks like a local program."""
         address = self.address(request)
         if address == request.remote and is_proxied(request):
             return False  # a proxy that is not trusted stands between, so this says nothing about the caller
@@ -150,7 +150,7 @@ def _token(request: web.Request) -> str | None:
 
 
 def _password(request: web.Request) -> str | None:
-    """As MediaMTX and curl send what stands in the address before an @."""
+    """The password that MediaMTX and curl take from the part of an address before the @."""
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return _token(request)

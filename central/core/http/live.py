@@ -107,7 +107,7 @@ class _Talk:
 async def _answer_to(
     request: web.Request, reply: LiveReply, message_limit: int
 ) -> tuple[web.StreamResponse, float | None]:
-    """What it is answered with, and how many seconds that may take."""
+    """The response for a reply, and the seconds that it may take; None for no limit."""
     headers = {"X-Request-ID": request[REQUEST_ID], "X-Content-Type-Options": "nosniff"}
     match reply:
         case FileReply(path=path):
@@ -156,7 +156,7 @@ async def _hang_up(request: web.Request, answer: web.StreamResponse, *, is_whole
 
 
 async def _taken(sending: Awaitable[None]) -> None:
-    """Raises ConnectionError when the caller does not read."""
+    """Await a write. Raises ConnectionError if the caller does not read."""
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
             await sending

@@ -48,7 +48,7 @@ class Metrics:
         duration.observe(seconds)
 
     async def text(self) -> str:
-        """What Prometheus reads; without the database only what is known without it."""
+        """The metrics as Prometheus reads them. Without the database only those that do not need it are current."""
         try:
             await self._database.check()
             await self._read(is_stored=True)

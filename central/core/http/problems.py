@@ -61,7 +61,7 @@ REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 
 class Problem(ProblemBase):
-    """What every error looks like (RFC 9457)."""
+    """The body of every error (RFC 9457)."""
 
     code: ErrorCode
     request_id: str
