@@ -21,6 +21,7 @@ RELOADABLE: Final = frozenset(
         "dlna.allow",
         "login",
         "web.input",
+        "web.lan_guests",
         "web.renew_at",
         "preset",
         "webhook",

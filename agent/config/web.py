@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from agent.media.origins import check_login_origin
 from cast_util.settings import Section
 
 
@@ -28,4 +29,9 @@ class WebSettings(Section):
     input: bool = Field(default=False, description="true or false")
     renew_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
         default="04:00", description='a time of day such as "04:00", or "never"'
+    )
+    lan_guests: tuple[Annotated[str, AfterValidator(check_login_origin)], ...] = Field(
+        default=(),
+        max_length=32,
+        description='a list of beginnings of addresses, such as ["https://board.example.org"]',
     )

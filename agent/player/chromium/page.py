@@ -8,12 +8,14 @@ from typing import Any
 
 import structlog
 
+from agent.config.web import WebSettings
 from agent.page_options import PageOptions
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import Contact
 from agent.player.chromium.frames import Frames, intercept
+from agent.player.chromium.lan import Lan
 from agent.player.chromium.login import PageLogin
 from agent.player.chromium.look import Look
 from agent.player.chromium.secrets import Login
@@ -59,6 +61,7 @@ class Page:
         self._on_crashed = crashed
         self.is_ready: asyncio.Future[None] = new_future()
         self.contact = Contact()
+        self._lan = Lan()
         self._frame = ""
         """The main frame has the id of its target."""
         self._session = ""
@@ -85,17 +88,18 @@ class Page:
         self._cdp.say("Browser.setDownloadBehavior", behavior="deny")
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
-    def open(self, url: str, options: PageOptions, *, user_agent: str, logins: Sequence[Login] = ()) -> None:
+    def open(
+        self, url: str, options: PageOptions, *, user_agent: str, web: WebSettings, logins: Sequence[Login] = ()
+    ) -> None:
         """Go to an address. Called once, when it is ready; `user_agent` is what the browser says that it is."""
         self._url = url
+        self._say("Input.setIgnoreInputEvents", ignore=not web.input)
+        self._lan = Lan(web.lan_guests)
+        self._lan.admit(self._cdp)
         self._look = Look(self._cdp, self._session, options=options, companion=self._companion, failed=self._on_failed)
         self._look.apply(user_agent)
         self._login = self._login_at(url, logins)
         self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
-
-    def accept_input(self, accepts: bool) -> None:
-        """Whether keyboard, mouse and touch reach the page; they do not before this is said."""
-        self._say("Input.setIgnoreInputEvents", ignore=not accepts)
 
     def reload(self) -> None:
         """Load it anew; it stays on the screen until the new one paints."""
@@ -115,6 +119,11 @@ class Page:
         if session != self._session and not is_frame:
             return
         match event:
+            case "Fetch.requestPaused" if self._lan.refuses(str((about.get("request") or {}).get("url", ""))):
+                # What is shown stays; what has shown nothing yet has failed.
+                reason = "Aborted" if self._has_painted else "BlockedByClient"
+                self._note_refusal("local network")
+                self._cdp.say("Fetch.failRequest", session=session, requestId=about["requestId"], errorReason=reason)
             case "Fetch.requestPaused":
                 if then := self._login.next_of(about):
                     self._cdp.say(then[0], session=session, requestId=about["requestId"], **then[1])
@@ -160,7 +169,7 @@ class Page:
         self._frames.watch(self._session)
         self._say("Page.setLifecycleEventsEnabled", enabled=True)
         self._say("Inspector.enable")
-        self.accept_input(False)
+        self._say("Input.setIgnoreInputEvents", ignore=True)
         self._say("Emulation.setFocusEmulationEnabled", enabled=True)
         self._say(
             "Page.addScriptToEvaluateOnNewDocument",
@@ -177,7 +186,10 @@ class Page:
     def _on_network(self, name: str, about: Mapping[str, Any]) -> None:
         of_document = about.get("type") == "Document" and about.get("frameId") == self._frame
         request = str(about.get("requestId", ""))
-        if name == "requestWillBeSent" and of_document:
+        answer = about.get("response") or about.get("redirectResponse") or {}
+        if of_document and self._lan.take(answer):
+            self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))
+        elif name == "requestWillBeSent" and of_document:
             self._document = request
             self._url = str(about["request"]["url"])
         elif name == "responseReceived" and of_document and (status := int(about["response"]["status"])) >= 400:

@@ -117,8 +117,7 @@ class ChromiumPlayer(ChildPlayer):
         self._entries = media.logins
         self._logins = await read_logins(media.logins)
         options = media.page or PageOptions()
-        self._page.accept_input(media.web.input)
-        self._page.open(media.url, options, user_agent=self._user_agent, logins=self._logins)
+        self._page.open(media.url, options, user_agent=self._user_agent, web=media.web, logins=self._logins)
 
     async def outdated(self) -> None:
         why = await until_old(self._web.renew_at, lambda: bytes_of(self._pids))

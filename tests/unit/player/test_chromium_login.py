@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent.config.logins import LoginKind, LoginSettings
+from agent.config.web import WebSettings
 from agent.page_options import PageOptions
 from agent.player.chromium import home_assistant as home_module
 from agent.player.chromium import login as login_module
@@ -28,7 +29,7 @@ FRAME = "F1"
 def opened(*logins: Login, url: str = f"{PANEL}/wall") -> ScriptedBrowser:
     """Its page, which goes to `url` as soon as all is there."""
     browser = ScriptedBrowser.with_page()
-    browser.page.open(url, PageOptions(), user_agent="Chrome/1", logins=logins)
+    browser.page.open(url, PageOptions(), user_agent="Chrome/1", web=WebSettings(), logins=logins)
     return browser
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from agent.config.web import WebSettings
 from agent.errors import PlayerUnavailableError
 from agent.page_options import PageOptions
 from agent.player.chromium import page as page_module
@@ -25,9 +26,9 @@ async def browser() -> ScriptedBrowser:
     return opened(PageOptions())
 
 
-def opened(options: PageOptions, *, refusing: str = "") -> ScriptedBrowser:
+def opened(options: PageOptions, *, refusing: str = "", web: WebSettings | None = None) -> ScriptedBrowser:
     made = ScriptedBrowser.with_page(refusing=refusing)
-    made.page.open(URL, options, user_agent="Chrome/1")
+    made.page.open(URL, options, user_agent="Chrome/1", web=web or WebSettings())
     if refusing:
         made.answer()
     return made
@@ -242,3 +243,61 @@ async def test_a_browser_without_extensions_is_too_old() -> None:
     browser.answer()
     with pytest.raises(PlayerUnavailableError, match="too old"):
         await browser.companion.is_ready
+
+
+def came_from(url: str, address: str, **more: Any) -> dict[str, Any]:
+    return {"url": url, "remoteIPAddress": address, "status": 200, **more}
+
+
+@pytest.mark.parametrize(
+    ("url", "goes"),
+    [
+        ("http://192.168.1.1/reboot", False),
+        ("http://127.0.0.1:8090/stop", False),
+        ("http://[fd00::1]/", False),
+        ("http://nas.local/", False),
+        ("http://router/", False),
+        ("https://elsewhere.example/", True),
+        ("http://93.184.216.34/", True),
+    ],
+)
+async def test_a_page_of_the_internet_does_not_lead_into_the_lan(url: str, goes: bool) -> None:
+    """It stays where it is then. A page of the LAN goes where it likes."""
+    for address, follows in (("93.184.216.34", goes), ("192.168.1.5", True)):
+        browser = opened(PageOptions())
+        browser.commit("L1", "https://board.example/")
+        about = {"requestId": "R1", "type": "Document", "frameId": MAIN}
+        browser.tell("Network.responseReceived", **about, response=came_from("https://board.example/", address))
+        browser.sign("firstContentfulPaint", "L1")
+        browser.tell("Fetch.requestPaused", requestId="F1", request={"url": url})
+        refusal = ("Fetch.failRequest", {"requestId": "F1", "errorReason": "Aborted"})
+        last = browser.said[-1]
+        assert ((last["method"], last["params"]) == refusal) is not follows
+        assert browser.failures == []
+
+
+async def test_a_redirect_into_the_lan_is_an_error() -> None:
+    """Also where only the answer tells that it came from there."""
+    for first in (True, False):
+        browser = opened(PageOptions())
+        outside = came_from("https://board.example/", "93.184.216.34")
+        about = {"type": "Document", "frameId": MAIN, "requestId": "R1"}
+        target = "http://10.0.0.1/" if first else "http://printer.example/"
+        browser.tell("Network.requestWillBeSent", **about, request={"url": target}, redirectResponse=outside)
+        browser.tell("Fetch.requestPaused", requestId="F1", request={"url": target})
+        if first:
+            assert browser.said[-1]["params"]["errorReason"] == "BlockedByClient"
+        else:
+            browser.tell("Network.responseReceived", **about, response=came_from(target, "10.0.0.1"))
+            assert [failure.code for failure in browser.failures] == [ErrorCode.MEDIA_FORBIDDEN]
+
+
+async def test_a_guest_may_lead_into_the_lan() -> None:
+    """The browser is told so, too, for its scripts and frames."""
+    browser = opened(PageOptions(), web=WebSettings(lan_guests=("https://Board.example",)))
+    granted = [command["params"] for command in browser.said if command["method"] == "Browser.setPermission"]
+    assert {grant["origin"] for grant in granted} == {"https://board.example"}
+    response = came_from("https://board.example/wall", "93.184.216.34")
+    browser.tell("Network.responseReceived", requestId="R1", type="Document", frameId=MAIN, response=response)
+    browser.tell("Fetch.requestPaused", requestId="F1", request={"url": "http://192.168.1.1/"})
+    assert browser.said[-1]["method"] == "Fetch.continueRequest"

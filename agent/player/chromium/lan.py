@@ -1,0 +1,57 @@
+"""Where a page from the internet may not lead: to this box, and into its network. What scripts and frames of such a
+page ask for there Chromium refuses itself (local network access, for nobody answers its prompt); where the page itself
+goes is refused here."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from agent.media.origins import origin_of
+from agent.player.chromium.cdp import Cdp
+
+_PERMISSIONS: Final = ("local-network-access", "local-network", "loopback-network")
+"""As several versions of Chromium call it; the others are unknown to each, and that is no harm."""
+
+_LOCAL_NAMES: Final = ("localhost", "local", "lan", "home", "internal", "home.arpa", "fritz.box")
+
+
+class Lan:
+    """Of one page. The `guests` are origins of the internet that may."""
+
+    def __init__(self, guests: Collection[str] = ()) -> None:
+        self._guests = guests
+        self._is_outside = False
+        """What is shown, or has just led elsewhere, is from the internet, and no guest."""
+
+    def admit(self, cdp: Cdp) -> None:
+        """Have the browser grant it to the guests, too."""
+        for origin in self._guests:
+            for name in _PERMISSIONS:
+                cdp.say("Browser.setPermission", origin=origin, permission={"name": name}, setting="granted")
+
+    def refuses(self, url: str) -> bool:
+        """Return True if a request for this address may not be sent."""
+        return self._is_outside and _is_local(urlsplit(url).hostname or "")
+
+    def take(self, response: Mapping[str, Any]) -> bool:
+        """An answer to a request for the page itself, or one that leads elsewhere. Return True if that may not be
+        shown: only where it came from tells that it is local."""
+        try:
+            address = ipaddress.ip_address(str(response.get("remoteIPAddress", "")).strip("[]"))
+        except ValueError:  # it came from no network
+            return False
+        was_outside = self._is_outside
+        is_guest = origin_of(str(response.get("url", ""))) in self._guests
+        self._is_outside = address.is_global and not is_guest
+        return was_outside and not address.is_global
+
+
+def _is_local(host: str) -> bool:
+    """Whether the name alone tells it."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(tuple(f".{name}" for name in _LOCAL_NAMES))
