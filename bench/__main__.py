@@ -34,6 +34,7 @@ from bench import (
     reconnect,
     reporting,
     usage,
+    web,
 )
 from bench.lab import FULL, QUICK, Lab, open_lab
 from bench.report import Point, data_of, text_of
@@ -50,6 +51,7 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "followers": followers.measure,
     "looks": looks.measure,
     "pages": pages.measure,
+    "web": web.measure,
     "usage": usage.measure,
     "growth": growth.measure,
     "discovery": discovery.measure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -96,6 +97,10 @@ class Agent:
 
     def stop(self) -> Answer:
         return self.call("POST", "/stop")
+
+    def log(self) -> list[dict[str, Any]]:
+        """What it has logged so far."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
     def wait_spare(self, *, players: int = 1) -> None:
         """Return when a spare player is ready, and there are so many players in all (each engine that was used has

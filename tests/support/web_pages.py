@@ -76,6 +76,18 @@ addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame
 addEventListener("resize", tell)
 </script>"""
 
+_CHARTS = """
+<script>
+for (let n = 0; n < 20; n++) document.body.append(document.createElement("canvas"))
+setInterval(() => document.querySelectorAll("canvas").forEach(canvas => {
+  const pen = canvas.getContext("2d")
+  pen.clearRect(0, 0, canvas.width, canvas.height)
+  pen.beginPath()
+  for (let x = 0; x < canvas.width; x++) pen.lineTo(x, canvas.height * Math.random())
+  pen.stroke()
+}), 1000)
+</script>"""
+
 _SOUNDING = """
 <script>
 const context = new AudioContext(), tone = context.createOscillator()
@@ -138,6 +150,7 @@ class WebPages(Started):
         app.router.add_get("/looking/{colour}", self._looking)
         app.router.add_post("/told", self._told)
         app.router.add_get("/sounding/{colour}/{pitch}", self._sounding)
+        app.router.add_get("/charts/{colour}", self._charts)
         app.router.add_get("/nasty", self._nasty)
         app.router.add_get("/bare", self._bare)
         app.router.add_get("/status/{status}", self._status)
@@ -190,6 +203,9 @@ class WebPages(Started):
 
     async def _sounding(self, request: web.Request) -> web.Response:
         return self._page(request, request.match_info["colour"], _SOUNDING % request.match_info["pitch"])
+
+    async def _charts(self, request: web.Request) -> web.Response:
+        return self._page(request, request.match_info["colour"], _CHARTS)
 
     async def _nasty(self, request: web.Request) -> web.Response:
         return self._page(request, "green", _NASTY)

@@ -220,6 +220,7 @@ class ChromiumPlayer(ChildPlayer):
     def _on_painted(self) -> None:
         if self._gone.done():
             return
+        log.debug("page_painted", pid=self.pid)
         now = asyncio.get_running_loop().time()
         self._progress = Report(pictures=1, stream_type=StreamType.LIVE, at=now)
         resolve(self._opened, Opened(MediaType.WEB, has_audio=False))
