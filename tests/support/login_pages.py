@@ -35,6 +35,7 @@ new WebSocket("%(other)s/line".replace("http", "ws"))
 
 # The front-end's side of the exchange (src/external_app, src/entrypoints/core.ts, home-assistant-js-websocket).
 _HOME: Final = """
+<div id="ha-launch-screen">...</div>
 <script>
 const bus = message => externalApp.externalBus(JSON.stringify(message))
 const status = event => bus({id: 2, type: "connection-status", payload: {event}})
@@ -68,7 +69,7 @@ function follow(line) {
   status("connected")
   line.onclose = again
   document.body.style.background = "rgb%(colour)s"
-  bus({id: 3, type: "frontend/loaded"})
+  document.getElementById("ha-launch-screen")?.remove()
 }
 (async () => {
   if (!location.search.includes("external_auth=1") && !window.externalApp) {
@@ -186,7 +187,7 @@ class Stranger(WebPages):
     def __init__(self) -> None:
         super().__init__()
         self.heard: dict[str, str] = {}
-        """By path: all headers of the last request."""
+        """By path: all headers of its requests."""
 
     def _add_routes(self, app: web.Application) -> None:
         app.router.add_get("/line", self._line)
@@ -206,4 +207,4 @@ class Stranger(WebPages):
         return await super()._line(request)
 
     def _hear(self, request: web.Request) -> None:
-        self.heard[request.path] = f"{request.raw_path} {dict(request.headers)}"
+        self.heard[request.path] = self.heard.get(request.path, "") + f"{request.raw_path} {dict(request.headers)}"

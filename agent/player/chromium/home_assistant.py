@@ -13,8 +13,8 @@ from agent.player.chromium.secrets import Login
 
 BINDING: Final = "castAgentHome"
 
-LOADED_WITHIN_S: Final = 2.0
-"""From the connection to the cards, which take 1 s. Versions before 2026 do not tell when they are there."""
+LOADED_WITHIN_S: Final = 5.0
+"""From the connection to the end of the launch screen, which takes 1 s, and longer on a busy machine."""
 
 MESSAGE_LIMIT: Final = 4096
 """Characters of a message: those that are understood have some 100."""
@@ -22,12 +22,21 @@ MESSAGE_LIMIT: Final = 4096
 EXPIRES_IN_S: Final = 86400
 """A long-lived token lasts for ten years. It is asked for again after this, and given again."""
 
+_FORM_PATH: Final = "/auth/authorize"
+"""Where Home Assistant asks a person to log in."""
+
 _SCRIPT: Final = """
 if (window === window.top && location.origin === %s) {
   const tell = call => payload => %s(JSON.stringify({call, payload}))
   window.externalApp = {
     getExternalAuth: tell("token"), revokeExternalAuth: tell("revoke"), externalBus: tell("bus"),
   }
+  const launch = new MutationObserver(() => {
+    if (document.readyState === "loading" || document.getElementById("ha-launch-screen")) return
+    launch.disconnect()
+    tell("launched")("{}")
+  })
+  launch.observe(document, {childList: true, subtree: true})
 }"""
 
 _CONFIG: Final = {"hasSettingsScreen": False, "hasSidebar": True, "canWriteTag": False, "hasExoPlayer": False}
@@ -69,9 +78,11 @@ class HomeAssistant:
             return url
         return parts._replace(query=f"{parts.query}{'&' if parts.query else ''}external_auth=1").geturl()
 
-    def moved(self) -> None:
+    def moved(self, url: str) -> None:
         """The document is another one."""
         self.is_connected = self.is_ready = False
+        if url.startswith(f"{self.login.origin}{_FORM_PATH}"):
+            self._refuse()
 
     def hear(self, text: str, context: int) -> None:
         """A call of the front-end, from this context. Nonsense is overlooked: any script of the page may call."""
@@ -83,6 +94,8 @@ class HomeAssistant:
                     self._give(context, is_second=bool(asked.get("force")))
                 case "bus":
                     self._take(asked, context)
+                case "launched":
+                    self._set_ready()
         except (ValueError, KeyError, TypeError, AttributeError):
             return
 
@@ -102,7 +115,7 @@ class HomeAssistant:
             self._call(f"externalBus({json.dumps(answer)})", context)
         elif kind == "connection-status":
             self._set_connected(str(message["payload"]["event"]))
-        elif kind == "frontend/loaded":
+        elif kind == "frontend/loaded":  # from 2026.11 on
             self._set_ready()
 
     def _set_connected(self, status: str) -> None:

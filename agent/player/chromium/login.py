@@ -138,7 +138,7 @@ class PageLogin:
         """The main frame shows another document."""
         self._here = origin_of(url)
         if self._home is not None:
-            self._home.moved()
+            self._home.moved(url)
 
     def next_of(self, about: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         """How a request goes on (`Fetch.requestPaused`): a command and its parameters; None for one that does not."""

@@ -254,7 +254,17 @@ async def test_a_version_that_does_not_tell_of_its_cards_is_given_time(monkeypat
             await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("told", ["event", "force"])
+async def test_its_cards_are_there_when_its_launch_screen_has_gone() -> None:
+    """Versions before 2026.11 tell nothing of them."""
+    home = Home()
+    home.call("launched", {})
+    assert home.browser.painted == 0
+    home.status("connected")
+    home.call("launched", {})
+    assert home.browser.painted == 1
+
+
+@pytest.mark.parametrize("told", ["event", "force", "form"])
 async def test_a_token_that_home_assistant_refuses_is_not_given_again(told: str) -> None:
     """Each attempt counts towards a ban."""
     home = Home()
@@ -263,8 +273,10 @@ async def test_a_token_that_home_assistant_refuses_is_not_given_again(told: str)
         home.status("connected")
         home.status("disconnected")
         home.status("auth-invalid")
-    else:
+    elif told == "force":
         assert home.token(force=True) == []
+    else:
+        home.browser.commit("L2", f"{HOME}/auth/authorize?response_type=code")
     assert [failure.code for failure in home.browser.refusals] == [ErrorCode.PAGE_LOGIN]
     assert home.token() == home.token(force=True) == []
     assert len(home.browser.refusals) == 1
