@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,8 +20,7 @@ from agent.player.chromium.secrets import Login
 from agent.types import ErrorCode, Failure
 
 QUESTIONS_KEPT: Final = 1000
-"""Requests that were given a password. Who asks a second time for the same one refuses it; a page that makes more of
-them at once is refused too soon."""
+"""Requests that were given a password last. Who asks a second time for the same one refuses it, and does so at once."""
 
 _WORLD: Final = "cast-agent"
 """Where our scripts see the page, and the page sees nothing of them."""
@@ -84,7 +84,7 @@ class PageLogin:
         own = self._of(self._here)
         self._is_ours = bool(own)
         """It is to be logged in: a form that asks for a password is not what was meant."""
-        self._questions: set[str] = set()
+        self._questions: deque[str] = deque(maxlen=QUESTIONS_KEPT)
         home = next((login for login in own if login.kind is LoginKind.HOME_ASSISTANT), None)
         self._home = HomeAssistant(home, self._run, changed=changed, refused=self._refuse) if home else None
 
@@ -107,7 +107,7 @@ class PageLogin:
         if unread is not None:
             self._refuse(unread, unread.problem)
             return
-        commands = [("Network.setBypassServiceWorker", {"bypass": True}), *self._scripts()]
+        commands = self._for_frame()
         if cookies := [_cookie(login) for login in self._known(LoginKind.COOKIE)]:
             commands.append(("Network.setCookies", {"cookies": cookies}))
         if self._home is not None:
@@ -129,7 +129,7 @@ class PageLogin:
 
     def open_frame(self, session: str) -> None:
         """The same for a frame with a process of its own."""
-        for method, parameters in self._scripts():
+        for method, parameters in self._for_frame():
             self._cdp.say(method, session=session, **parameters)
 
     # --- what becomes of it ---
@@ -165,10 +165,10 @@ class PageLogin:
         for login in self._of(origin_of(asked), LoginKind.BASIC):
             if login.problem or self._is_refused:
                 continue
-            if request in self._questions or len(self._questions) >= QUESTIONS_KEPT:
+            if request in self._questions:
                 self._refuse(login)
             else:
-                self._questions.add(request)
+                self._questions.append(request)
                 return {"response": "ProvideCredentials", "username": login.user, "password": login.secret}
         return {"response": "CancelAuth"}
 
@@ -216,9 +216,12 @@ class PageLogin:
     def _known(self, kind: LoginKind) -> list[Login]:
         return [login for login in self._logins if login.kind is kind and not login.problem]
 
-    def _scripts(self) -> list[tuple[str, dict[str, Any]]]:
+    def _for_frame(self) -> list[tuple[str, dict[str, Any]]]:
+        """What each frame needs that has a process of its own. A service worker would ask without what we add."""
+        if not self._logins:
+            return []
+        commands: list[tuple[str, dict[str, Any]]] = [("Network.setBypassServiceWorker", {"bypass": True})]
         sources = [_store(login) for login in self._known(LoginKind.LOCAL_STORAGE)]
-        commands: list[tuple[str, dict[str, Any]]] = []
         if self._is_ours:
             commands.append(("Runtime.enable", {}))  # a page in another process has no bindings otherwise
             commands.append(("Runtime.addBinding", {"name": _FORM, "executionContextName": _WORLD}))

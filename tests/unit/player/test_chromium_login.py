@@ -116,6 +116,9 @@ async def test_questions_are_not_kept_without_end() -> None:
     browser = opened(login(LoginKind.BASIC, user="me"))
     for number in range(QUESTIONS_KEPT + 1):
         challenge(browser, str(number))
+    challenge(browser, "0")
+    assert browser.refusals == []
+    challenge(browser, str(QUESTIONS_KEPT))
     assert len(browser.refusals) == 1
 
 
