@@ -20,7 +20,8 @@ LOGINS_LIMIT: Final = 32
 SECRET_LIMIT_BYTES: Final = 16 * 1024
 """Of a file: tokens have some hundred bytes, what pages keep in local storage a few thousand."""
 
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_WORD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+"""What HTTP allows for the name of a header (RFC 9110, 5.6.2) or of a cookie (RFC 6265, 4.1.1)."""
 _OF_THE_BROWSER: Final = frozenset(
     {"connection", "content-length", "cookie", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -67,9 +68,10 @@ class LoginSettings(Section):
             raise ValueError(f'needs a name if its kind is "{self.kind}"')
         if self.name is not None and self.kind not in _MAY_BE_NAMED:
             raise ValueError(f'has no name if its kind is "{self.kind}"')
-        header = self.name if self.kind is LoginKind.HEADER else None
-        if header is not None and (not _HEADER_NAME.fullmatch(header) or header.lower() in _OF_THE_BROWSER):
-            raise ValueError("has a name that is no header, or one that only the browser sets")
+        if self.name is not None and self.kind in _ON_THE_WIRE and not _WORD.fullmatch(self.name):
+            raise ValueError(f"has a name that HTTP does not allow for a {self.kind}")
+        if self.name is not None and self.kind is LoginKind.HEADER and self.name.lower() in _OF_THE_BROWSER:
+            raise ValueError("has the name of a header that only the browser sets")
         return self
 
     def read_secret(self) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.player.chromium.secrets import Login
+from agent.player.chromium.login_secrets import Login
 
 BINDING: Final = "castAgentHome"
 

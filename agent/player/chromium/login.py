@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from agent.player import reasons as shared
 from agent.player.chromium import home_assistant
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.home_assistant import HomeAssistant
-from agent.player.chromium.secrets import Login
+from agent.player.chromium.login_secrets import Login
 from agent.types import ErrorCode, Failure
 
 QUESTIONS_KEPT: Final = 1000
@@ -26,9 +27,6 @@ _WORLD: Final = "cast-agent"
 """Where our scripts see the page, and the page sees nothing of them."""
 
 _FORM: Final = "castAgentForm"
-
-_HOLD: Final = "/.well-known/cast-agent-log-in-form"
-"""Never answered, and never sent: a page stands still, before it has drawn its form, while it waits for this."""
 
 # What is hidden, or far down, is no page that asks for a password.
 _WATCH_FORMS: Final = """
@@ -84,6 +82,10 @@ class PageLogin:
         own = self._of(self._here)
         self._is_ours = bool(own)
         """It is to be logged in: a form that asks for a password is not what was meant."""
+        self._hold = f"/.well-known/cast-agent-{secrets.token_hex(8)}"
+        """Never sent and never answered: a page stands still, before it has drawn its form, while it waits for this."""
+        self._context = 0
+        """In which the scripts of the main frame run."""
         self._questions: deque[str] = deque(maxlen=QUESTIONS_KEPT)
         home = next((login for login in own if login.kind is LoginKind.HOME_ASSISTANT), None)
         self._home = HomeAssistant(home, self._run, changed=changed, refused=self._refuse) if home else None
@@ -140,11 +142,17 @@ class PageLogin:
         if self._home is not None:
             self._home.moved(url)
 
+    def take_context(self, context: Mapping[str, Any], frame: str) -> None:
+        """Scripts can run somewhere (`Runtime.executionContextCreated`); `frame` is the main frame."""
+        where = context.get("auxData") or {}
+        if where.get("isDefault") and where.get("frameId") == frame:
+            self._context = int(context["id"])
+
     def next_of(self, about: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         """How a request goes on (`Fetch.requestPaused`): a command and its parameters; None for one that does not."""
         request = about.get("request") or {}
         url = str(request.get("url", ""))
-        if self._is_ours and url.endswith(_HOLD):
+        if self._is_ours and url.endswith(self._hold):
             self._take_form(origin_of(url))
             return None
         own = self._of(origin_of(url))
@@ -193,9 +201,9 @@ class PageLogin:
 
     def take_call(self, about: Mapping[str, Any]) -> None:
         """A script of ours, or Home Assistant's front-end, has something to say (`Runtime.bindingCalled`)."""
-        name, text = about.get("name"), str(about.get("payload", ""))
-        if name == home_assistant.BINDING and self._home is not None and self._is_home:
-            self._home.hear(text, int(about.get("executionContextId", 0)))
+        name, text, context = about.get("name"), str(about.get("payload", "")), about.get("executionContextId")
+        if name == home_assistant.BINDING and self._home is not None and self._is_home and context == self._context:
+            self._home.hear(text, self._context)
         elif name == _FORM:
             self._take_form(text)
 
@@ -226,7 +234,7 @@ class PageLogin:
             commands.append(("Runtime.enable", {}))  # a page in another process has no bindings otherwise
             commands.append(("Runtime.addBinding", {"name": _FORM, "executionContextName": _WORLD}))
             origins = json.dumps([login.origin for login in self._logins])
-            sources.append(_WATCH_FORMS % (origins, _FORM, _HOLD))
+            sources.append(_WATCH_FORMS % (origins, _FORM, self._hold))
         for source in sources:
             script = {"source": source, "worldName": _WORLD}
             commands.append(("Page.addScriptToEvaluateOnNewDocument", script))

@@ -17,8 +17,8 @@ from agent.player.chromium.contact import Contact
 from agent.player.chromium.frames import Frames, intercept
 from agent.player.chromium.lan import Lan
 from agent.player.chromium.login import PageLogin
+from agent.player.chromium.login_secrets import Login
 from agent.player.chromium.look import Look
-from agent.player.chromium.secrets import Login
 from agent.types import Failure
 from agent.util.futures import new_future, resolve
 
@@ -133,6 +133,8 @@ class Page:
                 self._cdp.say("Fetch.continueWithAuth", session=session, **parts)
             case "Network.responseReceived":
                 self._login.take_response(about)
+            case "Runtime.executionContextCreated":
+                self._login.take_context(about.get("context") or {}, self._frame)
             case "Runtime.bindingCalled":
                 self._login.take_call(about)
         if not is_frame:

@@ -24,9 +24,9 @@ from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.command import FD
 from agent.player.chromium.companion import Companion
 from agent.player.chromium.cut import tail_of, waiting
+from agent.player.chromium.login_secrets import Login, read_logins
 from agent.player.chromium.page import Page
 from agent.player.chromium.reasons import crashed, hung, login_renewed
-from agent.player.chromium.secrets import Login, read_logins
 from agent.player.spawn import Child
 from agent.player.tally import Tally
 from agent.types import Failure, MediaType, StreamType

@@ -17,7 +17,7 @@ from agent.player.chromium import home_assistant as home_module
 from agent.player.chromium import login as login_module
 from agent.player.chromium.cut import TAIL_BYTES, waiting
 from agent.player.chromium.login import QUESTIONS_KEPT
-from agent.player.chromium.secrets import Login, read_logins
+from agent.player.chromium.login_secrets import Login, read_logins
 from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, ScriptedBrowser
 
@@ -159,7 +159,7 @@ async def test_a_form_that_asks_for_a_password_is_an_error() -> None:
     assert failure.message.startswith("auth.example asks for a password instead of showing the page.")
     held = opened(login(LoginKind.COOKIE, name="token"))
     held.said.clear()
-    held.tell("Fetch.requestPaused", requestId="R", request={"url": PANEL + login_module._HOLD})
+    held.tell("Fetch.requestPaused", requestId="R", request={"url": PANEL + held.page._login._hold})
     assert (len(held.refusals), held.said) == (1, [])
     assert "Runtime.addBinding" not in opened(login(), url="http://elsewhere.lan/").methods
 
@@ -206,15 +206,21 @@ class Home:
         [command] = self.browser.said
         self.address = command["params"]["url"]
         self.browser.commit("L1", self.address)
+        self.begin(5)
         self.browser.sign("firstContentfulPaint", "L1")
         self.browser.said.clear()
 
-    def call(self, call: str, payload: object) -> list[str]:
+    def begin(self, context: int, *, frame: str = MAIN, is_default: bool = True) -> None:
+        """Scripts can run."""
+        where = {"frameId": frame, "isDefault": is_default}
+        self.browser.tell("Runtime.executionContextCreated", context={"id": context, "auxData": where})
+
+    def call(self, call: str, payload: object, *, context: int = 5) -> list[str]:
         """What is run in its page upon a call."""
         self.browser.said.clear()
         text = json.dumps({"call": call, "payload": json.dumps(payload)})
-        self.browser.tell("Runtime.bindingCalled", name=home_module.BINDING, payload=text, executionContextId=5)
-        assert all(command["params"]["contextId"] == 5 for command in self.browser.said)
+        self.browser.tell("Runtime.bindingCalled", name=home_module.BINDING, payload=text, executionContextId=context)
+        assert all(command["params"]["contextId"] == context for command in self.browser.said)
         return [command["params"]["expression"] for command in self.browser.said]
 
     def status(self, event: str) -> None:
@@ -295,8 +301,13 @@ async def test_a_card_that_its_user_may_not_have_is_no_refusal() -> None:
 
 
 async def test_another_page_than_home_assistant_gets_no_token() -> None:
-    """Wherever the main frame has gone; nor does nonsense stop anything."""
+    """Wherever the main frame has gone, and whatever a frame in it says; nor does nonsense stop anything."""
     home = Home()
+    home.begin(6, frame="inside")
+    home.begin(7, is_default=False)
+    for context in (6, 7):
+        assert home.call("token", {"force": True}, context=context) == home.call("token", {}, context=context) == []
+    assert home.browser.refusals == []
     home.browser.commit("L2", "http://elsewhere.lan/")
     assert home.token() == []
     home.browser.commit("L3", home.address)
