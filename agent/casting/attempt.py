@@ -14,7 +14,7 @@ from agent.casting.preparation import Preparation, Race, too_late
 from agent.casting.session import Session
 from agent.casting.succession import Succession
 from agent.casting.watching import first_sound, notice_lost_display, notice_stall
-from agent.config.logins import relocated
+from agent.config.logins import LoginSettings, relocated
 from agent.errors import (
     AgentError,
     FileAwayError,
@@ -63,6 +63,7 @@ class Attempt:
         self._parts = parts
         self._make_room = make_room
         self._located = session.url
+        self._logins: tuple[LoginSettings, ...] = ()
         self.session = session
         self._players = players
         self._limits = limits
@@ -238,6 +239,7 @@ class Attempt:
         except InvalidRequestError as e:
             raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
         self._located = await self._parts.locate(url)
+        self._logins = relocated(self._parts.logins(), url, self._located)
 
     def _media(self) -> Media:
         session, asked = self.session, self.session.request
@@ -249,7 +251,7 @@ class Attempt:
             position=session.progress.resume_position,
             refresh=asked.refresh,
             page=asked.page,
-            logins=relocated(self._parts.logins(), session.url, self._located),
+            logins=self._logins,
             web=self._parts.web(),
         )
 

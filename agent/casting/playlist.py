@@ -61,6 +61,15 @@ class Playlist:
         if self._seconds:
             self._at = (self._at + 1) % len(self._entries)
 
+    def leave_out(self) -> bool:
+        """Take the page of a rotation that has its turn out of it for good: it is the turn of the one before it. False
+        where there is no other one."""
+        if len(self._seconds) < 2:
+            return False
+        del self._entries[self._at], self._seconds[self._at]
+        self._at = (self._at - 1) % len(self._entries)
+        return True
+
     def shown(self) -> None:
         """What is to be played now was shown."""
         self._failed = 0

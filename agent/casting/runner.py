@@ -246,7 +246,9 @@ class SessionRunner:
         waited for: all of an album may be on one server."""
         session = self.session
         waits = error.failure.code in PASSING and session.has_played and not session.playlist.rotates
-        if waits or not session.skips_entry():
+        if error.failure.code is ErrorCode.PAGE_LOGIN and session.playlist.leave_out():
+            session.playlist.turn()
+        elif waits or not session.skips_entry():
             return False
         log.warning("entry_skipped", session_id=self.session.id, code=error.failure.code, reason=str(error))
         return True

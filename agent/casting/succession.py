@@ -12,7 +12,7 @@ from agent.casting.session import Session
 from agent.errors import AgentError, PlayerTimeoutError
 from agent.player.base import KillReason, Media, Player, Players
 from agent.stage.base import Stage, Window
-from agent.types import MediaType
+from agent.types import ErrorCode, MediaType
 from agent.util.waiting import to_the_end
 
 AGAIN_AFTER_S = 600.0
@@ -97,6 +97,9 @@ class Succession:
                 error = e if isinstance(e, AgentError) else PlayerTimeoutError("It was not shown in time.")
                 self._log.warning("successor_failed", code=error.failure.code, reason=str(error))
                 await to_the_end(next_one.discard(KillReason.of(error)))
+                # Each attempt to log in counts towards a ban of this box.
+                if error.failure.code is ErrorCode.PAGE_LOGIN and not playlist.leave_out():
+                    raise error from e
             except BaseException:
                 await to_the_end(next_one.discard(KillReason.GIVEN_UP))
                 raise

@@ -68,6 +68,7 @@ SCRIPTS = {
     "short": Script(ends_after=2.0),
     "flash": Script(ends_after=0.06),
     "broken": Script(opens_after=None, fails_after=0.2),
+    "logged-out": Script(opens_after=None, fails_after=0.2, fails_with=ErrorCode.PAGE_LOGIN),
     "late-broken": Script(opens_after=0.1, pixel_after=None, fails_after=6.0),
     "never": Script(opens_after=None),
     "gap": Script(opens_after=None),

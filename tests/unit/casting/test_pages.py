@@ -12,9 +12,10 @@ from agent.casting.parts import SessionParts
 from agent.casting.playlist import Playlist
 from agent.casting.runner import KEPT_LOOK_S
 from agent.casting.tracker import StreamTracker
+from agent.errors import MediaError
 from agent.media.redaction import redact
 from agent.page_options import PageOptions, PageTurn
-from agent.types import PlayerState, ShownAs, StartRequest
+from agent.types import ErrorCode, PlayerState, ShownAs, StartRequest
 from tests.support.fakes import FakePlayer, FakePlayers, FakeStage
 from tests.support.virtual_time import in_virtual_time
 
@@ -167,6 +168,32 @@ async def test_pages_follow_one_another(box: Box) -> None:
     await box.until(look, 5 * TURN_S)
     assert shown == ["http://page/", "http://other-page/"] * 2
     assert len(box.players.alive) <= 2
+
+
+@scene
+async def test_a_page_whose_log_in_is_refused_is_not_tried_again(box: Box) -> None:
+    """In the rounds that follow, whether it is the first page of all or another one."""
+    await box.show(page("logged-out", then=("page", "logged-out", "other-page")))
+    await asyncio.sleep(5 * TURN_S)
+    assert [player.url for player in box.players.players].count("http://logged-out/") == 2
+    assert box.seen.url in ("http://page/", "http://other-page/")
+
+
+@scene
+async def test_a_page_that_is_renewed_ends_when_its_log_in_is_refused(box: Box) -> None:
+    """What is on would be logged out soon, and each renewal would try again."""
+    old = await box.show(page())
+
+    async def refused(*_: object, **__: object) -> FakePlayer:
+        raise MediaError(ErrorCode.PAGE_LOGIN, "scripted")
+
+    box.players.take = refused  # type: ignore[method-assign]
+    old.is_outdated.set()
+    await box.until(lambda: box.tracker.snapshot().last is not None)
+    last = box.tracker.snapshot().last
+    assert last is not None
+    assert last.error is not None
+    assert last.error.code is ErrorCode.PAGE_LOGIN
 
 
 @scene
