@@ -112,37 +112,3 @@ def test_a_page_is_logged_in_until_that_is_revoked(
     assert "orange" not in recording.colours()
     assert (server.failures, failures - before <= 2) == (failures, True)
     assert secret not in json.dumps([agent.log(), agent.status(), agent.call("GET", "/settings").json])
-
-
-def test_a_secret_that_is_renewed_is_taken_at_once(
-    agent: Agent, servers: dict[str, LoginPages], secret_files: Path, xserver: XServer
-) -> None:
-    """The session goes on, and its picture stays. A wrong one, or none, fails at the start, and what is on stays on."""
-    server, file = servers["header"], secret_files / "header"
-    session = agent.show_page(wall(server, "header"))["session_id"]
-    agent.wait_state("playing")
-    asked = server.asked["/wall/header/green"]
-    with ScreenRecorder(xserver.display) as recorder:
-        file.write_text(server.renew())
-        agent.wait_until(lambda: server.asked["/wall/header/green"] > asked, 5, "it is loaded with the new one")
-        assert agent.wait_state("playing")["session_id"] == session
-        recording = recorder.stop()
-    assert recording.colours() == ["green"]
-    cookie, cookie_file = servers["cookie"], secret_files / "cookie"
-    for change, says in ((cookie.renew, "asks for a password"), (cookie_file.unlink, "cannot be read")):
-        change()
-        problem = agent.show_page(wall(cookie, "cookie"), expect=502)
-        assert (problem["code"], says in problem["detail"]) == ("page_login", True)
-    assert agent.wait_state("playing")["session_id"] == session
-
-
-def test_home_assistant_buffers_while_it_is_away(agent: Agent, servers: dict[str, LoginPages], screen: Screen) -> None:
-    server = servers["home-assistant"]
-    agent.show_page(wall(server, "home-assistant"))
-    agent.wait_state("playing")
-    server.pause()
-    agent.wait_state("buffering")
-    assert screen.colour_at_centre() == "green"
-    server.start()
-    agent.wait_state("playing")
-    assert server.failures == 0
