@@ -201,7 +201,7 @@ async def _show(
     systemd: Notifier,
     idle_screen: IdleScreen | None,
 ) -> None:
-    """Follow what is on, and the display, for those who need only know how it is now."""
+    """Report the current session, and the display, to those who need only the current state."""
     follower = casting.bus.subscribe()
     try:
         while True:

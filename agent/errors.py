@@ -19,7 +19,7 @@ class AgentError(Exception):
 
 
 class ConfigError(AgentError):
-    """The configuration cannot be used; the text names the key, the problem and the mend."""
+    """The configuration cannot be used; the text names the key, the problem and the fix."""
 
 
 class InvalidRequestError(AgentError):
@@ -33,7 +33,7 @@ class InvalidRequestError(AgentError):
 
 
 class FileAwayError(InvalidRequestError):
-    """The file may be played, but it is not there now, or its disk does not answer."""
+    """The file may be played, but it is missing now, or its disk does not answer."""
 
 
 class SessionNotFoundError(AgentError):
@@ -49,7 +49,7 @@ class PresetNotFoundError(AgentError):
 
 
 class PresetBrokenError(AgentError):
-    """The preset is there, and cannot be played until it is corrected."""
+    """The preset exists, but cannot be played until it is corrected."""
 
     code = ErrorCode.PRESET_BROKEN
 
@@ -61,7 +61,7 @@ class PresetReadOnlyError(AgentError):
 
 
 class PresetConflictError(AgentError):
-    """The preset is another one now than the caller knows; `current` is what is there."""
+    """The preset is no longer the one that the caller knows; `current` is the current one."""
 
     code = ErrorCode.PRESET_CONFLICT
 
@@ -77,7 +77,7 @@ class StorageError(AgentError):
 
 
 class ReplacedError(AgentError):
-    """A newer start took the place of the one that somebody waits for."""
+    """A newer start replaced the one that the caller waits for."""
 
     code = ErrorCode.REPLACED
 
@@ -105,7 +105,7 @@ class PlayerTimeoutError(AgentError):
 
 
 class NotSupportedError(AgentError):
-    """This box cannot do that as it is set up; the text says what to do."""
+    """This box is not set up for this; the text says what to do."""
 
     code = ErrorCode.NOT_SUPPORTED
 

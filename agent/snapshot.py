@@ -20,7 +20,7 @@ from agent.types import (
 
 @dataclass(frozen=True, slots=True)
 class SessionSnapshot:
-    """One session as it is at one moment."""
+    """One session at one moment."""
 
     session_id: SessionId
     url: str

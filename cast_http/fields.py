@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one field of a request; `field` is empty when it is the body as a whole."""
+    """A mistake in one field of a request; `field` is empty for the body as a whole."""
 
     field: str
     message: str

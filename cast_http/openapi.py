@@ -54,7 +54,7 @@ def document(service: Service[OperationT], operations: Sequence[OperationT]) -> 
 
 
 def as_text(service: Service[OperationT], operations: Sequence[OperationT]) -> str:
-    """The document as it is served and kept."""
+    """The document as text, in the form that is served and stored."""
     return json.dumps(document(service, operations), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -52,7 +52,7 @@ def fails() -> bool:
 
 
 def discard() -> None:
-    """Let what is still to be written to standard output go nowhere, so that Python's exit does not fail on it."""
+    """Discard everything that is still to be written to standard output, so that Python's exit does not fail on it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -60,7 +60,7 @@ def discard() -> None:
 
 
 class _Watched(io.FileIO):
-    """File descriptor 1, which is one for the process, and what went wrong with it last."""
+    """File descriptor 1, of which there is one for the process, and its last error."""
 
     error: OSError | None = None
 

@@ -35,7 +35,7 @@ HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 
 
 class Section(BaseModel):
-    """A section, or all of them. The descriptions say what is allowed; error messages quote them."""
+    """A section, or all sections together. The descriptions say what is allowed; error messages quote them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -197,7 +197,7 @@ SESSION_KINDS: Final = frozenset(
 
 
 class Event(Envelope):
-    """Something that happened once. It may be sent more than once: `event_id` tells that it is the same."""
+    """An event. It may be sent more than once; `event_id` identifies it."""
 
     event_id: Uuid
     """UUIDv7 (RFC 9562)."""
@@ -267,7 +267,7 @@ class Enrolment(_Wire):
 
 
 class Enrolled(_Wire):
-    """The answer to an enrolment; the token is told this once."""
+    """The answer to an enrolment. The token is shown only this once."""
 
     id: Uuid
     name: str

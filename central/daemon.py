@@ -159,7 +159,7 @@ async def _serve(
 
 
 async def _advise(settings: Settings, access: Access, *, has_urls: bool) -> None:
-    """Log what whoever runs the service would miss."""
+    """Log warnings about the configuration."""
     if not await access.has_key():
         log.warning("admin_key_not_found", hint="Make one: cast-central key add NAME")
     if settings.api.secret is not None and settings.api.secret == settings.mediamtx.secret:
@@ -182,7 +182,7 @@ async def run(settings: Settings) -> None:
 
 
 def _allow_many_connections() -> None:
-    """Each box keeps a connection, and the usual soft limit is 1024 descriptors: as many as we may have."""
+    """Raise the soft limit of descriptors, usually 1024, as far as possible: each box keeps a connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft < wanted:

@@ -65,7 +65,7 @@ class GateError(AgentError):
 
 
 class Gate:
-    """Decides who gets in. `settings` tells the [api] section that is in force."""
+    """Decides who gets in. `settings` returns the [api] section in force."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Gate:
         supervisor: Supervisor | None = None,
         uses: Iterable[UseLog] = (),
     ) -> None:
-        """`uses` are written beside those of the keys."""
+        """The last uses are written to `uses`, beside those of the keys."""
         self._supervisor = supervisor or Supervisor()
         self._file = file
         self._ring = KeyRing(file)

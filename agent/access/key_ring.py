@@ -12,11 +12,8 @@ log = structlog.get_logger(__name__)
 
 
 class KeyRing(Generic[K]):
-    """The keys as the daemon knows them: those of the file, as soon as it changes.
-
-    A file that cannot be read changes nothing; if that was so from the beginning, nobody is let in with a key, and
-    nobody without.
-    """
+    """The keys of the file as the daemon knows them, current as soon as the file changes. A file that cannot be read
+    changes nothing. If it could never be read, nobody is let in, with or without a key."""
 
     def __init__(self, file: SecretFile[K]) -> None:
         self._file = file

@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 
 class KeysError(AgentError):
-    """The keys cannot be read or changed so; the text says what to do."""
+    """The keys cannot be read or changed; the text says what to do."""
 
 
 class NameTakenError(KeysError):
@@ -144,7 +144,7 @@ class SecretFile(Generic[K]):
         return secret
 
     def revoke(self, name: str) -> tuple[K, ...]:
-        """Take the secret of that name away; those that are left."""
+        """Delete the secret of that name. Returns the remaining records."""
         noun = self.kind.noun
         with self._changing() as keys:
             left = tuple(key for key in keys if key.name != name)
@@ -158,7 +158,7 @@ class SecretFile(Generic[K]):
         return left
 
     def find(self, presented: str) -> K | None:
-        """The record of this secret. Takes equally long for every one that it might be."""
+        """The record of this secret. Takes equally long for every candidate."""
         return matching(self.read(), presented)
 
     def note_use(self, used: Mapping[str, datetime]) -> None:
@@ -234,7 +234,7 @@ def _open_carefully(path: str, flags: int) -> int:
 
 
 def matching(keys: Iterable[K], presented: str) -> K | None:
-    """The record of this secret among these. Takes equally long for every one that it might be."""
+    """The record of this secret. Takes equally long for every candidate."""
     digest = _hash(presented)
     return next(
         iter([key for key in keys if hmac.compare_digest(key.sha256, digest)]), None

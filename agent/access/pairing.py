@@ -69,7 +69,7 @@ class Pairing:
         return self._is_valid(link)
 
     def screen_token(self) -> str:
-        """The token for the screen, valid for SHOWN_FOR_S at least: the same one for as long as that holds."""
+        """The token for the screen, valid for at least SHOWN_FOR_S. The same token is returned while that holds."""
         if not self._shown or self._shown[-1].valid_until - self._now() < SHOWN_FOR_S:
             self._shown.append(_Shown(secrets.token_urlsafe(TOKEN_BYTES), self._now() + VALID_S))
         return self._shown[-1].token

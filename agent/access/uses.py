@@ -35,7 +35,7 @@ class UseLog:
             self._noted[key.name] = self._used[key.name] = now
 
     async def write(self) -> None:
-        """Write what is to be noted; what cannot be written is not noted."""
+        """Write the pending uses. Those that cannot be written are dropped."""
         used, self._used = self._used, {}
         # Whoever is used after that is noted anew, so nothing stays of a key that was revoked.
         since = datetime.now(UTC) - USE_NOTED_EVERY

@@ -45,8 +45,8 @@ def build_idle_screen(settings: Settings, platform: Platform, gate: Gate) -> Idl
 
 @dataclass(slots=True)
 class Frontends:
-    """The HTTP application, who may use it, how the network finds it, and what Home Assistant and DLNA controllers
-    connect to."""
+    """The HTTP application, its gate, its announcement on the network, and the faces for Home Assistant and DLNA
+    controllers."""
 
     app: web.Application
     gate: Gate
@@ -59,7 +59,7 @@ class Frontends:
 def build_frontends(
     current: Current, platform: Platform, players: Engines, casting: Casting, reporter: Reporter
 ) -> Frontends:
-    """The gate tells the advertiser, and whoever follows the events, what a caller needs."""
+    """The gate reports the required credentials to the advertiser and to those who follow events."""
     settings, supervisor = current.settings, platform.supervisor
     hooks = Hooks(HookFile(settings.state.directory()))
     gate = Gate(

@@ -14,7 +14,7 @@ BY_PLAYER: Final = {"by": "player"}
 
 
 class Announcer:
-    """Emits events of one session. A state, and what a player finds out, are told when they are other ones only."""
+    """Emits the events of one session. A state, or a fact of the player, is emitted only if it has changed."""
 
     def __init__(self, session_id: SessionId, emit: Emit, state: PlayerState) -> None:
         self._session_id = session_id
@@ -26,7 +26,7 @@ class Announcer:
         self._emit(kind, self._session_id, **data)
 
     def playback(self, state: PlayerState, **data: str) -> bool:
-        """This is the state now. Return True if it is another one, which is told then."""
+        """Set the state. Return True if it has changed, and emit it then."""
         if state is self._state:
             return False
         self._state = state
@@ -34,7 +34,8 @@ class Announcer:
         return True
 
     def ends(self) -> None:
-        """It is wanted no more. Told of one that waits, too, whose state is the same as before."""
+        """Mark the session as no longer wanted. A session that waits emits this, too, though its state stays the
+        same."""
         self._state = PlayerState.IDLE
         self.tell(EventKind.PLAYBACK_CHANGED, state=self._state)
 

@@ -225,7 +225,7 @@ class Attempt:
         self._adopt(ready)
 
     async def _ask_for_room(self, within_s: float) -> None:
-        """Its source may have it wait until what is on goes."""
+        """Have the current session release the source, if the source may serve one viewer at a time."""
         await asyncio.sleep(within_s * ROOM_AFTER)
         await self._make_room(False)
         await asyncio.Event().wait()

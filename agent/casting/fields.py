@@ -110,8 +110,8 @@ def as_text(value: object) -> str:
 
 
 def seen(text: str) -> str:
-    """The text without what turns the writing direction or is not seen, but for joiners: Persian words and some emoji
-    are written with them."""
+    """The text without invisible characters and those that turn the writing direction. Joiners stay: Persian words and
+    some emoji need them."""
     if text.isprintable():
         return text
     return "".join(c for c in text if c in "\u200c\u200d" or unicodedata.category(c) not in ("Cf", "Co"))
@@ -127,7 +127,7 @@ def as_title(value: object) -> str:
 
 
 def as_session_id(value: object) -> str:
-    """A text that may be the id of a session; whether there is one is for the tracker to say."""
+    """A text that may be the id of a session. The tracker knows whether there is one."""
     text = as_text(value)
     if len(text) > SESSION_ID_LIMIT:
         raise wrong("must be a session_id as /start and /status tell it; this is too long for one")

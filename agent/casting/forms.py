@@ -226,7 +226,7 @@ class PresetForm(PlayForm):
     id: Annotated[Annotated[str, Field(pattern=PRESET_ID)], BeforeValidator(as_preset_id)]
 
     def given(self) -> dict[str, Any]:
-        """Its fields as plain JSON, without those that are left out."""
+        """The given fields as plain JSON."""
         return self.model_dump(mode="json", exclude_none=True)
 
     @classmethod

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Handover:
-    """Makes what the stack says seen and heard, one handover at a time."""
+    """Makes the top of the stack seen and heard, one handover at a time."""
 
     def __init__(self, stack: Stack, *, stage: Stage) -> None:
         self._stack = stack
@@ -77,7 +77,7 @@ class Handover:
             self._last_frame.close()
 
     def come_back(self) -> None:
-        """The top has ended: what is on top now was interrupted, and is opened again."""
+        """Open the session that is on top again, after the one that interrupted it has ended."""
         self._stack.drop_ended()
         top = self._stack.top
         if top is None and self._lingers_until > self._now():

@@ -41,13 +41,13 @@ class Lifetime:
         return None if self.deadline is None else max(0.0, self.deadline - self._now())
 
     def expires_in(self, seconds: float) -> None:
-        """End by itself so many seconds from now."""
+        """Set the end to so many seconds from now."""
         self.deadline = self._now() + max(0.0, seconds)
 
     def end(self) -> None:
-        """It is over now."""
+        """Record the end."""
         self.ended_utc = datetime.now(UTC)
 
     def utc(self, moment: float | None) -> datetime | None:
-        """A moment by the wall clock as it is now."""
+        """A moment in UTC, by the current wall clock."""
         return None if moment is None else datetime.now(UTC) - timedelta(seconds=self._now() - moment)

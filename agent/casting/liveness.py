@@ -65,7 +65,7 @@ class Liveness:
         self._last = report
 
     def pause(self, paused: bool, *, at: float) -> None:
-        """Nothing advances while it is paused, and that is as it should be."""
+        """Record a pause, during which nothing has to advance."""
         if self._paused and not paused:
             self._moved_at = at
         self._paused = paused
@@ -75,7 +75,7 @@ class Liveness:
         self._last, self._moved_at = Report(), at
 
     def jump(self, *, at: float) -> None:
-        """It was sent to another position: what it has to load first is not standing still."""
+        """Record a seek. Loading at the new position is no stall."""
         self._moved_at = at
 
     def state(self, now: float) -> PlayerState:

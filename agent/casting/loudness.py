@@ -49,7 +49,7 @@ class Loudness:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait for what is being set."""
+        """Wait until the volume is set."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _with(self, level: float | None, muted: bool | None) -> Volume:

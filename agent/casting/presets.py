@@ -50,7 +50,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Preset:
-    """One preset, as it is now."""
+    """One preset in its current state."""
 
     id: str
     source: Source
@@ -104,7 +104,7 @@ class Presets:
         self._changing = asyncio.Lock()
 
     async def look(self) -> None:
-        """Take over those of the configuration, at the start and when it was read again. Never raises for a preset."""
+        """Take over the presets of the configuration, at the start and after a reload. Never raises for a preset."""
         before = self._fixed
         found: list[Preset] = []
         for number, given in enumerate(self._configured(), 1):
@@ -216,7 +216,7 @@ class Presets:
         return [preset for preset in saved if preset.id not in fixed]
 
     async def _examined(self, given: Mapping[str, Any], source: Source, name: str) -> Preset:
-        """The preset with what is wrong with it; `name` stands for an id that cannot be one."""
+        """The preset with its problem, if any; `name` stands for an invalid id."""
         try:
             form = PresetForm.parse(given)
             # A file may be on a disk that sleeps or hangs: it is looked at when it is to be played.

@@ -91,7 +91,7 @@ class Progress:
         self._opened = opened
 
     def comes_on(self, *, again: bool, paused: bool) -> None:
-        """It is seen or heard; `again` after another player."""
+        """Record that the session is seen or heard; `again` after another player."""
         assert self._opened is not None
         now = self._now()
         self._liveness = Liveness(self._opened.media_type, began_at=now, rhythm=self._rhythm)
@@ -116,7 +116,7 @@ class Progress:
             self._liveness.pause(paused, at=self._now())
 
     def jump(self, position: float) -> None:
-        """It was sent to `position` seconds; beyond its end it is at its end."""
+        """Record a seek to `position` seconds, at most to the end."""
         length = self._player.progress.duration if self._player else None
         self._sought = position if length is None else min(position, length), self._now()
         if self._liveness is not None:

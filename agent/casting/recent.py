@@ -92,7 +92,7 @@ class Recent:
             await self._write(())
 
     async def note(self, request: StartRequest) -> None:
-        """Keep the address of what got to the screen. Raises StorageError."""
+        """Record the address of a stream that reached the screen. Raises StorageError."""
         if not request.url or not self._enabled():
             return
         async with self._changing:
@@ -108,7 +108,7 @@ class Recent:
             await self._tried(self._forget())
 
     async def follow(self, bus: EventBus, sessions: Callable[[], Sequence[Session]]) -> None:
-        """Note what comes to its first frame, for as long as the agent runs."""
+        """Record every stream at its first frame, for as long as the agent runs."""
         await self.look()
         while True:
             follower = bus.subscribe()
@@ -158,7 +158,7 @@ class Recent:
 
 
 def _played(entry: Mapping[str, Any]) -> Played | None:
-    """None for what is not one."""
+    """The stored entry; None if it is invalid."""
     id_, at = entry.get("id"), entry.get("played_at")
     try:
         form = PlayForm.parse(

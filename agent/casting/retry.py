@@ -43,7 +43,7 @@ PASSING_ONCE_PLAYED = {*PASSING, ErrorCode.MEDIA_NOT_FOUND, ErrorCode.MEDIA_DECO
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often a stream that failed is taken up again."""
+    """The limits on retries of a stream that failed."""
 
     enabled: bool
     start_timeout: float
@@ -57,7 +57,7 @@ class Retry:
 
 
 class Outage:
-    """The failures of one session since it was well, and what they mean for the next try."""
+    """The failures of one session since it was well, and the pause that follows from them."""
 
     def __init__(self, session: Session, retry: Retry) -> None:
         self._session = session

@@ -80,8 +80,8 @@ class SessionRunner:
         return self._task
 
     def suspend(self, *, keep: bool = False) -> None:
-        """It is interrupted: its player ends, or goes on unseen where `keep` allows that, and it waits until it is
-        resumed or ended."""
+        """Interrupt the session until it is resumed or ended. Its player ends, or goes on unseen if `keep` allows
+        that."""
         self.session.move(SessionState.WAITING)
         if self.attempt is not None:
             self.attempt.interrupt(keep=keep)

@@ -10,7 +10,7 @@ from agent.types import CentralStream, SessionId, StartRequest
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The volume of the device: what a start gets that names none."""
+    """The volume of the device, for a start that names none."""
 
     level: float = 1.0
     muted: bool = False
@@ -18,7 +18,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One session as it is kept over a restart."""
+    """One session as it is stored over a restart."""
 
     session_id: SessionId
     request: StartRequest

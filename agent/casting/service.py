@@ -23,7 +23,7 @@ _TAKEN: Final = (*WHAT, "title", "refresh", "shown_as", "page")
 
 
 class Tracker(Protocol):
-    """The owner of what is on."""
+    """The owner of the sessions."""
 
     def start(self, request: StartRequest) -> SessionId:
         """Accept a start, at once. Raises PlayerUnavailableError."""

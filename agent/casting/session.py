@@ -88,7 +88,7 @@ class Session:
 
     @property
     def end(self) -> End | None:
-        """How it ends; set before the session has ended, by whoever ends it."""
+        """The reason for the end, set before the session ends by whoever ends it."""
         return self._end
 
     @property
@@ -134,7 +134,7 @@ class Session:
         self._announcer.tell(EventKind.SESSION_CHANGED)
 
     def was_playing(self, *, position: float, entry: int = 0, paused: bool = False) -> None:
-        """It is taken up after a restart of the agent: it has played before."""
+        """Mark a session that is restored after a restart of the agent as one that has played."""
         self.paused = paused
         self.lifetime.first_frame_at = self.lifetime.accepted_at
         self.progress.goes_on_at(position)
@@ -142,14 +142,14 @@ class Session:
         self.has_first_frame.set()
 
     def joins(self, stream: CentralStream, *, shown_url: str) -> None:
-        """This is what it is to play; `shown_url` is where, until an attempt says it."""
+        """Set what the session plays. `shown_url` is the address until an attempt reports one."""
         self._joined = stream
         self._shown_url = self._shown_url or shown_url
         self.is_located.set()
         self._announcer.tell(EventKind.SESSION_CHANGED, url=self._shown_url, title=self.request.title or stream.title)
 
     def plays_at(self, url: str, *, shown_url: str, anew: bool = False) -> None:
-        """The next attempt plays this address of what it has joined; `anew` when that is something else than before."""
+        """Set the address that the next attempt plays; `anew` if the media is another one than before."""
         wanted = 0 if anew else self.playlist.wanted
         if anew:
             self.progress.goes_on_at(0.0)
@@ -234,7 +234,7 @@ class Session:
             self._announcer.tell(EventKind.SESSION_CHANGED)
 
     def jump(self, position: float) -> None:
-        """It was sent to `position` seconds; beyond its end it is at its end."""
+        """Record a seek to `position` seconds, at most to the end."""
         self.progress.jump(position)
         self._announcer.tell(EventKind.SESSION_CHANGED)
 

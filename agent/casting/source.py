@@ -22,7 +22,7 @@ class Source(Protocol):
         """Return when it has ended, also while the session waits. Raises the AgentError for which it must end."""
 
     async def rest(self, delay_s: float) -> None:
-        """Wait so long before the next attempt; shorter when it is known by then that one is worth it."""
+        """Wait so long before the next attempt, or until an earlier one is known to be worthwhile."""
 
     @property
     def is_awaited(self) -> bool:

@@ -74,13 +74,13 @@ class Stack:
         return any(runner.session.end is None for runner in self.wanted)
 
     def find(self, session_id: SessionId) -> SessionRunner | None:
-        """On top, being prepared or waiting; None for one that ends or has ended."""
+        """The runner that is on top, being prepared or waiting; None for one that ends or has ended."""
         return next((c for c in self.wanted if c.session.id == session_id and c.session.end is None), None)
 
     # --- beginnings ---
 
     def prepare(self, runner: SessionRunner) -> None:
-        """Begin it beside what is on; what was being prepared ends `replaced`."""
+        """Prepare a start beside the current session. A start that was being prepared ends as `replaced`."""
         if self._starting is not None:
             self.end(self._starting, EndReason.REPLACED)
         self._starting = runner
@@ -159,7 +159,7 @@ class Stack:
             self._starting = None
 
     async def end_all(self, runners: Iterable[SessionRunner], reason: EndReason) -> None:
-        """End these; their players, and those of what ended a moment ago, are gone when this returns."""
+        """End these sessions. On return their players, and those of sessions that ended a moment ago, are gone."""
         for runner in runners:
             self.end(runner, reason)
         # Also what was replaced a moment ago: its window would be seen again when the one above it is closed.

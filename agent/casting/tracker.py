@@ -209,7 +209,7 @@ class StreamTracker:
         return tuple(saved_of(runner.session) for runner in self._stack.wanted if runner.session.end is None)
 
     def restore(self, sessions: Sequence[Saved], volume: Volume) -> None:
-        """Take up what was on before a restart, under the same ids; the last of them is the top."""
+        """Restore the sessions from before a restart under the same ids; the last of them is the top."""
         self._loudness.device = volume
         top = next((saved for saved in reversed(sessions) if saved.played), None)
         for saved in sessions:
@@ -224,7 +224,7 @@ class StreamTracker:
             log.info("session_restored", session_id=saved.session_id, url=url, waiting=waits)
 
     def expire_in(self, session_id: SessionId, seconds: float) -> None:
-        """Correct when a session ends by itself: the clock was wrong before. Unknown ids are passed over."""
+        """Correct the end of a session after the clock was set. Unknown ids are ignored."""
         runner = self._stack.find(session_id)
         if runner is not None and not runner.session.lifetime.was_extended:
             runner.session.lifetime.expires_in(seconds)

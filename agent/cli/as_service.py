@@ -48,7 +48,8 @@ class Service:
 
 
 def installed_service(shown: str | None = None) -> Service | None:
-    """The service whose program this is; None where there is none. `shown` is what systemd says, without asking it."""
+    """The service that runs this program; None if there is none. `shown` is the output of systemctl; without it systemd
+    is asked."""
     told = dict(line.partition("=")[::2] for line in (_show() if shown is None else shown).splitlines())
     if told.get("LoadState") != "loaded" or not told.get("User"):
         return None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 
 class Exit(IntEnum):
-    """Exit codes; from 64 on they mean what sysexits.h says."""
+    """Exit codes; from 64 on as in sysexits.h."""
 
     OK = 0
     FAILED = 1
@@ -59,10 +59,10 @@ BY_STATUS: Final[Mapping[int, Exit]] = MappingProxyType(
 
 
 class CliError(Exception):
-    """A command cannot do what it is to do; the text says what to do about that."""
+    """A command cannot do its work; the text says what to do."""
 
     def __init__(self, exit_: Exit, code: str, text: str, problem: Mapping[str, Any] | None = None) -> None:
-        """`problem` is what the agent answered, where it did."""
+        """`problem` is the agent's answer, if there is one."""
         super().__init__(text)
         self.exit = exit_
         self.problem = {"code": code, "detail": text} if problem is None else problem

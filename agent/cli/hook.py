@@ -38,7 +38,7 @@ def add(options: argparse.Namespace) -> int:
 
 
 def list_(options: argparse.Namespace) -> int:
-    """Show names, what they do, and times."""
+    """Show the names, the actions and the times of use."""
     with _hook_file(options.config) as (_, file):
         hooks = file.read()
     if options.json:
@@ -72,7 +72,7 @@ def _hook_file(config: Path | None) -> Iterator[tuple[Settings, HookFile]]:
 
 
 def _presets(settings: Settings) -> set[object]:
-    """The ids of those that there are, as far as they can be read."""
+    """The ids of the presets, as far as they can be read."""
     try:
         saved = asyncio.run(EntryFile(settings.state.directory() / PRESETS_FILE).read())
     except StorageError as error:

@@ -52,7 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _command(among: Commands[_Parser], name: str, text: str) -> _Parser:
-    """One that says what it does in the list of commands, and in its own help."""
+    """A command with its entry in the list of commands and in its own help."""
     return among.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.")
 
 

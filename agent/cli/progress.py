@@ -42,7 +42,7 @@ def _same_line(what: str, waited_s: float) -> None:
 
 
 def _new_line() -> Callable[[str, float], None]:
-    """Each news once: what obeys no escapes cannot take a line back."""
+    """Print each change on a line of its own, for terminals without escapes."""
     said = ""
 
     def show(what: str, waited_s: float) -> None:

@@ -80,7 +80,7 @@ def _named(text: str) -> Agent:
 
 
 def _at_address(text: str) -> Agent | None:
-    """The agent at what is an address or a host name; None for what only mDNS can know."""
+    """The agent at an address or a host name; None for a name that only mDNS can resolve."""
     try:
         return Agent((str(ipaddress.ip_address(text.strip("[]"))),), DEFAULT_PORT)
     except ValueError:
@@ -116,6 +116,6 @@ def _on_the_lan(name: str) -> Agent:
 
 
 def cannot_listen(error: OSError) -> CliError:
-    """When mDNS cannot be had on this machine."""
+    """The error for a machine on which mDNS is not available."""
     text = f"The network cannot be searched: UDP port 5353 cannot be used ({error.strerror or error})."
     return CliError(Exit.UNAVAILABLE, "mdns_unavailable", f"{text} See who has it: ss -lunp 'sport = :5353'")

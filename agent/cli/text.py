@@ -65,7 +65,7 @@ def local_time(moment: datetime | None) -> str:
 
 
 def volume(answer: dict[str, Any]) -> str:
-    """`50 %`, and whether it is muted."""
+    """The volume as `50 %`, or that it is muted."""
     return f"{answer['volume_level'] * 100:.0f} %" + (", muted" if answer["muted"] else "")
 
 
@@ -105,7 +105,7 @@ def _address(stream: dict[str, Any]) -> str:
 
 
 def _told(answer: dict[str, Any]) -> list[list[str]]:
-    """How others join what is on, and what is wrong with telling them."""
+    """The way for others to join the stream, or the problem with publishing it."""
     reporting, hooks = answer["reporting"], answer["webhooks"]
     lines = [["code", f"{reporting['code']}, by which others join what is on"]] if reporting["code"] else []
     lines += [["reporting", reporting["problem"]]] if reporting["problem"] else []

@@ -64,7 +64,7 @@ class Current:
         return self._settings
 
     def take(self, wanted: Settings) -> Reloaded:
-        """Put in force what may be changed while running."""
+        """Put the changes in force that are possible at run time."""
         different = _different(self._settings, wanted)
         changed = tuple(key for key in different if key in RELOADABLE)
         self._settings = _with(self._settings, wanted, changed)

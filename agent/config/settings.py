@@ -67,7 +67,8 @@ def _each_once(webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, 
 
 
 def _as_tables(presets: object) -> object:
-    """Every mistake in a preset is the preset's own: the agent starts, and says what is wrong with it."""
+    """The presets as tables. A mistake in a preset is reported with the preset; it does not keep the agent from
+    starting."""
     presets = [presets] if isinstance(presets, Mapping) else presets
     presets = presets if isinstance(presets, list | tuple) else [{"preset": presets}]
     return [dict(each) if isinstance(each, Mapping) else {"preset": each} for each in presets]
@@ -143,7 +144,7 @@ class AudioSettings(Section):
 
 
 class PlayerSettings(Section):
-    """How things are played, and what may be."""
+    """The players, and the media that they may play."""
 
     quality: Quality = Field(default=Quality.AUTO, description='"auto", "1080p", "720p" or "low-latency"')
     start_timeout: Seconds = Field(default=15.0, description="seconds, from 1 to 120")
@@ -159,7 +160,7 @@ class PlayerSettings(Section):
 
 
 class StreamSettings(Section):
-    """`[stream]`: what comes back by itself, and what is remembered."""
+    """The retries of streams, and the list of recent ones."""
 
     restore: bool = Field(default=True, description="true or false")
     retry: bool = Field(default=True, description="true or false")
@@ -191,7 +192,7 @@ class CentralSettings(Section):
 
 
 class WebhookSettings(Section):
-    """One who is told what happens on this box, by HTTP."""
+    """A receiver of events by HTTP."""
 
     url: Annotated[str, AfterValidator(check_webhook_url)] = Field(
         repr=False, description="an address such as http://homeassistant.local:8123/api/webhook/..., or https://"
@@ -208,7 +209,7 @@ Webhooks = Annotated[tuple[WebhookSettings, ...], AfterValidator(_each_once)]
 
 
 class PresetSettings(Section):
-    """One preset: an id and the fields of a start. What is wrong with it is found where presets are used."""
+    """One preset: an id and the fields of a start. Its mistakes are found where presets are used."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

@@ -85,7 +85,7 @@ class Advertiser:
             self._task = self._supervisor.start(self._run, name="advertiser")
 
     def look_again(self) -> None:
-        """Something that is announced may be another now, such as what `auth` says."""
+        """Refresh the announcement, such as after a change of `auth`."""
         self._changed.set()
 
     def withdraw(self) -> None:
@@ -130,7 +130,7 @@ class Advertiser:
         await asyncio.sleep(SETTLE_S)
 
     async def _look(self) -> None:
-        """Make what is announced what there is."""
+        """Bring the announcement up to date."""
         found = await self._threads.call(lambda: lan_interfaces(self._settings.interfaces), timeout_s=CHANGE_TIMEOUT_S)
         view = _View(tuple(filter(None, map(self._reachable, found))), self._auth(), self._others())
         if self._announcement is not None and not await self._announcement.keeps_name():

@@ -203,7 +203,7 @@ class Announcement:
 
 
 class _Rivals(RecordUpdateListener):
-    """Notes who else announces a service under a name of ours, and who takes himself for us."""
+    """Records other devices that announce a service under a name of ours."""
 
     def __init__(self, host: str, contested: Callable[[], None], advice: Callable[[str], str | None]) -> None:
         self._host = host.lower()

@@ -20,7 +20,7 @@ RESOLVE_TIMEOUT_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An agent as it announces itself. All of it is what somebody in the network says."""
+    """An agent as it announces itself. Nothing of it is verified."""
 
     name: str
     id: str

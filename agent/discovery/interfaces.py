@@ -119,7 +119,7 @@ def _flags(device: Path) -> int:
 
 
 def _unusable(if_inet6: Path) -> set[Address]:
-    """The IPv6 addresses that nobody should be told of."""
+    """The IPv6 addresses that must not be announced."""
     try:
         lines = if_inet6.read_text().splitlines()
     except OSError:  # there is no IPv6

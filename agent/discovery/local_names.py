@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class LocalNames:
-    """`interfaces` are those that mDNS is to be spoken on, none for all that lead to the LAN."""
+    """Resolves names in `.local`. `interfaces` are those that mDNS is spoken on, none for all that lead to the LAN."""
 
     def __init__(self, interfaces: Collection[str] = ()) -> None:
         self._interfaces = interfaces

@@ -21,7 +21,7 @@ _CALL_TIMEOUT_S = CHECK_TIMEOUT_S - 1.0
 
 
 async def central(settings: Settings) -> Finding:
-    """Ask it who this box is."""
+    """Check the registration with the central API."""
     url = settings.central.url
     try:
         folder = settings.state.directory()

@@ -33,7 +33,7 @@ class _Engine:
 
 
 async def players(settings: Settings, specs: Sequence[EngineSpec] = ENGINES) -> list[Finding]:
-    """Start one process of each engine, as the agent would, and hear what it says."""
+    """Start one process of each engine, as the agent would, and read its report."""
     table = table_of(specs, settings.player.engines)
     with tempfile.TemporaryDirectory(prefix="cast-agent-doctor-") as folder:  # the agent's own may be another user's
         confinement = Confinement(folder=folder, media_folders=tuple(map(str, settings.player.media_folders)))

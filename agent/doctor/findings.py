@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, what was found (sentences), and what to do about it."""
+    """One line: the check, the finding (sentences), and the advice."""
 
     level: Level
     name: str

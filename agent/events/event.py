@@ -46,7 +46,7 @@ def error_of(code: str, message: str) -> dict[str, JsonValue]:
 
 
 def event_of(happening: Happening, run: Run, seq: int) -> dict[str, JsonValue]:
-    """The event but for its `device_id`, which is known to whom it is sent with."""
+    """The event without its `device_id`, which the sender adds."""
     moment = happening.moment
     return {
         "boot_id": run.boot_id,

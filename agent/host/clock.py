@@ -25,7 +25,7 @@ BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def since_boot() -> float:
-    """Seconds since the machine was switched on, those that it slept included."""
+    """Seconds since the machine was switched on, including the time that it slept."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -49,7 +49,8 @@ class WallClock:
         self._offset = _offset()
 
     def was(self, moment: float) -> None:
-        """This moment is known to be over, in seconds since 1970: a clock that stands before it is not set yet."""
+        """Learn that this moment, in seconds since 1970, is in the past: a clock that stands before it is not set
+        yet."""
         self._not_before = max(self._not_before, moment)
 
     @property
@@ -58,7 +59,7 @@ class WallClock:
 
     @property
     def at_least(self) -> float:
-        """It is this late, or later."""
+        """Learn that it is this late, or later."""
         return max(time.time(), self._not_before)
 
     def stepped(self) -> float:

@@ -26,7 +26,7 @@ _READ_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The id of this device, and whether it would be the same after a restart."""
+    """The id of this device. `is_kept` is false if it would change with a restart."""
 
     id: str
     is_kept: bool = True

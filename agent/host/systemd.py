@@ -57,7 +57,7 @@ class Notifier:
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """The settings are being read anew; `ready` says that it is done."""
+        """Report that the settings are being reloaded, until `ready`."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
@@ -65,7 +65,7 @@ class Notifier:
         self._send("STOPPING=1")
 
     def show(self, snapshot: TrackerSnapshot, display: DisplayHealth) -> None:
-        """Say what is on, or why nothing can be seen, for `systemctl status` and the installer."""
+        """Show the current session, or the problem with the screen, in `systemctl status` and the installer."""
         if (status := status_line(snapshot, display)) != self._status:
             self._status = status
             self._send(f"STATUS={status}")

@@ -63,7 +63,7 @@ class NameWatch:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     async def problem(self) -> str:
-        """Why the name had no address up to the end, as a sentence; empty when it had one, or nobody had looked."""
+        """A sentence on why the name had no address until the end; empty if it had one, or was never looked up."""
         if self._looking is None:
             return ""
         if not self._looking.cancelled():
@@ -78,7 +78,7 @@ class NameWatch:
 
 
 def host_to_look_up(url: str) -> str:
-    """The host of this address if it is a name; empty when it is none."""
+    """The host of this address if it is a name; empty if it is an address."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

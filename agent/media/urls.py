@@ -233,7 +233,7 @@ _PATH_SAFE = _USERINFO_SAFE + "/?#@[]\\"
 
 
 def _check_http(url: str, *, at_stake: str) -> tuple[str, str]:
-    """The scheme, and all that follows it. Raises ValueError that says what it should be."""
+    """The scheme, and the rest of the URL. Raises ValueError that says what it should be."""
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
     if scheme not in ("https", "http") or not separator:

@@ -62,7 +62,7 @@ class EntryFile:
             raise self._failed("written", error) from error
 
     async def _call(self, work: Callable[[], T]) -> T:
-        """Do it once what was asked before is done. Raises TimeoutError when both together take over ANSWER_S."""
+        """Execute a request after all earlier ones. Raises TimeoutError if that takes over ANSWER_S in total."""
         async with asyncio.timeout(ANSWER_S), self._turn:
             return await self._threads.call(work, timeout_s=ANSWER_S)
 

@@ -88,7 +88,7 @@ class Saver:
         self._late = False
 
     async def start(self) -> None:
-        """Take up what was on, then keep what will be on. Never raises for what is on the disk."""
+        """Restore the sessions, then store their changes. Never raises for the content of the disk."""
         reading = asyncio.ensure_future(self._read())
         await asyncio.wait({reading}, timeout=DISK_TIMEOUT_S)
         if not reading.done():
@@ -100,7 +100,7 @@ class Saver:
         self._go_on(self._secure, "saver-safe")
 
     async def stop(self) -> None:
-        """Write a last time what is on now. After this the tracker may end everything. Idempotent."""
+        """Write the current sessions a last time. The tracker may end everything afterwards. Idempotent."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -112,7 +112,8 @@ class Saver:
 
     @property
     def not_written(self) -> str:
-        """Why what is wanted is not on the disk, in the words of the system; empty when it is, as far as is known."""
+        """The reason, in the words of the system, why the sessions are not on the disk; empty if they are, as far as is
+        known."""
         return next(iter(self._failing.values()), "its disk does not answer" if self._late else "")
 
     async def kept(self) -> None:

@@ -162,7 +162,7 @@ class ChildPlayer(ABC):
 
     @abstractmethod
     def _hear(self, line: bytes) -> None:
-        """Take in one line. Raises ValueError for one that makes no sense."""
+        """Process one line. Raises ValueError for an invalid one."""
 
     @abstractmethod
     def _ping(self) -> None:
@@ -182,7 +182,7 @@ class ChildPlayer(ABC):
         self._tasks.append(asyncio.create_task(self._or_gone(coroutine), name=f"player-{self.pid}-{name}"))
 
     async def _or_gone(self, work: Coroutine[Any, Any, None]) -> None:
-        """Give the process up when what watches it fails: nothing would be known of it any more."""
+        """Give the process up if the task that watches it fails: its state would be unknown."""
         try:
             await work
         except Exception as error:
@@ -190,7 +190,7 @@ class ChildPlayer(ABC):
             self._is_gone(PlayerUnavailableError(f"The player process is not watched any more: {error!r}."))
 
     def _known(self, why: KillReason) -> KillReason:
-        """The reason, of which what has become of the process comes first."""
+        """The reason for the end. The exit of the process takes precedence."""
         if not self._gone.done():
             return why
         if isinstance(self._gone.result(), PlayerTimeoutError):

@@ -93,7 +93,7 @@ class EngineChoice:
 
 
 def _together(refusals: Mapping[str, AgentError], missing: Sequence[str]) -> AgentError:
-    """The first error with what the others said, or would need."""
+    """The first error, with the errors or requirements of the other engines."""
     first, *later = refusals.values()
     said = list(dict.fromkeys(str(error) for error in refusals.values()))
     if not later and not missing:

@@ -96,7 +96,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that changes what plays was carried out."""
+    """The confirmation of a command that changes what plays."""
 
 
 @dataclass(frozen=True, slots=True)

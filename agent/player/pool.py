@@ -115,7 +115,7 @@ class PlayerPool:
             log.warning("spare_delayed", waited_s=settle_s)
 
     async def stop(self) -> None:
-        """End the spare. Players that were taken belong to those who took them. Idempotent."""
+        """End the spare. Players that were taken belong to their takers. Idempotent."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -218,7 +218,7 @@ class PlayerPool:
         self._run(lambda: self._guard(player), f"spare-{player.pid}")
 
     async def _guard(self, player: ChildPlayer) -> None:
-        """Notice the death of the spare, and count it: only one that lived is forgiven."""
+        """Count the death of the spare. Only one that lived for a while is forgiven."""
         try:
             async with asyncio.timeout(HEALTHY_AFTER_S):
                 error = await player.gone()

@@ -86,7 +86,7 @@ def no_decoder(line: str) -> Failure | None:
 
 
 def not_heard() -> Failure:
-    """It is sound alone, and nothing is to be heard."""
+    """The failure of media with only sound on a box without sound."""
     return failure(
         ErrorCode.NOT_SUPPORTED,
         'This is sound without a picture, and this box plays no sound: its configuration says [audio] output = "none".',
@@ -110,7 +110,8 @@ def broke_off(url: str, *, position: float, duration: float) -> Failure:
 
 
 def method_unknown(url: str, algorithm: str) -> Failure:
-    """It asks for the password in a way that no engine knows; `algorithm` is that of its digest."""
+    """The failure of a source that asks for the password in a way that no engine supports; `algorithm` is that of its
+    digest."""
     return failure(
         ErrorCode.MEDIA_UNAUTHORIZED,
         f"{source_name(url)} asks for the password by {algorithm} digest only, which the players here do not know: "
@@ -190,7 +191,7 @@ def failure(code: ErrorCode, sentence: str, *, is_full: bool = False) -> Failure
 
 
 def source_name(url: str) -> str:
-    """The host and port of an address, or what stands for them in a sentence."""
+    """The host and port of an address, or a replacement for a sentence."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

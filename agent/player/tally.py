@@ -8,7 +8,7 @@ from agent.player.base import KillReason, Player, Totals
 
 
 class Tally:
-    """Knows the players that live, and keeps the sums of those that have ended."""
+    """Knows the living players, and keeps the sums of those that have ended."""
 
     def __init__(self) -> None:
         self._alive: set[Player] = set()

@@ -156,7 +156,7 @@ class Reporter:
         await self._close_journal()
 
     async def _run(self) -> None:
-        """Follow who is to be told."""
+        """Follow the recipients."""
         while True:
             pause_s = LOOK_S
             self._to_look.clear()

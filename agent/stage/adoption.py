@@ -90,7 +90,7 @@ class Adoptions:
         return adoption
 
     def heard(self, event: Any) -> None:
-        """A window was made: take it if it is of a process whose windows are wanted."""
+        """Handle a new window: adopt it if it belongs to a process whose windows are wanted."""
         is_new = isinstance(event, xproto.CreateNotifyEvent) and event.parent == self._root
         if not is_new or event.width <= SMALLEST or not self._by_pid:
             return

@@ -83,7 +83,7 @@ def _files(environ: Mapping[str, str], root: Path) -> list[Path]:
 
 
 def _newest(folder: Path, pattern: str) -> list[Path]:
-    """Files of ours alone: in /tmp anybody may put some."""
+    """The newest of these files that belong to this user: in /tmp anybody may put some."""
     found: list[tuple[float, Path]] = []
     try:
         for file in folder.glob(pattern):

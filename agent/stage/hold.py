@@ -13,7 +13,7 @@ from agent.stage.xcb import Xcb
 
 
 class Hold:
-    """One-shot: it is gone with its connection."""
+    """The windows of one connection. It ends with its connection."""
 
     def __init__(self, floor: Floor, name: str, monitor: Area) -> None:
         self.floor = floor

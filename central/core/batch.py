@@ -35,7 +35,8 @@ class Batcher(Generic[Item, Result]):
         self._round: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
-        """The result for this item. Raises what `do` raised, or OverloadedError when too many wait."""
+        """The result for this item. Raises the error that `do` returned for it, or OverloadedError if too many items
+        wait."""
         if len(self._waiting) >= QUEUE_LIMIT:
             raise OverloadedError("The service is overloaded. Try again in some seconds.")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -45,7 +46,7 @@ class Batcher(Generic[Item, Result]):
         return await future
 
     async def close(self) -> None:
-        """Wait for what was submitted."""
+        """Wait for all submitted items."""
         if self._round is not None:
             await asyncio.shield(self._round)
 
@@ -58,7 +59,8 @@ class Batcher(Generic[Item, Result]):
             self._round = None
 
     async def _done(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
-        """Results or errors. The items of a round that fails are done alone: nobody pays for what another asked."""
+        """The results or errors of a round. The items of a round that fails are done alone: nobody pays for what
+        another asked."""
         try:
             return await self._do(items)
         except UnavailableError as error:  # that is nobody's fault, and each alone would fail, too

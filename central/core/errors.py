@@ -15,7 +15,7 @@ class CentralError(Exception):
 
 
 class ConfigError(CentralError):
-    """The configuration cannot be used; the text names the key, the problem and the mend."""
+    """The configuration cannot be used; the text names the key, the problem and the fix."""
 
 
 class InvalidRequestError(CentralError):
@@ -29,12 +29,12 @@ class InvalidRequestError(CentralError):
 
     @classmethod
     def of(cls, field: str, message: str) -> InvalidRequestError:
-        """One field, and what is wrong with it."""
+        """An error about one field."""
         return cls(f"{field} {message}.", (FieldError(field, message),))
 
 
 class UnauthorizedError(CentralError):
-    """Nothing was shown that lets the caller in, or it is not (or no longer) known."""
+    """The caller has no credentials, or they are unknown, revoked or expired."""
 
     code = ErrorCode.UNAUTHORIZED
 
@@ -56,13 +56,13 @@ class TooManyRequestsError(CentralError):
 
 
 class QuotaExceededError(TooManyRequestsError):
-    """A box has had as much stored as it may for now."""
+    """A box has used up its quota for now."""
 
     code = ErrorCode.QUOTA_EXCEEDED
 
 
 class UnavailableError(CentralError):
-    """It cannot be done now, through no fault of the caller: the same request may work later."""
+    """The request cannot be served now, through no fault of the caller: it may work later."""
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -72,7 +72,7 @@ class DatabaseUnavailableError(UnavailableError):
 
 
 class DatabaseFullError(DatabaseUnavailableError):
-    """There is no space left for what is to be written."""
+    """The disk has no space for the data."""
 
     code = ErrorCode.DATABASE_FULL
 
@@ -84,7 +84,7 @@ class OverloadedError(UnavailableError):
 
 
 class MissingError(CentralError):
-    """There is none of that id."""
+    """There is nothing with that id."""
 
     code = ErrorCode.NOT_FOUND
 

@@ -25,7 +25,7 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Feature(Generic[ServiceT]):
-    """Calls, and the service that they use; what goes on beside them, and what is told of it."""
+    """The calls of a feature, their service, its workers and its metrics."""
 
     name: str
     service: ServiceT

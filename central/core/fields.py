@@ -29,7 +29,8 @@ def one_line(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """A name tells one from another, so nothing in it is invisible or turns the rest of a line around."""
+    """A name. It tells one thing from another, so no character is invisible or changes the direction of the rest of the
+    line."""
     text = one_line(text)
     if any(unicodedata.category(character) == "Cf" and character not in _JOINERS for character in text):
         raise ValueError("must not contain invisible characters")

@@ -20,7 +20,7 @@ PAUSE_S: Final = 0.05
 
 
 class Forget(Protocol):
-    """Deletes what is from before a moment, at most `limit` rows; how many there were."""
+    """Deletes rows from before a moment, at most `limit`. Returns their number."""
 
     def __call__(self, session: AsyncSession, *, before: datetime, limit: int) -> Awaitable[int]: ...
 

@@ -17,7 +17,7 @@ _ID = re.compile(ID_PATTERN)
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): in lists, what was made later comes later."""
+    """A UUIDv7 (RFC 9562), which sorts by the time of its making."""
     return str(uuid7())
 
 
@@ -31,7 +31,7 @@ def to_cursor(position: str) -> str:
 
 
 def from_cursor(cursor: str | None) -> str | None:
-    """The position in a cursor. Raises InvalidRequestError when it is none of ours."""
+    """The position in a cursor. Raises InvalidRequestError for an invalid one."""
     if cursor is None:
         return None
     try:

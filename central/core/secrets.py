@@ -11,7 +11,7 @@ from typing import Final
 
 
 class TokenKind(StrEnum):
-    """How a token begins, so that a person (and the log) can tell what it is."""
+    """The prefix of a token, by which people (and the log) recognise its kind."""
 
     ADMIN = "ak"
     DEVICE = "dt"
@@ -40,7 +40,7 @@ def new_token(kind: TokenKind) -> str:
 
 
 def kind_of(token: str) -> TokenKind | None:
-    """The kind of what looks like a token; None for all else."""
+    """The kind of a token; None for other texts."""
     return TokenKind(token[:2]) if TOKEN_PATTERN.fullmatch(token) else None
 
 

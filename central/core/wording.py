@@ -62,7 +62,7 @@ _FORMS: Final[Mapping[str, str]] = {
 
 
 def wrong_fields(error: ValidationError, known: Collection[str]) -> tuple[FieldError, ...]:
-    """Each wrong field, and what it must be; never its value. `known` are the names that there are."""
+    """Each wrong field with its rule, never its value. `known` are the names of all fields."""
     details = error.errors(include_url=False, include_input=False)
     return tuple(_wrong_field(detail, known) for detail in details[:FIELDS_SHOWN])
 

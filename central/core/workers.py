@@ -14,8 +14,8 @@ Worker = Callable[[], Coroutine[Any, Any, None]]
 
 
 def repeated(once: Callable[[], Awaitable[object]], *, every_s: float) -> Worker:
-    """A worker that does `once`, with a pause of `every_s` seconds after each time. Without the database it does
-    nothing, which is logged where it is noticed; there is a next time."""
+    """A worker that calls `once`, with a pause of `every_s` seconds after each call. A missing database ends only the
+    current call: it is logged where it is noticed."""
 
     async def work() -> None:
         while True:

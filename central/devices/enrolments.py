@@ -28,7 +28,7 @@ class Enrolments:
         return token
 
     async def revoke(self) -> int:
-        """No enrolment token that was made so far lets anybody in any more; how many could have. Boxes stay."""
+        """Revoke all enrolment tokens. Returns the number of those that could still be used. Boxes stay registered."""
         return await self._database.write(
             lambda session: enrolment_repository.revoke_enrolments(session, now=self._now())
         )

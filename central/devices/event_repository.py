@@ -14,7 +14,7 @@ from central.devices.tables import Event
 
 
 async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Insert them in this order; the (device_id, event_id) of those that had not been there."""
+    """Insert events in this order. Returns the (device_id, event_id) of those that are new."""
     if not rows:
         return set()
     statement = insert_rows_into(session, Event).on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
@@ -34,7 +34,7 @@ async def page(
 
 
 async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
-    """Delete what came before that moment, at most `limit`; how many there were."""
+    """Delete events from before that moment, at most `limit`. Returns their number."""
     # What another instance deletes at the same time is its own.
     old = select(Event.number).where(Event.received_at < before).limit(limit).with_for_update(skip_locked=True)
     statement = delete(Event).where(Event.number.in_(old)).returning(Event.number)

@@ -28,7 +28,7 @@ TRIES: Final = 5
 
 
 class OwnStreams:
-    """Begins a stream of a box. What else is done with it is the same for all streams."""
+    """Begins the stream of a box. Everything else about it is the same for all streams."""
 
     def __init__(self, database: Database, quota: Quota, *, now: Clock = utc_now) -> None:
         self._database = database
@@ -36,9 +36,10 @@ class OwnStreams:
         self._now = now
 
     async def start(self, caller: Caller, device_id: str, values: dict[str, Any]) -> tuple[Stream, bool]:
-        """A new stream of the box and True, or the one that it has already, as it is, and False.
+        """A new stream of the box and True, or its active stream, unchanged, and False.
 
-        Raises DeviceNotFoundError or QuotaExceededError. Two at once give one stream: the database lets only one in.
+        Raises DeviceNotFoundError or QuotaExceededError. Two calls at once give one stream: the database lets only one
+        in.
         """
         reach(caller, device_id)
 

@@ -43,7 +43,7 @@ class Quota:
             self._used.popitem(last=False)
 
     def give_back(self, device_id: str, size: int) -> None:
-        """So many bytes of what was taken were not stored."""
+        """Return so many bytes that were taken but not stored."""
         if size and device_id in self._used:
             self._used[device_id] = (self._monotonic(), max(0.0, self._count(device_id) - size))
 

@@ -87,8 +87,7 @@ async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, o
 
 
 async def boot_number(session: AsyncSession, device_id: str, boot_id: str, *, now: datetime) -> int:
-    """The place of this run among the runs of the box; the greatest when it is heard of for the first time. The box is
-    locked."""
+    """The number of this run among the runs of the box; the greatest one for a new run. The box is locked."""
     known = select(DeviceBoot.number).where(DeviceBoot.device_id == device_id, DeviceBoot.boot_id == boot_id)
     number = await session.scalar(known)
     if number is None:
@@ -106,7 +105,7 @@ async def boot_number(session: AsyncSession, device_id: str, boot_id: str, *, no
 async def put_state(
     session: AsyncSession, device_id: str, *, boot: int, seq: int, state: dict[str, Any], now: datetime
 ) -> bool:
-    """Keep the state unless a later one is kept already; whether it was kept."""
+    """Store the state. Return False if a later one is stored already."""
     statement = insert_into(session, DeviceState).values(
         device_id=device_id, boot_number=boot, seq=seq, state=state, received_at=now
     )
@@ -145,7 +144,7 @@ async def count_online(session: AsyncSession, *, now: datetime) -> int:
 
 
 async def forget_boots(session: AsyncSession, *, before: datetime) -> None:
-    """Runs that were first heard of before that moment, but for the current one of each box."""
+    """Delete runs that were first heard of before that moment, except the current one of each box."""
     current = select(DeviceState.boot_number)
     old = select(DeviceBoot.number).where(DeviceBoot.first_seen < before, DeviceBoot.number.not_in(current))
     statement = delete(DeviceBoot).where(DeviceBoot.number.in_(old.with_for_update(skip_locked=True)))

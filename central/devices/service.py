@@ -89,7 +89,7 @@ class Devices:
         return await self._database.write(work)
 
     async def page(self, *, online: bool | None, cursor: str | None, limit: int) -> Page[DeviceRecord]:
-        """The newest first; with `online` only those that are (or are not)."""
+        """Boxes, the newest first; with `online` only those that are (or are not) online."""
         async with self._database.read() as session:
             found = await repository.records(
                 session,
@@ -136,7 +136,7 @@ class Devices:
         await self._database.write(work)
 
     async def put_state(self, caller: Caller, device_id: str, state: wire.State) -> wire.StateAnswer:
-        """Keep what the box says about itself, unless a later state has come before."""
+        """Store the state of the box, unless a later one has arrived before."""
         reach(caller, device_id)
         is_its_own(device_id, state)
         now = self._now()

@@ -72,7 +72,7 @@ class MediaMtx:
             await self._session.close()
 
     async def _call(self, method: str, path: str, *, missing: Any = ...) -> Any:
-        """The answer; for a 404 `missing`, if it is given."""
+        """The answer of MediaMTX; `missing`, if given, for a 404."""
         if self._session is None:
             self._session = ClientSession(timeout=ClientTimeout(total=TIMEOUT_S), auth=self._auth)
         try:

@@ -18,7 +18,7 @@ class StreamKeysQuery(PageQuery):
 
 
 class BroadcasterBody(Body):
-    """Somebody who publishes."""
+    """A publisher."""
 
     name: Name
     metadata: Metadata = Field(default_factory=dict)

@@ -107,7 +107,8 @@ class Publishing:
     async def _take_off(
         self, reason: StreamEnd, *, claim: Mapping[str, str], stream: Mapping[str, str]
     ) -> Stream | None:
-        """The publisher of that stream and claim, each known by its columns, is gone; the stream as it is now."""
+        """Take the publisher of that stream and claim, each found by its columns, off the air. Returns the stream as it
+        is now."""
 
         async def work(session: AsyncSession) -> Sequence[Stream]:
             now = self._now()
@@ -131,7 +132,7 @@ class Publishing:
         return off[0] if off else None
 
     async def release(self, claim: Claim) -> None:
-        """Free the key of a claim that is of no use to anybody, unless it has changed since it was read."""
+        """Free the key of a useless claim, unless it has changed since it was read."""
 
         async def work(session: AsyncSession) -> None:
             await repository.lock_keys(session, id=claim.stream_key_id)

@@ -49,7 +49,7 @@ async def delete_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A stream key, its broadcaster, who holds it, and its stream that is on."""
+    """A stream key, its broadcaster, its claim, and its active stream."""
 
     key: StreamKey
     broadcaster_name: str
@@ -122,7 +122,7 @@ async def lock_keys(session: AsyncSession, **which: str) -> Sequence[str]:
 
 
 async def revoke_keys(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[str]:
-    """Revoke these keys, which are locked; the ids of those that were not revoked yet."""
+    """Revoke these keys, which are locked. Returns the ids of those that were not revoked before."""
     statement = update(StreamKey).where(StreamKey.id.in_(ids), StreamKey.revoked_at.is_(None))
     statement = statement.values(revoked_at=now, updated_at=now)
     return (await session.scalars(statement.returning(StreamKey.id))).all()

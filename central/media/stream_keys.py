@@ -152,7 +152,7 @@ class StreamKeys:
         return claim.leased_until is None or claim.leased_until > self._now()
 
     async def _off_air(self, session: AsyncSession, locked: Sequence[str]) -> list[Publisher]:
-        """Revoke these keys, end their streams and free what they hold; who has to be kicked."""
+        """Revoke these keys, end their streams and free their claims. Returns the publishers to disconnect."""
         key_ids = await repository.revoke_keys(session, locked, now=self._now())
         if not key_ids:
             return []

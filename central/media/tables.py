@@ -12,7 +12,7 @@ from central.core.db.base import DIGEST, ID, NAME, WORD, Base
 
 
 class Broadcaster(Base):
-    """Somebody who publishes."""
+    """A publisher."""
 
     __tablename__ = "broadcasters"
 

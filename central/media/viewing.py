@@ -14,7 +14,7 @@ from central.media.settings import MediaMtxSettings
 
 
 class Viewing:
-    """Lets viewers in: all, or those who show something."""
+    """Lets viewers in: all, or those with credentials."""
 
     def __init__(self, access: Access, publishing: Publishing, settings: MediaMtxSettings) -> None:
         self._access = access

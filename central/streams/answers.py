@@ -13,7 +13,7 @@ _AS_STORED: Final = models.Stream.model_fields.keys() - {"urls", "metadata", "up
 
 
 def answer_of(urls: PlayUrls, stream: Stream) -> models.Stream:
-    """A stream as callers see it; its addresses are there while it is on."""
+    """A stream in the form for callers, with its addresses while it is active."""
     is_active = stream.status == StreamStatus.ACTIVE
     found = urls.of(stream.path) if is_active and stream.path else {}
     return models.Stream(

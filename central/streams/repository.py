@@ -84,7 +84,7 @@ async def page(
 
 
 async def change(session: AsyncSession, stream_id: str, values: dict[str, Any]) -> Stream | None:
-    """Change an active stream; None when there is none of that id."""
+    """Change an active stream; None if there is none with this id."""
     statement = update(Stream).where(Stream.id == stream_id, Stream.status == StreamStatus.ACTIVE).values(values)
     return (await session.scalars(statement.returning(Stream))).one_or_none()
 
@@ -152,7 +152,7 @@ async def count_active(session: AsyncSession) -> dict[str, int]:
 
 
 async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
-    """Delete what ended before that moment, at most `limit`; how many there were."""
+    """Delete streams that ended before that moment, at most `limit`. Returns their number."""
     old = select(Stream.id).where(Stream.ended_at < before).limit(limit).with_for_update(skip_locked=True)
     statement = delete(Stream).where(Stream.id.in_(old)).returning(Stream.id)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())

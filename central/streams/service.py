@@ -119,10 +119,8 @@ class Streams:
         return changed
 
     async def stop(self, caller: Caller, stream_id: str) -> Stream:
-        """End it, and kick its publisher if it has one; one that has ended already stays as it is.
-
-        Raises StreamNotFoundError.
-        """
+        """End a stream, and disconnect its publisher. A stream that has ended stays as it is. Raises
+        StreamNotFoundError."""
 
         async def work(session: AsyncSession) -> tuple[Stream, bool]:
             stream = await self._of(session, caller, stream_id)

@@ -15,7 +15,7 @@ class StreamSource(StrEnum):
 
 
 class StreamStatus(StrEnum):
-    """A stream is on, or it is over for ever."""
+    """The status of a stream: active, or ended for good."""
 
     ACTIVE = "active"
     ENDED = "ended"

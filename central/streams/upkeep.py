@@ -24,7 +24,7 @@ class Upkeep:
         self._now = now
 
     async def once(self) -> None:
-        """Forget those that ended too long ago. Raises DatabaseUnavailableError."""
+        """Delete streams that ended too long ago. Raises DatabaseUnavailableError."""
         old = self._now() - timedelta(days=self._retention.streams)
         if count := await forget(self._database, repository.forget, before=old):
             log.info("records_deleted", streams=count)

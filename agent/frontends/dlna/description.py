@@ -17,7 +17,7 @@ DESCRIPTION_PATH: Final = "/description.xml"
 
 
 def unique_name(device: DeviceInfo) -> str:
-    """The UDN: the same for as long as the id of the device is."""
+    """The UDN. It is derived from the id of the device."""
     return f"uuid:{uuid.uuid5(_NAMES, device.id)}"
 
 
@@ -27,7 +27,8 @@ def server_name(device: DeviceInfo) -> str:
 
 
 def config_id(device: DeviceInfo) -> int:
-    """Another one when the description is (CONFIGID.UPNP.ORG, 0-16777215): callers keep what they have read."""
+    """The CONFIGID.UPNP.ORG (0-16777215), which changes with the description, because callers cache what they have
+    read."""
     return zlib.crc32(device_description(device, page="").encode()) & 0xFFFFFF
 
 

@@ -59,7 +59,7 @@ class Subscription:
         self._more = asyncio.Event()
 
     def last(self, seconds: float) -> None:
-        """It is renewed: it lasts so long from now."""
+        """Renew the subscription for so long from now."""
         self.expires = asyncio.get_running_loop().time() + seconds
         self.look()
 
@@ -117,7 +117,7 @@ class Subscription:
 
 
 class Subscriptions:
-    """All of them. `variables` has those of a service that are told."""
+    """All subscriptions. `variables` returns the evented variables of a service."""
 
     def __init__(self, variables: Variables, *, supervisor: Supervisor) -> None:
         self._variables = variables
@@ -132,7 +132,7 @@ class Subscriptions:
         return tuple(sorted({subscription.peer for subscription, _ in self._all.values()}))
 
     def add(self, service: Service, callback: str, peer: str, *, lasts_s: float) -> Subscription | None:
-        """One more, which is told nothing before `begin`; None when there are SUBSCRIPTIONS_LIMIT."""
+        """Add a subscription, which receives nothing before `begin`; None if there are SUBSCRIPTIONS_LIMIT."""
         if len(self._all) >= SUBSCRIPTIONS_LIMIT:
             return None
         expires = asyncio.get_running_loop().time() + lasts_s
@@ -159,7 +159,7 @@ class Subscriptions:
         return found if found is not None and found.peer == peer else None
 
     def remove(self, subscription: Subscription) -> None:
-        """It is told nothing any more. Idempotent."""
+        """Remove a subscription. Idempotent."""
         _, task = self._all.pop(subscription.sid, (None, None))
         if task is not None:
             task.cancel()
@@ -170,7 +170,7 @@ class Subscriptions:
             subscription.look()
 
     async def delivered(self) -> None:
-        """Return when all know what there is to know now, within DELIVERED_S."""
+        """Return when all subscribers are up to date, within DELIVERED_S."""
         self.look()
         waited_for = [each for each, task in self._all.values() if task is not None and not each.is_deaf]
         with contextlib.suppress(TimeoutError):

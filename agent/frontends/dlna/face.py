@@ -55,7 +55,7 @@ class Reach:
 
 
 class DlnaFace:
-    """`settings` is asked anew for those who may call."""
+    """The DLNA face. `settings` is read anew for each check of a caller."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class DlnaFace:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, page_port: int) -> None:
-        """Begin to listen and to be found. Callers are told that the page for people is on `page_port`."""
+        """Listen and announce the renderer. Callers learn that the page for people is on `page_port`."""
         self._task = self._supervisor.start(lambda: self._run(page_port), name="dlna")
 
     async def stop(self) -> None:
@@ -92,7 +92,7 @@ class DlnaFace:
 
     @property
     def status(self) -> DlnaStatus:
-        """How it is reached."""
+        """The addresses at which the face is reached."""
         nobody = "Only this machine may call: add the addresses of others to allow under [dlna]."
         problem = self._problem or (None if self._settings().allow else nobody)
         return DlnaStatus(port=self._port, subscribers=self._subscriptions.peers, problem=problem)
@@ -146,7 +146,7 @@ class DlnaFace:
         )
 
     async def _follow(self) -> None:
-        """Subscribers are told what changes, whoever has changed it."""
+        """Notify subscribers of every change, whoever made it."""
         while True:
             follower = self._bus.subscribe()
             try:

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class Renderer:
-    """Keeps what a caller has named until it is told to play it; all else is the casting service's."""
+    """Stores the media that a caller has named until Play; everything else is the casting service's."""
 
     def __init__(self, casting: CastingService) -> None:
         self._casting = casting

@@ -64,7 +64,7 @@ class Named:
 
 
 def av_transport(snapshot: TrackerSnapshot, named: Named, *, is_new: bool) -> dict[str, str]:
-    """The AVTransport; `is_new` while what was named has not been played yet."""
+    """The variables of AVTransport; `is_new` while the named media has not been played yet."""
     session, last = snapshot.stream, snapshot.last
     failed = session is None and last is not None and last.reason is EndReason.FAILED
     resource = named if session is None or is_new else Named(session.url, session.title)
@@ -116,7 +116,7 @@ def rendering(volume: Volume) -> dict[str, str]:
 
 
 def clock(seconds: float | None) -> str:
-    """`1:02:03`; NOT_IMPLEMENTED for what is live or not known."""
+    """A time such as `1:02:03`; NOT_IMPLEMENTED for live streams and unknown times."""
     if seconds is None:
         return NOT_IMPLEMENTED
     minutes, rest = divmod(int(seconds), 60)
@@ -141,7 +141,7 @@ def _is_live(session: SessionSnapshot) -> bool:
 
 
 def _position(session: SessionSnapshot) -> float | None:
-    """Now, by the clock: what a session knows may be half a second old."""
+    """The position now. The snapshot of a session may be half a second old."""
     position, at = session.position, session.position_updated_at
     if position is None or at is None or _is_live(session):
         return None

@@ -152,7 +152,7 @@ class DlnaApp:
 
 
 def _ends(request: web.Request) -> tuple[str, str]:
-    """The caller's address and the one that it has called; empty when it has gone."""
+    """The addresses of the caller and of this end; empty when the caller has gone."""
     transport = request.transport
     peer, own = (transport and transport.get_extra_info(end) for end in ("peername", "sockname"))
     return peer[0] if peer else "", own[0] if own else ""

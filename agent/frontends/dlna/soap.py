@@ -40,7 +40,7 @@ def answer(service: Service, action: str, gives: Mapping[str, str]) -> str:
 
 
 def fault(error: UpnpError) -> str:
-    """The answer of one that was not."""
+    """The answer to a call that failed."""
     detail = elements({"errorCode": str(error.code), "errorDescription": str(error)})
     return _envelope(
         "<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>"

@@ -147,7 +147,7 @@ class _Network(asyncio.DatagramProtocol):
             self._later(seconds, self._notify)
 
     def repeat(self) -> None:
-        """Say again that it is there, if it is time."""
+        """Repeat the announcement, if it is time."""
         if self._loop.time() - self._told_at >= ALIVE_EVERY_S:
             self._notify()
 

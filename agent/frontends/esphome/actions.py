@@ -53,7 +53,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action, and what does it."""
+    """One action, and its function."""
 
     name: str
     description: str

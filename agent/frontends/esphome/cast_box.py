@@ -82,7 +82,7 @@ class CastBox:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to follow what happens. Clients may connect after that: the presets are in their first list."""
+        """Begin to follow events. Clients may connect after that: their first list includes the presets."""
         await self._read_presets()
         work = {"esphome-states": self._follow, "esphome-pictures": self._pictures.run}
         self._tasks = [self._supervisor.start(run, name=name) for name, run in work.items()]
@@ -198,7 +198,7 @@ class CastBox:
             self._picture_timer = later(SETTLED_S, self._pictures.want, self._peers)
 
     def _send_session(self, event: Event) -> None:
-        """Send what the event says, and what the session is that it is about."""
+        """Send the event, and the session that it is about."""
         snapshot = self._casting.snapshot()
         known = (*snapshot.sessions, snapshot.last)
         session = next((one for one in known if one is not None and one.session_id == event.session_id), None)
@@ -224,7 +224,7 @@ class CastBox:
         self._options = options_of((await self._casting.presets.all()).presets)
 
     def _look(self) -> None:
-        """Tell clients what has changed since the last look."""
+        """Send clients the changes since the last look."""
         reporting, casting = self._reporting(), self._casting
         seen = Seen(casting.snapshot(), casting.volume, reporting, self._problems(), self._options, self._refusal)
         entities = list(entities_of(seen, restarts=self._restarts))

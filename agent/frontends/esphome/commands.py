@@ -35,7 +35,7 @@ class Commands:
         self._preset_id = preset_id
 
     async def run(self, message: Message) -> None:
-        """Do what a command says. Raises AgentError."""
+        """Execute a command. Raises AgentError."""
         match message:
             case api.MediaPlayerCommandRequest():
                 await self._play(message)

@@ -79,7 +79,7 @@ class Host(Protocol):
         """The connection has a client that knows the key, or may bring one. Others may be closed to make room."""
 
     def key_refused(self, address: str) -> None:
-        """A client had another key."""
+        """Record that a client used a wrong key."""
 
     def run(self, work: Callable[[], Awaitable[None]], *, name: str) -> bool:
         """Do this beside the connection. Return False when too much is under way already."""

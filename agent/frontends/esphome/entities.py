@@ -150,7 +150,7 @@ def _on_screen(seen: Seen) -> str | None:
 
 
 def _since(seen: Seen) -> str | None:
-    """When what is on came to the screen; while nothing is on, when the last session ended."""
+    """The moment at which the current session came to the screen, or the last one ended."""
     shown, last = seen.snapshot.on_screen, seen.snapshot.last
     if shown is not None:
         # `first_frame_at` follows the clock of the box, so it is another one at each look.

@@ -105,7 +105,7 @@ def encoded(key: bytes) -> str:
 
 
 def decoded(text: bytes) -> bytes:
-    """The key from base64. Raises ValueError when it is none, or one that everybody knows."""
+    """The key from base64. Raises ValueError if it is no key, or a well-known one."""
     key = base64.b64decode(text, validate=True)
     if len(key) != KEY_BYTES or key == NO_KEY:
         raise binascii.Error("not a key")

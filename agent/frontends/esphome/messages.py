@@ -37,7 +37,7 @@ def number_of(message: Message | type[Message]) -> int:
 
 
 def key_of(platform: str, name: str) -> int:
-    """The key of an entity or an action: the same in every run, and another one for each."""
+    """The number of an entity or an action: unique, and the same in every run."""
     return zlib.crc32(f"{platform}.{name}".encode())
 
 

@@ -36,7 +36,7 @@ class Outbox:
         return len(self._messages) <= MESSAGES_LIMIT and self._bytes <= BYTES_LIMIT
 
     def put_state(self, key: int, message: Message) -> None:
-        """Instead of one of the same key that waits."""
+        """Replace the pending message with the same key, if there is one."""
         self._states[key] = message
         self._news.set()
 

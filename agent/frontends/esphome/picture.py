@@ -48,7 +48,7 @@ class Pictures:
             self._wanted.clear()
 
     async def run(self) -> None:
-        """Take and send them, for as long as the agent runs."""
+        """Take and send pictures, for as long as the agent runs."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()

@@ -34,7 +34,7 @@ class Option:
         return cls(preset.id, (None if form.url is None else redact(form.url), form.code, form.stream_id))
 
     def is_on(self, session: SessionSnapshot) -> bool:
-        """Return True if the session plays what this preset does."""
+        """Return True if the session plays the same as this preset."""
         pairs = zip(self.plays, (session.url, session.code, session.stream_id), strict=True)
         return all(wanted in (None, there) for wanted, there in pairs)
 
@@ -67,7 +67,7 @@ class Seen:
 
     @property
     def current(self) -> SessionSnapshot | None:
-        """The session that has the screen; while there is none, the one that is being prepared."""
+        """The session that has the screen, or else the one that is being prepared."""
         return self.snapshot.on_screen or self.snapshot.stream
 
     @property

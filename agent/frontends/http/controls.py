@@ -13,17 +13,17 @@ from cast_http.negotiate import json_answer
 
 
 async def pause(request: web.Request) -> web.Response:
-    """`POST /pause`: what is on stands still; also when it does already."""
+    """`POST /pause`: pauses the current session. Succeeds if it is paused already."""
     return await _pause(request, on=True)
 
 
 async def resume(request: web.Request) -> web.Response:
-    """`POST /resume`: what is on goes on; also when it does already."""
+    """`POST /resume`: resumes the current session. Succeeds if it is not paused."""
     return await _pause(request, on=False)
 
 
 async def seek(request: web.Request) -> web.Response:
-    """`POST /seek`: what is on goes on at another position."""
+    """`POST /seek`: moves the current session to another position."""
     wish = await read_form(request, SeekBody)
     session = await request.app[CASTING].seek(wish.position)
     return json_answer(controlled(request, session).model_dump_json())

@@ -35,7 +35,7 @@ _PREVIEWERS: Final = re.compile(
 
 
 async def call_hook(request: web.Request) -> web.Response:
-    """`GET` or `POST /hook/{secret}`: does what the hook is for. A body is not looked at."""
+    """`GET` or `POST /hook/{secret}`: performs the action of the hook. A body is ignored."""
     _check_meant(request)
     hook = _admitted(request)
     request[CALLER] = f"hook {hook.name}"
@@ -72,8 +72,8 @@ def _admitted(request: web.Request) -> Hook:
 
 
 def _check_meant(request: web.Request) -> None:
-    """Raise NotSupportedError for who only looks at the address. An error, so that no browser keeps it as the answer
-    to the call that is meant."""
+    """Raise NotSupportedError for a preview or a prefetch of the address. An error is not cached as the answer to the
+    real call."""
     looks = request.method == "HEAD" or any(name in request.headers for name in _PURPOSES)
     if looks or _PREVIEWERS.search(request.headers.get("User-Agent", "")):
         raise NotSupportedError(

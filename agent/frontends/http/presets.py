@@ -22,7 +22,7 @@ _ETAG: Final = re.compile(r'(?:W/)?"([^"]*)"|([0-9a-f]+)')
 
 
 async def list_presets(request: web.Request) -> web.Response:
-    """`GET /presets`: all of them, those that cannot be played with the reason."""
+    """`GET /presets`: all presets, with the problem of each that cannot be played."""
     single_parameters(request, known=())
     found = await request.app[CASTING].presets.all()
     return json_answer(PresetsAnswer.of(found).model_dump_json(exclude_none=True))
@@ -99,7 +99,7 @@ def _answer(preset: Preset, *, status: int = 200) -> web.Response:
 
 
 def _conflict(request: web.Request, error: PresetConflictError) -> web.Response:
-    """The problem, with what is there now."""
+    """The problem, with the current preset."""
     current = error.current
     assert isinstance(current, Preset)
     answer = problem_of(request, error, preset=PresetAnswer.of(current).model_dump(mode="json", exclude_none=True))

@@ -62,7 +62,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def page_file(request: web.Request) -> web.Response:
-    """`GET /page/{name}`: what the page is made of."""
+    """`GET /page/{name}`: a file of the page."""
     return _answer(request, request.match_info["name"])
 
 

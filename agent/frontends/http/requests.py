@@ -128,7 +128,7 @@ class PresetPatch(PlayForm):
 
 
 class StopBody(Form):
-    """The body of `POST /stop`; no body at all is the same as an empty one."""
+    """The body of `POST /stop`; a missing body counts as an empty one."""
 
     EXAMPLE = '{"all": true}'
 

@@ -51,11 +51,11 @@ class Controlled(Answer):
 
 
 class HookDone(RootModel[Started | Stopped | Controlled]):
-    """The answer of a hook: that of the call which its action is."""
+    """The answer of a hook, which is the answer of the call that it stands for."""
 
 
 class VolumeAnswer(Answer):
-    """The volume of the device: what a start gets that names none."""
+    """The volume of the device, for a start that names none."""
 
     volume_level: Seconds
     muted: bool
@@ -93,7 +93,7 @@ class SignedIn(SessionAnswer):
 
 
 class FailureAnswer(Answer):
-    """Why a session failed, or what failed last while it is tried again."""
+    """The failure of a session, or the last one while it is retried."""
 
     code: ErrorCode
     message: str
@@ -109,7 +109,7 @@ class Capabilities(Answer):
 
 
 class StreamAnswer(Answer):
-    """One session as it is now."""
+    """The current state of one session."""
 
     session_id: str
     url: str

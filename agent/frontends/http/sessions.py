@@ -37,7 +37,7 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def stop(request: web.Request) -> web.Response:
-    """`POST /stop`: 200 also when nothing was on, because what the caller wants is so."""
+    """`POST /stop`: 200 also if nothing was on, because the result is what the caller wants."""
     wish = await read_form(request, StopBody)
     session_id = None if wish.session_id is None else SessionId(wish.session_id)
     ended = await request.app[CASTING].stop(session_id, everything=wish.all)

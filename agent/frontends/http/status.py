@@ -24,7 +24,7 @@ from cast_http.negotiate import json_answer
 
 
 async def status(request: web.Request) -> web.Response:
-    """`GET /status`: what is on."""
+    """`GET /status`: the sessions that are on or wait, and the one that ended last."""
     return json_answer(status_answer(request.app).model_dump_json())
 
 
@@ -36,7 +36,7 @@ def status_answer(app: web.Application) -> StatusAnswer:
 
 
 async def health(request: web.Request) -> web.Response:
-    """`GET /health`: whether a start would work, and what to do when it would not."""
+    """`GET /health`: the checks of the parts of the agent, and what to do if one fails."""
     app = request.app
     seen = (app[CASTING].snapshot(), app[STAGE].health, app[PLAYERS].health)
     answer = HealthAnswer.of(

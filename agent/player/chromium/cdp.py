@@ -41,7 +41,7 @@ class Cdp:
         self._write(json.dumps(message).encode() + END)
 
     def hear(self, text: bytes) -> None:
-        """Take in one message, with or without its end. Raises ValueError for what is none."""
+        """Process one message, with or without its end. Raises ValueError for an invalid one."""
         message = json.loads(text.removesuffix(END))
         if not isinstance(message, dict):
             raise ValueError(f"not a message of the DevTools protocol: {text[:80]!r}")

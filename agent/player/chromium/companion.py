@@ -34,7 +34,7 @@ class Companion:
         self._call(f"mute({json.dumps(muted)})", then)
 
     def zoom(self, factor: float, *, then: Callable[[Mapping[str, Any]], None]) -> None:
-        """Enlarge what the page shows, and all else of the same server; 1 is as usual."""
+        """Set the zoom of the page, and of all pages of the same server; 1 is the usual one."""
         self._call(f"zoom({factor:g})", then)
 
     def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:

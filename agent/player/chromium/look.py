@@ -85,7 +85,7 @@ class Look:
             self._companion.zoom(self._options.zoom, then=self._on_zoomed)
 
     def when_ready(self, then: Callable[[], None]) -> None:
-        """Call `then` when the page is as large as it is to be."""
+        """Call `then` once the page has its zoom."""
         self._then = then
         self._go_on()
 

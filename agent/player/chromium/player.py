@@ -128,7 +128,7 @@ class ChromiumPlayer(ChildPlayer):
         await self._silence()
 
     async def set_volume(self, volume: float, muted: bool) -> None:
-        """A page is as loud as it is: only whether it is heard can be changed."""
+        """Mute or unmute the page. A page sets its own volume, so no other value has an effect."""
         self._is_muted = muted or not volume
         await self._silence()
 

@@ -51,7 +51,7 @@ def enter(reach: Reach, root: str) -> None:
 
 
 class _Tree:
-    """The new file system while it is put together."""
+    """The new file system while it is assembled."""
 
     def __init__(self, root: str) -> None:
         self._root = root

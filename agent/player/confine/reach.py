@@ -47,7 +47,7 @@ def readable(
     cache: str | None,
     home: list[str] | None = None,
 ) -> Reach:
-    """All that a player may reach. Blocks at most MEDIA_FOLDER_ANSWER_S for media folders; those that do not
+    """The files that a player may reach. Blocks at most MEDIA_FOLDER_ANSWER_S for media folders; those that do not
     answer by then are left out."""
     read = [*_SYSTEM, *_PROCESS, *_ours(), *libraries, *_home(environ), *_named_by(environ)]
     read += ["/etc/resolv.conf", os.path.realpath("/etc/resolv.conf")]

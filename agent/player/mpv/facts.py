@@ -44,14 +44,14 @@ class Facts:
         self._properties: dict[str, Any] = {}
 
     def restarted(self) -> bool:
-        """It begins to play; whether for the first time."""
+        """Record that playback begins. Return True for the first time."""
         if self._restarted_at is not None:
             return False
         self._restarted_at = self._now()
         return True
 
     def observed(self, name: str, data: Any) -> bool:
-        """One of OBSERVED; whether another picture was shown."""
+        """Take the value of one of OBSERVED. Return True if another picture was shown."""
         if data is None and name in ("seekable", "partially-seekable", *_DROPS):
             return False  # it has ended, and would pass for live from now on, and for one that has lost nothing
         self._properties[name] = data
@@ -72,7 +72,7 @@ class Facts:
             self._audio_buffers += sound
 
     def progress(self) -> Report:
-        """How it is now."""
+        """The current position and length."""
         return Report(
             pictures=self._pictures(),
             lost=sum(int(self._properties.get(name, 0)) for name in _DROPS),

@@ -37,7 +37,7 @@ class JsonIpc:
         self.say("get_property", name, then=then)
 
     def hear(self, text: bytes) -> None:
-        """Take in one line of mpv. Raises ValueError for what is none."""
+        """Process one line of mpv. Raises ValueError for an invalid one."""
         message = json.loads(text)
         if not isinstance(message, dict):
             raise ValueError(f"not a message of mpv: {text[:80]!r}")

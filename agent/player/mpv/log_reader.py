@@ -40,7 +40,7 @@ class LogReader:
         self._lines.append((self._now(), line.strip()))
 
     def forget(self) -> None:
-        """It is opened in another way: what was wrong with the one before is not wrong with this one."""
+        """Forget the failures of the way of opening before."""
         self._lines.clear()
 
     def reason(self, url: str) -> Failure | None:

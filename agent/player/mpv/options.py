@@ -53,7 +53,7 @@ def mpv_command(
     confinement: Confinement | None = None,
     languages: Sequence[str] = (),
 ) -> Callable[[], list[str]]:
-    """How to start mpv, idle; FD stands where the descriptor of its end of the socket pair belongs. Without a
+    """The command that starts an idle mpv; FD stands for the descriptor of its end of the socket pair. Without a
     confinement it reaches what the daemon reaches."""
     arguments = mpv_arguments(audio_output=audio_output, audio_device=audio_device)
     if languages:

@@ -124,7 +124,7 @@ class MpvPlayer(ChildPlayer):
         await self._command("seek", position, "absolute")
 
     async def warm(self, xid: int, *, timeout_s: float) -> bool:
-        """There is nothing that mpv would load in advance; it is warm once it has said its version."""
+        """Return once mpv has reported its version. It loads nothing in advance."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.greeted()

@@ -50,7 +50,7 @@ def explain(lines: Iterable[str], url: str) -> Failure | None:
 
 
 def no_connection(error: Exception, url: str) -> Failure:
-    """Why a connection that we made ourselves came to nothing; `error` is an OSError (those of TLS are, too)."""
+    """The failure of a connection of our own; `error` is an OSError (those of TLS are, too)."""
     lines = [str(error)]
     if isinstance(error, ssl.SSLError):
         lines.append("TLS handshake")

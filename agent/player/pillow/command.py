@@ -22,7 +22,7 @@ def looks_like_picture(url: str) -> bool:
 
 
 def pillow_command(*, confinement: Confinement | None = None) -> Callable[[], list[str]]:
-    """How to start one; without a confinement it reaches what the daemon reaches."""
+    """The command that starts a picture player. Without a confinement it reaches what the daemon reaches."""
     command = [sys.executable, "-m", "agent.player.pillow.worker"]
     if confinement:
         command += confinement.arguments()

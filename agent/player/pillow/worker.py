@@ -130,7 +130,7 @@ def _fetched(load: ipc.Load) -> tuple[Picture, float]:
 
 
 def limit_memory() -> None:
-    """Have what is too large fail in this process, with MemoryError."""
+    """Make oversized allocations fail in this process, with MemoryError."""
     with open("/proc/self/status", encoding="ascii") as file:
         used = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData:"))
     limit = used + min(MEMORY_LIMIT, available_bytes() // 2)

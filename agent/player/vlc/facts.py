@@ -70,7 +70,7 @@ class Facts:
         self._begin_ms = position_ms
 
     def complete(self) -> None:
-        """All of it was played, and what was live has got its end."""
+        """Record that all of the media was played, also for a live stream that has ended."""
         self._complete = True
 
     def position(self) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Inbox(queue.SimpleQueue[Any]):
-    """`put` by any thread; `next` and `take` are for the one that sees to it."""
+    """A queue: `put` by any thread; `next` and `take` by the one that works on it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -126,7 +126,7 @@ class LogReader:
         return explain([text for at, text in self._lines if at >= since], url)
 
     def forget(self) -> None:
-        """It is opened in another way: what was wrong with the one before is not wrong with this one."""
+        """Forget the failures of the way of opening before."""
         self._lines.clear()
         self.challenges, self._refusals = [], 0
 

@@ -12,12 +12,12 @@ def live_fmp4() -> Failure:
 
 
 def picture() -> Failure:
-    """It is a picture, which another engine is for."""
+    """The failure of a picture, which another engine shows."""
     return failure(ErrorCode.MEDIA_UNSUPPORTED, "This is a still picture, and libVLC is set up to leave those alone.")
 
 
 def piece_lost(url: str, reason: Failure) -> Failure:
-    """A live playlist that goes on, and of which a piece was not to be had."""
+    """The failure of a live playlist of which a segment was not available."""
     return failure(
         ErrorCode.MEDIA_NETWORK, f"A piece of the live stream of {source_name(url)} was missing. {reason.message}"
     )

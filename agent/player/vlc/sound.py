@@ -112,7 +112,7 @@ class SoundOutput:
 
 
 def _listed(instance: Any) -> list[str]:
-    """Audio outputs of this libVLC, the one that it prefers first."""
+    """The audio outputs of this libVLC, the preferred one first."""
     names = []
     entry = instance.audio_output_list_get()
     while entry:

@@ -41,7 +41,7 @@ _LATE_VIDEO_DEMUXERS = {"adaptive", "ts"}
 
 
 class VlcWorker:
-    """libVLC and what it has said so far."""
+    """libVLC and its messages so far."""
 
     def __init__(
         self,

@@ -103,12 +103,12 @@ class CentralClient:
         return await self._call("GET", f"/api/v1/devices/{device_id}", Device)
 
     async def put_state(self, state: wire.State) -> wire.StateAnswer:
-        """Say what is on, and how this box is."""
+        """Report the state of this box."""
         path = f"/api/v1/devices/{state.device_id}/state"
         return await self._call("PUT", path, wire.StateAnswer, state.model_dump(mode="json"))
 
     async def post_events(self, device_id: str, events: Sequence[Mapping[str, JsonValue]]) -> wire.EventsAnswer:
-        """Say what happened; an answer for each of them."""
+        """Report events. Returns an answer for each of them."""
         body = {"events": [{**event, "device_id": device_id} for event in events]}
         answer = await self._call("POST", f"/api/v1/devices/{device_id}/events", wire.EventsAnswer, body)
         fits = len(answer.results) == len(events) and all(
@@ -120,7 +120,7 @@ class CentralClient:
         return answer
 
     async def start_stream(self, device_id: str, fields: Mapping[str, JsonValue]) -> Stream:
-        """The stream of this box: a new one with these fields, or the one that it has, as it is."""
+        """The stream of this box: a new one with these fields, or the existing one unchanged."""
         return await self._call("POST", "/api/v1/streams", Stream, {"device_id": device_id, **fields})
 
     async def change_stream(self, stream_id: str, fields: Mapping[str, JsonValue]) -> Stream:

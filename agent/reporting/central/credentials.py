@@ -24,7 +24,7 @@ READ_LIMIT: Final = 16 * 1024
 
 
 class EnrolmentError(AgentError):
-    """The box cannot be registered, or what was kept of that cannot be used; the text says what to do."""
+    """The box cannot be registered, or the stored registration cannot be used; the text says what to do."""
 
 
 class _Proposal(BaseModel):

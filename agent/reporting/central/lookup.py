@@ -106,7 +106,7 @@ def _unavailable(error: CallFailedError) -> AgentError:
 
 
 def _as_found(stream: Stream) -> CentralStream:
-    """RTSP before HLS: it is seconds nearer to live."""
+    """The addresses, RTSP before HLS, because it is seconds nearer to live."""
     urls = (stream.url,) if stream.urls is None else (stream.urls.rtsp, stream.urls.hls)
     found = tuple(url for url in urls if url is not None)
     if not found and stream.urls is not None and stream.urls.webrtc is not None:

@@ -50,8 +50,8 @@ def wanted(snapshot: TrackerSnapshot) -> Wanted | str | None:
 
 
 class SharedStream:
-    """Makes the central API's stream of this box what is on. While something is on there is one, also after a restart
-    of either side; it ends when the box goes idle."""
+    """Keeps the central API's stream of this box equal to the current session. While something is on there is one, also
+    after a restart of either side; it ends when the box goes idle."""
 
     def __init__(self, *, circuit: Circuit, client: CentralClient, device_id: str) -> None:
         self._circuit = circuit

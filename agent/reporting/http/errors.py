@@ -49,7 +49,7 @@ class Trouble(StrEnum):
 
 
 class CallFailedError(AgentError):
-    """A call that did not do what it is for; the text says why, and what to do."""
+    """A call that failed; the text says why, and what to do."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ def host_of(url: str) -> str:
 
 
 def of_error(peer: Peer, error: Exception, *, timeout_s: float) -> CallFailedError:
-    """There was no answer, or none that is HTTP."""
+    """The failure of a call without an answer, or without one that is HTTP."""
     if (sentence := _sentence(peer, error, timeout_s)) is not None:
         return CallFailedError(Trouble.PASSING, sentence)
     broke_off = isinstance(error, ClientConnectionError | OSError)
@@ -113,7 +113,7 @@ def of_error(peer: Peer, error: Exception, *, timeout_s: float) -> CallFailedErr
 def of_busy(
     host: str, status: int, headers: Mapping[str, str], *, said: str = ".", code: str = ""
 ) -> CallFailedError | None:
-    """There was an answer that may be another one soon; None where it was not such a one."""
+    """The failure of a call whose answer may soon be another one; None for other answers."""
     if status not in (408, 425, 429) and status < 500:
         return None
     retry_after_s = _retry_after_s(headers.get("Retry-After", ""))
@@ -130,7 +130,7 @@ def of_busy(
 def of_answer(
     url: str, status: int, headers: Mapping[str, str], content: bytes, *, why: str | None = None
 ) -> CallFailedError:
-    """A central API answered, and not as was hoped for; `why` is what is wrong with that if not its status."""
+    """The failure of a call that the central API refused; `why` is the reason if not its status."""
     host = host_of(url)
     code, detail = _problem(content)
     said = f": {detail}" if detail else "."

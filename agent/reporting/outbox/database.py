@@ -75,7 +75,7 @@ class OutboxFile:
     # --- what happened ---
 
     def begin(self, left: bytes = b"") -> None:
-        """Before all else: take up what earlier runs have left in the spool, as of those runs."""
+        """Store the events that earlier runs have left in the spool, under those runs."""
         entries, damaged = entries_in(left)
         if self._write(lambda db: self._runs.forget(db, but={entry.run.boot_id for entry in entries})):
             missing = self._runs.missing(entries)
@@ -99,7 +99,7 @@ class OutboxFile:
         self._has_begun = True
 
     def record(self, happenings: Sequence[Happening], number: int = 0) -> None:
-        """Keep what of these is news; `number` is that of the last one in the spool."""
+        """Store the events among these that are new; `number` is that of the last one in the spool."""
         self._runs.number = number
         news = [new for happening in happenings for new in self._news(happening)]
         events = [(self._runs.event(new), new.moment, self._readers_of(new.kind)) for new in news]
@@ -155,7 +155,7 @@ class OutboxFile:
         self._write(keep_refused)
 
     def close(self) -> None:
-        """Idempotent; what is asked next opens it again."""
+        """Close the file. Idempotent; the next request opens it again."""
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
@@ -164,7 +164,7 @@ class OutboxFile:
     # --- the file ---
 
     def _write(self, work: Callable[[sqlite3.Connection], None]) -> bool:
-        """Do it, and all that was left to do, in one transaction; whether that could be done."""
+        """Do `work`, and all that was left to do, in one transaction. Return False if that failed."""
         for _ in range(2):  # a damaged file is set aside, and a new one begun
             try:
                 with self._transaction() as db:
@@ -227,7 +227,7 @@ class OutboxFile:
         return db
 
     def _keep(self, db: sqlite3.Connection) -> tuple[Row, ...]:
-        """Write what is only in memory, and forget what all readers have settled."""
+        """Write the pending records, and delete those that all readers have settled."""
         db.execute("DELETE FROM readers")
         rows = [
             (name, self._identities[name], self._cursors[name], self._losses.on_disk(name)) for name in self._readers

@@ -26,7 +26,8 @@ Row = tuple[str, str, bool]
 
 
 class Dedup:
-    """Sessions come back under their ids after a restart, so each thing is told once, however often it is seen."""
+    """Removes duplicates. Sessions come back under their ids after a restart, so each event is reported once, however
+    often it is seen."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}

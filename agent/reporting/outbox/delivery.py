@@ -66,7 +66,7 @@ class Delivery:
         await self._settle(batch, len(batch.events), refused)
 
     async def _pause(self, error: CallFailedError) -> None:
-        """Send nothing for as long as was asked for; what else goes over the circuit goes on."""
+        """Send nothing for as long as the server asked. Other calls over the circuit continue."""
         if self.trouble is None:
             log.warning("event_delivery_failed", reason=str(error), retry_after_s=error.retry_after_s)
         self.trouble = error

@@ -36,17 +36,17 @@ class Losses:
         return self._kept[reader]
 
     def of(self, reader: str) -> int:
-        """All that it has lost, as long as it has its place here."""
+        """The losses of a reader since it has its place here."""
         untold = sum(lost.count for (_, readers), lost in self._untold.items() if reader in readers)
         return self._kept.get(reader, 0) + untold
 
     def tell(self, db: sqlite3.Connection, now: Timestamp) -> None:
-        """Write the events that tell of those that could not be written."""
+        """Write the events that report those that could not be written."""
         for (reason, readers), lost in self._untold.items():
             self._table.tell_dropped(db, reason, lost, now, readers)
 
     def keep(self, db: sqlite3.Connection, readers: Collection[str], dropped: Mapping[str, int]) -> dict[str, int]:
-        """Write how many they are, with those that were dropped just now; to be handed to `kept` after the commit."""
+        """Write the counts, including the latest drops; to be passed to `kept` after the commit."""
         totals = {name: self.of(name) + dropped.get(name, 0) for name in readers}
         changed = [(number, name) for name, number in totals.items() if number != self._kept[name]]
         db.executemany("UPDATE readers SET dropped = ? WHERE name = ?", changed)

@@ -28,7 +28,7 @@ Places = Mapping[str, int]
 
 @dataclass(slots=True)
 class Lost:
-    """Events that nobody will get, of those who should have."""
+    """Events that their readers will never get."""
 
     since: Timestamp
     """When the first of them happened."""
@@ -49,7 +49,7 @@ class EventTable:
         """Up to this position a reader may have sent events, so they are not changed any more."""
 
     def load(self, db: sqlite3.Connection) -> None:
-        """Look what is there."""
+        """Read the table."""
         self._number, self._bytes = db.execute("SELECT count(*), ifnull(sum(bytes), 0) FROM events").fetchone()
 
     def is_stale(self, now: Timestamp) -> bool:
@@ -82,13 +82,13 @@ class EventTable:
         return number
 
     def forget(self, db: sqlite3.Connection, places: Places) -> None:
-        """Delete what nobody waits for."""
+        """Delete the events that no reader waits for."""
         is_needed = " OR ".join(["position > ? AND instr(readers, ?)"] * len(places))
         values = [value for reader, place in places.items() for value in (place, _name(reader))]
         self._delete(db, f"NOT ({is_needed})", values)
 
     def make_room(self, db: sqlite3.Connection, now: Timestamp, places: Places) -> Mapping[str, int]:
-        """Drop what is too much; how many events that were for each reader."""
+        """Drop the excess. Returns the number of events for each reader."""
         number, size, last = self._number, self._bytes, 0
         lost: Counter[str] = Counter()
         dropped: dict[tuple[str, tuple[str, ...]], Lost] = {}

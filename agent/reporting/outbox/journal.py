@@ -41,7 +41,7 @@ class Journal:
         self._recorder = Recorder(restores=restores)
 
     def start(self, snapshot: TrackerSnapshot, at: Timestamp, since: Iterable[Event] = ()) -> None:
-        """Begin with what was on then, and with what has happened since."""
+        """Begin with the sessions of the start, and with the events since then."""
         present = tuple(session.session_id for session in snapshot.sessions)
         self.outbox.start(Happening(EventKind.AGENT_STARTED, at, data={"name": self._name}, present=present))
         for happening in self._recorder.begin(snapshot, at):
@@ -57,5 +57,5 @@ class Journal:
             self.outbox.record(happening)
 
     async def stop(self, timeout_s: float) -> None:
-        """Write down what is left, within this time. Idempotent."""
+        """Write the remaining events, within this time. Idempotent."""
         await self.outbox.stop(timeout_s)

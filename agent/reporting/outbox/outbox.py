@@ -75,7 +75,7 @@ class Outbox:
         return replace(file, queued={name: queued + waiting for name, queued in file.queued.items()})
 
     def start(self, beginning: Happening) -> None:
-        """Begin to keep events, with what earlier runs could not bring to the disk."""
+        """Begin to store events, with those that earlier runs could not write."""
         left = self._spool.open()
         self._put(lambda: self._file.begin(left))
         self.record(beginning)
@@ -84,7 +84,7 @@ class Outbox:
         self._thread.start()
 
     def record(self, happening: Happening) -> None:
-        """Keep it, if it is news. Takes microseconds, and after that a kill cannot undo it."""
+        """Record an event, if it is new. Takes microseconds; a kill cannot undo it afterwards."""
         if self._taken - self._done >= PENDING_LIMIT:
             self._overflow[happening.kind] += 1
             self._overflow_since = self._overflow_since or happening.moment
@@ -111,7 +111,7 @@ class Outbox:
         await self._ask(lambda: self._file.settle(batch, count, refused))
 
     def follow(self, readers: Mapping[str, Reader]) -> None:
-        """See OutboxFile.follow. Returns at once; what happened before is kept for those before."""
+        """See OutboxFile.follow. Returns at once; earlier events are kept for the readers before."""
         self._put(lambda: self._file.follow(readers))
 
     async def wait(self, reader: str) -> None:
@@ -123,7 +123,7 @@ class Outbox:
             return
 
     async def stop(self, timeout_s: float) -> None:
-        """Keep what is left, if the disk lets us in time. Idempotent."""
+        """Store the remaining events, if the disk is fast enough. Idempotent."""
         thread, self._thread = self._thread, None
         if thread is None:
             return

@@ -12,7 +12,7 @@ from cast_wire.kinds import EventKind
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One who passes events on."""
+    """A recipient that passes events on."""
 
     identity: str | None
     """To whom. For somebody else than before only what happens from now on is meant. None: to whom it was before, as

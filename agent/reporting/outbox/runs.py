@@ -30,7 +30,7 @@ class Runs:
         return event_of(happening, self._run, self._seq)
 
     def load(self, db: sqlite3.Connection) -> None:
-        """Look what is there."""
+        """Read the table."""
         self._before = {boot_id: (number, seq) for boot_id, number, seq in db.execute("SELECT * FROM runs")}
         self._on_disk = None
 
@@ -54,7 +54,7 @@ class Runs:
 
     @contextlib.contextmanager
     def as_of(self, run: Run) -> Iterator[None]:
-        """Within this, what is written is of that run."""
+        """Attribute what is written in this context to that run."""
         ours = self._run, self._seq, self.number
         self._run, self._seq = run, self._before.get(run.boot_id, (0, 0))[1]
         try:

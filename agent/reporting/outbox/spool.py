@@ -64,7 +64,7 @@ class Spool:
         return left[: self._size]
 
     def append(self, number: int, happening: Happening) -> bool:
-        """Takes microseconds; whether a kill cannot undo it any more."""
+        """Append a line, in microseconds. Return True if a kill cannot undo it any more."""
         if self._descriptor is None:
             return False
         try:

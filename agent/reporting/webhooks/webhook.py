@@ -77,7 +77,7 @@ class Webhook:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, outbox: Outbox) -> None:
-        """Pass on what is in there. Idempotent."""
+        """Pass the stored events on. Idempotent."""
         if self._task is None and not self.is_disabled:
             delivery = Delivery(self.name, outbox=outbox, circuit=self._circuit, send=self._send, limit=1)
             self._task = self._supervisor.start(delivery.run, name=self.name)
@@ -195,7 +195,7 @@ def gone(host: str) -> str:
 
 
 def redirected(host: str, location: str) -> str:
-    """In words. Of the new address its host alone is told: the path may be a secret."""
+    """A sentence about a redirect. It names only the host of the new address: the path may be a secret."""
     try:
         to = origin(location) if "://" in location else "another path"
     except ValueError:

@@ -61,7 +61,7 @@ class Webhooks:
         return tuple(webhook.status(outbox) for webhook in self._all)
 
     async def follow(self, wanted: Sequence[WebhookSettings]) -> None:
-        """Have these and no others; those that are as they were go on undisturbed."""
+        """Set the webhooks. Those that are unchanged continue undisturbed."""
         if self._kept is None and wanted:
             self._kept = await self._read()
         there = {webhook.settings: webhook for webhook in self._all}
@@ -114,7 +114,7 @@ class Webhooks:
 
 
 def fingerprint(settings: WebhookSettings) -> str:
-    """Another one as soon as anything of it is configured otherwise."""
+    """A hash that changes with any setting of the webhook."""
     return hashlib.sha256(json.dumps([settings.url, settings.secret, settings.events]).encode()).hexdigest()
 
 

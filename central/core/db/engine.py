@@ -58,7 +58,8 @@ T = TypeVar("T")
 
 
 class Database:
-    """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError when it is not there."""
+    """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError if the database is not
+    available."""
 
     def __init__(self, url: str, *, pool: int = 5, cascades: bool = True, lock_order: LockOrder | None = None) -> None:
         """Connects to nothing yet. `pool` bounds the connections. Without `cascades` SQLite does not look after foreign

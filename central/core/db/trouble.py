@@ -55,7 +55,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
 
 @contextlib.contextmanager
 def telling_what_is_wrong() -> Iterator[None]:
-    """Make a DatabaseUnavailableError of what is no mistake of ours. An IntegrityError comes through."""
+    """Turn errors that are not ours into DatabaseUnavailableError. An IntegrityError comes through."""
     try:
         yield
     except IntegrityError:

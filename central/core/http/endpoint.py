@@ -30,7 +30,7 @@ _ID = re.compile(ID_PATTERN)
 
 
 class Shared:
-    """Answers the same question of many at once with one look, which begins after each of them asked."""
+    """Answers the same question of several callers with one look, which begins after each of them asked."""
 
     def __init__(self) -> None:
         self._batcher: Batcher[Question, Answered] = Batcher("shared", self._answer)

@@ -82,7 +82,7 @@ class Live:
         return answer
 
     async def end(self, _app: web.Application) -> None:
-        """When the service stops: nobody who listens holds up its end."""
+        """End all live replies when the service stops."""
         for scope in tuple(self._open):
             if not scope.expired():  # one that is ending cannot be ended once more
                 scope.reschedule(0.0)
@@ -142,8 +142,7 @@ async def _say(reply: LiveReply, answer: web.StreamResponse) -> None:
 
 
 async def _hang_up(request: web.Request, answer: web.StreamResponse, *, is_whole: bool) -> None:
-    """A caller would take a part for the whole, and one that does not read would keep its connection: both are cut
-    off."""
+    """Cut the connection of a caller that would take a part for the whole, or that does not read."""
     try:
         if isinstance(answer, web.WebSocketResponse):
             async with asyncio.timeout(2 * CLOSE_S):  # for our word, and for the caller's

@@ -96,8 +96,8 @@ def _write(
 
 
 def _path(request: web.Request) -> str:
-    """The path as the route has it, with ids and without anything else that a caller put there, such as a join code. Of
-    an unknown path what may be told of it: decoded and cleaned first, and cut then."""
+    """The path as in the route, with ids and without other input of the caller, such as a join code. An unknown path is
+    decoded and redacted first, and cut then."""
     resource = request.match_info.route.resource
     if resource is not None:
         known = {name: value for name, value in request.match_info.items() if is_id(value)}
