@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,9 +58,15 @@ def floor_of(room: str) -> int:
     return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
 
 
-def imports_of(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+@functools.cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@functools.cache
+def imports_of(path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -68,46 +74,46 @@ def imports_of(path: Path) -> set[str]:
             module = node.module or ""
             is_package = (ROOT / module.replace(".", "/")).is_dir()
             found |= {f"{module}.{alias.name}" for alias in node.names} if is_package else {module}
-    return found
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_downward(path: Path) -> None:
+def test_imports_point_downward() -> None:
     """A room imports only what is below it."""
-    room = room_of(path)
-    if room == "__init__":
-        return
-    for name in imports_of(path):
-        if not name.startswith("agent."):
+    for path in MODULES:
+        room = room_of(path)
+        if room == "__init__":
             continue
-        other = name.split(".")[1]
-        if other in (room, "__version__"):
-            continue
-        allowed = floor_of(other) < floor_of(room)
-        assert allowed, f"{room} may not import {other}"
+        for name in imports_of(path):
+            if not name.startswith("agent."):
+                continue
+            other = name.split(".")[1]
+            if other in (room, "__version__"):
+                continue
+            allowed = floor_of(other) < floor_of(room)
+            assert allowed, f"{room} may not import {other}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_libraries_stay_in_their_room(path: Path) -> None:
+def test_libraries_stay_in_their_room() -> None:
     """Only one room knows a library such as libVLC or X."""
-    inside = str(path.relative_to(ROOT / "agent"))
-    for name in imports_of(path):
-        places = ONLY_IN.get(name.split(".")[0])
-        assert places is None or any(inside.startswith(place) for place in places), f"{inside} imports {name}"
+    for path in MODULES:
+        inside = str(path.relative_to(ROOT / "agent"))
+        for name in imports_of(path):
+            places = ONLY_IN.get(name.split(".")[0])
+            assert places is None or any(inside.startswith(place) for place in places), f"{inside} imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_reporting_calls_out(path: Path) -> None:
+def test_only_reporting_calls_out() -> None:
     """Of aiohttp the API takes the server, and reporting the client; so do the events of DLNA, which are calls."""
-    taken = {
-        alias.name
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiohttp")
-        for alias in node.names
-    }
-    in_reporting = room_of(path) == "reporting" or path.parts[-2:] == ("dlna", "events.py")
-    assert in_reporting or not any(name.startswith(("Client", "TCPConnector")) for name in taken)
-    assert not in_reporting or "web" not in taken
+    for path in MODULES:
+        taken = {
+            alias.name
+            for node in nodes_of(path)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiohttp")
+            for alias in node.names
+        }
+        in_reporting = room_of(path) == "reporting" or path.parts[-2:] == ("dlna", "events.py")
+        assert in_reporting or not any(name.startswith(("Client", "TCPConnector")) for name in taken), path
+        assert not in_reporting or "web" not in taken, path
 
 
 SHORT_TASKS = {
@@ -131,16 +137,16 @@ SHORT_TASKS = {
 """Where tasks are begun that end by themselves, or whose end others wait for."""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_long_lived_tasks_are_supervised(path: Path) -> None:
+def test_long_lived_tasks_are_supervised() -> None:
     """What runs for as long as the agent does is started by the Supervisor: it must not die unnoticed."""
-    starts = {
-        node.attr
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future")
-    }
-    inside = str(path.relative_to(ROOT / "agent"))
-    assert not starts or inside in SHORT_TASKS, "start it with Supervisor.start"
+    for path in MODULES:
+        starts = {
+            node.attr
+            for node in nodes_of(path)
+            if isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future")
+        }
+        inside = str(path.relative_to(ROOT / "agent"))
+        assert not starts or inside in SHORT_TASKS, f"{path}: start it with Supervisor.start"
 
 
 def test_a_player_process_stays_light() -> None:
@@ -161,3 +167,37 @@ def test_engines_know_nothing_of_each_other() -> None:
         own = parts[1] if parts[0] == "player" and parts[1] in engines else None
         known = {name.split(".")[2] for name in imports_of(path) if name.startswith("agent.player.")} & engines
         assert known <= {own} or parts == ("player", "registry.py"), f"{path} imports {known}"
+
+
+LINES_LIMIT = 300
+FUNCTION_LIMIT = 60
+PARAMETERS_LIMIT = 7
+OURS = sorted(
+    path
+    for package in ("agent", "cast_http", "cast_util", "cast_wire", "central")
+    for path in (ROOT / package).rglob("*.py")
+    if "versions" not in path.parts
+)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count, too."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in OURS}
+    graph = {
+        name: {each if each in names else each.rpartition(".")[0] for each in imports_of(path)} & names.keys() - {name}
+        for name, path in names.items()
+    }
+    assert sum(map(len, graph.values())) > len(names)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_modules_functions_and_constructors_are_short() -> None:
+    """One that grows beyond this is more than one."""
+    for path in OURS:
+        assert len(path.read_text().splitlines()) <= LINES_LIMIT, path
+        for node in nodes_of(path):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                place = f"{path}: {node.name}, line {node.lineno}"
+                assert (node.end_lineno or 0) - node.lineno < FUNCTION_LIMIT, place
+                parameters = [*node.args.args[1:], *node.args.kwonlyargs]
+                assert node.name != "__init__" or len(parameters) <= PARAMETERS_LIMIT, place
