@@ -1,4 +1,4 @@
-"""Whether the parts of the agent work, as each says it of itself."""
+"""The health of the parts of the agent, as each reports it."""
 
 from __future__ import annotations
 

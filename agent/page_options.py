@@ -1,4 +1,4 @@
-"""How a web page is shown, and which pages follow it."""
+"""The options of a web page, and the pages that follow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on, as it is at one moment."""
+"""The state of the sessions at one moment."""
 
 from __future__ import annotations
 

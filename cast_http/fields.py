@@ -1,4 +1,4 @@
-"""What is wrong with one field of a request. Nothing of HTTP is imported for it."""
+"""The mistakes in the fields of a request. Nothing of HTTP is imported for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the caller would like to be answered with."""
+"""The content negotiation with a caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a proxy stands between a caller and a service."""
+"""The detection of a proxy between a caller and a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an application is served: limits of a connection, and answers to what is not HTTP at all."""
+"""The server of an application: limits of a connection, and answers to what is not HTTP at all."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the agent and the central API both need to run as programs; knows neither, and no network."""
+"""The parts that both the agent and the central API need to run as programs. They know neither, and no network."""

@@ -1,4 +1,4 @@
-"""Where a program keeps its files."""
+"""The folders of a program."""
 
 from __future__ import annotations
 

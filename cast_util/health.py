@@ -1,4 +1,4 @@
-"""Whether a part of a program works, as it says of itself."""
+"""The health of a part of a program, as it reports it."""
 
 from __future__ import annotations
 

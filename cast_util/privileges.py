@@ -1,4 +1,4 @@
-"""What a process may do besides opening files: give up privileges that playing never needs."""
+"""The privileges of a process besides opening files: those that playing never needs are given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent and the central API say to each other: the only code that both sides share.
+"""The messages between an agent and the central API: the only code that both sides share.
 
 Either side may be the newer one. So a reader ignores fields that it does not know, and takes an event whose kind it
 does not know; a known kind must carry the data that belongs to it.

@@ -1,4 +1,4 @@
-"""What a JSON value must be that every database can store and every reader read."""
+"""The JSON values that every database can store and every reader read."""
 
 from __future__ import annotations
 

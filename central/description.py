@@ -1,4 +1,4 @@
-"""What the OpenAPI document of the central API says beside its calls, and the calls that it has."""
+"""The parts of the central API's OpenAPI document beside its calls, and all its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which addresses were refused lately: who sends wrong keys waits longer and longer, and fills no log."""
+"""The addresses that were refused lately. A caller that sends wrong keys waits longer each time, and does not fill the
+log."""
 
 from __future__ import annotations
 

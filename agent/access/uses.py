@@ -1,4 +1,4 @@
-"""When keys and hooks were used last, kept in their file."""
+"""The last uses of keys and hooks, kept in their file."""
 
 from __future__ import annotations
 

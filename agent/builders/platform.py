@@ -1,4 +1,4 @@
-"""What all rooms stand on, and the players."""
+"""The base of all rooms, and the players."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one session tells of itself, to whoever follows the bus."""
+"""The events of one session, for everyone who follows the bus."""
 
 from __future__ import annotations
 

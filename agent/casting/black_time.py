@@ -1,4 +1,4 @@
-"""How long the screen was without a picture between two."""
+"""The time for which the screen is without a picture between two pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what is to be played again is kept: a list of JSON objects."""
+"""The storage of presets and recent addresses: a list of JSON objects."""
 
 from __future__ import annotations
 

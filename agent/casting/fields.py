@@ -1,5 +1,8 @@
-"""How one value of a body is read: forgiving in form, because templates make strings of everything, and strict in
-meaning. Each `as_` raises PydanticCustomError with what the value must be, and never repeats the value."""
+"""Parsers for the values of a body: forgiving in form, because templates turn everything into strings, and strict in
+meaning.
+
+Each `as_` raises PydanticCustomError with what the value must be, and never repeats the value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which players will be wanted: those of the presets, and of what was played lately."""
+"""A forecast of the players that will be needed: those of the presets, and of recent addresses."""
 
 from __future__ import annotations
 

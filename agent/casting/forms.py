@@ -1,4 +1,4 @@
-"""What a person or a program may ask for, as plain values: read field by field, and refused with the field's name."""
+"""The requests of people and programs as plain values: read field by field, and refused with the field's name."""
 
 from __future__ import annotations
 

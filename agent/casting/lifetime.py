@@ -1,4 +1,4 @@
-"""When what happened to a session, and when it ends by itself."""
+"""The times of a session: its milestones, and its scheduled end."""
 
 from __future__ import annotations
 

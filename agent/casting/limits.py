@@ -1,4 +1,4 @@
-"""What an attempt may play, and how long it may keep people waiting."""
+"""The limits of an attempt: what it may play, and how long it may keep people waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what is meant to reach a person advances: the one place that decides that something is `playing`."""
+"""The liveness of media: the one place that decides that something is `playing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one value is read that says how a web page is shown; as in `fields`."""
+"""Parsers for the values that say how a web page is shown; see `fields`."""
 
 from __future__ import annotations
 

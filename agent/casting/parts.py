@@ -1,4 +1,4 @@
-"""What sessions need of the rest of the agent."""
+"""The parts of the agent that sessions need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session plays, one after the other: an address, or the entries of the playlist that it led to."""
+"""The media of a session, one after the other: an address, or the entries of the playlist that it led to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the media of a session is, whichever of its players plays it."""
+"""The position and length of a session's media, whichever of its players plays it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was played lately: addresses to be played again, with their credentials, and shown without them."""
+"""The recently played addresses, to be played again with their credentials, and shown without them."""
 
 from __future__ import annotations
 

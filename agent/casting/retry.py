@@ -1,4 +1,4 @@
-"""Whether and when a stream that failed is taken up again."""
+"""The rules on whether and when a stream that failed is retried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of sessions over a restart."""
+"""The parts of sessions that are stored over a restart."""
 
 from __future__ import annotations
 

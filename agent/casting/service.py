@@ -1,4 +1,5 @@
-"""What every face calls: the rules of a start, a change and a stop, whoever asks. A face only translates."""
+"""The service that every face calls: the rules of a start, a change and a stop, whoever asks. A face only
+translates."""
 
 from __future__ import annotations
 

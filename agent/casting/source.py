@@ -1,4 +1,4 @@
-"""What a session plays: the address that it was given, or something that tells its addresses."""
+"""The source of a session: the address that it was given, or an object that reports addresses."""
 
 from __future__ import annotations
 

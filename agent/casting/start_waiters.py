@@ -1,4 +1,4 @@
-"""What became of a start: the wait for its first frame, or why there was none."""
+"""The outcome of a start: the wait for its first frame, or the reason why there was none."""
 
 from __future__ import annotations
 

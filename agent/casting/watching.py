@@ -1,4 +1,4 @@
-"""What is watched of a player: its first sound, whether it stands still, and its display."""
+"""The watch on a player: its first sound, its stalls, and its display."""
 
 from __future__ import annotations
 

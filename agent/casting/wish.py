@@ -1,4 +1,4 @@
-"""What a caller wants on the screen, and which of its fields go together."""
+"""The request of a caller, and the rules on which of its fields go together."""
 
 from __future__ import annotations
 

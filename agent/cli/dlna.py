@@ -1,4 +1,4 @@
-"""What `cast-agent setup` has for DLNA: who may call, which a person at a terminal is asked once."""
+"""The DLNA part of `cast-agent setup`: a person at a terminal is asked once who may call."""
 
 from __future__ import annotations
 

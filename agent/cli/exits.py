@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, the sentence for a person and the object for a program."""
+"""The end of a command: its exit code, the sentence for a person and the object for a program."""
 
 from __future__ import annotations
 

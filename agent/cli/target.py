@@ -1,4 +1,4 @@
-"""Which agent a command is for: this machine's own, one at an address, or one that is found by its name."""
+"""The agent that a command is for: the one on this machine, one at an address, or one found by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which interfaces of this machine lead to the LAN, and the addresses that others reach it at."""
+"""The interfaces of this machine that lead to the LAN, and the addresses at which others reach it."""
 
 from __future__ import annotations
 

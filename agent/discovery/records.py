@@ -1,4 +1,4 @@
-"""What the LAN is told about this box: its services, their names and their TXT records."""
+"""The announcement of this box on the LAN: its services, their names and their TXT records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mDNS is spoken from."""
+"""The sockets that send mDNS."""
 
 from __future__ import annotations
 

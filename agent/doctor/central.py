@@ -1,4 +1,4 @@
-"""Whether the central API that this box reports to takes what it says."""
+"""The check of the central API that this box reports to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is around the agent: the clock, and fonts for subtitles."""
+"""The checks of the clock, and of the fonts for subtitles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether DLNA controllers can find and use the box."""
+"""The check of whether DLNA controllers can find and use the box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the DNS servers of this machine answer."""
+"""The check of the DNS servers of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which engines start, what they can do, and what keeps them in. They are asked, and draw nothing."""
+"""The check of the engines: which ones start, their features, and their confinement. They are asked, and draw
+nothing."""
 
 from __future__ import annotations
 

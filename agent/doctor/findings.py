@@ -1,4 +1,4 @@
-"""What the doctor finds, and how it is told."""
+"""The findings of the doctor, and their output."""
 
 from __future__ import annotations
 

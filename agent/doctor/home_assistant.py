@@ -1,4 +1,4 @@
-"""Whether Home Assistant can find and add the box."""
+"""The check of whether Home Assistant can find and add the box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the box can be found on the LAN."""
+"""The check of whether the box can be found on the LAN."""
 
 from __future__ import annotations
 

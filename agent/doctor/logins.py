@@ -1,4 +1,4 @@
-"""Whether the secrets that web pages are logged in with can be read, and only by those who may."""
+"""The check of the secrets for logins of web pages: readable, and only by those who may."""
 
 from __future__ import annotations
 

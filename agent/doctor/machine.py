@@ -1,4 +1,4 @@
-"""What there is beside the players: a folder for state, a screen, hardware that decodes, sound."""
+"""The checks of the machine besides the players: a folder for state, a screen, hardware decoding, sound."""
 
 from __future__ import annotations
 

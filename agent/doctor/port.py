@@ -1,4 +1,4 @@
-"""Whether the agent could listen, or does already."""
+"""The check of whether the agent could listen, or already does."""
 
 from __future__ import annotations
 

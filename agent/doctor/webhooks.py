@@ -1,4 +1,4 @@
-"""Whether the receivers of webhooks can be reached."""
+"""The check of whether the receivers of webhooks can be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes on the box, told to all who follow it: one bus, one list of kinds."""
+"""The changes on the box, for all who follow them: one bus, one list of kinds."""
 
 from __future__ import annotations
 

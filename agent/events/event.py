@@ -1,4 +1,4 @@
-"""What happened on the box, before and after it has its place in the outbox."""
+"""The events of the box, before and after they have a place in the outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When something happened, told in ways that survive a clock that was wrong."""
+"""Times that survive a clock that was wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the wall clock can be believed, and the one of the machine's run, which always can."""
+"""The wall clock, which may be wrong, and the clock of the machine's run, which never is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who this box is: an id that is made once and kept in the state directory, and a host name made of it."""
+"""The identity of this box: an id that is made once and kept in the state directory, and a host name made of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the daemon and its player processes use, from /proc (see proc(5))."""
+"""The resources that the daemon and its player processes use, from /proc (see proc(5))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process is told by signals: stop, and in time, whatever hangs; or read the settings anew."""
+"""The signals: stop, in time, whatever hangs; or reload the settings."""
 
 from __future__ import annotations
 

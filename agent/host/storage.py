@@ -1,4 +1,4 @@
-"""Whether what must outlive a restart can be kept: the disk of the state directory may be full, read-only or dead."""
+"""The state of the storage: the disk of the state directory may be full, read-only or dead."""
 
 from __future__ import annotations
 

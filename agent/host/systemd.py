@@ -1,4 +1,4 @@
-"""What systemd is told: READY=1, STATUS=, WATCHDOG=1, RELOADING=1 and STOPPING=1 (sd_notify(3))."""
+"""The notifications to systemd: READY=1, STATUS=, WATCHDOG=1, RELOADING=1 and STOPPING=1 (sd_notify(3))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the host name of an address can be looked up: a resolver that is silent looks like a source that is."""
+"""The lookup of host names of addresses: a silent resolver looks like a silent source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether something may be played, asked without ever holding the event loop up."""
+"""The check of what may be played, which never blocks the event loop."""
 
 from __future__ import annotations
 

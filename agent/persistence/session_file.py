@@ -1,4 +1,4 @@
-"""What is wanted on the screen, as it is on the disk."""
+"""The sessions to restore, as they are on the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kind of player plays what: a table of schemes and kinds of media, and behind it a pool for each engine."""
+"""The choice of the engine: a table of schemes and kinds of media, and a pool for each engine."""
 
 from __future__ import annotations
 

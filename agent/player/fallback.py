@@ -1,4 +1,4 @@
-"""Which engine plays what, once the table was wrong: what a stream turns out to be decides, not its address alone."""
+"""The choice of the engine after the table was wrong: what a stream turns out to be decides, not its address alone."""
 
 from __future__ import annotations
 

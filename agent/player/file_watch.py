@@ -1,4 +1,4 @@
-"""Whether what confined players were given is still what is there.
+"""A watch on the files that confined players were given.
 
 A player that is confined keeps the files that it found when it was started. What took the place of one of them since
 (a new /etc/resolv.conf, a disk that was mounted on a media folder, a loudspeaker that was plugged in) is another file,

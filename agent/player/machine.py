@@ -1,4 +1,4 @@
-"""What players need to know of this machine."""
+"""The facts about this machine that players need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the players of one engine come from: a warm spare, made anew in the background, within a budget."""
+"""The source of the players of one engine: a warm spare, made anew in the background, within a budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the idle screen says, as a picture."""
+"""The content of the idle screen, as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which screen the installation was given, and so what a person has to do when there is none."""
+"""The screen that the installation was given, and the advice if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what is shown is hidden: by windows of other programs, or because another virtual terminal is in front.
+"""The visibility of the picture: windows of other programs may hide it, or another virtual terminal may be in front.
 
 The order of the root's children is looked at, and not VisibilityNotify: under a compositor every window counts as
 visible. What may let a picture through does not count: windows with an alpha channel or less than full opacity where a

@@ -1,4 +1,4 @@
-"""Which X displays there are to try, and what a person should do when there is none."""
+"""The X displays to try, and the advice if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stage asks of an X server. Each function is one piece of work for the connection's thread.
+"""The requests of the stage to an X server. Each function is one piece of work for the connection's thread.
 
 Three things make the rest work, measured on Xvfb, bare and under openbox, with libVLC (GL and X11 output) and mpv, and
 on XWayland 22.1 under sway 1.7 and cage 0.1.4 with libVLC (GL); GL in software everywhere:

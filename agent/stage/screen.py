@@ -1,4 +1,4 @@
-"""What an X server's screen is like: its pixels, its extensions, and the monitor that is ours."""
+"""The properties of an X server's screen: its pixels, its extensions, and our monitor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the screen shows, taken once for all who ask at the same moment."""
+"""The content of the screen, taken once for all who ask at the same moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory this process and what it starts may still take."""
+"""The memory that this process and its children may still take."""
 
 from __future__ import annotations
 

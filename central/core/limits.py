@@ -1,4 +1,4 @@
-"""How often somebody may guess wrong."""
+"""The limit on wrong guesses."""
 
 from __future__ import annotations
 

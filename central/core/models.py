@@ -1,4 +1,4 @@
-"""What all models have in common."""
+"""The base of all models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of the table of calls is: what a call takes, answers and lets in."""
+"""The rows of the table of calls: what a call takes, answers and lets in."""
 
 from __future__ import annotations
 

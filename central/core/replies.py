@@ -1,4 +1,4 @@
-"""What a call is answered with: a model or text, a file, a stream of bytes, server-sent events, or a WebSocket."""
+"""The replies to a call: a model or text, a file, a stream of bytes, server-sent events, or a WebSocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What opens doors: tokens that are shown once and kept as hashes only, and join codes that people read aloud."""
+"""The secrets: tokens that are shown once and kept as hashes only, and join codes that people read aloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set of what all features share: every key, what is allowed, and what holds when nothing is set."""
+"""The settings that all features share: every key, its allowed values, and its default."""
 
 from __future__ import annotations
 

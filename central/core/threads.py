@@ -1,4 +1,4 @@
-"""What waits for a disk, in a thread."""
+"""Work that waits for a disk, in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value, in the words of the caller: pydantic's own messages are for who wrote the models."""
+"""The mistakes in a value, in the words of the caller: pydantic's own messages are for the authors of the models."""
 
 from __future__ import annotations
 

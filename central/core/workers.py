@@ -1,4 +1,4 @@
-"""What a feature does by itself, again and again."""
+"""The periodic work of a feature."""
 
 from __future__ import annotations
 

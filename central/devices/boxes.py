@@ -1,4 +1,4 @@
-"""What boxes are, what they say and what they show."""
+"""The boxes: their registration, their reports and their streams."""
 
 from __future__ import annotations
 

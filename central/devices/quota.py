@@ -1,4 +1,4 @@
-"""How much one box may have stored."""
+"""The quota of storage of one box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set of boxes."""
+"""The settings of boxes."""
 
 from __future__ import annotations
 

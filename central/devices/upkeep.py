@@ -1,4 +1,4 @@
-"""What has to be done now and then about boxes: those that are gone for good, and what is too old."""
+"""The upkeep of boxes: the end of those that are gone for good, and the deletion of old records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a file is, by ffprobe: a confined child for each look, whose words are believed as far as they are bounded."""
+"""The examination of a file by ffprobe: a confined child for each look, whose output is bounded before it is
+believed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calls of the library use."""
+"""The services of the library's calls."""
 
 from __future__ import annotations
 

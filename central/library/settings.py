@@ -1,4 +1,4 @@
-"""What can be set of the library."""
+"""The settings of the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a box gets the bytes of a video: an address that is signed for it alone, and that opens nothing else."""
+"""The address of a video for a box: signed for that box alone, and of no other use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets a key and a path: requests that are answered together, and what stands against each."""
+"""The claims of keys and paths: requests that are answered together, and the reasons against each."""
 
 from __future__ import annotations
 

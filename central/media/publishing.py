@@ -1,4 +1,4 @@
-"""Who may publish, and what is published: the answers to MediaMTX."""
+"""The publishers, and their streams: the answers to MediaMTX."""
 
 from __future__ import annotations
 

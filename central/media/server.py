@@ -1,4 +1,4 @@
-"""What is asked of the media server, whichever way it is reached."""
+"""The questions to the media server, whichever way it is reached."""
 
 from __future__ import annotations
 

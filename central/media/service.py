@@ -1,4 +1,4 @@
-"""What the media server is answered, and who publishes."""
+"""The services of the media feature: the answers to the media server, and the publishers."""
 
 from __future__ import annotations
 

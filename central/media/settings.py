@@ -1,4 +1,4 @@
-"""What can be set of the media server."""
+"""The settings of the media server."""
 
 from __future__ import annotations
 

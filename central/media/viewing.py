@@ -1,4 +1,4 @@
-"""Who may view what is published, and who may ask MediaMTX itself."""
+"""The admission of viewers to published streams, and of operators to MediaMTX."""
 
 from __future__ import annotations
 

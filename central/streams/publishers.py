@@ -1,4 +1,4 @@
-"""What a stream asks of those who publish it, whoever knows them."""
+"""The interface of streams to their publishers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has to be done now and then about streams."""
+"""The upkeep of streams."""
 
 from __future__ import annotations
 

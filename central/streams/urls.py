@@ -1,4 +1,4 @@
-"""Where viewers find what is published, as the public address of MediaMTX has it."""
+"""The addresses at which viewers find published streams, under the public address of MediaMTX."""
 
 from __future__ import annotations
 

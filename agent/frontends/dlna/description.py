@@ -1,4 +1,4 @@
-"""What callers read first: the description of the device, and of each service."""
+"""The documents that callers read first: the description of the device, and of each service."""
 
 from __future__ import annotations
 

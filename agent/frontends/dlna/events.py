@@ -1,4 +1,4 @@
-"""Who is told of changes (GENA), and what: each subscriber gets what differs from what it was told last."""
+"""The notification of changes (GENA): each subscriber gets what differs from its last notification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers can do: the actions of the three services, on the casting service."""
+"""The actions of the three services, on the casting service."""
 
 from __future__ import annotations
 

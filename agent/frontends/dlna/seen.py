@@ -1,4 +1,4 @@
-"""What is on, in the words of UPnP: the values of the state variables."""
+"""The sessions in the words of UPnP: the values of the state variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How controllers find the box (SSDP): it says that it is there, answers those who search, and says goodbye."""
+"""The discovery by controllers (SSDP): announcements, answers to searches, and a goodbye."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on this box, for clients of the ESPHome API: lists, states, events and commands."""
+"""The box for clients of the ESPHome API: lists, states, events and commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Home Assistant's cards and services do to the entities of the box. None of it can be answered."""
+"""The commands of Home Assistant's cards and services to the entities of the box. They have no answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Home Assistant knows this box by: a MAC address and a node name, each chosen once and kept in the state
+"""The identity of this box in Home Assistant: a MAC address and a node name, each chosen once and kept in the state
 directory. The address is the identity of the device and its entities there; the name names its actions."""
 
 from __future__ import annotations

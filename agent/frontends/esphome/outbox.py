@@ -1,4 +1,4 @@
-"""What one client has not been sent yet, within bounds."""
+"""The messages that one client has not been sent yet, within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all answers have in common. Times are RFC 3339 in UTC, lengths of time are seconds rounded to milliseconds."""
+"""The base of all answers. Times are RFC 3339 in UTC, lengths of time are seconds rounded to milliseconds."""
 
 from __future__ import annotations
 

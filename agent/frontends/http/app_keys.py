@@ -1,4 +1,4 @@
-"""What the API is given, as the API needs it, and the keys under which the app holds it."""
+"""The dependencies of the API, and the keys under which the application holds them."""
 
 from __future__ import annotations
 

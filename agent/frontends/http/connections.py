@@ -1,4 +1,4 @@
-"""How it goes with those whom this box is connected to."""
+"""The state of the connections of this box."""
 
 from __future__ import annotations
 

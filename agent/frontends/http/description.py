@@ -1,4 +1,4 @@
-"""What the OpenAPI document of the agent says beside its calls."""
+"""The parts of the agent's OpenAPI document beside its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request passes: the gate, and the checks for pages in somebody's browser."""
+"""The checks that every request passes: the gate, and the checks for pages in browsers."""
 
 from __future__ import annotations
 

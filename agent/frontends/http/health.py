@@ -1,4 +1,4 @@
-"""What is answered to those who ask whether all is well."""
+"""The answer to health checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its line in the log, and its errors turned into answers."""
+"""The frame of every request: its id, its line in the log, and the conversion of errors into answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calls about presets and recently played addresses answer with."""
+"""The answers of the calls about presets and recent addresses."""
 
 from __future__ import annotations
 

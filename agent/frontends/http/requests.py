@@ -1,4 +1,4 @@
-"""What a caller may send: the bodies of the calls, and the query parameter `wait`."""
+"""The requests of callers: the bodies of the calls, and the query parameter `wait`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calls answer with."""
+"""The answers of the calls."""
 
 from __future__ import annotations
 

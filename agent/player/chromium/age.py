@@ -1,4 +1,4 @@
-"""When a browser is old: each night, or when it has grown."""
+"""The age at which a browser is replaced: each night, or when it has grown."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""How Chromium is started. The address of a page comes over the pipe, and never on the command line, where it could
-become an option."""
+"""The command line of Chromium. The address of a page comes over the pipe, and never on the command line, where it
+could become an option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the server of a page can be reached, as the page's own requests tell it."""
+"""The contact with the server of a page, as the page's own requests show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one page is logged in: what its requests and its scripts get, and how it is noticed that this is refused."""
+"""The login of one page: what its requests and its scripts get, and how a refusal is noticed."""
 
 from __future__ import annotations
 

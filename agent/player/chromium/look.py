@@ -1,4 +1,4 @@
-"""How one page is shown: larger, in the dark, in another language, as its caller wants it."""
+"""The appearance of one page: larger, in the dark, or in another language, as its caller wants it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a player process, confined as it is, can open the display. An engine that cannot need not say so: libVLC
+"""A check that a confined player process can open the display. An engine that cannot may not report it: libVLC
 crashes."""
 
 from __future__ import annotations

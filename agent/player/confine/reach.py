@@ -1,4 +1,5 @@
-"""Which files playing needs, on the distributions that we know. What is not there is left out by who applies it."""
+"""The files that playing needs on the supported distributions. Whoever applies the list leaves out what does not
+exist."""
 
 from __future__ import annotations
 

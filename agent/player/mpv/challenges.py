@@ -1,4 +1,4 @@
-"""What an RTSP server wants the password by, as far as FFmpeg can give it.
+"""The password challenges of an RTSP server, as far as FFmpeg can answer them.
 
 FFmpeg before 8 knows Basic and the MD5 digest. Of several challenges it takes the last digest, and where that is of
 another algorithm (SHA-256) it says nothing, so that a right password looks like a wrong one.

@@ -1,4 +1,4 @@
-"""What it means that mpv has come to the end of a media."""
+"""The meaning of the end of a media in mpv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the media is, by what mpv says of it."""
+"""The progress of the media, according to mpv."""
 
 from __future__ import annotations
 

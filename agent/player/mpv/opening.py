@@ -1,4 +1,4 @@
-"""How mpv is made to open an address: the ways there are, tried one after the other."""
+"""The ways in which mpv opens an address, tried one after the other."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What mpv is told on its command line. Nothing of a caller's text goes in here: an address comes over IPC, where it
-cannot become an option."""
+"""The command line of mpv. Nothing of a caller's text goes in here: an address comes over IPC, where it cannot become
+an option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture is drawn on: a window of the stage, through an X connection of the player's own."""
+"""The canvas of a picture: a window of the stage, through an X connection of the player's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a `pillow` player process is started, and what it is for."""
+"""The command of a `pillow` player process, and its purpose."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Whether all came that a web server said it would send. A length of the media itself is only a claim: the last line
-of a subtitle may be long after the last picture."""
+"""The completeness of the bodies that a web server has announced. A length of the media itself is only a claim: the
+last line of a subtitle may be long after the last picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a `vlc` player process is started."""
+"""The command of a `vlc` player process."""
 
 from __future__ import annotations
 

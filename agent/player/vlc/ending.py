@@ -1,4 +1,4 @@
-"""What it means that libVLC has come to the end of a media, or comes no further."""
+"""The meaning of the end of a media in libVLC, or of a stop before it."""
 
 from __future__ import annotations
 

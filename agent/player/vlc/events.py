@@ -1,4 +1,4 @@
-"""What libVLC tells of its own accord: its callbacks only enqueue, because a call from inside one deadlocks."""
+"""The callbacks of libVLC, which only enqueue, because a call from inside one deadlocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the media is, by what libVLC counts and knows of it."""
+"""The progress of the media, by the counts and properties of libVLC."""
 
 from __future__ import annotations
 

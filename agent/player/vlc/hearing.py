@@ -1,4 +1,4 @@
-"""How the media is heard: it is given the sound and loses it, and looks for a sound that was lost."""
+"""The sound of the media: it is given and taken, and looked for when it is lost."""
 
 from __future__ import annotations
 

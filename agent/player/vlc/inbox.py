@@ -1,4 +1,4 @@
-"""What the worker's one thread has to see to: commands, and what libVLC's callbacks and its log have to say."""
+"""The queue of the worker's one thread: commands, and messages of libVLC's callbacks and its log."""
 
 from __future__ import annotations
 

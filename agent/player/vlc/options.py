@@ -1,5 +1,5 @@
-"""What libVLC is told: the arguments of its instance and the options of each media. Nothing of a caller's text
-goes in here, because libVLC trusts these options."""
+"""The arguments of libVLC's instance and the options of each media. Nothing of a caller's text goes in here, because
+libVLC trusts these options."""
 
 from __future__ import annotations
 

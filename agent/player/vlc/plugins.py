@@ -1,4 +1,4 @@
-"""Where libVLC's plug-ins are, which are there, and whether it has a list of them."""
+"""The plug-ins of libVLC: their folders, their presence, and their list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What libVLC alone cannot do, as a code and a sentence for a person."""
+"""The failures that only libVLC has, as a code and a sentence for a person."""
 
 from __future__ import annotations
 

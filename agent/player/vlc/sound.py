@@ -1,4 +1,4 @@
-"""Where a player's sound goes, and how loud it is: libVLC's audio output, made at the moment it is needed."""
+"""The output and the volume of a player's sound: libVLC's audio output, made at the moment it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Who this box is for its central API: kept in the state directory, for this user alone, because it holds a token."""
+"""The registration of this box with its central API: kept in the state directory, for this user alone, because it holds
+a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outbox has been told of each session, over restarts of the agent: it decides what is news."""
+"""The events of each session that the outbox has, over restarts of the agent: they decide what is new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the disk has not said yet to have: each happening, in a file that outlives this process.
+"""The events that the disk has not confirmed, in a file that outlives this process.
 
 One `write` of it survives a `kill -9` as soon as it returns. In memory (a tmpfs) it never waits for a disk; there a
 power cut takes it, and anywhere else too, because nothing is flushed.

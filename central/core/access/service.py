@@ -1,4 +1,4 @@
-"""Who is who: admin keys, and whose token a token is."""
+"""The identity of callers: admin keys, and the owners of tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all tables are made of. Whoever changes a table writes a migration (`migrations/versions`); a test compares."""
+"""The base of all tables. Whoever changes a table writes a migration (`migrations/versions`); a test compares."""
 
 from __future__ import annotations
 

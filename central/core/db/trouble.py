@@ -1,4 +1,4 @@
-"""What it means that the database did not do what it was asked to, in words for whoever runs it."""
+"""The meaning of errors of the database, in words for whoever runs it."""
 
 from __future__ import annotations
 

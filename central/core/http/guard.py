@@ -1,4 +1,4 @@
-"""Who gets in: tokens, addresses that are trusted, and the secret that is shared with MediaMTX."""
+"""The admission of callers: tokens, trusted addresses, and the secret that is shared with MediaMTX."""
 
 from __future__ import annotations
 
