@@ -15,7 +15,7 @@ two in this time."""
 
 PATIENCE = (1.0, 3.0, 9.0)
 """By how much more time a second picture has to come, after so many tries in which it did not: nothing else tells a
-source of a picture each 10 s from one that is dead."""
+source of a picture each 10 s from one that is dead. What has no times (MJPEG) begins with the second."""
 
 SKIPPED_AT_MOST = 2.5
 """Pictures of a slow source that may be missing before it stands."""
@@ -132,7 +132,8 @@ class Progress:
     def stall_after(self, timeout_s: float) -> float:
         """Seconds without anything new after which it stands: `timeout_s`, or more for what is slow or may be."""
         rhythm = self._liveness.rhythm if self._liveness else self._rhythm
-        return max(timeout_s * PATIENCE[min(self._unmoved, len(PATIENCE) - 1)], rhythm * SKIPPED_AT_MOST)
+        tries = max(self._unmoved, self.report.untimed)
+        return max(timeout_s * PATIENCE[min(tries, len(PATIENCE) - 1)], rhythm * SKIPPED_AT_MOST)
 
     # --- what others see ---
 

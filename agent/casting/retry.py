@@ -41,6 +41,10 @@ PASSING_ONCE_PLAYED = {*PASSING, ErrorCode.MEDIA_NOT_FOUND, ErrorCode.MEDIA_DECO
 """What a camera answers while it starts: 404, half a stream, a page that asks for patience."""
 
 
+class SamePlaceError(MediaError):
+    """The media ends at the same place each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """The limits on retries of a stream that failed."""
@@ -94,7 +98,8 @@ class Outage:
         has_ended = played_s > 0.0 or code is ErrorCode.MEDIA_DECODE
         is_buffered = session.progress.report.stream_type is StreamType.BUFFERED
         if has_ended and is_buffered and self._place.is_the_last(session.progress.resume_position, now):
-            raise MediaError(code, f"{error} It ends there each time: the file is incomplete, or says a wrong length.")
+            why = "It ends there each time: the file is incomplete, or says a wrong length."
+            raise SamePlaceError(code, f"{error} {why}")
         frees_itself = error.failure.is_full and outage_s < self._retry.start_timeout
         if code not in PASSING_ONCE_PLAYED and not frees_itself:
             raise error

@@ -11,7 +11,7 @@ import structlog
 
 from agent.casting.attempt import Attempt
 from agent.casting.parts import SessionParts
-from agent.casting.retry import PASSING, Outage, Retry
+from agent.casting.retry import PASSING, Outage, Retry, SamePlaceError
 from agent.casting.session import Session
 from agent.casting.source import Source
 from agent.errors import (
@@ -256,9 +256,15 @@ class SessionRunner:
     async def _pause_before_retry(self, error: AgentError, *, played_s: float) -> None:
         """Wait before the next attempt. Raises the error when there shall be none."""
         session = self.session
-        delay = self._outage.pause_after(
-            error, played_s=played_s, is_awaited=self._source.is_awaited, has_room=self._has_room
-        )
+        try:
+            delay = self._outage.pause_after(
+                error, played_s=played_s, is_awaited=self._source.is_awaited, has_room=self._has_room
+            )
+        except SamePlaceError as e:
+            if not self._engines.comes_no_further(session.url, e):
+                raise
+            log.info("engine_changed", session_id=session.id, code=e.failure.code, reason=str(e))
+            delay = 0.0
         session.failed_for_now(error.failure, retry_in_s=delay)
         level = log.warning if session.attempt == 2 else log.debug
         level(

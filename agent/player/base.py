@@ -63,6 +63,8 @@ class Report:
     hardware_decoding: str | None = None
     sound_lost: bool = False
     """It was heard, has sound still, and is heard no more; the player seeks an output again and again."""
+    untimed: bool = False
+    """The media has no times: a picture comes whenever the source has one."""
     at: float = 0.0
     """Monotonic time at which the report arrived."""
 

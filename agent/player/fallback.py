@@ -66,6 +66,16 @@ class EngineChoice:
         self._settled.add(url)
         self._forget()
 
+    def comes_no_further(self, url: str, error: AgentError) -> bool:
+        """What the table's engine has shown ends with `error` at the same place each time. True when another engine
+        goes on from there: a piece that is missing, or damaged, is the end of it for one of them only."""
+        others = self._players.others(url, error, kind=self._kind)
+        another = next((engine for engine, missing in others.items() if not missing), None)
+        if another is None or url in self._chosen:
+            return False
+        self._chosen[url] = another
+        return True
+
     def failed(self, url: str, error: AgentError) -> AgentError | None:
         """The player that was taken last failed with `error`. None when another engine is to try the same at once;
         otherwise the error to go on with, which tells of all that have tried."""

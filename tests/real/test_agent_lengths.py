@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -39,6 +40,16 @@ def test_a_film_with_a_late_subtitle_finishes_after_its_last_picture(
     assert last["reason"] == "finished" or (how == "plain" and "It ends there each time" in last["error"]["message"])
     wait_moves(screen, "red", timeout_s=6)
     assert agent.status()["stream"]["session_id"] == below
+
+
+def test_a_recording_whose_playlist_says_a_longer_time_finishes(
+    agent: Agent, media_server: MediaServer, clips: Clips
+) -> None:
+    """Lengths of pieces are rounded up by some servers, which makes minutes of a film; all pieces came."""
+    piece = media_server.file_url(clips.hls().parent / "seg0.ts")
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{piece}\n#EXT-X-ENDLIST\n"
+    session_id = agent.start(media_server.url(f"/text/film.m3u8?text={quote(playlist)}"))["session_id"]
+    assert agent.wait_ended(session_id, 10)["reason"] == "finished"
 
 
 def test_a_film_that_ends_at_the_same_place_each_time_is_over(agent: Agent, media_server: MediaServer) -> None:

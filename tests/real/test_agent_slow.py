@@ -16,7 +16,7 @@ from tests.support.tools import LOOK_EVERY_S
 from tests.support.xserver import XServer
 
 STALL_TIMEOUT_S = 1
-"""Less than the 2 s from picture to picture: it takes one try to learn that."""
+"""Less than the 2 s from picture to picture: of RTSP it takes one try to learn that."""
 
 WATCHED_S = 5.0
 
@@ -42,9 +42,14 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 def test_a_picture_every_two_seconds_plays(
     agent: Agent, media_server: MediaServer, cameras: RtspServer, kind: str
 ) -> None:
-    """It is `playing` between two pictures as well, and is not opened again."""
+    """It is `playing` between two pictures as well, and is not opened again. The first picture of MJPEG is shown when
+    it has come, and not when the second one has."""
+    retries = len(agent.log("stream_retried"))
     agent.start({"mjpeg": media_server.url("/mjpeg?every=2"), "rtsp": cameras.url("/red/slow")}[kind])
-    agent.wait_state("playing", 15)
+    stream = agent.wait_state("playing", 15)
+    if kind == "mjpeg":
+        assert (stream["engine"], stream["time_to_first_frame"] < 2) == ("mpv", True)
+        assert len(agent.log("stream_retried")) == retries
     before, until = agent.status()["stream"]["frames_displayed"], time.monotonic() + WATCHED_S
     while time.monotonic() < until:
         stream = agent.status()["stream"]

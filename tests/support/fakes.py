@@ -76,6 +76,7 @@ SCRIPTS = {
     "blank": Script(pixel_after=None),
     "stalls": Script(stalls_after=3.0),
     "breaks": Script(fails_after=3.0),
+    "damaged": Script(fails_after=3.0),
     "fragile": Script(fails_after=0.3),
     "radio": Script(media_type=MediaType.AUDIO),
     "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),
@@ -88,6 +89,7 @@ SCRIPTS = {
 
 BY_ANOTHER = {
     "gap": Script(),
+    "damaged": Script(ends_after=2.0),
     "deep-gap": Script(opens_after=None, fails_after=0.2),
 }
 

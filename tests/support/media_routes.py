@@ -54,6 +54,8 @@ RADIO_BURST_S = 2.0
 ICY_INTERVAL = 8_000
 JPEG_RATE_HZ = 10
 """Of a camera that sends one picture after the other."""
+PICTURE_BYTES = 40_000
+"""The least that such a camera sends of a picture: players look at the first thousands of bytes before they begin."""
 USER_PASS = b"user:pass"
 PITCHES = {"red": 440, "green": 880, "blue": 660, "yellow": 520, "magenta": 760, "cyan": 1000}
 """The tone of each film and live stream; all others have 440. All are multiples of 20 Hz (see `sound.pitches`)."""
@@ -336,7 +338,8 @@ async def _radio(data: bytes, *, with_titles: bool) -> AsyncIterator[bytes]:
 
 
 async def _frames(frames: list[bytes], every_s: float) -> AsyncIterator[bytes]:
-    for frame in itertools.cycle(frames):
+    for small in itertools.cycle(frames):
+        frame = small.ljust(PICTURE_BYTES, b"\0")
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
         yield head.encode() + frame + b"\r\n"
         await asyncio.sleep(every_s)

@@ -29,6 +29,9 @@ class Facts:
     clock: float | None = 0.0
     """mpv has none that runs between two pictures without sound; but it tells when it waits for its source."""
 
+    untimed = False
+    """Its pictures come when they come."""
+
     sound_lost = False
     """It had an output for its sound, and has none."""
 
@@ -83,6 +86,7 @@ class Facts:
             stream_type=self._stream_type(),
             hardware_decoding=self._hardware(),
             sound_lost=self.sound_lost,
+            untimed=self.untimed,
             at=self._now(),
         )
 

@@ -89,6 +89,11 @@ class Opening:
         self._line.set("start", f"{position:.3f}" if position > 0 else "none")
         self._line.say("loadfile", self._source)
 
+    def show_at_once(self) -> None:
+        """Have each picture shown when it comes; mpv would wait for the second one to know how long the first lasts."""
+        self._line.set("cache-pause", False)
+        self._line.set("untimed", True)
+
     def choose(self, tracks: Any) -> None:
         """Before anything is decoded: the best rendition up to the height, or else the lowest."""
         video = rendition(tracks or [], at_most=self._at_most or 0)

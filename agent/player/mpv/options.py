@@ -24,7 +24,7 @@ FD = "%FD"
 
 UNTIMED = ("mpjpeg",)
 """A camera's pictures, one after the other: FFmpeg takes them for 25 a second, so mpv would stop each second to wait
-for more of them."""
+for more of them, or show them later and later. Each is shown when it comes."""
 
 NETWORK_TIMEOUT_S = 130
 """Longer than any start_timeout or stall_timeout: these decide, with a sentence of their own."""

@@ -207,8 +207,10 @@ class MpvPlayer(ChildPlayer):
         match message["event"]:
             case "property-change":
                 self._on_property(message.get("name", ""), message.get("data"))
-            case "file-loaded" if self._opening.chooses_rendition:
-                self._line.get("track-list", self._opening.choose)
+            case "file-loaded":
+                self._line.get("file-format", self._on_format)
+                if self._opening.chooses_rendition:
+                    self._line.get("track-list", self._opening.choose)
             case "playback-restart" | "video-reconfig" as event:
                 # Where the tracks are chosen here, it restarts before there are any.
                 first_picture = "video-reconfig" if self._opening.chooses_rendition else "playback-restart"
@@ -216,7 +218,6 @@ class MpvPlayer(ChildPlayer):
                     for name in ("seekable", "partially-seekable"):
                         self._line.get(name, partial(self._on_property, name))
                     self._line.get("duration", self._on_duration)
-                    self._line.get("file-format", self._on_format)
                     self._line.get("file-size", self._on_size)
                     self._line.get("track-list", self._on_tracks)
             case "confined":  # the launcher's only word, said before it became mpv
@@ -239,8 +240,9 @@ class MpvPlayer(ChildPlayer):
 
     def _on_format(self, data: Any) -> None:
         self._format = data or ""
-        if data in UNTIMED:
-            self._line.set("cache-pause", False)
+        self._facts.untimed = data in UNTIMED
+        if self._facts.untimed:
+            self._opening.show_at_once()
 
     def _on_size(self, data: Any) -> None:
         self._size = data

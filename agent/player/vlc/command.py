@@ -15,11 +15,11 @@ def vlc_command(
     confinement: Confinement | None = None,
     shows_pictures: bool = True,
     languages: Sequence[str] = (),
-    plays_live_fmp4: Callable[[], bool] = lambda: True,
+    plays_all: Callable[[], bool] = lambda: True,
 ) -> Callable[[], list[str]]:
     """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches. Unless it
-    `shows_pictures`, it says of one what it is, for another engine to show it; and it leaves live HLS in fragmented MP4
-    to another engine unless `plays_live_fmp4`, which is asked at each start of one."""
+    `shows_pictures`, it says of one what it is, for another engine to show it; and it leaves what libVLC plays badly
+    to another engine unless it `plays_all`, which is asked at each start of one."""
     command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
     if audio_device:
         command += ["--audio-device", audio_device]
@@ -29,4 +29,4 @@ def vlc_command(
         command += ["--no-pictures"]
     if confinement:
         command += confinement.arguments()
-    return lambda: command if plays_live_fmp4() else [*command, "--no-live-fmp4"]
+    return lambda: command if plays_all() else [*command, "--not-all"]

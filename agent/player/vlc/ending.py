@@ -41,7 +41,7 @@ def failure_at_end(playback: Playback, log: LogReader, *, heard: bool) -> Failur
     if position is not None and duration is not None and duration - position > EARLY_END_S:
         if not heard and not log.pictured and playback.has_sound:
             return only_picture_lost()
-        if _is_whole(playback, log):  # the length is that of a late subtitle, or wrong
+        if _is_whole(playback, log):  # the length is that of a late subtitle, rounded up by a playlist, or wrong
             return None
         return broke_off(playback.url, position=position, duration=duration)
     # Live does not finish: it was cut off, and the log knows why.
@@ -72,4 +72,6 @@ def entries(playback: Playback) -> list[str]:
 
 
 def _is_whole(playback: Playback, log: LogReader) -> bool:
-    return log.demuxer != "adaptive" and (playback.url.startswith("file:") or playback.facts.is_whole)
+    if log.demuxer == "adaptive":  # it ends before its playlist does only where a piece could not be had, and says so
+        return log.reason(playback.url) is None
+    return playback.url.startswith("file:") or playback.facts.is_whole

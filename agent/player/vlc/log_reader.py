@@ -18,6 +18,7 @@ from agent.types import Failure
 _HARDWARE = re.compile(r"Using (.+) for hardware decoding")
 _DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
 _PICTURE = re.compile(r"(?im)^\s*content-type:\s*image/")
+_MJPEG = re.compile(r"(?im)^\s*content-type:\s*multipart/x-mixed-replace\b")
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
 _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _OLDER_ANSWER = re.compile(r"HTTP answer code (\d{3})")
@@ -76,6 +77,8 @@ class LogReader:
         """Whether it plays a playlist that goes on while it is played."""
         self.is_picture = False
         """Whether the server calls it a picture."""
+        self.is_mjpeg = False
+        """Whether the server sends one picture after the other, as cameras do."""
         self.live_fmp4 = False
         """Whether that is an HLS playlist whose segments are fragmented MP4."""
         self.pictured = False
@@ -101,6 +104,7 @@ class LogReader:
             self.hardware = m[1]
         elif m := _HTTP_ANSWER.match(line.text):
             self.is_picture = _PICTURE.search(line.text) is not None
+            self.is_mjpeg = _MJPEG.search(line.text) is not None
             if int(m[1]) >= 400:
                 self._keep(f"HTTP {m[1]} error")
             if int(m[1]) == 401:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from agent.player.reasons import failure, source_name
+from agent.player.vlc.log_reader import LogReader
 from agent.types import ErrorCode, Failure
 
 
-def live_fmp4() -> Failure:
-    """Its picture would be grey for a quarter of the time, at each segment; libVLC counts that as pictures."""
-    return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows live HLS in fragmented MP4 (fMP4) with grey pictures.")
+def played_badly(log: LogReader) -> Failure | None:
+    """What is wrong with what libVLC would show of this, where another engine shows it right; None for all else."""
+    if log.live_fmp4:  # for a quarter of the time, at each segment; libVLC counts that as pictures
+        return Failure(
+            ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows live HLS in fragmented MP4 (fMP4) with grey pictures."
+        )
+    if log.is_mjpeg:  # it looks for the beginning of the next one to know where a picture ends
+        return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows each picture of an MJPEG camera too late.")
+    return None
 
 
 def picture() -> Failure:

@@ -27,7 +27,7 @@ from agent.player.vlc.options import instance_arguments
 from agent.player.vlc.playback import Phase, Playback
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.preroll import preroll
-from agent.player.vlc.reasons import live_fmp4, picture
+from agent.player.vlc.reasons import picture, played_badly
 from agent.player.vlc.sound import SoundOutput
 from agent.types import ErrorCode, Failure, MediaType
 
@@ -52,7 +52,7 @@ class VlcWorker:
         confinement: Confinement | None,
         shows_pictures: bool = True,
         languages: Sequence[str] = (),
-        plays_live_fmp4: bool = True,
+        plays_all: bool = True,
     ) -> None:
         import vlc  # only here: 31 ms and every wrapper of libVLC
 
@@ -70,7 +70,7 @@ class VlcWorker:
         events.subscribe(vlc, self._player, self._inbox)
         self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
         self._shows_pictures = shows_pictures
-        self._plays_live_fmp4 = plays_live_fmp4
+        self._plays_all = plays_all
         self._vout = self._buffered_at = 0.0
         self._paused = False
         self._channel = Channel(channel_fd, self._inbox)
@@ -250,8 +250,8 @@ class VlcWorker:
             self._fail(refusal)  # libVLC would go on asking
         if opening and not self._shows_pictures and self._log.demuxer == "image":
             self._fail(picture(), kind=MediaType.IMAGE)
-        if opening and not self._plays_live_fmp4 and self._log.live_fmp4:
-            self._fail(live_fmp4())
+        if opening and not self._plays_all and (weakness := played_badly(self._log)):
+            self._fail(weakness)
         needed = opening or (playback.kind is MediaType.AUDIO and self._hearing.on)
         if needed and (failure := no_decoder(line.text)):
             self._fail(failure)  # libVLC plays on without it
@@ -273,7 +273,7 @@ def main() -> None:
     parser.add_argument("--audio-device")
     parser.add_argument("--languages", nargs="+", default=[], help="of sound tracks, the best one first")
     parser.add_argument("--no-pictures", dest="shows_pictures", action="store_false")
-    parser.add_argument("--no-live-fmp4", dest="plays_live_fmp4", action="store_false")
+    parser.add_argument("--not-all", dest="plays_all", action="store_false", help="leave what libVLC plays badly")
     parser.add_argument("--confine", nargs="+", help="what it may reach")
     options = parser.parse_args()
     die_with_parent(options.parent)
@@ -283,7 +283,7 @@ def main() -> None:
         audio_device=options.audio_device,
         shows_pictures=options.shows_pictures,
         languages=options.languages,
-        plays_live_fmp4=options.plays_live_fmp4,
+        plays_all=options.plays_all,
         confinement=Confinement.from_words(options.confine) if options.confine else None,
     ).run()
 

@@ -76,16 +76,18 @@ async def test_a_height_is_chosen_here_but_not_of_a_camera() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "size", "line", "whole"),
+    ("file_format", "at", "size", "line", "whole"),
     [
-        (99.0, None, "", True),
-        (40.0, None, "", False),
-        (40.0, 5000, "", True),
-        (40.0, 5000, "Stream ends prematurely at 4000, should be 5000", False),
+        ("mp4", 99.0, None, "", True),
+        ("mp4", 40.0, None, "", False),
+        ("mp4", 40.0, 5000, "", True),
+        ("mp4", 40.0, 5000, "Stream ends prematurely at 4000, should be 5000", False),
+        ("hls", 40.0, None, "", True),
+        ("hls", 40.0, 300, "HTTP error 404 Not Found", False),
     ],
 )
 def test_a_film_has_finished_near_its_end_or_when_all_of_it_came(
-    at: float, size: int | None, line: str, whole: bool
+    file_format: str, at: float, size: int | None, line: str, whole: bool
 ) -> None:
     """Its length is only a claim: of 100 s it was shown `at`, and `size` bytes were announced."""
     facts, log = Facts(lambda: 0.0), LogReader(lambda: 0.0)
@@ -93,6 +95,6 @@ def test_a_film_has_finished_near_its_end_or_when_all_of_it_came(
     facts.observed("seekable", True)
     facts.observed("time-pos", at)
     log.read(line)
-    failure = failure_at_end(facts, log, "http://nas.local/film.mp4", file_format="mp4", size=size)
+    failure = failure_at_end(facts, log, "http://nas.local/film.mp4", file_format=file_format, size=size)
     assert (failure is None) is whole
     assert failure is None or failure.code is ErrorCode.MEDIA_NETWORK

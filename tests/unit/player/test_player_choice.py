@@ -41,6 +41,19 @@ async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlay
     assert await engine_of(choice, "http://nas.local/film.mp4") == "fake"
 
 
+async def test_another_engine_goes_on_where_the_first_comes_no_further(players: FakePlayers) -> None:
+    """Once: what that one cannot pass either is the end."""
+    choice = EngineChoice(players)
+    await choice.take(URL)
+    choice.shown(URL, "fake")
+    assert choice.comes_no_further(URL, NO_NETWORK)
+    assert await engine_of(choice) == "other"
+    choice.shown(URL, "other")
+    assert not choice.comes_no_further(URL, NO_NETWORK)
+    players.other_engines = {"other": "Install it."}
+    assert not EngineChoice(players).comes_no_further(URL, NO_NETWORK)
+
+
 @pytest.mark.parametrize("error", [NO_NETWORK, PlayerUnavailableError("The player process died.")])
 async def test_what_is_not_the_engine_s_fault_is_not_tried_with_another(
     players: FakePlayers, error: AgentError

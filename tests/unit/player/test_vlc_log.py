@@ -7,6 +7,7 @@ import time
 import pytest
 
 from agent.player.vlc.log_reader import LogLine, LogReader
+from agent.player.vlc.reasons import played_badly
 from agent.types import ErrorCode
 
 DEBUG, WARNING, ERROR = 0, 3, 4
@@ -31,6 +32,18 @@ def reader(*lines: tuple[int, str]) -> LogReader:
 def test_a_playlist_that_is_read_again_is_live(line: str, live: bool) -> None:
     """libVLC schedules the next reading of a live playlist only."""
     assert reader((DEBUG, line)).live is live
+
+
+@pytest.mark.parametrize(
+    ("content_type", "badly"),
+    [("multipart/x-mixed-replace;boundary=frame", True), ("image/jpeg", False), ("video/mp4", False)],
+)
+def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engine(
+    content_type: str, badly: bool
+) -> None:
+    """By what its server calls it, before any of its pictures."""
+    log = reader((DEBUG, f"incoming response:\nHTTP/1.1 200 OK\r\nServer: cam\r\ncontent-type: {content_type}\r\n\r\n"))
+    assert (played_badly(log) is not None) is badly
 
 
 def test_the_first_demuxer_is_that_of_the_media() -> None:
