@@ -67,8 +67,10 @@ class EngineChoice:
         self._forget()
 
     def comes_no_further(self, url: str, error: AgentError) -> bool:
-        """What the table's engine has shown ends with `error` at the same place each time. True when another engine
-        goes on from there: a piece that is missing, or damaged, is the end of it for one of them only."""
+        """What the table's engine has shown ends with `error` at the same place each time. True when another engine is
+        to go on from there: a piece that is missing is the end of a recording for one of them only."""
+        if error.failure.code is not ErrorCode.MEDIA_NOT_FOUND:
+            return False
         others = self._players.others(url, error, kind=self._kind)
         another = next((engine for engine, missing in others.items() if not missing), None)
         if another is None or url in self._chosen:

@@ -37,14 +37,17 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
         yield agent
 
 
-@pytest.mark.parametrize(("methods", "engine"), [("MD5", "mpv"), ("Basic", "vlc"), ("MD5,Basic", "vlc")])
+@pytest.mark.parametrize(
+    ("methods", "what", "engine"),
+    [("MD5", "mjpeg", "mpv"), ("Basic", "film.mp4", "vlc"), ("MD5,Basic", "film.mp4", "vlc")],
+)
 def test_a_password_is_told_in_the_way_that_it_is_asked_for(
-    agent: Agent, screen: Screen, media_server: MediaServer, methods: str, engine: str
+    agent: Agent, screen: Screen, media_server: MediaServer, methods: str, what: str, engine: str
 ) -> None:
     """A camera that wants a digest never hears the password itself, and none hears it unasked."""
     media_server.reset()
-    agent.start(media_server.url(f"/digest/{methods}/mjpeg", userinfo=RIGHT))
-    wait_moves(screen, "cyan")
+    agent.start(media_server.url(f"/digest/{methods}/{what}", userinfo=RIGHT))
+    wait_moves(screen, "cyan" if what == "mjpeg" else "red")
     assert agent.status()["stream"]["engine"] == engine
     requests = media_server.requests("/digest")
     said = [request.headers.get("authorization", "") for request in requests]

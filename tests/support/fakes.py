@@ -76,7 +76,7 @@ SCRIPTS = {
     "blank": Script(pixel_after=None),
     "stalls": Script(stalls_after=3.0),
     "breaks": Script(fails_after=3.0),
-    "damaged": Script(fails_after=3.0),
+    "damaged": Script(fails_after=3.0, fails_with=ErrorCode.MEDIA_NOT_FOUND),
     "fragile": Script(fails_after=0.3),
     "radio": Script(media_type=MediaType.AUDIO),
     "mute-radio": Script(media_type=MediaType.AUDIO, silent=True),

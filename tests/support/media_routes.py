@@ -20,7 +20,7 @@
     /garbage /page.html /list.m3u       the list holds /film.mp4, or what `?entry=` says
     /text/<name>?text=                  that text, with the type of the name's ending
     /status/<code> /never /redirect?to=<url>&code=302 /redirect-loop
-    /digest/<methods>/mjpeg             MJPEG behind MD5, SHA-256, Basic, or several of them with commas between
+    /digest/<methods>/mjpeg|film.mp4    behind MD5, SHA-256, Basic, or several of them with commas between
     /basic-auth/film.mp4 (user:pass)    /cookie/film.mp4 (a redirect that sets the cookie needed behind it)
 
 Each takes `?then=hold|trickle|end|close|reset&after=<s>&after_bytes=<n>&delay=<s>&rate=<bytes/s>`.
@@ -145,7 +145,7 @@ class MediaRoutes:
         app.router.add_get("/trickle-hls/seg{number}.ts", self._trickling_segment)
         app.router.add_get("/radio.mp3", self._radio)
         app.router.add_get("/mjpeg", self._mjpeg)
-        app.router.add_get("/digest/{methods}/mjpeg", self._guarded_mjpeg)
+        app.router.add_get("/digest/{methods}/{what}", self._guarded)
         app.router.add_get("/garbage", self._garbage)
         app.router.add_get("/page.html", _page)
         app.router.add_get("/list.m3u", _list)
@@ -256,7 +256,7 @@ class MediaRoutes:
             _frames(frames, every_s), content_type="multipart/x-mixed-replace; boundary=frame"
         )
 
-    async def _guarded_mjpeg(self, request: web.Request) -> web.StreamResponse:
+    async def _guarded(self, request: web.Request) -> web.StreamResponse:
         offered = request.match_info["methods"].split(",")
         said = request.headers.get("Authorization", "")
         basic = f"Basic {b64encode(f'{digest.USER}:{digest.PASSWORD}'.encode()).decode()}"
@@ -265,7 +265,9 @@ class MediaRoutes:
             for method in offered:
                 answer.headers.add("WWW-Authenticate", digest.challenge(method))
             return answer
-        return await self._mjpeg(request)
+        if request.match_info["what"] == "mjpeg":
+            return await self._mjpeg(request)
+        return await self._clip(request, self._clips.film_mp4)
 
     async def _garbage(self, request: web.Request) -> web.StreamResponse:
         data = self._clips.garbage()

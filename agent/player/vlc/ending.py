@@ -37,11 +37,16 @@ def failure_at_end(playback: Playback, log: LogReader, *, heard: bool) -> Failur
     if log.live and not log.gave_up:
         # libVLC also ends a live playlist of which it could not have a segment, long before that has its end.
         reason = log.reason(playback.url)
-        return piece_lost(playback.url, reason) if reason else None
+        return piece_lost(playback.url, reason, live=True) if reason else None
     if position is not None and duration is not None and duration - position > EARLY_END_S:
         if not heard and not log.pictured and playback.has_sound:
             return only_picture_lost()
-        if _is_whole(playback, log):  # the length is that of a late subtitle, rounded up by a playlist, or wrong
+        if log.demuxer == "adaptive":  # its length may be rounded up; it ends early where a piece was not to be had
+            reason = log.reason(playback.url)
+            return piece_lost(playback.url, reason, live=False) if reason else None
+        if (
+            playback.url.startswith("file:") or playback.facts.is_whole
+        ):  # the length is that of a late subtitle, or wrong
             return None
         return broke_off(playback.url, position=position, duration=duration)
     # Live does not finish: it was cut off, and the log knows why.
@@ -69,9 +74,3 @@ def entries(playback: Playback) -> list[str]:
         return []
     addresses = [items.item_at_index(i).get_mrl() or "" for i in range(min(items.count(), ENTRIES_AT_MOST))]
     return [a for a in addresses if a and len(a) <= ENTRY_LENGTH_AT_MOST]
-
-
-def _is_whole(playback: Playback, log: LogReader) -> bool:
-    if log.demuxer == "adaptive":  # it ends before its playlist does only where a piece could not be had, and says so
-        return log.reason(playback.url) is None
-    return playback.url.startswith("file:") or playback.facts.is_whole

@@ -23,11 +23,14 @@ def picture() -> Failure:
     return failure(ErrorCode.MEDIA_UNSUPPORTED, "This is a still picture, and libVLC is set up to leave those alone.")
 
 
-def piece_lost(url: str, reason: Failure) -> Failure:
-    """The failure of a live playlist of which a segment was not available."""
-    return failure(
-        ErrorCode.MEDIA_NETWORK, f"A piece of the live stream of {source_name(url)} was missing. {reason.message}"
-    )
+def piece_lost(url: str, reason: Failure, *, live: bool) -> Failure:
+    """The failure of a playlist of which a segment was not available. A live one goes on; of a recording another engine
+    may show the rest."""
+    if live:
+        return Failure(
+            ErrorCode.MEDIA_NETWORK, f"A piece of the live stream of {source_name(url)} was missing. {reason.message}"
+        )
+    return Failure(reason.code, f"A piece of the recording of {source_name(url)} was missing. {reason.message}")
 
 
 def only_picture_lost() -> Failure:

@@ -1,4 +1,4 @@
-"""A film that one engine cannot play beyond some place."""
+"""A recording that one engine cannot play beyond some place."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ LONG_ENOUGH_S = 60.0
 """For all tries with both engines, in virtual time."""
 
 
-@pytest.mark.parametrize(("host", "reason"), [("damaged", "finished"), ("breaks", "failed")])
-def test_a_film_that_ends_at_the_same_place_each_time_is_tried_by_another_engine(host: str, reason: str) -> None:
-    """Which goes on behind the damage, or ends there, too."""
+@pytest.mark.parametrize(
+    ("host", "reason", "engines"),
+    [("damaged", "finished", ["fake"] * 3 + ["other"]), ("breaks", "failed", ["fake"] * 3)],
+)
+def test_another_engine_goes_on_behind_a_missing_piece(host: str, reason: str, engines: list[str]) -> None:
+    """After three tries. What broke off at the same place each time is over: nobody has the rest."""
 
     async def work() -> None:
         players = FakePlayers()
@@ -34,7 +37,7 @@ def test_a_film_that_ends_at_the_same_place_each_time_is_tried_by_another_engine
         last = tracker.snapshot().last
         assert last is not None
         assert last.reason == reason
-        assert [player.engine for player in players.players if player.url] == ["fake"] * 3 + ["other"]
+        assert [player.engine for player in players.players if player.url] == engines
         await tracker.close()
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

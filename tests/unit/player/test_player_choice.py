@@ -42,16 +42,18 @@ async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlay
 
 
 async def test_another_engine_goes_on_where_the_first_comes_no_further(players: FakePlayers) -> None:
-    """Once: what that one cannot pass either is the end."""
+    """Once: what that one cannot pass either is the end. What broke off ends there for all of them."""
+    missing = MediaError(ErrorCode.MEDIA_NOT_FOUND, "A piece of the recording is missing.")
     choice = EngineChoice(players)
     await choice.take(URL)
     choice.shown(URL, "fake")
-    assert choice.comes_no_further(URL, NO_NETWORK)
+    assert not choice.comes_no_further(URL, NO_NETWORK)
+    assert choice.comes_no_further(URL, missing)
     assert await engine_of(choice) == "other"
     choice.shown(URL, "other")
-    assert not choice.comes_no_further(URL, NO_NETWORK)
+    assert not choice.comes_no_further(URL, missing)
     players.other_engines = {"other": "Install it."}
-    assert not EngineChoice(players).comes_no_further(URL, NO_NETWORK)
+    assert not EngineChoice(players).comes_no_further(URL, missing)
 
 
 @pytest.mark.parametrize("error", [NO_NETWORK, PlayerUnavailableError("The player process died.")])
