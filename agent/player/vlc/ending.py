@@ -44,10 +44,8 @@ def failure_at_end(playback: Playback, log: LogReader, *, heard: bool) -> Failur
         if log.demuxer == "adaptive":  # its length may be rounded up; it ends early where a piece was not to be had
             reason = log.reason(playback.url)
             return piece_lost(playback.url, reason, live=False) if reason else None
-        if (
-            playback.url.startswith("file:") or playback.facts.is_whole
-        ):  # the length is that of a late subtitle, or wrong
-            return None
+        if playback.url.startswith("file:") or playback.facts.is_whole:
+            return None  # the length is that of a late subtitle, or wrong
         return broke_off(playback.url, position=position, duration=duration)
     # Live does not finish: it was cut off, and the log knows why.
     return log.reason(playback.url) if duration is None else None

@@ -78,7 +78,7 @@ class LogReader:
         self.is_picture = False
         """Whether the server calls it a picture."""
         self.is_mjpeg = False
-        """Whether the server sends one picture after the other, as cameras do."""
+        """Whether the server sends one picture after the other, as cameras do (MJPEG)."""
         self.live_fmp4 = False
         """Whether that is an HLS playlist whose segments are fragmented MP4."""
         self.pictured = False
