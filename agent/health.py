@@ -62,11 +62,11 @@ class ReportingStatus:
     """Events that it will never have."""
     url: str | None = None
     device_id: str | None = None
-    """As it knows this box."""
+    """The id of this box at the central API."""
     stream_id: str | None = None
-    """Of what is on, there."""
+    """The id of this box's stream there."""
     code: str | None = None
-    """By which others join what is on."""
+    """The code by which others join that stream."""
     problem: str | None = None
     """A sentence that says what is wrong and what to do; None when all is well."""
 
@@ -96,7 +96,7 @@ class DlnaStatus:
     """How DLNA controllers reach this box."""
 
     port: int | None = None
-    """Where it is listened; None when that failed."""
+    """The port; None if it could not be opened."""
     subscribers: tuple[str, ...] = ()
     """The addresses of those that are told what changes."""
     problem: str | None = None
@@ -110,7 +110,7 @@ class EspHomeStatus:
     name: str
     """The node name: `living-room`."""
     port: int | None = None
-    """Where it is listened; None when that failed."""
+    """The port; None if it could not be opened."""
     has_key: bool = False
     """Somebody has added the box, or its key was shown to be typed."""
     window_s: float = 0.0

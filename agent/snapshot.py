@@ -30,13 +30,13 @@ class SessionSnapshot:
     session_state: SessionState
     state: PlayerState
     started_at: datetime
-    """When the start was accepted, UTC."""
+    """The time at which the start was accepted, UTC."""
     volume_level: float
     muted: bool
     stream_id: str | None = None
-    """Of the stream of the central API that it has joined; None for an address."""
+    """The id of the joined stream of the central API; None for an address."""
     code: str | None = None
-    """Of the same."""
+    """The code of that stream."""
     first_frame_at: datetime | None = None
     time_to_first_frame: float | None = None
     """Seconds from acceptance to the first frame (for audio: to the first sound)."""
@@ -46,7 +46,7 @@ class SessionSnapshot:
     duration: float | None = None
     """Length of the media in seconds; None when live or unknown."""
     expires_at: datetime | None = None
-    """When the cast ends by itself, UTC."""
+    """The time of the scheduled end, UTC."""
     frames_displayed: int = 0
     media_type: MediaType | None = None
     stream_type: StreamType | None = None
@@ -54,9 +54,9 @@ class SessionSnapshot:
     hardware_decoding: str | None = None
     """Name of the hardware decoder in use; None when the CPU decodes or nothing is decoded yet."""
     attempt: int = 1
-    """Which try this is since it last played; 1 when all is well."""
+    """The number of attempts since it last played; 1 when all is well."""
     retry_at: datetime | None = None
-    """When the next try begins; None while one is under way or none is needed."""
+    """The time of the next attempt; None while one is under way or none is needed."""
     ended_at: datetime | None = None
     reason: EndReason | None = None
     error: Failure | None = None
@@ -73,7 +73,7 @@ class TrackerSnapshot:
     on_screen: SessionSnapshot | None = None
     """The session that has the screen and the sound."""
     interrupted: tuple[SessionSnapshot, ...] = ()
-    """What waits underneath, the next to come back first."""
+    """The sessions that wait, the next to come back first."""
     last: SessionSnapshot | None = None
     """The session that ended last."""
     sessions: tuple[SessionSnapshot, ...] = ()

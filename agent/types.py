@@ -9,13 +9,13 @@ from typing import Final, NewType
 from agent.page_options import PageOptions
 
 DEFAULT_PORT: Final = 8090
-"""Of the HTTP API."""
+"""The port of the HTTP API."""
 
 ESPHOME_PORT: Final = 6053
-"""Of ESPHome's native API; Home Assistant expects it where it is not told another."""
+"""The port of ESPHome's native API; Home Assistant expects it unless it is told another one."""
 
 DLNA_PORT: Final = 8091
-"""Of the DLNA renderer; controllers are told it."""
+"""The port of the DLNA renderer; controllers learn it from the announcement."""
 
 SessionId = NewType("SessionId", str)
 """A UUID in its canonical text form; one per accepted start, never used again."""
@@ -31,7 +31,7 @@ class PlayerState(StrEnum):
     BUFFERING = "buffering"
     """Something was shown or heard, and nothing advances at the moment."""
     PLAYING = "playing"
-    """What is meant to reach a person advances."""
+    """The media that people should see or hear advances."""
     COVERED = "covered"
     """It would be playing, but windows of other programs hide all of it."""
     PAUSED = "paused"
@@ -64,7 +64,7 @@ class EndReason(StrEnum):
     EXPIRED = "expired"
     """Its duration is over."""
     FAILED = "failed"
-    """With an error code and a sentence."""
+    """The session failed, with an error code and a sentence."""
     SHUTDOWN = "shutdown"
 
 
@@ -174,7 +174,7 @@ class Failure:
     code: ErrorCode
     message: str
     retry_after_s: float | None = None
-    """When it makes sense to try again, where somebody has said that."""
+    """Seconds until another try makes sense, if somebody has said so."""
     is_full: bool = False
     """The source refuses another viewer, perhaps because it has one already."""
 
@@ -184,7 +184,7 @@ class StreamRef:
     """A stream of the central API as somebody names it: by one of both."""
 
     code: str | None = None
-    """By which others join it, such as `K7QF2M`."""
+    """The code by which others join it, such as `K7QF2M`."""
     stream_id: str | None = None
 
 
@@ -195,7 +195,7 @@ class CentralStream:
     stream_id: str
     code: str
     urls: tuple[str, ...]
-    """Where it can be had, the best first; without credentials, and not checked yet."""
+    """Its addresses, the best first; without credentials, and not checked yet."""
     title: str | None = None
     is_published: bool = False
     """It comes from a media server, which may ask viewers for the code; otherwise it is what another box shows."""
@@ -274,7 +274,7 @@ class LanService:
     kind: str
     """Such as `_esphomelib._tcp`."""
     name: str
-    """Of the service, and of the host in `.local`: a label of a-z, 0-9 and dashes."""
+    """The name of the service, and of the host in `.local`: a label of a-z, 0-9 and dashes."""
     port: int
     txt: tuple[tuple[str, str], ...]
     advice: str

@@ -16,7 +16,7 @@ class BodyError(ValueError):
 
 
 BODY_LIMIT: Final = web.RequestKey("body_limit", int)
-"""How many bytes are read of the body, where a call has a limit of its own."""
+"""Bytes of the body that are read, where a call has a limit of its own."""
 
 
 async def read_bytes(request: web.Request, *, timeout_s: float) -> bytes:

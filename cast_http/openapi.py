@@ -33,7 +33,7 @@ class Service(Generic[OperationT]):
     title: str
     description: str
     problem: type[ProblemBase]
-    """What every error looks like."""
+    """The model of every error."""
     schemes: Mapping[str, Mapping[str, Any]]
     """The ways to say who one is, as OpenAPI describes security schemes."""
     security: Mapping[Any, Sequence[Mapping[str, list[str]]]]
@@ -43,7 +43,7 @@ class Service(Generic[OperationT]):
     refusals: Callable[[OperationT], Collection[int]]
     """The statuses of problems that follow from who may make a call."""
     messages: tuple[type[BaseModel], ...] = ()
-    """What is sent beside bodies and answers, such as events."""
+    """Models of other messages, such as events."""
     media_types: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The schema of what is not JSON, where there is one."""
 

@@ -38,10 +38,10 @@ class Operation(Generic[HandlerT, AccessT]):
 
     method: str
     path: str
-    """As the router takes it: names in braces, with a pattern where they have one."""
+    """The path as the router takes it: names in braces, with a pattern where they have one."""
     handler: HandlerT
     access: AccessT
-    """Who may make the call."""
+    """The callers that may make the call."""
     summary: str
     answers: Mapping[int, type[BaseModel] | str | None]
     """For each good status the model, or a media type; None where there is no body, or one that is not JSON."""
@@ -62,7 +62,7 @@ class Operation(Generic[HandlerT, AccessT]):
     headers: tuple[Mapping[str, Any], ...] = ()
     """The headers that it takes, as OpenAPI describes parameters."""
     links: tuple[Link, ...] = ()
-    """What its good answers are of use for."""
+    """The uses of its good answers in other calls."""
 
     alias: str = ""
     """The name, where the handler serves more than one call."""

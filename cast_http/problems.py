@@ -30,7 +30,8 @@ class HttpCode(StrEnum):
 
 
 _PHRASES: Final = {413: "Request Entity Too Large", 414: "Request-URI Too Long", 422: "Unprocessable Entity"}
-"""Those that Python 3.13 renamed: what is answered does not depend on the Python. The rest is HTTPStatus's."""
+"""The phrases that Python 3.13 renamed: the answer does not depend on the version of Python. All others are
+HTTPStatus's."""
 
 
 class FieldProblem(BaseModel):

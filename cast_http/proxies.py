@@ -15,7 +15,8 @@ PROXY_HEADERS: Final = (
     "Forwarded",
     "Via",
 )
-"""What proxies add. None of them makes a caller local; each says that a caller may be somebody else than its peer."""
+"""Headers that proxies add. None of them makes a caller local; each says that a caller may be somebody else than its
+peer."""
 
 
 def is_proxied(request: web.Request) -> bool:

@@ -7,7 +7,7 @@ import os
 from typing import TextIO
 
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-"""From which level on which priority of syslog(3); 7 is debug."""
+"""The priority of syslog(3) from each level on; 7 is debug."""
 
 
 def is_journal(stream: TextIO) -> bool:

@@ -189,7 +189,7 @@ class Loader(Generic[SettingsT]):
 
 
 _NO_SECTION: Final = frozenset({"model_type", "model_attributes_type", "tuple_type"})
-"""What pydantic calls something else in the place of a section."""
+"""Pydantic's errors for a value in the place of a section."""
 
 
 def _put(values: dict[str, Any], place: Place, value: object) -> None:

@@ -14,14 +14,14 @@ class EventKind(StrEnum):
     SESSION_CHANGED = "session_changed"
     """Its title, duration, volume, position, address or pause is another one, or its player found something out."""
     SESSION_LOADING = "session_loading"
-    """It is being prepared: for the first time, after it broke, or to come back."""
+    """The session is being prepared: for the first time, after a failure, or to come back."""
     FIRST_FRAME = "first_frame"
     SESSION_WAITING = "session_waiting"
     """Interrupted by another, which is on now."""
     SESSION_FAILING = "session_failing"
-    """It broke, and is tried again."""
+    """The session failed, and is retried."""
     SESSION_RESUMED = "session_resumed"
-    """It is on again: after it waited, after it broke, or after a restart of the box."""
+    """The session is on again: after a wait, a failure, or a restart of the box."""
     SESSION_ENDED = "session_ended"
     PLAYBACK_CHANGED = "playback_changed"
     """`state` is another one: playing, buffering, paused, loading or idle."""
@@ -47,11 +47,11 @@ REPORTED: Final = (
     EventKind.EVENTS_DROPPED,
     EventKind.OUTBOX_SET_ASIDE,
 )
-"""Those that outlive the agent: they go to the central API and to webhooks, each once."""
+"""The kinds that outlive the agent: they go to the central API and to webhooks, each once."""
 
 FOLLOWED: Final = tuple(
     kind
     for kind in EventKind
     if kind not in (EventKind.AGENT_STARTED, EventKind.EVENTS_DROPPED, EventKind.OUTBOX_SET_ASIDE)
 )
-"""Those that whoever follows the box live is told."""
+"""The kinds that live followers of the box receive."""

@@ -70,13 +70,13 @@ class Envelope(_Wire):
     """The members that every message of a box has. Raises ValidationError for a message with a flaw."""
 
     device_id: Uuid
-    """As the central API gave it."""
+    """The id that the central API gave the box."""
     boot_id: Uuid
     """Made anew by each run of the agent."""
     seq: Seq
     """Counts up within a `boot_id`, for states and for events apart."""
     occurred_at: Moment
-    """By the clock of the box, with its offset; see `clock_synced`."""
+    """The time by the clock of the box, with its offset; see `clock_synced`."""
     uptime: Seconds
     """Since the box was switched on: tells order and distance when the clock was wrong."""
     clock_synced: bool
@@ -116,17 +116,17 @@ class State(Envelope):
     """All that a box says about itself at one moment; the latest by (boot_id, seq) wins."""
 
     name: Annotated[str, Field(max_length=200)] | None = None
-    """What the box is called on its own network."""
+    """The name of the box on its own network."""
     status: Literal["idle", "casting"]
     stream: StateSession | None = None
-    """What is on top."""
+    """The session that is on top."""
     interrupted: Annotated[tuple[StateSession, ...], Field(max_length=16)] = ()
-    """What waits underneath, from the top down."""
+    """The sessions that wait, from the top down."""
     volume_level: Annotated[float, Field(ge=0, le=1)] | None = None
     muted: bool | None = None
     health: Literal["healthy", "degraded"] = "healthy"
     problems: Annotated[tuple[Text, ...], Field(max_length=16)] = ()
-    """What is wrong, in sentences."""
+    """The problems of the box, in sentences."""
     events_queued: Count = 0
     events_dropped: Count = 0
     stopping: bool = False
@@ -162,7 +162,7 @@ class SessionEnded(_Wire):
     reason: Word
     """finished, stopped, replaced, expired, failed or shutdown."""
     error: ErrorInfo | None = None
-    """When the reason is failed."""
+    """The error, if the reason is failed."""
     position: Seconds | None = None
 
 
@@ -181,7 +181,7 @@ EVENT_DATA: Final[dict[str, type[BaseModel]]] = {
     EventKind.SESSION_ENDED: SessionEnded,
     EventKind.EVENTS_DROPPED: EventsDropped,
 }
-"""What the data of a kind must hold; of other kinds it may be anything."""
+"""The model of the data of each kind; the data of other kinds may be anything."""
 
 SESSION_KINDS: Final = frozenset(
     {
@@ -218,16 +218,16 @@ class EventStatus(StrEnum):
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    """It had come before; nothing was changed."""
+    """The event had arrived before; nothing was changed."""
     REJECTED = "rejected"
-    """It cannot be taken as it is, now or later: the error says why."""
+    """The event cannot be stored as it is, now or later: the error says why."""
 
 
 class EventResult(_Wire):
     """The answer for one event, at the place of that event."""
 
     event_id: str | None
-    """As it was sent; None when it could not be read."""
+    """The id as it was sent; None if it could not be read."""
     status: EventStatus
     error: ErrorInfo | None = None
 

@@ -11,7 +11,7 @@ NESTING_LIMIT: Final = 32
 """Levels of objects and lists in one message; ours have five."""
 
 INTEGER_LIMIT: Final = 2**63 - 1
-"""What databases and most readers of JSON can hold."""
+"""The integers that databases and most readers of JSON can hold."""
 
 
 def flaw_of(value: object) -> str | None:

@@ -23,7 +23,7 @@ ALIASES: Final = {
 """The usual names, which hosting environments set; ours win over them, and both over the file."""
 
 DEPRECATED: Final = {"API_SECRET": ("mediamtx", "secret")}
-"""What names meant before 0.2: it still holds where nothing else sets that."""
+"""The meaning of names before 0.2: it still holds where nothing else sets that."""
 
 SYSTEM_CONFIG: Final = Path("/etc/cast-central/config.toml")
 """Used under systemd when no file is named."""

@@ -30,7 +30,7 @@ WATCH_EVERY_S: Final = 2.0
 T = TypeVar("T")
 
 PAGE_PREFIX: Final = "page-"
-"""Of the name of each key that a signed-in page has."""
+"""Begins the name of each key of a signed-in page."""
 
 MAKE_KEY_TIMEOUT_S: Final = 10.0
 """Another command may hold the file for 5 s, and a slow card takes half a second."""
@@ -55,7 +55,7 @@ class GateError(AgentError):
         super().__init__(message)
         self._code = code
         self.headers: Final = headers or {}
-        """What the answer carries beside the text."""
+        """Additional headers of the answer."""
         self.first = False
         """Whether this address has not been refused so lately."""
 

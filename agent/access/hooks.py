@@ -36,7 +36,7 @@ class Hook(ApiKey):
 
     action: HookAction
     preset: str | None = None
-    """What it starts."""
+    """The preset that it starts."""
 
 
 HOOKS: Final = Kind("hook", "cast-agent hook add", "hooks.json", "cah_", Hook, Kept[Hook])
@@ -58,7 +58,7 @@ class Hooks:
         self._clock = clock
         self._refusals = Refusals(clock)
         self._calls: dict[str, deque[float]] = {}
-        """When each was called lately, by name."""
+        """The times of recent calls, by name of the hook."""
 
     def admit(self, secret: str, *, peer: str) -> Hook:
         """The hook with this secret, called from the address `peer`. Raises GateError."""

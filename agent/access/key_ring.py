@@ -20,7 +20,7 @@ class KeyRing(Generic[K]):
         self._noun = file.kind.noun
         self._keys: tuple[K, ...] = ()
         self._identity: tuple[int, ...] | None = ()
-        """Of the file as it was read: inode, size and time of change; None when there was none."""
+        """The inode, size and time of change of the file as it was read; None without a file."""
         self._problem = ""
 
     @property

@@ -27,10 +27,10 @@ from agent.util.files import write_whole
 FILE: Final = "api-keys.json"
 
 PREFIX: Final = "cak_"
-"""Of every key, so that people and secret scanners know one when they see it."""
+"""Begins every key, so that people and secret scanners recognise one."""
 
 KEY_BYTES: Final = 32
-"""Of randomness: nothing that could be guessed, so a plain SHA-256 of it needs no salt and no stretching."""
+"""Random bytes of a key: it cannot be guessed, so a plain SHA-256 of it needs no salt and no stretching."""
 
 MAX_KEYS: Final = 100
 
@@ -86,7 +86,7 @@ class Kind(Generic[K]):
     """The properties of one kind of secret."""
 
     noun: str
-    """What people call one."""
+    """The name of the kind for people."""
     maker: str
     """The command that makes one."""
     file: str

@@ -18,14 +18,14 @@ SHOWN_FOR_S: Final = 30.0
 """A link on the screen is valid for this long at least: somebody is about to scan it."""
 
 TOKEN_BYTES: Final = 24
-"""Of randomness, for the screen: 32 characters, so that the code stays coarse."""
+"""Random bytes of a token for the screen: 32 characters, so that the code stays coarse."""
 
 
 class PairingLink(ApiKey):
     """A pairing link as it is stored."""
 
     boot_id: str
-    """Of the run of the machine that `valid_until` counts in: clocks of boxes are set while they run."""
+    """The run of the machine that `valid_until` counts in: clocks of boxes are set while they run."""
     valid_until: float
     """Seconds since the machine was switched on."""
 

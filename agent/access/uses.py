@@ -23,9 +23,9 @@ class UseLog:
     def __init__(self, file: SecretFile[Any]) -> None:
         self._file = file
         self._used: dict[str, datetime] = {}
-        """By name: what is to be noted in the file."""
+        """Pending notes for the file, by name."""
         self._noted: dict[str, datetime] = {}
-        """By name: uses of the last USE_NOTED_EVERY."""
+        """Uses of the last USE_NOTED_EVERY, by name."""
 
     def note(self, key: ApiKey) -> None:
         """This one is used now."""

@@ -40,7 +40,7 @@ class Casting:
     lookup: Lookup
     local_names: LocalNames
     bus: EventBus
-    """What happens to the sessions and to the device."""
+    """The events of the sessions and of the device."""
 
 
 def build_casting(

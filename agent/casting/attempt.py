@@ -84,7 +84,7 @@ class Attempt:
         self.interrupted = False
         """Ended, or kept, to be taken up again later; told here, because that may be before this one is over."""
         self.is_kept = False
-        """It goes on unseen while it is interrupted."""
+        """True if it goes on unseen while it is interrupted."""
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the process is gone and the window released."""
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)

@@ -17,7 +17,7 @@ from agent.types import Quality, ShownAs
 
 TEN_YEARS_S: Final = 3650 * 86400
 REFRESH_LEAST_S: Final = 1.0
-"""What changes more often is a video: to fetch and decode a photograph takes a small box up to 1 s."""
+"""Pictures that change more often are a video: to fetch and decode a photograph takes a small box up to 1 s."""
 REFRESH_LIMIT_S: Final = 86400.0
 TITLE_LIMIT: Final = 200
 SESSION_ID_LIMIT: Final = 64

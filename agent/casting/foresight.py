@@ -14,7 +14,7 @@ from agent.player.base import PlayerSource
 from cast_wire.kinds import EventKind
 
 LATELY: Final = timedelta(days=1)
-"""What was played once a day is likely to be played again."""
+"""The period for recent addresses: media that was played once a day is likely to be played again."""
 
 
 class Foresight:

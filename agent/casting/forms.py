@@ -143,12 +143,12 @@ class TurnForm(Form):
 
 
 class PageForm(Form):
-    """How a web page is shown."""
+    """The appearance of a web page."""
 
     EXAMPLE = '{"zoom": 1.5, "dark": true}'
 
     zoom: Annotated[Annotated[float, Field(ge=ZOOM_LEAST, le=ZOOM_LIMIT)] | None, BeforeValidator(as_zoom)] = None
-    """How large everything is; 2 is twice as large."""
+    """The zoom of the page; 2 is twice as large."""
     scroll: Annotated[Annotated[int, Field(ge=0, le=SCROLL_LIMIT)] | None, BeforeValidator(as_scroll)] = None
     """Pixels of the page that are above the screen."""
     dark: Annotated[bool | None, BeforeValidator(as_switch)] = None
@@ -156,13 +156,13 @@ class PageForm(Form):
     css: Annotated[Annotated[str, Field(max_length=CSS_LIMIT)] | None, BeforeValidator(as_css)] = None
     """Rules that count beside those of the page."""
     language: Annotated[Annotated[str, Field(pattern=LANGUAGE)] | None, BeforeValidator(as_language)] = None
-    """Of the page, its dates and numbers, such as `de` or `pt-BR`."""
+    """The language of the page, its dates and numbers, such as `de` or `pt-BR`."""
     time_zone: Annotated[Annotated[str, Field(pattern=TIME_ZONE)] | None, BeforeValidator(as_time_zone)] = None
-    """Of the page, such as `Europe/Berlin`."""
+    """The time zone of the page, such as `Europe/Berlin`."""
     user_agent: Annotated[Annotated[str, Field(max_length=USER_AGENT_LIMIT)] | None, BeforeValidator(as_user_agent)] = (
         None
     )
-    """What the browser says that it is."""
+    """The name that the browser gives itself."""
     seconds: _TurnSeconds = None
     """For which the page is shown before the first of `then`; 30 if left out."""
     then: Annotated[Annotated[tuple[TurnForm, ...], Field(max_length=TURNS_LIMIT)] | None, BeforeValidator(as_list)] = (
@@ -182,7 +182,7 @@ class PlayForm(Form):
     EXAMPLE = '{"url": "http://example.org/film.mp4"}'
 
     url: Annotated[Annotated[str, Field(json_schema_extra={"format": "uri"})] | None, BeforeValidator(as_string)] = None
-    """What to play; whether it may be played is for the media policy to say."""
+    """The address to play; the media policy decides whether it may be played."""
     code: Annotated[Annotated[str, Field(pattern=CODE)] | None, BeforeValidator(as_code)] = None
     """The join code of a stream of the central API, to be played instead."""
     stream_id: Annotated[Annotated[str, Field(pattern=STREAM_ID)] | None, BeforeValidator(as_stream_id)] = None

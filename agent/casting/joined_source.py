@@ -42,7 +42,7 @@ FOLLOW_PAUSES: Final = Backoff(2 * FOLLOW_S, cap_s=30.0)
 """The same while the central API does not answer: how late an end is noticed at most once it does."""
 
 JITTER: Final = 0.2
-"""Of these, so that the boxes that have joined one stream spread over it."""
+"""The spread of these intervals, so that the boxes that have joined one stream do not ask at the same moment."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class JoinedSource:
         self._addresses: tuple[str, ...] = ()
         self._turn = 0
         self._refusals: list[AgentError] = []
-        """Of the addresses that were tried since one was shown."""
+        """The failures of the addresses that were tried since one was shown."""
         self._answers = True
         """Whether the central API answered when it was asked last."""
         self._has_ended = False

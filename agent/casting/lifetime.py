@@ -13,7 +13,7 @@ class Lifetime:
         self._now = now
         self.accepted_at = now()
         self.accepted_utc = datetime.now(UTC)
-        """By the clock as it was then."""
+        """The time of acceptance, by the clock as it was then."""
         self.ended_utc: datetime | None = None
         self.first_frame_at: float | None = None
         self.deadline: float | None = None

@@ -14,7 +14,7 @@ from agent.page_options import PageOptions
 
 ZOOM_LEAST: Final = 0.25
 ZOOM_LIMIT: Final = 5.0
-"""Those of the browser itself."""
+"""The limits of the browser itself."""
 SCROLL_LIMIT: Final = 1_000_000
 CSS_LIMIT: Final = 10_000
 """Characters: what hides a header has 50."""

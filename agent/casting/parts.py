@@ -30,8 +30,8 @@ class SessionParts:
     locate: Locate = as_it_is
     """Makes of a URL the one that players can open."""
     logins: Callable[[], tuple[LoginSettings, ...]] = tuple
-    """How web pages are logged in."""
+    """The logins of web pages."""
     web: Callable[[], WebSettings] = WebSettings
-    """How web pages are shown, now."""
+    """The current settings of web pages."""
     streams: Streams = field(default_factory=NoStreams)
     """Knows the streams of the central API."""

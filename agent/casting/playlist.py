@@ -9,7 +9,7 @@ LISTS_IN_EACH_OTHER = 3
 """What stations of a directory need is two; a list that names itself ends here."""
 
 ENTRIES_LIMIT = 100
-"""Of all lists together."""
+"""Entries of all lists together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class _Entry:
     depth: int = 0
     """In how many lists it lies."""
     origin: int = 0
-    """Which entry of the first list it is, or came from."""
+    """The entry of the first list that it is, or came from."""
 
 
 class Playlist:

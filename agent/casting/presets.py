@@ -59,7 +59,7 @@ class Preset:
     form: PresetForm | None = field(repr=False)
     """The same, checked; None when it is broken."""
     problem: str | None = None
-    """What is wrong with it."""
+    """The mistake in the preset; empty if there is none."""
 
     @property
     def title(self) -> str:

@@ -47,7 +47,7 @@ class Progress:
         self._sought: tuple[float, float] | None = None
         """Where it was sent, and the monotonic time at which it was."""
         self.engine: str | None = None
-        """Of the player, or of the one before."""
+        """The engine of the player, or of the one before."""
 
     @property
     def media_type(self) -> MediaType | None:

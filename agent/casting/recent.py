@@ -43,7 +43,7 @@ class Played:
     id: str
     """Stays the same for an address, and tells nothing of it."""
     url: str = field(repr=False)
-    """With its credentials."""
+    """The address with its credentials."""
     title: str | None
     refresh: float | None
     played_at: str

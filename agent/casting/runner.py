@@ -31,7 +31,7 @@ MESSAGE_AT_MOST_S = 60.0
 """A sound without a known length that ends within this was a spoken message; a longer one is a radio that broke off."""
 
 KEPT_LOOK_S = 10.0
-"""How often is looked whether there is memory yet for a page that nobody sees."""
+"""The interval between checks whether there is memory left for an unseen page."""
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ class Saved:
     """Seconds of its duration that are left."""
     volume: Volume
     entry: int = 0
-    """Of the playlist that it plays, counted from 0; the position is inside it."""
+    """The entry of the playlist that it plays, from 0; the position is inside it."""
     played: bool = True
     """Whether it had a first frame; if not it is a start still, above what is on."""
     paused: bool = False

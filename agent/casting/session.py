@@ -59,15 +59,15 @@ class Session:
         self._shown_url = shown_url
         self._joined: CentralStream | None = None
         self._source = request.url
-        """What it plays, or the playlist that led to it."""
+        """The source, or the playlist that led to it."""
         self._state = SessionState.PENDING
         self._end: End | None = None
         self._trouble: Failure | None = None
         self._retry_at: float | None = None
         self.progress = Progress(request.position, now=loop.time)
-        """How far its media is."""
+        """The position and length of its media."""
         self.playlist = Playlist(request.url, request.rotation)
-        """What it plays, one after the other."""
+        """The media, one after the other."""
         self._announcer = Announcer(self.id, emit, self._player_state())
         self._announcer.know(self.progress)
         self._announcer.tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title, quality=request.quality)

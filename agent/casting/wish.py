@@ -25,7 +25,7 @@ _NO_PAGES: Final = (("code", "as"), ("stream_id", "as"))
 NO_PAGE: Final = FieldError("page", "is for web pages: add as with the value page, or leave page out")
 
 FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "interrupt", "as", "page")
-"""What a session keeps for its life."""
+"""The fields that a session keeps for its life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class Service:
     more_groups: tuple[str, ...]
     environment: Mapping[str, str]
     command: tuple[str, ...]
-    """With its arguments."""
+    """The command with its arguments."""
 
     @property
     def config(self) -> list[str]:

@@ -32,12 +32,12 @@ class Agent:
     """The address of an agent, and the key for it."""
 
     addresses: tuple[str, ...]
-    """Of one machine; the first that answers is taken."""
+    """The addresses of one machine; the first that answers is used."""
     port: int
     tls: bool = False
     key: str | None = field(default=None, repr=False)
     own: bool = False
-    """It is of this machine."""
+    """True for the agent of this machine."""
     timeout_s: float = ANSWER_TIMEOUT_S
 
     @property

@@ -33,7 +33,7 @@ class Exit(IntEnum):
     NOT_NOW = 75
     """Not now: nothing is on, a newer start came, or the first picture is not there yet."""
     PROTOCOL = 76
-    """What answers is no cast-agent."""
+    """The other end is no cast-agent."""
     NO_PERMISSION = 77
     """A key is missing or wrong."""
     CONFIG = 78
@@ -55,7 +55,7 @@ BY_STATUS: Final[Mapping[int, Exit]] = MappingProxyType(
         504: Exit.UNAVAILABLE,
     }
 )
-"""What an answer's HTTP status means here; any other is REFUSED."""
+"""The exit code for an HTTP status; any other status is REFUSED."""
 
 
 class CliError(Exception):

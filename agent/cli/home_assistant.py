@@ -17,7 +17,7 @@ class Box:
     name: str
     """For people, such as `Living room`."""
     url: str
-    """Where its API is, such as `http://192.168.1.20:8090`."""
+    """The address of its API, such as `http://192.168.1.20:8090`."""
     needs_key: bool = True
 
     @property

@@ -17,7 +17,7 @@ from agent.util.threads import in_background
 
 LOOK_EVERY_S: Final = 0.25
 USUAL_COLUMNS: Final = 80
-"""Of a terminal that does not say how wide it is."""
+"""The width of a terminal that does not report one."""
 _CLEAR_LINE: Final = "\r\033[K"
 
 

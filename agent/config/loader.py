@@ -30,7 +30,7 @@ from agent.errors import ConfigError
 from cast_util.settings import Loader, Section
 
 KEY_VARIABLE = "CAST_AGENT_KEY"
-"""Of the environment, and no setting: the key with which the commands call an agent."""
+"""An environment variable that is no setting: the key with which the commands call an agent."""
 
 SYSTEM_CONFIG = Path("/etc/cast-agent/config.toml")
 """Used under systemd when no file is named."""

@@ -29,7 +29,8 @@ RELOADABLE: Final = frozenset(
         "log.level",
     }
 )
-"""What whoever needs it asks for anew each time, or is told; all else is built into something at the start."""
+"""The settings that are read each time, or handed over by a reload; all others are built into something at the
+start."""
 
 
 Shown = bool | float | str | tuple[str, ...]
@@ -49,7 +50,7 @@ class Reloaded:
 
     changed: tuple[str, ...]
     needs_restart: tuple[str, ...]
-    """Those that are written otherwise than they are in force."""
+    """The settings whose value in the file is not the one in force."""
 
 
 class Current:

@@ -89,7 +89,7 @@ EventName = Literal[
     "events_dropped",
     "outbox_set_aside",
 ]
-"""What happens on a box, as `cast_wire.models` has it."""
+"""The kinds of events that webhooks can have, as in `cast_wire.models`."""
 EngineScheme = Annotated[str, AfterValidator(_engine_scheme)]
 Seconds = Annotated[float, BeforeValidator(no_bool), Field(ge=1, le=120, allow_inf_nan=False)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]

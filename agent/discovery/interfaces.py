@@ -34,7 +34,7 @@ class Interface:
     addresses: tuple[Address, ...]
     """At least one; IPv4 first, and the first of a kind is the one that this machine itself would take."""
     networks: tuple[IPv4Network, ...] = ()
-    """Those of its IPv4 addresses."""
+    """The networks of its IPv4 addresses."""
 
     @property
     def announced(self) -> tuple[Address, ...]:

@@ -16,7 +16,7 @@ FONT_FOLDERS = (
     Path("~/.local/share/fonts"),
     Path("~/.fonts"),
 )
-"""Those that fontconfig looks into by default."""
+"""The default font folders of fontconfig."""
 
 FONT_SUFFIXES = {".ttf", ".otf", ".ttc", ".pfb"}
 

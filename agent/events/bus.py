@@ -33,7 +33,7 @@ class Event:
     """Rises by one with each event of this run of the agent."""
     kind: EventKind
     at: Timestamp
-    """By the wall clock, and by the time since this machine was switched on."""
+    """The time by the wall clock, and by the time since this machine was switched on."""
     session_id: SessionId | None = None
     data: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 

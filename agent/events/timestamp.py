@@ -17,7 +17,7 @@ class Timestamp:
     at: float
     """Seconds since 1970, by the clock of the box."""
     synced: bool
-    """Whether that clock was kept by the network then."""
+    """True if the network kept that clock then."""
     uptime: float
     """Seconds since the machine was switched on, suspended or not."""
     machine_boot: str

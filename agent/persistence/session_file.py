@@ -84,7 +84,7 @@ class KeptSession(BaseModel):
     interrupt: bool
     position: float = Field(ge=0)
     entry: int = Field(default=0, ge=0)
-    """Of a playlist, counted from 0."""
+    """The entry of the playlist, from 0."""
     played: bool = True
     """Whether it had a first frame."""
     paused: bool = False
@@ -159,7 +159,7 @@ class Kept(BaseModel):
 
     version: Literal[1] = 1
     number: int = Field(default=0, ge=0)
-    """Of this write; they are counted over all lives of the agent, because its clock may be set back."""
+    """The number of this write, counted over all lives of the agent, because its clock may be set back."""
     written_at: float
     restores: int = Field(default=0, ge=0)
     """How often this was taken up without getting far."""

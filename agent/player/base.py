@@ -79,7 +79,7 @@ class KillReason(StrEnum):
     STALLED = "stalled"
     """Its media stood still."""
     GIVEN_UP = "given_up"
-    """It had shown nothing yet, and was too late, slower than another engine, or not wanted any more."""
+    """It had shown nothing yet, and was too late, slower than another engine, or no longer wanted."""
     HUNG = "hung"
     """It did not answer."""
     DIED = "died"

@@ -27,11 +27,11 @@ class EngineChoice:
         self._players = players
         self._kind = kind
         self._chosen: dict[str, str] = {}
-        """By address: the engine that takes the table's place."""
+        """The engine that replaces the table's, by address."""
         self._settled: set[str] = set()
         self._engine = ""
         self._refusals: dict[str, AgentError] = {}
-        """By engine: why it could not play the address that is being tried."""
+        """The failures with the address that is being tried, by engine."""
         self._beside: dict[str, AgentError] = {}
         """The same of those that tried beside another."""
 

@@ -41,7 +41,7 @@ class EngineOptions:
     audio: AudioSettings
     confinement: Confinement
     table: Mapping[str, str]
-    """As `table_of` has it."""
+    """The table, see `table_of`."""
 
 
 class Feature(NamedTuple):

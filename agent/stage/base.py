@@ -16,11 +16,11 @@ class Layer(IntEnum):
     """The layers of windows, from the bottom up. A window never covers one of a layer above its own."""
 
     STREAM = 0
-    """What is cast."""
+    """The stream."""
     OVERLAY = 1
-    """What is seen beside it, such as a message or a clock."""
+    """A window beside it, such as a message or a clock."""
     TOP = 2
-    """What must be seen whatever else is shown, such as a warning."""
+    """A window that must be seen whatever else is shown, such as a warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from agent.stage.xcb import Xcb, dpms, screensaver, xcffib, xproto
 from agent.util.ximage import Layout, put_picture
 
 NAME = "cast-agent"
-"""What our windows are called."""
+"""The name of our windows."""
 
 
 @dataclass(frozen=True, slots=True)

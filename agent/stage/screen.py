@@ -35,7 +35,7 @@ class PixelFormat:
 
     depth: int
     bits: int
-    """Of storage per pixel: 16, 24 or 32."""
+    """Bits of storage per pixel: 16, 24 or 32."""
     byte_order: Literal["little", "big"]
     red: int
     green: int

@@ -21,7 +21,7 @@ class Layout:
     """How the X server stores one pixel."""
 
     bits: int
-    """Of storage: 16, 24 or 32."""
+    """Bits of storage per pixel: 16, 24 or 32."""
     little_endian: bool
     masks: tuple[int, int, int]
     """Red, green, blue, such as 0xff0000."""

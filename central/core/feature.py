@@ -31,5 +31,5 @@ class Feature(Generic[ServiceT]):
     service: ServiceT
     operations: tuple[Operation, ...]
     workers: Mapping[str, Worker] = field(default_factory=dict)
-    """By name; with that of the feature before it they are named in the log and in /health."""
+    """The workers by name; with the name of the feature before it they appear in the log and in /health."""
     gauges: tuple[Gauge, ...] = ()

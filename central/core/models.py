@@ -39,7 +39,7 @@ class PageQuery(Body):
 
 
 DEPRECATED: Final[JsonDict] = {"deprecated": True}
-"""It goes with the release after the next."""
+"""The field is removed with the release after the next."""
 
 
 class Answer(BaseModel):

@@ -39,10 +39,10 @@ class Call(Generic[ServiceT, BodyT, QueryT]):
     """One call, read and checked."""
 
     service: ServiceT
-    """Of the feature that has the call."""
+    """The service of the feature that has the call."""
     caller: Caller
     address: str
-    """Of the client, as far as it is known."""
+    """The address of the client, as far as it is known."""
     path: Mapping[str, str]
     body: BodyT
     query: QueryT

@@ -56,7 +56,7 @@ class ApiSettings(Section):
     host: HostName = Field(default="0.0.0.0", description="an IP address or a host name of this machine")
     port: Port = Field(default=8080, description="a whole number from 0 (any free port) to 65535")
     trusted_proxies: Networks = Field(default=(), description="a list of IP addresses or networks")
-    """Whose X-Forwarded-For is believed."""
+    """Proxies whose X-Forwarded-For is believed."""
     secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
     """Opens everything, as an admin key does."""
 
@@ -94,7 +94,7 @@ class RetentionSettings(Section):
     # A box keeps what it could not send for 7 days; events that are forgotten sooner could come in twice.
     events: float = Field(default=30, ge=8, le=3650, description="days, from 8 to 3650")
     streams: float = Field(default=90, ge=1, le=3650, description="days, from 1 to 3650")
-    """Of streams: after their end."""
+    """Days that streams are kept after their end."""
 
 
 class LogSettings(Section):

@@ -14,7 +14,7 @@ from central.core.errors import FieldError
 from central.core.ids import ID_PATTERN
 
 FIELDS_SHOWN: Final = 20
-"""Of the wrong fields of one body."""
+"""Wrong fields of one body that are listed."""
 
 _NAME_SHOWN: Final = 100
 
@@ -58,7 +58,7 @@ _FORMS: Final[Mapping[str, str]] = {
     wire.KIND_PATTERN: "must be a word of at most 64 small letters, digits and _, such as session_started",
     wire.DEVICE_TOKEN_PATTERN: "must be dt_ and 43 letters, digits, _ and -: 256 random bits in URL-safe base64",
 }
-"""By pattern."""
+"""The descriptions of patterns."""
 
 
 def wrong_fields(error: ValidationError, known: Collection[str]) -> tuple[FieldError, ...]:

@@ -15,7 +15,7 @@ from central.core.errors import FieldError, InvalidRequestError
 from central.core.wording import sentence_of, wrong_fields
 
 EVENT_BYTES: Final = 512
-"""What an event takes on the disk beside its data, with its places in the indexes."""
+"""Bytes of an event on the disk besides its data, with its places in the indexes."""
 
 
 def is_its_own(device_id: str, envelope: wire.Envelope) -> None:

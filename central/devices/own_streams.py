@@ -21,10 +21,10 @@ from central.streams.tables import Stream
 from central.streams.types import StreamSource
 
 STREAM_BYTES: Final = 1024
-"""What a stream takes on the disk beside its texts, with its places in the indexes."""
+"""Bytes of a stream on the disk besides its texts, with its places in the indexes."""
 
 TRIES: Final = 5
-"""Of a new code, or of finding what was in the way: with 10,000 active codes one try in 48,000 hits one of them."""
+"""Attempts to find a new code, or what was in the way: with 10,000 active codes one try in 48,000 hits one of them."""
 
 
 class OwnStreams:

@@ -16,4 +16,4 @@ class LibrarySettings(Section):
     quota: float = Field(default=200.0, ge=0.001, le=1_000_000, description="gigabytes, from 0.001 to 1000000")
     """How much of the library one key may hold."""
     keep_free: float = Field(default=1.0, ge=0, le=1_000_000, description="gigabytes, from 0 to 1000000")
-    """What stays free on the disk: the database may be on it, too."""
+    """Space that stays free on the disk: the database may be on it, too."""

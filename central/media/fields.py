@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, AwareDatetime, Field
 
 _PATH_PATTERN: Final = r"^[0-9a-zA-Z_\-/.~:]+$"
-"""Of paths, as MediaMTX has it."""
+"""MediaMTX's pattern of paths."""
 
 
 def _path(path: str) -> str:

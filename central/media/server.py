@@ -25,7 +25,8 @@ class Publisher:
     connection_id: str
     """Empty when it is no connection of a client, but a source that the media server itself pulls from."""
     connection_type: str
-    """As MediaMTX names it, such as `rtspSession`; before the stream is ready only the protocol, such as `rtsp`."""
+    """MediaMTX's name for the type, such as `rtspSession`; before the stream is ready only the protocol, such as
+    `rtsp`."""
 
 
 class MediaServer(Protocol):

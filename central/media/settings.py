@@ -58,7 +58,7 @@ class MediaMtxSettings(Section):
     reads: Literal["open", "checked"] = Field(default="open", description='"open" or "checked"')
     key_in_path: bool = Field(default=False, description="true or false")
     unclaimed: Literal["kick", "leave"] = Field(default="kick", description='"kick" or "leave"')
-    """What happens to a publisher whom this server did not let in."""
+    """The treatment of a publisher that this server did not let in."""
     lease: float = Field(default=10.0, ge=1, le=120, description="seconds, from 1 to 120")
     """How long an accepted publisher may take until its stream is ready."""
     grace: float = Field(default=10.0, ge=0, le=3600, description="seconds, from 0 (none) to 3600")

@@ -54,4 +54,4 @@ class Claim(Base):
     protocol: Mapped[str] = mapped_column(WORD)
     claimed_at: Mapped[datetime]
     leased_until: Mapped[datetime | None]
-    """When others may take it; None: as long as its stream is on."""
+    """The time from which others may take it; None: never while its stream is on."""

@@ -26,7 +26,8 @@ class Stream(Base):
     stream_key_id: Mapped[str | None] = mapped_column(ID, ForeignKey("stream_keys.id", ondelete="SET NULL"), index=True)
     path: Mapped[str | None] = mapped_column(Text)
     connection_id: Mapped[str | None] = mapped_column(String(64))
-    """Of the publisher, as MediaMTX names it; with `connection_type` it can be kicked. None while it is away."""
+    """The connection of the publisher, as MediaMTX names it; with `connection_type` it can be disconnected. None while
+    it is away."""
     connection_type: Mapped[str | None] = mapped_column(WORD)
     title: Mapped[str | None] = mapped_column(NAME)
     url: Mapped[str | None] = mapped_column(Text)

@@ -29,7 +29,7 @@ class StreamEnd(StrEnum):
     UNPUBLISHED = "unpublished"
     """MediaMTX said that the publisher is gone."""
     LOST = "lost"
-    """It was not there any more when MediaMTX was asked."""
+    """It was gone when MediaMTX was asked."""
     KEY_REVOKED = "key_revoked"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_LOST = "device_lost"

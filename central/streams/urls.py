@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from central.core.secrets import TOKEN_PATTERN
 
 HIDDEN: Final = "***"
-"""What a box writes in place of a secret in an address."""
+"""The replacement of a secret in an address."""
 
 NO_VIEWERS: Final = "Viewers get no addresses of what is published: set mediamtx.public_url."
 """Where none is known."""

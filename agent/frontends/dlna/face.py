@@ -49,7 +49,7 @@ class Reach:
     host: str
     """Listened on where the settings name no other."""
     addresses: Callable[[], Collection[Sequence[str]]]
-    """Those of each interface in whose network the face is found; may block."""
+    """The addresses of each interface in whose network the face is found; may block."""
     serve: Callable[[web.Application], web.AppRunner]
     """Makes what serves an application."""
 

@@ -49,7 +49,7 @@ class Renderer:
         self._form: PlayForm | None = None
         self._named = Named()
         self._is_new = False
-        """It has been named, and not played yet."""
+        """True if media has been named, and not played yet."""
         self._actions: Mapping[tuple[str, str], Callable[[Arguments], Awaitable[None]]] = {
             (AV_TRANSPORT.name, "SetAVTransportURI"): self._name,
             (AV_TRANSPORT.name, "Play"): self._play,

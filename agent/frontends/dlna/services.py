@@ -19,7 +19,7 @@ class Variable:
 
     kind: str = "string"
     values: tuple[str, ...] = ()
-    """Those that are allowed; none: any."""
+    """The allowed values; none: any."""
     limits: tuple[int, int] | None = None
     """The least and the greatest."""
     is_event: bool = False

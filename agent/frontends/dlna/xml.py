@@ -13,7 +13,7 @@ from defusedxml.ElementTree import fromstring
 HEAD: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 _UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold."""
+"""The characters that XML 1.0 cannot hold."""
 
 
 class XmlError(ValueError):

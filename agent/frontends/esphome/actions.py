@@ -26,7 +26,7 @@ Given = Mapping[str, Any]
 """The arguments of a call by name, without those that are not given."""
 
 Answer = dict[str, object]
-"""What is answered, for JSON."""
+"""The answer, for JSON."""
 
 Do = Callable[[Given], Awaitable[Answer]]
 

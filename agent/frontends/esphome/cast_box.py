@@ -45,7 +45,7 @@ _SEEN_ON_SCREEN: Final = (
 _LIMITS: Final = {"title": TITLE_LIMIT, "url": URL_LIMIT, "message": MESSAGE_LIMIT}
 
 Data = Mapping[str, str | float | bool | None]
-"""Of an event, by name."""
+"""The data of an event, by name."""
 
 log = structlog.get_logger(__name__)
 

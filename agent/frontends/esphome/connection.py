@@ -110,9 +110,9 @@ class Connection:
         self._unsubscribe: Callable[[], None] | None = None
         self.address: Final = str((writer.get_extra_info("peername") or ("unknown",))[0])
         self.client = ""
-        """What the client says that it is."""
+        """The name that the client gives itself."""
         self.heard_at = asyncio.get_running_loop().time()
-        """When its last message came, as the loop counts."""
+        """The time of its last message, by the loop."""
 
     @property
     def is_trusted(self) -> bool:

@@ -17,7 +17,7 @@ PLAIN: Final = 0x00
 NOISE: Final = 0x01
 PROTOCOL: Final = "Noise_NNpsk0_25519_ChaChaPoly_SHA256"
 PROLOGUE: Final = b"NoiseAPIInit"
-"""Of the handshake; the client's hello, with its length, follows."""
+"""The prologue of the handshake; the client's hello, with its length, follows."""
 
 FRAME_LIMIT: Final = 65535
 """Bytes, of the length's two. What clients send has some hundred."""

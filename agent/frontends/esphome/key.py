@@ -25,7 +25,7 @@ WINDOW_FILE: Final = "esphome-window"
 KEY_BYTES: Final = 32
 
 NO_KEY: Final = bytes(KEY_BYTES)
-"""With which a client encrypts while it brings the key. Nothing is secret under it."""
+"""The key with which a client encrypts while it brings the real one. Nothing is secret under it."""
 
 WINDOW_S: Final = 900.0
 """A person installs the box and walks to Home Assistant; whoever else is in the LAN has no longer than that."""

@@ -65,4 +65,4 @@ def _sent_by_clients() -> dict[int, type[Message]]:
 
 
 KINDS: Final = _sent_by_clients()
-"""By number."""
+"""The messages by their number."""

@@ -59,9 +59,9 @@ class Seen:
     volume: Volume
     reporting: ReportingStatus
     problems: Sequence[str] = ()
-    """What is wrong with the box, in sentences; none when a start would work."""
+    """The problems of the box, in sentences; none when a start would work."""
     options: Mapping[str, Option] = field(default_factory=dict)
-    """By the name under which a preset is selected."""
+    """The presets by the names under which they are selected."""
     refusal: str | None = None
     """Why the latest command failed that could not be answered; None once something was started since."""
 

@@ -56,7 +56,7 @@ class About:
 
     device: DeviceInfo
     model: str
-    """What kind of machine it is, for people."""
+    """The kind of machine, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Kept:
     """The files for Home Assistant in the state directory."""
 
     identity: EspHomeIdentity
-    """As it was at the start."""
+    """The identity at the start."""
     identity_file: IdentityFile
     keys: KeyRing
 

@@ -24,7 +24,7 @@ STAGE: Final = web.AppKey[Stage]("stage")
 PLAYERS: Final = web.AppKey[PlayerSource]("players")
 REPORTING: Final = web.AppKey[Callable[[], ReportingStatus]]("reporting")
 TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
-"""Those who are told what happens by webhooks."""
+"""The receivers of webhooks."""
 ESPHOME: Final = web.AppKey[Callable[[], EspHomeStatus | None]]("esphome")
 """How Home Assistant reaches the box; None when it is not to."""
 DLNA: Final = web.AppKey[Callable[[], DlnaStatus | None]]("dlna")

@@ -9,24 +9,24 @@ class ReportingAnswer(Answer):
     """How it goes with the central API that this box reports to."""
 
     enabled: bool
-    """Whether there is one."""
+    """True if the central API is used."""
     connected: bool
     """Whether its last answer was a good one."""
     last_success: Moment | None
-    """When it answered well for the last time, since the agent was started."""
+    """The time of its last good answer since the agent was started."""
     queued: int
     """Events that it does not have yet."""
     dropped: int
     """Events that it will never have: too many or too old, or the disk was full."""
     url: str | None
     device_id: str | None
-    """As it knows this box."""
+    """The id of this box at the central API."""
     stream_id: str | None
-    """Of what is on, there."""
+    """The id of this box's stream there."""
     code: str | None
-    """By which others join what is on."""
+    """The code by which others join that stream."""
     problem: str | None
-    """What is wrong, and what to do about it."""
+    """The problem, and what to do about it."""
 
 
 class WebhookAnswer(Answer):
@@ -37,7 +37,7 @@ class WebhookAnswer(Answer):
     connected: bool
     """Whether its last answer was a good one."""
     last_success: Moment | None
-    """When it answered well for the last time, since the agent was started."""
+    """The time of its last good answer since the agent was started."""
     queued: int
     """Events that wait for it."""
     dropped: int
@@ -45,7 +45,7 @@ class WebhookAnswer(Answer):
     disabled: bool
     """Its receiver answered 410, so nothing is sent to it until it is configured otherwise."""
     problem: str | None
-    """What is wrong, and what to do about it."""
+    """The problem, and what to do about it."""
 
 
 class DlnaAnswer(Answer):
@@ -56,7 +56,7 @@ class DlnaAnswer(Answer):
     subscribers: tuple[str, ...]
     """The addresses of those that are told what changes."""
     problem: str | None
-    """What is wrong, and what to do about it."""
+    """The problem, and what to do about it."""
 
 
 class EspHomeAnswer(Answer):
@@ -71,6 +71,6 @@ class EspHomeAnswer(Answer):
     window_s: Seconds
     """For so long the first one who comes may yet add the box without a key; 0 when nobody may."""
     clients: tuple[str, ...]
-    """Who is connected: what they call themselves, and their address."""
+    """The connected clients: their names for themselves, and their addresses."""
     problem: str | None
-    """What is wrong, and what to do about it."""
+    """The problem, and what to do about it."""

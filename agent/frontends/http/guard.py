@@ -40,7 +40,7 @@ class Access(StrEnum):
 
 
 ACCESS: Final = web.AppKey[Mapping[web.AbstractRoute, Access]]("access")
-"""Of each route, as the table of calls has it; of any other request it is KEY."""
+"""The access of each route, from the table of calls; any other request needs a key."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""

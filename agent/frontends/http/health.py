@@ -45,7 +45,7 @@ class EngineCheck(Answer):
     plays: tuple[str, ...]
     """The schemes and kinds of media that `[player] engines` gives to it."""
     features: dict[str, bool | str]
-    """What the engine says of itself, such as `confinement`."""
+    """The features of all engines, flat; `engines` has them by engine."""
 
     @classmethod
     def of(cls, engine: PlayerHealth) -> Self:

@@ -33,7 +33,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 CALL_TIMEOUT_S: Final = 30.0
-"""Of these a body may take 10 s, and whatever a call waits for has a shorter bound of its own."""
+"""The time of a call. A body may take 10 s of it, and everything that a call waits for has a shorter bound of its
+own."""
 
 SECRET_LIMIT: Final = 4096
 """Bytes of a body from anybody at all, who may send a key or a token and nothing else."""

@@ -67,7 +67,7 @@ class Problem(ProblemBase):
     session_id: str | None = None
     """The session that the request has started or changed, so a caller who waits knows which start failed."""
     request_id: str | None = None
-    """Of a mistake of the agent: the log has more under it."""
+    """The id of a request that hit a bug of the agent: the log has more under it."""
     preset: PresetAnswer | None = None
     """What is there now, when the preset is another one than the caller knows."""
 

@@ -44,7 +44,7 @@ class _File:
     content: bytes
     type: str
     tag: str
-    """Of its content, for caches."""
+    """A hash of its content, for caches."""
 
 
 def _read(file: Path) -> _File:

@@ -174,7 +174,7 @@ class PairBody(Form):
     EXAMPLE = '{"token": "cap_..."}'
 
     token: Annotated[Annotated[str, Field(max_length=KEY_LIMIT)], BeforeValidator(as_text)]
-    """Of a pairing link: what stands behind its #."""
+    """The token of a pairing link: the part after its #."""
 
 
 class SignInBody(Form):

@@ -83,7 +83,7 @@ class SessionAnswer(Answer):
     """The answer of `GET /session`."""
 
     name: str | None
-    """Of the key that the caller has; null where none is needed."""
+    """The name of the caller's key; null where none is needed."""
 
 
 class SignedIn(SessionAnswer):
@@ -116,9 +116,9 @@ class StreamAnswer(Answer):
     """Without credentials; empty while the central API is asked for it."""
     title: str | None
     stream_id: str | None
-    """Of the stream of the central API that it has joined; null for an address."""
+    """The id of the joined stream of the central API; null for an address."""
     code: str | None
-    """Of the same. The code of what this box itself shows is that in `reporting`."""
+    """The code of that stream. The code of what this box itself shows is in `reporting`."""
     quality: Quality
     state: PlayerState
     session_state: SessionState

@@ -24,7 +24,7 @@ class Facts:
     kind: MediaType | None = None
     """None until it is known."""
     duration: float | None = None
-    """As mpv has it; what is live has one too: how much of it has come."""
+    """The length in mpv. Live media has one, too: how much of it has arrived."""
 
     clock: float | None = 0.0
     """mpv has none that runs between two pictures without sound; but it tells when it waits for its source."""

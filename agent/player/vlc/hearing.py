@@ -52,7 +52,7 @@ class Hearing:
         self._lost = LostSound()
         self._state = Track.NONE
         self._track = -1
-        """That was heard last."""
+        """The track that was heard last."""
         self._heard_before = False
         self.on = False
         """Whether the player has the sound."""

@@ -89,7 +89,7 @@ class LogReader:
         """By which methods the password was asked for with the last answer 401."""
         self._refusals = 0
         self.body = Body()
-        """Of the media that plays."""
+        """The body of the media that plays."""
         self.not_updated_at = -math.inf
         """When (monotonic) that playlist could not be read the last time."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)

@@ -44,7 +44,7 @@ class Playback:
         self.begin_at = 0.0
         self.quality = Quality.AUTO
         self.kind: MediaType | None = None
-        """As the daemon was told; None before."""
+        """The kind in the report to the daemon; None before."""
         self.tracks: set[float] = set()
         """The kinds of track that it has."""
         self.looked_back = False

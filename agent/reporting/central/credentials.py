@@ -47,7 +47,7 @@ class Credentials(BaseModel):
     device_id: Uuid
     token: str = Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", repr=False)
     name: str = ""
-    """As the central API knows the box."""
+    """The name of the box at the central API."""
     confirmed: float = 0.0
     """When `enrol` was told last that the box is known there (seconds since 1970): an agent that was refused takes what
     is kept here for new, and tries again at once."""

@@ -24,7 +24,7 @@ from cast_util.tasks import Supervisor
 from cast_wire.models import EVENTS_LIMIT, EventStatus
 
 READER: Final = "central"
-"""Of the outbox."""
+"""The name of the outbox's reader."""
 
 PRESENCE: Final = "reporting-presence"
 DELIVERY: Final = "reporting-delivery"

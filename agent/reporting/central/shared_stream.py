@@ -62,7 +62,7 @@ class SharedStream:
         self._is_clear = False
         """Nothing of us is on there; not known at the start, because there may be something from before it."""
         self.stream: Stream | None = None
-        """As it is there, as far as is known."""
+        """The stream at the central API, as far as it is known."""
 
     async def update(self, want: Wanted | str | None, *, look: bool) -> None:
         """Bring the stream up to date. With `look` the known state is verified first. Raises CallFailedError when that

@@ -22,7 +22,7 @@ COALESCE_S: Final = 1.0
 """A switch changes several things at once, and a person who changes channels makes several switches."""
 
 JITTER: Final = 0.1
-"""Of the time between two heartbeats, so that the boxes of a house spread over it."""
+"""The spread of the time between two heartbeats, so that the boxes of a house do not report at the same moment."""
 
 LOOK_S: Final = 5.0
 """How often the box is compared with what was told last: no event tells of a problem, such as a full disk."""

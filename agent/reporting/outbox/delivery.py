@@ -38,7 +38,7 @@ class Delivery:
         self._send = send
         self._most = limit
         self._limit = limit
-        """Of the next batch."""
+        """The size of the next batch."""
         self.trouble: CallFailedError | None = None
         """Why no events are taken for now, although the other side is there."""
 

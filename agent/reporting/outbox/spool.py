@@ -32,7 +32,7 @@ class Entry:
 
     run: Run
     number: int
-    """From 1."""
+    """The number, from 1."""
     happening: Happening
 
 

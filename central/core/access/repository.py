@@ -13,7 +13,7 @@ from central.core.ids import new_id
 from central.core.types import Caller, Role
 
 Callers = Callable[[AsyncSession, Collection[str], datetime], Awaitable[dict[str, Caller]]]
-"""By the hash of their token, those of these hashes who are let in at that moment."""
+"""A query for the callers with tokens of these hashes that are valid at that moment, by hash."""
 
 
 async def holders(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:

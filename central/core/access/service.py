@@ -20,7 +20,7 @@ from central.core.secrets import TokenKind, digest, kind_of, new_token, same
 from central.core.types import Caller, Role
 
 KINDS: Final[Mapping[Role, TokenKind]] = {Role.ADMIN: TokenKind.ADMIN, Role.UPLOADER: TokenKind.UPLOAD}
-"""What a key of each role looks like."""
+"""The kind of token of each role."""
 
 
 class Access:

@@ -19,7 +19,7 @@ ADJUST_S: Final = 10.0
 another clock, which counts from then on."""
 
 ROUND_TRIP_S: Final = 0.5
-"""What took longer to come than that says too little about now."""
+"""An answer that took longer than this says too little about now."""
 
 WORTH_TELLING_S: Final = 2.0
 """A machine that follows NTP is never so far off."""

@@ -39,8 +39,8 @@ BUSY_TIMEOUT_S: Final = 5.0
 """How long SQLite waits for another process that writes, such as `cast-central key add`."""
 
 TRIES: Final = 4
-"""Of one unit of work. All lock in one order (ARCHITECTURE.md), so even the second is rare; PostgreSQL takes a second
-to notice a deadlock, and callers wait no longer than for one statement."""
+"""Attempts at one unit of work. All lock in one order (ARCHITECTURE.md), so even the second is rare; PostgreSQL takes a
+second to notice a deadlock, and callers wait no longer than for one statement."""
 
 PAUSE_S: Final = 0.05
 """The most between two of them."""

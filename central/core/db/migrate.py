@@ -29,7 +29,7 @@ LOCK_TIMEOUT_S: Final = 60.0
 """How long to wait for another instance that migrates."""
 
 BACKUPS: Final = 3
-"""Of a SQLite database: as many versions to go back to; each is as large as the database was."""
+"""Backups of an SQLite database: as many versions to go back to; each is as large as the database was."""
 
 _LOCK_NUMBER: Final = 0x63617374  # "cast": the key of the advisory lock
 _LOOK_AGAIN_S: Final = 0.05

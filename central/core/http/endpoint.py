@@ -24,7 +24,7 @@ from central.core.types import Role
 Answered = tuple[int, str, str, dict[str, str]]
 """Status, text, content type, headers."""
 Question = tuple[object, Callable[[], Awaitable[Answered]]]
-"""What makes two questions the same, and how to answer."""
+"""A key that is equal for the same question, and the function that answers it."""
 
 _ID = re.compile(ID_PATTERN)
 
