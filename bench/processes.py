@@ -60,6 +60,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
+def cpu_exactly_s(pid: int) -> float:
+    """The same in nanoseconds, of the threads that there are now: for what uses less than a tick in a minute."""
+    spent = (int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+    return sum(spent) / 1e9
+
+
 def memory(pid: int) -> Memory:
     """Raises OSError when it is gone."""
     kib = {}
