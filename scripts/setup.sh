@@ -38,6 +38,7 @@ if [ "$purpose" = test ]; then
     gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad
+    gir1.2-gupnp-1.6       # another DLNA controller than Home Assistant's
     chromium               # shows web pages, and opens the page at / for the tests
     sway cage xwayland grim  # Wayland sessions, and pictures of them from outside
   )

@@ -26,6 +26,9 @@ NOTIFY_TIMEOUT_S: Final = 2.0
 DELIVERED_S: Final = 1.0
 """How long an answer waits for its events. One whose events cannot be delivered is not waited for the next time."""
 
+FIRST_EVENT_AFTER_S: Final = 0.05
+"""It comes by another connection than the answer to the subscription, and GUPnP 1.6 loses one that it reads first."""
+
 TRIES: Final = Backoff(5.0, cap_s=60.0)
 """Pauses between events that cannot be delivered; a subscription lasts half an hour at most."""
 
@@ -71,6 +74,7 @@ class Subscription:
     async def run(self, session: ClientSession) -> None:
         """Tell of each change until the subscription is over, or the controller says that it knows none."""
         loop, failures = asyncio.get_running_loop(), 0
+        await asyncio.sleep(FIRST_EVENT_AFTER_S)
         while loop.time() < self.expires:
             self._more.clear()
             now = self._variables(self._service)

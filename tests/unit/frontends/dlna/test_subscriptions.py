@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from agent.frontends.dlna import events
-from agent.frontends.dlna.events import SUBSCRIPTIONS_LIMIT, Subscriptions
+from agent.frontends.dlna.events import FIRST_EVENT_AFTER_S, SUBSCRIPTIONS_LIMIT, Subscriptions
 from agent.frontends.dlna.services import SERVICES
 from cast_util.backoff import Backoff
 from cast_util.tasks import Supervisor
@@ -120,7 +120,7 @@ async def test_the_time_of_a_subscription_has_bounds(face: Face, ear: Ear, asked
 
 
 async def test_a_subscription_ends_with_its_time(face: Face, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.frontends.dlna.server.LEAST_S", 0.05)
+    monkeypatch.setattr("agent.frontends.dlna.server.LEAST_S", 2 * FIRST_EVENT_AFTER_S)
     await face.subscribe(ear.url, timeout="Second-0")
     await until(lambda: face.face.status.subscribers == ())
     assert ear.events
