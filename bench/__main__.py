@@ -32,6 +32,7 @@ from bench import (
     looks,
     machine,
     pages,
+    power_cut,
     reconnect,
     reporting,
     usage,
@@ -57,11 +58,12 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "usage": usage.measure,
     "growth": growth.measure,
     "discovery": discovery.measure,
+    "power-cut": power_cut.measure,
     "exit": leaving.measure,
     "reporting": reporting.measure,
 }
 KEPT_IN = Path(".cache/bench")
-NEEDS_ROOT = ("discovery",)
+NEEDS_ROOT = ("discovery", "power-cut")
 NEEDED = ("vlc", "mpv", "ffmpeg", "Xvfb", "pulseaudio")
 NOT_MEASURED = (RuntimeError, OSError, TimeoutError, ValueError, subprocess.SubprocessError)
 """What a measurement raises when something does not do what it is to do; anything else is a mistake in the bench."""
