@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
 
+from aiohttp import ClientSession
+
 from agent.frontends.esphome.key import KeyFile
 from bench.lab import SEEN_S, Lab
 from bench.numbers import Series
@@ -100,18 +102,18 @@ def _agent(lab: Lab, *faces: str) -> Iterator[tuple[Agent, int]]:
 
 
 async def _use(lab: Lab, agent: Agent, port: int, times: Times) -> None:
-    async with connected(port) as hass:
+    async with connected(port) as hass, ClientSession(agent.base, raise_for_status=True) as http:
         lab.say("actions of Home Assistant")
         for number in range(lab.scale.starts):
             times.action.append(await _seconds(lambda: hass.act("stop")))
-            times.call.append(await _seconds(lambda: asyncio.to_thread(agent.stop)))
+            times.call.append(await _seconds(lambda: http.post("/stop")))
             level = (number % 100) / 100
-            change = asyncio.to_thread(agent.call, "POST", "/volume", {"volume_level": level, "muted": False})
+            change = http.post("/volume", json={"volume_level": level, "muted": False})
             times.state.append(await _seconds(lambda c=change, v=level: _volume(hass, c, v)))  # type: ignore[misc]
         for number in range(lab.scale.pixel_rounds):
             lab.say(f"first pixels after an action and after /start, round {number + 1}")
             by_action = (times.action_pixel, lambda: hass.act("play", url=lab.media.mp4.url))
-            by_call = (times.start_pixel, lambda: asyncio.to_thread(agent.start, lab.media.mp4.url))
+            by_call = (times.start_pixel, lambda: http.post("/start?wait=15", json={"url": lab.media.mp4.url}))
             for seconds, start in (by_action, by_call) if number % 2 else (by_call, by_action):
                 seconds.append(await _first_pixel(lab, agent, start))
 
