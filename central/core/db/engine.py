@@ -74,13 +74,16 @@ class Database:
             # A ping costs one round trip, and spares each caller after a restart of the server an error.
             options |= {"pool_pre_ping": True, "connect_args": _postgres_arguments()}
         self.engine = create_async_engine(self.url, **options)
-        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._writing = self._reading
+        reading, writing = self.engine, self.engine
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine, cascades=cascades)
             # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
-            immediate = self.engine.execution_options(begin="BEGIN IMMEDIATE")
-            self._writing = async_sessionmaker(immediate, expire_on_commit=False)
+            writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        else:
+            # In READ COMMITTED a transaction promises nothing to what only reads, and costs two round trips.
+            reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = async_sessionmaker(reading, expire_on_commit=False)
+        self._writing = async_sessionmaker(writing, expire_on_commit=False)
         if lock_order is not None:
             check_locks(self.engine.sync_engine, lock_order)
         self._written_at = self._full_at = -math.inf

@@ -59,3 +59,15 @@ async def test_one_that_is_given_up_again_and_again_ends(database: Database) -> 
     with pytest.raises(DatabaseUnavailableError):
         await database.write(work)
     assert tries == engine.TRIES
+
+
+async def test_what_only_reads_needs_no_transaction(database: Database) -> None:
+    """`now()` is when a transaction began: to who reads each statement is one of its own, to who writes all are one."""
+    began = text("SELECT now()")
+    async with database.read() as session:
+        assert await session.scalar(began) != await session.scalar(began)
+
+    async def work(session: AsyncSession) -> None:
+        assert await session.scalar(began) == await session.scalar(began)
+
+    await database.write(work)
