@@ -20,8 +20,8 @@ with nine sessions below STATE_LIMIT."""
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened, as it was seen. Whether it is news is for the outbox to say."""
+class Occurrence:
+    """An event as it was observed. The outbox decides whether it is new."""
 
     kind: EventKind
     moment: Timestamp
@@ -45,9 +45,9 @@ def error_of(code: str, message: str) -> dict[str, JsonValue]:
     return {"code": code, "message": message[:MESSAGE_LIMIT]}
 
 
-def event_of(happening: Happening, run: Run, seq: int) -> dict[str, JsonValue]:
+def event_of(occurrence: Occurrence, run: Run, seq: int) -> dict[str, JsonValue]:
     """The event without its `device_id`, which the sender adds."""
-    moment = happening.moment
+    moment = occurrence.moment
     return {
         "boot_id": run.boot_id,
         "seq": seq,
@@ -56,7 +56,7 @@ def event_of(happening: Happening, run: Run, seq: int) -> dict[str, JsonValue]:
         "clock_synced": moment.synced,
         "agent_version": run.agent_version,
         "event_id": str(uuid7()),
-        "kind": happening.kind.value,
-        "session_id": happening.session_id,
-        "data": storable(happening.data),
+        "kind": occurrence.kind.value,
+        "session_id": occurrence.session_id,
+        "data": storable(occurrence.data),
     }

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from agent.events.event import Happening, Run, event_of
+from agent.events.event import Occurrence, Run, event_of
 from agent.events.timestamp import timestamp
 from agent.reporting.central.client import CentralClient
 from agent.reporting.central.credentials import Credentials
@@ -37,8 +37,8 @@ async def client(proxy: Proxy, enrolment: Credentials) -> AsyncIterator[CentralC
 
 def events(count: int = 1, **changes: Any) -> list[dict[str, Any]]:
     run = Run(str(uuid4()), "0.1.0")
-    happening = Happening(EventKind.AGENT_STARTED, timestamp())
-    return [event_of(happening, run, number) | changes for number in range(count)]
+    occurrence = Occurrence(EventKind.AGENT_STARTED, timestamp())
+    return [event_of(occurrence, run, number) | changes for number in range(count)]
 
 
 async def failure(client: CentralClient, device_id: str) -> CallFailedError:

@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 from agent.events.timestamp import Timestamp, timestamp
 from agent.reporting.outbox.database import DEAD_LETTERS_LIMIT, FILE, SET_ASIDE, OutboxFile
 from agent.reporting.outbox.event_table import AGE_LIMIT_S, BYTES_LIMIT, EVENTS_LIMIT
@@ -69,13 +69,13 @@ def new_run() -> Run:
     return Run(boot_id=str(uuid4()), agent_version="0.1.0")
 
 
-def agent_started(*present: str) -> Happening:
-    return Happening(EventKind.AGENT_STARTED, timestamp(), present=present)
+def agent_started(*present: str) -> Occurrence:
+    return Occurrence(EventKind.AGENT_STARTED, timestamp(), present=present)
 
 
-def happening(number: int = 0, clock: Clock | None = None, **data: Any) -> Happening:
+def occurrence(number: int = 0, clock: Clock | None = None, **data: Any) -> Occurrence:
     """One that is news whatever came before."""
-    return Happening(EventKind.AGENT_STARTED, (clock or timestamp)(), data={"number": number, **data})
+    return Occurrence(EventKind.AGENT_STARTED, (clock or timestamp)(), data={"number": number, **data})
 
 
 def told(file: OutboxFile, reader: str = READER) -> list[dict[str, Any]]:
@@ -91,10 +91,10 @@ def test_events_are_passed_on_in_order_and_forgotten_then(tmp_path: Path) -> Non
     """Over a restart too; each is what the wire wants, with an id of its own, and counted within its run."""
     with outbox(tmp_path) as file:
         for number in range(3):
-            file.record([happening(number)])
+            file.record([occurrence(number)])
         assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     with outbox(tmp_path) as file:
-        file.record([happening(3), happening(4)])
+        file.record([occurrence(3), occurrence(4)])
         events = told(file)
         assert numbers(events) == [0, 1, 2, 3, 4]
         assert [event["seq"] for event in events] == [1, 2, 3, 1, 2]
@@ -113,9 +113,9 @@ def test_events_are_passed_on_in_order_and_forgotten_then(tmp_path: Path) -> Non
 def test_two_readers_are_independent(tmp_path: Path) -> None:
     """An event goes when both have passed it on; a new reader gets what happens from then on."""
     with outbox(tmp_path) as file:
-        file.record([happening(1)])
+        file.record([occurrence(1)])
     with outbox(tmp_path, central=Reader("box"), hook=Reader("https://hook")) as file:
-        file.record([happening(2)])
+        file.record([occurrence(2)])
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([1, 2], [2])
         file.settle(file.next("central", 10), 2, {})
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([], [2])
@@ -127,8 +127,8 @@ def test_a_reader_is_told_what_it_wants(tmp_path: Path) -> None:
     """What it does not want neither waits for it nor counts, and is kept no longer than others need it."""
     picky = Reader("hook", frozenset({EventKind.SESSION_STARTED}))
     with outbox(tmp_path, central=Reader("box"), hook=picky) as file:
-        film = Happening(EventKind.SESSION_STARTED, timestamp(), "film")
-        file.record([happening(1), film, happening(2), Happening(EventKind.FIRST_FRAME, timestamp(), "film")])
+        film = Occurrence(EventKind.SESSION_STARTED, timestamp(), "film")
+        file.record([occurrence(1), film, occurrence(2), Occurrence(EventKind.FIRST_FRAME, timestamp(), "film")])
         assert [event["kind"] for event in told(file, "hook")] == ["session_started"]
         assert file.status.queued == {"central": 4, "hook": 1}
         file.settle(file.next("central", 10), 4, {})
@@ -140,16 +140,16 @@ def test_readers_change_while_it_runs(tmp_path: Path) -> None:
     """One that comes is told what happens from then on; one that goes loses its place and holds up nothing; the others
     notice neither."""
     with outbox(tmp_path, hook=Reader("hook")) as file:
-        file.record([happening(1)])
+        file.record([occurrence(1)])
         file.follow({"hook": Reader("hook"), "central": Reader("box")})
-        file.record([happening(2)])
+        file.record([occurrence(2)])
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([2], [1, 2])
         assert [event["seq"] for event in told(file, "hook")] == [1, 2]
         file.follow({"central": Reader("box")})
         file.close()
         assert (count_rows(tmp_path, "events"), file.status.queued) == (1, {"central": 1})
         file.follow({"central": Reader("box"), "hook": Reader("hook")})
-        file.record([happening(3)])
+        file.record([occurrence(3)])
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([2, 3], [3])
         file.follow({"central": Reader("another box"), "hook": Reader("hook")})
         assert (numbers(told(file, "central")), numbers(told(file, "hook"))) == ([], [3])
@@ -161,7 +161,7 @@ def test_what_one_reader_loses_is_its_own_loss(tmp_path: Path) -> None:
         file.next("away", 1)
         told_central = []
         for number in range(EVENTS_LIMIT + 500):
-            file.record([happening(number)])
+            file.record([occurrence(number)])
             batch = file.next("central", 50)
             told_central += list(batch.events)
             file.settle(batch, len(batch.events), {})
@@ -172,7 +172,7 @@ def test_what_one_reader_loses_is_its_own_loss(tmp_path: Path) -> None:
         assert (len(dropped), sum(dropped) + len(numbers(events))) == (1, EVENTS_LIMIT + 500)
         assert file.status.dropped == {"central": 0, "away": dropped[0]}
     with outbox(tmp_path, central=Reader("box"), away=Reader("hook")) as file:
-        file.record([happening(-1)])
+        file.record([occurrence(-1)])
         assert file.status.dropped["central"] == 0
         assert file.status.dropped["away"] >= dropped[0]
 
@@ -188,7 +188,7 @@ async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
             batch = await outbox.next(reader, 10)
             await outbox.settle(batch, len(batch.events), {})
         assert (await outbox.next("a", 10)).events == ()
-        outbox.record(happening(1))
+        outbox.record(occurrence(1))
         async with asyncio.timeout(5.0):
             while not (await outbox.next("b", 10)).events:
                 await outbox.wait("b")
@@ -201,17 +201,17 @@ async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
 def test_a_box_that_was_enrolled_anew_keeps_its_past_to_itself(tmp_path: Path) -> None:
     """What happened under another identity may be none of the new receiver's business."""
     with outbox(tmp_path, identity="old") as file:
-        file.record([happening(1)])
+        file.record([occurrence(1)])
     with outbox(tmp_path, identity="new") as file:
-        file.record([happening(2)])
+        file.record([occurrence(2)])
         assert numbers(told(file)) == [2]
 
 
 def test_each_thing_is_told_once_over_restarts(tmp_path: Path) -> None:
     """A session that comes back has not started again, and its picture resumes; one that does not has ended."""
 
-    def session(kind: EventKind, session_id: str) -> Happening:
-        return Happening(kind, timestamp(), session_id)
+    def session(kind: EventKind, session_id: str) -> Occurrence:
+        return Occurrence(kind, timestamp(), session_id)
 
     started, framed, waits = EventKind.SESSION_STARTED, EventKind.FIRST_FRAME, EventKind.SESSION_WAITING
     with outbox(tmp_path) as file:
@@ -237,7 +237,7 @@ def test_what_is_refused_for_good_is_kept_apart(tmp_path: Path) -> None:
     """With the reason, and not without limit."""
     with outbox(tmp_path) as file:
         for number in range(DEAD_LETTERS_LIMIT + 10):
-            file.record([happening(number)])
+            file.record([occurrence(number)])
             file.settle(file.next(READER, 1), 1, {0: "invalid_event: no"})
         assert told(file) == []
     db = sqlite3.connect(tmp_path / FILE)
@@ -255,7 +255,7 @@ def test_a_thousand_events_are_kept_and_the_oldest_are_dropped(tmp_path: Path) -
     with outbox(tmp_path, clock) as file:
         first = clock().utc.isoformat()
         for number in range(EVENTS_LIMIT * 2 + 500):
-            file.record([happening(number, clock)])
+            file.record([occurrence(number, clock)])
             clock.forward(1)
         events = told(file)
         dropped = [event for event in events if event["kind"] == "events_dropped"]
@@ -277,9 +277,9 @@ def test_a_thousand_events_are_kept_and_the_oldest_are_dropped(tmp_path: Path) -
 def test_what_may_have_been_sent_is_not_changed(tmp_path: Path) -> None:
     """An event that tells of losses was handed out: what is lost afterwards is told by another one."""
     with outbox(tmp_path) as file:
-        file.record([happening(number) for number in range(EVENTS_LIMIT + 1)])
+        file.record([occurrence(number) for number in range(EVENTS_LIMIT + 1)])
         before = {event["event_id"]: event for event in told(file)}
-        file.record([happening(-1) for _ in range(5)])
+        file.record([occurrence(-1) for _ in range(5)])
         after = {event["event_id"]: event for event in told(file)}
     assert all(after[name] == before[name] for name in after.keys() & before.keys())
     counts = [event["data"]["count"] for event in after.values() if event["kind"] == "events_dropped"]
@@ -289,7 +289,7 @@ def test_what_may_have_been_sent_is_not_changed(tmp_path: Path) -> None:
 def test_the_size_is_limited(tmp_path: Path) -> None:
     """Five megabytes of long events."""
     with outbox(tmp_path) as file:
-        file.record([happening(number, text="x" * 20_000) for number in range(400)])
+        file.record([occurrence(number, text="x" * 20_000) for number in range(400)])
         events = told(file)
         assert 200 < len(events) < BYTES_LIMIT / 20_000
         assert numbers(events)[-1] == 399
@@ -301,9 +301,9 @@ def test_what_is_a_week_old_is_dropped(tmp_path: Path) -> None:
     """While it is looked at, not only when something happens."""
     clock = Clock()
     with outbox(tmp_path, clock) as file:
-        file.record([happening(1, clock)])
+        file.record([occurrence(1, clock)])
         clock.forward(AGE_LIMIT_S - 10)
-        file.record([happening(2, clock)])
+        file.record([occurrence(2, clock)])
         assert numbers(told(file)) == [1, 2]
         clock.forward(20)
         events = told(file)
@@ -316,15 +316,15 @@ def test_a_clock_that_jumps_neither_drops_nor_reorders(tmp_path: Path, at: float
     """Within a run, and over a restart of a machine whose clock was never set."""
     clock = Clock()
     with outbox(tmp_path, clock) as file:
-        file.record([happening(1, clock)])
+        file.record([occurrence(1, clock)])
         clock.now = replace(clock.now, at=at, synced=False, uptime=clock.now.uptime + 1)
-        file.record([happening(2, clock)])
+        file.record([occurrence(2, clock)])
         assert numbers(told(file)) == [1, 2]
     clock.reboot(at=at, synced=False)
     with outbox(tmp_path, clock) as file:
-        file.record([happening(3, clock)])
+        file.record([occurrence(3, clock)])
         clock.now = replace(clock.now, at=1_800_000_000.0 + 60, synced=True, uptime=60)
-        file.record([happening(4, clock)])
+        file.record([occurrence(4, clock)])
         events = told(file)
     assert numbers(events) == [1, 2, 3, 4]
     for event in events:
@@ -335,10 +335,10 @@ def test_a_machine_that_was_off_for_a_week_drops_what_is_old(tmp_path: Path) -> 
     """Both clocks were kept by the network, so the difference is true."""
     clock = Clock()
     with outbox(tmp_path, clock) as file:
-        file.record([happening(1, clock)])
+        file.record([occurrence(1, clock)])
     clock.reboot(at=clock.now.at + AGE_LIMIT_S + 60, synced=True)
     with outbox(tmp_path, clock) as file:
-        file.record([happening(2, clock)])
+        file.record([occurrence(2, clock)])
         assert numbers(told(file)) == [2]
 
 
@@ -349,14 +349,14 @@ def test_a_machine_that_was_off_for_a_week_drops_what_is_old(tmp_path: Path) -> 
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, harm: str) -> None:
     """At the start; it is reported, and what is on is not told to have started again."""
     with outbox(tmp_path) as file:
-        file.record([happening(number, text="x" * 500) for number in range(100)])
+        file.record([occurrence(number, text="x" * 500) for number in range(100)])
     path = tmp_path / FILE
     damage(path, harm)
     with outbox(tmp_path) as file:
         file.record([agent_started("film")])
-        file.record([Happening(EventKind.SESSION_STARTED, timestamp(), "film"), happening(7)])
+        file.record([Occurrence(EventKind.SESSION_STARTED, timestamp(), "film"), occurrence(7)])
         told(file)  # a bad event is found when it is read
-        file.record([happening(8)])
+        file.record([occurrence(8)])
         events = told(file)
         assert file.status.problem is None
     kinds = [event["kind"] for event in events]
@@ -369,11 +369,11 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, harm: s
 def test_damage_while_it_runs_loses_nothing_that_comes_after(tmp_path: Path) -> None:
     """A card that goes bad: the same run goes on in a new file."""
     with outbox(tmp_path) as file:
-        file.record([happening(number, text="x" * 500) for number in range(100)])
+        file.record([occurrence(number, text="x" * 500) for number in range(100)])
         batch = file.next(READER, 10)
         file.close()
         damage(tmp_path / FILE, "zeros")
-        file.record([happening(100)])
+        file.record([occurrence(100)])
         file.settle(batch, 10, {})  # of the file that is gone
         events = told(file)
     assert [event["kind"] for event in events] == ["outbox_set_aside", "agent_started"]
@@ -400,10 +400,10 @@ def damage(path: Path, harm: str) -> None:
 def test_a_reader_of_whom_nobody_can_say_who_it_is_keeps_its_place(tmp_path: Path) -> None:
     """And gets what happens meanwhile, unless it turns out to be somebody else."""
     with outbox(tmp_path, identity="box") as file:
-        file.record([happening(1)])
+        file.record([occurrence(1)])
     for identity, due in (("box", [1, 2]), ("other", [])):
         with outbox(tmp_path, central=Reader(None)) as file:
-            file.record([happening(2)] if identity == "box" else [])
+            file.record([occurrence(2)] if identity == "box" else [])
             file.follow({READER: Reader(identity)})
             assert numbers(told(file)) == due
 
@@ -412,8 +412,8 @@ def test_whoever_is_told_first_hears_nothing_of_what_others_were_told(tmp_path: 
     """A box that was registered elsewhere meanwhile, or nowhere for a while: what it shows is news to the new one, and
     what ended before is not; but whoever was told of a session hears of its end."""
 
-    def is_on(session: str) -> Happening:
-        return Happening(EventKind.SESSION_STARTED, timestamp(), session)
+    def is_on(session: str) -> Occurrence:
+        return Occurrence(EventKind.SESSION_STARTED, timestamp(), session)
 
     with outbox(tmp_path, identity="first") as file:
         file.record([agent_started(), is_on("gone"), is_on("on")])
@@ -432,10 +432,10 @@ def test_whoever_is_told_first_hears_nothing_of_what_others_were_told(tmp_path: 
 def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_path: Path) -> None:
     """What was kept before stays and is passed on; the count is exact."""
     with small_disk(tmp_path / "disk") as disk, outbox(disk.folder) as file:
-        file.record([happening(number) for number in range(20)])
+        file.record([occurrence(number) for number in range(20)])
         disk.fill()
         for number in range(100, 400):
-            file.record([happening(number, text="x" * 500)])
+            file.record([occurrence(number, text="x" * 500)])
         assert file.status.problem is not None
         assert "Free some space" in file.status.problem
         lost = file.status.dropped[READER]
@@ -446,7 +446,7 @@ def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_
         file.settle(batch, 20, {})
         assert numbers(told(file)) == kept[20:], "what was passed on does not come again, although it cannot be deleted"
         disk.free()
-        file.record([happening(1000)])
+        file.record([occurrence(1000)])
         events = told(file)
         assert numbers(events) == [*kept[20:], 1000]
         (told_of,) = (event for event in events if event["kind"] == "events_dropped")
@@ -460,11 +460,11 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """No folder at all; it works as soon as there is one."""
     (tmp_path / "state").write_text("a file where a folder should be")
     with outbox(tmp_path / "state") as file:
-        file.record([happening(1)])
+        file.record([occurrence(1)])
         assert file.status.problem is not None
         assert told(file) == []
         (tmp_path / "state").unlink()
-        file.record([happening(2)])
+        file.record([occurrence(2)])
         events = told(file)
     assert [event["kind"] for event in events] == ["events_dropped", "agent_started"]
     assert events[0]["data"]["count"] == 1
@@ -480,14 +480,14 @@ def test_what_is_lost_is_counted_for_those_who_wanted_it(tmp_path: Path) -> None
         "frames": Reader("two", frozenset({EventKind.FIRST_FRAME, EventKind.EVENTS_DROPPED})),
     }
     with outbox(tmp_path / "state", **readers) as file:
-        file.record([happening(1), happening(2)])
+        file.record([occurrence(1), occurrence(2)])
         assert file.status.dropped == {"all": 2, "starts": 2, "frames": 0}
         file.lose(4, "disk", Clock()(), EventKind.FIRST_FRAME)
         file.lose(1, "damaged", Clock()())
         lost = {"all": 7, "starts": 3, "frames": 5}
         assert file.status.dropped == lost
         (tmp_path / "state").unlink()
-        file.record([happening(3)])
+        file.record([occurrence(3)])
         assert file.status.dropped == lost
         counted = {name: [event["data"].get("count") for event in told(file, name)] for name in readers}
         assert counted == {"all": [2, 4, 1, None], "starts": [None], "frames": [4, 1]}
@@ -498,7 +498,7 @@ def test_what_is_lost_is_counted_for_those_who_wanted_it(tmp_path: Path) -> None
 KEEP_WRITING = """
 import sys
 from pathlib import Path
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 from agent.events.timestamp import timestamp
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.reader import Reader
@@ -509,7 +509,7 @@ file = OutboxFile(Path(sys.argv[1]), run=run, readers={"central": Reader("box")}
 number = int(sys.argv[2])
 file.begin()
 while True:
-    file.record([Happening(EventKind.AGENT_STARTED, timestamp(), data={"number": number})])
+    file.record([Occurrence(EventKind.AGENT_STARTED, timestamp(), data={"number": number})])
     print(number, flush=True)
     number += 1
     if number % 3 == 0:
@@ -566,10 +566,10 @@ async def test_a_mistake_in_the_thread_is_told_until_it_works_again(
     await kept.next(READER, 10)
     assert kept.status.problem is None
     with monkeypatch.context() as broken:
-        broken.setattr(file, "record", lambda happenings, number: 1 / 0)
-        kept.record(happening(1))
+        broken.setattr(file, "record", lambda occurrences, number: 1 / 0)
+        kept.record(occurrence(1))
         await until(lambda: kept.status.problem is not None)
     assert "bug in the agent" in str(kept.status.problem)
-    kept.record(happening(2))
+    kept.record(occurrence(2))
     await until(lambda: kept.status.problem is None)
     await kept.stop(5.0)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 from agent.events.timestamp import Timestamp, timestamp
 from agent.reporting.outbox.database import FILE, SPOOL_SET_ASIDE, OutboxFile
 from agent.reporting.outbox.outbox import Outbox
@@ -24,7 +24,7 @@ from agent.reporting.outbox.reader import Reader
 from agent.reporting.outbox.spool import BYTES_LIMIT, Spool, spool_file
 from cast_wire.kinds import EventKind
 from tests.reporting.support.full_disk import small_disk
-from tests.reporting.test_outbox import READER, ROOT, Clock, agent_started, happening, new_run, numbers, outbox, told
+from tests.reporting.test_outbox import READER, ROOT, Clock, agent_started, new_run, numbers, occurrence, outbox, told
 from tests.support.tools import until
 
 KEEP_RECORDING = """
@@ -32,7 +32,7 @@ import asyncio, os, structlog, sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 from agent.events.timestamp import timestamp
 from agent.reporting.outbox.outbox import Outbox
 from agent.reporting.outbox.database import OutboxFile
@@ -46,12 +46,12 @@ async def main() -> None:
     folder, number, run = Path(sys.argv[1]), int(sys.argv[2]), Run(str(uuid4()), "1")
     file = OutboxFile(folder, run=run, readers={"central": Reader("box")})
     outbox = Outbox(file, Spool(folder / "spool", run=run))
-    outbox.start(Happening(EventKind.AGENT_STARTED, timestamp(), present=()))
+    outbox.start(Occurrence(EventKind.AGENT_STARTED, timestamp(), present=()))
     enough = number + 150  # five such runs stay below what an outbox keeps
     while True:
         for _ in range(number % 40 if number < enough else 0):
             number += 1
-            outbox.record(Happening(EventKind.AGENT_STARTED, timestamp(), data={"number": number}))
+            outbox.record(Occurrence(EventKind.AGENT_STARTED, timestamp(), data={"number": number}))
             os.write(1, b"%d\\n" % number)
         number += number < enough
         await asyncio.sleep(0.001 * (number % 7))  # commits of one and of many
@@ -91,23 +91,23 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_recorded(tmp_path: Path) ->
     assert len(by_run) == 5
 
 
-def spooled(folder: Path, run: Run, *happenings: Happening) -> bytes:
+def spooled(folder: Path, run: Run, *occurrences: Occurrence) -> bytes:
     """What is left after a run that was killed after these."""
     spool = Spool(folder / "spool", run=run)
     spool.open()
-    for number, each in enumerate(happenings, start=1):
+    for number, each in enumerate(occurrences, start=1):
         spool.append(number, each)
     spool.close()
     return (folder / "spool").read_bytes()
 
 
 def recorded(
-    folder: Path, run: Run, happenings: list[Happening], number: int, clock: Callable[[], Timestamp] = timestamp
+    folder: Path, run: Run, occurrences: list[Occurrence], number: int, clock: Callable[[], Timestamp] = timestamp
 ) -> None:
     """What a run has brought to the disk."""
     file = OutboxFile(folder, run=run, readers={READER: Reader("box")}, clock=clock)
     file.begin()
-    file.record(happenings, number)
+    file.record(occurrences, number)
     file.close()
 
 
@@ -120,8 +120,9 @@ def test_what_is_in_both_is_told_once(tmp_path: Path, on_disk: int) -> None:
     all_of_it = []
     for number in range(3):
         clock.forward(60)
-        all_of_it.append(happening(number, clock))
+        all_of_it.append(occurrence(number, clock))
     left = spooled(tmp_path, run, *all_of_it)
+    assert left.count(b'"happening":{') == 3, "earlier versions have the same files"
     if on_disk:
         recorded(tmp_path, run, all_of_it[:on_disk], on_disk, clock)
     for _ in range(2):
@@ -154,35 +155,35 @@ def test_several_runs_may_be_in_it(tmp_path: Path) -> None:
     assert runs[:2] == [first.boot_id, second.boot_id]
 
 
-def session(kind: EventKind) -> Happening:
-    return Happening(kind, timestamp(), "film")
+def session(kind: EventKind) -> Occurrence:
+    return Occurrence(kind, timestamp(), "film")
 
 
 def test_who_is_new_is_not_told_what_was_left(tmp_path: Path) -> None:
     """What happened under another identity is none of the new receiver's business, on whichever file it waited."""
     run = new_run()
-    recorded(tmp_path, run, [happening(0)], 1)
-    left = spooled(tmp_path, run, happening(0), happening(1))
+    recorded(tmp_path, run, [occurrence(0)], 1)
+    left = spooled(tmp_path, run, occurrence(0), occurrence(1))
     for _ in range(2):
         with outbox(tmp_path, left=left, identity="another") as file:
             assert told(file) == []
     with outbox(tmp_path, left=left, identity="another") as file:
-        file.record([happening(2)])
+        file.record([occurrence(2)])
         assert numbers(told(file)) == [2]
 
 
 def test_a_torn_line_was_never_there_and_a_damaged_one_is_counted(tmp_path: Path) -> None:
     """The rest is taken up; what it was is kept for whoever wants to know more."""
     run = new_run()
-    recorded(tmp_path, run, [happening(0)], 1)
-    left = spooled(tmp_path, run, happening(0), happening(1), happening(2), happening(3)).splitlines(keepends=True)
+    recorded(tmp_path, run, [occurrence(0)], 1)
+    left = spooled(tmp_path, run, occurrence(0), occurrence(1), occurrence(2), occurrence(3)).splitlines(keepends=True)
     (tmp_path / "spool").write_bytes(left[0] + left[1][10:] + b'{"from": "elsewhere"}\n' + left[2] + left[3][:20])
     spool = Spool(tmp_path / "spool", run=new_run())
     content = spool.open()
     assert (tmp_path / "spool").read_bytes() == content, "what comes next begins a line"
     spool.close()
     with outbox(tmp_path, left=content) as file:
-        file.record([happening(4)])
+        file.record([occurrence(4)])
         events = told(file)
     assert numbers(events) == [0, 2, 4]
     (dropped,) = (event["data"] for event in events if event["kind"] == "events_dropped")
@@ -193,12 +194,12 @@ def test_a_torn_line_was_never_there_and_a_damaged_one_is_counted(tmp_path: Path
 def test_a_disk_that_cannot_say_what_it_has_is_told_nothing_twice(tmp_path: Path) -> None:
     """What is left is counted as lost then."""
     run = new_run()
-    left = spooled(tmp_path, run, happening(0), happening(1))
+    left = spooled(tmp_path, run, occurrence(0), occurrence(1))
     (tmp_path / "state").write_text("a file where a folder should be")
     with outbox(tmp_path / "state", left=left) as file:
         assert file.status.problem is not None
         (tmp_path / "state").unlink()
-        file.record([happening(2)])
+        file.record([occurrence(2)])
         events = told(file)
     assert [event["data"].get("count") for event in events] == [2, None]
 
@@ -228,12 +229,12 @@ async def test_it_holds_what_the_disk_has_not_and_is_emptied_then(tmp_path: Path
     """At once, before anything else is done; private; gone at the end."""
     folder = tmp_path / "run"
     box = Recording(tmp_path, folder)
-    box.outbox.record(happening(1))
+    box.outbox.record(occurrence(1))
     assert [b'"data":{"number":1}' in line for line in box.spool.read_bytes().splitlines()] == [False, True]
     assert (folder.stat().st_mode & 0o777, box.spool.stat().st_mode & 0o777) == (0o700, 0o600)
     assert await box.numbers(1) == [1]
     await until(lambda: not box.spool.stat().st_size)
-    box.outbox.record(happening(2))
+    box.outbox.record(occurrence(2))
     await box.outbox.stop(5)
     assert not box.spool.exists()
 
@@ -243,7 +244,7 @@ async def test_what_a_full_disk_did_not_take_is_taken_up_after_a_kill(tmp_path: 
     (tmp_path / FILE).mkdir()
     box = Recording(tmp_path, tmp_path / "run")
     for number in range(5):
-        box.outbox.record(happening(number))
+        box.outbox.record(occurrence(number))
     await until(lambda: box.outbox.status.dropped.get(READER) == 6)
     left = box.spool.read_bytes()
     assert len(left.splitlines()) == 6
@@ -251,7 +252,7 @@ async def test_what_a_full_disk_did_not_take_is_taken_up_after_a_kill(tmp_path: 
     with outbox(tmp_path / "other", left=left) as file:
         assert numbers(told(file)) == [0, 1, 2, 3, 4]
     (tmp_path / FILE).rmdir()
-    box.outbox.record(happening(5))
+    box.outbox.record(occurrence(5))
     assert await box.numbers(1) == [5]
     await until(lambda: not box.spool.stat().st_size)
     await box.outbox.stop(5)
@@ -280,7 +281,7 @@ async def test_without_a_spool_all_goes_on_and_that_is_said_once(tmp_path: Path,
     with capture_logs() as lines:
         box = Recording(tmp_path, folder)
         for number in range(3):
-            box.outbox.record(happening(number))
+            box.outbox.record(occurrence(number))
         assert await box.numbers(3) == [0, 1, 2]
         await box.outbox.stop(5)
     (said,) = (line for line in lines if line["event"] == "event_spool_failed")
@@ -294,12 +295,12 @@ async def test_a_full_memory_is_said_once_and_leaves_whole_lines(tmp_path: Path)
     with small_disk(tmp_path / "run") as memory, capture_logs() as lines:
         spool = Spool(memory.folder / "spool", run=new_run())
         spool.open()
-        spool.append(1, happening(1))
+        spool.append(1, occurrence(1))
         memory.fill()
         for number in range(2, 30):
-            spool.append(number, happening(number, text="x" * 1000))
+            spool.append(number, occurrence(number, text="x" * 1000))
         memory.free()
-        spool.append(30, happening(30))
+        spool.append(30, occurrence(30))
         events = [line["event"] for line in lines]
         content = (memory.folder / "spool").read_bytes()
         spool.close()
@@ -315,11 +316,11 @@ def test_it_is_bounded(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", run=new_run())
     spool.open()
     for number in range(1, 3000):
-        spool.append(number, happening(number, text="x" * 2000))
+        spool.append(number, occurrence(number, text="x" * 2000))
     size = (tmp_path / "spool").stat().st_size
     assert BYTES_LIMIT - 3000 < size <= BYTES_LIMIT
     spool.empty()
-    spool.append(3000, happening(3000))
+    spool.append(3000, occurrence(3000))
     assert len((tmp_path / "spool").read_bytes().splitlines()) == 1
     spool.close()
 

@@ -8,7 +8,7 @@ import math
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from agent.events.event import Happening, Run, event_of
+from agent.events.event import Occurrence, Run, event_of
 from agent.events.timestamp import timestamp
 from cast_wire import models as wire
 from cast_wire.kinds import EventKind
@@ -19,8 +19,8 @@ BOX = "01a1fd12-eb6c-748a-a719-cf4ecab6bccb"
 def test_an_event_that_is_told_has_no_flaw() -> None:
     """A title in a broken encoding and a position that is none do not keep it from being taken."""
     data: dict[str, JsonValue] = {"title": "a\0b\ud83d", "position": math.inf, "list": [math.nan, {"\0": 1}]}
-    happening = Happening(EventKind.AGENT_STARTED, timestamp(), data=data)
-    event = {**event_of(happening, Run(BOX, "0.1.0"), 1), "device_id": BOX}
+    occurrence = Occurrence(EventKind.AGENT_STARTED, timestamp(), data=data)
+    event = {**event_of(occurrence, Run(BOX, "0.1.0"), 1), "device_id": BOX}
     told = wire.Event.model_validate(json.loads(json.dumps(event))).data
     assert told == {
         "title": "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}",
@@ -34,7 +34,7 @@ def test_an_event_that_is_told_has_no_flaw() -> None:
 )
 def test_a_message_with_a_flaw_is_none(value: JsonValue) -> None:
     """Wherever it is, and on both sides: neither makes one nor takes one."""
-    event = {**event_of(Happening(EventKind.AGENT_STARTED, timestamp()), Run(BOX, "0.1.0"), 1), "device_id": BOX}
+    event = {**event_of(Occurrence(EventKind.AGENT_STARTED, timestamp()), Run(BOX, "0.1.0"), 1), "device_id": BOX}
     wire.Event.model_validate(event)
     with pytest.raises(ValidationError, match="must "):
         wire.Event.model_validate({**event, "data": {"a": [value]}})

@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 from pydantic import JsonValue
 
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 from agent.events.timestamp import Timestamp, timestamp
 from agent.reporting.outbox.dedup import Dedup, Row
 from agent.reporting.outbox.dropped import Losses
@@ -70,7 +70,7 @@ class OutboxFile:
         self._problem: str | None = None
         self.status = OutboxStatus(dict.fromkeys(readers, 0))
         self.kept_up_to = 0
-        """Up to this happening of this run nothing needs its spool any more."""
+        """Up to this occurrence of this run nothing needs its spool any more."""
 
     # --- what happened ---
 
@@ -82,12 +82,12 @@ class OutboxFile:
             for run, of_run in groupby(missing, key=lambda entry: entry.run):
                 each = list(of_run)
                 with self._runs.as_of(run):
-                    self.record([entry.happening for entry in each], each[-1].number)
+                    self.record([entry.occurrence for entry in each], each[-1].number)
             if missing:
-                log.info("spool_resumed", happenings=len(missing))
+                log.info("spool_resumed", occurrences=len(missing))
         elif entries:  # which of them are here already cannot be seen, and nothing may be told twice
             for entry in entries:
-                self.lose(1, "disk", entry.happening.moment, entry.happening.kind)
+                self.lose(1, "disk", entry.occurrence.moment, entry.occurrence.kind)
         if damaged:
             aside = self._path.with_name(SPOOL_SET_ASIDE)
             log.error("spool_damaged", lines=damaged, set_aside_as=str(aside))
@@ -98,10 +98,10 @@ class OutboxFile:
             self._dedup = Dedup()
         self._has_begun = True
 
-    def record(self, happenings: Sequence[Happening], number: int = 0) -> None:
+    def record(self, occurrences: Sequence[Occurrence], number: int = 0) -> None:
         """Store the events among these that are new; `number` is that of the last one in the spool."""
         self._runs.number = number
-        news = [new for happening in happenings for new in self._news(happening)]
+        news = [new for occurrence in occurrences for new in self._news(occurrence)]
         events = [(self._runs.event(new), new.moment, self._readers_of(new.kind)) for new in news]
 
         def insert(db: sqlite3.Connection) -> None:
@@ -273,10 +273,10 @@ class OutboxFile:
 
     # --- helpers ---
 
-    def _news(self, happening: Happening) -> list[Happening]:
-        if self._generation and happening.present is not None:
-            self._dedup.assume(happening.present)
-        return self._dedup.news(happening)
+    def _news(self, occurrence: Occurrence) -> list[Occurrence]:
+        if self._generation and occurrence.present is not None:
+            self._dedup.assume(occurrence.present)
+        return self._dedup.news(occurrence)
 
     def _readers_of(self, kind: EventKind | None) -> tuple[str, ...]:
         new = set() if self._has_begun else self._newcomers
@@ -286,7 +286,7 @@ class OutboxFile:
         now = self._clock()
         if self._was_set_aside is not None:
             data: dict[str, JsonValue] = {"set_aside_as": SET_ASIDE, "reason": self._was_set_aside}
-            event = self._runs.event(Happening(EventKind.OUTBOX_SET_ASIDE, now, data=data))
+            event = self._runs.event(Occurrence(EventKind.OUTBOX_SET_ASIDE, now, data=data))
             self._table.append(db, event, now, self._readers_of(EventKind.OUTBOX_SET_ASIDE))
         self._losses.tell(db, now)
 

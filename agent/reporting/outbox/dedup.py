@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from agent.events.event import Happening
+from agent.events.event import Occurrence
 from agent.reporting.outbox.schema import DamagedError
 from agent.types import EndReason
 from cast_wire.kinds import EventKind
@@ -48,36 +48,36 @@ class Dedup:
         for session in present:
             self._known.setdefault(session, _Known(EventKind.FIRST_FRAME, True))
 
-    def news(self, happening: Happening) -> list[Happening]:
+    def news(self, occurrence: Occurrence) -> list[Occurrence]:
         """The events to report; none if they were reported already."""
-        if happening.session_id is None:
-            return [happening, *self._gone(happening)]
-        news = self._news(happening.session_id, happening)
+        if occurrence.session_id is None:
+            return [occurrence, *self._gone(occurrence)]
+        news = self._news(occurrence.session_id, occurrence)
         return [] if news is None else [news]
 
-    def _gone(self, beginning: Happening) -> list[Happening]:
+    def _gone(self, beginning: Occurrence) -> list[Occurrence]:
         gone = [] if beginning.present is None else [name for name in self._known if name not in beginning.present]
         for session in gone:
             del self._known[session]
         data: dict[str, JsonValue] = {"reason": EndReason.SHUTDOWN.value}
-        return [Happening(EventKind.SESSION_ENDED, beginning.moment, session, data) for session in gone]
+        return [Occurrence(EventKind.SESSION_ENDED, beginning.moment, session, data) for session in gone]
 
-    def _news(self, session: str, happening: Happening) -> Happening | None:
-        kind = happening.kind
+    def _news(self, session: str, occurrence: Occurrence) -> Occurrence | None:
+        kind = occurrence.kind
         if kind is EventKind.SESSION_ENDED:
             self._known.pop(session, None)
-            return happening
+            return occurrence
         known = self._known.get(session)
         if known is None:
             self._known[session] = _Known(kind, kind is EventKind.FIRST_FRAME)
-            return happening
+            return occurrence
         if kind is EventKind.SESSION_STARTED:
             return None
         if kind is EventKind.FIRST_FRAME:
             again, known.framed = known.framed, True
             known.phase = EventKind.SESSION_RESUMED if again else kind
-            return replace(happening, kind=known.phase, data={}) if again else happening
+            return replace(occurrence, kind=known.phase, data={}) if again else occurrence
         if kind is known.phase:
             return None
         known.phase = kind
-        return happening
+        return occurrence

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from agent.events.event import Happening
+from agent.events.event import Occurrence
 from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.schema import DamagedError
 from cast_wire.kinds import EventKind
@@ -39,7 +39,7 @@ class EventTable:
     """The table `events`. All here is done in a transaction of the caller's; after one that failed, `load` again."""
 
     def __init__(
-        self, make_event: Callable[[Happening], Event], readers_of: Callable[[EventKind], Collection[str]]
+        self, make_event: Callable[[Occurrence], Event], readers_of: Callable[[EventKind], Collection[str]]
     ) -> None:
         self._make_event = make_event
         self._readers_of = readers_of
@@ -135,7 +135,7 @@ class EventTable:
                 db.execute(change, (_text(event), event["data"]["count"], position))
                 return
         data: dict[str, JsonValue] = {"count": lost.count, "reason": reason, "since": lost.since.utc.isoformat()}
-        event = self._make_event(Happening(EventKind.EVENTS_DROPPED, now, data=data))
+        event = self._make_event(Occurrence(EventKind.EVENTS_DROPPED, now, data=data))
         self.append(db, event, now, told, dropped=lost.count)
 
     def _delete(self, db: sqlite3.Connection, which: str, values: Collection[object]) -> None:

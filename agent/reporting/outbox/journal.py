@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 
 from agent.events.bus import Event
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.outbox import Outbox
@@ -43,9 +43,9 @@ class Journal:
     def start(self, snapshot: TrackerSnapshot, at: Timestamp, since: Iterable[Event] = ()) -> None:
         """Begin with the sessions of the start, and with the events since then."""
         present = tuple(session.session_id for session in snapshot.sessions)
-        self.outbox.start(Happening(EventKind.AGENT_STARTED, at, data={"name": self._name}, present=present))
-        for happening in self._recorder.begin(snapshot, at):
-            self.outbox.record(happening)
+        self.outbox.start(Occurrence(EventKind.AGENT_STARTED, at, data={"name": self._name}, present=present))
+        for occurrence in self._recorder.begin(snapshot, at):
+            self.outbox.record(occurrence)
         for event in since:
             self.take(event)
         log.info("journal_started", boot_id=self.run.boot_id)
@@ -53,8 +53,8 @@ class Journal:
     def take(self, event: Event) -> None:
         """Keep it, if it is to be told later. Whoever published it waits, which takes microseconds: what can be seen of
         it must not be lost any more."""
-        if (happening := self._recorder.take(event)) is not None:
-            self.outbox.record(happening)
+        if (occurrence := self._recorder.take(event)) is not None:
+            self.outbox.record(occurrence)
 
     async def stop(self, timeout_s: float) -> None:
         """Write the remaining events, within this time. Idempotent."""

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from agent.events.event import Happening
+from agent.events.event import Occurrence
 from agent.events.timestamp import Timestamp
 from agent.reporting.outbox.database import OutboxFile
 from agent.reporting.outbox.reader import Batch, OutboxStatus, Reader
@@ -24,11 +24,11 @@ from cast_wire.kinds import EventKind
 T = TypeVar("T")
 
 PENDING_LIMIT: Final = 1_000
-"""Happenings that may wait for the thread. A slow card takes 0.3 s for a commit, and all that waits is one commit, so
+"""Occurrences that may wait for the thread. A slow card takes 0.3 s for a commit, and all that waits is one commit, so
 more than some wait only while the disk hangs."""
 
 COLLECT_S: Final = 0.05
-"""From a happening to the work of its commit, which must not take the processor from the answer that somebody waits
+"""From an occurrence to the work of its commit, which must not take the processor from the answer that somebody waits
 for; what a switch is made of is one commit then. Only a power cut can lose it meanwhile."""
 
 LOOK_AGAIN_S: Final = 30.0
@@ -49,16 +49,16 @@ class Outbox:
     def __init__(self, file: OutboxFile, spool: Spool) -> None:
         self._file = file
         self._spool = spool
-        self._queue: SimpleQueue[Happening | _Work | None] = SimpleQueue()
+        self._queue: SimpleQueue[Occurrence | _Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """For each reader: something was kept since it looked."""
         self._taken = self._done = 0
-        """Happenings; the first counted by the loop alone, the second by the thread alone. These are their numbers
+        """Occurrences; the first counted by the loop alone, the second by the thread alone. These are their numbers
         in the spool, too."""
         self._overflow: Counter[EventKind] = Counter()
         self._overflow_since: Timestamp | None = None
-        self._collected: list[Happening] = []
+        self._collected: list[Occurrence] = []
         """Not handed to the thread yet, but counted as taken."""
         self._timer: asyncio.TimerHandle | None = None
         self._problem: str | None = None
@@ -74,7 +74,7 @@ class Outbox:
             return file
         return replace(file, queued={name: queued + waiting for name, queued in file.queued.items()})
 
-    def start(self, beginning: Happening) -> None:
+    def start(self, beginning: Occurrence) -> None:
         """Begin to store events, with those that earlier runs could not write."""
         left = self._spool.open()
         self._put(lambda: self._file.begin(left))
@@ -83,11 +83,11 @@ class Outbox:
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
 
-    def record(self, happening: Happening) -> None:
+    def record(self, occurrence: Occurrence) -> None:
         """Record an event, if it is new. Takes microseconds; a kill cannot undo it afterwards."""
         if self._taken - self._done >= PENDING_LIMIT:
-            self._overflow[happening.kind] += 1
-            self._overflow_since = self._overflow_since or happening.moment
+            self._overflow[occurrence.kind] += 1
+            self._overflow_since = self._overflow_since or occurrence.moment
             return
         if self._overflow_since is not None:
             for kind, count in self._overflow.items():
@@ -95,8 +95,8 @@ class Outbox:
             self._overflow.clear()
             self._overflow_since = None
         self._taken += 1
-        self._collected.append(happening)
-        if not self._spool.append(self._taken, happening):
+        self._collected.append(occurrence)
+        if not self._spool.append(self._taken, occurrence):
             self._hand_over()
         elif self._timer is None:
             self._timer = self._loop.call_later(COLLECT_S, self._hand_over)
@@ -141,20 +141,20 @@ class Outbox:
     # --- the thread ---
 
     def _run(self) -> None:
-        happenings: list[Happening] = []
+        occurrences: list[Occurrence] = []
         while True:
             try:
-                item = self._queue.get_nowait() if happenings else self._queue.get()
+                item = self._queue.get_nowait() if occurrences else self._queue.get()
             except Empty:
                 item = _flush
-            if isinstance(item, Happening):
-                happenings.append(item)
+            if isinstance(item, Occurrence):
+                occurrences.append(item)
                 continue
-            if happenings:  # all that came meanwhile is one commit
-                number = self._done + len(happenings)
-                done = self._do(lambda: self._file.record(happenings, number))  # noqa: B023 - before the next round
+            if occurrences:  # all that came meanwhile is one commit
+                number = self._done + len(occurrences)
+                done = self._do(lambda: self._file.record(occurrences, number))  # noqa: B023 - before the next round
                 self._problem = None if done else MISTAKE
-                self._done, happenings = number, []
+                self._done, occurrences = number, []
                 self._tell(self._have_kept)
             if item is None:
                 return
@@ -186,8 +186,8 @@ class Outbox:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for happening in self._collected:
-            self._queue.put(happening)
+        for occurrence in self._collected:
+            self._queue.put(occurrence)
         self._collected = []
 
     def _have_kept(self) -> None:

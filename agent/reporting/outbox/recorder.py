@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from agent.events.bus import Event
-from agent.events.event import TITLE_LIMIT, URL_LIMIT, Happening, error_of
+from agent.events.event import TITLE_LIMIT, URL_LIMIT, Occurrence, error_of
 from agent.events.timestamp import Timestamp
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.types import EndReason, SessionId, SessionState
@@ -33,7 +33,7 @@ class Recorder:
         self._unlocated: dict[SessionId, Event] = {}
         """The starts of sessions whose address is still looked up: for others they begin with the address."""
 
-    def begin(self, snapshot: TrackerSnapshot, now: Timestamp) -> list[Happening]:
+    def begin(self, snapshot: TrackerSnapshot, now: Timestamp) -> list[Occurrence]:
         """Take up what is there already; what is to be kept of it, in order: a picture comes before others wait."""
         found = [self.take(_started(session, now)) for session in snapshot.sessions]
         for session in snapshot.sessions:
@@ -48,9 +48,9 @@ class Recorder:
         for session in snapshot.sessions:
             if session.session_state is SessionState.WAITING:
                 found.append(self.take(Event(0, EventKind.SESSION_WAITING, now, session.session_id)))
-        return [happening for happening in found if happening is not None]
+        return [occurrence for occurrence in found if occurrence is not None]
 
-    def take(self, event: Event) -> Happening | None:
+    def take(self, event: Event) -> Occurrence | None:
         """The part of an event to store; None if it is no news for receivers that are told later."""
         session_id = event.session_id
         if session_id is None:
@@ -74,7 +74,7 @@ class Recorder:
                 return self._end(event)
         return None
 
-    def _beginning(self, session_id: SessionId, event: Event) -> Happening | None:
+    def _beginning(self, session_id: SessionId, event: Event) -> Occurrence | None:
         start = self._unlocated.pop(session_id, event)
         if event.kind is EventKind.SESSION_ENDED or start.kind is not EventKind.SESSION_STARTED:
             return None
@@ -87,9 +87,9 @@ class Recorder:
         data: dict[str, JsonValue] = {"url": url[:URL_LIMIT], "quality": str(found["quality"])}
         if title is not None:
             data["title"] = str(title)[:TITLE_LIMIT]
-        return Happening(EventKind.SESSION_STARTED, event.at, session_id, data)
+        return Occurrence(EventKind.SESSION_STARTED, event.at, session_id, data)
 
-    def _end(self, event: Event) -> Happening | None:
+    def _end(self, event: Event) -> Occurrence | None:
         reason, position = event.data["reason"], event.data["position"]
         if self._restores and reason == EndReason.SHUTDOWN:
             return None
@@ -98,7 +98,7 @@ class Recorder:
             data["error"] = _error(event)
         if position is not None:
             data["position"] = round(float(position), 3)
-        return Happening(event.kind, event.at, event.session_id, data)
+        return Occurrence(event.kind, event.at, event.session_id, data)
 
 
 def _started(session: SessionSnapshot, now: Timestamp) -> Event:
@@ -106,12 +106,12 @@ def _started(session: SessionSnapshot, now: Timestamp) -> Event:
     return Event(0, EventKind.SESSION_STARTED, now, session.session_id, data)
 
 
-def _next(known: _Known, phase: EventKind, event: Event, data: dict[str, JsonValue]) -> Happening | None:
+def _next(known: _Known, phase: EventKind, event: Event, data: dict[str, JsonValue]) -> Occurrence | None:
     """None where it is in this phase already: a list plays its next entry, or fails once more."""
     if known.phase is phase:
         return None
     known.phase = phase
-    return Happening(phase, event.at, event.session_id, data)
+    return Occurrence(phase, event.at, event.session_id, data)
 
 
 def _error(event: Event) -> dict[str, JsonValue]:

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from agent.events.event import Happening, Run, event_of
+from agent.events.event import Occurrence, Run, event_of
 from agent.reporting.outbox.event_table import Event
 from agent.reporting.outbox.spool import Entry
 
@@ -19,15 +19,15 @@ class Runs:
         self._run = run
         self._seq = 0
         self._before: dict[str, tuple[int, int]] = {}
-        """Of each run, as it was found: the number of the last happening, and of the last event."""
+        """Of each run, as it was found: the number of the last occurrence, and of the last event."""
         self._on_disk: tuple[str, int, int] | None = None
         self.number = 0
-        """Up to this happening of the run its spool is taken care of."""
+        """Up to this occurrence of the run its spool is taken care of."""
 
-    def event(self, happening: Happening) -> Event:
+    def event(self, occurrence: Occurrence) -> Event:
         """The next one of the run."""
         self._seq += 1
-        return event_of(happening, self._run, self._seq)
+        return event_of(occurrence, self._run, self._seq)
 
     def load(self, db: sqlite3.Connection) -> None:
         """Read the table."""

@@ -23,7 +23,7 @@ CREATE TABLE readers (
     name TEXT PRIMARY KEY, identity TEXT NOT NULL, position INTEGER NOT NULL, dropped INTEGER NOT NULL
 );
 CREATE TABLE sessions (id TEXT PRIMARY KEY, phase TEXT NOT NULL, framed INTEGER NOT NULL);
--- Of a run: up to which happening its spool is in here, and its last event.
+-- Of a run: up to which occurrence its spool is in here, and its last event.
 CREATE TABLE runs (boot_id TEXT PRIMARY KEY, number INTEGER NOT NULL, seq INTEGER NOT NULL);
 CREATE TABLE dead_letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT, reader TEXT NOT NULL, event TEXT NOT NULL, reason TEXT NOT NULL

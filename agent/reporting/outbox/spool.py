@@ -13,12 +13,12 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import structlog
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from agent.events.event import Happening, Run
+from agent.events.event import Occurrence, Run
 
 BYTES_LIMIT: Final = 4 * 1024 * 1024
 """It holds what one commit of the outbox takes, some KiB, and more only while the disk hangs or is full."""
@@ -28,19 +28,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A happening with its place among all of its run."""
+    """An occurrence with its place among all of its run."""
 
     run: Run
     number: int
     """The number, from 1."""
-    happening: Happening
+    occurrence: Annotated[Occurrence, Field(alias="happening")]
+    """Under the name that it has in the files of earlier versions."""
 
 
 _ENTRY: Final = TypeAdapter(Entry)
 
 
 class Spool:
-    """One line for each happening, from the first that the outbox may not have. Where it cannot be written all goes on
+    """One line for each occurrence, from the first that the outbox may not have. Where it cannot be written all goes on
     without it, and that is said once: what happens just before a kill is not reported then."""
 
     def __init__(self, file: Path, *, run: Run) -> None:
@@ -63,12 +64,12 @@ class Spool:
             return b""
         return left[: self._size]
 
-    def append(self, number: int, happening: Happening) -> bool:
+    def append(self, number: int, occurrence: Occurrence) -> bool:
         """Append a line, in microseconds. Return True if a kill cannot undo it any more."""
         if self._descriptor is None:
             return False
         try:
-            line = _ENTRY.dump_json(Entry(self._run, number, happening)) + b"\n"
+            line = _ENTRY.dump_json(Entry(self._run, number, occurrence), by_alias=True) + b"\n"
             if self._size + len(line) > BYTES_LIMIT:
                 raise OSError(errno.ENOSPC, "what waits for the disk is too much for it")
             if os.write(self._descriptor, line) < len(line):

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from agent.access.keys import KeyFile
 from agent.cli.home_assistant import Box, package, secrets
-from agent.events.event import Happening, Run, event_of
+from agent.events.event import Occurrence, Run, event_of
 from agent.events.timestamp import timestamp
 from agent.frontends.http.requests import StartBody
 from agent.reporting.webhooks.webhook import body_of
@@ -225,7 +225,7 @@ def test_what_the_box_tells_is_understood(hass: HomeAssistant) -> None:
         ({"reason": "stopped"}, "False"),
     )
     for data, is_told in ends:
-        ended = Happening(EventKind.SESSION_ENDED, timestamp(), "9b2c", data)
+        ended = Occurrence(EventKind.SESSION_ENDED, timestamp(), "9b2c", data)
         event = event_of(ended, Run("4f0c", "0.1.0"), 1)
         told = {"json": json.loads(body_of(event, DeviceInfo(id="4bf5", name="Living room", version="0.1.0")))}
         assert hass.render(condition, trigger=told) == is_told

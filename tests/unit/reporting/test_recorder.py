@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent.events.bus import Event
-from agent.events.event import URL_LIMIT, Happening
+from agent.events.event import URL_LIMIT, Occurrence
 from agent.events.timestamp import timestamp
 from agent.reporting.outbox.recorder import Recorder
 from agent.snapshot import TrackerSnapshot
@@ -25,15 +25,15 @@ class Box:
 
     def __init__(self, *, restores: bool = True) -> None:
         self.recorder = Recorder(restores=restores)
-        self.kept: list[Happening] = []
+        self.kept: list[Occurrence] = []
 
     def tell(self, kind: EventKind, **data: str | float | bool | None) -> None:
-        happening = self.recorder.take(Event(1, kind, timestamp(), FILM, data))
-        self.kept += [] if happening is None else [happening]
+        occurrence = self.recorder.take(Event(1, kind, timestamp(), FILM, data))
+        self.kept += [] if occurrence is None else [occurrence]
 
     @property
     def kinds(self) -> list[EventKind]:
-        return [happening.kind for happening in self.kept]
+        return [occurrence.kind for occurrence in self.kept]
 
 
 def test_a_life_is_kept() -> None:
@@ -46,7 +46,7 @@ def test_a_life_is_kept() -> None:
     box.tell(EventKind.SESSION_RESUMED)
     box.tell(EventKind.SESSION_WAITING)
     box.tell(EventKind.SESSION_ENDED, reason=EndReason.STOPPED, code=None, message=None, position=12.3456)
-    assert [(happening.kind.value, happening.data) for happening in box.kept] == [
+    assert [(occurrence.kind.value, occurrence.data) for occurrence in box.kept] == [
         ("session_started", {"url": "http://film/", "quality": "auto"}),
         ("first_frame", {"time_to_first_frame": 0.25}),
         ("session_failing", {"error": {"code": "media_network", "message": "It broke."}, "attempt": 2}),
@@ -115,7 +115,7 @@ def test_a_journal_begins_with_what_is_on() -> None:
     )
     box = Box()
     kept = box.recorder.begin(TrackerSnapshot(sessions=(film, bell, coming)), now)
-    assert [(happening.kind.value, happening.session_id) for happening in kept] == [
+    assert [(occurrence.kind.value, occurrence.session_id) for occurrence in kept] == [
         ("session_started", "film"),
         ("session_started", "bell"),
         ("first_frame", "bell"),
