@@ -37,6 +37,8 @@ class SessionSnapshot:
     """The id of the joined stream of the central API; None for an address."""
     code: str | None = None
     """The code of that stream."""
+    video_id: str | None = None
+    """The id of the video in the library of the central API; None for anything else."""
     first_frame_at: datetime | None = None
     time_to_first_frame: float | None = None
     """Seconds from acceptance to the first frame (for audio: to the first sound)."""

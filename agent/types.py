@@ -181,11 +181,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StreamRef:
-    """A stream of the central API as somebody names it: by one of both."""
+    """A stream of the central API, or a video of its library, as somebody names it: by one of these."""
 
     code: str | None = None
     """The code by which others join it, such as `K7QF2M`."""
     stream_id: str | None = None
+    video_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CentralVideo:
+    """A video of the library of the central API that can be played."""
+
+    url: str = field(repr=False)
+    """Where this box gets it; whoever has it does, too. It runs out."""
+    title: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,14 @@ def as_stream_id(value: object) -> str:
     return stream_id
 
 
+def as_video_id(value: object) -> str:
+    """The id of a video in the library of the central API."""
+    video_id = as_text(value).lower()
+    if re.fullmatch(STREAM_ID, video_id) is None:
+        raise wrong("must be the id of a video as the central API tells it")
+    return video_id
+
+
 def as_quality(value: object) -> Quality:
     """One of the qualities, in upper or lower case."""
     try:

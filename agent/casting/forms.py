@@ -29,6 +29,7 @@ from agent.casting.fields import (
     as_string,
     as_switch,
     as_title,
+    as_video_id,
     as_volume,
     is_left_out,
 )
@@ -187,6 +188,8 @@ class PlayForm(Form):
     """The join code of a stream of the central API, to be played instead."""
     stream_id: Annotated[Annotated[str, Field(pattern=STREAM_ID)] | None, BeforeValidator(as_stream_id)] = None
     """The id of such a stream."""
+    video_id: Annotated[Annotated[str, Field(pattern=STREAM_ID)] | None, BeforeValidator(as_video_id)] = None
+    """The id of a video in the library of the central API, to be played instead."""
     quality: Annotated[Quality | None, BeforeValidator(as_quality)] = None
     """None: as configured."""
     duration: Annotated[Annotated[float, Field(gt=0, le=TEN_YEARS_S)] | None, BeforeValidator(as_duration)] = None

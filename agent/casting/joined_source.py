@@ -12,6 +12,7 @@ import structlog
 
 from agent.casting.limits import Check
 from agent.casting.session import Session
+from agent.casting.video_source import Library
 from agent.errors import (
     AgentError,
     CentralUnavailableError,
@@ -24,7 +25,7 @@ from agent.errors import (
 )
 from agent.media.urls import with_code
 from agent.player.base import PlayerSource
-from agent.types import CentralStream, ErrorCode, StreamRef
+from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
 from cast_util.backoff import Backoff
 
 KNOWN_S: Final = 0.5
@@ -47,8 +48,8 @@ JITTER: Final = 0.2
 log = structlog.get_logger(__name__)
 
 
-class Streams(Protocol):
-    """A directory of the streams of the central API."""
+class Streams(Library, Protocol):
+    """A directory of the streams of the central API, and of the videos in its library."""
 
     async def find(self, ref: StreamRef) -> CentralStream:
         """The stream, if it is on; within 2 s. Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError
@@ -61,6 +62,10 @@ class NoStreams:
     async def find(self, ref: StreamRef) -> CentralStream:
         """Find a stream. Raises NotSupportedError."""
         raise NotSupportedError("This agent has no central API, so it cannot join streams by code or id.")
+
+    async def find_video(self, video_id: str) -> CentralVideo:
+        """Raises NotSupportedError."""
+        raise NotSupportedError("This agent has no central API, so it cannot play videos of its library.")
 
 
 class JoinedSource:

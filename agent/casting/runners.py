@@ -15,6 +15,7 @@ from agent.casting.saved import Saved, Volume
 from agent.casting.session import Session
 from agent.casting.source import Address, Source
 from agent.casting.stack import Stack
+from agent.casting.video_source import VideoSource
 from agent.events.bus import Emit
 from agent.player.base import Players
 from agent.types import StartRequest
@@ -98,13 +99,12 @@ class Runners:
         )
 
     def _source(self, session: Session) -> Source:
-        if session.request.join is None:
+        around, join = self._around, session.request.join
+        if join is None:
             return Address()
+        if join.video_id is not None:
+            library = around.streams
+            return VideoSource(session, join.video_id, library=library, players=around.players, check=around.check)
         return JoinedSource(
-            session,
-            session.request.join,
-            streams=self._around.streams,
-            players=self._around.players,
-            check=self._around.check,
-            redact=self._around.redact,
+            session, join, streams=around.streams, players=around.players, check=around.check, redact=around.redact
         )

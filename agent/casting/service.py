@@ -223,6 +223,7 @@ class CastingService:
                     url=asked.url or None,
                     code=join.code,
                     stream_id=join.stream_id,
+                    video_id=join.video_id,
                     title=asked.title,
                     refresh=asked.refresh,
                     shown_as=asked.shown_as,
@@ -233,7 +234,7 @@ class CastingService:
     def _request(self, wish: Wish, url: str | None) -> StartRequest:
         return StartRequest(
             url=url or "",
-            join=None if url is not None else StreamRef(code=wish.code, stream_id=wish.stream_id),
+            join=None if url is not None else StreamRef(wish.code, wish.stream_id, wish.video_id),
             quality=self._default_quality() if wish.quality is None else wish.quality,
             duration=wish.duration,
             title=wish.title,

@@ -263,6 +263,7 @@ class Session:
             muted=self.muted,
             stream_id=joined.stream_id if joined else wish.stream_id,
             code=joined.code if joined else wish.code,
+            video_id=wish.video_id,
             first_frame_at=lifetime.utc(lifetime.first_frame_at),
             time_to_first_frame=lifetime.time_to_first_frame,
             position=position,

@@ -10,7 +10,7 @@ from agent.errors import FieldError, InvalidRequestError
 from agent.page_options import PageOptions
 from agent.types import Quality, ShownAs
 
-WHAT: Final = ("url", "code", "stream_id")
+WHAT: Final = ("url", "code", "stream_id", "video_id")
 """The fields that say what to play."""
 
 STORED: Final = ("preset", "recent")
@@ -19,8 +19,8 @@ STORED: Final = ("preset", "recent")
 SPOKEN: Final = {"shown_as": "as"}
 """Fields that callers know by a name that Python has taken."""
 
-_NO_PAGES: Final = (("code", "as"), ("stream_id", "as"))
-"""A stream of the central API is no page."""
+_NO_PAGES: Final = (("code", "as"), ("stream_id", "as"), ("video_id", "as"))
+"""A stream or a video of the central API is no page."""
 
 NO_PAGE: Final = FieldError("page", "is for web pages: add as with the value page, or leave page out")
 
@@ -30,14 +30,16 @@ FIXED: Final = (*WHAT[1:], *STORED, "quality", "position", "loop", "refresh", "i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """The request of a caller: one of `url`, `code` and `stream_id`, or of `preset` and `recent`, for a new session, or
-    `session_id` for a change of that one. None stands for a field that the caller leaves out. The values are within the
-    ranges of StartRequest."""
+    """The request of a caller: one of `url`, `code`, `stream_id` and `video_id`, or of `preset` and `recent`, for a new
+    session, or `session_id` for a change of that one. None stands for a field that the caller leaves out. The values
+    are within the ranges of StartRequest."""
 
     url: str | None = None
     code: str | None = None
     """The join code of a stream of the central API."""
     stream_id: str | None = None
+    video_id: str | None = None
+    """Of the library of the central API."""
     preset: str | None = None
     recent: str | None = None
     """The id of something that was played before."""

@@ -17,7 +17,7 @@ from agent.cli.target import agent_of
 
 def start(options: argparse.Namespace) -> int:
     """`cast-agent start`."""
-    if {options.url, options.code, options.stream_id, options.preset, options.session} == {None}:
+    if {options.url, options.code, options.stream_id, options.video_id, options.preset, options.session} == {None}:
         text_ = "start needs a URL, --preset ID or --code CODE, such as: cast-agent start http://nas.local/film.mp4"
         raise CliError(Exit.USAGE, "usage", text_)
     body = {
@@ -44,7 +44,7 @@ def start(options: argparse.Namespace) -> int:
 
 
 _START_FIELDS = (
-    *("preset", "code", "stream_id"),
+    *("preset", "code", "stream_id", "video_id"),
     *("quality", "duration", "title", "volume", "muted", "position", "refresh", "as", "page"),
 )
 

@@ -198,6 +198,7 @@ def _playing(commands: Commands[_Parser]) -> None:
     start.add_argument("--preset", metavar="ID", help="play that preset; what else is given counts instead of its own")
     start.add_argument("--code", metavar="CODE", help="play what others have under this join code instead: K7QF2M")
     start.add_argument("--stream-id", metavar="ID", help="the same by the id of a stream of the central API")
+    start.add_argument("--video", dest="video_id", metavar="ID", help="play a video of the central API's library")
     start.add_argument("--wait", nargs="?", type=_within(0.1, 60), const=20.0, metavar="SECONDS", help=_WAIT)
     start.add_argument("--interrupt", action="store_true", help="go on top; what is on comes back afterwards")
     start.add_argument("--duration", type=_time, metavar="TIME", help="end by itself after this time: 90 or 1:30")

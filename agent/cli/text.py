@@ -101,7 +101,10 @@ def title(stream: dict[str, Any]) -> str:
 
 def _address(stream: dict[str, Any]) -> str:
     """The address of a session, or the code or id while the address is not known."""
-    return stream["url"] or (f"code {stream['code']}" if stream["code"] else f"stream {stream['stream_id']}")
+    for name, word in (("code", "code"), ("video_id", "video"), ("stream_id", "stream")):
+        if not stream["url"] and stream.get(name):
+            return f"{word} {stream[name]}"
+    return str(stream["url"])
 
 
 def _told(answer: dict[str, Any]) -> list[list[str]]:

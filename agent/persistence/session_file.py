@@ -41,12 +41,13 @@ class KeptVolume(BaseModel):
 
 
 class KeptStream(BaseModel):
-    """A stream of the central API that was joined."""
+    """A stream of the central API that was joined, or a video of its library."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stream_id: str | None = Field(max_length=64)
     code: str | None = Field(max_length=64)
+    video_id: str | None = Field(default=None, max_length=64)
     urls: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(max_length=4)
     """None of them: it was not looked up yet."""
     title: str | None = Field(max_length=1000)
@@ -55,11 +56,12 @@ class KeptStream(BaseModel):
     @classmethod
     def of(cls, ref: StreamRef, known: CentralStream | None) -> KeptStream:
         if known is None:
-            return cls(stream_id=ref.stream_id, code=ref.code, urls=(), title=None, is_published=False)
+            ids = {"stream_id": ref.stream_id, "code": ref.code, "video_id": ref.video_id}
+            return cls(**ids, urls=(), title=None, is_published=False)
         return cls.model_validate(known, from_attributes=True)
 
     def ref(self) -> StreamRef:
-        return StreamRef(code=self.code, stream_id=self.stream_id)
+        return StreamRef(self.code, self.stream_id, self.video_id)
 
     def known(self) -> CentralStream | None:
         if not self.urls or self.stream_id is None or self.code is None:

@@ -23,6 +23,7 @@ def central(leaks: LeakCheck, tmp_path_factory: pytest.TempPathFactory) -> Itera
     file = tmp_path_factory.mktemp("central") / "central.db"
     # A heartbeat that is short enough to be waited for, and a media server where the fakes play.
     settings = {"DEVICES__HEARTBEAT": "1", "MEDIAMTX__RTSP_URL": "rtsp://camera", "MEDIAMTX__HLS_URL": "http://film"}
+    settings["LIBRARY__DIR"] = str(file.parent / "library")
     environ: dict[str, Any] = {f"CAST_CENTRAL_{name}": value for name, value in settings.items()}
     with central_process(f"sqlite:///{file}", **environ) as process:
         leaks.own_pids(lambda: process.pids)

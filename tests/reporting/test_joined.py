@@ -6,14 +6,9 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import ClientSession
 
 from agent.casting import joined_source as joined
 from agent.casting import retry
@@ -22,16 +17,14 @@ from agent.reporting import reporter
 from agent.reporting.central import lookup
 from agent.reporting.central import state_reporter as presence
 from agent.reporting.central.enrol import enrol
-from agent.snapshot import SessionSnapshot
 from agent.types import ErrorCode
 from cast_util.backoff import Backoff
 from tests.central.support.process import CentralProcess
 from tests.central.support.service import Answered
 from tests.reporting.support.admin import Admin
-from tests.reporting.support.box import Box, box
+from tests.reporting.support.life import life
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
 from tests.reporting.support.publisher import publish
-from tests.support.api import served_by
 from tests.support.fakes import SCRIPTS, Script
 
 AT_MOST_S = 5.0
@@ -63,50 +56,6 @@ async def state(proxy: Proxy, enrolment_token: str, tmp_path: Path) -> Path:
     """The state directory of a box that is registered, behind the proxy."""
     await enrol(proxy.url, enrolment_token, folder=tmp_path / "state", name="Kitchen")
     return tmp_path / "state"
-
-
-@dataclass
-class Life:
-    """One life of a box, and its API."""
-
-    box: Box
-    client: ClientSession
-
-    async def start(self, query: str = "", **body: Any) -> Answered:
-        async with self.client.post(f"/start{query}", json=body) as answer:
-            return Answered(answer.status, await answer.json(), dict(answer.headers))
-
-    async def play(self, **body: Any) -> str:
-        """Return at the first frame."""
-        answer = await self.start("?wait=5", **body)
-        assert (answer.status, answer["status"]) == (200, "success"), answer.body
-        return str(answer["session_id"])
-
-    @property
-    def on(self) -> SessionSnapshot | None:
-        return self.box.tracker.snapshot().stream
-
-    @property
-    def plays(self) -> str:
-        """The address that the newest player was given."""
-        return self.box.players.players[-1].url
-
-    async def ended(self, session_id: str) -> SessionSnapshot:
-        await self.box.until(lambda: (last := self.last) is not None and last.session_id == session_id)
-        assert self.last is not None
-        return self.last
-
-    @property
-    def last(self) -> SessionSnapshot | None:
-        return self.box.tracker.snapshot().last
-
-
-@asynccontextmanager
-async def life(folder: Path, **central: Any) -> AsyncIterator[Life]:
-    async with box(folder, **central) as made:
-        serving = served_by(made.tracker, made.stage, made.players, reporting=lambda: made.status)
-        async with serving as (client, _):
-            yield Life(made, client)
 
 
 async def started(box_id: str, admin: Admin, url: str, **fields: str) -> Answered:

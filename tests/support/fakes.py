@@ -25,7 +25,7 @@ from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
-from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
+from agent.types import CentralStream, CentralVideo, ErrorCode, MediaType, StreamRef, StreamType
 from tests.support.tools import LOOK_EVERY_S
 
 T = TypeVar("T")
@@ -343,6 +343,10 @@ class FakeStreams:
         if not self.urls:
             raise StreamNotFoundError("scripted: it is not on")
         return CentralStream(ref.stream_id or "1", ref.code or "K7QF2M", self.urls)
+
+    async def find_video(self, video_id: str) -> CentralVideo:
+        found = await self.find(StreamRef(video_id=video_id))
+        return CentralVideo(found.urls[0], "A video")
 
 
 class FakeWindow:

@@ -22,8 +22,9 @@ class Option:
     """A preset that can be selected."""
 
     preset_id: str
-    plays: tuple[str | None, str | None, str | None]
-    """The address without its credentials, the code and the id of the stream; None for each that it does not have."""
+    plays: tuple[str | None, ...]
+    """The address without its credentials, the code and the id of the stream, and that of the video; None for each that
+    it does not have."""
 
     @classmethod
     def of(cls, preset: Preset) -> Option | None:
@@ -31,11 +32,12 @@ class Option:
         form = preset.form
         if form is None:
             return None
-        return cls(preset.id, (None if form.url is None else redact(form.url), form.code, form.stream_id))
+        url = None if form.url is None else redact(form.url)
+        return cls(preset.id, (url, form.code, form.stream_id, form.video_id))
 
     def is_on(self, session: SessionSnapshot) -> bool:
         """Return True if the session plays the same as this preset."""
-        pairs = zip(self.plays, (session.url, session.code, session.stream_id), strict=True)
+        pairs = zip(self.plays, (session.url, session.code, session.stream_id, session.video_id), strict=True)
         return all(wanted in (None, there) for wanted, there in pairs)
 
 

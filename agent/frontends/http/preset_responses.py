@@ -30,6 +30,7 @@ class PresetAnswer(Answer):
     """Without credentials. Sent back as it is, it stays what it was."""
     code: str | None = None
     stream_id: str | None = None
+    video_id: str | None = None
     quality: Quality | None = None
     duration: Seconds | None = None
     volume: Seconds | None = None

@@ -56,8 +56,8 @@ class StartQuery(BaseModel):
 
 
 class StartBody(PlayForm):
-    """The body of `POST /start`: with one of `url`, `code`, `stream_id`, `preset` and `recent` a new session, with
-    `session_id` a change of that one."""
+    """The body of `POST /start`: with one of `url`, `code`, `stream_id`, `video_id`, `preset` and `recent` a new
+    session, with `session_id` a change of that one."""
 
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": [name]} for name in (*WHAT, *STORED, "session_id")]}
@@ -93,8 +93,8 @@ _SAVED_FROM: Final = (*WHAT, "recent", "session_id")
 
 
 class NewPreset(PlayForm):
-    """The body of `POST /presets`: the fields of the preset, with one of `url`, `code`, `stream_id`, `recent` and
-    `session_id`."""
+    """The body of `POST /presets`: the fields of the preset, with one of `url`, `code`, `stream_id`, `video_id`,
+    `recent` and `session_id`."""
 
     EXAMPLE = PresetForm.EXAMPLE
 

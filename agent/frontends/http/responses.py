@@ -119,6 +119,8 @@ class StreamAnswer(Answer):
     """The id of the joined stream of the central API; null for an address."""
     code: str | None
     """The code of that stream. The code of what this box itself shows is in `reporting`."""
+    video_id: str | None
+    """The id of the video in the library of the central API; null for anything else."""
     quality: Quality
     state: PlayerState
     session_state: SessionState

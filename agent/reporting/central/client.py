@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from agent.reporting.http.client import Caller
 from agent.reporting.http.errors import central_at, of_answer
@@ -56,6 +56,15 @@ class Streams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     items: tuple[Stream, ...]
+
+
+class VideoSource(BaseModel):
+    """Where this box gets a video of the library."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str = Field(pattern=r"^/api/v1/videos/[!-~]{1,500}$", repr=False)
+    title: wire.Title
 
 
 class Device(BaseModel):
@@ -129,6 +138,10 @@ class CentralClient:
     async def stream(self, reference: str) -> Stream:
         """The stream of this id, or with this join code."""
         return await self._call("GET", f"/api/v1/streams/{quote(reference, safe='')}", Stream)
+
+    async def video_source(self, video_id: str) -> VideoSource:
+        """Where this box gets the video of this id."""
+        return await self._call("GET", f"/api/v1/videos/{quote(video_id, safe='')}/source", VideoSource)
 
     async def stop_stream(self, stream_id: str) -> Stream:
         return await self._call("POST", f"/api/v1/streams/{stream_id}/stop", Stream)

@@ -1,10 +1,10 @@
-"""Asks the central API for the streams of others, so that they can be joined by code or id."""
+"""Asks the central API for the streams of others, so that they can be joined by code or id, and for videos."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from agent.errors import (
     AgentError,
@@ -17,7 +17,9 @@ from agent.reporting.central.client import CentralClient, Stream
 from agent.reporting.central.credentials import Credentials
 from agent.reporting.http.errors import ENROL_COMMAND, CallFailedError, central_at, of_error
 from agent.reporting.http.resolver import FindLocal
-from agent.types import CentralStream, ErrorCode, StreamRef
+from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
+
+Found = TypeVar("Found")
 
 LOOKUP_TIMEOUT_S: Final = 2.0
 """For all of it: somebody has typed a code, and waits."""
@@ -50,6 +52,37 @@ class Lookup:
         Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError when the box is registered nowhere, and
         MediaError when the stream has no address that an agent could play.
         """
+        try:
+            stream = await self._asked(lambda client: client.stream(ref.stream_id or ref.code or ""))
+        except CallFailedError as error:
+            raise _not_there(ref) if error.reason == "stream_not_found" else _unavailable(error) from error
+        if stream.status != "active":
+            raise _not_there(ref)
+        return _as_found(stream)
+
+    async def find_video(self, video_id: str) -> CentralVideo:
+        """Where this box gets it; within LOOKUP_TIMEOUT_S.
+
+        Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError when the box is registered nowhere, and
+        MediaError when the video cannot be played.
+        """
+
+        async def ask(client: CentralClient) -> CentralVideo:
+            source = await client.video_source(video_id)
+            return CentralVideo(client.url + source.path, source.title)
+
+        try:
+            return await self._asked(ask)
+        except CallFailedError as error:
+            if error.reason in ("video_not_found", "not_found"):
+                raise StreamNotFoundError(
+                    f"There is no video with the id {video_id} in the library of the central API. Check the id; it may "
+                    "also have been deleted."
+                ) from error
+            raise _unplayable(error) if error.reason == "wrong_state" else _unavailable(error) from error
+
+    async def _asked(self, ask: Callable[[CentralClient], Awaitable[Found]]) -> Found:
+        """What the central API answers. Raises CallFailedError, CentralUnavailableError, NotSupportedError."""
         enrolment: Credentials | None = None
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S):
@@ -57,18 +90,12 @@ class Lookup:
                 if enrolment is None:
                     raise NotSupportedError(self._problem() or _NOT_REGISTERED)
                 async with self._turn:
-                    client = await self._client_for(enrolment)
-                    stream = await client.stream(ref.stream_id or ref.code or "")
+                    return await ask(await self._client_for(enrolment))
         except TimeoutError as error:
             if enrolment is None:
                 raise CentralUnavailableError("It is not known yet whether this box is registered anywhere.") from error
             failure = of_error(central_at(enrolment.url), error, timeout_s=LOOKUP_TIMEOUT_S)
             raise _unavailable(failure) from error
-        except CallFailedError as error:
-            raise _not_there(ref) if error.reason == "stream_not_found" else _unavailable(error) from error
-        if stream.status != "active":
-            raise _not_there(ref)
-        return _as_found(stream)
 
     async def close(self) -> None:
         """Idempotent."""
@@ -98,6 +125,10 @@ def _not_there(ref: StreamRef) -> AgentError:
             f"No stream with the id {ref.stream_id} is on. Check the id; it may also have ended."
         )
     return StreamNotFoundError(f"No stream with the code {ref.code} is on. Check the code; it may also have ended.")
+
+
+def _unplayable(error: CallFailedError) -> AgentError:
+    return MediaError(ErrorCode.MEDIA_UNSUPPORTED, f"The library has no video to play under this id. {error.fact}")
 
 
 def _unavailable(error: CallFailedError) -> AgentError:

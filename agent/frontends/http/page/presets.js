@@ -72,7 +72,7 @@ function open(heading, note, shown) {
 
 /** Put these values into the fields, as those that have not been changed. */
 function fill(preset) {
-  const joins = Boolean(preset.code || preset.stream_id);
+  const joins = Boolean(plays(preset));
   show(find("preset-address"), !joins);
   find("preset-address").querySelector("input").required = !joins;
   for (const input of inputs) {
@@ -173,4 +173,7 @@ const match = () => ({ headers: { "If-Match": `"${editing.etag}"` } });
 const nameOf = (preset) => preset.title || preset.id;
 
 /** What a preset plays that has no address. */
-const plays = ({ code, stream_id: stream }) => code || stream ? `Plays the stream ${code || stream} of the central API.` : "";
+function plays({ code, stream_id: stream, video_id: video }) {
+  if (video) return `Plays the video ${video} of the central API.`;
+  return code || stream ? `Plays the stream ${code || stream} of the central API.` : "";
+}

@@ -1,0 +1,71 @@
+"""A video of the library of the central API: at an address that is this box's own, and that runs out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from agent.casting.limits import Check
+from agent.casting.session import Session
+from agent.casting.source import Address
+from agent.errors import CentralUnavailableError
+from agent.player.base import PlayerSource
+from agent.types import CentralVideo, SessionChange
+
+PAUSE_S: Final = 5.0
+"""Between two questions of a session that was there before a restart, while the central API does not answer."""
+
+log = structlog.get_logger(__name__)
+
+
+class Library(Protocol):
+    """Who knows the videos of the central API."""
+
+    async def find_video(self, video_id: str) -> CentralVideo:
+        """Where this box gets it; within 2 s. Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError
+        when there is no central API, and MediaError when it cannot be played."""
+
+
+class VideoSource(Address):
+    """A Source: what it asks for before each attempt is valid for hours, and is neither shown nor written anywhere."""
+
+    def __init__(
+        self, session: Session, video_id: str, *, library: Library, players: PlayerSource, check: Check
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._video_id = video_id
+        self._library = library
+        self._players = players
+        self._check = check
+        self._url: str | None = None
+
+    async def is_on(self) -> bool:
+        """While the central API is away, the address that is known counts; a session that was there before a restart
+        of the agent waits for one."""
+        while True:
+            try:
+                await self._look_up()
+            except CentralUnavailableError as error:
+                if self._url is None:
+                    if not self._session.has_played:
+                        raise
+                    await asyncio.sleep(error.retry_after_s or PAUSE_S)
+                    continue
+                log.info("video_lookup_skipped", session_id=self._session.id, reason=str(error))
+            return True
+
+    def choose(self) -> None:
+        assert self._url is not None
+        self._session.plays_at(self._url, shown_url=self._url.partition("?")[0])
+
+    async def _look_up(self) -> None:
+        session, video = self._session, await self._library.find_video(self._video_id)
+        url = await self._check(video.url)
+        self._players.check(url)
+        self._url = url
+        if session.request.title is None:
+            session.change(SessionChange(title=video.title))
+        session.is_located.set()
