@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.casting.limits import Check
+from agent.casting.limits import KNOWN_S, Check
 from agent.casting.session import Session
 from agent.casting.video_source import Library
 from agent.errors import (
@@ -27,10 +27,6 @@ from agent.media.urls import with_code
 from agent.player.base import PlayerSource
 from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
 from cast_util.backoff import Backoff
-
-KNOWN_S: Final = 0.5
-"""How long an attempt waits for an answer when it knows an address already: a central API answers within 50 ms, and one
-that is away must not hold up a picture."""
 
 FOLLOW_S: Final = 5.0
 """How often it is asked whether what is on is still there, and where."""

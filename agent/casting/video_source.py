@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from agent.casting.limits import Check
+from agent.casting.limits import KNOWN_S, Check
 from agent.casting.session import Session
 from agent.casting.source import Address
 from agent.errors import CentralUnavailableError
@@ -45,17 +45,21 @@ class VideoSource(Address):
     async def is_on(self) -> bool:
         """While the central API is away, the address that is known counts; a session that was there before a restart
         of the agent waits for one."""
-        while True:
+        while self._url is None:
             try:
                 await self._look_up()
+                return True
             except CentralUnavailableError as error:
-                if self._url is None:
-                    if not self._session.has_played:
-                        raise
-                    await asyncio.sleep(error.retry_after_s or PAUSE_S)
-                    continue
-                log.info("video_lookup_skipped", session_id=self._session.id, reason=str(error))
-            return True
+                if not self._session.has_played:
+                    raise
+                await asyncio.sleep(error.retry_after_s or PAUSE_S)
+        try:
+            async with asyncio.timeout(KNOWN_S):
+                await self._look_up()
+        except (CentralUnavailableError, TimeoutError) as error:
+            reason = str(error) or f"No answer within {KNOWN_S:g} s."
+            log.info("video_lookup_skipped", session_id=self._session.id, reason=reason)
+        return True
 
     def choose(self) -> None:
         assert self._url is not None
