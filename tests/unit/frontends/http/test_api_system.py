@@ -51,6 +51,7 @@ async def test_status_when_idle(api: Served) -> None:
             "device_id": None,
             "stream_id": None,
             "code": None,
+            "video_id": None,
             "problem": None,
         },
         "webhooks": [],
