@@ -86,7 +86,7 @@ async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: Shelf, c
 
 
 async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: Shelf) -> None:
-    """And what came until then does not count against the caller: it is cut at what was reserved."""
+    """Nothing beyond what was reserved is written."""
     made = await sqlite_shelf.reserve(b"x" * 10)
     over = asyncio.Event()
     over.set()
