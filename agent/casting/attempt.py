@@ -140,8 +140,9 @@ class Attempt:
 
     @property
     def may_be_kept(self) -> bool:
-        is_page = self.session.progress.media_type is MediaType.WEB
-        return is_page and self.was_shown and self._players.has_room(self.session.url)
+        session = self.session
+        is_page = session.progress.media_type is MediaType.WEB and not session.playlist.rotates
+        return is_page and self.was_shown and self._players.has_room(session.url)
 
     async def take_up(self) -> None:
         """It was kept, and is seen again."""

@@ -57,7 +57,7 @@ def chromium_command(audio: AudioSettings, *, confinement: Confinement) -> Calla
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent", str(os.getpid()), "--fd", FD]
         launcher += ["--folder", os.path.join(confinement.folder, "pages")]
         reach = Confinement(folder=confinement.folder, programs=(browser,))
-        return [*launcher, *reach.arguments(), "--", browser, *chromium_arguments(audio)]
+        return [*_environment(audio), *launcher, *reach.arguments(), "--", browser, *chromium_arguments(audio)]
 
     return command
 
@@ -89,6 +89,11 @@ def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> lis
         *([] if has_gpu(dev) else ["--disable-gpu"]),
         "about:blank",
     ]
+
+
+def _environment(audio: AudioSettings) -> list[str]:
+    """Chromium has no option for a loudspeaker of the sound server; libpulse has this."""
+    return ["/usr/bin/env", f"PULSE_SINK={audio.device}"] if audio.output == "pulse" and audio.device else []
 
 
 def _sound(audio: AudioSettings) -> list[str]:

@@ -197,6 +197,17 @@ async def test_a_page_that_is_renewed_ends_when_its_log_in_is_refused(box: Box) 
 
 
 @scene
+async def test_pages_in_turn_do_not_go_on_unseen(box: Box) -> None:
+    """Each turn would start a browser that nobody looks at."""
+    first = await box.show(page(then=("other-page",)))
+    await box.show(StartRequest(url="http://film/", interrupt=True))
+    await asyncio.sleep(3 * TURN_S)
+    assert (first.alive, len(box.players.players)) == (False, 2)
+    await box.tracker.stop()
+    await box.until(lambda: box.seen.url == "http://page/")
+
+
+@scene
 async def test_a_rotation_begins_with_a_page_that_can_be_shown(box: Box) -> None:
     assert (await box.show(page("broken", then=("page",)))).url == "http://page/"
 
