@@ -10,12 +10,12 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from bench.agent import MARK, Agent
+from bench.agent import Agent
 from bench.black_time import SHOWN_S, Outcome, Switch, brief, never_black, watched
 from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
-from bench.processes import Memory, cpu_s, memory_of, processes_with
+from bench.processes import Memory, cpu_s, memory_of
 from bench.report import Bar, Point, Table
 from tests.support.tools import wait_until
 from tests.support.web_pages import WebPages
@@ -189,13 +189,13 @@ def _used(lab: Lab, agent: Agent, pages: WebPages) -> tuple[float, Memory]:
 
 
 def _browser(agent: Agent) -> list[int]:
-    """The processes of the page that is on."""
+    """The processes of the page that is on, which are a group. Chromium has overwritten their environment."""
     group = next(int(line["pid"]) for line in reversed(agent.log()) if line["event"] == "stream_opened")
     found = []
-    for pid in processes_with(MARK, agent.mark):
+    for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(pid) == group:
-                found.append(pid)
+            if os.getpgid(int(folder.name)) == group:
+                found.append(int(folder.name))
     return found
 
 

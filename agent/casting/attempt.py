@@ -129,6 +129,10 @@ class Attempt:
         """Seconds since it was shown; 0 before."""
         return 0.0 if self._shown_at is None else asyncio.get_running_loop().time() - self._shown_at
 
+    def renew(self) -> None:
+        """Have another player take over, once it has loaded the same page."""
+        self._succession.wanted.set()
+
     @property
     def is_outdated(self) -> bool:
         """It has ended because its player has to go before the next one comes."""

@@ -62,6 +62,9 @@ class Tracker(Protocol):
     async def seek(self, position: float) -> SessionSnapshot:
         """Go on at `position` seconds. Raises as `pause` does."""
 
+    def reload(self) -> SessionSnapshot:
+        """Load the page that is on anew. Raises InvalidTransitionError."""
+
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device; None leaves it as it is. Raises PlayerTimeoutError, PlayerUnavailableError."""
 
@@ -169,6 +172,10 @@ class CastingService:
         session = await self._tracker.seek(position)
         await self._kept()
         return session
+
+    def reload(self) -> SessionSnapshot:
+        """Load the page that is on anew, unseen. Raises InvalidTransitionError."""
+        return self._tracker.reload()
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device (0.0-1.0); None leaves a part as it is. Raises PlayerTimeoutError,

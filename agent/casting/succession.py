@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -13,7 +14,7 @@ from agent.errors import AgentError, PlayerTimeoutError
 from agent.player.base import KillReason, Media, Player, Players
 from agent.stage.base import Stage, Window
 from agent.types import ErrorCode, MediaType
-from agent.util.waiting import to_the_end
+from agent.util.waiting import first_of, to_the_end
 
 AGAIN_AFTER_S = 600.0
 """After a renewal that failed: what is on is old, and well."""
@@ -40,6 +41,8 @@ class Succession:
         self._media = media
         self._within_s = within_s
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)
+        self.wanted = asyncio.Event()
+        """Somebody asks for one, of the same page."""
         self.ready: Preparation | None = None
         """The successor, from its first picture on."""
         self.is_due = False
@@ -48,14 +51,18 @@ class Succession:
     async def run(self, player: Player) -> None:
         """Return when this player is to go. Never, for what is no page."""
         while self.ready is None:
-            await self._until_due(player)
+            await first_of(self._until_due(player), self._until_wanted())
+            turns = not self.wanted.is_set()
+            self.wanted.clear()
             if not self._players.has_room(self._session.url):
-                self._session.playlist.turn()
+                self._turn(turns)
                 self.is_due = True
                 return
-            await self._prepare()
+            await self._prepare(turns)
             if self.ready is None and not self._session.playlist.rotates:
-                await asyncio.sleep(AGAIN_AFTER_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_AFTER_S):
+                        await self.wanted.wait()
 
     async def take_over(self, *, seen: bool) -> tuple[Player, Window]:
         """The successor, which is raised over all else where it is `seen`. Raises PlayerUnavailableError."""
@@ -83,11 +90,19 @@ class Succession:
         else:
             await asyncio.sleep(shown_for_s)
 
-    async def _prepare(self) -> None:
-        """The next page that can be shown; none, when it is as many failures as there are pages."""
+    async def _until_wanted(self) -> None:
+        await self.wanted.wait()
+
+    def _turn(self, turns: bool) -> None:
+        if turns:
+            self._session.playlist.turn()
+
+    async def _prepare(self, turns: bool) -> None:
+        """The next page that can be shown, or the same unless it `turns`; none, when there are as many failures as
+        pages."""
         playlist = self._session.playlist
-        for _ in range(len(playlist)):
-            playlist.turn()
+        for tried in range(len(playlist)):
+            self._turn(turns or tried > 0)
             next_one = Preparation(lambda: self._players.take(self._session.url))
             try:
                 async with asyncio.timeout(self._within_s):

@@ -161,6 +161,14 @@ class StreamTracker:
         runner.session.jump(position)
         return runner.session.snapshot()
 
+    def reload(self) -> SessionSnapshot:
+        """Load the page that is on anew; it stays until the new one has painted. Raises InvalidTransitionError."""
+        runner, attempt = self._playing("be reloaded", "snapshot")
+        if runner.session.progress.media_type is not MediaType.WEB:
+            raise InvalidTransitionError("Only a web page can be reloaded, and this is none.")
+        attempt.renew()
+        return runner.session.snapshot()
+
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device, now and for what comes. A player that hangs is seen to by its own watch."""
         self._loudness.change(level, muted)

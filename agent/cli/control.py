@@ -74,6 +74,11 @@ def resume(options: argparse.Namespace) -> int:
     return _controlled(options, agent_of(options).call("POST", "/resume"))
 
 
+def reload(options: argparse.Namespace) -> int:
+    """`cast-agent reload`."""
+    return _controlled(options, agent_of(options).call("POST", "/reload"))
+
+
 def seek(options: argparse.Namespace) -> int:
     """`cast-agent seek`."""
     return _controlled(options, agent_of(options).call("POST", "/seek", {"position": options.position}))

@@ -225,6 +225,7 @@ def _playing(commands: Commands[_Parser]) -> None:
     watch.set_defaults(command=_later("watch", "watch"))
     _client(commands, "pause", "pause what is on")
     _client(commands, "resume", "let it go on")
+    _client(commands, "reload", "load the web page that is on anew")
     seek = _client(commands, "seek", "continue at another position")
     seek.add_argument("position", type=_time, metavar="TIME", help="90 or 1:30")
     volume = _client(commands, "volume", "set the volume of the device, or say what it is")

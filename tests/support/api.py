@@ -125,6 +125,9 @@ class ScriptedTracker:
     async def pause(self, on: bool) -> SessionSnapshot:
         return self._controlled("pause", on)
 
+    def reload(self) -> SessionSnapshot:
+        return self._controlled("reload", True)
+
     async def seek(self, position: float) -> SessionSnapshot:
         return replace(self._controlled("seek", position), position=position)
 

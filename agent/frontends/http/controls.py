@@ -1,4 +1,4 @@
-"""The calls that work on what is on: pause, resume, seek, volume."""
+"""The calls that work on what is on: pause, resume, seek, reload, volume."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ async def seek(request: web.Request) -> web.Response:
     wish = await read_form(request, SeekBody)
     session = await request.app[CASTING].seek(wish.position)
     return json_answer(controlled(request, session).model_dump_json())
+
+
+async def reload(request: web.Request) -> web.Response:
+    """`POST /reload`: the page that is on is loaded anew, and stays until the new one has painted."""
+    await read_form(request, NoBody)
+    return json_answer(controlled(request, request.app[CASTING].reload()).model_dump_json())
 
 
 async def volume(request: web.Request) -> web.Response:

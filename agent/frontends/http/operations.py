@@ -107,6 +107,11 @@ OPERATIONS: Final = (
         {200: responses.Controlled}, (409, 503, 504), body=requests.NoBody, body_required=False,
     ),
     Operation(
+        "POST", "/reload", controls.reload, Access.KEY,
+        "Load the web page that is on anew, unseen.",
+        {200: responses.Controlled}, (409,), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
         "POST", "/seek", controls.seek, Access.KEY,
         "Continue what is on at another position.",
         {200: responses.Controlled}, (409, 503, 504), body=requests.SeekBody,

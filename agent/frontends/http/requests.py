@@ -139,7 +139,7 @@ class StopBody(Form):
 
 
 class NoBody(Form):
-    """The body of `POST /pause` and `POST /resume`: none, or an empty object."""
+    """The body of `POST /pause`, `POST /resume` and `POST /reload`: none, or an empty object."""
 
     EXAMPLE = "{}"
 

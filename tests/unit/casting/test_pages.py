@@ -124,6 +124,15 @@ async def test_an_old_page_goes_when_the_new_one_has_painted(box: Box) -> None:
 
 
 @scene
+async def test_a_page_is_reloaded_when_asked(box: Box) -> None:
+    """One of several keeps its turn."""
+    old = await box.show(page(then=("other-page",)))
+    box.tracker.reload()
+    await box.until(lambda: box.seen is not old and not old.alive, TURN_S / 2)
+    assert box.seen.url == old.url
+
+
+@scene
 async def test_an_old_page_stays_when_the_new_one_cannot_be_shown(box: Box) -> None:
     old = await box.show(page())
     box.players.broken = True

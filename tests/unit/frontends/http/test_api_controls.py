@@ -47,14 +47,14 @@ async def status(box: Tracked) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}"])
-@pytest.mark.parametrize(("path", "state"), [("/pause", True), ("/resume", False)])
-async def test_pause_and_resume_take_no_body(api: Served, path: str, state: bool, body: bytes) -> None:
+@pytest.mark.parametrize(("path", "state"), [("/pause", True), ("/resume", False), ("/reload", True)])
+async def test_what_takes_no_body(api: Served, path: str, state: bool, body: bytes) -> None:
     """Without a body, or with an empty one, the answer names the session, its state and its position."""
     film = session_snapshot(state=PlayerState.PAUSED, position=12.3456)
     api.tracker.state = TrackerSnapshot(stream=film)
     answer = await post(api, path, body)
     assert answer == {"status": "success", "session_id": film.session_id, "state": "paused", "position": 12.346}
-    assert api.tracker.controls == [("pause", state)]
+    assert api.tracker.controls == [("reload" if path == "/reload" else "pause", state)]
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,19 @@ async def test_a_player_that_hangs_is_a_504(api: Served, path: str, body: bytes)
     assert (await post(api, path, body, status=504))["code"] == "player_timeout"
 
 
-@pytest.mark.parametrize(("path", "body"), [("/pause", b""), ("/resume", b"{}"), ("/seek", b'{"position": 5}')])
+@pytest.mark.parametrize(
+    ("path", "body"), [("/pause", b""), ("/resume", b"{}"), ("/reload", b""), ("/seek", b'{"position": 5}')]
+)
 async def test_nothing_on_is_a_conflict(box: Tracked, path: str, body: bytes) -> None:
     """When idle, and while the only stream is still being prepared, there is nothing to pause or seek: 409."""
     assert (await post(box, path, body, status=409))["code"] == "invalid_transition"
     await post(box, "/start", {"url": "http://never/"})
     assert (await post(box, path, body, status=409))["code"] == "invalid_transition"
+
+
+async def test_only_a_page_is_reloaded(box: Tracked) -> None:
+    await on(box)
+    assert "Only a web page" in str((await post(box, "/reload", status=409))["detail"])
 
 
 async def test_a_film_is_paused_and_goes_on(box: Tracked) -> None:
