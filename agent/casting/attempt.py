@@ -222,8 +222,7 @@ class Attempt:
                 await first_of(self._first_picture(race, left_s * share), self._ask_for_room(left_s * share))
         except TimeoutError as e:
             waited_s = round(timeout_s - left_s * (1.0 - share), 1)
-            problem = await names.problem()
-            raise too_late(self._player, race, waited_s=waited_s, names_problem=problem) from e
+            raise too_late(self._player, race, waited_s=waited_s, names_problem=await names.problem()) from e
 
     async def _first_picture(self, race: Race, within_s: float) -> None:
         ready = await race.run(within_s=within_s)
