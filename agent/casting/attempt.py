@@ -13,7 +13,7 @@ from agent.casting.parts import SessionParts
 from agent.casting.preparation import Preparation, Race, too_late
 from agent.casting.session import Session
 from agent.casting.succession import Succession
-from agent.casting.watching import first_sound, notice_lost_display, notice_stall
+from agent.casting.watching import notice_lost_display, notice_stall
 from agent.config.logins import LoginSettings, relocated
 from agent.errors import (
     AgentError,
@@ -186,18 +186,15 @@ class Attempt:
         """Have it stand still or go on. Raises PlayerTimeoutError, PlayerUnavailableError."""
         if not on:
             await self.set_sound(True)  # one that was taken up again in a pause has none yet
-        await self._playing.pause(on)
+        await self.playing.pause(on)
 
     async def seek(self, position: float) -> None:
         """Seek the player. Raises PlayerTimeoutError or PlayerUnavailableError."""
-        await self._playing.seek(position)
-
-    async def first_sound(self) -> None:
-        """Return when the first sound has been heard. Raises MediaError when none comes."""
-        await first_sound(self._playing)
+        await self.playing.seek(position)
 
     @property
-    def _playing(self) -> Player:
+    def playing(self) -> Player:
+        """The same, of one that is prepared."""
         assert self._player is not None, "nothing is prepared"
         return self._player
 
@@ -275,7 +272,7 @@ class Attempt:
 
     async def _watch(self) -> None:
         while True:
-            player = self._playing
+            player = self.playing
             stall = notice_stall(self.session, player, timeout_s=self._limits.stall_timeout)
             watchers = [player.finished(), stall, self._succession.run(player)]
             if self._window is not None:

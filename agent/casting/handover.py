@@ -11,6 +11,7 @@ from agent.casting.black_time import BlackTime
 from agent.casting.last_frame import LastFrame
 from agent.casting.runner import SessionRunner
 from agent.casting.stack import ENDING_TIMEOUT_S, Stack
+from agent.casting.watching import first_sound
 from agent.errors import PlayerTimeoutError, PlayerUnavailableError
 from agent.player.base import KillReason
 from agent.stage.base import Stage, Window
@@ -109,7 +110,7 @@ class Handover:
             old = None
         try:
             await self._give_sound(attempt)
-            await attempt.first_sound()
+            await first_sound(attempt.playing)
         except BaseException as error:
             if old is not None and old.attempt is not None and old is self._stack.top:
                 why = KillReason.of(error)
