@@ -12,7 +12,7 @@ RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-faces clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-faces soak-home-assistant clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall
 
 help: ## what there is
@@ -70,6 +70,9 @@ soak-reports: setup-test ## EVENTS=10000 while both sides are killed at random (
 
 soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
 	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
+
+soak-home-assistant: setup-test ## HASS=FILE, a real one: its dashboard while it and the agent restart, and a revoked token (2 minutes)
+	$(BIN)/python -m soak.home_assistant $(if $(HASS),--hass $(HASS))
 
 install: ## (sudo) install or upgrade for good: user, /opt/cast-agent, systemd units; INSTALL_ARGS='--desktop USER'
 	@scripts/install.sh install $(INSTALL_ARGS)
