@@ -14,7 +14,7 @@ from agent.casting.preparation import Preparation, Race, too_late
 from agent.casting.session import Session
 from agent.casting.succession import Succession
 from agent.casting.watching import notice_lost_display, notice_stall
-from agent.config.logins import LoginSettings, relocated
+from agent.config.logins import BoundLogin, bound
 from agent.errors import (
     AgentError,
     FileAwayError,
@@ -63,7 +63,7 @@ class Attempt:
         self._parts = parts
         self._make_room = make_room
         self._located = session.url
-        self._logins: tuple[LoginSettings, ...] = ()
+        self._logins: tuple[BoundLogin, ...] = ()
         self.session = session
         self._players = players
         self._limits = limits
@@ -240,7 +240,7 @@ class Attempt:
         except InvalidRequestError as e:
             raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
         self._located = await self._parts.locate(url)
-        self._logins = relocated(self._parts.logins(), url, self._located)
+        self._logins = bound(self._parts.logins(), url, self._located)
 
     def _media(self) -> Media:
         session, asked = self.session, self.session.request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
@@ -112,12 +113,18 @@ def _each_once(logins: tuple[LoginSettings, ...]) -> tuple[LoginSettings, ...]:
 Logins = Annotated[tuple[LoginSettings, ...], AfterValidator(_each_once)]
 
 
-def relocated(logins: Sequence[LoginSettings], url: str, located: str) -> tuple[LoginSettings, ...]:
-    """The same where the page at `url` is opened at the address `located` instead, whose host has no name there."""
+@dataclass(frozen=True, slots=True)
+class BoundLogin:
+    """An entry, and the origin that its pages have in a player."""
+
+    entry: LoginSettings
+    origin: str
+
+
+def bound(logins: Sequence[LoginSettings], url: str, located: str) -> tuple[BoundLogin, ...]:
+    """All of them for the page at `url`, which is opened at the address `located`: players may not know its name."""
     before, now = origin_of(url), origin_of(located)
-    return tuple(
-        login.model_copy(update={"origin": now}) if login.origin == before != now else login for login in logins
-    )
+    return tuple(BoundLogin(login, now if login.origin == before else login.origin) for login in logins)
 
 
 def described(logins: Sequence[LoginSettings]) -> tuple[str, ...]:

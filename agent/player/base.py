@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from agent.config.logins import LoginSettings
+from agent.config.logins import BoundLogin
 from agent.config.web import WebSettings
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.health import PlayerHealth
@@ -29,7 +29,7 @@ class Media:
     refresh: float | None = None
     """Seconds after which a still picture is fetched again, or a page is reloaded."""
     page: PageOptions | None = None
-    logins: tuple[LoginSettings, ...] = ()
+    logins: tuple[BoundLogin, ...] = ()
     """How web pages are logged in, each for its origin."""
     web: WebSettings = field(default_factory=WebSettings)
 

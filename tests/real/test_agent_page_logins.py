@@ -85,7 +85,13 @@ def wall(server: LoginPages, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_is_logged_in_until_that_is_revoked(
-    agent: Agent, servers: dict[str, LoginPages], other: Stranger, screen: Screen, xserver: XServer, kind: str
+    agent: Agent,
+    servers: dict[str, LoginPages],
+    other: Stranger,
+    screen: Screen,
+    xserver: XServer,
+    leaks: LeakCheck,
+    kind: str,
 ) -> None:
     """No other origin hears of the secret; its end is an error, and no form is seen."""
     server = servers[kind]
@@ -93,7 +99,9 @@ def test_a_page_is_logged_in_until_that_is_revoked(
     agent.show_page(wall(server, kind))
     wait_colour(screen, "green", timeout_s=0.5)
     agent.wait_state("playing")
-    if kind != "home-assistant":
+    if kind == "home-assistant":
+        buffers_while_away(agent, server, screen, leaks)
+    else:
         agent.wait_until(lambda: server.asked["/data"] >= 2, 5, "it asks for its data")
         places = {"/frame", "/of-the-frame", "/answered", "/image", "/redirected", "/line"}
         agent.wait_until(lambda: other.heard.keys() >= places, 5, "all that leads elsewhere was asked for")
@@ -112,3 +120,33 @@ def test_a_page_is_logged_in_until_that_is_revoked(
     assert "orange" not in recording.colours()
     assert (server.failures, failures - before <= 2) == (failures, True)
     assert secret not in json.dumps([agent.log(), agent.status(), agent.call("GET", "/settings").json])
+
+
+def buffers_while_away(agent: Agent, server: LoginPages, screen: Screen, leaks: LeakCheck) -> None:
+    """Its picture stays, and it connects again with the same token."""
+    server.pause()
+    agent.wait_state("buffering")
+    assert screen.colour_at_centre() == "green"
+    with leaks.adopting():
+        server.start()
+    agent.wait_state("playing")
+
+
+def test_a_secret_that_is_renewed_is_taken_at_once(
+    agent: Agent, servers: dict[str, LoginPages], secret_files: Path, xserver: XServer
+) -> None:
+    """The session goes on, and its picture stays. A wrong one fails at the start, and what is on stays on."""
+    server, file = servers["header"], secret_files / "header"
+    session = agent.show_page(wall(server, "header"))["session_id"]
+    agent.wait_state("playing")
+    opened = len(agent.log("stream_opened"))
+    with ScreenRecorder(xserver.display) as recorder:
+        file.write_text(server.renew())
+        agent.wait_until(lambda: len(agent.log("stream_opened")) > opened, 5, "it is loaded with the new one")
+        assert agent.wait_state("playing")["session_id"] == session
+        recording = recorder.stop()
+    assert recording.colours() == ["green"]
+    servers["cookie"].renew()
+    problem = agent.show_page(wall(servers["cookie"], "cookie"), expect=502)
+    assert (problem["code"], "asks for a password" in problem["detail"]) == ("page_login", True)
+    assert agent.wait_state("playing")["session_id"] == session

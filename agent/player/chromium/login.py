@@ -247,14 +247,14 @@ class PageLogin:
         if self._is_refused:
             return
         self._is_refused = True
-        where = shared.source_name(login.origin)
+        where = shared.source_name(login.entry)
         sentence = sentence or f"{where} refuses the secret that it is logged in with. {_advice(login)}"
         self._on_refused(shared.failure(ErrorCode.PAGE_LOGIN, sentence))
 
 
 def _advice(login: Login) -> str:
     return (
-        f"Its log-in has expired, was revoked, or is wrong: put a new secret into [[login]] for {login.origin}, or "
+        f"Its log-in has expired, was revoked, or is wrong: put a new secret into [[login]] for {login.entry}, or "
         "into its file, and start the page again."
     )
 

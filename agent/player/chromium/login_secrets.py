@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.config.logins import LoginKind, LoginSettings
+from agent.config.logins import BoundLogin, LoginKind
 from agent.errors import ConfigError
 from agent.util.threads import in_thread
 
@@ -20,6 +20,9 @@ class Login:
 
     kind: LoginKind
     origin: str
+    """That of its pages here."""
+    entry: str
+    """The origin that the configuration has for it."""
     name: str = ""
     user: str = ""
     secret: str = field(default="", repr=False)
@@ -34,7 +37,7 @@ class Login:
         return name, f"Bearer {self.secret}" if is_bare else self.secret
 
 
-async def read_logins(entries: Sequence[LoginSettings]) -> tuple[Login, ...]:
+async def read_logins(entries: Sequence[BoundLogin]) -> tuple[Login, ...]:
     """All of them, also those whose secret cannot be read: a page may not need it."""
     if not entries:
         return ()
@@ -43,13 +46,13 @@ async def read_logins(entries: Sequence[LoginSettings]) -> tuple[Login, ...]:
             return await in_thread(lambda: tuple(map(_login, entries)), name="secrets")
     except TimeoutError:
         problem = f"The files with the secrets could not be read within {READ_WITHIN_S:.0f} s: check their disk."
-        return tuple(Login(entry.kind, entry.origin, problem=problem) for entry in entries)
+        return tuple(Login(each.entry.kind, each.origin, each.entry.origin, problem=problem) for each in entries)
 
 
-def _login(entry: LoginSettings) -> Login:
-    secret = problem = ""
+def _login(login: BoundLogin) -> Login:
+    secret, problem, entry = "", "", login.entry
     try:
         secret = entry.read_secret()
     except ConfigError as error:
         problem = str(error)
-    return Login(entry.kind, entry.origin, entry.name or "", entry.user or "", secret, problem)
+    return Login(entry.kind, login.origin, entry.origin, entry.name or "", entry.user or "", secret, problem)

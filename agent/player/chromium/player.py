@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from agent.config.logins import LoginSettings
+from agent.config.logins import BoundLogin
 from agent.config.web import WebSettings
 from agent.errors import MediaError, PlayerTimeoutError, PlayerUnavailableError
 from agent.page_options import PageOptions
@@ -72,7 +72,7 @@ class ChromiumPlayer(ChildPlayer):
             refused=self._on_refused,
             crashed=self._on_crashed,
         )
-        self._entries: Sequence[LoginSettings] = ()
+        self._entries: Sequence[BoundLogin] = ()
         self._logins: Sequence[Login] = ()
         self._adoption: Adoption | None = None
         self._refresh: float | None = None

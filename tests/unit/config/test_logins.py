@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.loader import Settings, load_settings
-from agent.config.logins import LOGINS_LIMIT, LoginKind, LoginSettings, relocated
+from agent.config.logins import LOGINS_LIMIT, LoginKind, LoginSettings, bound
 from agent.config.reload import shown
 from agent.doctor.findings import Level
 from agent.doctor.logins import logins
@@ -87,9 +87,12 @@ def test_a_page_that_is_opened_by_its_address_keeps_its_login() -> None:
     """A name in `.local` that only the agent finds; what is for others stays theirs."""
     own = LoginSettings(origin="http://ha.local:8123", kind=LoginKind.HEADER, secret="x")
     other = LoginSettings(origin="http://ha.local", kind=LoginKind.HEADER, secret="y")
-    found = relocated((own, other), "http://ha.local:8123/wall", "http://192.168.1.5:8123/wall")
-    assert [login.origin for login in found] == ["http://192.168.1.5:8123", "http://ha.local"]
-    assert relocated((own, other), "http://ha.local:8123/wall", "http://ha.local:8123/wall") == (own, other)
+    found = bound((own, other), "http://ha.local:8123/wall", "http://192.168.1.5:8123/wall")
+    assert [(login.entry, login.origin) for login in found] == [
+        (own, "http://192.168.1.5:8123"),
+        (other, "http://ha.local"),
+    ]
+    assert [login.origin for login in bound((own,), "http://x.local/", "http://192.168.1.5/")] == [own.origin]
 
 
 async def test_the_doctor_looks_at_the_files_of_secrets(tmp_path: Path) -> None:

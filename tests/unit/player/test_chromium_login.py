@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.config.logins import LoginKind, LoginSettings
+from agent.config.logins import BoundLogin, LoginKind, LoginSettings
 from agent.config.web import WebSettings
 from agent.page_options import PageOptions
 from agent.player.chromium import home_assistant as home_module
@@ -34,7 +34,7 @@ def opened(*logins: Login, url: str = f"{PANEL}/wall") -> ScriptedBrowser:
 
 
 def login(kind: LoginKind = LoginKind.HEADER, origin: str = PANEL, **more: str) -> Login:
-    return Login(kind, origin, secret=SECRET, **more)
+    return Login(kind, origin, origin, secret=SECRET, **more)
 
 
 def asked(browser: ScriptedBrowser, url: str, *, session: str = "S1", **headers: str) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ async def test_a_header_is_for_its_origin_alone() -> None:
     [("", "a", "Bearer a"), ("authorization", "Basic YTpi", "Basic YTpi"), ("X-Api-Key", "a", "a")],
 )
 def test_a_bare_token_is_a_bearer_token(name: str, secret: str, value: str) -> None:
-    assert Login(LoginKind.HEADER, PANEL, name=name, secret=secret).header == (name or "Authorization", value)
+    assert Login(LoginKind.HEADER, PANEL, PANEL, name=name, secret=secret).header == (name or "Authorization", value)
 
 
 async def test_a_token_that_is_refused_is_not_sent_again() -> None:
@@ -89,6 +89,15 @@ async def test_a_token_that_is_refused_is_not_sent_again() -> None:
     assert SECRET not in failure.message
     assert asked(browser, f"{PANEL}/data")["method"] == "Fetch.failRequest"
     assert asked(browser, f"{SIBLING}/data")["method"] == "Fetch.continueRequest"
+
+
+async def test_a_refusal_names_the_entry_as_it_is_written() -> None:
+    """Where the page is opened by the address of a name that players do not know."""
+    origin = "http://192.168.1.5"
+    browser = opened(Login(LoginKind.HEADER, origin, HOME, secret=SECRET), url=f"{origin}/wall")
+    answered(browser, f"{origin}/data", 401)
+    assert browser.refusals[0].message.startswith("ha.local:8123 refuses the secret")
+    assert f"[[login]] for {HOME}" in browser.refusals[0].message
 
 
 def challenge(browser: ScriptedBrowser, request: str, origin: str = PANEL) -> Mapping[str, str]:
@@ -183,7 +192,7 @@ async def test_a_frame_of_another_site_waits_until_it_is_prepared() -> None:
 
 
 async def test_a_secret_that_cannot_be_read_matters_to_its_own_pages_only() -> None:
-    lost = Login(LoginKind.HEADER, PANEL, problem="The file /x cannot be read.")
+    lost = Login(LoginKind.HEADER, PANEL, PANEL, problem="The file /x cannot be read.")
     browser = opened(lost)
     browser.answer()
     assert [failure.message for failure in browser.refusals] == ["The file /x cannot be read."]
@@ -329,7 +338,7 @@ async def test_another_page_than_home_assistant_gets_no_token() -> None:
 async def test_secrets_are_read_anew_each_time(tmp_path: Path) -> None:
     """And what is wrong with a file is a sentence."""
     file = tmp_path / "token"
-    entry = LoginSettings(origin=PANEL, kind=LoginKind.HEADER, secret_file=file)
+    entry = BoundLogin(LoginSettings(origin=PANEL, kind=LoginKind.HEADER, secret_file=file), PANEL)
     problems = []
     for content in (None, b"", b"\xff", b"x" * 20_000, b"two\nlines"):
         if content is not None:
