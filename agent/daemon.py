@@ -232,7 +232,7 @@ async def _end_casting(casting: Casting) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(KEEP_TIMEOUT_S):
             await casting.saver.stop()  # before the tracker ends everything: what is on now is what is wanted
-    await casting.tracker.close()  # answers whoever waits for a first frame
+    await casting.tracker.close()  # ends all waits for a first frame
 
 
 async def _listen(app: web.Application, settings: Settings, running: AsyncExitStack) -> list[Any]:
@@ -241,7 +241,7 @@ async def _listen(app: web.Application, settings: Settings, running: AsyncExitSt
     await runner.setup()
     running.push_async_callback(runner.cleanup)
     host, port = settings.api.host, settings.api.port
-    # asyncio makes sockets of "::" that IPv4 does not reach; who writes "::" wants all of the network.
+    # IPv4 does not reach the sockets that asyncio makes of "::"; a user who writes "::" wants all of the network.
     for each in ("0.0.0.0", "::") if host == "::" else (host,):
         try:
             await web.TCPSite(runner, each, port).start()

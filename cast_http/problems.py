@@ -127,7 +127,7 @@ class Problems:
                 shown = f"{limit // 1024} KiB" if limit >= 1024 else f"{limit} bytes"
                 detail = f"The body is too large: at most {shown} are read."
                 answer = self.answer(request, HttpCode.PAYLOAD_TOO_LARGE, detail)
-                # What is left of the body would have to be read first; a new connection is cheaper for both.
+                # The rest of the body would have to be read first; a new connection is cheaper for both.
                 answer.force_close()
                 return answer
             case web.HTTPGatewayTimeout():

@@ -91,7 +91,7 @@ class Loader(Generic[SettingsT]):
             settings = self._model.model_validate(values)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
-            # What was misspelled is told before what is missing or wrong.
+            # Misspelled names come before missing and wrong values.
             found.sort(key=lambda detail: detail["type"] != "extra_forbidden")
             problems += [self._describe(detail, file, named) for detail in found]
         if problems:
@@ -200,7 +200,7 @@ def _put(values: dict[str, Any], place: Place, value: object) -> None:
     content = values.setdefault(section, {})
     if isinstance(content, dict):  # what else stands there is refused
         before = content.get(key)
-        # Of a table a variable sets what it names.
+        # A variable sets only the keys of a table that it names.
         content[key] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
 
 

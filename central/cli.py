@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # who read our output has left, such as `head`
+    except BrokenPipeError:  # the reader of our output has left, such as `head`
         output.discard()
         return 1
     except OSError as error:

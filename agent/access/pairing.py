@@ -65,7 +65,7 @@ class Pairing:
         except KeysError:
             if self._file.find(token) is not None:
                 raise
-            return False  # somebody else was first
+            return False  # another caller was first
         return self._is_valid(link)
 
     def screen_token(self) -> str:

@@ -42,7 +42,7 @@ def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
     """Build the platform, and hold the state directory until `running` ends. Raises ConfigError if another agent holds
     it."""
     running.enter_context(only_agent(settings.state.directory()))
-    # The disk of the state may be full, read-only or worse: nobody visits this box, so it does what it still can.
+    # The disk of the state may be full, read-only or dead. The box is unattended, so it does what it still can.
     own = Identity(settings.device.id) if settings.device.id else identity(settings.state.directory())
     device = DeviceInfo(
         id=own.id,

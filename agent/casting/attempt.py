@@ -185,7 +185,7 @@ class Attempt:
     async def pause(self, on: bool) -> None:
         """Have it stand still or go on. Raises PlayerTimeoutError, PlayerUnavailableError."""
         if not on:
-            await self.set_sound(True)  # one that was taken up again in a pause has none yet
+            await self.set_sound(True)  # a player that was started during a pause has none yet
         await self.playing.pause(on)
 
     async def seek(self, position: float) -> None:

@@ -43,7 +43,7 @@ class Foresight:
         forms = (preset.form for preset in (await self._presets.all()).presets)
         wanted = [(form.url, form.shown_as) for form in forms if form is not None]
         since = datetime.now(UTC) - LATELY
-        with contextlib.suppress(StorageError):  # the list says so itself, to whoever asks for it
+        with contextlib.suppress(StorageError):  # callers of the list get this error
             lately = [one for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]
             wanted += [(one.url, one.shown_as) for one in lately]
         for url, shown_as in wanted:

@@ -49,7 +49,7 @@ class Handover:
                 await self._now_on_screen(attempt)
                 if not session.paused:
                     await self._give_sound(attempt)
-            if session.paused:  # it was, before it was taken up again: it gets the sound when it goes on
+            if session.paused:  # it was paused before the retry: it gets the sound when it resumes
                 await attempt.pause(True)
 
     async def succeed(self, attempt: Attempt) -> None:
@@ -61,9 +61,9 @@ class Handover:
         """The window of an attempt that is over. It stays while something is to take its place."""
         top, below = self._stack.top, self._stack.below
         if top is None or top.attempt is not attempt or not attempt.was_shown:
-            await window.close()  # nobody has seen it, or something is over it
+            await window.close()  # it was not seen, or something covers it
         elif top.session.end is None or (below is not None and below.session.end is None):
-            self._last_frame.keep(window)  # it is taken up again, or what it interrupted is
+            self._last_frame.keep(window)  # it is retried, or the session that it interrupted resumes
         elif self._lingers_until > self._now():
             self._last_frame.keep(window)
             self._close_later()
@@ -166,7 +166,7 @@ class Handover:
         runner = self._stack.runner_of(attempt)
         returned = runner.session.has_played
         attempt.is_on()
-        runner.session.first_frame()  # its picture is told before what was on waits or ends
+        runner.session.first_frame()  # its first frame is emitted before the previous session waits or ends
         leaving = self._stack.enter(runner)
         self._stack.arm(runner)
         self._last_frame.close()

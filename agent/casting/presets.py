@@ -239,7 +239,7 @@ class Presets:
         if self._saved is None:
             entries = await self._file.read()
             found = [await self._examined(entry, Source.SAVED, f"saved#{n}") for n, entry in enumerate(entries, 1)]
-            if self._saved is None:  # else somebody else has read them, and may have changed them, meanwhile
+            if self._saved is None:  # another call may have read, and changed, them meanwhile
                 self._saved = tuple(found)
         return self._saved
 

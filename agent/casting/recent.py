@@ -146,7 +146,7 @@ class Recent:
     async def _read(self) -> tuple[Played, ...]:
         if self._played is None:
             entries = await self._file.read()
-            if self._played is None:  # else somebody else has read them, and may have changed them, meanwhile
+            if self._played is None:  # another call may have read, and changed, them meanwhile
                 self._played = tuple(filter(None, map(_played, entries)))[:RECENT_LIMIT]
         return self._played
 

@@ -230,7 +230,7 @@ class Session:
     def pause(self, paused: bool) -> None:
         self.paused = paused
         self.progress.pause(paused)
-        if not self._announcer.playback(self._player_state()):  # it is being taken up again
+        if not self._announcer.playback(self._player_state()):  # it is being retried
             self._announcer.tell(EventKind.SESSION_CHANGED)
 
     def jump(self, position: float) -> None:
@@ -295,5 +295,5 @@ class Session:
         if self._end is not None or self._state is SessionState.WAITING:
             return PlayerState.IDLE
         if self._state is SessionState.ACTIVE and not self.progress.is_on:
-            return PlayerState.BUFFERING  # it has played, and is taken up again
+            return PlayerState.BUFFERING  # it has played, and is retried
         return self.progress.state

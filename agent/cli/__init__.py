@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         problem = CliError(Exit.CONFIG, "config", str(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # who read our output has left, such as `head`
+    except BrokenPipeError:  # the reader of our output has left, such as `head`
         output.discard()
         return Exit.FAILED
     except OSError as error:

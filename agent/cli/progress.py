@@ -74,6 +74,6 @@ def _how_far(agent: Agent) -> str:
 
 
 def _say(what: str) -> None:
-    with suppress(OSError):  # the terminal is gone, and with it who waits
+    with suppress(OSError):  # the terminal is gone, and the person with it
         sys.stderr.write(what)
         sys.stderr.flush()

@@ -213,7 +213,7 @@ class PresetSettings(Section):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    # Those that most presets have; the rest is any other field of a start.
+    # The fields that most presets have; the rest is any other field of a start.
     id: Any = Field(default=None, description="1 to 64 lower-case letters, digits, dashes and underscores")
     title: Any = Field(default=None, description="a text of one line")
     url: Any = Field(default=None, description="an address that can be played")

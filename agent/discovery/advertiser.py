@@ -102,7 +102,7 @@ class Advertiser:
                 task.cancel()
 
     async def _run(self) -> None:
-        # What goes wrong is told by `_failed`, once; the library repeats itself.
+        # `_failed` logs an error once; the library would repeat it.
         logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
         watch = AddressWatch(self._changed.set)
         try:

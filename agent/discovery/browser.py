@@ -52,7 +52,7 @@ async def browse(timeout_s: float, *, until: Callable[[Found], bool] = lambda _:
             async with asyncio.timeout(timeout_s):
                 await search.over.wait()
         except TimeoutError:
-            pass  # all who answer have had their time
+            pass  # the time for answers is over
         await browser.async_cancel()
         await search.stop()
     finally:

@@ -67,7 +67,7 @@ class Responder(Zeroconf):
             super().async_send(out, addr, port, v6_flow_scope, transport)
             return
         for each in [transport] if transport else list(self.engine.senders):
-            # To all of a network that is no more nothing is said of us; who asked from afar is told everything.
+            # A network that is gone gets no records of this box; a unicast query from another network gets all of them.
             unknown: frozenset[bytes] | None = frozenset() if addr is None else None
             told = self._told_on.get(self._interface_of(each, addr, v6_flow_scope), unknown)
             mine = out if told is None else self._only(out, told)

@@ -32,7 +32,7 @@ def configure(settings: LogSettings, *, stream: TextIO | None = None) -> None:
     as_json = settings.format == "json" or (settings.format == "auto" and (_under_systemd() or not terminal))
     renderer: Processor = _render_json if as_json else _console(colors=in_colour(stream))
 
-    # What every event gets, whether it comes from structlog or from the stdlib's loggers (aiohttp, asyncio).
+    # Every event gets these, whether it comes from structlog or from the stdlib's loggers (aiohttp, asyncio).
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -152,7 +152,7 @@ def _clean(value: object, depth: int) -> Any:
             return {_text(key): _clean_item(key, item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return _clean_all(value, depth)
-    except Exception as error:  # a container of somebody else's, or one that another thread changes
+    except Exception as error:  # a foreign container, or one that another thread changes
         return f"<cannot be shown: {type(error).__name__}>"
     return _text(value)
 
@@ -166,7 +166,7 @@ def _text(value: object) -> str:
     try:
         text = value if isinstance(value, str) else _describe(value)
         return redact(text).translate(_CONTROL).encode("utf-8", "backslashreplace").decode("utf-8")
-    except Exception as error:  # somebody else's __str__ or __repr__
+    except Exception as error:  # a foreign __str__ or __repr__
         return f"<{type(value).__name__} cannot be shown: {type(error).__name__}>"
 
 

@@ -105,7 +105,7 @@ _PRIVATE = tuple(
         (
             *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
             *("::1/128", "fc00::/7", "fe80::/10"),
-            # For tests and documentation: routers pass them on to nobody.
+            # For tests and documentation: routers do not forward them.
             *("192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
         ),
     )
@@ -188,7 +188,7 @@ class MediaPolicy:
             allowed = any(real.is_relative_to(folder) for folder in self.media_folders) or any(
                 real.is_relative_to(_real(folder)) for folder in self.media_folders
             )
-            # Outside the folders nobody is told whether a file is there.
+            # Outside the folders the answer does not reveal whether a file exists.
             found = allowed and _is_file(real)
         except (OSError, ValueError):  # too long, no permission, a circle of links; a NUL byte
             _refuse("The path of the file cannot be followed. Check the url.")

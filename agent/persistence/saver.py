@@ -203,7 +203,7 @@ class Saver:
 
     async def _keep(self, reading: asyncio.Future[Kept | None]) -> None:
         if kept := await asyncio.shield(reading):
-            self._number = max(self._number, kept.number)  # the count goes on
+            self._number = max(self._number, kept.number)  # the count continues
         state = ""
         while True:
             with contextlib.suppress(TimeoutError):  # time for the positions
@@ -221,7 +221,7 @@ class Saver:
                 self._dirty.set()  # it is still to be written, as soon as this is started anew
                 raise
             finally:
-                await self._tell_kept(changes)  # also of what cannot be written: nobody may wait for that
+                await self._tell_kept(changes)  # also after a failed write: no caller may wait for that
 
     async def _keep_newest(self, before: str) -> str:
         """Write what is wanted now, unless it is what was written before; return what was written, "" for nothing."""

@@ -113,7 +113,7 @@ class ChildPlayer(ABC):
     async def kill(self, why: KillReason) -> None:
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(self._known(why)), name=f"player-{self.pid}-end")
-        await asyncio.shield(self._ending)  # it goes on, whoever is cancelled while waiting for it
+        await asyncio.shield(self._ending)  # the end continues if the caller is cancelled
 
     # --- what an engine adds ---
 
@@ -248,7 +248,7 @@ class ChildPlayer(ABC):
             )
         elif self._ending is None:
             why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            # Who is killed says no last words; what stands there then is an older line about something else.
+            # A killed process writes no last line; an existing one is older, about something else.
             spoke = code >= 0 or code == -signal.SIGABRT
             words = next((line for line in reversed(self._last_words) if line.strip() and spoke), "")
             log.warning("player_died", pid=self.pid, why=why, last_words=list(self._last_words))

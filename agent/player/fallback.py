@@ -83,7 +83,7 @@ class EngineChoice:
         otherwise the error to go on with, which tells of all that have tried."""
         if url in self._settled:
             return error
-        if error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED:  # it is the source that says so, to whoever asks
+        if error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED:  # the source says so, to any engine
             self._forget()
             self._chosen.pop(url, None)
             return error

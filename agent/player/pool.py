@@ -160,7 +160,7 @@ class PlayerPool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                # It was handed out in the very moment in which nobody wanted it any more.
+                # It was handed out at the moment at which its taker gave up.
                 await waiter.result().kill(KillReason.GIVEN_UP)
             raise
         finally:
@@ -197,7 +197,7 @@ class PlayerPool:
         except OSError as e:  # out of descriptors or processes: that passes
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e.strerror}."))
             return
-        except Exception as e:  # who waits for a player must be told
+        except Exception as e:  # the caller that waits for a player gets the error
             log.exception("spare_crashed")
             self._failed(PlayerUnavailableError(f"The player process cannot be started: {e!r}. Please report this."))
             return
@@ -248,7 +248,7 @@ class PlayerPool:
         )
         self._ours.add(player)
         if self._waiters:
-            return player  # somebody waits: cold now is sooner than warm later
+            return player  # a caller waits: cold now is sooner than warm later
         try:
             window = await self._open_window()
             try:

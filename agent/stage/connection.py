@@ -251,7 +251,7 @@ class Connection:
             self._lose(reason)
 
     def _tell(self, tell: Callable[..., None], *arguments: Any) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+        with suppress(RuntimeError):  # the loop is closed, so no caller waits
             self._loop.call_soon_threadsafe(tell, *arguments)
 
 

@@ -92,7 +92,7 @@ class Snapshots:
         try:
             await self._busy.acquire()
         finally:
-            del self._next[kind]  # who asks from now on wants a newer one
+            del self._next[kind]  # later callers want a newer one
         try:
             yield
         finally:

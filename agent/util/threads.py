@@ -87,7 +87,7 @@ class Threads:
             try:
                 return work()
             finally:
-                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody counts any more
+                with contextlib.suppress(RuntimeError):  # the loop is closed, so the count is not needed
                     loop.call_soon_threadsafe(self._returned)
 
         done = in_background(run, name=self._name)  # what cannot be started does not count

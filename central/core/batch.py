@@ -63,7 +63,7 @@ class Batcher(Generic[Item, Result]):
         another asked."""
         try:
             return await self._do(items)
-        except UnavailableError as error:  # that is nobody's fault, and each alone would fail, too
+        except UnavailableError as error:  # no item is at fault, and each alone would fail, too
             return [error] * len(items)
         except Exception as error:
             if len(items) == 1:

@@ -35,7 +35,7 @@ async def page(
 
 async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
     """Delete events from before that moment, at most `limit`. Returns their number."""
-    # What another instance deletes at the same time is its own.
+    # Rows that another instance deletes at the same time are left to it.
     old = select(Event.number).where(Event.received_at < before).limit(limit).with_for_update(skip_locked=True)
     statement = delete(Event).where(Event.number.in_(old)).returning(Event.number)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())

@@ -53,7 +53,7 @@ class OwnStreams:
                     return made, True
                 if (there := await streams.active_of_device(session, device_id)) is not None:
                     return there, False
-                # It was the code, or what was in the way has just ended.
+                # The code was taken, or the stream in the way has just ended.
             raise DatabaseUnavailableError("No free join code was found. Try again.")
 
         size = STREAM_BYTES + len(json.dumps(values))

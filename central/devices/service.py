@@ -78,7 +78,7 @@ class Devices:
             if (there := await repository.with_token(session, digest(token))) is not None:
                 if there.revoked_at is None and there.last_seen is None:
                     return there, token
-                # What was revoked stays so; and one that has spoken knew the answer: this is a copy of its card.
+                # A revoked box stays revoked, and one that has reported knew the answer: this is a copy of its card.
                 token = new_token(TokenKind.DEVICE)
             if caller.role is Role.ENROLMENT and not await use_enrolment(session, caller.id, now=now):
                 raise UnauthorizedError("This enrolment token has been used up. Make another: cast-central enrol.")

@@ -53,7 +53,7 @@ class Upkeep:
             async with self._database.read() as session:
                 video = await session.get(Video, video_id)
             if video is None or video.updated_at >= before:
-                return  # somebody went on with it just now
+                return  # the upload has just continued
             await in_thread(self._folder.delete, video_id)
             await self._database.write(lambda session: repository.remove(session, video_id))
             log.info("video_removed", video_id=video_id, state=video.state)

@@ -58,7 +58,7 @@ async def webhook_not_ready(call: Call[Media, WebhookBody, NoQuery]) -> Reply:
 
 
 def _check(body: WebhookBody) -> None:
-    # What a hook's command line sends when it is written in single quotes, or on a system without such a variable.
+    # A hook's command line sends this if it is written in single quotes, or on a system without such a variable.
     for field in ("path", "source_type", "source_id"):
         if "$" in getattr(body, field):
             raise InvalidRequestError.of(field, "holds the name of a variable instead of its value: check the quotes")
@@ -68,7 +68,7 @@ def _shown(body: AuthBody) -> list[str]:
     """All that may be a key, in the order in which it counts."""
     query: dict[str, list[str]] = {}
     if body.query:
-        with contextlib.suppress(ValueError):  # what nobody can read holds no key
+        with contextlib.suppress(ValueError):  # an unreadable query holds no key
             query = parse_qs(body.query, max_num_fields=50)
     found = [body.password, body.token, *(text for name in _QUERY_NAMES for text in query.get(name, ()))]
     return [text for text in found if text]

@@ -17,7 +17,7 @@ TIMEOUT_S: Final = 5.0
 PAGE: Final = 500
 PAGES_LIMIT: Final = 100
 
-# What a connection is called where paths are listed, and where it can be kicked.
+# The name of a connection in the list of paths, and in the call that disconnects it.
 _KICK: Final[Mapping[str, tuple[str, ...]]] = {
     "rtspSession": ("rtspsessions",),
     "rtspsSession": ("rtspssessions",),

@@ -64,7 +64,7 @@ class Publishing:
             if error.reason in (ErrorCode.KEY_IN_USE, ErrorCode.PATH_IN_USE):
                 self.look_soon.set()
             raise
-        if request.connection_id is not None and self._settings.api_url is not None:  # or nobody would look
+        if request.connection_id is not None and self._settings.api_url is not None:  # otherwise no reconciliation runs
             self._expected[request.path] = asyncio.get_running_loop().time() + self._settings.lease
             self.look_soon.set()
 
@@ -157,7 +157,7 @@ class Publishing:
             if not locked:
                 return None
             key = locked[0]
-            # Before its key was locked the claim may have become another's, or nobody's.
+            # The claim may have changed hands, or been dropped, before its key was locked.
             claim = await repository.hold(session, key.key.id, **mine)
             if claim is None:
                 return None

@@ -143,7 +143,7 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
     given = statement.excluded
     same = and_(Claim.connection_id == given.connection_id, Claim.path == given.path)
     values: dict[str, Any] = {name: given[name] for name in ("connection_id", "path", "protocol", "claimed_at")}
-    # Whose stream is on, and asks again, goes on holding the key without a lease.
+    # A publisher that is on the air and asks again keeps the key without a lease.
     values["leased_until"] = case((and_(same, Claim.leased_until.is_(None)), null()), else_=given.leased_until)
     upsert = statement.on_conflict_do_update(
         index_elements=["stream_key_id"],

@@ -109,7 +109,7 @@ class Subscription:
         self._sequence = self._sequence % (2**32 - 1) + 1  # 0 is the first event alone
         body = property_set(self._service, changed).encode()
         try:
-            # A redirect would lead to somebody else.
+            # A redirect would lead to another host.
             async with session.request(
                 "NOTIFY", self._callback, data=body, headers=headers, allow_redirects=False
             ) as answer:

@@ -135,7 +135,7 @@ class DlnaApp:
         except BaseException:
             self._subscriptions.remove(made)
             raise
-        self._subscriptions.begin(made)  # after the answer: before it nobody knows the subscription
+        self._subscriptions.begin(made)  # after the answer: the caller does not know the subscription before
         return answer
 
     async def _unsubscribe(self, request: web.Request) -> web.Response:

@@ -101,7 +101,7 @@ class CastBox:
         return [*self._listed, *self._actions.listings]
 
     def states(self) -> Mapping[int, Message]:
-        self._look()  # so that all who follow know the same, and are told whatever differs from it
+        self._look()  # all followers have the same state, and get every difference from it
         return self._states
 
     def subscribe(self, peer: Peer) -> Callable[[], None]:
@@ -205,7 +205,7 @@ class CastBox:
         about: dict[str, str | None] = {"session_id": event.session_id}
         if session is not None:
             if event.kind is EventKind.SESSION_FAILING and session.first_frame_at is None:
-                return  # a start is tried many times, and its end is told
+                return  # a start has many attempts; only its end is an event
             about |= {"title": session.title, "url": session.url}
             about |= {"message": None if session.error is None else session.error.message}
         self._send(event.kind, {**about, **event.data})

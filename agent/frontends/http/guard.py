@@ -74,7 +74,7 @@ def _check(request: web.Request, gate: Gate, *, peer: str, port: int) -> None:
     access = request.app[ACCESS].get(request.match_info.route, Access.KEY)
     if access in (Access.OPEN, Access.HOOK):
         return
-    # A proxy on this box is no reason to take those for the box itself who call through it.
+    # Callers behind a proxy on this box do not count as the box itself.
     caller = gate.admit(
         presented_keys(request.headers) or page_keys(request, port),
         peer=peer,
@@ -84,7 +84,7 @@ def _check(request: web.Request, gate: Gate, *, peer: str, port: int) -> None:
     )
     if caller is None:
         check_host(hosts, names=own_names(request.app[DEVICE], request.app[SETTINGS]()))
-    else:  # a page of somebody else's, under whatever name, has no key
+    else:  # a page of another site has no key, whatever name it uses
         request[CALLER] = caller
 
 

@@ -80,12 +80,12 @@ def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> lis
         "--disable-breakpad",
         "--no-pings",
         "--password-store=basic",
-        "--autoplay-policy=no-user-gesture-required",  # nobody is there to make one
+        "--autoplay-policy=no-user-gesture-required",  # there is no user to make one
         *_sound(audio),
         f"--disk-cache-size={_DISK_CACHE_BYTES}",
         f"--enable-features={','.join(_FEATURES_ON)}",
         f"--disable-features={','.join(_FEATURES_OFF)}",
-        # Where there is none, looking for it costs 20-45 MB.
+        # The search for a missing one costs 20-45 MB.
         *([] if has_gpu(dev) else ["--disable-gpu"]),
         "about:blank",
     ]

@@ -28,7 +28,7 @@ _WORLD: Final = "cast-agent"
 
 _FORM: Final = "castAgentForm"
 
-# What is hidden, or far down, is no page that asks for a password.
+# A hidden field, or one far down, does not make it a login page.
 _WATCH_FORMS: Final = """
 if (window === window.top || %s.includes(location.origin)) {
   const isSeen = field => {

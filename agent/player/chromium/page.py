@@ -120,7 +120,7 @@ class Page:
             return
         match event:
             case "Fetch.requestPaused" if self._lan.refuses(str((about.get("request") or {}).get("url", ""))):
-                # What is shown stays; what has shown nothing yet has failed.
+                # A page that is shown stays; one that has shown nothing yet has failed.
                 reason = "Aborted" if self._has_painted else "BlockedByClient"
                 self._note_refusal("local network")
                 self._cdp.say("Fetch.failRequest", session=session, requestId=about["requestId"], errorReason=reason)

@@ -175,7 +175,7 @@ class ChromiumPlayer(ChildPlayer):
                 return await reader.readuntil(END)
             except asyncio.IncompleteReadError:
                 return b""
-            except asyncio.LimitOverrunError as e:  # an address or a body of megabytes, which nobody needs to know
+            except asyncio.LimitOverrunError as e:  # an address or a body of megabytes, which is not needed
                 head = await reader.readexactly(e.consumed)
                 if waits := waiting(head, await tail_of(reader, head)):
                     self._page.hear(*waits)

@@ -118,7 +118,7 @@ def _unshare() -> None:
         try:
             _check(_LIBC.unshare(_CLONE_NEWNS), "unshare")
         except PermissionError:
-            pass  # root without power, as in a container: as anybody else then
+            pass  # root without capabilities, as in a container: like any other user
         else:
             return
     # The same numbers as outside: the X server and the sound server look at them.

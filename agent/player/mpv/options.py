@@ -111,7 +111,7 @@ def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Pa
         "--tls-verify=yes",
         f"--tls-ca-file={authorities()}",
         "--aid=no",  # no audio device before it is given the sound
-        # Where nothing can decode or draw in hardware, looking for it costs 10-60 ms of the first picture.
+        # If nothing can decode or draw in hardware, the search for it costs 10-60 ms of the first picture.
         "--hwdec=auto-safe" if gpu else "--hwdec=no",
         "--vo=gpu,x11" if gpu else "--vo=x11",
         f"--ao={_AUDIO_OUTPUTS[audio_output]}",

@@ -176,7 +176,7 @@ class MpvPlayer(ChildPlayer):
     async def _report(self) -> None:
         while not self._gone.done():
             await asyncio.sleep(REPORT_INTERVAL_S)
-            with contextlib.suppress(AgentError):  # it is gone: whoever waits is told
+            with contextlib.suppress(AgentError):  # the player is gone: the waiting caller gets the error
                 self._line.get("duration", self._on_duration)
                 self._line.get("audio-pts", self._on_heard)
                 self._look_for_lost_sound()
@@ -212,7 +212,7 @@ class MpvPlayer(ChildPlayer):
                 if self._opening.chooses_rendition:
                     self._line.get("track-list", self._opening.choose)
             case "playback-restart" | "video-reconfig" as event:
-                # Where the tracks are chosen here, it restarts before there are any.
+                # If the tracks are chosen here, it restarts before there are any.
                 first_picture = "video-reconfig" if self._opening.chooses_rendition else "playback-restart"
                 if event == first_picture and self._facts.restarted():
                     for name in ("seekable", "partially-seekable"):

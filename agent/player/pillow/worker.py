@@ -78,7 +78,7 @@ class PictureWorker:
                 self._channel.send(ipc.Done())  # nothing of that is in a picture
             case Drawn():
                 self._pictures += 1
-                self._report()  # first: whoever hears that it is open asks what it is
+                self._report()  # first: the daemon asks for the facts as soon as the picture is open
                 if self._pictures == 1:
                     self._channel.send(ipc.OpenedReport(MediaType.IMAGE, False))
             case Failure():

@@ -21,7 +21,7 @@ class Body:
             return
         length = _LENGTH.search(line)
         before = 0 if self._announced is None else self._announced
-        # What comes in pieces, or until the connection is closed, is never known to be whole.
+        # A chunked body, or one that ends with the connection, is never known to be whole.
         self._announced = before + (int(length[1]) if length else 2**62)
 
     def is_whole(self, read_bytes: int) -> bool:

@@ -104,6 +104,6 @@ class Facts:
         if self._log.demuxer == "adaptive":  # it has no length yet when its first picture is there
             finite = self._complete or not self._log.live
         else:
-            # Of a recorded transport stream on a web server libVLC knows no length, but it can go back in it.
+            # libVLC knows no length of a recorded transport stream on a web server, but can seek back in it.
             finite = kind is MediaType.IMAGE or self.duration() is not None or bool(self._player.is_seekable())
         return StreamType.BUFFERED if finite else StreamType.LIVE

@@ -36,7 +36,7 @@ def instance_arguments(*, audio_output: str, dev: Path = Path("/dev")) -> list[s
     elif audio_output != "auto":
         arguments.append(f"--aout={audio_output}")
     if not has_gpu(dev):
-        # Where nothing can decode in hardware, libVLC still builds and drops two video outputs to find that out.
+        # If nothing can decode in hardware, libVLC still builds and drops two video outputs to find that out.
         arguments.append("--avcodec-hw=none")
     return arguments
 

@@ -81,7 +81,7 @@ class SharedStream:
 
     async def _show(self, want: Wanted, *, look: bool) -> None:
         if self.stream is None or look:
-            # The one that there is, or a new one: also when somebody has ended ours.
+            # The existing stream, or a new one, also after another caller has ended ours.
             self.stream = await self._circuit.call(lambda: self._client.start_stream(self._device_id, want.fields()))
             self._is_clear = False
         if not want.is_said_by(self.stream):
@@ -114,7 +114,7 @@ class SharedStream:
 
 
 def _wanted(session: SessionSnapshot) -> Wanted:
-    # What `/start` takes now; a session that was saved by an older version may hold more.
+    # The limits of `/start` now; a session that an older version saved may exceed them.
     seen = (c for c in session.title or "" if c in "\u200c\u200d" or unicodedata.category(c) not in ("Cf", "Co"))
     title = " ".join("".join(seen).split())[:TITLE_LIMIT]
     return Wanted(_public(session.url), title or None, session.quality.value, session.session_id)

@@ -63,7 +63,7 @@ class Caller:
                 async with made as response:
                     content = await self._read(response) if self._answer_limit else None
         except (ClientError, OSError, TimeoutError, ValueError) as error:
-            # Of a connection that failed nothing is used again; certificates are read anew.
+            # Nothing of a failed connection is reused; certificates are read anew.
             await self.close()
             raise of_error(self.peer, error, timeout_s=self._timeout_s) from error
         if content is None and self._answer_limit:

@@ -91,7 +91,7 @@ class OutboxFile:
         if damaged:
             aside = self._path.with_name(SPOOL_SET_ASIDE)
             log.error("spool_damaged", lines=damaged, set_aside_as=str(aside))
-            with contextlib.suppress(OSError):  # for whoever wants to know more
+            with contextlib.suppress(OSError):  # kept for diagnosis
                 write_whole(aside, left.decode(errors="replace"), durable=False)
             self.lose(damaged, "damaged", self._clock())
         if self._newcomers >= self._readers.keys():  # what is on is news to them, and what was on is not
@@ -118,11 +118,11 @@ class OutboxFile:
         self._losses.add(count, reason, since, self._readers_of(kind))
         self._show()
 
-    # --- who passes it on ---
+    # --- readers ---
 
     def follow(self, readers: Mapping[str, Reader]) -> None:
         """Set the readers that pass events on, at least one. A reader that is no longer among them loses its place."""
-        self.close()  # whoever opens it looks for their places
+        self.close()  # the next opening reads the places of the readers
         self._readers = dict(readers)
         self._cursors = {name: at for name, at in self._cursors.items() if name in readers}
         self._write(_nothing)

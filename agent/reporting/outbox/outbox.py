@@ -173,7 +173,7 @@ class Outbox:
         try:
             self._loop.call_soon_threadsafe(word)
         except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+            return  # the loop is closed, so no caller waits
 
     # --- helpers ---
 
@@ -198,7 +198,7 @@ class Outbox:
 
     async def _ask(self, question: Callable[[], T]) -> T:
         answer: Future[T] = Future()
-        answer.set_running_or_notify_cancel()  # who waits may leave; the thread goes on undisturbed
+        answer.set_running_or_notify_cancel()  # the caller may leave; the thread continues
 
         def work() -> None:
             try:

@@ -145,7 +145,7 @@ def _file_lock(database: Database) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(_LOOK_AGAIN_S)  # before anything is served: nobody waits for this loop
+                time.sleep(_LOOK_AGAIN_S)  # before anything is served, so nothing else waits for this loop
         yield
     finally:
         os.close(descriptor)

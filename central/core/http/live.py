@@ -171,7 +171,7 @@ async def _watched(request: web.Request, scope: asyncio.Timeout, admit: Admit) -
         try:
             while request.transport is not None:
                 await asyncio.sleep(LOOK_EVERY_S)
-                with contextlib.suppress(UnavailableError):  # nobody is thrown out because the database is away
+                with contextlib.suppress(UnavailableError):  # a missing database ends no reply
                     await admit()
         except CentralError as error:
             log.info("reply_ended", path=_path(request), code=error.code.value)
