@@ -82,18 +82,19 @@ def _write_changes(file: Path, changes: Mapping[str, Mapping[str, object]]) -> N
     given = [(section, key, value) for section, keys in changes.items() for key, value in keys.items()]
     if not (given := [each for each in given if each[2] is not None]):
         return
+    before = load_settings(file)
     with _writing(file):
         text = file.read_text(encoding="utf-8-sig")
         document = tomlkit.parse(text)
         for section, key, value in given:
             document.setdefault(section, tomlkit.table())[key] = value
-        file.write_text(changed := tomlkit.dumps(document), encoding="utf-8")
+        file.write_text(tomlkit.dumps(document), encoding="utf-8")
         try:
-            load_settings(file)
+            after = load_settings(file)
         except ConfigError:
             file.write_text(text, encoding="utf-8")
             raise
-    if changed != text:
+    if after != before:
         command = "sudo systemctl restart cast-agent" if file == SYSTEM_CONFIG else "stop it, and run it again"
         keys = ", ".join(f"[{section}] {key}" for section, key, _ in given)
         say(f"{keys} in {file}: changed. An agent that runs takes this over when it is restarted: {command}")

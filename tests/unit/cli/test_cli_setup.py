@@ -166,6 +166,16 @@ def test_a_person_is_asked_once_about_dlna(tmp_path: Path, capsys: Output, monke
     assert not asked("\n")
 
 
+def test_nobody_restarts_the_agent_for_what_is_so_already(tmp_path: Path, capsys: Output) -> None:
+    """To have DLNA off is written down, so that nobody is asked again, and changes nothing."""
+    command = ["setup", "--no-key", "--config", str(tmp_path / "config.toml"), "--dlna"]
+    assert main([*command, "off"]) == 0
+    assert "restarted" not in capsys.readouterr().err
+    assert "dlna" in load_settings(tmp_path / "config.toml").model_fields_set
+    assert main([*command, "lan"]) == 0
+    assert "[dlna] enabled" in capsys.readouterr().err
+
+
 def test_a_box_that_lets_everybody_in_needs_no_key(tmp_path: Path, capsys: Output) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[device]\nname = "Hall"\n[api]\nauth = "none"\n')
