@@ -24,8 +24,8 @@ CALLS = 40
 SIZE = (1920, 1080)
 
 PLAYED_BY = {"CAST_AGENT_PLAYER__ENGINES": '{"http": "mpv"}'}
-"""The engine that draws without GL: where that is in software, libVLC shows five pictures a second of 1080p by itself, and
-takes all processors for them."""
+"""The engine that draws without GL. Where GL is in software, libVLC shows five pictures a second of 1080p and takes all
+processors for them."""
 
 
 def measure(lab: Lab) -> Point:
