@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 
 from bench.agent import Agent
+from bench.followers import Followers
 from bench.lab import SEEN_S, Lab
 from bench.numbers import Series
 from bench.report import Bar, Point, Table
@@ -21,6 +24,10 @@ PAGES = 50
 LIVE_AFTER = "a page is opened: controls"
 USABLE = "a page is opened: controls and picture"
 CHANGE = f"another stream on the screen, in {PAGES} pages"
+HERE = 5
+"""Pages in Chromium while all others are elsewhere, as in a house: they are connections that ask as pages do."""
+PICTURE = "/snapshot?format=jpeg&width=480"
+CHANGE_HERE = f"the same, in {HERE} pages while {PAGES - HERE} are elsewhere"
 
 WATCHED = f"""
 const told = window.told = {{}};
@@ -45,8 +52,11 @@ def measure(lab: Lab) -> Point:
     if not any(map(shutil.which, PROGRAMS)):
         raise RuntimeError(f"there is no browser here; install one of: {', '.join(PROGRAMS)}")
     with Agent(lab.agent_eye.display, lab.env) as agent, Chromium() as browser:
-        rows = {**_openings(lab, agent, browser), CHANGE: _changes(lab, agent, browser)}
-    usable, change = Series.of(rows[USABLE]), Series.of(rows[CHANGE])
+        rows = _openings(lab, agent, browser)
+        with Followers(agent.port, PAGES - HERE) as followers, _Asker(agent.port, followers):
+            rows[CHANGE_HERE] = _changes(lab, agent, browser, HERE)
+        rows[CHANGE] = _changes(lab, agent, browser, PAGES)
+    usable, change, here = (Series.of(rows[name]) for name in (USABLE, CHANGE, CHANGE_HERE))
     return Point(
         name="pages",
         title="The page in Chromium",
@@ -68,6 +78,11 @@ def measure(lab: Lab) -> Point:
                 f"a change on the screen in {PAGES} open pages within {LATE_S * 1000:.0f} ms at the 95th percentile",
                 change.percentile(95) <= LATE_S,
                 f"{change.percentile(95) * 1000:.0f} ms of {len(change.values)}",
+            ),
+            Bar(
+                f"the same where {PAGES - HERE} of them are not on this machine",
+                here.percentile(95) <= LATE_S,
+                f"{here.percentile(95) * 1000:.0f} ms of {len(here.values)}",
             ),
         ),
         notes=(
@@ -96,22 +111,52 @@ def _openings(lab: Lab, agent: Agent, browser: Chromium) -> dict[str, list[float
     return seconds
 
 
-def _changes(lab: Lab, agent: Agent, browser: Chromium) -> list[float]:
+class _Asker:
+    """Asks for what the pages of `followers` would ask for: a picture each second, and one more, with both
+    lists, as soon as something else is on."""
+
+    def __init__(self, port: int, followers: Followers) -> None:
+        self._followers = followers
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SEEN_S)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._thread.join()
+        self._connection.close()
+
+    def _ask(self) -> None:
+        told, pages = 0, PAGES - HERE
+        while not self._closing.wait(0.1):
+            before, told = told, self._followers.count(b"first_frame")
+            paths = [f"{PICTURE}&max_age=1"] * (pages // 10)
+            if told > before:
+                paths += [f"{PICTURE}&max_age=0"] * pages + ["/presets", "/recent"] * pages
+            for path in paths:
+                self._connection.request("GET", path)
+                self._connection.getresponse().read()
+
+
+def _changes(lab: Lab, agent: Agent, browser: Chromium, count: int) -> list[float]:
     """From the first pixel of another stream to when each page says that this one is on the screen."""
     late: list[float] = []
     pair = (lab.media.hls, lab.media.mp4)
     with contextlib.ExitStack() as opened:
         pages = []
-        for number in range(PAGES):
+        for number in range(count):
             if number % 10 == 0:
-                lab.say(f"{number} of {PAGES} pages are open")
+                lab.say(f"{number} of {count} pages are open")
             page = opened.enter_context(_opened(browser))
             page.open(f"http://127.0.0.1:{agent.port}/")
             pages.append(page)
         for page in pages:
             page.wait(LIVE, timeout_s=SEEN_S * 4)
         for number in range(max(lab.scale.pixel_rounds, 2)):
-            lab.say(f"a change on the screen in {PAGES} pages, round {number + 1}")
+            lab.say(f"a change on the screen in {count} pages, round {number + 1}")
             agent.wait_spare()
             stream, title = pair[number % 2], f"Change {number}"
             agent.start(stream.url, title=title)

@@ -256,4 +256,7 @@ def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaS
     page.resize(1280, 1000)
     assert page.violations() == []
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.resize(320, 700)  # the narrowest phone
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    assert page.run("(pause => pause.offsetWidth == pause.offsetHeight)(document.querySelector('#pause'))")
     page.close()

@@ -99,7 +99,7 @@ function tile(preset) {
   const name = nameOf({ title: preset.title || preset.id });
   const more = icon("#i-more", `Details of ${name}`, "edit", preset.id);
   if (preset.problem) return make("li", { className: "broken" }, about("div", name, preset.problem), more);
-  return make("li", {}, button(make("button", { type: "button", dir: "auto" }, name), "play", preset.id), more);
+  return make("li", {}, button(make("button", { type: "button" }, make("bdi", {}, name)), "play", preset.id), more);
 }
 
 function row(played) {
