@@ -27,7 +27,7 @@ CHANGE = f"another stream on the screen, in {PAGES} pages"
 HERE = 5
 """Pages in Chromium while all others are elsewhere, as in a house: they are connections that ask as pages do."""
 PICTURE = "/snapshot?format=jpeg&width=480"
-CHANGE_HERE = f"the same, in {HERE} pages while {PAGES - HERE} are elsewhere"
+CHANGE_HERE = f"another stream on the screen, in {HERE} pages while {PAGES - HERE} are elsewhere"
 
 WATCHED = f"""
 const told = window.told = {{}};
