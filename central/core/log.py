@@ -147,7 +147,7 @@ def _clean(value: object) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str) and value.isalnum():
-        return value  # one word: nothing in it parts a secret from its name
+        return value  # a secret is known by one of the marks _ @ = %
     text = redact(value if isinstance(value, str) else str(value))
     return text if text.isprintable() else "\n".join(line.translate(_UNPRINTABLE) for line in text.split("\n"))
 
