@@ -124,7 +124,7 @@ def _vlc(options: EngineOptions) -> Callable[[], list[str]]:
         confinement=options.confinement,
         languages=options.audio.languages,
         shows_pictures=options.table.get(MediaType.IMAGE, DEFAULT) == "vlc",
-        plays_all=lambda: not mpv_is_installed(),  # with pictures that are grey or late: better than none
+        plays_all=lambda: not mpv_is_installed(),  # with what is grey, late or cut short: better than none
     )
 
 

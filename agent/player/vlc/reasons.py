@@ -13,6 +13,8 @@ def played_badly(log: LogReader) -> Failure | None:
         return Failure(
             ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows live HLS in fragmented MP4 (fMP4) with grey pictures."
         )
+    if log.demuxer == "flac":  # 0.05-0.2 s, which are a syllable of a spoken message
+        return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC loses the end of a short sound in FLAC.")
     if log.is_mjpeg:  # it looks for the beginning of the next one to know where a picture ends
         return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows each picture of an MJPEG camera too late.")
     return None

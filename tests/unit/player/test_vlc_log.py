@@ -46,6 +46,11 @@ def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engi
     assert (played_badly(log) is not None) is badly
 
 
+def test_flac_is_left_to_another_engine() -> None:
+    assert played_badly(reader((DEBUG, 'using demux module "flac"'))) is not None
+    assert played_badly(reader((DEBUG, 'using demux module "wav"'))) is None
+
+
 def test_the_first_demuxer_is_that_of_the_media() -> None:
     """The ones inside an adaptive stream come later."""
     log = reader((DEBUG, 'using demux module "adaptive"'), (DEBUG, 'using demux module "ts"'))
