@@ -7,13 +7,14 @@ from agent.player.vlc.log_reader import LogReader
 from agent.types import ErrorCode, Failure
 
 
-def played_badly(log: LogReader) -> Failure | None:
-    """What is wrong with what libVLC would show of this, where another engine shows it right; None for all else."""
+def played_badly(log: LogReader, *, heard: bool = True) -> Failure | None:
+    """What is wrong with what libVLC would play of this, where another engine plays it right; None for all else.
+    `heard`: the box has sound."""
     if log.live_fmp4:  # for a quarter of the time, at each segment; libVLC counts that as pictures
         return Failure(
             ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows live HLS in fragmented MP4 (fMP4) with grey pictures."
         )
-    if log.demuxer == "flac":  # 0.05-0.2 s, which are a syllable of a spoken message
+    if heard and log.demuxer == "flacsys":  # 0.05-0.2 s, which are a syllable of a spoken message
         return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC loses the end of a short sound in FLAC.")
     if log.is_mjpeg:  # it looks for the beginning of the next one to know where a picture ends
         return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows each picture of an MJPEG camera too late.")

@@ -250,7 +250,7 @@ class VlcWorker:
             self._fail(refusal)  # libVLC would go on asking
         if opening and not self._shows_pictures and self._log.demuxer == "image":
             self._fail(picture(), kind=MediaType.IMAGE)
-        if opening and not self._plays_all and (weakness := played_badly(self._log)):
+        if opening and not self._plays_all and (weakness := played_badly(self._log, heard=self._output.wanted)):
             self._fail(weakness)
         needed = opening or (playback.kind is MediaType.AUDIO and self._hearing.on)
         if needed and (failure := no_decoder(line.text)):

@@ -47,7 +47,7 @@ def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engi
 
 
 def test_flac_is_left_to_another_engine() -> None:
-    assert played_badly(reader((DEBUG, 'using demux module "flac"'))) is not None
+    assert played_badly(reader((DEBUG, 'using demux module "flacsys"'))) is not None
     assert played_badly(reader((DEBUG, 'using demux module "wav"'))) is None
 
 
