@@ -51,12 +51,10 @@ async def migrate(database: Database, revision: str = "head") -> None:
     try:
         make_directory(database.url)
         with _file_lock(database):
-            if not database.is_sqlite:
-                await database.write(work)
-                return
-            # A table that is made anew is dropped and renamed, and with cascades that deletes what refers to it. They
-            # cannot be switched off inside the transaction.
-            apart = Database(str(database.url), cascades=False)
+            # Without the order of locks, which is for units of work, and without cascades, which cannot be switched off
+            # inside the transaction: an SQLite table that is made anew is dropped and renamed, and with cascades that
+            # deletes what refers to it.
+            apart = Database(database.url.render_as_string(hide_password=False), cascades=False)
             try:
                 await apart.write(work)
             finally:

@@ -23,6 +23,7 @@ from central.core.db.engine import Database
 from central.core.db.migrate import configuration, migrate
 from central.core.errors import ConfigError
 from central.core.settings import DatabaseSettings
+from central.locks import LOCK_ORDER
 from tests.central.conftest import DATABASES
 from tests.central.support.dumps import FIXTURES, load_sqlite
 from tests.central.support.postgres import PostgresServer
@@ -51,7 +52,7 @@ async def test_migrations_go_up_down_and_up_and_make_the_tables_of_the_code(empt
     def tables(connection: Connection) -> set[str]:
         return set(inspect(connection).get_table_names()) - {"alembic_version", "sqlite_sequence"}
 
-    database = Database(empty_url)
+    database = Database(empty_url, lock_order=LOCK_ORDER)
     try:
         for revision, expected in (("head", set(Base.metadata.tables)), ("base", set()), ("head", None)):
             await migrate(database, revision)
