@@ -194,7 +194,7 @@ class Attempt:
 
     @property
     def playing(self) -> Player:
-        """The same, of one that is prepared."""
+        """The process that plays; only once there is one."""
         assert self._player is not None, "nothing is prepared"
         return self._player
 

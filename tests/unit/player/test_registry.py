@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from agent.player.engines import Engines
 from agent.player.fallback import EngineChoice
 from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
-from agent.player.registry import ENGINES, EngineOptions, EngineSpec, Feature, table_of
+from agent.player.registry import ENGINES, MIB, EngineOptions, EngineSpec, Feature, table_of
 from agent.snapshot import TrackerSnapshot
 from agent.types import ErrorCode, MediaType
 from cast_util.health import Check
@@ -158,3 +159,20 @@ async def test_the_doctor_asks_another_engine_too() -> None:
     unneeded = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, optional))}["chromium"]
     assert unneeded.level is Level.OK
     assert unneeded.found == "It is not installed. It is required for web pages only. Debian: apt install browser."
+
+
+async def test_a_small_box_loads_pages_one_at_a_time() -> None:
+    """/health says so; what is left decides anew each time."""
+    left = 1400 * MIB
+    installed = next(spec for spec in ENGINES if spec.name == "chromium")
+    browser = replace(installed, client=WorkerPlayer, command=scripted("chromium"), is_installed=lambda: True)
+    async with engines(*USUAL, replace(browser, memory=lambda: left)) as small:
+        small.expect(PAGE, kind=MediaType.WEB)
+        async with asyncio.timeout(5):
+            while not (message := small.health.engines["chromium"].message):
+                await asyncio.sleep(0.01)
+        assert message.endswith("Web pages are loaded one at a time.")
+        assert not small.has_room(PAGE, kind=MediaType.WEB)
+        assert small.has_room("http://nas/film.mp4")
+        left = 1600 * MIB
+        assert small.has_room(PAGE, kind=MediaType.WEB)
