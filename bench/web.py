@@ -132,7 +132,7 @@ def _round(lab: Lab, agent: Agent, pages: WebPages) -> list[Switch]:
     switches = []
     for kind, stream in (
         ("to a film", film),
-        ("to a late page", Stream(pages.url("/late/green"), "green")),
+        ("to a late page", Stream(pages.url("/late/magenta"), "magenta")),
         ("to a page", Stream(pages.url("/plain/red"), "red")),
     ):
         _wait_browser(agent)
