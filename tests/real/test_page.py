@@ -183,11 +183,13 @@ def test_a_device_is_let_in_and_out(browser: Chromium) -> None:
         keys = KeyFile(agent.folder / "state")
         token = pair(agent, browser)
         key = keys.add("phone")
+        before = [one.name for one in keys.read()]
         page = browser.page(agent.base)
         given = sign_in(page, key, keys)
         page.wait("!document.querySelector('#session').hidden")
         page.click("#sign-out")
         page.wait_text("#entry-heading", "asks for a key")
+        assert [one.name for one in keys.read()] == before
         assert page.cookies() == []
         page.close()
         log = (agent.folder / "log").read_text()
