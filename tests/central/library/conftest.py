@@ -20,24 +20,24 @@ CHECK_S = 30.0
 
 @dataclass
 class Shelf:
-    """The service, and the folder of its library."""
+    """An admin of the service, and the folder of its library."""
 
-    central: Central
+    admin: Client
     folder: Path
 
     async def reserve(self, data: bytes, by: Client | None = None, **changes: Any) -> Answered:
         body = {"title": "A film", "type": "video/mp4", "size": len(data)} | changes
-        return await (by or self.central.admin)("POST", "/api/v1/videos", body)
+        return await (by or self.admin)("POST", "/api/v1/videos", body)
 
     async def put(self, video_id: str, data: Any, offset: int = 0, by: Client | None = None) -> Answered:
         path = f"/api/v1/videos/{video_id}/content?offset={offset}"
-        return await (by or self.central.admin)("PUT", path, data=data)
+        return await (by or self.admin)("PUT", path, data=data)
 
     async def complete(self, video_id: str, by: Client | None = None) -> Answered:
-        return await (by or self.central.admin)("POST", f"/api/v1/videos/{video_id}/complete")
+        return await (by or self.admin)("POST", f"/api/v1/videos/{video_id}/complete")
 
     async def get(self, video_id: str, by: Client | None = None) -> Answered:
-        return await (by or self.central.admin)("GET", f"/api/v1/videos/{video_id}")
+        return await (by or self.admin)("GET", f"/api/v1/videos/{video_id}")
 
     async def checked(self, data: bytes, **changes: Any) -> Answered:
         """Reserved, uploaded, completed and checked."""
@@ -57,21 +57,28 @@ class Shelf:
         return {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
 
 
+@dataclass
+class ServedShelf(Shelf):
+    """With the service itself, in this process."""
+
+    central: Central
+
+
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 @pytest.fixture
-async def shelf(database_url: str, tmp_path: Path) -> AsyncIterator[Shelf]:
+async def shelf(database_url: str, tmp_path: Path) -> AsyncIterator[ServedShelf]:
     """On both databases."""
     folder = tmp_path / "library"
     async with served(database_url, library={"dir": str(folder)}) as central:
-        yield Shelf(central, folder)
+        yield ServedShelf(central.admin, folder, central)
 
 
 @pytest.fixture
-async def sqlite_shelf(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Shelf]:
+async def sqlite_shelf(sqlite_url: str, tmp_path: Path) -> AsyncIterator[ServedShelf]:
     """For what has nothing to do with the database."""
     folder = tmp_path / "library"
     async with served(sqlite_url, library={"dir": str(folder)}) as central:
-        yield Shelf(central, folder)
+        yield ServedShelf(central.admin, folder, central)

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from aiohttp import ClientSession
 
-from tests.central.library.conftest import Shelf, sha256
+from tests.central.library.conftest import ServedShelf, sha256
 from tests.support.clips import Clips
 
 
 async def test_a_box_gets_a_video_at_an_address_of_its_own(
-    shelf: Shelf, clips: Clips, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    shelf: ServedShelf, clips: Clips, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whole and in ranges, as players ask, without any other token; changed by one character it opens nothing."""
     film = clips.film_mp4().read_bytes()
@@ -42,7 +42,7 @@ async def test_a_box_gets_a_video_at_an_address_of_its_own(
     assert token not in printed.out + printed.err + caplog.text
 
 
-async def test_an_address_ends_with_its_time_its_box_and_its_video(sqlite_shelf: Shelf, clips: Clips) -> None:
+async def test_an_address_ends_with_its_time_its_box_and_its_video(sqlite_shelf: ServedShelf, clips: Clips) -> None:
     """And a video that is not ready has none; nor has anybody but a box."""
     shelf, central = sqlite_shelf, sqlite_shelf.central
     film = clips.film_mp4().read_bytes()

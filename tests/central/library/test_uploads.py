@@ -14,7 +14,7 @@ from central.core.http import body
 from central.core.types import Role
 from central.library import repository, uploads
 from central.library.folder import Folder
-from tests.central.library.conftest import Shelf, sha256
+from tests.central.library.conftest import ServedShelf, Shelf, sha256
 from tests.central.support.service import Answered, Client, served
 from tests.support.clips import Clips
 
@@ -29,7 +29,7 @@ async def _slowly(*pieces: bytes, go_on: asyncio.Event) -> AsyncIterator[bytes]:
         go_on.clear()
 
 
-async def _begun(shelf: Shelf, video_id: str, body: AsyncIterator[bytes]) -> asyncio.Task[Answered]:
+async def _begun(shelf: ServedShelf, video_id: str, body: AsyncIterator[bytes]) -> asyncio.Task[Answered]:
     """An upload whose first piece is on the disk."""
     sending = asyncio.create_task(shelf.put(video_id, body))
     while not (await shelf.get(video_id))["received"]:
@@ -44,7 +44,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "LINGER_S", 0.05)
 
 
-async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: Shelf, clips: Clips) -> None:
+async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: ServedShelf, clips: Clips) -> None:
     """In pieces, from a connection that broke and those that follow, until the film is ready."""
     film = clips.film_mp4().read_bytes()
     made = await shelf.reserve(film, sha256=sha256(film), title="Film")
@@ -85,7 +85,7 @@ async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: Shelf, c
     assert shelf.folder.joinpath(video_id).read_bytes() == film
 
 
-async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: Shelf) -> None:
+async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: ServedShelf) -> None:
     """Nothing beyond what was reserved is written."""
     made = await sqlite_shelf.reserve(b"x" * 10)
     over = asyncio.Event()
@@ -96,7 +96,7 @@ async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: Shelf) -
 
 
 async def test_one_connection_at_a_time_sends_a_video(
-    at_once: None, sqlite_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    at_once: None, sqlite_shelf: ServedShelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another is told so; one that says nothing is given up, and what it sent stays."""
     shelf, go_on = sqlite_shelf, asyncio.Event()
@@ -109,7 +109,7 @@ async def test_one_connection_at_a_time_sends_a_video(
     assert (await shelf.put(made["id"], b"ef", 4))["received"] == 6
 
 
-async def test_bytes_that_changed_on_the_way_are_not_taken(sqlite_shelf: Shelf) -> None:
+async def test_bytes_that_changed_on_the_way_are_not_taken(sqlite_shelf: ServedShelf) -> None:
     """By the hash that was reserved; nothing is left of them."""
     failed = await sqlite_shelf.checked(b"changed", sha256=sha256(b"CHANGED"))
     assert failed["state"] == "failed"
@@ -122,7 +122,7 @@ async def test_a_restart_loses_nothing(sqlite_url: str, tmp_path: Path, clips: C
     settings = {"dir": str(tmp_path / "library")}
     film = clips.film_mp4().read_bytes()
     async with served(sqlite_url, library=settings) as central:
-        shelf = Shelf(central, tmp_path / "library")
+        shelf = Shelf(central.admin, tmp_path / "library")
         half = (await shelf.reserve(film))["id"]
         await shelf.put(half, film[:1000])
         waiting = (await shelf.reserve(film))["id"]
@@ -134,12 +134,12 @@ async def test_a_restart_loses_nothing(sqlite_url: str, tmp_path: Path, clips: C
         assert (await shelf.get(waiting))["state"] == "checking"
     held.close()
     async with served(sqlite_url, library=settings) as central:
-        shelf = Shelf(central, tmp_path / "library")
+        shelf = Shelf(central.admin, tmp_path / "library")
         assert (await shelf.put(half, film[1000:], 1000))["received"] == len(film)
         assert (await shelf.end_of_check(waiting))["state"] == "ready"
 
 
-async def test_what_nobody_goes_on_with_is_removed(shelf: Shelf) -> None:
+async def test_what_nobody_goes_on_with_is_removed(shelf: ServedShelf) -> None:
     """An upload after a day, what failed after a week; what is ready stays, and so does an upload that goes on."""
     upkeep, clock = shelf.central.services.library.upkeep, shelf.central.clock
     failed = (await shelf.checked(b"no film"))["id"]
@@ -162,7 +162,7 @@ async def test_a_quota_counts_what_is_being_reserved_at_the_same_moment(database
     """On both databases: of ten that ask at once for a fifth each, five get it."""
     folder = tmp_path / "library"
     async with served(database_url, library={"dir": str(folder), "quota": 0.01}) as central:
-        shelf = Shelf(central, folder)
+        shelf = Shelf(central.admin, folder)
         uploader = Client(central.session, await central.services.access.add_key("u", Role.UPLOADER))
         asked = await asyncio.gather(*(shelf.reserve(b"", by=uploader, size=2_000_000) for _ in range(10)))
         assert sorted(answer.status for answer in asked) == [201] * 5 + [409] * 5

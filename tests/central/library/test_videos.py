@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from central.core.types import Role
-from tests.central.library.conftest import Shelf
+from tests.central.library.conftest import ServedShelf, Shelf
 from tests.central.support.service import Client, served
 
 
-async def test_a_video_is_reserved_found_changed_and_deleted(shelf: Shelf) -> None:
+async def test_a_video_is_reserved_found_changed_and_deleted(shelf: ServedShelf) -> None:
     """On both databases: searched by words and tags as they are, and listed a page at a time."""
     admin = shelf.central.admin
     made = await shelf.reserve(b"x" * 10, title="Über 100% Küche", tags=["Red", "red", "a_b"], description="Two\nlines")
@@ -45,7 +45,7 @@ async def test_a_video_is_reserved_found_changed_and_deleted(shelf: Shelf) -> No
     assert (await shelf.get(made["id"]))["code"] == "video_not_found"
 
 
-async def test_an_upload_key_uploads_and_sees_its_own(sqlite_shelf: Shelf) -> None:
+async def test_an_upload_key_uploads_and_sees_its_own(sqlite_shelf: ServedShelf) -> None:
     """Nothing else of the service is open to it, and a box is not let in here."""
     shelf, central = sqlite_shelf, sqlite_shelf.central
     key = await central.services.access.add_key("camera", Role.UPLOADER)
@@ -79,7 +79,7 @@ async def test_what_does_not_fit_is_refused_before_it_is_sent(sqlite_url: str, t
     free = shutil.disk_usage(tmp_path).free / 1e9
     settings = {"dir": str(folder), "largest": 0.05, "quota": 0.06, "keep_free": max(0.0, free - 0.075)}
     async with served(sqlite_url, library=settings) as central:
-        shelf = Shelf(central, folder)
+        shelf = Shelf(central.admin, folder)
         other = Client(central.session, await central.services.access.add_key("other"))
         assert (await shelf.reserve(b"", size=50_000_001))["errors"][0]["field"] == "size"
         assert (await shelf.reserve(b"", size=50_000_000)).status == 201
@@ -98,7 +98,7 @@ async def test_nothing_is_reserved_that_cannot_be_checked_or_kept(
     """Without ffprobe, and in a folder that cannot be made; the answer says what to do."""
     (tmp_path / "file").touch()
     async with served(sqlite_url, library={"dir": str(tmp_path / "file" / "library")}) as central:
-        shelf = Shelf(central, tmp_path)
+        shelf = Shelf(central.admin, tmp_path)
         refused = await shelf.reserve(b"x")
         assert (refused.status, refused["code"]) == (503, "library_unavailable")
         assert "Set dir in the section [library]" in refused["detail"]

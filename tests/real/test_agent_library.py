@@ -1,0 +1,55 @@
+"""From an upload to the pixels: the whole daemon, and a real central API with a library."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from aiohttp import ClientSession
+
+from agent.reporting.central.enrol import enrol
+from tests.central.library.conftest import Shelf
+from tests.central.support.process import central_process
+from tests.central.support.service import Client
+from tests.support.agent import Agent
+from tests.support.clips import Clips
+from tests.support.leaks import LeakCheck
+from tests.support.looking import wait_colour
+from tests.support.screen import Screen
+from tests.support.xserver import XServer
+
+
+async def test_a_film_and_a_picture_of_the_library_are_shown(
+    xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
+) -> None:
+    """By the command and by the API; what signs their addresses is in no log."""
+    folder = tmp_path / "library"
+    central_url = f"sqlite:///{tmp_path / 'central.db'}"
+    with central_process(central_url, CAST_CENTRAL_LIBRARY__DIR=str(folder)) as central, leaks.adopting():
+        key, token = central.command("key", "add", "test"), central.command("enrol")
+        agent = Agent(xserver.display, audio__output="none")
+        await enrol(central.url, token, folder=agent.folder / "state", name="Hall")
+        async with ClientSession(central.url) as session:
+            shelf = Shelf(Client(session, key), folder)
+            film = await shelf.checked(clips.film_mp4().read_bytes(), title="Fire drill")
+            picture = await shelf.checked(clips.image("png").read_bytes(), type="image/png")
+            assert (film["state"], picture["state"]) == ("ready", "ready"), (film.body, picture.body)
+            with agent, Screen(xserver.display) as screen:
+                done = subprocess.run(
+                    [sys.executable, "-m", "agent.cli", "start", "--video", film["id"], "--wait"],
+                    env=agent.env,
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
+                assert done.stdout.startswith("On the screen after"), done
+                wait_colour(screen, "red")
+                stream = agent.wait_state("playing")
+                assert (stream["title"], stream["video_id"]) == ("Fire drill", film["id"])
+                answer = agent.call("POST", "/start?wait=15", {"video_id": picture["id"]})
+                assert answer.status == 200, answer.content
+                assert agent.wait_state("playing")["media_type"] == "image"
+                assert "token=" not in str(agent.log()).replace("token=***", "")
+        assert "token=" not in central.text()
