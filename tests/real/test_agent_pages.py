@@ -228,9 +228,7 @@ def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Scr
     look = {"zoom": 2, "scroll": 300, "dark": True, "language": "de", "time_zone": "Asia/Tokyo", "user_agent": "Wall/1"}
     agent.show_page(pages.url("/looking/green"), page={**look, "css": "header {display: none !important}"})
     assert screen.colour_at_centre() == "green"
-    agent.wait_until(lambda: pages.told and pages.told[-1]["width"] == 320, SOON_S, "it is twice as large")
-    assert pages.languages[-1].startswith("de")
-    assert pages.told[-1] == {
+    expected = {
         "width": 320,
         "scroll": 300,
         "dark": True,
@@ -238,6 +236,9 @@ def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Scr
         "time_zone": "Asia/Tokyo",
         "user_agent": "Wall/1",
     }
+    # What it told before may arrive after it.
+    agent.wait_until(lambda: expected in pages.told, SOON_S, "it is shown so")
+    assert pages.languages[-1].startswith("de")
 
 
 def test_pages_follow_one_another_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:

@@ -41,7 +41,8 @@ log = structlog.get_logger(__name__)
 
 
 class Look:
-    """The appearance of the page of `session`. `failed` receives what the browser does not support."""
+    """The appearance of the page of `session`. `failed` receives what the browser does not support; `draw` has the page
+    draw, and then calls what it is given."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Look:
         *,
         options: PageOptions,
         companion: Companion,
+        draw: Callable[[Callable[[], None]], None],
         failed: Callable[[Failure], None],
     ) -> None:
         self._cdp = cdp
@@ -57,8 +59,7 @@ class Look:
         self._options = options
         self._companion = companion
         self._on_failed = failed
-        self._zooming = 0
-        self._then: Callable[[], None] | None = None
+        self._draw = draw
 
     def apply(self, user_agent: str) -> None:
         """Have it all there before the page is opened; `user_agent` is the browser's own."""
@@ -81,24 +82,24 @@ class Look:
     def moved(self) -> None:
         """The page is another one. Chromium keeps how large it is for each server, so it can be told from now on."""
         if self._options.zoom is not None:
-            self._zooming += 1
             self._companion.zoom(self._options.zoom, then=self._on_zoomed)
 
     def when_ready(self, then: Callable[[], None]) -> None:
-        """Call `then` once the page has its zoom."""
-        self._then = then
-        self._go_on()
+        """Call `then` when a page that has painted is as large as it is to be. The browser may have known of the page
+        later than its own process did, which told us: what it was told before is lost then."""
+        if self._options.zoom is None:
+            then()
+            return
+
+        def zoomed(result: Mapping[str, Any]) -> None:
+            self._on_zoomed(result)
+            self._draw(then)
+
+        self._companion.zoom(self._options.zoom, then=zoomed)
 
     def _on_zoomed(self, result: Mapping[str, Any]) -> None:
-        self._zooming -= 1
         if problem := result.get("error") or result.get("exceptionDetails"):
             log.warning("page_zoom_failed", reason=str(problem)[:200])
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._then is not None and not self._zooming:
-            then, self._then = self._then, None
-            then()
 
     def _known(self, what: str) -> Callable[[Mapping[str, Any]], None]:
         def answered(result: Mapping[str, Any]) -> None:

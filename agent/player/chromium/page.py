@@ -96,7 +96,9 @@ class Page:
         self._say("Input.setIgnoreInputEvents", ignore=not web.input)
         self._lan = Lan(web.lan_guests)
         self._lan.admit(self._cdp)
-        self._look = Look(self._cdp, self._session, options=options, companion=self._companion, failed=self._on_failed)
+        self._look = Look(
+            self._cdp, self._session, options=options, companion=self._companion, draw=self.draw, failed=self._on_failed
+        )
         self._look.apply(user_agent)
         self._login = self._login_at(url, logins)
         self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))

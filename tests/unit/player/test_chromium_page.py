@@ -207,9 +207,19 @@ async def test_a_page_is_seen_when_it_is_as_large_as_it_is_to_be() -> None:
     browser.commit("L1")
     browser.sign("firstContentfulPaint", "L1")
     assert browser.painted == 0
-    assert browser.said[-1]["params"]["expression"] == "zoom(1.5)"
+    browser.answer()
+    assert browser.painted == 0, "the page is to draw with its new size"
     browser.answer()
     assert browser.painted == 1
+
+
+async def test_a_size_that_was_told_too_early_is_told_again() -> None:
+    """The process of a page tells of it before the browser knows it."""
+    browser = opened(PageOptions(zoom=1.5))
+    browser.commit("L1")
+    browser.answer()
+    browser.sign("firstContentfulPaint", "L1")
+    assert browser.said[-1]["params"]["expression"] == "zoom(1.5)"
 
 
 async def test_what_the_browser_does_not_know_is_said() -> None:
