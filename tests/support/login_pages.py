@@ -25,8 +25,8 @@ _WALL: Final = """
 <script>
 const leave = () => {document.body.innerHTML = %(form)s}
 const ask = async () => {
-  const more = %(more)s
-  if ((await fetch("/data", {headers: more})).status === 401) leave()
+  const more = {"X-Token": localStorage.getItem(%(name)s)}
+  if ((await fetch("/data?kind=" + %(kind)s, {headers: more})).status === 401) leave()
 }
 setInterval(ask, 200)
 fetch("/elsewhere", {mode: "no-cors"}).catch(() => {})
@@ -87,8 +87,9 @@ function follow(line) {
 
 
 class LoginPages(WebPages):
-    """`/wall/{kind}/{colour}` is a page of each kind of log-in; `/home/{colour}` is Home Assistant's. `token` is what
-    is taken; `other` is another server, which notes what it is asked with."""
+    """`/wall/{kinds}/{colour}` is a page that wants some kinds of log-in, with a + between them, and asks for its data
+    with the last one; `/home/{colour}` is Home Assistant's. `token` is what is taken; `other` is another server, which
+    notes what it is asked with."""
 
     def __init__(self, other: WebPages) -> None:
         super().__init__()
@@ -113,14 +114,14 @@ class LoginPages(WebPages):
             await line.close()
 
     def _add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/wall/{kind}/{colour}", self._wall)
+        app.router.add_get("/wall/{kinds}/{colour}", self._wall)
         app.router.add_get("/home/{colour}", self._home)
         app.router.add_get("/data", self._data)
         app.router.add_get("/elsewhere", self._elsewhere)
         app.router.add_get("/api/websocket", self._websocket)
 
-    def _kind_of(self, request: web.Request) -> str:
-        """By which kind it is logged in; empty: by none."""
+    def _is_in(self, request: web.Request, kind: str) -> bool:
+        """It is logged in by this kind."""
         basic = base64.b64encode(f"user:{self.token}".encode()).decode()
         found: Mapping[str, bool] = {
             "header": request.headers.get(TOKEN_NAME) == self.token,
@@ -128,21 +129,21 @@ class LoginPages(WebPages):
             "cookie": request.cookies.get(TOKEN_NAME) == self.token,
             "local-storage": request.headers.get("X-Token") == self.token,
         }
-        return next((kind for kind, is_in in found.items() if is_in), "")
+        return found[kind]
 
     async def _wall(self, request: web.Request) -> web.Response:
-        kind = request.match_info["kind"]
-        if kind == "basic" and self._kind_of(request) != kind:
-            return self._refused()
-        if kind != "local-storage" and self._kind_of(request) != kind:
+        kinds = request.match_info["kinds"].split("+")
+        if missing := [kind for kind in kinds if kind != "local-storage" and not self._is_in(request, kind)]:
             self.failures += 1
+            if "basic" in missing:
+                return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
             return web.Response(text=f"<!doctype html>{_FORM}", content_type="text/html")
-        more = f"{{'X-Token': localStorage.getItem('{TOKEN_NAME}')}}" if kind == "local-storage" else "{}"
         parts = {
             "other": self.other.url("").replace("127.0.0.1", "localhost"),
             "sibling": self.other.url(""),
             "form": json.dumps(_FORM),
-            "more": more,
+            "kind": json.dumps(kinds[-1]),
+            "name": json.dumps(TOKEN_NAME),
         }
         return self._page(request, request.match_info["colour"], _WALL % parts)
 
@@ -152,13 +153,10 @@ class LoginPages(WebPages):
 
     async def _data(self, request: web.Request) -> web.Response:
         self.asked["/data"] += 1
-        if not self._kind_of(request):
-            return self._refused()
+        if not self._is_in(request, request.query["kind"]):
+            self.failures += 1
+            return web.Response(status=401)
         return web.Response(text="1")
-
-    def _refused(self) -> web.Response:
-        self.failures += 1
-        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         raise web.HTTPTemporaryRedirect(self.other.url("/redirected"))
