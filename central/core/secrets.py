@@ -26,6 +26,9 @@ TOKEN_BYTES: Final = 32
 TOKEN_PATTERN: Final = re.compile(r"(ak|dt|et|sk|uk)_[A-Za-z0-9_-]{43}")
 TOKEN_LENGTH: Final = 46
 
+DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
+"""A SHA-256 as it is written."""
+
 CODE_ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXYZ"
 """Without 0 and O, 1, I and L, which are taken for each other, and without vowels, so that no code is a word."""
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from cast_wire import models as wire
 from central.core.errors import FieldError
 from central.core.ids import ID_PATTERN
+from central.core.secrets import DIGEST_PATTERN
 
 FIELDS_SHOWN: Final = 20
 """Wrong fields of one body that are listed."""
@@ -55,6 +56,7 @@ _WORDS: Final[Mapping[str, str]] = {
 
 _FORMS: Final[Mapping[str, str]] = {
     ID_PATTERN: "must be an id, such as 01a1fd12-eb6c-748a-a719-cf4ecab6bccb",
+    DIGEST_PATTERN: "must be a SHA-256: 64 hexadecimal digits, with small letters",
     wire.KIND_PATTERN: "must be a word of at most 64 small letters, digits and _, such as session_started",
     wire.DEVICE_TOKEN_PATTERN: "must be dt_ and 43 letters, digits, _ and -: 256 random bits in URL-safe base64",
 }

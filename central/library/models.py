@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from central.core.fields import Id, Name, one_line
 from central.core.models import Answer, Body, PageQuery, Patch
+from central.core.secrets import DIGEST_PATTERN
 from central.library.types import MediaType, VideoState
 
 TAGS_LIMIT: Final = 20
@@ -31,7 +32,7 @@ class VideoBody(Body):
     type: MediaType
     size: Annotated[int, Field(ge=1, le=10**12)]
     """Bytes. As many are reserved, and no more are taken."""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Annotated[str, Field(pattern=DIGEST_PATTERN)] | None = None
     """The upload fails when its bytes have another."""
     description: Description = ""
     tags: Tags = ()
@@ -61,7 +62,7 @@ class FileQuery(Body):
     box: Id
     expires: Annotated[int, Field(ge=0, le=10**11)]
     """Seconds since 1970."""
-    token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    token: Annotated[str, Field(pattern=DIGEST_PATTERN)]
 
 
 class Source(Answer):
