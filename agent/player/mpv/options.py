@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import langcodes
-
 from agent.player.confine import Confinement
 from agent.player.machine import authorities, has_gpu
 from agent.types import Quality
@@ -75,6 +73,8 @@ def mpv_command(
 
 def _all_codes(language: str) -> list[str]:
     """The ISO 639 codes of a language: of two letters, and both of three (`de`, `deu`, `ger`)."""
+    import langcodes  # 40 ms, for those who ask for a language
+
     known = langcodes.Language.get(language)
     with contextlib.suppress(LookupError):
         return list(dict.fromkeys((language, str(known.language), known.to_alpha3(), known.to_alpha3(variant="B"))))
