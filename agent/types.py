@@ -87,6 +87,15 @@ class Quality(StrEnum):
     LOW_LATENCY = "low-latency"
 
 
+class VideoOutput(StrEnum):
+    """How players draw."""
+
+    AUTO = "auto"
+    """With GL where the machine has what could draw it, else with X11."""
+    GL = "gl"
+    X11 = "x11"
+
+
 class MediaType(StrEnum):
     """The media type of a stream."""
 

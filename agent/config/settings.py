@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from agent.errors import ConfigError
 from agent.media.urls import NETWORK_SCHEMES, check_central_url, check_webhook_url
-from agent.types import DEFAULT_PORT, Quality
+from agent.types import DEFAULT_PORT, Quality, VideoOutput
 from cast_util.folders import state_folder
 from cast_util.settings import AbsolutePath, HostName, Port, Section, no_bool
 
@@ -153,6 +153,7 @@ class PlayerSettings(Section):
     allowed_schemes: tuple[Annotated[str, AfterValidator(_network_scheme)], ...] = Field(
         default=NETWORK_SCHEMES, description="a list of some of " + ", ".join(NETWORK_SCHEMES)
     )
+    output: VideoOutput = Field(default=VideoOutput.AUTO, description='"auto", "gl" or "x11"')
     engines: Annotated[Mapping[EngineScheme, Engine], AfterValidator(_with_defaults)] = Field(
         default_factory=lambda: _with_defaults({}),
         description='a table of schemes, each with "vlc" or "mpv"; image may have "pillow", web has "chromium"',

@@ -38,7 +38,7 @@ async def players(settings: Settings, specs: Sequence[EngineSpec] = ENGINES) -> 
     table = table_of(specs, settings.player.engines)
     with tempfile.TemporaryDirectory(prefix="cast-agent-doctor-") as folder:  # the agent's own may be another user's
         confinement = Confinement(folder=folder, media_folders=tuple(map(str, settings.player.media_folders)))
-        options = EngineOptions(settings.audio, confinement, table)
+        options = EngineOptions(settings.audio, settings.player.output, confinement, table)
         engines = await asyncio.gather(*(_ask_engine(spec, options) for spec in specs))
     return [
         *(finding for engine in engines for finding in (_starts(engine, table), *_features(engine))),

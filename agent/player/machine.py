@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent.types import VideoOutput
+
 _AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian and most others
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
@@ -18,6 +20,13 @@ _GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
 def has_gpu(dev: Path = Path("/dev")) -> bool:
     """Return True if the machine has a device that could decode video."""
     return any(any(dev.glob(pattern)) for pattern in _GPU_DEVICES)
+
+
+def output_for(wanted: VideoOutput, dev: Path = Path("/dev")) -> VideoOutput:
+    """GL or X11. Without a GPU, GL is drawn by the processor, at five times what X11 costs it."""
+    if wanted is not VideoOutput.AUTO:
+        return wanted
+    return VideoOutput.GL if has_gpu(dev) else VideoOutput.X11
 
 
 def authorities() -> str:

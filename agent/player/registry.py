@@ -13,11 +13,12 @@ from agent.player.chromium.command import chromium_command, is_installed
 from agent.player.chromium.player import ChromiumPlayer
 from agent.player.confine import Confinement
 from agent.player.ipc_client import WorkerPlayer
+from agent.player.machine import output_for
 from agent.player.mpv.options import mpv_command, mpv_is_installed
 from agent.player.mpv.player import MpvPlayer
 from agent.player.pillow.command import SCHEMES, looks_like_picture, pillow_command
 from agent.player.vlc.command import vlc_command
-from agent.types import MediaType
+from agent.types import MediaType, VideoOutput
 from agent.util.memory import available_bytes
 
 DEFAULT = "vlc"
@@ -39,6 +40,8 @@ class EngineOptions:
     """The inputs of an engine's command."""
 
     audio: AudioSettings
+    output: VideoOutput
+    """As the configuration has it."""
     confinement: Confinement
     table: Mapping[str, str]
     """The table, see `table_of`."""
@@ -119,6 +122,7 @@ def table_of(specs: Iterable[EngineSpec], configured: Mapping[str, str]) -> dict
 
 def _vlc(options: EngineOptions) -> Callable[[], list[str]]:
     return vlc_command(
+        output=output_for(options.output),
         audio_output=options.audio.output,
         audio_device=options.audio.device,
         confinement=options.confinement,
@@ -130,6 +134,7 @@ def _vlc(options: EngineOptions) -> Callable[[], list[str]]:
 
 def _mpv(options: EngineOptions) -> Callable[[], list[str]]:
     return mpv_command(
+        output=output_for(options.output),
         audio_output=options.audio.output,
         audio_device=options.audio.device,
         confinement=options.confinement,

@@ -253,6 +253,8 @@ class X11Stage:
             self._look_soon()
         if isinstance(event, randr.ScreenChangeNotifyEvent | randr.NotifyEvent):
             self._stir.set()
+        elif isinstance(event, xproto.MapRequestEvent | xproto.ConfigureRequestEvent):
+            hold.floor.connection.post(lambda xcb: requests.let(xcb, event))
         elif isinstance(event, xproto.ConfigureNotifyEvent | xproto.MapNotifyEvent):
             if event.window == hold.floor.screen.root:
                 self._stir.set()

@@ -20,6 +20,7 @@ from agent.player.spawn import worker_environment
 from agent.player.vlc.command import vlc_command
 from agent.stage.cookies import COOKIES_AT_MOST, Cookie, cookies, hand_on
 from agent.stage.x11 import X11Stage
+from agent.types import VideoOutput
 from tests.real.test_stage_player import wayland_session
 from tests.support.agent import Agent
 from tests.support.authority import cookie, entry, private_display
@@ -137,10 +138,11 @@ async def test_a_player_that_cannot_open_the_display_says_so(tmp_path: Path) -> 
     with private_display(entry(cookie()), tmp_path) as display:
         hand_on(Cookie(b"MIT-MAGIC-COOKIE-1", cookie()), int(display[1:]), tmp_path / "wrong")
         environment = worker_environment(display, base=os.environ, authority=tmp_path / "wrong")
+        vlc = vlc_command(output=VideoOutput.X11, audio_output="none", audio_device=None)()
         with pytest.raises(DisplayRefusedError, match="X server accepts cast-agent but no player"):
-            await WorkerPlayer.spawn(vlc_command(audio_output="none", audio_device=None)(), environment=environment)
+            await WorkerPlayer.spawn(vlc, environment=environment)
         confinement = Confinement(folder=str(folder))
-        mpv = mpv_command(audio_output="none", audio_device=None, confinement=confinement)()
+        mpv = mpv_command(output=VideoOutput.X11, audio_output="none", audio_device=None, confinement=confinement)()
         player = await MpvPlayer.spawn(mpv, environment=environment)
         try:
             assert isinstance(await player.gone(), DisplayRefusedError)

@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.player.confine import Confinement
 from agent.player.mpv.options import FD, mpv_command
+from agent.types import VideoOutput
 from tests.support.confined import NOTHING, WITHOUT
 from tests.support.tools import end
 
@@ -46,7 +47,7 @@ class Mpv:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         plan = Confinement(folder=str(folder / "own")) if means != NOTHING else None
-        command = mpv_command(audio_output="none", audio_device=None, confinement=plan)()
+        command = mpv_command(output=VideoOutput.X11, audio_output="none", audio_device=None, confinement=plan)()
         if options is not None:
             rule = command.index("--")
             command = [*command[: rule + 2], *options, command[-1]]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.player.confine import Confinement
-from agent.player.machine import authorities, has_gpu
-from agent.types import Quality
+from agent.player.machine import authorities
+from agent.types import Quality, VideoOutput
 
 PROGRAM = "mpv"
 
@@ -46,6 +46,7 @@ def mpv_is_installed() -> bool:
 
 def mpv_command(
     *,
+    output: VideoOutput,
     audio_output: str,
     audio_device: str | None,
     confinement: Confinement | None = None,
@@ -53,7 +54,7 @@ def mpv_command(
 ) -> Callable[[], list[str]]:
     """The command that starts an idle mpv; FD stands for the descriptor of its end of the socket pair. Without a
     confinement it reaches what the daemon reaches."""
-    arguments = mpv_arguments(audio_output=audio_output, audio_device=audio_device)
+    arguments = mpv_arguments(output=output, audio_output=audio_output, audio_device=audio_device)
     if languages:
         # Files have codes of three letters, playlists of two, and mpv 0.35 compares them as they are.
         arguments.append(f"--alang={','.join(code for language in languages for code in _all_codes(language))}")
@@ -81,9 +82,9 @@ def _all_codes(language: str) -> list[str]:
     return [language]
 
 
-def mpv_arguments(*, audio_output: str, audio_device: str | None, dev: Path = Path("/dev")) -> list[str]:
+def mpv_arguments(*, output: VideoOutput, audio_output: str, audio_device: str | None) -> list[str]:
     """mpv 0.35 and newer know all of these; an unknown one ends it with a line on stderr."""
-    gpu = has_gpu(dev)
+    gpu = output is VideoOutput.GL
     arguments = [
         "--no-config",
         "--idle=yes",

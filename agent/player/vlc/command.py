@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from agent.player.confine import Confinement
+from agent.types import VideoOutput
 
 
 def vlc_command(
     *,
+    output: VideoOutput,
     audio_output: str,
     audio_device: str | None,
     confinement: Confinement | None = None,
@@ -20,7 +22,7 @@ def vlc_command(
     """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches. Unless it
     `shows_pictures`, it says of one what it is, for another engine to show it; and it leaves what libVLC plays badly
     to another engine unless it `plays_all`, which is asked at each start of one."""
-    command = [sys.executable, "-m", "agent.player.vlc.worker", "--audio-output", audio_output]
+    command = [sys.executable, "-m", "agent.player.vlc.worker", "--output", output, "--audio-output", audio_output]
     if audio_device:
         command += ["--audio-device", audio_device]
     if languages:

@@ -79,7 +79,6 @@ class Playback:
     def load(self, load: ipc.Load) -> None:
         """Open it for the first time, without sound."""
         self.url, self.login = load.url, Login(load.url)
-        self._player.set_xwindow(load.xid)
         self.quality, self.begin_at = Quality(load.quality), load.position
         self.facts.begins_at(round(load.position * 1000))
         self.open()

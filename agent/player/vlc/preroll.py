@@ -17,11 +17,10 @@ PREROLL_TIMEOUT_S = 3.0
 _PREROLL = Path(__file__).parents[1] / "preroll.mp4"
 
 
-def preroll(instance: Any, player: Any, xid: int, *, inbox: Inbox, meanwhile: Callable[[Any], None]) -> bool:
-    """Play it into window `xid`, and stop. Return True if it was shown. Commands that come are for `meanwhile`."""
+def preroll(instance: Any, player: Any, *, inbox: Inbox, meanwhile: Callable[[Any], None]) -> bool:
+    """Play it into the player's window, and stop. Return True if it was shown. What comes is for `meanwhile`."""
     media = instance.media_new_path(str(_PREROLL))
     media.add_option(":no-audio")
-    player.set_xwindow(xid)
     player.set_media(media)
     player.play()
     shown, deadline = False, time.monotonic() + PREROLL_TIMEOUT_S

@@ -24,12 +24,13 @@ from agent.player.vlc.hearing import Hearing
 from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.options import instance_arguments
+from agent.player.vlc.output import Canvas
 from agent.player.vlc.playback import Phase, Playback
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.preroll import preroll
 from agent.player.vlc.reasons import picture, played_badly
 from agent.player.vlc.sound import SoundOutput
-from agent.types import ErrorCode, Failure, MediaType
+from agent.types import ErrorCode, Failure, MediaType, VideoOutput
 
 REPORT_INTERVAL_S = 0.25
 """libVLC renews its own statistics four times a second; asking more often brings nothing new."""
@@ -47,6 +48,7 @@ class VlcWorker:
         self,
         *,
         channel_fd: int,
+        output: VideoOutput,
         audio_output: str,
         audio_device: str | None,
         confinement: Confinement | None,
@@ -58,7 +60,7 @@ class VlcWorker:
 
         # Before libVLC has threads: those would stay free.
         self._confined = confine(confinement, libraries=plugin_folders()) if confinement else NONE
-        require_display()
+        depth = require_display()
         self._vlc = vlc
         self._inbox = Inbox()
         self._log = LogReader()
@@ -68,6 +70,7 @@ class VlcWorker:
         self._keep = log_reader.subscribe(vlc, self._instance, self._inbox)
         self._player = self._instance.media_player_new()
         events.subscribe(vlc, self._player, self._inbox)
+        self._canvas = Canvas(vlc, self._player, output=output, depth=depth)
         self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
         self._shows_pictures = shows_pictures
         self._plays_all = plays_all
@@ -94,6 +97,7 @@ class VlcWorker:
                 features={
                     "rtsp": has_plugin("liblive555_plugin.so"),
                     "plugin_cache": has_plugin_cache(),
+                    "output": self._canvas.output,
                     "confinement": self._confined,
                 },
             )
@@ -118,11 +122,13 @@ class VlcWorker:
             case ipc.Ping(id=ping_id):
                 self._channel.send(ipc.Pong(ping_id))
             case ipc.Warm(xid=xid):
-                shown = preroll(self._instance, self._player, xid, inbox=self._inbox, meanwhile=self._handle)
+                self._canvas.embed(xid)
+                shown = preroll(self._instance, self._player, inbox=self._inbox, meanwhile=self._handle)
                 self._playback.forget_events()
                 self._channel.send(ipc.Warmed(shown))
             case ipc.Load():
                 self._output.set_volume(item.volume, item.muted)
+                self._canvas.embed(item.xid)
                 self._playback.load(item)
             case ipc.Pause(on=on):
                 self._paused = on
@@ -269,6 +275,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A player process of cast-agent; started by the daemon only.")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--output", type=VideoOutput, default=VideoOutput.GL)
     parser.add_argument("--audio-output", default="auto")
     parser.add_argument("--audio-device")
     parser.add_argument("--languages", nargs="+", default=[], help="of sound tracks, the best one first")
@@ -279,6 +286,7 @@ def main() -> None:
     die_with_parent(options.parent)
     VlcWorker(
         channel_fd=options.fd,
+        output=options.output,
         audio_output=options.audio_output,
         audio_device=options.audio_device,
         shows_pictures=options.shows_pictures,

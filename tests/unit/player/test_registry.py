@@ -25,7 +25,7 @@ from agent.player.ipc_client import WorkerPlayer
 from agent.player.pool import PlayerPool
 from agent.player.registry import ENGINES, MIB, EngineOptions, EngineSpec, Feature, table_of
 from agent.snapshot import TrackerSnapshot
-from agent.types import ErrorCode, MediaType
+from agent.types import ErrorCode, MediaType, VideoOutput
 from cast_util.health import Check
 from tests.support.fakes import FakePlayers, FakeStage
 
@@ -59,7 +59,7 @@ BROWSER = EngineSpec(
 @asynccontextmanager
 async def engines(*specs: EngineSpec) -> AsyncIterator[Engines]:
     table, stage = table_of(specs, {}), FakeStage(FakePlayers())
-    options = EngineOptions(AudioSettings(), Confinement(folder="/nowhere", media_folders=()), table)
+    options = EngineOptions(AudioSettings(), VideoOutput.AUTO, Confinement(folder="/nowhere", media_folders=()), table)
     made = Engines(
         [
             PlayerPool(spec, command=spec.command(options), display=lambda: ":1", open_window=stage.open_window)
