@@ -74,33 +74,13 @@ def make_window(xcb: Xcb, screen: Screen, tools: Tools, parent: int, place: Area
     }
     attributes = {**keep, **_attributes(tools)}
     if screen.root_format.depth == FULL_DEPTH:  # on others no player draws with X11 alone
-        attributes[xproto.CW.EventMask] |= xproto.EventMask.SubstructureRedirect  # see `let`
+        attributes[xproto.CW.EventMask] |= xproto.EventMask.SubstructureRedirect  # see player_window.py
     _create(xcb, screen, window, parent, hidden(place), attributes)
     _name(xcb, window)
     xcb.core.MapWindow(window)
     paint_sentinel(xcb, tools, window, sentinel, place)
     _round_trip(xcb)
     return int(window)
-
-
-def let(xcb: Xcb, request: xproto.MapRequestEvent | xproto.ConfigureRequestEvent) -> None:
-    """Do what a player asked for its own window inside one of ours. It is mapped without a background: that of an
-    output which draws with X11 is black, and would be seen before its first picture and whenever it is made anew."""
-    if isinstance(request, xproto.MapRequestEvent):
-        xcb.core.ChangeWindowAttributes(request.window, xproto.CW.BackPixmap, [0])
-        xcb.core.MapWindow(request.window)
-        return
-    values = (
-        (xproto.ConfigWindow.X, request.x),
-        (xproto.ConfigWindow.Y, request.y),
-        (xproto.ConfigWindow.Width, request.width),
-        (xproto.ConfigWindow.Height, request.height),
-        (xproto.ConfigWindow.BorderWidth, request.border_width),
-        (xproto.ConfigWindow.Sibling, request.sibling),
-        (xproto.ConfigWindow.StackMode, request.stack_mode),
-    )
-    asked = [value for field, value in values if request.value_mask & field]
-    xcb.core.ConfigureWindow(request.window, request.value_mask, asked)
 
 
 def make_backdrop(xcb: Xcb, screen: Screen, tools: Tools, curtain: int, picture: Image.Image) -> int:

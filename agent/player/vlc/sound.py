@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from cast_util.backoff import Backoff
 
@@ -16,6 +17,14 @@ SILENT_S = 1.5
 PAUSES = Backoff(2.0, cap_s=8.0)
 """Between two attempts to be heard again. The last one goes on for as long as the film does: a sound server may come
 at any time, and to ask for it takes 2 ms."""
+
+
+class Audio(NamedTuple):
+    """What was asked for: an output and a device as the configuration has them, and languages, the best one first."""
+
+    output: str
+    device: str | None
+    languages: Sequence[str]
 
 
 class LostSound:

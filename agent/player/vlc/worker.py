@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from agent.player import ipc
@@ -29,7 +28,7 @@ from agent.player.vlc.playback import Phase, Playback
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.preroll import preroll
 from agent.player.vlc.reasons import picture, played_badly
-from agent.player.vlc.sound import SoundOutput
+from agent.player.vlc.sound import Audio, SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, VideoOutput
 
 REPORT_INTERVAL_S = 0.25
@@ -49,11 +48,9 @@ class VlcWorker:
         *,
         channel_fd: int,
         output: VideoOutput,
-        audio_output: str,
-        audio_device: str | None,
+        audio: Audio,
         confinement: Confinement | None,
         shows_pictures: bool = True,
-        languages: Sequence[str] = (),
         plays_all: bool = True,
     ) -> None:
         import vlc  # only here: 31 ms and every wrapper of libVLC
@@ -64,14 +61,14 @@ class VlcWorker:
         self._vlc = vlc
         self._inbox = Inbox()
         self._log = LogReader()
-        self._instance = vlc.Instance(instance_arguments(audio_output=audio_output))
+        self._instance = vlc.Instance(instance_arguments(audio_output=audio.output))
         if self._instance is None:
             sys.exit("libVLC refused its arguments or found no plug-ins")
         self._keep = log_reader.subscribe(vlc, self._instance, self._inbox)
         self._player = self._instance.media_player_new()
         events.subscribe(vlc, self._player, self._inbox)
         self._canvas = Canvas(vlc, self._player, output=output, depth=depth)
-        self._output = SoundOutput(self._instance, self._player, output=audio_output, device=audio_device)
+        self._output = SoundOutput(self._instance, self._player, output=audio.output, device=audio.device)
         self._shows_pictures = shows_pictures
         self._plays_all = plays_all
         self._vout = self._buffered_at = 0.0
@@ -83,7 +80,7 @@ class VlcWorker:
             self._playback,
             output=self._output,
             log=self._log,
-            languages=languages,
+            languages=audio.languages,
             done=lambda: self._channel.send(ipc.Done()),
             read_log=self._read_pending_log,
         )
@@ -287,10 +284,8 @@ def main() -> None:
     VlcWorker(
         channel_fd=options.fd,
         output=options.output,
-        audio_output=options.audio_output,
-        audio_device=options.audio_device,
+        audio=Audio(options.audio_output, options.audio_device, options.languages),
         shows_pictures=options.shows_pictures,
-        languages=options.languages,
         plays_all=options.plays_all,
         confinement=Confinement.from_words(options.confine) if options.confine else None,
     ).run()
