@@ -39,14 +39,14 @@ def as_page(value: object) -> dict[str, Any]:
             value = None
     if not isinstance(value, Mapping):
         raise wrong("must be an object, such as one with the field zoom and the value 1.5")
-    return {name: part for name, part in value.items() if not is_left_out(part)}
+    return _given(value)
 
 
 def as_list(value: object) -> list[Any]:
-    """A JSON list."""
+    """A JSON list, without what is left out of the objects in it."""
     if not isinstance(value, list | tuple):
         raise wrong("must be a list of pages, each with a url")
-    return list(value)
+    return [_given(each) if isinstance(each, Mapping) else each for each in value]
 
 
 def as_turn(value: object) -> float:
@@ -113,3 +113,7 @@ def as_user_agent(value: object) -> str:
     if len(text) > USER_AGENT_LIMIT or not text.isascii():
         raise wrong(f"must be at most {USER_AGENT_LIMIT} characters, all of them of ASCII")
     return text
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if not is_left_out(value)}

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from agent.casting.entries import NotKept
 from agent.casting.recent import RECENT_LIMIT, Recent
 from agent.events.bus import QUEUE_LIMIT, EventBus
-from agent.page_options import PageOptions
+from agent.page_options import PageOptions, PageTurn
 from agent.persistence.entry_file import EntryFile
 from agent.types import Quality, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
@@ -33,7 +33,9 @@ async def test_the_oldest_goes_first(tmp_path: Path) -> None:
 
 
 async def test_a_page_is_a_page_again(tmp_path: Path) -> None:
-    page = replace(request("http://panel/"), shown_as=ShownAs.PAGE, page=PageOptions(zoom=2.0, css="h1 {color: red}"))
+    turns = (PageTurn("http://panel/next"), PageTurn("http://panel/last", 10.0))
+    options = PageOptions(zoom=2.0, css="h1 {color: red}", then=turns)
+    page = replace(request("http://panel/"), shown_as=ShownAs.PAGE, page=options)
     await Recent(EntryFile(tmp_path / "recent.json")).note(page)
     recent = Recent(EntryFile(tmp_path / "recent.json"))
     [played] = await recent.all()
