@@ -168,6 +168,7 @@ class Attempt:
         self._player, self._window = await self._succession.take_over(seen=seen)
         self.session.progress.goes_on_with(self._player)
         await to_the_end(_end(player, window))
+        await self._player.set_volume(self.session.volume, self.session.muted)  # they may have changed meanwhile
         if self._has_sound:
             await self._player.set_sound(True)
 

@@ -133,6 +133,26 @@ async def test_a_page_is_reloaded_when_asked(box: Box) -> None:
 
 
 @scene
+async def test_a_page_that_is_muted_while_the_next_one_is_loaded_stays_silent(box: Box) -> None:
+    """The next one was told how it was before."""
+    old = await box.show(page())
+    await box.until(lambda: old.sound)
+    old.is_outdated.set()
+    await box.until(lambda: len(box.players.players) == 2)
+    new = box.players.players[1]
+    told: list[tuple[bool, bool]] = []
+
+    async def set_volume(volume: float, muted: bool) -> None:
+        told.append((muted, new.sound))
+
+    new.set_volume = set_volume  # type: ignore[method-assign]
+    await box.tracker.set_volume(None, True)
+    assert (box.seen is old, told) == (True, [])
+    await box.until(lambda: box.seen is new and new.sound)
+    assert told == [(True, False)]
+
+
+@scene
 async def test_an_old_page_stays_when_the_new_one_cannot_be_shown(box: Box) -> None:
     old = await box.show(page())
     box.players.broken = True
