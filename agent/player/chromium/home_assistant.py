@@ -96,7 +96,7 @@ class HomeAssistant:
                     self._take(asked, context)
                 case "launched":
                     self._set_ready()
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return
 
     def _give(self, context: int, *, is_second: bool) -> None:

@@ -327,6 +327,7 @@ async def test_another_page_than_home_assistant_gets_no_token() -> None:
         '{"call": "token"}',
         '{"call": "bus", "payload": "3"}',
         '{"call": 1, "payload": "{',
+        "[" * 4000,
     ):
         home.browser.tell("Runtime.bindingCalled", name=home_module.BINDING, payload=nonsense, executionContextId=5)
     assert home.token()
