@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from typing import Any, Final
@@ -40,11 +41,10 @@ def waiting(head: bytes, tail: bytes) -> tuple[str, dict[str, Any], str] | None:
         return None
     about: dict[str, Any] = {"requestId": begins[2].decode()}
     if request := _REQUEST.match(head, begins.end()):
-        try:
+        with contextlib.suppress(ValueError):  # headers that are as long
             headers, _ = json.JSONDecoder().raw_decode(head[request.end() :].decode(errors="replace"))
             about["request"] = {"url": json.loads(b'"%s"' % request[1]), "headers": headers}
-        except ValueError:  # headers that are as long
-            return begins[1].decode(), about, session[1].decode()
     if challenge := _CHALLENGE.search(tail):
-        about["authChallenge"] = json.loads(challenge[1])
+        with contextlib.suppress(ValueError):  # a realm with a brace in it
+            about["authChallenge"] = json.loads(challenge[1])
     return begins[1].decode(), about, session[1].decode()

@@ -367,6 +367,12 @@ async def test_of_a_message_that_is_too_long_what_matters_is_known() -> None:
         known = waiting(text[: 64 * 1024], text[-TAIL_BYTES:])
         wanted = {"requestId": "R", "request": {key: request[key] for key in ("url", "headers")}}
         assert known == (name, wanted | more, "S1")
+    braces = b'"x"},"authChallenge":{"source":"Server","origin":"https://panel.lan","realm":"}"}},"sessionId":"S1"}\0'
+    assert waiting(b'{"method":"Fetch.authRequired","params":{"requestId":"R"', braces) == (
+        "Fetch.authRequired",
+        {"requestId": "R"},
+        "S1",
+    )
     for head in (b'{"method":"Network.requestWillBeSent"', b'{"method":"Fetch.requestPaused","params":{"x":1'):
         assert waiting(head + b"x" * 70_000, b'x"},"sessionId":"S1"}\0') is None
     endless = b'{"method":"Fetch.requestPaused","params":{"requestId":"R","request":{"url":"data:' + b"x" * 70_000
