@@ -51,6 +51,7 @@ class Lan:
 
 def _is_local(host: str) -> bool:
     """Whether the name alone tells it."""
+    host = host.removesuffix(".")  # which only says that the name is complete
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

@@ -267,6 +267,8 @@ def came_from(url: str, address: str, **more: Any) -> dict[str, Any]:
         ("http://[fd00::1]/", False),
         ("http://nas.local/", False),
         ("http://router/", False),
+        ("http://router./", False),
+        ("http://nas.local.:8080/", False),
         ("https://elsewhere.example/", True),
         ("http://93.184.216.34/", True),
     ],
