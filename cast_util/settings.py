@@ -133,7 +133,8 @@ class Loader(Generic[SettingsT]):
             if text := environ.get(variable):
                 yield variable, place, _from_json(text) if self._json_example(*place) else text
         for variable, (section, key) in self._fallbacks.items():
-            if (text := environ.get(variable)) and key not in values.get(section, {}):
+            content = values.get(section)
+            if (text := environ.get(variable)) and not (isinstance(content, Mapping) and key in content):
                 yield variable, (section, key), text
 
     def _unknown_variables(self, environ: Mapping[str, str]) -> Iterator[str]:

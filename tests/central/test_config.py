@@ -56,6 +56,14 @@ def test_mediamtx_has_a_secret_of_its_own(tmp_path: Path) -> None:
     assert (settings.api.secret, settings.mediamtx.secret) == ("the-secret-of-the-api", "the-secret-of-mediamtx")
 
 
+def test_a_name_from_before_meets_what_is_no_section(tmp_path: Path) -> None:
+    """The mistake is told, as without that name."""
+    file = tmp_path / "config.toml"
+    file.write_text("mediamtx = 3")
+    with pytest.raises(ConfigError, match="mediamtx: this is a section; write \\[mediamtx\\]"):
+        load_settings(file, environ={"API_SECRET": "the-secret-of-the-api"})
+
+
 def test_the_usual_words_for_an_encrypted_connection_are_taken() -> None:
     """As hosting environments write them; and the folder of a socket."""
     settings = load_settings(environ={"DATABASE_URL": "postgres://u:p@db/central?sslmode=require"})
