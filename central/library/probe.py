@@ -23,6 +23,8 @@ PROBE_S: Final = 30.0
 """For one look. A film of hours takes 0.1 s on an idle disk."""
 OUTPUT_LIMIT: Final = 1024 * 1024
 """Bytes of what the child says: 64 streams take 30 KB."""
+REASON_LIMIT: Final = 200
+"""Characters of why ffprobe does not run."""
 STREAMS_LIMIT: Final = 64
 LONGEST_S: Final = 48 * 3600.0
 SIDE_LIMIT: Final = 16_384
@@ -32,8 +34,9 @@ END_S: Final = 10.0
 """Before its end it is read: some packets have to be there."""
 MISSING_S: Final = 5.0
 """By how much packets may end before the length that a file tells: subtitles and cover pictures are rounded up."""
-PACKETS_LIMIT: Final = 20_000
-"""Of the end. A file in which the end cannot be looked up is read from its beginning, and left at that."""
+PACKETS_LIMIT: Final = 5_000
+"""Of the end, and what ffprobe says of so many is within OUTPUT_LIMIT. A file in which the end cannot be looked up is
+read from its beginning, and left at that."""
 
 FORMATS: Final[Mapping[str, str]] = {
     "audio/aac": "aac",
@@ -58,6 +61,8 @@ _OPTIONS: Final = (
     *("-v", "error", "-of", "json", "-threads", "1", "-max_streams", str(STREAMS_LIMIT)),
     *("-protocol_whitelist", "file", "-format_whitelist", ",".join(sorted(set(FORMATS.values())))),
 )
+_NOT_EXECUTED: Final = (probe_child.NOT_EXECUTED, 127)
+"""Exit codes: ours, and that of the dynamic linker without a library."""
 _FACTS: Final = (
     "-show_entries",
     "format=format_name,duration:stream=codec_type,codec_name,width,height:stream_disposition=attached_pic",
@@ -106,7 +111,7 @@ class Probe:
     async def look(self, file: Path, media_type: str) -> dict[str, Any]:
         """Duration, size and codecs of a file that is said to be of that type, by the columns of `Video`.
 
-        Raises Flaw, or LibraryUnavailableError without ffprobe.
+        Raises Flaw, or LibraryUnavailableError without an ffprobe that runs.
         """
         head = await in_thread(_head, file)
         if head.lstrip().startswith(_PLAYLISTS):
@@ -127,18 +132,22 @@ class Probe:
             raise Flaw(f"It is cut off: it says that it is {duration:.0f} s long, and ends after {last:.0f} s.")
 
     async def _run(self, file: Path, *arguments: str) -> bytes:
-        """What ffprobe says. Raises Flaw for what it cannot read."""
+        """What ffprobe says. Raises Flaw for what it cannot read, LibraryUnavailableError when it does not run: that is
+        no flaw of the file."""
         program = shutil.which("ffprobe")
         if program is None:
             raise LibraryUnavailableError(self.problem() or "")
         command = [program, *_OPTIONS, *arguments, f"file:{file}"]
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", probe_child.__file__, str(file), *command),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={"LC_ALL": "C"},
-        )
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", probe_child.__file__, str(file), *command),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={"LC_ALL": "C"},
+            )
+        except OSError as error:
+            raise _not_executed(program, error.strerror) from error
         assert child.stdout is not None
         assert child.stderr is not None
         try:
@@ -151,9 +160,15 @@ class Probe:
             with suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+        if code in _NOT_EXECUTED:
+            raise _not_executed(program, errors.decode(errors="replace")[:REASON_LIMIT].strip())
         if code != 0:
             raise Flaw(_reason(errors.decode(errors="replace")))
         return said
+
+
+def _not_executed(program: str, reason: object) -> LibraryUnavailableError:
+    return LibraryUnavailableError(f"Videos cannot be checked, because {program} cannot be executed: {reason}")
 
 
 def _head(file: Path) -> bytes:
@@ -209,7 +224,9 @@ def _checked(facts: _Facts, media_type: str) -> dict[str, Any]:
         if not (each.width > 0 and each.height > 0):
             raise Flaw("It does not say how large its picture is, or that is more than can be decoded.")
         if max(each.width, each.height) > SIDE_LIMIT or each.width * each.height > PIXELS_LIMIT:
-            raise Flaw(f"It has {each.width} x {each.height} pixels, and {PIXELS_LIMIT} are the most.")
+            raise Flaw(
+                f"It has {each.width} x {each.height} pixels, and {PIXELS_LIMIT} are the most, {SIDE_LIMIT} on a side."
+            )
     duration = None if kind == "image" else facts.format.duration
     if duration is not None and not 0 <= duration <= LONGEST_S:
         raise Flaw(f"It says that it is {duration / 3600:.0f} hours long, and {LONGEST_S / 3600:.0f} are the most.")

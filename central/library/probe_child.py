@@ -16,6 +16,8 @@ MEMORY_BYTES = 1024 * 1024 * 1024
 CPU_S = 20
 """A film of hours takes less than one."""
 FILES = 64
+NOT_EXECUTED = 126
+"""The exit code when the program, or its confinement, cannot be had."""
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 """linux/sched.h."""
@@ -50,4 +52,8 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except OSError as error:
+        print(error, file=sys.stderr)
+        sys.exit(NOT_EXECUTED)

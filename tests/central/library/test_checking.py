@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from cast_util import landlock
+from central.core.errors import LibraryUnavailableError
 from central.library import probe_child
 from central.library.probe import Flaw, Probe
-from tests.support.clips import Clips
+from tests.support.clips import FFMPEG_TIMEOUT_S, Clips
+from tests.support.tools import run
 
 
 def png(width: int, height: int) -> bytes:
@@ -55,6 +57,30 @@ async def test_what_boxes_play_is_told_with_its_facts(tmp_path: Path, clips: Cli
     assert (picture["duration"], picture["video_codec"]) == (None, "webp")
 
 
+async def test_a_recording_whose_end_is_not_found_is_taken(tmp_path: Path, clips: Clips) -> None:
+    """Its clock goes on from that of the station, so as many packets as may be are read from its beginning."""
+    recording = tmp_path / "recording.ts"
+    offset = ("-c", "copy", "-output_ts_offset", "36000")
+    run(["ffmpeg", "-i", str(clips.film_mp4(seconds=300)), *offset, str(recording)], timeout_s=FFMPEG_TIMEOUT_S)
+    found = await Probe().look(recording, "video/mp2t")
+    assert found["duration"] == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize("script", ["#!/nowhere/sh\n", "#!/bin/sh\nexit 127\n"], ids=["ours", "linker"])
+async def test_an_ffprobe_that_does_not_run_is_no_flaw_of_the_file(
+    tmp_path: Path, clips: Clips, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    """What was uploaded is kept then, and is looked at again."""
+    program = tmp_path / "bin" / "ffprobe"
+    program.parent.mkdir()
+    program.write_text(script)
+    program.chmod(0o755)
+    film = clips.film_mp4().read_bytes()
+    monkeypatch.setenv("PATH", str(program.parent))
+    with pytest.raises(LibraryUnavailableError, match="ffprobe cannot be executed"):
+        await looked(tmp_path, film, "video/mp4")
+
+
 @pytest.mark.parametrize(
     ("data", "media_type", "sentence"),
     [
@@ -67,10 +93,11 @@ async def test_what_boxes_play_is_told_with_its_facts(tmp_path: Path, clips: Cli
         (lambda clips: clips.film_mp4().read_bytes(), "video/webm", "reserved as video/webm, and is of the format mov"),
         (lambda clips: clips.film_mp4().read_bytes(), "audio/mp4", "is a film"),
         (lambda _: png(12_000, 12_000), "image/png", "12000 x 12000 pixels, and 100000000 are the most"),
+        (lambda _: png(20_000, 10), "image/png", "20000 x 10 pixels, and 100000000 are the most, 16384 on a side"),
         (lambda _: png(2_000_000, 2_000_000), "image/png", "more than can be decoded"),
         (lambda clips: of_ten_years(clips.two_tracks("mkv").read_bytes()), "video/webm", "it is 87600 hours long"),
     ],
-    ids=["zeros", "no-index", "cut", "hls", "concat", "avi", "type", "film-as-sound", "bomb", "huge", "ten-years"],
+    ids=["zeros", "no-index", "cut", "hls", "concat", "avi", "type", "sound", "bomb", "wide", "huge", "ten-years"],
 )
 async def test_what_no_box_could_play_is_refused_with_a_sentence(
     tmp_path: Path, clips: Clips, data: object, media_type: str, sentence: str
