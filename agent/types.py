@@ -91,7 +91,7 @@ class VideoOutput(StrEnum):
     """How players draw."""
 
     AUTO = "auto"
-    """With GL where the machine has what could draw it, else with X11."""
+    """libVLC with GL; mpv with GL where the machine has a GPU, else with X11."""
     GL = "gl"
     X11 = "x11"
 

@@ -23,7 +23,7 @@ def has_gpu(dev: Path = Path("/dev")) -> bool:
 
 
 def output_for(wanted: VideoOutput, dev: Path = Path("/dev")) -> VideoOutput:
-    """GL or X11. Without a GPU, GL is drawn by the processor, at five times what X11 costs it."""
+    """GL or X11. Without a GPU, GL is drawn by the processor, at several times what X11 costs it."""
     if wanted is not VideoOutput.AUTO:
         return wanted
     return VideoOutput.GL if has_gpu(dev) else VideoOutput.X11

@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image
 
-from agent.stage.screen import FULL_DEPTH, Area, Screen
+from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel
 from agent.stage.xcb import Xcb, dpms, screensaver, xcffib, xproto
 from agent.util.ximage import Layout, put_picture
@@ -72,10 +72,7 @@ def make_window(xcb: Xcb, screen: Screen, tools: Tools, parent: int, place: Area
         xproto.CW.BitGravity: xproto.Gravity.NorthWest,  # a window that is resized keeps what it shows
         xproto.CW.BackingStore: xproto.BackingStore.Always,
     }
-    attributes = {**keep, **_attributes(tools)}
-    if screen.root_format.depth == FULL_DEPTH:  # on others no player draws with X11 alone
-        attributes[xproto.CW.EventMask] |= xproto.EventMask.SubstructureRedirect  # see player_window.py
-    _create(xcb, screen, window, parent, hidden(place), attributes)
+    _create(xcb, screen, window, parent, hidden(place), {**keep, **_attributes(tools)})
     _name(xcb, window)
     xcb.core.MapWindow(window)
     paint_sentinel(xcb, tools, window, sentinel, place)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from agent.errors import PlayerUnavailableError
 from agent.health import DisplayHealth
-from agent.stage import player_window, requests
+from agent.stage import requests
 from agent.stage.adoption import X11Adoption
 from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
@@ -253,8 +253,6 @@ class X11Stage:
             self._look_soon()
         if isinstance(event, randr.ScreenChangeNotifyEvent | randr.NotifyEvent):
             self._stir.set()
-        elif isinstance(event, xproto.MapRequestEvent | xproto.ConfigureRequestEvent):
-            hold.floor.connection.post(lambda xcb: player_window.let(xcb, event))
         elif isinstance(event, xproto.ConfigureNotifyEvent | xproto.MapNotifyEvent):
             if event.window == hold.floor.screen.root:
                 self._stir.set()

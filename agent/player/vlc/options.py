@@ -29,7 +29,6 @@ def instance_arguments(*, audio_output: str) -> list[str]:
         "--no-mouse-events",
         "--no-keyboard-events",
         "--image-duration=-1",  # a still image stays
-        "--swscale-mode=1",  # bilinear, as GL scales; bicubic costs the processor a third more
     ]
     if audio_output == "none":
         arguments.append("--aout=adummy")  # not --no-audio: a film of one picture is as long as its music

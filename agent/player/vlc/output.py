@@ -18,11 +18,8 @@ FULL_DEPTH: Final = 24
 _VLC_VAR_STRING: Final = 0x0040
 """include/vlc_variables.h of VLC 3."""
 
-_VARIABLES = {
-    # Any other one where its plug-in is missing: a picture that costs more is better than none.
-    VideoOutput.X11: {"vout": "xcb_x11,any", "avcodec-hw": "none"},
-    VideoOutput.GL: {},  # as libVLC chooses: its outputs with GL come first
-}
+_X11 = {b"vout": b"xcb_x11,any", b"avcodec-hw": b"none"}
+"""Any other one where its plug-in is missing: a picture that costs more is better than none."""
 
 
 class _Value(ctypes.Union):
@@ -38,16 +35,16 @@ class Canvas:
         """`depth`: the bits of colour of the screen. With others than 24 the stage's windows are not of the screen's
         own kind, and X11 draws into them what is not seen."""
         self._player = player
-        self._set = _setter(vlc)
-        self.output = output if depth == FULL_DEPTH and self._set else VideoOutput.GL
-        """What it draws with."""
+        self._set = _setter(vlc) if output is VideoOutput.X11 and depth == FULL_DEPTH else None
+        self.output = VideoOutput.X11 if self._set else VideoOutput.GL
+        """What it draws with. Left alone, libVLC takes GL."""
 
     def embed(self, xid: int) -> None:
         """Draw in this window from the next media on."""
         self._player.set_xwindow(xid)
-        for name, value in _VARIABLES[self.output].items():
-            assert self._set is not None, "GL has no variables"
-            self._set(self._player, name.encode(), _VLC_VAR_STRING, _Value(text=value.encode()))
+        if self._set is not None:
+            for name, value in _X11.items():
+                self._set(self._player, name, _VLC_VAR_STRING, _Value(text=value))
 
 
 def _setter(vlc: Any) -> Callable[[Any, bytes, int, _Value], int] | None:

@@ -272,7 +272,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A player process of cast-agent; started by the daemon only.")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--output", type=VideoOutput, default=VideoOutput.GL)
+    parser.add_argument("--output", type=VideoOutput, default=VideoOutput.AUTO)
     parser.add_argument("--audio-output", default="auto")
     parser.add_argument("--audio-device")
     parser.add_argument("--languages", nargs="+", default=[], help="of sound tracks, the best one first")
