@@ -45,7 +45,7 @@ class EngineCheck(Answer):
     plays: tuple[str, ...]
     """The schemes and kinds of media that `[player] engines` gives to it."""
     features: dict[str, bool | str]
-    """The features of all engines, flat; `engines` has them by engine."""
+    """The features that the engine reports, such as `confinement`."""
 
     @classmethod
     def of(cls, engine: PlayerHealth) -> Self:
