@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Place = tuple[str, str]
 """A section and a key; an empty key is the section as a whole."""
@@ -35,12 +36,30 @@ HostName = Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{1,253}$")]
 
 
 class Section(BaseModel):
-    """A section, or all sections together. The descriptions say what is allowed; error messages quote them."""
+    """A section. The descriptions say what is allowed; error messages quote them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-SettingsT = TypeVar("SettingsT", bound=Section)
+class Sections(BaseSettings):
+    """All sections of a program."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the Loader has read, and nothing else: it knows which variable or file to name when a value is wrong."""
+        return (init_settings,)
+
+
+SettingsT = TypeVar("SettingsT", bound=Sections)
 
 
 class Loader(Generic[SettingsT]):
@@ -82,6 +101,9 @@ class Loader(Generic[SettingsT]):
             file = system
         problems: list[str] = []
         values = self._read(file, problems) if file else {}
+        for name in [name for name in values if name.startswith("_")]:  # to pydantic-settings an option, not a section
+            del values[name]
+            problems.append(f"{file}: {self._unknown(name, list(self._model.model_fields), name)}")
         problems += self._unknown_variables(environ)
         named: dict[Place, str] = {}
         for variable, place, value in self._given(environ, values):

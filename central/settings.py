@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cast_util.settings import Section
+from cast_util.settings import Sections
 from central.core.errors import ConfigError
 from central.core.settings import (
     ApiSettings,
@@ -20,7 +20,7 @@ from central.library.settings import LibrarySettings
 from central.media.settings import MediaMtxSettings
 
 
-class Settings(Section):
+class Settings(Sections):
     """All settings."""
 
     api: ApiSettings = Field(default_factory=ApiSettings)

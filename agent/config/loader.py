@@ -27,7 +27,7 @@ from agent.config.settings import (
 )
 from agent.config.web import WebSettings
 from agent.errors import ConfigError
-from cast_util.settings import Loader, Section
+from cast_util.settings import Loader, Sections
 
 KEY_VARIABLE = "CAST_AGENT_KEY"
 """An environment variable that is no setting: the key with which the commands call an agent."""
@@ -39,7 +39,7 @@ SYSTEM_STATE = Path("/var/lib/cast-agent")
 """The state directory that systemd gives the service."""
 
 
-class Settings(Section):
+class Settings(Sections):
     """All settings."""
 
     device: DeviceSettings = Field(default_factory=DeviceSettings)
