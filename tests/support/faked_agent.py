@@ -27,7 +27,7 @@ import structlog
 from agent.casting.limits import Limits
 from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
-from agent.config.loader import Settings
+from agent.config.loader import load_settings
 from agent.config.settings import LogSettings
 from agent.events.bus import EventBus
 from agent.host.log import configure
@@ -87,7 +87,7 @@ class FakedAgent:
 
 
 async def _live(folder: Path, number: int) -> None:
-    settings = Settings()
+    settings = load_settings()
     players, bus = FakePlayers(), EventBus()
     stage = FakeStage(players)
     tracker = StreamTracker(
