@@ -102,7 +102,7 @@ def test_a_stream_that_libvlc_is_silent_on_is_shown_by_mpv_beside_it(
 def test_a_slow_source_is_shown_by_the_player_that_asked_first(xserver: XServer, media_server: MediaServer) -> None:
     """As late as if there were no other: the second one takes nothing from it."""
     with Agent(xserver.display, audio__output="none", player__start_timeout=8) as agent, Screen(xserver.display) as s:
-        agent.start(media_server.url("/film/red.mp4?delay=5"))
+        agent.start(media_server.url("/live/red.ts?delay=5"))
         stream = agent.status()["stream"]
         assert (stream["engine"], stream["attempt"]) == ("vlc", 1)
         assert stream["time_to_first_frame"] < 6.5
