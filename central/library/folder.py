@@ -14,6 +14,9 @@ from typing import BinaryIO, Final
 
 from central.core.errors import LibraryUnavailableError, StorageFullError, UploadInUseError
 
+MARK: Final = ".cast-central"
+"""A file that is in the folder, and not where a disk should be mounted that has it."""
+
 _ADVICE: Final = "Set dir in the section [library] to a folder that cast-central may write to."
 
 
@@ -46,6 +49,7 @@ class Folder:
                     f"It has {size} bytes, and the library has room for {max(0, room)}. Delete videos, or free space "
                     "on its disk."
                 )
+            (file.parent / MARK).touch(mode=0o600)
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise LibraryUnavailableError(
@@ -65,9 +69,15 @@ class Folder:
     def take(self, video_id: str) -> BinaryIO:
         """The file, to be read or added to by nobody else, here or in another process, until it is closed.
 
-        Raises UploadInUseError when somebody else has it, FileNotFoundError when it has been deleted.
+        Raises UploadInUseError when somebody else has it, FileNotFoundError when it has been deleted, and
+        LibraryUnavailableError when all are away.
         """
-        file = self.file(video_id).open("r+b", buffering=0)
+        path = self.file(video_id)
+        try:
+            file = path.open("r+b", buffering=0)
+        except FileNotFoundError as error:
+            self._require_mark(path.parent, error)
+            raise
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -79,5 +89,15 @@ class Folder:
         return file
 
     def delete(self, video_id: str) -> None:
-        """Idempotent."""
-        self.file(video_id).unlink(missing_ok=True)
+        """Idempotent. Raises LibraryUnavailableError when all are away, and this one would come back with them."""
+        path = self.file(video_id)
+        try:
+            path.unlink()
+        except FileNotFoundError as error:
+            self._require_mark(path.parent, error)
+
+    def _require_mark(self, folder: Path, error: FileNotFoundError) -> None:
+        if not (folder / MARK).exists():
+            raise LibraryUnavailableError(
+                f"The videos are not in {folder}. Mount the disk that holds them, or set dir in the section [library]."
+            ) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import os
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -52,8 +53,9 @@ class Upkeep:
         try:
             async with self._database.read() as session:
                 video = await session.get(Video, video_id)
-            if video is None or video.updated_at >= before:
-                return  # the upload has just continued
+            grown = datetime.fromtimestamp((await in_thread(os.fstat, file.fileno())).st_mtime, UTC)
+            if video is None or max(video.updated_at, grown) >= before:
+                return  # the upload has just continued, or went on until then
             await in_thread(self._folder.delete, video_id)
             await self._database.write(lambda session: repository.remove(session, video_id))
             log.info("video_removed", video_id=video_id, state=video.state)

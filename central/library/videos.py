@@ -127,7 +127,7 @@ class Videos:
 
     async def delete(self, video_id: str) -> None:
         """With its bytes, which go first: a row without bytes can be deleted again, bytes without a row are lost sight
-        of. Raises VideoNotFoundError."""
+        of. Raises VideoNotFoundError or LibraryUnavailableError."""
         await in_thread(self._folder.delete, video_id)
         if not await self._database.write(lambda session: repository.remove(session, video_id)):
             raise not_there()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from central.library.folder import MARK
 from tests.central.support.service import Answered, Central, Client, served
 from tests.support.tools import LOOK_EVERY_S
 
@@ -54,7 +55,7 @@ class Shelf:
         return found
 
     def files(self) -> set[str]:
-        return {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
+        return {path.name for path in self.folder.iterdir()} - {MARK} if self.folder.exists() else set()
 
 
 @dataclass

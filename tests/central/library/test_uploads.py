@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import ClientError
 
 from cast_http import server
+from central.core.errors import LibraryUnavailableError
 from central.core.http import body
 from central.core.types import Role
 from central.library import repository, uploads
@@ -156,6 +158,42 @@ async def test_what_nobody_goes_on_with_is_removed(shelf: ServedShelf) -> None:
     await upkeep.once()
     assert [(await shelf.get(video_id)).status for video_id in (failed, going_on)] == [404, 404]
     assert shelf.files() == set()
+
+
+async def test_an_upload_that_took_more_than_a_day_goes_on(sqlite_shelf: ServedShelf) -> None:
+    """Its last bytes count, and not when their connection began."""
+    upkeep, clock = sqlite_shelf.central.services.library.upkeep, sqlite_shelf.central.clock
+    video_id = (await sqlite_shelf.reserve(b"xx"))["id"]
+    await sqlite_shelf.put(video_id, b"x")
+    clock.forward(DAY_S + 1)
+    last = clock().timestamp() - 1
+    os.utime(sqlite_shelf.folder / video_id, (last, last))
+    await upkeep.once()
+    assert (await sqlite_shelf.put(video_id, b"x", 1))["received"] == 2
+
+
+async def test_a_disk_that_is_not_mounted_loses_nothing(sqlite_shelf: ServedShelf, clips: Clips) -> None:
+    """What waits for its check waits on, and what is due to be removed stays, until the videos are there again."""
+    upkeep, checking = sqlite_shelf.central.services.library.upkeep, sqlite_shelf.central.services.library.checking
+    film = clips.film_mp4().read_bytes()
+    abandoned = (await sqlite_shelf.reserve(b"xx"))["id"]
+    waiting = (await sqlite_shelf.reserve(film))["id"]
+    await sqlite_shelf.put(waiting, film)
+    elsewhere = sqlite_shelf.folder.rename(sqlite_shelf.folder.with_name("unmounted"))
+    sqlite_shelf.folder.mkdir()
+    values = {"state": "checking"}
+    await sqlite_shelf.central.services.database.write(lambda session: repository.change(session, waiting, values))
+    with pytest.raises(LibraryUnavailableError, match="Mount the disk"):
+        await checking._one()
+    sqlite_shelf.central.clock.forward(DAY_S + 1)
+    with pytest.raises(LibraryUnavailableError, match="Mount the disk"):
+        await upkeep.once()
+    assert (await sqlite_shelf.admin("DELETE", f"/api/v1/videos/{waiting}")).status == 503
+    assert [(await sqlite_shelf.get(each))["state"] for each in (abandoned, waiting)] == ["uploading", "checking"]
+    sqlite_shelf.folder.rmdir()
+    elsewhere.rename(sqlite_shelf.folder)
+    checking.wake()
+    assert (await sqlite_shelf.end_of_check(waiting))["state"] == "ready"
 
 
 async def test_a_quota_counts_what_is_being_reserved_at_the_same_moment(database_url: str, tmp_path: Path) -> None:
