@@ -162,6 +162,11 @@ class Probe:
             await child.wait()
         if code in _NOT_EXECUTED:
             raise _not_executed(program, errors.decode(errors="replace")[:REASON_LIMIT].strip())
+        if code < 0:
+            raise Flaw(
+                "Its check was ended by the system: it took all memory of the server, or over "
+                f"{probe_child.CPU_S} s of its processor. Upload it again; if that happens again, convert it."
+            )
         if code != 0:
             raise Flaw(_reason(errors.decode(errors="replace")))
         return said

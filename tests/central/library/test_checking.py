@@ -81,6 +81,20 @@ async def test_an_ffprobe_that_does_not_run_is_no_flaw_of_the_file(
         await looked(tmp_path, film, "video/mp4")
 
 
+async def test_a_check_that_the_system_ends_says_so(
+    tmp_path: Path, clips: Clips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not called no film: another time it may be checked."""
+    program = tmp_path / "bin" / "ffprobe"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    film = clips.film_mp4().read_bytes()
+    monkeypatch.setenv("PATH", str(program.parent))
+    with pytest.raises(Flaw, match="ended by the system"):
+        await looked(tmp_path, film, "video/mp4")
+
+
 @pytest.mark.parametrize(
     ("data", "media_type", "sentence"),
     [
