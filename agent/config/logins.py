@@ -23,6 +23,8 @@ SECRET_LIMIT_BYTES: Final = 16 * 1024
 
 _WORD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 """What HTTP allows for the name of a header (RFC 9110, 5.6.2) or of a cookie (RFC 6265, 4.1.1)."""
+AUTHORIZATION: Final = "Authorization"
+"""The header of a token that names no other."""
 _OF_THE_BROWSER: Final = frozenset(
     {"connection", "content-length", "cookie", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -75,6 +77,11 @@ class LoginSettings(Section):
             raise ValueError("has the name of a header that only the browser sets")
         return self
 
+    @property
+    def place(self) -> str:
+        """The name under which its secret is handed over; of a header in the form in which all writings are one."""
+        return (self.name or AUTHORIZATION).lower() if self.kind is LoginKind.HEADER else self.name or ""
+
     def read_secret(self) -> str:
         """The secret, from its file where it has one: blocks then. Raises ConfigError with a sentence that says what to
         do and does not hold the secret."""
@@ -105,7 +112,7 @@ class LoginSettings(Section):
 def _each_once(logins: tuple[LoginSettings, ...]) -> tuple[LoginSettings, ...]:
     if len(logins) > LOGINS_LIMIT:
         raise ValueError(f"these are too many, more than {LOGINS_LIMIT}")
-    if len({(login.origin, login.kind, login.name) for login in logins}) < len(logins):
+    if len({(login.origin, login.kind, login.place) for login in logins}) < len(logins):
         raise ValueError("one origin has two of the same kind and name")
     return logins
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.config.logins import BoundLogin, LoginKind
+from agent.config.logins import AUTHORIZATION, BoundLogin, LoginKind
 from agent.errors import ConfigError
 from agent.util.threads import in_thread
 
@@ -32,8 +32,8 @@ class Login:
     @property
     def header(self) -> tuple[str, str]:
         """Name and value of a header; a bare token in `Authorization` is a bearer token."""
-        name = self.name or "Authorization"
-        is_bare = name.lower() == "authorization" and " " not in self.secret
+        name = self.name or AUTHORIZATION
+        is_bare = name.lower() == AUTHORIZATION.lower() and " " not in self.secret
         return name, f"Bearer {self.secret}" if is_bare else self.secret
 
 

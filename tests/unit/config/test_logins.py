@@ -44,6 +44,7 @@ def refusal(file: Path, text: str) -> str:
         (f'{HEADER}name = "a b"', "login (login 1): has a name that HTTP does not allow for a header"),
         (f'{ENTRY}kind = "cookie"\nsecret = "geheim"\nname = "a=b"', "does not allow for a cookie"),
         (HEADER + HEADER, "login: one origin has two of the same kind and name"),
+        (f'{HEADER}{HEADER}name = "authorization"\n', "login: one origin has two of the same kind and name"),
         ("".join(HEADER + f'name = "x{n}"\n' for n in range(LOGINS_LIMIT + 1)), "login: these are too many"),
     ],
 )
