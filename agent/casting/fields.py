@@ -18,7 +18,7 @@ from agent.types import Quality, ShownAs
 TEN_YEARS_S: Final = 3650 * 86400
 REFRESH_LEAST_S: Final = 1.0
 """Pictures that change more often are a video: to fetch and decode a photograph takes a small box up to 1 s."""
-REFRESH_LIMIT_S: Final = 86400.0
+DAY_S: Final = 86400.0
 TITLE_LIMIT: Final = 200
 SESSION_ID_LIMIT: Final = 64
 """Characters. Ours have 36; what is longer is something else, and is not to be repeated in an answer."""
@@ -59,12 +59,17 @@ def as_duration(value: object) -> float:
     return seconds
 
 
+def up_to_a_day(value: object, least: float) -> float:
+    """Seconds: from `least` to a day."""
+    seconds = number(value)
+    if not least <= seconds <= DAY_S:
+        raise wrong(f"must be from {least:g} to {DAY_S:g} seconds (a day)")
+    return seconds
+
+
 def as_refresh(value: object) -> float:
     """Seconds: from 1 to a day."""
-    seconds = number(value)
-    if not REFRESH_LEAST_S <= seconds <= REFRESH_LIMIT_S:
-        raise wrong(f"must be from {REFRESH_LEAST_S:g} to {REFRESH_LIMIT_S:g} seconds (a day)")
-    return seconds
+    return up_to_a_day(value, REFRESH_LEAST_S)
 
 
 def as_position(value: object) -> float:

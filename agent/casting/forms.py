@@ -12,9 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from agent.casting.fields import (
     CODE,
+    DAY_S,
     PRESET_ID,
     REFRESH_LEAST_S,
-    REFRESH_LIMIT_S,
     STREAM_ID,
     TEN_YEARS_S,
     TITLE_LIMIT,
@@ -129,7 +129,7 @@ class Form(BaseModel):
         return FieldError(field, f"is required, for example {cls.EXAMPLE}")
 
 
-_TurnSeconds = Annotated[Annotated[float, Field(ge=TURN_LEAST_S, le=REFRESH_LIMIT_S)] | None, BeforeValidator(as_turn)]
+_TurnSeconds = Annotated[Annotated[float, Field(ge=TURN_LEAST_S, le=DAY_S)] | None, BeforeValidator(as_turn)]
 
 
 class TurnForm(Form):
@@ -203,9 +203,7 @@ class PlayForm(Form):
     position: Annotated[Annotated[float, Field(ge=0, le=TEN_YEARS_S)] | None, BeforeValidator(as_position)] = None
     """Seconds into the media at which to begin."""
     loop: Annotated[bool | None, BeforeValidator(as_switch)] = None
-    refresh: Annotated[
-        Annotated[float, Field(ge=REFRESH_LEAST_S, le=REFRESH_LIMIT_S)] | None, BeforeValidator(as_refresh)
-    ] = None
+    refresh: Annotated[Annotated[float, Field(ge=REFRESH_LEAST_S, le=DAY_S)] | None, BeforeValidator(as_refresh)] = None
     """Seconds after which a still picture is fetched again, or a page is reloaded; None: it is shown as it is."""
     interrupt: Annotated[bool | None, BeforeValidator(as_switch)] = None
     shown_as: Annotated[ShownAs | None, BeforeValidator(as_shown_as)] = Field(default=None, alias="as")

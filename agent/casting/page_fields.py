@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agent.casting.fields import REFRESH_LIMIT_S, as_string, as_text, is_left_out, number, wrong
+from agent.casting.fields import as_string, as_text, is_left_out, number, up_to_a_day, wrong
 from agent.media.redaction import redact
 from agent.page_options import PageOptions
 
@@ -51,10 +51,7 @@ def as_list(value: object) -> list[Any]:
 
 def as_turn(value: object) -> float:
     """Seconds: from 2 to a day."""
-    seconds = number(value)
-    if not TURN_LEAST_S <= seconds <= REFRESH_LIMIT_S:
-        raise wrong(f"must be from {TURN_LEAST_S:g} to {REFRESH_LIMIT_S:g} seconds (a day)")
-    return seconds
+    return up_to_a_day(value, TURN_LEAST_S)
 
 
 def as_turn_url(value: object) -> str:
