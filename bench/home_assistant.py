@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 from aiohttp import ClientSession
 
@@ -109,7 +110,7 @@ async def _use(lab: Lab, agent: Agent, port: int, times: Times) -> None:
             times.call.append(await _seconds(lambda: http.post("/stop")))
             level = (number % 100) / 100
             change = http.post("/volume", json={"volume_level": level, "muted": False})
-            times.state.append(await _seconds(lambda c=change, v=level: _volume(hass, c, v)))  # type: ignore[misc]
+            times.state.append(await _seconds(partial(_volume, hass, change, level)))
         for number in range(lab.scale.pixel_rounds):
             lab.say(f"first pixels after an action and after /start, round {number + 1}")
             by_action = (times.action_pixel, lambda: hass.act("play", url=lab.media.mp4.url))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable
+from functools import partial
 
 from bench.agent import Agent
 from bench.lab import SEEN_S, Lab
@@ -40,7 +41,7 @@ def measure(lab: Lab) -> Point:
         photographed = _rate(agent, lambda: _timed(agent, "/snapshot?format=jpeg", times))
         for path in ("/snapshot?format=png", "/snapshot?format=jpeg&width=640"):
             lab.say(f"{path} while 720p plays")
-            _rate(agent, lambda path=path: _timed(agent, path, times))  # type: ignore[misc]
+            _rate(agent, partial(_timed, agent, path, times))
         lab.say("/metrics while 720p plays")
         _rate(agent, lambda: _timed(agent, "/metrics", times))
         agent.stop()

@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import ClientSession
 
@@ -67,7 +68,7 @@ class Run:
             agent.stop(all=True)
             agent.wait_for_spare()
             wait_until(
-                lambda files=files: descriptors(agent.pid) <= files,  # type: ignore[misc]
+                partial(_has_at_most, agent, files),
                 timeout_s=SETTLE_S,
                 what=f"at most {files} open files, as before",
             )
@@ -113,6 +114,10 @@ class Run:
         self.wrong += [str(check) for check in health["checks"].values() if check["status"] != "ok"]
         if left := [*status["esphome"]["clients"], *status["dlna"]["subscribers"]]:
             self.wrong.append(f"still connected: {left}")
+
+
+def _has_at_most(agent: Agent, files: int) -> bool:
+    return descriptors(agent.pid) <= files
 
 
 def main() -> int:

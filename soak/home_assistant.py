@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ READY_S: Final = 180.0
 """Home Assistant needs 10 s; the first time it makes its files, on a busy machine."""
 
 REVOKED_S: Final = 2.0
+ASK_EVERY_S: Final = 0.2
+"""It tells nobody that it is ready; to start takes it 5 s and more."""
 QUIET_S: Final = 10.0
 """After a revocation: nothing tries again."""
 
@@ -88,12 +91,11 @@ class HomeAssistant(Started):
     async def _until_ready(self) -> None:
         async with asyncio.timeout(READY_S), ClientSession(self.url) as http:
             while True:
-                try:
+                with suppress(ClientError):  # it does not listen yet
                     async with http.get("/manifest.json") as answer:
                         if answer.status == 200:
                             return
-                except ClientError:
-                    await asyncio.sleep(0.2)
+                await asyncio.sleep(ASK_EVERY_S)
 
     async def _new_token(self) -> str:
         client = f"{self.url}/"
