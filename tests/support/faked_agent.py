@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ from agent.media.redaction import redact
 from agent.persistence import saver
 from agent.persistence.saver import Saver
 from agent.reporting.central.state import View
+from agent.reporting.http import circuit
 from agent.reporting.reporter import ReportedBox, Reporter
 from agent.types import DeviceInfo
 from tests.support.api import served_by
@@ -47,12 +49,15 @@ if TYPE_CHECKING:
 class FakedAgent:
     """`with FakedAgent(folder) as agent: port = agent.live(); ...; agent.kill()`, again and again.
 
-    `fsync_s` is how long the disk takes to be sure; the log of each life goes to a file of its own in `logs`, named by
-    its number, as JSON lines.
+    `fsync_s` is how long the disk takes to be sure, `pauses_s` the longest pause after a first report that failed; the
+    log of each life goes to a file of its own in `logs`, named by its number, as JSON lines.
     """
 
-    def __init__(self, folder: Path, *, fsync_s: float = 0.0, logs: Path | None = None) -> None:
-        self._command = [sys.executable, "-m", "tests.support.faked_agent", str(folder), "--fsync", str(fsync_s)]
+    def __init__(
+        self, folder: Path, *, fsync_s: float = 0.0, pauses_s: float = circuit.PAUSES.base_s, logs: Path | None = None
+    ) -> None:
+        self._command = [sys.executable, "-m", "tests.support.faked_agent", str(folder)]
+        self._command += ["--fsync", str(fsync_s), "--pauses", str(pauses_s)]
         self._command += [] if logs is None else ["--logs", str(logs)]
         self._number = self._pid = 0
 
@@ -121,9 +126,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fsync", type=float, default=0.0)
+    parser.add_argument("--pauses", type=float, default=circuit.PAUSES.base_s)
     parser.add_argument("--logs", type=Path)
     options = parser.parse_args()
     saver.RESTORES_ALLOWED = 1_000_000  # it is killed again and again
+    circuit.PAUSES = replace(circuit.PAUSES, base_s=options.pauses)  # type: ignore[misc]
     fsync = os.fsync
 
     def slowly(fd: FileDescriptorLike) -> None:
