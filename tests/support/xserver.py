@@ -21,7 +21,7 @@ XRANDR_S = 5.0
 
 
 class XServer(Started):
-    """Xvfb on a free display number. `with XServer() as x: x.display, x.env`.
+    """Xvfb on a free display number, which is its own until `stop`. `with XServer() as x: x.display, x.env`.
 
     `largest` is how far `resize` can go; without it the size can only shrink.
     """
@@ -50,6 +50,7 @@ class XServer(Started):
         """Start on a free number, or on the number that it had before. Returns when it takes clients."""
         if self._process is not None and self._process.poll() is None:
             raise RuntimeError(f"The X server {self.display} runs already")
+        self._release()
         log = Path(self._folder.name) / "Xvfb.log"
         command = [need("Xvfb"), *([self.display] if self.display else [])]
         width, height = self._largest
@@ -91,6 +92,7 @@ class XServer(Started):
     def stop(self) -> None:
         """End it and forget it. Idempotent."""
         self.terminate()
+        self._release()
         self._folder.cleanup()
 
     def terminate(self) -> None:
@@ -141,12 +143,26 @@ class XServer(Started):
         pid = self._process.pid
         end(self._process, with_signal=number)
         self._process = None
-        lock = Path(f"/tmp/.X{self.display[1:]}-lock")
-        # A killed Xvfb leaves both behind. Those of another server, which was quicker to take the number, stay.
+        # A killed Xvfb leaves its lock and its socket behind. Held by this process, the lock keeps the servers of other
+        # tests from the number until this one comes back.
+        if self._locked_by(pid):
+            Path(f"/tmp/.X11-unix/X{self.display[1:]}").unlink(missing_ok=True)
+            self._lock.unlink()
+        if not self._lock.exists():  # or another one was quicker
+            self._lock.write_text(f"{os.getpid():>10}\n")
+
+    def _release(self) -> None:
+        if self.display and self._locked_by(os.getpid()):
+            self._lock.unlink()
+
+    @property
+    def _lock(self) -> Path:
+        return Path(f"/tmp/.X{self.display[1:]}-lock")
+
+    def _locked_by(self, pid: int) -> bool:
         with contextlib.suppress(OSError):
-            if lock.read_text().split() == [str(pid)]:
-                Path(f"/tmp/.X11-unix/X{self.display[1:]}").unlink(missing_ok=True)
-                lock.unlink()
+            return self._lock.read_text().split() == [str(pid)]
+        return False
 
 
 def _line(descriptor: int, timeout_s: float) -> str:
