@@ -25,6 +25,15 @@ _SERVER = pytest.StashKey[MediaServer]()
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEAKS] = LeakCheck()
     config.pluginmanager.register(TooManyReruns())
+    # What structlog does by itself is made for people: colours, and tracebacks with all variables.
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

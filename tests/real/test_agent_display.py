@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from tests.real.test_stage_player import photograph, wayland_session
-from tests.support.agent import Agent
+from tests.support.agent import PATIENT, Agent
 from tests.support.clips import Clips
 from tests.support.colours import name_of
 from tests.support.media_server import MediaServer
@@ -224,7 +224,6 @@ def assert_plays_again(agent: Agent, display: str, media_server: MediaServer) ->
 def wait_for_colour(display: str, colour: str) -> None:
     with Screen(display) as screen:
         wait_until(lambda: screen.colour_at_centre() == colour, timeout_s=5, what=f"{colour} on the screen")
-        time.sleep(0.05)  # a recorder, too, has looked some times then
 
 
 def colours_anywhere(recording: Recording) -> set[str]:
@@ -244,7 +243,7 @@ def test_colours_are_right_on_a_screen_of_another_depth(media_server: MediaServe
     """With fewer or more bits of colour than usual the picture is right with either player, and so is the snapshot."""
     with (
         XServer(depth=depth) as server,
-        Agent(server.display, audio__output="none", player__engines=f'{{"http": "{engine}"}}') as agent,
+        Agent(server.display, audio__output="none", player__engines=f'{{"http": "{engine}"}}', **PATIENT) as agent,
     ):
         for colour in ("green", "red"):
             agent.start(media_server.url(f"/film/{colour}.mp4"), loop=True)

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.support.agent import Agent
+from tests.support.agent import PATIENT, Agent
 from tests.support.clips import Clips
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
@@ -21,14 +21,13 @@ def test_a_film_that_libvlc_cannot_decode_is_played_by_mpv(
 ) -> None:
     """A film in a codec of mpv's takes the place of another without black; when its player dies it comes back without
     asking libVLC first, and after a crash of the agent it comes back, too."""
-    with Agent(xserver.display, audio__output="none") as agent, Screen(xserver.display) as screen:
+    with Agent(xserver.display, audio__output="none", **PATIENT) as agent, Screen(xserver.display) as screen:
         agent.start(media_server.url("/film/red.mp4"))
         assert agent.wait_state("playing")["engine"] == "vlc"
         wait_moves(screen, "red")
         with ScreenRecorder(xserver.display) as recorder:
             film = agent.start(media_server.file_url(clips.magicyuv_avi()), loop=True)["session_id"]
             wait_colour(screen, "green", timeout_s=1)
-            time.sleep(0.3)  # for the recorder to have seen it, too
             assert recorder.stop().colours() == ["red", "green"]
         agent.wait_state("playing")
         stream = agent.status()["stream"]
@@ -60,7 +59,7 @@ def test_what_libvlc_cannot_decode_is_shown_from_a_media_folder(xserver: XServer
     }
     folders = [str(clips.folder)]
     with (
-        Agent(xserver.display, audio__output="none", player__media_folders=folders) as agent,
+        Agent(xserver.display, audio__output="none", player__media_folders=folders, **PATIENT) as agent,
         Screen(xserver.display) as screen,
     ):
         for kind, (file, colour, engine) in files.items():
@@ -75,7 +74,7 @@ def test_what_libvlc_cannot_decode_is_shown_from_a_media_folder(xserver: XServer
 def test_live_hls_in_fragmented_mp4_is_never_grey(xserver: XServer, media_server: MediaServer, clips: Clips) -> None:
     """It is played by mpv from its first picture on: libVLC's would be grey at each segment, and count as pictures."""
     clips.hls_fmp4()
-    with Agent(xserver.display, audio__output="none") as agent, Screen(xserver.display) as screen:
+    with Agent(xserver.display, audio__output="none", **PATIENT) as agent, Screen(xserver.display) as screen:
         with ScreenRecorder(xserver.display) as recorder:
             agent.start(media_server.url("/live-fmp4/index.m3u8"))
             stream = agent.wait_state("playing")

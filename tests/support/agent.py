@@ -16,13 +16,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tests.support.sockets import free_port
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.tools import LOOK_EVERY_S, LOOK_SELDOM_S
 
-READY_S = 15.0
+READY_S = 20.0
+"""For what takes a second or two on a machine that has nothing else to do."""
 ANSWER_S = 30.0
+
+PREFERRED: Final = ("nice", "-n", "-10")
+"""The prefix of an agent whose promise in seconds is looked at: where the tests may say so (root), other tests leave it
+the processor, as a box has nothing else to do."""
+
+PATIENT: Final[dict[str, Any]] = {"player__start_timeout": 60}
+"""Settings for who asks which engine plays: another one is not tried before a quarter of that is over, however busy the
+machine is."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,8 @@ class Agent:
             self.env[f"CAST_AGENT_{key.upper()}"] = value if isinstance(value, str) else _text(value)
         self.env |= env or {}
         self.process: subprocess.Popen[bytes] | None = None
+        self._logged: list[dict[str, Any]] = []
+        self._logged_bytes = 0
 
     def __enter__(self) -> Self:
         try:
@@ -107,7 +118,7 @@ class Agent:
         self.launch()
         self.wait_alive()
         if until_spare:
-            self.wait_until(self._has_settled, 10, "a spare player is ready, or is known to be impossible")
+            self.wait_until(self._has_settled, READY_S, "a spare player is ready, or is known to be impossible")
 
     def launch(self) -> None:
         """Start the process."""
@@ -178,11 +189,14 @@ class Agent:
 
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
         """What it has logged so far, or only the events of that name."""
-        lines = []
-        for text in self._log_text().splitlines():
+        with (self.folder / "log").open("rb") as file:
+            file.seek(self._logged_bytes)
+            whole = file.read().rpartition(b"\n")[0]  # a test that waits asks often: each line is read once
+        for text in whole.splitlines():
             with contextlib.suppress(ValueError):
-                lines.append(json.loads(text))
-        return [line for line in lines if event in (None, line.get("event"))]
+                self._logged.append(json.loads(text))
+        self._logged_bytes += len(whole) + bool(whole)
+        return [line for line in self._logged if event in (None, line.get("event"))]
 
     def children(self) -> list[int]:
         """The player processes that there are now, zombies included."""
@@ -196,11 +210,11 @@ class Agent:
     def spare_pid(self) -> int:
         """The warm spare; waits for it. Only when nothing is on or being prepared."""
         self.wait_for_spare()
-        self.wait_until(lambda: len(self.children()) == 1, 5, "the spare is the only player")
+        self.wait_until(lambda: len(self.children()) == 1, READY_S, "the spare is the only player")
         return self.children()[0]
 
     def wait_for_spare(self) -> None:
-        self.wait_until(lambda: self.health()["checks"]["player"]["spare_ready"], 10, "a spare player is ready")
+        self.wait_until(lambda: self.health()["checks"]["player"]["spare_ready"], READY_S, "a spare player is ready")
 
     def wait_state(self, state: str, timeout_s: float = 10.0) -> Any:
         """Wait until the stream's player state is this one; the stream."""
@@ -215,12 +229,14 @@ class Agent:
         return self.status()["last"]
 
     def wait_until(self, condition: Callable[[], object], timeout_s: float, what: str) -> None:
-        deadline = time.monotonic() + timeout_s
+        """Look until `condition()`: often at first, then each time that a tenth of the wait has passed again."""
+        began = time.monotonic()
         while not condition():
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"the agent ended ({self.process.returncode}) while: {what}\n{self._log_text()}")
-            assert time.monotonic() < deadline, f"did not come about within {timeout_s} s: {what}"
-            time.sleep(LOOK_EVERY_S)
+            waited = time.monotonic() - began
+            assert waited < timeout_s, f"did not come about within {timeout_s} s: {what}"
+            time.sleep(min(max(LOOK_EVERY_S, waited / 10), LOOK_SELDOM_S))
 
     def _alive(self) -> bool:
         try:

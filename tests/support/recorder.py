@@ -174,7 +174,7 @@ def _at(starts: dict[float, str], when: float) -> str:
 
 
 def main(display: str, file: str) -> None:
-    """The recorder's own process: looks until SIGTERM, or until the X server goes."""
+    """The recorder's own process: looks until SIGTERM, and once after it, or until the X server goes."""
     over = False
 
     def leave(number: int, frame: FrameType | None) -> None:
@@ -186,9 +186,10 @@ def main(display: str, file: str) -> None:
         width, height = screen.size()
         areas = [(int(width * x), int(height * y), 1, 1) for x, y in POINTS]
         areas.append((0, int(height * BOX_ROW), width, 1))
-        first = True
+        first, last = True, False
         with contextlib.suppress(ConnectionError):
-            while not over:
+            while not last:
+                last = over  # what is there when it is told to stop is seen, too
                 began = time.monotonic()
                 *points, row = screen.areas(areas)
                 colours = [point[2] << 16 | point[1] << 8 | point[0] for point in points]
