@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 import time
@@ -13,16 +15,23 @@ import pytest
 
 from tests.support.avahi import Avahi
 from tests.support.clips import Clips
-from tests.support.lan import Lan, LanAgent, LanError
+from tests.support.lan import Lan, LanAgent, LanError, Machine
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_moves
 from tests.support.screen import Screen
-from tests.support.tools import end
+from tests.support.tools import end, wait_until
 from tests.support.xserver import XServer
 
-PORT = 8000
+ADDRESS, PORT = "10.77.0.90", 8000
+READY_S = 15.0
 UNKNOWN_S = 6.0
 """mDNS is asked for 3 s, once more after a failure that may pass; it was 14 s until the DNS server was blamed."""
+
+
+def serves(nas: Machine) -> bool:
+    with contextlib.suppress(OSError), nas.inside(), socket.create_connection((ADDRESS, PORT), 1):
+        return True
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +42,12 @@ def agent(xserver: XServer, clips: Clips, leaks: LeakCheck) -> Iterator[LanAgent
             lan = running.enter_context(Lan())
         except LanError as error:
             pytest.skip(f"NOT TESTED: whether names in .local are found. That needs networks of our own ({error})")
-        nas = lan.machine("10.77.0.90/24")
+        nas = lan.machine(f"{ADDRESS}/24")
         avahi = running.enter_context(Avahi(nas, host="nas"))
         serve = [*nas.prefix, sys.executable, "-m", "http.server", str(PORT), "--directory", str(film.parent)]
         server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         running.callback(end, server)
+        wait_until(lambda: serves(nas), timeout_s=READY_S, what="the server of the film")
         box = lan.machine("10.77.0.91/24")
         agent = running.enter_context(
             LanAgent(
@@ -59,7 +69,7 @@ def test_a_name_in_local_is_found(agent: LanAgent, xserver: XServer, clips: Clip
     with Screen(xserver.display) as screen:
         wait_moves(screen, "green")
     assert agent.status()["stream"]["url"] == url
-    assert agent.log("local_name_resolved")[0]["address"] == "10.77.0.90"
+    assert agent.log("local_name_resolved")[0]["address"] == ADDRESS
 
 
 def test_a_name_that_nobody_has_is_told(agent: LanAgent) -> None:

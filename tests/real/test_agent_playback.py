@@ -23,11 +23,17 @@ from tests.support.xserver import XServer
 
 TOLERANCE_S = 0.5
 """Of a duration."""
+STALL_TIMEOUT_S = 4.0
+SLOW_S = 0.8
+"""Until a source answers."""
+STILL_S = 0.5
+"""A film goes on that never stands for longer than that and the longest pause of the recorder, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
-    with Agent(xserver.display, audio__output="none", player__start_timeout=8, player__stall_timeout=4) as agent:
+    timeouts: dict[str, Any] = {"player__start_timeout": 8, "player__stall_timeout": STALL_TIMEOUT_S}
+    with Agent(xserver.display, audio__output="none", **timeouts) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
 
@@ -66,7 +72,7 @@ def test_the_old_picture_stays_until_the_new_first_frame(
     old = agent.start(media_server.url("/film/red.mp4"))["session_id"]
     wait_moves(screen, "red")
     with ScreenRecorder(xserver.display) as recorder:
-        new = agent.start(media_server.url("/film/green.mp4?delay=0.8"), wait=None)["session_id"]
+        new = agent.start(media_server.url(f"/film/green.mp4?delay={SLOW_S}"), wait=None)["session_id"]
         status = agent.status()
         assert (status["stream"]["session_id"], status["on_screen"]) == (new, old)
         agent.wait_until(lambda: agent.status()["on_screen"] == new, 10, "the new film is on the screen")
@@ -75,8 +81,8 @@ def test_the_old_picture_stays_until_the_new_first_frame(
     assert recording.colours() == ["red", "green"]
     assert recording.seconds_of("black") == 0
     red = recording.runs()[0]
-    assert red.seconds > 0.8
-    assert [still for still in recording.stills(0.5) if still.colour == "red"] == []
+    assert red.seconds > SLOW_S
+    assert [still for still in recording.stills(STILL_S + recording.longest_gap_s) if still.colour == "red"] == []
     assert agent.wait_ended(old)["reason"] == "replaced"
 
 
@@ -96,7 +102,7 @@ def test_a_start_that_fails_leaves_the_old_one_on(
         wait_moves(screen, "red")
         recording = recorder.stop()
     assert recording.colours() == ["red"]
-    assert recording.stills(0.5) == []
+    assert recording.stills(STILL_S + recording.longest_gap_s) == []
     status = agent.status()
     assert (status["stream"]["session_id"], status["on_screen"]) == (old, old)
     assert status["stream"]["state"] == "playing"
@@ -259,7 +265,8 @@ def test_a_film_that_is_over_is_finished(agent: Agent, screen: Screen, media_ser
     assert screen.colour_at_centre() == "blue"
     last = agent.wait_ended(session_id)
     assert (last["reason"], last["error"]) == ("finished", None)
-    assert _seconds(last, "first_frame_at", "ended_at") == pytest.approx(2, abs=TOLERANCE_S)
+    # Its end is noticed by itself, and is not taken for a stall.
+    assert 2 - TOLERANCE_S <= _seconds(last, "first_frame_at", "ended_at") < STALL_TIMEOUT_S
     assert screen.colour_at_centre() == "black"
     agent.spare_pid()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent import Agent
+from tests.support.agent import READY_S, Agent
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
@@ -105,7 +105,7 @@ def test_a_killed_spare_is_made_good(agent: Agent, screen: Screen, media_server:
     """A new one is ready soon, and what is on goes on; a start in between works too."""
     spare = agent.spare_pid()
     os.kill(spare, signal.SIGKILL)
-    agent.wait_until(lambda: agent.children() not in ([], [spare]), 5, "there is another player")
+    agent.wait_until(lambda: agent.children() not in ([], [spare]), READY_S, "there is another player")
     assert agent.spare_pid() != spare
     assert agent.health()["status"] == "healthy"
     spare = agent.spare_pid()

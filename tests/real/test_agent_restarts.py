@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.support.agent import Agent
+from tests.support.agent import PREFERRED, Agent
 from tests.support.clips import Clips
+from tests.support.leaks import LeakCheck
 from tests.support.looking import last_movement, wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
@@ -21,10 +24,11 @@ BACK_S = 5.0
 """From the start of the daemon to the picture: the promise."""
 
 
-@pytest.fixture(params=["vlc", "mpv"])
-def agent(request: pytest.FixtureRequest, xserver: XServer, pulse: PulseServer) -> Iterator[Agent]:
-    engines = f'{{"http": "{request.param}"}}'
-    with Agent(xserver.display, env=pulse.env, player__engines=engines, player__stall_timeout=2) as agent:
+@pytest.fixture(scope="module", params=["vlc", "mpv"])
+def shared(request: pytest.FixtureRequest, xserver: XServer, pulse: PulseServer, leaks: LeakCheck) -> Iterator[Agent]:
+    settings: dict[str, Any] = {"player__engines": json.dumps({"http": request.param}), "player__stall_timeout": 2}
+    with Agent(xserver.display, env=pulse.env, prefix=PREFERRED, **settings) as agent:
+        leaks.own_pids(lambda: agent.pids)
         yield agent
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.agent import Agent
+from tests.support.agent import PREFERRED, Agent
 from tests.support.behaviour import Behaviour, Then
+from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.recorder import ScreenRecorder
@@ -22,13 +23,14 @@ RETURN_S = 4.0
 """From a source that is back to moving pictures: at most the longest pause between two tries, and a start."""
 
 
-@pytest.fixture
-def agent(xserver: XServer, media_server: MediaServer) -> Iterator[Agent]:
-    with Agent(xserver.display, audio__output="none", player__stall_timeout=2) as agent:
+@pytest.fixture(scope="module")
+def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
+    with Agent(xserver.display, audio__output="none", player__stall_timeout=2, prefix=PREFERRED) as agent:
+        leaks.own_pids(lambda: agent.pids)
         yield agent
 
 
-def wait_back(screen: Screen, colour: str, *, timeout_s: float = 5.0) -> None:
+def wait_back(screen: Screen, colour: str, *, timeout_s: float = 10.0) -> None:
     wait_colour(screen, colour, timeout_s=timeout_s)
     wait_moves(screen, colour, timeout_s=timeout_s)
 
@@ -61,11 +63,11 @@ def test_a_live_hls_is_taken_up_again_before_it_counts_as_stalled(
 ) -> None:
     """libVLC would ask a dead server for its playlist for 14 s; once what was in store has been shown, the agent opens
     the stream anew instead, so that it is there as soon as its server is."""
-    agent.start(media_server.url("/live-hls/index.m3u8"))
+    session = agent.start(media_server.url("/live-hls/index.m3u8"))["session_id"]
     agent.wait_state("playing")
     media_server.behave("/live-hls", Behaviour(status=503))
     agent.wait_until(lambda: agent.status()["stream"]["attempt"] > 1, 15, "it is tried again")
-    assert agent.log("stream_retried")[0]["code"] == "media_network"
+    assert next(e["code"] for e in agent.log("stream_retried") if e["session_id"] == session) == "media_network"
     assert screen.colour_at_centre() == "red"
     media_server.reset()
     wait_back(screen, "red", timeout_s=RETURN_S + 5)

@@ -26,6 +26,8 @@ SIZE = (640, 360)
 BOX_ROW = 330 / 360
 """The height at which the travelling box is, as a part of the picture's height."""
 
+BLACK_START_S = 2.0
+
 LIVE_LOOP_S = 12
 """Both 25 pictures a second and MP2's frames of 24 ms come out even after 12 s, so the loop has no seam."""
 
@@ -148,8 +150,8 @@ class Clips:
         return self._ffmpeg(f"one-picture-{hz}-{seconds:g}s.{kind}", film)
 
     def black_start_mp4(self, colour: str = "yellow", seconds: float = 8) -> Path:
-        """A film whose first 2 s are wholly black, box included."""
-        hide = ["-vf", "drawbox=t=fill:color=black:enable='lt(t,2)',format=yuv420p"]
+        """A film that is wholly black, box included, for BLACK_START_S."""
+        hide = ["-vf", f"drawbox=t=fill:color=black:enable='lt(t,{BLACK_START_S:g})',format=yuv420p"]
         film = ["-i", str(self.film_mp4(colour, seconds))]
         return self._ffmpeg(
             f"black-start-{colour}-{seconds:g}s.mp4", [*film, *hide, *_VERYFAST, "-c:a", "copy", *_FASTSTART]
