@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from central.core.errors import CentralError, MissingError, OverloadedError, UnavailableError
@@ -88,6 +89,13 @@ class Live:
                 scope.reschedule(0.0)
 
 
+class _SentFile(web.FileResponse):
+    """A file, which is sent once: aiohttp prepares anew what a handler answers with, and failed at that."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return None if self.prepared else await super().prepare(request)
+
+
 class _Talk:
     """A WebSocket as handlers have it: text alone."""
 
@@ -116,7 +124,7 @@ async def _answer_to(
             except FileNotFoundError as error:
                 raise MissingError("This is not there any more.") from error
             headers |= {"Content-Type": reply.content_type, **reply.headers}
-            return web.FileResponse(path, headers=headers), SEND_TIMEOUT_S + size / SLOWEST_BPS
+            return _SentFile(path, headers=headers), SEND_TIMEOUT_S + size / SLOWEST_BPS
         case StreamReply():
             headers |= {"Content-Type": reply.content_type, "Cache-Control": "no-store", **reply.headers}
             return web.StreamResponse(headers=headers), None
