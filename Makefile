@@ -5,6 +5,7 @@ BIN := .venv/bin
 CYCLES ?= 300
 MINUTES ?= 15
 EVENTS ?= 10000
+JOBS ?= 1000
 MESSAGES ?= 10000
 ROUNDS ?= 200
 DROPS ?= 20
@@ -12,7 +13,7 @@ RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
 
-.PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-faces soak-home-assistant clean setup setup-central setup-test
+.PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-home-assistant clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall
 
 help: ## what there is
@@ -67,6 +68,9 @@ soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a
 
 soak-reports: setup-test ## EVENTS=10000 while both sides are killed at random (about 6 minutes); SEED=N, DATABASE_URL, REAL=1
 	$(BIN)/python -m soak.reports $(if $(REAL),--real,--events $(EVENTS)) $(if $(SEED),--seed $(SEED))
+
+soak-library: setup-test ## JOBS=1000 of the library while workers and central API are killed at random, on both databases; SEED=N
+	$(BIN)/python -m soak.library --jobs $(JOBS) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 
 soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
 	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))

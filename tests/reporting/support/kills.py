@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
-from tests.central.support.process import CentralProcess
 from tests.support.calls import GONE, call
 from tests.support.faked_agent import FakedAgent
 from tests.support.tools import wait_until
@@ -45,9 +44,17 @@ class Kills:
     count: int = 0
 
 
+class Killable(Protocol):
+    """A program of the tests."""
+
+    def start(self) -> None: ...
+
+    def end(self, number: int) -> int: ...
+
+
 @contextmanager
-def kills(central: CentralProcess, dice: random.Random, *, up: Span, down: Span) -> Iterator[Kills]:
-    """The central API is killed and started again, again and again; at the end of the block it is there."""
+def kills(program: Killable, dice: random.Random, *, up: Span, down: Span) -> Iterator[Kills]:
+    """The program is killed and started again, again and again; at the end of the block it is there."""
     over = threading.Event()
     failed: list[BaseException] = []
     done = Kills()
@@ -55,10 +62,10 @@ def kills(central: CentralProcess, dice: random.Random, *, up: Span, down: Span)
     def kill() -> None:
         try:
             while not over.wait(up.choose(dice)):
-                central.end(signal.SIGKILL)
+                program.end(signal.SIGKILL)
                 done.count += 1
                 over.wait(down.choose(dice))
-                central.start()
+                program.start()
         except BaseException as error:
             failed.append(error)
 
