@@ -1,15 +1,15 @@
-"""The command line: `cast-central run`, `key add|list|revoke`, `enrol`, `openapi`."""
+"""The command line: `cast-central run`, `worker`, `key add|list|revoke`, `enrol`, `openapi`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvloop
 
@@ -25,6 +25,8 @@ from central.core.types import Role
 from central.daemon import run
 from central.description import description
 from central.devices.enrolments import Enrolments
+from central.settings import Settings
+from central.worker import run_worker
 
 T = TypeVar("T")
 
@@ -73,10 +75,18 @@ def _command(arguments: list[str] | None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    return _until_stopped(options, run)
+
+
+def _worker(options: argparse.Namespace) -> int:
+    return _until_stopped(options, run_worker)
+
+
+def _until_stopped(options: argparse.Namespace, program: Callable[[Settings], Coroutine[Any, Any, None]]) -> int:
     settings = load_settings(options.config)
     log.configure(settings.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(settings))
+        runner.run(program(settings))
     return 0
 
 
@@ -199,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     command(commands, "run", _run, "serve until it is told to stop (Ctrl-C, SIGTERM)")
+    command(commands, "worker", _worker, "do the jobs of the library, beside the service or on another machine")
     keys = commands.add_parser("key", help="keys of people and programs").add_subparsers(
         required=True, metavar="COMMAND"
     )

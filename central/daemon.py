@@ -93,7 +93,7 @@ async def running(
         order = LOCK_ORDER if checks_locks else None
         database = Database(settings.database_url(), pool=settings.database.pool, lock_order=order)
         stack.push_async_callback(database.close)
-        await _migrated(database)
+        await migrated(database)
         workers: dict[str, Worker] = {}
         if now is None:
             now = clock = DatabaseClock(database)
@@ -115,7 +115,7 @@ async def running(
         for feature in features:
             workers |= {f"{feature.name}_{name}": work for name, work in feature.workers.items()}
         for name, work in workers.items():
-            _run_beside(stack, supervisor.start(work, name=name))
+            run_beside(stack, supervisor.start(work, name=name))
         metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))
         reconciliation = media.service.reconciliation
         system = System(database, reconciliation, urls, supervisor, metrics, description)
@@ -171,14 +171,20 @@ async def _advise(settings: Settings, access: Access, *, has_urls: bool) -> None
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError or DatabaseUnavailableError."""
     _allow_many_connections()
-    asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
+    asked = asked_to_stop()
     async with running(settings):
         gc.set_threshold(*GC_THRESHOLD)
         await asked.wait()
     log.info("central_stopped")
+
+
+def asked_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT from now on."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    return asked
 
 
 def _allow_many_connections() -> None:
@@ -189,7 +195,8 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _migrated(database: Database) -> None:
+async def migrated(database: Database) -> None:
+    """Wait for the database, and bring it up to date. Raises ConfigError or DatabaseUnavailableError."""
     last = "It does not answer."
     try:
         async with asyncio.timeout(DATABASE_WAIT_S):
@@ -205,7 +212,9 @@ async def _migrated(database: Database) -> None:
         ) from error
 
 
-def _run_beside(stack: contextlib.AsyncExitStack, task: asyncio.Task[None]) -> None:
+def run_beside(stack: contextlib.AsyncExitStack, task: asyncio.Task[None]) -> None:
+    """Have the task cancelled at the end of the stack."""
+
     async def end() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -9,6 +9,8 @@ from central.core.db.locks import LockOrder
 LOCK_ORDER: Final[LockOrder] = {
     "admin_keys": None,
     "videos": None,
+    "jobs": None,
+    "renditions": None,
     "enrolment_tokens": "id",
     "devices": "id",
     "broadcasters": None,

@@ -109,6 +109,10 @@ class VideoNotFoundError(MissingError):
     code = ErrorCode.VIDEO_NOT_FOUND
 
 
+class JobNotFoundError(MissingError):
+    code = ErrorCode.JOB_NOT_FOUND
+
+
 class ConflictError(CentralError):
     """It cannot be done as things are."""
 

@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     BROADCASTER_NOT_FOUND = "broadcaster_not_found"
     STREAM_KEY_NOT_FOUND = "stream_key_not_found"
     VIDEO_NOT_FOUND = "video_not_found"
+    JOB_NOT_FOUND = "job_not_found"
 
     NAME_IN_USE = "name_in_use"
     STREAM_ENDED = "stream_ended"
@@ -43,7 +44,7 @@ class ErrorCode(StrEnum):
     """Another connection sends the same video."""
     UPLOAD_INCOMPLETE = "upload_incomplete"
     WRONG_STATE = "wrong_state"
-    """A video is in a state in which this cannot be done."""
+    """A video, or a job, is in a state in which this cannot be done."""
     LIBRARY_QUOTA_EXCEEDED = "library_quota_exceeded"
     """A key holds as much of the library as it may."""
     LIBRARY_UNAVAILABLE = "library_unavailable"

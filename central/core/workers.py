@@ -1,4 +1,4 @@
-"""The periodic work of a feature."""
+"""The periodic work of a feature, and what it does on demand."""
 
 from __future__ import annotations
 
@@ -24,3 +24,37 @@ def repeated(once: Callable[[], Awaitable[object]], *, every_s: float) -> Worker
             await asyncio.sleep(every_s)
 
     return work
+
+
+class OnDemand:
+    """Work that is done one piece after the other, as soon as there is some.
+
+    Whoever makes some calls `wake`; what another instance made is found at the next look.
+    """
+
+    def __init__(self, one: Callable[[], Awaitable[bool]], *, every_s: float) -> None:
+        """`one` does a piece and returns whether there was one. `every_s` seconds are between two looks."""
+        self._one = one
+        self._every_s = every_s
+        self._wakes: set[asyncio.Event] = set()
+
+    def wake(self) -> None:
+        """There is something to be done."""
+        for wake in self._wakes:
+            wake.set()
+
+    async def run(self) -> None:
+        """The worker; several may run at once."""
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        try:
+            while True:
+                wake.clear()
+                with contextlib.suppress(DatabaseUnavailableError):
+                    while await self._one():
+                        pass
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._every_s):
+                        await wake.wait()
+        finally:
+            self._wakes.discard(wake)

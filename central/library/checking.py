@@ -3,22 +3,25 @@ to be done, so nothing is lost with the process that does it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
+from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db.engine import Database
-from central.core.errors import DatabaseUnavailableError, UploadInUseError
+from central.core.errors import UploadInUseError
 from central.core.pages import Clock, utc_now
 from central.core.threads import in_thread
+from central.core.workers import OnDemand
 from central.library import repository
+from central.library.digest import sha256_of
 from central.library.folder import Folder
+from central.library.jobs import new_job
+from central.library.playable import is_playable
 from central.library.probe import Flaw, Probe
 from central.library.tables import Video
-from central.library.types import VideoState
+from central.library.types import JobKind, VideoState
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -28,40 +31,22 @@ LOOK_EVERY_S: Final = 5.0
 """How late a video is found that was completed through another instance; of our own we are told."""
 CANDIDATES: Final = 20
 """Videos of one look: those that are being checked elsewhere are among them."""
-PIECE: Final = 8 * 1024 * 1024
-"""Bytes that are hashed in one go: some 10 ms, after which the service may stop."""
 
 
 class Checking:
     """Two instances never check the same video at once: whoever does has its file (`Folder.take`)."""
 
-    def __init__(self, database: Database, folder: Folder, probe: Probe, *, now: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, folder: Folder, probe: Probe, *, added: Callable[[], None], now: Clock = utc_now
+    ) -> None:
+        """`added` is called when there are jobs."""
         self._database = database
         self._folder = folder
         self._probe = probe
+        self._added = added
         self._now = now
-        self._wakes: set[asyncio.Event] = set()
-
-    def wake(self) -> None:
-        """Something is to be checked."""
-        for wake in self._wakes:
-            wake.set()
-
-    async def run(self) -> None:
-        """Check what there is, one after the other."""
-        wake = asyncio.Event()
-        self._wakes.add(wake)
-        try:
-            while True:
-                wake.clear()
-                with contextlib.suppress(DatabaseUnavailableError):
-                    while await self._one():
-                        pass
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
-                        await wake.wait()
-        finally:
-            self._wakes.discard(wake)
+        work = OnDemand(self._one, every_s=LOOK_EVERY_S)
+        self.wake, self.run = work.wake, work.run
 
     async def _one(self) -> bool:
         """Check the video that waits for longest; whether there was one."""
@@ -92,7 +77,7 @@ class Checking:
     async def _found(self, video: Video, file: BinaryIO) -> dict[str, Any]:
         """What the row says from now on."""
         try:
-            sha256 = await _hashed(file)
+            sha256 = await sha256_of(file)
             if video.sha256 not in (None, sha256):
                 raise Flaw("Its bytes have another SHA-256 than was reserved: it changed on the way. Upload it again.")
             facts = await self._probe.look(self._folder.file(video.id), video.type)
@@ -100,29 +85,25 @@ class Checking:
             return {"state": VideoState.FAILED, "problem": str(flaw)}
         except OSError as error:
             return {"state": VideoState.FAILED, "problem": f"Its file cannot be read: {error.strerror}."}
-        return {"state": VideoState.READY, "sha256": sha256, **facts}
+        plays = is_playable(video.type, facts["video_codec"], facts["audio_codec"])
+        return {"state": VideoState.READY if plays else VideoState.TRANSCODING, "sha256": sha256, **facts}
 
     async def _end(self, video: Video, values: dict[str, Any]) -> None:
-        changed = await self._database.write(
-            lambda session: repository.change(
-                session, video.id, values | {"updated_at": self._now()}, state=VideoState.CHECKING
+        now = self._now()
+
+        async def work(session: AsyncSession) -> Video | None:
+            changed = await repository.change(
+                session, video.id, values | {"updated_at": now}, state=VideoState.CHECKING
             )
-        )
+            if changed is not None and changed.state != VideoState.FAILED and changed.type.startswith("video/"):
+                session.add(new_job(changed, JobKind.POSTER, now=now))
+                if changed.state == VideoState.TRANSCODING:
+                    session.add(new_job(changed, JobKind.FULL_HD, now=now))
+            return changed
+
+        changed = await self._database.write(work)
         if values["state"] == VideoState.FAILED:
             await in_thread(self._folder.delete, video.id)
         if changed is not None:
             log.info("video_checked", video_id=video.id, state=changed.state, problem=changed.problem)
-
-
-async def _hashed(file: BinaryIO) -> str:
-    found = hashlib.sha256()
-
-    def step() -> bool:
-        piece = file.read(PIECE)
-        found.update(piece)
-        return bool(piece)
-
-    await in_thread(file.seek, 0)
-    while await in_thread(step):
-        pass
-    return found.hexdigest()
+            self._added()

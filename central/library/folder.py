@@ -28,11 +28,37 @@ class Folder:
         self._path = path
         self._keep_free = keep_free
 
-    def file(self, video_id: str) -> Path:
-        """Where its bytes are. Raises LibraryUnavailableError where there is no folder."""
+    @property
+    def root(self) -> Path:
+        """Raises LibraryUnavailableError where there is no folder."""
         if self._path is None:
             raise LibraryUnavailableError(f"The library has no folder. {_ADVICE}")
-        return self._path / video_id
+        return self._path
+
+    def file(self, video_id: str) -> Path:
+        """Where its bytes are. Raises LibraryUnavailableError where there is no folder."""
+        return self.root / video_id
+
+    def whole(self, video_id: str) -> Path:
+        """The same, of a file that is there. Raises FileNotFoundError when it has been deleted, and
+        LibraryUnavailableError when all are away."""
+        path = self.file(video_id)
+        try:
+            path.stat()
+        except FileNotFoundError as error:
+            self._require_mark(error)
+            raise
+        return path
+
+    def require_room(self, size: int, *, awaited: int = 0) -> None:
+        """Raise StorageFullError unless so many bytes fit beside `awaited` ones that are to come for others."""
+        disk = os.statvfs(self.root)
+        room = disk.f_bavail * disk.f_frsize - self._keep_free - awaited
+        if size > room:
+            raise StorageFullError(
+                f"It has {size} bytes, and the library has room for {max(0, room)}. Delete videos, or free space on "
+                "its disk."
+            )
 
     def make(self, video_id: str, size: int, *, awaited: int) -> None:
         """An empty file for a video of that size, if it fits beside `awaited` bytes that are to come for others.
@@ -42,13 +68,7 @@ class Folder:
         file = self.file(video_id)
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            disk = os.statvfs(file.parent)
-            room = disk.f_bavail * disk.f_frsize - self._keep_free - awaited
-            if size > room:
-                raise StorageFullError(
-                    f"It has {size} bytes, and the library has room for {max(0, room)}. Delete videos, or free space "
-                    "on its disk."
-                )
+            self.require_room(size, awaited=awaited)
             (file.parent / MARK).touch(mode=0o600)
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except OSError as error:
@@ -76,7 +96,7 @@ class Folder:
         try:
             file = path.open("r+b", buffering=0)
         except FileNotFoundError as error:
-            self._require_mark(path.parent, error)
+            self._require_mark(error)
             raise
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,10 +114,11 @@ class Folder:
         try:
             path.unlink()
         except FileNotFoundError as error:
-            self._require_mark(path.parent, error)
+            self._require_mark(error)
 
-    def _require_mark(self, folder: Path, error: FileNotFoundError) -> None:
-        if not (folder / MARK).exists():
+    def _require_mark(self, error: FileNotFoundError) -> None:
+        if not (self.root / MARK).exists():
             raise LibraryUnavailableError(
-                f"The videos are not in {folder}. Mount the disk that holds them, or set dir in the section [library]."
+                f"The videos are not in {self.root}. Mount the disk that holds them, or set dir in the section "
+                "[library]."
             ) from error

@@ -1,16 +1,16 @@
-"""Models of videos."""
+"""Models of videos and jobs."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from central.core.fields import Id, Name, one_line
 from central.core.models import Answer, Body, PageQuery, Patch
 from central.core.secrets import DIGEST_PATTERN
-from central.library.types import MediaType, VideoState
+from central.library.types import JobKind, JobState, MediaType, VideoState
 
 TAGS_LIMIT: Final = 20
 
@@ -56,10 +56,17 @@ class ContentQuery(Body):
     """Which byte of the video the body begins with: as many as are `received`."""
 
 
+class SourceQuery(Body):
+    rendition: Literal[JobKind.FULL_HD, JobKind.HD, JobKind.SD] | None = None
+    """Instead of what boxes usually get."""
+
+
 class FileQuery(Body):
     """What signs an address, as `source` answers it."""
 
     box: Id
+    rendition: Id | None = None
+    """Instead of the original."""
     expires: Annotated[int, Field(ge=0, le=10**11)]
     """Seconds since 1970."""
     token: Annotated[str, Field(pattern=DIGEST_PATTERN)]
@@ -79,6 +86,18 @@ class Source(Answer):
     sha256: str
     duration: float | None
     """Seconds; null for a picture."""
+
+
+class Rendition(Answer):
+    """A film that was made of the video, as MP4 with H.264 and AAC."""
+
+    kind: JobKind
+    width: int
+    height: int
+    size: int
+    """Bytes."""
+    sha256: str
+    created_at: datetime
 
 
 class Video(Answer):
@@ -101,6 +120,9 @@ class Video(Answer):
     height: int | None
     video_codec: str | None
     audio_codec: str | None
+    renditions: list[Rendition]
+    poster: str | None
+    """The path of its poster on this service, once there is one."""
     made_by: str
     """The name of the key that reserved it."""
     created_at: datetime
@@ -109,4 +131,37 @@ class Video(Answer):
 
 class Videos(Answer):
     items: list[Video]
+    next_cursor: str | None
+
+
+class JobBody(Body):
+    kind: JobKind
+
+
+class JobsQuery(PageQuery):
+    state: JobState | None = None
+    video_id: Id | None = None
+
+
+class Job(Answer):
+    id: str
+    video_id: str
+    kind: JobKind
+    state: JobState
+    priority: int
+    """The highest is first."""
+    tries: int
+    """How often it was begun."""
+    progress: float
+    """From 0 to 1."""
+    lease_until: datetime
+    """Until when its worker has it; one that waits is not begun before."""
+    worker: str | None
+    problem: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Jobs(Answer):
+    items: list[Job]
     next_cursor: str | None

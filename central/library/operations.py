@@ -1,4 +1,4 @@
-"""The calls about videos."""
+"""The calls about videos and jobs."""
 
 from __future__ import annotations
 
@@ -47,11 +47,31 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "GET", "/api/v1/videos/{id}/source", calls.get_video_source, Access.DEVICE,
         "Where the box that asks gets the bytes of a video.",
-        {200: models.Source}, (404, 409),
+        {200: models.Source}, (404, 409), query=models.SourceQuery,
     ),
     Operation(
         "GET", "/api/v1/videos/{id}/file", calls.get_video_file, Access.OPEN,
         "The bytes of a video, or a range of them, at an address that was signed for a box.",
         {200: ", ".join(get_args(MediaType))}, (404, 409, 503), query=models.FileQuery,
+    ),
+    Operation(
+        "GET", "/api/v1/videos/{id}/poster", calls.get_video_poster, Access.UPLOAD,
+        "A picture of a film, 640 pixels wide.",
+        {200: "image/jpeg"}, (404,),
+    ),
+    Operation(
+        "POST", "/api/v1/videos/{id}/jobs", calls.add_job, Access.UPLOAD,
+        "Have a rendition or a poster of a film made in the background.",
+        {201: models.Job, 200: models.Job}, (404, 409), body=models.JobBody,
+    ),
+    Operation(
+        "GET", "/api/v1/jobs", calls.list_jobs, Access.UPLOAD,
+        "What is being made, was made and waits, the newest first; for an upload key of its own videos.",
+        {200: models.Jobs}, query=models.JobsQuery,
+    ),
+    Operation(
+        "DELETE", "/api/v1/jobs/{id}", calls.cancel_job, Access.UPLOAD,
+        "Cancel a job.",
+        {204: None}, (404, 409),
     ),
 )  # fmt: skip

@@ -6,25 +6,22 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from central.core.errors import LibraryUnavailableError
 from central.core.threads import in_thread
-from central.library import probe_child
+from central.library.confined import Limits, missing, run_confined
 
 PROBE_S: Final = 30.0
 """For one look. A film of hours takes 0.1 s on an idle disk."""
 OUTPUT_LIMIT: Final = 1024 * 1024
 """Bytes of what the child says: 64 streams take 30 KB."""
-REASON_LIMIT: Final = 200
-"""Characters of why ffprobe does not run."""
+MEMORY: Final = 1024 * 1024 * 1024
+CPU_S: Final = 20
+"""A film of hours takes less than one."""
 STREAMS_LIMIT: Final = 64
 LONGEST_S: Final = 48 * 3600.0
 SIDE_LIMIT: Final = 16_384
@@ -50,19 +47,22 @@ FORMATS: Final[Mapping[str, str]] = {
     "image/webp": "webp_pipe",
     "video/mp2t": "mpegts",
     "video/mp4": "mov",
+    "video/mpeg": "mpeg",
     "video/quicktime": "mov",
     "video/webm": "matroska",
+    "video/x-flv": "flv",
     "video/x-matroska": "matroska",
+    "video/x-ms-wmv": "asf",
+    "video/x-msvideo": "avi",
 }
 """What ffprobe calls each type. It opens no other formats: some of them name files to be read."""
 
 _PLAYLISTS: Final = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil", b"<asx")
-_OPTIONS: Final = (
-    *("-v", "error", "-of", "json", "-threads", "1", "-max_streams", str(STREAMS_LIMIT)),
+READING: Final = (
+    *("-v", "error", "-max_streams", str(STREAMS_LIMIT)),
     *("-protocol_whitelist", "file", "-format_whitelist", ",".join(sorted(set(FORMATS.values())))),
 )
-_NOT_EXECUTED: Final = (probe_child.NOT_EXECUTED, 127)
-"""Exit codes: ours, and that of the dynamic linker without a library."""
+"""Options of ffprobe and ffmpeg before the name of a file."""
 _FACTS: Final = (
     "-show_entries",
     "format=format_name,duration:stream=codec_type,codec_name,width,height:stream_disposition=attached_pic",
@@ -70,7 +70,8 @@ _FACTS: Final = (
 
 
 class Flaw(Exception):  # noqa: N818 - of a file: nothing has failed here
-    """Why boxes cannot play a file, and what to do about it: a sentence for whoever uploaded it."""
+    """Why boxes cannot play a file, or nothing can be made of it, and what to do about it: a sentence for whoever
+    uploaded it."""
 
 
 class _Stream(BaseModel):
@@ -93,6 +94,8 @@ class _Facts(BaseModel):
 
 class _Packet(BaseModel):
     pts_time: float | None = None
+    dts_time: float | None = None
+    """All that an AVI has."""
 
 
 class _Packets(BaseModel):
@@ -104,9 +107,7 @@ class Probe:
 
     def problem(self) -> str | None:
         """Why nothing can be looked at on this machine, if so."""
-        if shutil.which("ffprobe") is None:
-            return "Videos cannot be checked, because ffprobe is not installed on the server: apt install ffmpeg."
-        return None
+        return missing("ffprobe")
 
     async def look(self, file: Path, media_type: str) -> dict[str, Any]:
         """Duration, size and codecs of a file that is said to be of that type, by the columns of `Video`.
@@ -125,55 +126,31 @@ class Probe:
     async def _look_at_end(self, file: Path, duration: float) -> None:
         """Raises Flaw when what a file says of its length is not there."""
         interval = f"{max(0.0, duration - END_S):.3f}%+#{PACKETS_LIMIT}"
-        answer = await self._run(file, "-read_intervals", interval, "-show_entries", "packet=pts_time")
+        answer = await self._run(file, "-read_intervals", interval, "-show_entries", "packet=pts_time,dts_time")
         packets = _as(_Packets, answer).packets
-        last = max((packet.pts_time for packet in packets if packet.pts_time is not None), default=0.0)
+        times = (time for packet in packets for time in (packet.pts_time, packet.dts_time) if time is not None)
+        last = max(times, default=0.0)
         if len(packets) < PACKETS_LIMIT and last < duration - MISSING_S:
             raise Flaw(f"It is cut off: it says that it is {duration:.0f} s long, and ends after {last:.0f} s.")
 
     async def _run(self, file: Path, *arguments: str) -> bytes:
         """What ffprobe says. Raises Flaw for what it cannot read, LibraryUnavailableError when it does not run: that is
         no flaw of the file."""
-        program = shutil.which("ffprobe")
-        if program is None:
-            raise LibraryUnavailableError(self.problem() or "")
-        command = [program, *_OPTIONS, *arguments, f"file:{file}"]
-        try:
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", probe_child.__file__, str(file), *command),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={"LC_ALL": "C"},
-            )
-        except OSError as error:
-            raise _not_executed(program, error.strerror) from error
-        assert child.stdout is not None
-        assert child.stderr is not None
+        command = [*READING, "-of", "json", "-threads", "1", *arguments, f"file:{file}"]
+        limits = Limits(reads=file, memory=MEMORY, cpu_s=CPU_S)
         try:
             async with asyncio.timeout(PROBE_S):
-                said, errors = await asyncio.gather(_bounded(child.stdout), _bounded(child.stderr))
-                code = await child.wait()
+                ended = await run_confined("ffprobe", command, limits, listen=_bounded)
         except TimeoutError as error:
             raise Flaw(f"It cannot be read within {PROBE_S:g} s, so boxes could not play it either.") from error
-        finally:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
-        if code in _NOT_EXECUTED:
-            raise _not_executed(program, errors.decode(errors="replace")[:REASON_LIMIT].strip())
-        if code < 0:
+        if ended.code < 0:
             raise Flaw(
-                "Its check was ended by the system: it took all memory of the server, or over "
-                f"{probe_child.CPU_S} s of its processor. Upload it again; if that happens again, convert it."
+                f"Its check was ended by the system: it took all memory of the server, or over {CPU_S} s of its "
+                "processor. Upload it again; if that happens again, convert it."
             )
-        if code != 0:
-            raise Flaw(_reason(errors.decode(errors="replace")))
-        return said
-
-
-def _not_executed(program: str, reason: object) -> LibraryUnavailableError:
-    return LibraryUnavailableError(f"Videos cannot be checked, because {program} cannot be executed: {reason}")
+        if ended.code != 0:
+            raise Flaw(_reason(ended.errors))
+        return ended.said
 
 
 def _head(file: Path) -> bytes:

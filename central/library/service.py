@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from central.library.checking import Checking
+from central.library.jobs import Jobs
 from central.library.sources import Sources
 from central.library.upkeep import Upkeep
 from central.library.uploads import Uploads
@@ -19,4 +20,5 @@ class Library:
     uploads: Uploads
     sources: Sources
     checking: Checking
+    jobs: Jobs
     upkeep: Upkeep

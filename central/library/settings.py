@@ -17,3 +17,5 @@ class LibrarySettings(Section):
     """How much of the library one key may hold."""
     keep_free: float = Field(default=1.0, ge=0, le=1_000_000, description="gigabytes, from 0 to 1000000")
     """Space that stays free on the disk: the database may be on it, too."""
+    workers: int = Field(default=1, ge=0, le=32, description="a whole number from 0 to 32")
+    """Jobs that are done here at once, each with two threads of ffmpeg; 0 leaves them to `cast-central worker`."""

@@ -1,13 +1,15 @@
-"""The table of videos."""
+"""The tables of videos, of what is made of them, and of the jobs that make it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from central.core.db.base import DIGEST, ID, NAME, NUMBER, WORD, Base
+
+_ACTIVE = text("state IN ('queued', 'running')")
 
 
 class Video(Base):
@@ -40,7 +42,64 @@ class Video(Base):
     """Whose quota it counts for; None: nobody's, it was made with the secret of the API."""
     made_by: Mapped[str] = mapped_column(NAME)
     """The name of that key."""
+    rendition_id: Mapped[str | None] = mapped_column(ID)
+    """What boxes get instead of the original, because they cannot decode that."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "state", "updated_at"),)
+
+
+class Rendition(Base):
+    """A file that was made of a video: a poster, or a film that is easier to decode."""
+
+    __tablename__ = "renditions"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    """That of the lease under which it was made; its file has this name."""
+    video_id: Mapped[str] = mapped_column(ID, ForeignKey("videos.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(WORD)
+    size: Mapped[int] = mapped_column(NUMBER)
+    """Bytes."""
+    sha256: Mapped[str] = mapped_column(DIGEST)
+    width: Mapped[int]
+    height: Mapped[int]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("video_id", "kind"),)
+
+
+class Job(Base):
+    """Something that is to be made of a video. Whoever has the lease makes it; the result is taken from nobody else."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    video_id: Mapped[str] = mapped_column(ID, ForeignKey("videos.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(WORD)
+    state: Mapped[str] = mapped_column(WORD)
+    priority: Mapped[int]
+    """The highest is first; of the same the oldest."""
+    tries: Mapped[int]
+    """How often it was begun."""
+    progress: Mapped[float]
+    """From 0 to 1."""
+    lease_id: Mapped[str | None] = mapped_column(ID)
+    """Another one each time that it is taken: who was late finds that it is not theirs any more."""
+    lease_until: Mapped[datetime]
+    """When it may be taken: at once, after a pause, or when whoever has it has been silent for too long."""
+    worker: Mapped[str | None] = mapped_column(NAME)
+    """Who has it, or had it last."""
+    problem: Mapped[str | None] = mapped_column(Text)
+    """Why it failed, or what went wrong with the last try."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(
+            "uq_jobs_video_id_kind_active", "video_id", "kind",
+            unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE,
+        ),
+        Index("ix_jobs_priority_id_active", "priority", "id", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+        Index(None, "state", "updated_at"),
+    )  # fmt: skip

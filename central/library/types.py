@@ -6,6 +6,29 @@ from enum import StrEnum
 from typing import Literal
 
 
+class JobKind(StrEnum):
+    """What is made of a film in the background. `poster` and a rendition each exist once for a video."""
+
+    POSTER = "poster"
+    """A picture of it, JPEG, 640 pixels wide."""
+    FULL_HD = "1080p"
+    """MP4 of H.264 and AAC with at most so many lines; also what boxes get instead of an original that they cannot
+    decode."""
+    HD = "720p"
+    SD = "480p"
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    """A worker has it for as long as its lease lasts; after that the next one takes it."""
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class VideoState(StrEnum):
     """Where a video is on its way from its reservation to the boxes."""
 
@@ -13,6 +36,8 @@ class VideoState(StrEnum):
     """Reserved; bytes are there or come."""
     CHECKING = "checking"
     """All bytes are there, and are looked at."""
+    TRANSCODING = "transcoding"
+    """Boxes cannot decode it; what they can is being made of it."""
     READY = "ready"
     FAILED = "failed"
     """It cannot be played; `problem` says why. Its bytes are deleted."""
@@ -30,8 +55,12 @@ MediaType = Literal[
     "image/webp",
     "video/mp2t",
     "video/mp4",
+    "video/mpeg",
     "video/quicktime",
     "video/webm",
+    "video/x-flv",
     "video/x-matroska",
+    "video/x-ms-wmv",
+    "video/x-msvideo",
 ]
-"""What may be uploaded: what boxes have an engine for."""
+"""What may be uploaded: what boxes have an engine for, or what is converted to that."""

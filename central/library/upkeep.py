@@ -1,4 +1,4 @@
-"""Removes uploads that nobody goes on with, and videos that failed long ago."""
+"""Removes uploads that nobody goes on with, videos that failed long ago, and what is left of jobs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import structlog
 
 from central.core.db.engine import Database
 from central.core.errors import UploadInUseError
+from central.core.forgetting import forget
 from central.core.pages import Clock, utc_now
 from central.core.threads import in_thread
-from central.library import repository
+from central.library import jobs_repository, repository
 from central.library.folder import Folder
+from central.library.renditions import Renditions
 from central.library.tables import Video
 from central.library.types import VideoState
 
@@ -21,6 +23,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 KEPT: Final = {VideoState.UPLOADING: timedelta(days=1), VideoState.FAILED: timedelta(days=7)}
 """How long a video stays in a state without any change: an upload goes on within a day, or is abandoned."""
+JOBS_KEPT: Final = timedelta(days=30)
+"""After their end."""
 PORTION: Final = 100
 """Videos of one look."""
 
@@ -28,9 +32,10 @@ PORTION: Final = 100
 class Upkeep:
     """Sweeps; several instances may do so at once."""
 
-    def __init__(self, database: Database, folder: Folder, *, now: Clock = utc_now) -> None:
+    def __init__(self, database: Database, folder: Folder, renditions: Renditions, *, now: Clock = utc_now) -> None:
         self._database = database
         self._folder = folder
+        self._renditions = renditions
         self._now = now
 
     async def once(self) -> None:
@@ -41,6 +46,19 @@ class Upkeep:
                 old = await repository.of_state(session, state, before=before, limit=PORTION)
             for video in old:
                 await self._remove(video.id, before)
+        await self._sweep()
+        await forget(self._database, jobs_repository.forget, before=self._now() - JOBS_KEPT)
+
+    async def _sweep(self) -> None:
+        """Delete what workers left behind that were killed."""
+        begun = await in_thread(self._renditions.begun)
+        async with self._database.read() as session:
+            running, made = await jobs_repository.needed(session, [lease_id for _, lease_id in begun])
+        for video_id, lease_id in begun:
+            if lease_id in made:
+                await in_thread(self._renditions.end, video_id, lease_id)
+            elif lease_id not in running:
+                await in_thread(self._renditions.discard, video_id, lease_id)
 
     async def _remove(self, video_id: str, before: datetime) -> None:
         try:
@@ -48,6 +66,7 @@ class Upkeep:
         except UploadInUseError:
             return  # an upload of more than a day
         except FileNotFoundError:
+            await in_thread(self._renditions.delete, video_id)
             await self._database.write(lambda session: repository.remove(session, video_id))
             return
         try:

@@ -23,6 +23,7 @@ from central.core.types import Caller, Role
 from central.library import repository
 from central.library.folder import Folder
 from central.library.models import VideoBody, VideoPatch, VideosQuery
+from central.library.renditions import Renditions
 from central.library.settings import LibrarySettings
 from central.library.tables import Video
 from central.library.types import VideoState
@@ -41,6 +42,7 @@ class Videos:
         self,
         database: Database,
         folder: Folder,
+        renditions: Renditions,
         settings: LibrarySettings,
         *,
         problem: Callable[[], str | None],
@@ -49,6 +51,7 @@ class Videos:
         """`problem` tells why videos cannot be checked here, if they cannot."""
         self._database = database
         self._folder = folder
+        self._renditions = renditions
         self._largest = int(settings.largest * GIGABYTE)
         self._quota = int(settings.quota * GIGABYTE)
         self._problem = problem
@@ -128,8 +131,14 @@ class Videos:
     async def delete(self, video_id: str) -> None:
         """With its bytes, which go first: a row without bytes can be deleted again, bytes without a row are lost sight
         of. Raises VideoNotFoundError or LibraryUnavailableError."""
+        async with self._database.read() as session:
+            if await session.get(Video, video_id) is None:
+                raise not_there()
         await in_thread(self._folder.delete, video_id)
-        if not await self._database.write(lambda session: repository.remove(session, video_id)):
+        await in_thread(self._renditions.delete, video_id)
+        was_there = await self._database.write(lambda session: repository.remove(session, video_id))
+        await in_thread(self._renditions.delete, video_id)  # what was made meanwhile
+        if not was_there:
             raise not_there()
         log.info("video_deleted", video_id=video_id)
 
@@ -163,7 +172,7 @@ class Videos:
         return video
 
 
-_WHOLE: Final = (VideoState.CHECKING, VideoState.READY)
+_WHOLE: Final = (VideoState.CHECKING, VideoState.TRANSCODING, VideoState.READY)
 
 
 def not_there() -> VideoNotFoundError:

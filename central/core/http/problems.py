@@ -34,6 +34,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.BROADCASTER_NOT_FOUND: 404,
         ErrorCode.STREAM_KEY_NOT_FOUND: 404,
         ErrorCode.VIDEO_NOT_FOUND: 404,
+        ErrorCode.JOB_NOT_FOUND: 404,
         ErrorCode.NAME_IN_USE: 409,
         ErrorCode.STREAM_ENDED: 409,
         ErrorCode.NOT_CLAIMED: 409,

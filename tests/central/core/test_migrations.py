@@ -96,7 +96,7 @@ async def test_no_migration_loses_a_row(dump: Path, tmp_path: Path, request: pyt
     database = Database(str(DatabaseSettings(url=url).url))
     try:
         before = await rows_of(database)
-        assert len(before) >= len(Base.metadata.tables) - 1
+        assert revision != head() or before.keys() >= Base.metadata.tables.keys()
         assert all(before.values()), before
         for target in ("head", revision, "head"):
             await migrate(database, target)

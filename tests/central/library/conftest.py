@@ -55,7 +55,9 @@ class Shelf:
         return found
 
     def files(self) -> set[str]:
-        return {path.name for path in self.folder.iterdir()} - {MARK} if self.folder.exists() else set()
+        """Of videos; what is made of them has folders of its own."""
+        files = (path for path in self.folder.glob("*") if path.is_file())
+        return {path.name for path in files} - {MARK}
 
 
 @dataclass
@@ -73,7 +75,7 @@ def sha256(data: bytes) -> str:
 async def shelf(database_url: str, tmp_path: Path) -> AsyncIterator[ServedShelf]:
     """On both databases."""
     folder = tmp_path / "library"
-    async with served(database_url, library={"dir": str(folder)}) as central:
+    async with served(database_url, library={"dir": str(folder), "workers": 0}) as central:
         yield ServedShelf(central.admin, folder, central)
 
 
@@ -81,5 +83,5 @@ async def shelf(database_url: str, tmp_path: Path) -> AsyncIterator[ServedShelf]
 async def sqlite_shelf(sqlite_url: str, tmp_path: Path) -> AsyncIterator[ServedShelf]:
     """For what has nothing to do with the database."""
     folder = tmp_path / "library"
-    async with served(sqlite_url, library={"dir": str(folder)}) as central:
+    async with served(sqlite_url, library={"dir": str(folder), "workers": 0}) as central:
         yield ServedShelf(central.admin, folder, central)

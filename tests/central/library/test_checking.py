@@ -13,7 +13,8 @@ import pytest
 
 from cast_util import landlock
 from central.core.errors import LibraryUnavailableError
-from central.library import probe_child
+from central.library import confined_child
+from central.library.confined import Limits
 from central.library.probe import Flaw, Probe
 from tests.support.clips import FFMPEG_TIMEOUT_S, Clips
 from tests.support.tools import run
@@ -103,7 +104,8 @@ async def test_a_check_that_the_system_ends_says_so(
         (lambda clips: quarter(clips.two_tracks("mkv").read_bytes()), "video/x-matroska", "8 s long, and ends after"),
         (lambda _: b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "video/mp2t", "a playlist, which names films elsewhere"),
         (lambda _: b"ffconcat version 1.0\nfile /etc/passwd\n", "video/mp4", "a playlist"),
-        (lambda clips: clips.magicyuv_avi().read_bytes(), "video/mp4", "of the format avi, which boxes do not play"),
+        (lambda clips: clips.magicyuv_avi().read_bytes(), "video/mp4", "is of the format avi. Reserve it as what it"),
+        (lambda _: b"YUV4MPEG2 W2 H2 F25:1\nFRAME\n" + bytes(6), "video/mp4", "of the format yuv4mpegpipe, which"),
         (lambda clips: clips.film_mp4().read_bytes(), "video/webm", "reserved as video/webm, and is of the format mov"),
         (lambda clips: clips.film_mp4().read_bytes(), "audio/mp4", "is a film"),
         (lambda _: png(12_000, 12_000), "image/png", "12000 x 12000 pixels, and 100000000 are the most"),
@@ -111,7 +113,7 @@ async def test_a_check_that_the_system_ends_says_so(
         (lambda _: png(2_000_000, 2_000_000), "image/png", "more than can be decoded"),
         (lambda clips: of_ten_years(clips.two_tracks("mkv").read_bytes()), "video/webm", "it is 87600 hours long"),
     ],
-    ids=["zeros", "no-index", "cut", "hls", "concat", "avi", "type", "sound", "bomb", "wide", "huge", "ten-years"],
+    ids=["zeros", "no-index", "cut", "hls", "concat", "avi", "y4m", "type", "sound", "bomb", "wide", "huge", "decade"],
 )
 async def test_what_no_box_could_play_is_refused_with_a_sentence(
     tmp_path: Path, clips: Clips, data: object, media_type: str, sentence: str
@@ -123,18 +125,23 @@ async def test_what_no_box_could_play_is_refused_with_a_sentence(
 
 
 def test_what_looks_at_a_file_reaches_nothing_else(tmp_path: Path) -> None:
-    """Neither another file nor the network, with bounds of memory and of what it writes."""
+    """Neither another file nor the network, and it writes to one folder alone; with bounds of memory and of files."""
     if landlock.abi() < 4:
         pytest.skip("Landlock of this kernel does not cut off the network")
     (tmp_path / "film").write_text("a film\n")
     (tmp_path / "secret").write_text("a secret\n")
+    (tmp_path / "own").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         script = (
             f"cat {tmp_path}/film; cat {tmp_path}/secret; cat /etc/passwd; ulimit -v; ulimit -f; "
-            f"echo x > {tmp_path}/film; exec 3<>/dev/tcp/127.0.0.1/{port} && echo connected"
+            f"echo x > {tmp_path}/film; echo y > {tmp_path}/own/made; "
+            f"exec 3<>/dev/tcp/127.0.0.1/{port} && echo connected"
         )
-        command = [sys.executable, "-I", "-S", probe_child.__file__, str(tmp_path / "film"), "/bin/bash", "-c", script]
+        limits = Limits(reads=tmp_path / "film", writes=tmp_path / "own", memory=2**30, cpu_s=20, file_size=1024)
+        child = [sys.executable, "-I", "-S", confined_child.__file__, limits.as_text()]
+        command = [*child, "/bin/bash", "-c", script]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    assert done.stdout.split("\n") == ["a film", str(probe_child.MEMORY_BYTES // 1024), "0", ""], done.stderr
+    assert done.stdout.split("\n") == ["a film", str(2**20), "1", ""], done.stderr
     assert (tmp_path / "film").read_text() == "a film\n"
+    assert (tmp_path / "own" / "made").read_text() == "y\n"

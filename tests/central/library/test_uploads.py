@@ -146,6 +146,7 @@ async def test_what_nobody_goes_on_with_is_removed(shelf: ServedShelf) -> None:
     upkeep, clock = shelf.central.services.library.upkeep, shelf.central.clock
     failed = (await shelf.checked(b"no film"))["id"]
     abandoned = (await shelf.reserve(b"xx"))["id"]
+    os.utime(shelf.folder / abandoned, (clock().timestamp(),) * 2)
     going_on = (await shelf.reserve(b"xx"))["id"]
     clock.forward(DAY_S - 1)
     await shelf.put(going_on, b"x")

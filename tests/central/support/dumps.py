@@ -14,10 +14,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db.engine import Database
 from central.core.db.migrate import configuration, migrate
+from central.core.ids import new_id
 from central.core.settings import DatabaseSettings
+from central.library.jobs import new_job
+from central.library.tables import Rendition, Video
+from central.library.types import JobKind
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.service import Central, served
 
@@ -42,8 +48,17 @@ async def fill(central: Central) -> None:
     waiting = await central.key()
     await central.auth(waiting["key"], "live/two", "c2")
     await central.admin("POST", "/api/v1/videos", {"title": "A film", "type": "video/mp4", "size": 1})
+    await central.services.database.write(_library)
     revoked = await central.key()
     await central.admin("DELETE", f"/stream-keys/{revoked['id']}")
+
+
+async def _library(session: AsyncSession) -> None:
+    """A job of a film, and what one made."""
+    [video] = (await session.scalars(select(Video))).all()
+    now = video.created_at
+    made = {"id": new_id(), "video_id": video.id, "kind": JobKind.HD, "sha256": "0" * 64, "created_at": now}
+    session.add_all([new_job(video, JobKind.POSTER, now=now), Rendition(**made, size=1, width=1280, height=720)])
 
 
 def dump_sqlite(file: Path) -> str:

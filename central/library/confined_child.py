@@ -1,20 +1,18 @@
-"""Becomes ffprobe with nothing but one file, the libraries of the system, and bounds:
+"""Becomes a program with nothing but one file, perhaps one folder to write to, the libraries of the system, and bounds:
 
-    python -I -S probe_child.py FILE PROGRAM [ARGUMENT ...]
+    python -I -S confined_child.py LIMITS PROGRAM [ARGUMENT ...]
 
-What was uploaded may have been made to take the program over, so by then that reaches no other file and no network as
-far as this kernel allows it, and runs out of memory and time before anybody else does.
+LIMITS is the JSON that `confined.Limits` makes. What was uploaded may have been made to take the program over, so by
+then that reaches no other file and no network as far as this kernel allows it, and runs out of memory, time and disk
+before anybody else does.
 """
 
 import ctypes
+import json
 import os
 import resource
 import sys
 
-MEMORY_BYTES = 1024 * 1024 * 1024
-"""Of addresses: the libraries take some 300 MB of them, a frame of 8K 50 MB."""
-CPU_S = 20
-"""A film of hours takes less than one."""
 FILES = 64
 NOT_EXECUTED = 126
 """The exit code when the program, or its confinement, cannot be had."""
@@ -23,6 +21,8 @@ _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 """linux/sched.h."""
 
 _SYSTEM = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
+_BEHIND = 10
+"""Nice: whoever calls the service is answered first."""
 
 
 def main(arguments: list[str]) -> None:
@@ -30,20 +30,22 @@ def main(arguments: list[str]) -> None:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from cast_util import landlock, privileges
 
-    file, *command = arguments
+    limits, command = json.loads(arguments[0]), arguments[1:]
+    os.nice(_BEHIND)
     # A network without any interface, where this user may have one. Landlock, below, cuts off TCP alone.
     ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)
     privileges.lower(resource.RLIMIT_CORE, 0)
-    privileges.lower(resource.RLIMIT_AS, MEMORY_BYTES)
-    privileges.lower(resource.RLIMIT_CPU, CPU_S)
-    privileges.lower(resource.RLIMIT_FSIZE, 0)
+    privileges.lower(resource.RLIMIT_AS, limits["memory"])
+    privileges.lower(resource.RLIMIT_CPU, limits["cpu_s"])
+    privileges.lower(resource.RLIMIT_FSIZE, limits["file_size"])
     privileges.lower(resource.RLIMIT_NOFILE, FILES)
     privileges.no_new_privileges()
     if (abi := landlock.abi()) > 0:
         program = os.path.dirname(os.path.realpath(command[0]))
         grants = [
             (landlock.READ | landlock.RUN, [*_SYSTEM, program]),
-            (landlock.READ, [file]),
+            (landlock.READ, [limits["reads"]]),
+            (landlock.OWN, [limits["writes"]] if limits["writes"] else []),
             (landlock.USE, ["/dev/null"]),
         ]
         landlock.restrict(grants, abi, network=False)

@@ -1,0 +1,133 @@
+"""Jobs as callers see them: asked for, listed and cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.core.db.engine import Database
+from central.core.errors import JobNotFoundError, WrongStateError
+from central.core.ids import new_id
+from central.core.pages import Clock, Page, id_behind, page_of, utc_now
+from central.core.threads import in_thread
+from central.core.types import Caller
+from central.library import jobs_repository as repository
+from central.library.folder import Folder
+from central.library.models import JobsQuery
+from central.library.tables import Job, Rendition, Video
+from central.library.types import JobKind, JobState, VideoState
+from central.library.videos import Videos, not_there
+
+log = structlog.stdlib.get_logger(__name__)
+
+AWAITED: Final = 20
+"""The priority of what boxes wait for."""
+QUICK: Final = 10
+"""Of posters, which take a second; what somebody asked for has 0."""
+
+
+class Jobs:
+    """Each waits in the database until a worker takes it."""
+
+    def __init__(
+        self, database: Database, folder: Folder, videos: Videos, *, added: Callable[[], None], now: Clock = utc_now
+    ) -> None:
+        """`added` is called when there is something to be done."""
+        self._database = database
+        self._folder = folder
+        self._videos = videos
+        self._added = added
+        self._now = now
+
+    async def add(self, caller: Caller, video_id: str, kind: JobKind) -> tuple[Job, bool]:
+        """A job of this kind, and whether it is new: one that waits or runs is told as it is.
+
+        Raises VideoNotFoundError, and WrongStateError unless the video is a film that is ready and has no such thing.
+        """
+        await self._videos.get(caller, video_id)
+
+        async def work(session: AsyncSession) -> tuple[Job, bool]:
+            video = await session.get(Video, video_id, with_for_update=True)
+            if video is None:
+                raise not_there()
+            if video.state != VideoState.READY or not video.type.startswith("video/"):
+                raise WrongStateError(
+                    f"It is {video.state}, of the type {video.type}. Renditions and posters are made of films that "
+                    "are ready."
+                )
+            if await repository.rendition(session, video_id, kind) is not None:
+                raise WrongStateError(f"The video has a {kind} already.")
+            if (there := await repository.active(session, video_id, kind)) is not None:
+                return there, False
+            session.add(made := new_job(video, kind, now=self._now()))
+            return made, True
+
+        job, is_new = await self._database.write(work)
+        if is_new:
+            log.info("job_added", job_id=job.id, video_id=video_id, kind=kind)
+            self._added()
+        return job, is_new
+
+    async def page(self, caller: Caller, query: JobsQuery) -> Page[Job]:
+        """The newest first; those of the caller's videos alone, unless it is an admin."""
+        async with self._database.read() as session:
+            found = await repository.page(
+                session,
+                state=query.state,
+                video_id=query.video_id,
+                key_id=None if caller.is_admin else caller.id,
+                after=id_behind(query.cursor),
+                limit=query.limit + 1,
+            )
+        return page_of(found, query.limit, lambda job: job.id)
+
+    async def cancel(self, caller: Caller, job_id: str) -> None:
+        """A worker that has it notices at its next heartbeat. Once more changes nothing.
+
+        Raises JobNotFoundError, and WrongStateError when it has ended.
+        """
+        async with self._database.read() as session:
+            job = await session.get(Job, job_id)
+            video = await session.get(Video, job.video_id) if job is not None else None
+        if job is None or video is None or not (caller.is_admin or video.key_id == caller.id):
+            raise JobNotFoundError("There is no job with this id.")
+        ended = await self._database.write(
+            lambda session: repository.give_up(
+                session, job, state=JobState.CANCELLED, problem="It was cancelled.", now=self._now()
+            )
+        )
+        if ended is not None:
+            log.info("job_cancelled", job_id=job_id, video_id=video.id, kind=job.kind)
+            if ended[1].state == VideoState.FAILED:
+                await in_thread(self._folder.delete, video.id)
+        elif job.state != JobState.CANCELLED:
+            raise WrongStateError("The job has ended: it cannot be cancelled any more.")
+
+    async def renditions(self, videos: Iterable[Video]) -> Mapping[str, list[Rendition]]:
+        """By id what was made of each."""
+        found: dict[str, list[Rendition]] = {video.id: [] for video in videos}
+        async with self._database.read() as session:
+            for rendition in await repository.renditions(session, found):
+                found[rendition.video_id].append(rendition)
+        return found
+
+
+def new_job(video: Video, kind: JobKind, *, now: datetime) -> Job:
+    """One that is due at once."""
+    priority = AWAITED if video.state == VideoState.TRANSCODING else 0
+    return Job(
+        id=new_id(),
+        video_id=video.id,
+        kind=kind,
+        state=JobState.QUEUED,
+        priority=QUICK if kind == JobKind.POSTER else priority,
+        tries=0,
+        progress=0.0,
+        lease_until=now,
+        created_at=now,
+        updated_at=now,
+    )

@@ -1,0 +1,233 @@
+"""Does what the jobs say: takes one under a lease, has it made, and swaps the result in if the lease still holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.core.db.engine import Database
+from central.core.errors import DatabaseUnavailableError, StorageFullError, UnavailableError
+from central.core.ids import new_id
+from central.core.pages import Clock, utc_now
+from central.core.threads import in_thread
+from central.core.workers import OnDemand
+from central.library import jobs_repository as repository
+from central.library.digest import sha256_of
+from central.library.folder import Folder
+from central.library.probe import Flaw
+from central.library.renditions import Renditions
+from central.library.tables import Job, Rendition, Video
+from central.library.types import JobState, VideoState
+
+log = structlog.stdlib.get_logger(__name__)
+
+LEASE_S: Final = 30.0
+"""How long a job stays with a worker that says nothing: longer than a restart of the database takes. A third of it is
+between two heartbeats."""
+TRIES: Final = 3
+"""A film that ends its worker does so each time."""
+PAUSE_S: Final = 60.0
+"""Before the next try of what could not be made now, for no reason of its own."""
+LOOK_EVERY_S: Final = 5.0
+"""How late a job is found that was added through another instance, or whose lease has run out."""
+
+
+@dataclass(slots=True)
+class Assignment:
+    """What a worker makes now."""
+
+    job: Job
+    video: Video
+    lease_id: str
+    source: Path
+    """The original."""
+    folder: Path
+    """Where it may be made."""
+    progress: float = 0.0
+    """From 0 to 1, by whoever makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file in the folder of its task."""
+
+    file: Path
+    width: int
+    height: int
+
+
+class Maker(Protocol):
+    """Makes what the kind of a job says."""
+
+    async def make(self, task: Assignment) -> Made:
+        """Raises Flaw when it cannot be made of this video, UnavailableError or StorageFullError when it cannot be made
+        now, and anything else when it is worth another try."""
+
+
+class Working:
+    """What is not ended here, because this process is killed, another takes when the lease has run out; what is ended
+    late, after another took it, is thrown away."""
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Folder,
+        renditions: Renditions,
+        maker: Maker,
+        *,
+        name: str,
+        now: Clock = utc_now,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        """`name` tells callers which worker has a job."""
+        self._database = database
+        self._folder = folder
+        self._renditions = renditions
+        self._maker = maker
+        self._name = name
+        self._now = now
+        self._lease_s = lease_s
+        work = OnDemand(self._one, every_s=min(LOOK_EVERY_S, lease_s))
+        self.wake, self.run = work.wake, work.run
+
+    async def _one(self) -> bool:
+        """Do the job that is first; whether there was one."""
+        lease_id, now = new_id(), self._now()
+        until = now + timedelta(seconds=self._lease_s)
+        taken = await self._database.write(
+            lambda session: repository.take(session, now=now, until=until, worker=self._name, lease_id=lease_id)
+        )
+        if taken is None:
+            return False
+        job, video = taken
+        if job.tries > TRIES:
+            await self._fail(job, lease_id, f"It was begun {TRIES} times and not ended. {job.problem or ''}".strip())
+            return True
+        log.info("job_begun", job_id=job.id, video_id=video.id, kind=job.kind, tries=job.tries)
+        try:
+            await self._do(job, video, lease_id)
+        except Flaw as flaw:
+            await self._fail(job, lease_id, str(flaw))
+        except DatabaseUnavailableError:
+            raise  # what became of it is not known: the lease runs out, or it is done
+        except (StorageFullError, UnavailableError) as error:
+            await self._put_back(job, lease_id, pause_s=PAUSE_S, problem=str(error), tries=job.tries - 1)
+            raise
+        except asyncio.CancelledError:
+            await self._put_back(job, lease_id, pause_s=0.0, tries=job.tries - 1)
+            raise
+        except Exception as error:
+            await self._put_back(job, lease_id, pause_s=PAUSE_S, problem=f"It ended early ({type(error).__name__}).")
+            raise
+        return True
+
+    async def _do(self, job: Job, video: Video, lease_id: str) -> None:
+        try:
+            source = await in_thread(self._folder.whole, video.id)
+        except FileNotFoundError as error:
+            raise Flaw("The file of the video is lost.") from error
+        folder = await in_thread(self._renditions.begin, video.id, lease_id)
+        task = Assignment(job, video, lease_id, source, folder)
+        made = await self._while_held(task)
+        if made is None or not await self._swapped_in(task, made):
+            log.info("job_lost", job_id=job.id, video_id=video.id, kind=job.kind)
+            await in_thread(self._renditions.discard, video.id, lease_id)
+            return
+        await in_thread(self._renditions.end, video.id, lease_id)
+        log.info("job_finished", job_id=job.id, video_id=video.id, kind=job.kind)
+
+    async def _while_held(self, task: Assignment) -> Rendition | None:
+        """What was made; None when the lease was lost before."""
+        making = asyncio.create_task(self._rendition(task), name="job")
+        holding = asyncio.create_task(self._hold(task), name="job-lease")
+        try:
+            await asyncio.wait((making, holding), return_when=asyncio.FIRST_COMPLETED)
+            if making.done():
+                return making.result()
+            holding.result()  # raises what it raised
+            return None
+        finally:
+            for each in (making, holding):
+                each.cancel()
+            await asyncio.gather(making, holding, return_exceptions=True)
+
+    async def _hold(self, task: Assignment) -> None:
+        """Make the lease last; returns when it is lost."""
+        ends = self._now() + timedelta(seconds=self._lease_s)
+        while self._now() < ends:
+            await asyncio.sleep(self._lease_s / 3)
+            now = self._now()
+            until = now + timedelta(seconds=self._lease_s)
+            with contextlib.suppress(DatabaseUnavailableError):
+                if await self._changed(task.job, task.lease_id, lease_until=until, progress=task.progress) is None:
+                    return
+                ends = until
+
+    async def _rendition(self, task: Assignment) -> Rendition:
+        made = await self._maker.make(task)
+        size = (await in_thread(made.file.stat)).st_size
+        with made.file.open("rb") as file:
+            sha256 = await sha256_of(file)
+        await in_thread(self._renditions.keep, task.video.id, task.lease_id, made.file)
+        return Rendition(
+            id=task.lease_id,
+            video_id=task.video.id,
+            kind=task.job.kind,
+            size=size,
+            sha256=sha256,
+            width=made.width,
+            height=made.height,
+        )
+
+    async def _swapped_in(self, task: Assignment, rendition: Rendition) -> bool:
+        """In one unit the job is done and what it made is there, if the lease held until now."""
+        now = self._now()
+
+        async def work(session: AsyncSession) -> bool:
+            video = await session.get(Video, task.video.id, with_for_update=True)
+            done = {"state": JobState.DONE, "progress": 1.0, "problem": None, "updated_at": now}
+            job = await repository.change(session, task.job.id, done, lease_id=task.lease_id)
+            if video is None or job is None:
+                return False
+            rendition.created_at = now
+            session.add(rendition)
+            if repository.makes_playable(job, video):
+                video.state, video.rendition_id, video.updated_at = VideoState.READY, rendition.id, now
+            return True
+
+        return await self._database.write(work)
+
+    async def _fail(self, job: Job, lease_id: str, problem: str) -> None:
+        """It cannot be made, so what needs it fails, too."""
+        ended = await self._database.write(
+            lambda session: repository.give_up(
+                session, job, state=JobState.FAILED, problem=problem, now=self._now(), lease_id=lease_id
+            )
+        )
+        if ended is None:
+            return
+        log.warning("job_failed", job_id=job.id, video_id=job.video_id, kind=job.kind, problem=problem)
+        await in_thread(self._renditions.discard, job.video_id, lease_id)
+        if ended[1].state == VideoState.FAILED:
+            await in_thread(self._folder.delete, job.video_id)
+
+    async def _put_back(self, job: Job, lease_id: str, *, pause_s: float, **values: Any) -> None:
+        """Somebody else may take it after a pause."""
+        due = self._now() + timedelta(seconds=pause_s)
+        changed = await self._changed(job, lease_id, state=JobState.QUEUED, progress=0.0, lease_until=due, **values)
+        if changed is not None:
+            log.info("job_requeued", job_id=job.id, video_id=job.video_id, kind=job.kind, pause_s=pause_s)
+            await in_thread(self._renditions.discard, job.video_id, lease_id)
+
+    async def _changed(self, job: Job, lease_id: str, **values: object) -> Job | None:
+        """None unless the lease holds."""
+        return await self._database.write(
+            lambda session: repository.change(session, job.id, values | {"updated_at": self._now()}, lease_id=lease_id)
+        )

@@ -1,0 +1,42 @@
+"""`cast-central worker`: does the jobs of the library beside the service, on a machine with its database and folder."""
+
+from __future__ import annotations
+
+import contextlib
+
+import structlog
+
+from cast_util.tasks import Supervisor
+from central.core.db.clock import ADJUST_S, DatabaseClock
+from central.core.db.engine import Database
+from central.core.errors import ConfigError, LibraryUnavailableError
+from central.core.workers import repeated
+from central.daemon import asked_to_stop, migrated, run_beside
+from central.library.confined import missing
+from central.library.feature import working_on
+from central.settings import Settings
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises ConfigError, DatabaseUnavailableError, or LibraryUnavailableError without
+    ffmpeg."""
+    if (problem := missing("ffmpeg")) is not None:
+        raise LibraryUnavailableError(problem)
+    if not settings.library.workers:
+        raise ConfigError("workers in the section [library] is 0: this would do nothing. Set it to 1 or more here.")
+    asked, supervisor = asked_to_stop(), Supervisor()
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(settings.database_url(), pool=settings.database.pool)
+        stack.push_async_callback(database.close)
+        await migrated(database)
+        clock = DatabaseClock(database)
+        await clock.adjust()
+        run_beside(stack, supervisor.start(repeated(clock.adjust, every_s=ADJUST_S), name="clock"))
+        working = working_on(database, settings.library, settings.library_folder(), now=clock)
+        for number in range(1, settings.library.workers + 1):
+            run_beside(stack, supervisor.start(working.run, name=f"library_job_{number}"))
+        log.info("worker_started", database=database.url.render_as_string(), jobs_at_once=settings.library.workers)
+        await asked.wait()
+    log.info("worker_stopped")
