@@ -17,7 +17,7 @@ import structlog
 
 from agent.casting.entries import Entries
 from agent.casting.forms import PresetForm
-from agent.casting.wish import Policy, Wish
+from agent.casting.wish import Policy, Wish, check_turns
 from agent.errors import (
     FieldError,
     FileAwayError,
@@ -222,12 +222,14 @@ class Presets:
             # A file may be on a disk that sleeps or hangs: it is looked at when it is to be played.
             if form.url is not None and not form.url.lower().startswith("file:"):
                 await self._policy.check(form.url)
+            await check_turns(self._policy, form.wish().page)
         except InvalidRequestError as error:
             return Preset(_id_of(given) or name, source, given, None, str(error))
         return Preset(form.id, source, given, form)
 
     async def _checked(self, given: Mapping[str, Any]) -> PresetForm:
         form = PresetForm.parse(given)
+        await check_turns(self._policy, form.wish().page)
         if form.url is not None:
             try:
                 await self._policy.check(form.url)

@@ -11,7 +11,7 @@ from agent.casting.entries import NotKept
 from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
-from agent.casting.wish import NO_PAGE, SPOKEN, WHAT, Policy, Wish, check_together, over
+from agent.casting.wish import NO_PAGE, SPOKEN, WHAT, Policy, Wish, check_together, check_turns, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.types import Quality, SessionChange, SessionId, ShownAs, StartRequest, StreamRef
@@ -133,8 +133,7 @@ class CastingService:
         wish = await self._resolved(wish)
         url = None if wish.url is None else await self._policy.check(wish.url)
         _check_page(wish, url)
-        for turn in wish.page.then if wish.page else ():
-            await self._policy.check(turn.url)
+        await check_turns(self._policy, wish.page)
         if wish.session_id is not None:
             session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
         else:

@@ -70,6 +70,16 @@ class Policy(Protocol):
         """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
 
 
+async def check_turns(policy: Policy, page: PageOptions | None) -> None:
+    """Check the addresses of the pages that follow. Raises InvalidRequestError with the field, such as
+    `page.then.0.url`."""
+    for number, turn in enumerate(page.then if page else ()):
+        try:
+            await policy.check(turn.url)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(str(error), (FieldError(f"page.then.{number}.url", str(error)),)) from error
+
+
 def wrong_together(given: Collection[str]) -> list[FieldError]:
     """The mistakes in the combination of these fields. A wish without them may still name nothing to play."""
     if "session_id" in given:
