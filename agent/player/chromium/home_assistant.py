@@ -61,6 +61,8 @@ class HomeAssistant:
         self._on_changed = changed
         self._on_refused = refused
         self._is_refused = False
+        self._launch: asyncio.TimerHandle | None = None
+        """The end of the time that its cards are given."""
         self.is_connected = False
         self.is_ready = False
         """It has been connected, and its cards are there."""
@@ -80,6 +82,7 @@ class HomeAssistant:
 
     def moved(self, url: str) -> None:
         """The document is another one."""
+        self._give_time(None)
         self.is_connected = self.is_ready = False
         if url.startswith(f"{self.login.origin}{_FORM_PATH}"):
             self._refuse()
@@ -124,8 +127,14 @@ class HomeAssistant:
         elif status in ("connected", "disconnected"):
             was, self.is_connected = self.is_connected, status == "connected"
             if self.is_connected and not was:
-                asyncio.get_running_loop().call_later(LOADED_WITHIN_S, self._set_ready)
+                self._give_time(LOADED_WITHIN_S)
             self._on_changed()
+
+    def _give_time(self, seconds: float | None) -> None:
+        """Wait for its cards for so long from now; None: not any more."""
+        if self._launch is not None:
+            self._launch.cancel()
+        self._launch = asyncio.get_running_loop().call_later(seconds, self._set_ready) if seconds else None
 
     def _set_ready(self) -> None:
         if self.is_connected and not self.is_ready:

@@ -20,6 +20,7 @@ from agent.player.chromium.login import QUESTIONS_KEPT
 from agent.player.chromium.login_secrets import Login, read_logins
 from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, ScriptedBrowser
+from tests.support.virtual_time import in_virtual_time
 
 SECRET = "geheim-1234"
 HOME, PANEL, SIBLING = "http://ha.local:8123", "https://panel.lan", "https://panel.lan:8443"
@@ -270,6 +271,22 @@ async def test_a_version_that_does_not_tell_of_its_cards_is_given_time(monkeypat
     async with asyncio.timeout(5):
         while not home.browser.painted:
             await asyncio.sleep(0.005)
+
+
+@in_virtual_time
+async def test_a_page_that_it_leads_to_has_its_own_time() -> None:
+    """What is left of the time of the one before does not count for it."""
+    home = Home()
+    home.status("connected")
+    await asyncio.sleep(home_module.LOADED_WITHIN_S - 1)
+    home.browser.commit("L2", home.address)
+    home.begin(6)
+    home.browser.sign("firstContentfulPaint", "L2")
+    home.call("bus", {"id": 2, "type": "connection-status", "payload": {"event": "connected"}}, context=6)
+    await asyncio.sleep(2)
+    assert home.browser.painted == 0
+    await asyncio.sleep(home_module.LOADED_WITHIN_S)
+    assert home.browser.painted == 1
 
 
 async def test_its_cards_are_there_when_its_launch_screen_has_gone() -> None:
