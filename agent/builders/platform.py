@@ -70,7 +70,8 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
         return stage.health.display if stage.health.available else None
 
     table = table_of(ENGINES, settings.player.engines)
-    options = EngineOptions(settings.audio, settings.player.output, _confinement_of(settings), table)
+    pins = tuple(settings.web.pins.values())
+    options = EngineOptions(settings.audio, settings.player.output, _confinement_of(settings), table, pins)
     pools = [
         PlayerPool(
             spec,

@@ -20,6 +20,7 @@ from agent.doctor.home_assistant import home_assistant
 from agent.doctor.lan import found_on_lan
 from agent.doctor.logins import logins
 from agent.doctor.machine import as_service, display, hardware, sound, state, user_group, user_name
+from agent.doctor.pins import pins
 from agent.doctor.port import listening
 from agent.doctor.webhooks import webhooks
 from agent.errors import ConfigError
@@ -44,6 +45,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("sound", sound(settings, dev)),
         bounded("fonts", in_thread(fonts)),
         logins(settings),
+        pins(settings),
         bounded("port", listening(settings)),
         bounded("Home Assistant", home_assistant(settings)),
         bounded("DLNA", dlna(settings)),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ssl
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 def trusted() -> ssl.SSLContext:
@@ -16,3 +21,11 @@ def trusted() -> ssl.SSLContext:
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
+
+
+def pin_of(certificate: bytes) -> str:
+    """The pin of the key of a certificate in DER: "sha256/" and the base64 of the hash of its SubjectPublicKeyInfo
+    (RFC 7469, 2.4). Raises ValueError for what is no certificate."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return f"sha256/{base64.b64encode(digest).decode()}"

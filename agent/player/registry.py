@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -45,6 +45,8 @@ class EngineOptions:
     confinement: Confinement
     table: Mapping[str, str]
     """The table, see `table_of`."""
+    pins: Collection[str] = ()
+    """The keys of servers that pages may come from, as `[web] pins` has them."""
 
 
 class Feature(NamedTuple):
@@ -187,7 +189,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         name="chromium",
         title="Chromium",
         client=ChromiumPlayer,
-        command=lambda options: chromium_command(options.audio, confinement=options.confinement),
+        command=lambda options: chromium_command(options.audio, confinement=options.confinement, pins=options.pins),
         advice="Check that Chromium works (Debian: apt install --reinstall chromium).",
         is_installed=is_installed,
         install="Debian: apt install chromium.",

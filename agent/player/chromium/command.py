@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from agent.config.settings import AudioSettings
@@ -49,20 +49,30 @@ def is_installed() -> bool:
     return program() is not None
 
 
-def chromium_command(audio: AudioSettings, *, confinement: Confinement) -> Callable[[], list[str]]:
-    """How to start Chromium, on an empty page; FD stands where the descriptor of its end of the socket pair belongs."""
+def chromium_command(
+    audio: AudioSettings, *, confinement: Confinement, pins: Collection[str] = ()
+) -> Callable[[], list[str]]:
+    """How to start Chromium, on an empty page; FD stands where the descriptor of its end of the socket pair belongs.
+    Certificates with the keys of `pins` are accepted."""
 
     def command() -> list[str]:
         browser = program() or _PROGRAMS[0]
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent", str(os.getpid()), "--fd", FD]
         launcher += ["--folder", os.path.join(confinement.folder, "pages")]
         reach = Confinement(folder=confinement.folder, programs=(browser,))
-        return [*_environment(audio), *launcher, *reach.arguments(), "--", browser, *chromium_arguments(audio)]
+        return [
+            *_environment(audio),
+            *launcher,
+            *reach.arguments(),
+            "--",
+            browser,
+            *chromium_arguments(audio, pins=pins),
+        ]
 
     return command
 
 
-def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> list[str]:
+def chromium_arguments(audio: AudioSettings, *, pins: Collection[str] = (), dev: Path = Path("/dev")) -> list[str]:
     """Chromium 120 and newer know all of these; an unknown one is overlooked."""
     return [
         "--remote-debugging-pipe",
@@ -82,6 +92,7 @@ def chromium_arguments(audio: AudioSettings, *, dev: Path = Path("/dev")) -> lis
         "--password-store=basic",
         "--autoplay-policy=no-user-gesture-required",  # there is no user to make one
         *_sound(audio),
+        *_pinned(pins),
         f"--disk-cache-size={_DISK_CACHE_BYTES}",
         f"--enable-features={','.join(_FEATURES_ON)}",
         f"--disable-features={','.join(_FEATURES_OFF)}",
@@ -101,3 +112,9 @@ def _sound(audio: AudioSettings) -> list[str]:
     if audio.output == "none":
         return ["--mute-audio"]
     return [f"--alsa-output-device={audio.device}"] if audio.output == "alsa" and audio.device else []
+
+
+def _pinned(pins: Collection[str]) -> list[str]:
+    """`agent.player.chromium.pins` sees to it that each counts for its own origin."""
+    keys = ",".join(sorted(pin.removeprefix("sha256/") for pin in pins))
+    return [f"--ignore-certificate-errors-spki-list={keys}"] if keys else []

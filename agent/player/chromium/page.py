@@ -19,6 +19,7 @@ from agent.player.chromium.lan import Lan
 from agent.player.chromium.login import PageLogin
 from agent.player.chromium.login_secrets import Login
 from agent.player.chromium.look import Look
+from agent.player.chromium.pins import Pins
 from agent.types import Failure
 from agent.util.futures import new_future, resolve
 
@@ -62,6 +63,7 @@ class Page:
         self.is_ready: asyncio.Future[None] = new_future()
         self.contact = Contact()
         self._lan = Lan()
+        self._pins = self._pins_of({})
         self._frame = ""
         """The main frame has the id of its target."""
         self._session = ""
@@ -96,6 +98,7 @@ class Page:
         self._say("Input.setIgnoreInputEvents", ignore=not web.input)
         self._lan = Lan(web.lan_guests)
         self._lan.admit(self._cdp)
+        self._pins = self._pins_of(web.pins)
         self._look = Look(
             self._cdp, self._session, options=options, companion=self._companion, draw=self.draw, failed=self._on_failed
         )
@@ -120,6 +123,7 @@ class Page:
         is_frame = session in self._frames
         if session != self._session and not is_frame:
             return
+        self._pins.take(event, about, session)
         match event:
             case "Fetch.requestPaused" if self._lan.refuses(str((about.get("request") or {}).get("url", ""))):
                 # A page that is shown stays; one that has shown nothing yet has failed.
@@ -185,7 +189,7 @@ class Page:
         if result.get("isDownload"):
             self._on_failed(reasons.is_download(self._url))
         elif error := result.get("errorText") or result.get("error"):
-            self._on_failed(reasons.not_loaded(str(error), self._url))
+            self._on_failed(self._not_loaded(str(error)))
 
     def _on_network(self, name: str, about: Mapping[str, Any]) -> None:
         of_document = about.get("type") == "Document" and about.get("frameId") == self._frame
@@ -202,7 +206,7 @@ class Page:
         elif name != "loadingFailed" or request != self._document or about.get("canceled"):
             return
         elif (error := str(about.get("errorText", ""))) != "net::ERR_ABORTED":  # of a download: it stays where it is
-            self._on_failed(reasons.not_loaded(error, self._url))
+            self._on_failed(self._not_loaded(error))
 
     def _on_page(self, name: str, about: Mapping[str, Any]) -> None:
         frame = about.get("frame") or {}
@@ -244,6 +248,12 @@ class Page:
     def _login_at(self, url: str, logins: Sequence[Login]) -> PageLogin:
         told: dict[str, Callable[..., None]] = {"refused": self._on_refused, "changed": self._paint}
         return PageLogin(self._cdp, self._session, url=url, logins=logins, **told)
+
+    def _pins_of(self, pins: Mapping[str, str]) -> Pins:
+        return Pins(self._cdp, pins, misused=lambda origin: self._on_failed(reasons.key_misused(origin)))
+
+    def _not_loaded(self, error: str) -> Failure:
+        return reasons.not_loaded(error, self._url, is_pinned=self._pins.covers(self._url))
 
     def _note_refusal(self, what: str) -> None:
         self._refusals += 1

@@ -31,13 +31,14 @@ UNREACHABLE = (
 """How the names begin of what is wrong while a server is away, or the network to it."""
 
 
-def not_loaded(error: str, url: str) -> Failure:
-    """The failure for the `errorText` of a navigation, such as `net::ERR_NAME_NOT_RESOLVED`."""
+def not_loaded(error: str, url: str, *, is_pinned: bool = False) -> Failure:
+    """The failure for the `errorText` of a navigation, such as `net::ERR_NAME_NOT_RESOLVED`; `is_pinned` if the
+    configuration has a pin for that origin."""
     name, where = error.removeprefix("net::"), shared.source_name(url)
+    if name.startswith("ERR_CERT_") and (is_pinned or name not in _SAME_AS):
+        return _not_trusted(where, is_pinned=is_pinned)
     if name.startswith("ERR_NAME_"):
         line = f"cannot resolve {urlsplit(url).hostname} : "
-    elif name.startswith("ERR_CERT_"):
-        line = _SAME_AS.get(name, "certificate: issuer is unknown")
     elif name.startswith(("ERR_SSL_", "ERR_BAD_SSL_")):
         line = "TLS handshake"
     else:
@@ -72,6 +73,24 @@ def is_download(url: str) -> Failure:
 def login_renewed(refusal: str) -> Failure:
     """The server has refused a secret of which there is a newer one: the next attempt has that."""
     return shared.failure(ErrorCode.MEDIA_NETWORK, f"{refusal} There is a new one already, which is tried next.")
+
+
+def key_misused(origin: str) -> Failure:
+    """A server has the key of another one."""
+    return shared.failure(
+        ErrorCode.MEDIA_FORBIDDEN,
+        f"{origin} shows a key that [web] pins has for another address: somebody may pose as it. If both are the same "
+        "server, use the pinned address, or pin the key for both.",
+    )
+
+
+def _not_trusted(where: str, *, is_pinned: bool) -> Failure:
+    """Chromium does not ask for what the system trusts."""
+    advice = "if it is your own server, put the pin of its key under [web] pins (docs/pages.md)."
+    if is_pinned:
+        advice = "and its key is not the one under [web] pins: if that server has a new key, pin that one."
+    sentence = f"The certificate of {where} is not trusted{',' if is_pinned else ':'} {advice}"
+    return shared.failure(ErrorCode.MEDIA_FORBIDDEN, sentence)
 
 
 def crashed() -> str:

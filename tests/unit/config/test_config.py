@@ -275,6 +275,27 @@ def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.Mon
     assert "(rtsp): not a word that is known here; allowed: a table of schemes" in refusal()
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('pins = { "https://nas.lan" = "sha256/short" }', 'web.pins (https://nas.lan): should be "sha256/" and 44'),
+        (f'pins = {{ "http://nas.lan" = "sha256/{"A" * 43}=" }}', "should begin with https://"),
+        (f'pins = {{ "https://nas.lan/x" = "sha256/{"A" * 43}=" }}', "without a path"),
+        ('renew_at = "T0400"', "should be a time of day"),
+        ('renew_at = "24:00"', "should be a time of day"),
+    ],
+)
+def test_what_is_wrong_about_pages_is_told(file: Path, line: str, says: str) -> None:
+    file.write_text(f"[web]\n{line}\n")
+    assert says in refusal(file)
+
+
+def test_a_pin_is_for_an_origin(file: Path) -> None:
+    """In the form in which a browser compares it."""
+    file.write_text(f'[web.pins]\n"https://NAS.lan:443" = "sha256/{"A" * 43}="\n')
+    assert load_settings(file).web.pins == {"https://nas.lan": f"sha256/{'A' * 43}="}
+
+
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 

@@ -24,3 +24,11 @@ def test_the_sound_goes_where_it_is_configured(tmp_path: Path) -> None:
     prefix = pulse[: len(pulse) - len(without)]
     said = subprocess.run([*prefix, "/usr/bin/printenv", "PULSE_SINK"], capture_output=True, text=True, check=True)
     assert (said.stdout, pulse[len(prefix) :]) == ("hdmi stereo\n", without)
+
+
+def test_only_pinned_keys_are_accepted(tmp_path: Path) -> None:
+    """And no certificate is ignored without one."""
+    confinement = Confinement(folder=str(tmp_path))
+    pinned = chromium_command(AudioSettings(), confinement=confinement, pins=["sha256/b=", "sha256/a="])()
+    assert [part for part in pinned if "certificate" in part] == ["--ignore-certificate-errors-spki-list=a=,b="]
+    assert not [part for part in command(tmp_path, AudioSettings()) if "certificate" in part]
