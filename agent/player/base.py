@@ -107,6 +107,16 @@ class KillReason(StrEnum):
         return cls.GIVEN_UP
 
 
+class PageRefusal(StrEnum):
+    """A thing that a web page wanted and may not have, as far as the browser tells of it."""
+
+    DIALOG = "dialog"
+    POP_UP = "pop_up"
+    DOWNLOAD = "download"
+    LAN = "lan"
+    """A page of the internet led to this box or into its network."""
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The totals of all players of one engine since the agent started. Each number only grows."""
@@ -117,6 +127,8 @@ class Totals:
     """Pictures; see Report."""
     killed: Mapping[KillReason, int]
     """Players, with every reason."""
+    refused: Mapping[PageRefusal, int]
+    """Requests of web pages, with every kind."""
 
 
 class HiddenWindow(Protocol):

@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.host.trust import pin_of
 from agent.player.chromium.command import is_installed
 from tests.support.agent import Agent
 from tests.support.leaks import LeakCheck
@@ -19,8 +21,8 @@ from tests.support.media_server import MediaServer
 from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.sound import PulseServer
-from tests.support.tls import TlsFront, make_certificate
-from tests.support.web_pages import PASSWORD, WebPages
+from tests.support.tls import Certificate, TlsFront, make_certificate
+from tests.support.web_pages import PASSWORD, WebPages, refusals
 from tests.support.xserver import XServer
 
 pytestmark = pytest.mark.skipif(
@@ -44,9 +46,27 @@ def pages(leaks: LeakCheck) -> Iterator[WebPages]:
 
 
 @pytest.fixture(scope="module")
-def shared(xserver: XServer, pulse: PulseServer, pages: WebPages, leaks: LeakCheck) -> Iterator[Agent]:
-    """One that has shown a page: its spare browser is there soon."""
-    with Agent(xserver.display, env=pulse.env, player__stall_timeout=30) as agent:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("pinned"))
+
+
+@pytest.fixture(scope="module")
+def secure(certificate: Certificate, pages: WebPages, leaks: LeakCheck) -> Iterator[TlsFront]:
+    """The same pages over TLS, with a certificate that nobody vouches for."""
+    with leaks.adopting():
+        front = TlsFront(certificate, before=pages.port).__enter__()
+    yield front
+    front.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    xserver: XServer, pulse: PulseServer, pages: WebPages, certificate: Certificate, secure: TlsFront, leaks: LeakCheck
+) -> Iterator[Agent]:
+    """One that has shown a page: its spare browser is there soon. The key of the secure pages is pinned."""
+    pin = pin_of(ssl.PEM_cert_to_DER_cert(certificate.file.read_text()))
+    config = f'[web.pins]\n"https://localhost:{secure.port}" = "{pin}"\n'
+    with Agent(xserver.display, env=pulse.env, config=config, player__stall_timeout=30) as agent:
         leaks.own_pids(lambda: agent.pids)
         agent.show_page(pages.url("/plain/red"))
         yield agent
@@ -146,10 +166,21 @@ def test_what_is_no_page_is_an_error(agent: Agent, pages: WebPages, screen: Scre
     assert screen.colour_at_centre() == "red"
 
 
+def test_a_pinned_key_counts_for_its_origin_alone(agent: Agent, secure: TlsFront, screen: Screen) -> None:
+    """Another origin with that key is refused, although the browser takes it."""
+    agent.show_page(f"https://localhost:{secure.port}/plain/cyan")
+    wait_colour(screen, "cyan")
+    agent.call("POST", "/start", {"url": f"https://127.0.0.1:{secure.port}/plain/red", "as": "page"})
+    agent.wait_until(lambda: (agent.status()["last"] or {}).get("error"), SOON_S, "it is refused")
+    error = agent.status()["last"]["error"]
+    assert (error["code"], "pins has for another address" in error["message"]) == ("media_forbidden", True)
+
+
 def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: Screen) -> None:
     """Dialogs, printing, pop-ups, downloads, mail programs and local files: refused, and the page goes on."""
     agent.show_page(pages.url("/nasty"))
-    agent.wait_until(lambda: len(agent.log("page_dialog_refused")) >= 3, SOON_S, "its dialogs are answered")
+    agent.wait_until(lambda: refusals(agent, "dialog") >= 3, SOON_S, "its dialogs are answered")
+    agent.wait_until(lambda: refusals(agent, "download") >= 1, SOON_S, "its download is refused")
     agent.wait_state("playing")
     assert screen.colour_at_centre() == "green"
 
@@ -221,6 +252,18 @@ def test_a_page_is_reloaded_when_asked(agent: Agent, xserver: XServer, pages: We
         agent.wait_until(lambda: pages.asked["/plain/yellow"] >= before + 2, 10, "it was reloaded twice")
         recording = recorder.stop()
     assert recording.colours() == ["yellow"]
+
+
+def test_a_page_is_renewed_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:
+    """A second process takes over when it has painted, as each night; the old one is gone then."""
+    session, first = agent.show_page(pages.url("/late/magenta"))["session_id"], agent.player_pid()
+    with ScreenRecorder(xserver.display) as recorder:
+        assert agent.call("POST", "/reload").status == 200
+        agent.wait_until(lambda: not alive([first]), SOON_S, "the old one is gone")
+        recording = recorder.stop()
+    assert recording.colours() == ["magenta"]
+    assert (recording.seconds_of("white"), recording.seconds_of("black")) == (0, 0)
+    assert agent.wait_state("playing")["session_id"] == session
 
 
 def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Screen) -> None:

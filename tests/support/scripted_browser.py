@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from agent.player.base import PageRefusal
 from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.companion import Companion
 from agent.player.chromium.page import Page
@@ -27,6 +28,7 @@ class ScriptedBrowser:
         self.crashed = 0
         self.failures: list[Failure] = []
         self.refusals: list[Failure] = []
+        self.denials: list[PageRefusal] = []
         self.cdp = Cdp(self._take, on_event=lambda *event: self.page.hear(*event))
         self.companion = Companion(self.cdp)
         self.page = Page(
@@ -36,6 +38,7 @@ class ScriptedBrowser:
             failed=self.failures.append,
             refused=self.refusals.append,
             crashed=self._crash,
+            denied=self.denials.append,
         )
 
     @classmethod

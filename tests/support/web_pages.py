@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.support.agent import Agent
 from tests.support.colours import PALETTE
 from tests.support.running import LEAVES_S, Started
 from tests.support.sockets import free_port
@@ -76,6 +77,14 @@ addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame
 addEventListener("resize", tell)
 </script>"""
 
+_KEYED = """
+<script>
+for (const input of ["mousedown", "keydown"])
+  addEventListener(input, () => {
+    fetch("/told", {method: "POST", body: JSON.stringify({page: location.pathname, input})})
+  })
+</script>"""
+
 _CHARTS = """
 <script>
 for (let n = 0; n < 20; n++) document.body.append(document.createElement("canvas"))
@@ -100,7 +109,8 @@ tone.start()
 class WebPages(Started):
     """`with WebPages() as pages: pages.url("/plain/red")`. After `stop` it can be started again on the same port."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = free_port()
         self.asked: Counter[str] = Counter()
         """How often each path was asked for."""
@@ -112,7 +122,7 @@ class WebPages(Started):
         self._runner: web.AppRunner | None = None
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://{self.host}:{self.port}{path}"
 
     def start(self) -> None:
         if not self._thread.is_alive():
@@ -138,7 +148,7 @@ class WebPages(Started):
         self._add_routes(app)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        await web.TCPSite(self._runner, self.host, self.port, reuse_address=True).start()
 
     def _add_routes(self, app: web.Application) -> None:
         app.router.add_get("/plain/{colour}", self._plain)
@@ -151,6 +161,7 @@ class WebPages(Started):
         app.router.add_post("/told", self._told)
         app.router.add_get("/sounding/{colour}/{pitch}", self._sounding)
         app.router.add_get("/charts/{colour}", self._charts)
+        app.router.add_get("/keyed/{colour}", self._keyed)
         app.router.add_get("/nasty", self._nasty)
         app.router.add_get("/bare", self._bare)
         app.router.add_get("/status/{status}", self._status)
@@ -204,6 +215,9 @@ class WebPages(Started):
     async def _sounding(self, request: web.Request) -> web.Response:
         return self._page(request, request.match_info["colour"], _SOUNDING % request.match_info["pitch"])
 
+    async def _keyed(self, request: web.Request) -> web.Response:
+        return self._page(request, request.match_info["colour"], _KEYED)
+
     async def _charts(self, request: web.Request) -> web.Response:
         return self._page(request, request.match_info["colour"], _CHARTS)
 
@@ -232,3 +246,10 @@ class WebPages(Started):
             if message.type is WSMsgType.TEXT:
                 await line.send_str(message.data)
         return line
+
+
+def refusals(agent: Agent, kind: str) -> int:
+    """How often pages of this agent were refused something of this kind."""
+    lines = agent.call("GET", "/metrics").content.decode().splitlines()
+    name = f'cast_agent_page_refusals_total{{kind="{kind}"}} '
+    return int(float(next(line.removeprefix(name) for line in lines if line.startswith(name))))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from agent.player.base import Totals
+from agent.player.base import PageRefusal, Totals
 
 
 class Sum(NamedTuple):
@@ -52,8 +52,12 @@ def sums_of_players(totals: Mapping[str, Totals]) -> tuple[Sum, ...]:
     killed: dict[tuple[str, ...], float] = {
         (name, why.value): count for name, one in totals.items() for why, count in one.killed.items()
     }
+    refused: dict[tuple[str, ...], float] = {
+        (what.value,): sum(one.refused[what] for one in totals.values()) for what in PageRefusal
+    }
     return (
         Sum("pictures_displayed", "Pictures displayed.", engine, {(n,): one.pictures for n, one in totals.items()}),
         Sum("pictures_lost", "Pictures never displayed.", engine, {(n,): one.lost for n, one in totals.items()}),
         Sum("players_killed", "Players that were ended.", ("engine", "reason"), killed),
+        Sum("page_refusals", "Requests of web pages that were refused.", ("kind",), refused),
     )

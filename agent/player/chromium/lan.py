@@ -36,6 +36,12 @@ class Lan:
         """Return True if a request for this address may not be sent."""
         return self._is_outside and _is_local(urlsplit(url).hostname or "")
 
+    @staticmethod
+    def refused(failure: Mapping[str, Any]) -> bool:
+        """Return True if the browser itself has refused a request for this reason (`Network.loadingFailed`)."""
+        error = str((failure.get("corsErrorStatus") or {}).get("corsError", ""))
+        return "LocalNetwork" in error or "PrivateNetwork" in error
+
     def take(self, response: Mapping[str, Any]) -> bool:
         """An answer to a request for the page itself, or one that leads elsewhere. Return True if that may not be
         shown: only where it came from tells that it is local."""

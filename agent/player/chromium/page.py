@@ -10,6 +10,7 @@ import structlog
 
 from agent.config.web import WebSettings
 from agent.page_options import PageOptions
+from agent.player.base import PageRefusal
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.companion import Companion
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 class Page:
     """The only page of a browser, from the empty one that it starts with. `painted` is called once, at the first
     contentful paint of what was opened, and `failed` when that cannot be shown, or not any more; `refused` when it is
-    not logged in, and `crashed` when its process has gone."""
+    not logged in, and `crashed` when its process has gone. `denied` is called with each thing that it may not have."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Page:
         failed: Callable[[Failure], None],
         refused: Callable[[Failure], None],
         crashed: Callable[[], None],
+        denied: Callable[[PageRefusal], None],
     ) -> None:
         self._cdp = cdp
         self._companion = companion
@@ -60,6 +62,7 @@ class Page:
         self._on_failed = failed
         self._on_refused = refused
         self._on_crashed = crashed
+        self._on_denied = denied
         self.is_ready: asyncio.Future[None] = new_future()
         self.contact = Contact()
         self._lan = Lan()
@@ -87,7 +90,7 @@ class Page:
 
     def find(self) -> None:
         """Look for the page, and make it ready."""
-        self._cdp.say("Browser.setDownloadBehavior", behavior="deny")
+        self._cdp.say("Browser.setDownloadBehavior", behavior="deny", eventsEnabled=True)
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
     def open(
@@ -120,6 +123,8 @@ class Page:
         if domain == "Target":
             self._on_target(name, about)
             self._frames.take(name, about)
+        elif event == "Browser.downloadWillBegin":
+            self._deny(PageRefusal.DOWNLOAD)
         is_frame = session in self._frames
         if session != self._session and not is_frame:
             return
@@ -128,7 +133,7 @@ class Page:
             case "Fetch.requestPaused" if self._lan.refuses(str((about.get("request") or {}).get("url", ""))):
                 # A page that is shown stays; one that has shown nothing yet has failed.
                 reason = "Aborted" if self._has_painted else "BlockedByClient"
-                self._note_refusal("local network")
+                self._deny(PageRefusal.LAN)
                 self._cdp.say("Fetch.failRequest", session=session, requestId=about["requestId"], errorReason=reason)
             case "Fetch.requestPaused":
                 if then := self._login.next_of(about):
@@ -139,6 +144,8 @@ class Page:
                 self._cdp.say("Fetch.continueWithAuth", session=session, **parts)
             case "Network.responseReceived":
                 self._login.take_response(about)
+            case "Network.loadingFailed" if self._lan.refused(about):
+                self._deny(PageRefusal.LAN)
             case "Runtime.executionContextCreated":
                 self._login.take_context(about.get("context") or {}, self._frame)
             case "Runtime.bindingCalled":
@@ -166,7 +173,7 @@ class Page:
                 self._frame = str(target["targetId"])
                 self._cdp.say("Target.attachToTarget", targetId=self._frame, flatten=True, then=self._on_attached)
             elif target["targetId"] != self._frame:
-                self._note_refusal("pop-up")
+                self._deny(PageRefusal.POP_UP)
                 self._cdp.say("Target.closeTarget", targetId=target["targetId"])
         elif name in ("targetCrashed", "targetDestroyed") and about.get("targetId") == self._frame:
             self._on_crashed()
@@ -196,6 +203,7 @@ class Page:
         request = str(about.get("requestId", ""))
         answer = about.get("response") or about.get("redirectResponse") or {}
         if of_document and self._lan.take(answer):
+            self._deny(PageRefusal.LAN)
             self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))
         elif name == "requestWillBeSent" and of_document:
             self._document = request
@@ -223,7 +231,7 @@ class Page:
             if about.get("loaderId") == self._loader and self._url:
                 self._on_sign(str(about.get("name", "")))
         elif name == "javascriptDialogOpening":  # the page stands still until it is answered
-            self._note_refusal(str(about.get("type", "")))
+            self._deny(PageRefusal.DIALOG)
             self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")
 
     def _on_sign(self, sign: str) -> None:
@@ -255,10 +263,11 @@ class Page:
     def _not_loaded(self, error: str) -> Failure:
         return reasons.not_loaded(error, self._url, is_pinned=self._pins.covers(self._url))
 
-    def _note_refusal(self, what: str) -> None:
+    def _deny(self, what: PageRefusal) -> None:
+        self._on_denied(what)
         self._refusals += 1
         if self._refusals <= REFUSALS_LOGGED:
-            log.info("page_dialog_refused", kind=what)
+            log.info("page_dialog_refused", kind=what.value)
 
     def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
         self._cdp.say(method, session=self._session, then=then, **parameters)

@@ -71,6 +71,7 @@ class ChromiumPlayer(ChildPlayer):
             failed=self._fail,
             refused=self._on_refused,
             crashed=self._on_crashed,
+            denied=tally.refused,
         )
         self._entries: Sequence[BoundLogin] = ()
         self._logins: Sequence[Login] = ()

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from agent.config.web import WebSettings
 from agent.errors import PlayerUnavailableError
 from agent.page_options import PageOptions
+from agent.player.base import PageRefusal
 from agent.player.chromium import page as page_module
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
 from agent.player.chromium.page import REFUSALS_LOGGED
@@ -116,10 +117,36 @@ async def test_nobody_is_asked_anything(browser: ScriptedBrowser) -> None:
 
 
 async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: ScriptedBrowser) -> None:
+    """All is counted."""
     with capture_logs() as logs:
         for _ in range(3 * REFUSALS_LOGGED):
             browser.tell("Page.javascriptDialogOpening", type="alert")
     assert len(logs) == REFUSALS_LOGGED
+    assert browser.denials == [PageRefusal.DIALOG] * 3 * REFUSALS_LOGGED
+
+
+@pytest.mark.parametrize(
+    ("event", "about", "kind"),
+    [
+        ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, PageRefusal.POP_UP),
+        ("Browser.downloadWillBegin", {"guid": "D1"}, PageRefusal.DOWNLOAD),
+        (
+            "Network.loadingFailed",
+            {"requestId": "R9", "corsErrorStatus": {"corsError": "LocalNetworkAccessPermissionDenied"}},
+            PageRefusal.LAN,
+        ),
+        (
+            "Network.loadingFailed",
+            {"requestId": "R9", "corsErrorStatus": {"corsError": "MissingAllowOriginHeader"}},
+            None,
+        ),
+    ],
+)
+async def test_what_a_page_may_not_have_is_counted(
+    browser: ScriptedBrowser, event: str, about: Mapping[str, Any], kind: PageRefusal | None
+) -> None:
+    browser.tell(event, "" if event.startswith(("Target", "Browser")) else SESSION, **about)
+    assert browser.denials == ([kind] if kind else [])
 
 
 async def test_a_page_that_begins_a_download_stays(browser: ScriptedBrowser) -> None:

@@ -55,6 +55,7 @@ async def test_a_session_is_counted_without_its_name() -> None:
         assert after["cast_agent_pictures_lost_total", (("engine", "fake"),)] == 0
         assert after["cast_agent_players_killed_total", (("engine", "fake"), ("reason", "ended"))] == 1
         assert after["cast_agent_players_killed_total", (("engine", "fake"), ("reason", "failed"))] > 1
+        assert after["cast_agent_page_refusals_total", (("kind", "lan"),)] == 0
         assert after["cast_agent_black_seconds_total", ()] == 0
         assert after["cast_agent_memory_resident_bytes", (("process", "daemon"),)] > 10_000_000
         assert after["cast_agent_processor_seconds_total", (("process", "daemon"),)] > 0
