@@ -7,11 +7,12 @@ import resource
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_UTIME, _STIME, _RSS = 11, 12, 21
+"""Places in `stat`, counted from the state of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +28,36 @@ class Use:
 
 def daemon_use() -> Use:
     """The resources of this process."""
-    return Use(1, _resident("self"), time.process_time())
+    return Use(1, int(_stat("self")[_RSS]) * _PAGE, time.process_time())
 
 
 def children_use() -> Use:
-    """The resources of its children. Takes some 0.1 ms for each of them."""
+    """The resources of its children. Takes some 0.02 ms for each of them and for each thread of this process, and waits
+    for no disk."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s, resident, count = ended.ru_utime + ended.ru_stime, 0, 0
     for pid in _children():
         with suppress(OSError):  # it has ended meanwhile
-            fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
-            resident += _resident(pid)
-            cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS
+            fields = _stat(pid)
+            resident += int(fields[_RSS]) * _PAGE
+            cpu_s += (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
             count += 1
     return Use(count, resident, cpu_s)
 
 
 def _children() -> list[str]:
     found: list[str] = []
-    for task in Path("/proc/self/task").iterdir():
+    for task in os.listdir("/proc/self/task"):
         with suppress(OSError):  # a thread that has ended, or a kernel without CONFIG_PROC_CHILDREN
-            found += (task / "children").read_text().split()
+            found += _read(f"/proc/self/task/{task}/children").decode().split()
     return found
 
 
-def _resident(pid: str) -> int:
-    return int(Path("/proc", pid, "statm").read_text().split()[1]) * _PAGE
+def _stat(pid: str) -> list[bytes]:
+    """The fields behind the name of the program, which may hold blanks."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _read(file: str) -> bytes:
+    with open(file, "rb", buffering=0) as opened:
+        return opened.read()

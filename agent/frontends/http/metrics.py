@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, Metric
+from prometheus_client.openmetrics import exposition
+from prometheus_client.samples import Sample
 
 from agent.casting.service import CastingService
 from agent.events.bus import Event, EventBus, SlowFollowerError
@@ -16,13 +17,24 @@ from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, S
 from agent.frontends.http.sums import Sum, Sums, sums_of_players
 from agent.host.processes import children_use, daemon_use
 from agent.types import EndReason, ErrorCode, PlayerState
-from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
 
 LAG_LOOK_S: Final = 1.0
 """How often the lag of the event loop is measured."""
 
 FIRST_FRAME_BUCKETS: Final = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 60.0)
+
+_END: Final = b"# EOF\n"
+"""The last line of the format."""
+
+
+class _Only(NamedTuple):
+    """A registry of one family, as far as its text needs one."""
+
+    family: Metric
+
+    def collect(self) -> tuple[Metric]:
+        return (self.family,)
 
 
 class Metrics:
@@ -33,21 +45,27 @@ class Metrics:
         self._states: dict[str, str] = {}
         """The playback state of each session that has not ended."""
         self._lag_s = 0.0
-        self.registry: Final = CollectorRegistry()
-        Info("cast_agent", "The agent.", registry=self.registry).info({"version": version})
+        self._counted = CollectorRegistry()
+        self._counted_text = b""
+        """Empty after an event. Writing takes most of the time of a scrape, and most numbers are those of the one
+        before."""
+        self._current = CollectorRegistry()
+        self._written: dict[str, tuple[list[Sample], bytes]] = {}
+        """The numbers of each current family when it was written last, and its text."""
+        Info("cast_agent", "The agent.", registry=self._counted).info({"version": version})
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"cast_agent_{name}", text, labels, registry=self.registry)
+            return Counter(f"cast_agent_{name}", text, labels, registry=self._counted)
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"cast_agent_{name}", text, labels, registry=self.registry)
+            return Gauge(f"cast_agent_{name}", text, labels, registry=self._current)
 
         self._ended = counter("sessions", "Sessions that have ended.", "reason", "code")
         self._first_frame = Histogram(
             "cast_agent_first_frame_seconds",
             "Time from the acceptance of a start to its first frame.",
             ("engine", "scheme"),
-            registry=self.registry,
+            registry=self._counted,
             buckets=FIRST_FRAME_BUCKETS,
         )
         self._stalls = counter("stalls", "Times that a playing stream stood still.")
@@ -73,7 +91,7 @@ class Metrics:
         self._memory = gauge("memory_resident_bytes", "Resident memory.", "process")
         self._processes = gauge("processes", "Processes.", "process")
         self._sums = Sums()
-        self.registry.register(self._sums)
+        self._current.register(self._sums)
 
     async def follow(self) -> None:
         """Count for ever. To be run as a supervised task."""
@@ -82,8 +100,10 @@ class Metrics:
             try:
                 while True:
                     self._count(await follower.next())
+                    self._counted_text = b""
             except SlowFollowerError:
                 self._missed.inc()
+                self._counted_text = b""
             finally:
                 follower.close()
 
@@ -95,9 +115,9 @@ class Metrics:
             await asyncio.sleep(LAG_LOOK_S)
             self._lag_s = max(self._lag_s, loop.time() - due)
 
-    async def text(self, app: web.Application) -> bytes:
+    def text(self, app: web.Application) -> bytes:
         """All numbers as they are now, in the OpenMetrics format."""
-        daemon, players = await in_thread(lambda: (daemon_use(), children_use()), name="metrics")
+        daemon, players = daemon_use(), children_use()
         for name, use in (("daemon", daemon), ("players", players)):
             self._memory.labels(name).set(use.resident_bytes)
             self._processes.labels(name).set(use.count)
@@ -129,7 +149,15 @@ class Metrics:
             ),
             Sum("processor_seconds", "Processor time.", ("process",), cpu_s),
         )
-        text: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
+        if not self._counted_text:
+            self._counted_text = _text_of(self._counted)
+        return self._counted_text + b"".join(map(self._current_text, self._current.collect())) + _END
+
+    def _current_text(self, family: Metric) -> bytes:
+        samples, text = self._written.get(family.name, ([], b""))
+        if not text or samples != family.samples:
+            text = _text_of(_Only(family))
+            self._written[family.name] = family.samples, text
         return text
 
     def _set_sessions(self, casting: CastingService) -> None:
@@ -163,13 +191,20 @@ class Metrics:
                 self._ended.labels(data["reason"], data["code"] or "").inc()
 
 
+def _text_of(families: CollectorRegistry | _Only) -> bytes:
+    text: bytes = exposition.generate_latest(families)  # type: ignore[no-untyped-call]
+    return text.removesuffix(_END)
+
+
 METRICS: Final = web.AppKey[Metrics]("metrics")
 
 
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`: for this machine without a key, and for others with any."""
-    text = await request.app[METRICS].text(request.app)
-    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+    text = request.app[METRICS].text(request.app)
+    return web.Response(
+        body=text, headers={"Content-Type": exposition.CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+    )
 
 
 def make_metrics(app: web.Application, bus: EventBus, start: Callable[..., asyncio.Task[None]]) -> None:

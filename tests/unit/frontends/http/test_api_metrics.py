@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import promql_parser
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics import exposition
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from agent.access.keys import KeyFile
@@ -61,6 +64,32 @@ async def test_a_session_is_counted_without_its_name() -> None:
         assert after["cast_agent_processor_seconds_total", (("process", "daemon"),)] > 0
         labels = {value for _, labels in after for _, value in labels}
         assert not {value for value in labels if "secret" in value or "Door" in value or "film" in value}
+
+
+async def test_only_numbers_that_have_changed_are_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing all of them took most of the time of a scrape. What is written is what was asked for, each time."""
+    write = exposition.generate_latest
+    written: list[str] = []
+
+    def note(registry: CollectorRegistry) -> bytes:
+        written.extend(family.name for family in registry.collect())
+        return write(registry)  # type: ignore[no-any-return, no-untyped-call]
+
+    monkeypatch.setattr(exposition, "generate_latest", note)
+    async with tracked() as box:
+        first = await numbers(box)
+        assert len(written) > 20
+        written.clear()
+        assert (await numbers(box)).keys() == first.keys()
+        moving = {
+            "cast_agent_memory_resident_bytes",
+            "cast_agent_processor_seconds",
+            "cast_agent_event_loop_lag_seconds",
+        }
+        assert set(written) <= moving
+        await box.client.post("/start?wait=5", json={"url": "http://film/a.mp4"})
+        active = [value for (name, _), value in (await numbers(box)).items() if name == "cast_agent_sessions_active"]
+        assert sum(active) == 1
 
 
 async def test_no_sum_falls_when_a_session_ends() -> None:
