@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from typing import Final, Protocol
 
 import structlog
@@ -64,6 +65,17 @@ class NoStreams:
         raise NotSupportedError("This agent has no central API, so it cannot play videos of its library.")
 
 
+class Publishing(Enum):
+    """The state of a stream, as the central API reported it last."""
+
+    ON = auto()
+    """Also before anything is known."""
+    INTERRUPTED = auto()
+    """The publisher is away, and expected back."""
+    ENDED = auto()
+    """For good: a stream that has ended stays so."""
+
+
 class JoinedSource:
     """A Source: what one session has joined. `redact` takes credentials out of a URL.
 
@@ -92,10 +104,8 @@ class JoinedSource:
         self._refusals: list[AgentError] = []
         """The failures of the addresses that were tried since one was shown."""
         self._answers = True
-        """Whether the central API answered when it was asked last."""
-        self._has_ended = False
-        self._is_away = False
-        """Whether its publisher is, as the central API said last."""
+        """True if the central API answered the last call."""
+        self._publishing = Publishing.ON
         self.has_moved = asyncio.Event()
         """What plays now is not what the stream is any more."""
 
@@ -140,7 +150,7 @@ class JoinedSource:
 
     @property
     def is_awaited(self) -> bool:
-        return self._is_away and self._answers
+        return self._publishing is Publishing.INTERRUPTED and self._answers
 
     async def rest(self, delay_s: float) -> None:
         """While its publisher is away the central API is asked meanwhile, which costs less than an attempt."""
@@ -150,7 +160,7 @@ class JoinedSource:
                     await asyncio.sleep(AWAITED_S * self._random.uniform(1 - JITTER, 1 + JITTER))
                     with contextlib.suppress(CentralUnavailableError, NotSupportedError):
                         await self._look_up()
-                        if self._has_ended or not self._is_away:
+                        if self._publishing is not Publishing.INTERRUPTED:
                             return
                 await asyncio.sleep(delay_s)
 
@@ -181,12 +191,22 @@ class JoinedSource:
         first, self._refusals = self._refusals[0], []
         return self._without_password(first)
 
+    @property
+    def _has_ended(self) -> bool:
+        return self._publishing is Publishing.ENDED
+
+    def _heard(self, publishing: Publishing) -> None:
+        """Take in an answer of the central API."""
+        self._answers = True
+        if not self._has_ended:
+            self._publishing = publishing
+
     async def _look_up(self) -> None:
         known = self._session.joined
         try:
             found = await self._streams.find(self._ref if known is None else StreamRef(stream_id=known.stream_id))
         except StreamNotFoundError as error:
-            self._answers = self._has_ended = True
+            self._heard(Publishing.ENDED)
             if known is None:
                 raise
             log.info("joined_stream_ended", session_id=self._session.id, stream_id=known.stream_id)
@@ -200,7 +220,7 @@ class JoinedSource:
         except AgentError:
             self._answers = False
             raise
-        self._answers, self._is_away = True, found.is_interrupted
+        self._heard(Publishing.INTERRUPTED if found.is_interrupted else Publishing.ON)
         if found != known or not self._addresses:
             await self._take(found)
 

@@ -24,6 +24,7 @@ from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.opening import SILENT_OUTPUT, Opening, Way
 from agent.player.mpv.options import FD, UNTIMED
 from agent.player.mpv.reasons import refused
+from agent.player.mpv.sound import LostSound
 from agent.player.reasons import not_heard
 from agent.player.spawn import Child
 from agent.player.tally import Tally
@@ -34,10 +35,6 @@ REPORT_INTERVAL_S = 0.25
 
 _TALKING_OUTPUTS = ("pulse", "pipewire")
 """Sound servers keep a volume for each application, and remember it."""
-
-SOUND_PAUSE_S = 4.0
-"""Between two attempts to be heard, for as long as a film goes on: a sound server may come at any time. Looking for
-one takes mpv some milliseconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,15 +49,13 @@ class MpvPlayer(ChildPlayer):
     _sound = False
     _has_audio = False
     _paused = False
-    _output_opened = False
-    _was_heard = False
-    _no_output_since: float | None = None
 
     def __init__(self, child: Child, tally: Tally) -> None:
         super().__init__(child, tally)
         self._line = JsonIpc(self._write, on_event=self._on_event)
         now = asyncio.get_running_loop().time
         self._facts = Facts(now)
+        self._lost = LostSound()
         self._log = LogReader(now)
         self._opening = Opening(self._line, self._log, keep=self._keep, failed=self._fail)
 
@@ -182,17 +177,11 @@ class MpvPlayer(ChildPlayer):
                 self._look_for_lost_sound()
 
     def _look_for_lost_sound(self) -> None:
-        """Mpv drops the track when its device is lost or cannot be opened, and does not look for another."""
-        now = asyncio.get_running_loop().time()
         expected = self._sound and self._has_audio and self._facts.kind is MediaType.VIDEO and not self._paused
-        if not expected or self._output_opened or self._finished.done():
-            self._no_output_since = None
-            self._facts.sound_lost = False
-        elif self._no_output_since is None:
-            self._no_output_since = now
-        elif now - self._no_output_since >= SOUND_PAUSE_S:
-            self._no_output_since = now
-            self._facts.sound_lost = self._was_heard
+        expected = expected and not self._finished.done()
+        is_due = self._lost.is_due(asyncio.get_running_loop().time(), expected=expected)
+        self._facts.sound_lost = self._lost.is_lost
+        if is_due:
             self._line.set("aid", "no")
             self._line.set("aid", self._opening.audio)
 
@@ -230,8 +219,7 @@ class MpvPlayer(ChildPlayer):
 
     def _on_property(self, name: str, data: Any) -> None:
         if name == "current-ao":
-            self._output_opened = data is not None
-            self._was_heard |= self._output_opened
+            self._lost.output_changed(data is not None)
             if data in _TALKING_OUTPUTS:
                 self._line.set("ao-volume", 100)
                 self._line.set("ao-mute", False)

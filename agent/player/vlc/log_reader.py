@@ -8,6 +8,7 @@ import queue
 import re
 import time
 from collections import deque
+from enum import IntEnum, auto
 from typing import Any, NamedTuple
 
 from agent.player.reasons import explain
@@ -64,41 +65,47 @@ class LogLine(NamedTuple):
     text: str
 
 
+class LivePlaylist(IntEnum):
+    """The kind of playlist that is extended while it plays, as far as the log has shown it."""
+
+    NONE = auto()
+    DASH = auto()
+    HLS = auto()
+    HLS_FMP4 = auto()
+    """HLS whose segments are fragmented MP4."""
+
+
 class LogReader:
     """The facts in libVLC's log so far."""
 
     def __init__(self) -> None:
         self.demuxer = ""
         """Name of the module that takes the media apart."""
-        self._hls_live = False
+        self._playlist = LivePlaylist.NONE
         self.hardware: str | None = None
         """Name of the hardware decoder in use."""
-        self.live = False
-        """Whether it plays a playlist that goes on while it is played."""
         self.is_picture = False
-        """Whether the server calls it a picture."""
+        """True if the server calls the media a picture."""
         self.is_mjpeg = False
-        """Whether the server sends one picture after the other, as cameras do (MJPEG)."""
-        self.live_fmp4 = False
-        """Whether that is an HLS playlist whose segments are fragmented MP4."""
+        """True if the server sends one picture after the other, as cameras do (MJPEG)."""
         self.pictured = False
-        """Whether its first picture was drawn for certain."""
+        """True once the first picture was certainly drawn."""
         self.read_to_end = False
-        """Whether all was read that there is, since it was last sent to a position."""
+        """True once the media was read to its end, since the last seek."""
         self.challenges: list[str] = []
-        """By which methods the password was asked for with the last answer 401."""
+        """The methods that the last answer 401 offered for the password."""
         self._refusals = 0
         self.body = Body()
         """The body of the media that plays."""
         self.not_updated_at = -math.inf
-        """When (monotonic) that playlist could not be read the last time."""
+        """The monotonic time at which a live playlist last could not be read."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
 
     def read(self, line: LogLine) -> None:
         self.body.read(line.text)
         if m := _DEMUXER.search(line.text):
-            if self._hls_live and self.demuxer == "adaptive" and m[1] == "mp4":
-                self.live_fmp4 = True
+            if self._playlist is LivePlaylist.HLS and self.demuxer == "adaptive" and m[1] == "mp4":
+                self._found(LivePlaylist.HLS_FMP4)
             self.demuxer = self.demuxer or m[1]
         elif m := _HARDWARE.search(line.text):
             self.hardware = m[1]
@@ -113,8 +120,7 @@ class LogReader:
         elif m := _OLDER_ANSWER.match(line.text):
             self._refusals += int(m[1]) == 401
         elif line.text.startswith(_STAYS_LIVE):
-            self.live = True
-            self._hls_live = self._hls_live or line.text.startswith(_HLS_STAYS_LIVE)
+            self._found(LivePlaylist.HLS if line.text.startswith(_HLS_STAYS_LIVE) else LivePlaylist.DASH)
         elif line.text.startswith(_FIRST_PICTURE):
             self.pictured = True
         elif line.text.startswith(_READ_TO_END):
@@ -135,6 +141,16 @@ class LogReader:
         self.challenges, self._refusals = [], 0
 
     @property
+    def live(self) -> bool:
+        """Return True if the media is a playlist that is extended while it plays."""
+        return self._playlist is not LivePlaylist.NONE
+
+    @property
+    def live_fmp4(self) -> bool:
+        """Return True if the media is a live HLS playlist whose segments are fragmented MP4."""
+        return self._playlist is LivePlaylist.HLS_FMP4
+
+    @property
     def is_refused(self) -> bool:
         """Return True if the source refused so often that it must not be asked again."""
         return self._refusals >= _REFUSALS_AT_MOST
@@ -143,6 +159,9 @@ class LogReader:
     def gave_up(self) -> bool:
         """Return True if a live playlist could not be read any more."""
         return any(text.startswith(_GAVE_UP) for _, text in self._lines)
+
+    def _found(self, playlist: LivePlaylist) -> None:
+        self._playlist = max(self._playlist, playlist)
 
     def _keep(self, text: str) -> None:
         self._lines.append((time.monotonic(), text))

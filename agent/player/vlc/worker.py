@@ -211,7 +211,7 @@ class VlcWorker:
         self._look_for_audio_only(time.monotonic())
         if not hearing.on and waits_for_sound(playback, self._log):
             return
-        if playback.kind is MediaType.AUDIO and not hearing.sounded and not hearing.begun_again:
+        if playback.kind is MediaType.AUDIO and hearing.may_begin_again:
             hearing.begin_again()
         elif playback.kind is None or (not self._vout and not hearing.sounded):
             if found := entries(playback):
