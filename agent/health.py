@@ -38,7 +38,7 @@ class PlayerHealth:
     engine: str = ""
     version: str = ""
     features: dict[str, bool | str] = field(default_factory=dict)
-    """What the engine says of itself, such as `rtsp`."""
+    """The features that the engine reports, such as `rtsp`."""
     message: str = ""
     plays: tuple[str, ...] = ()
     """The schemes and kinds of media that the table gives to the engine."""
@@ -48,14 +48,14 @@ class PlayerHealth:
 
 @dataclass(frozen=True, slots=True)
 class ReportingStatus:
-    """How it goes with reporting to a central API."""
+    """The state of the reporting to a central API."""
 
     enabled: bool = False
-    """Whether there is one for this box."""
+    """True if this box has a central API."""
     connected: bool = False
-    """Whether the last call to it was answered."""
+    """True if the last call to it was answered."""
     last_success: datetime | None = None
-    """When one was answered for the last time in this run, UTC."""
+    """The time of the last call in this run that was answered, UTC."""
     queued: int = 0
     """Events that it does not have yet."""
     dropped: int = 0
@@ -73,14 +73,14 @@ class ReportingStatus:
 
 @dataclass(frozen=True, slots=True)
 class WebhookStatus:
-    """How it goes with one webhook."""
+    """The state of one webhook."""
 
     url: str
     """Scheme and host alone: the rest may be a secret."""
     connected: bool = False
-    """Whether the last call was answered well."""
+    """True if the last call had a good answer."""
     last_success: datetime | None = None
-    """When one was for the last time in this run, UTC."""
+    """The time of the last good answer in this run, UTC."""
     queued: int = 0
     """Events that wait for it."""
     dropped: int = 0
@@ -93,7 +93,7 @@ class WebhookStatus:
 
 @dataclass(frozen=True, slots=True)
 class DlnaStatus:
-    """How DLNA controllers reach this box."""
+    """The reachability of this box for DLNA controllers."""
 
     port: int | None = None
     """The port; None if it could not be opened."""
@@ -105,7 +105,7 @@ class DlnaStatus:
 
 @dataclass(frozen=True, slots=True)
 class EspHomeStatus:
-    """How Home Assistant reaches this box."""
+    """The reachability of this box for Home Assistant."""
 
     name: str
     """The node name: `living-room`."""
@@ -116,6 +116,6 @@ class EspHomeStatus:
     window_s: float = 0.0
     """Seconds for which the first one who comes may add the box yet; 0.0 when nobody may."""
     clients: tuple[str, ...] = ()
-    """Who is connected, as they call themselves."""
+    """The names of the connected clients, as they call themselves."""
     problem: str | None = None
     """A sentence that says what is wrong and what to do; None when all is well."""

@@ -20,14 +20,14 @@ class PageTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
-    """How a web page is shown. None leaves it to the page, or to the browser."""
+    """Options for showing a web page. None leaves a value to the page, or to the browser."""
 
     zoom: float | None = None
     """0.25-5; 2 shows everything twice as large."""
     scroll: int | None = None
     """Pixels of the page, at its own zoom, that are above the screen."""
     dark: bool | None = None
-    """Whether the page is told that dark colours are preferred."""
+    """True if the page is told that dark colours are preferred."""
     css: str | None = None
     """Rules that count beside those of the page."""
     language: str | None = None

@@ -62,7 +62,8 @@ class SessionSnapshot:
     ended_at: datetime | None = None
     reason: EndReason | None = None
     error: Failure | None = None
-    """Why it ended, what failed last while it is tried again, or what is missing while it plays (`sound_lost`)."""
+    """The reason why it ended, the last failure while it is retried, or the thing that is missing while it plays
+    (`sound_lost`)."""
     capabilities: dict[str, Capability] = field(default_factory=dict)
 
 

@@ -56,7 +56,7 @@ class SessionState(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why a session ended."""
+    """The reason why a session ended."""
 
     FINISHED = "finished"
     STOPPED = "stopped"
@@ -88,7 +88,7 @@ class Quality(StrEnum):
 
 
 class VideoOutput(StrEnum):
-    """How players draw."""
+    """The way players draw."""
 
     AUTO = "auto"
     """libVLC with GL; mpv with GL where the machine has a GPU, else with X11."""
@@ -203,7 +203,7 @@ class CentralVideo:
     """A video of the library of the central API that can be played."""
 
     url: str = field(repr=False)
-    """Where this box gets it; whoever has it does, too. It runs out."""
+    """The address at which this box gets it. Anyone who has the address gets it, too. It expires."""
     title: str
 
 
@@ -297,4 +297,4 @@ class LanService:
     port: int
     txt: tuple[tuple[str, str], ...]
     advice: str
-    """What to do when another device in the network has this name; a sentence."""
+    """The advice for when another device in the network has this name; a sentence."""

@@ -57,7 +57,7 @@ class GateError(AgentError):
         self.headers: Final = headers or {}
         """Additional headers of the answer."""
         self.first = False
-        """Whether this address has not been refused so lately."""
+        """True if this address was not refused for the same reason shortly before."""
 
     @property
     def failure(self) -> Failure:

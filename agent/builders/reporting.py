@@ -30,7 +30,7 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
 
 
 def problems_of(platform: Platform, players: Engines, casting: Casting) -> tuple[str, ...]:
-    """Why a start would not work; sentences for people."""
+    """The reasons why a start would not work; sentences for people."""
     display = platform.stage.health
     parts = (players.health, platform.supervisor.health, casting.storage.health)
     unseen = () if display.is_well else (display.message,)

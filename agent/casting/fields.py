@@ -26,7 +26,7 @@ SESSION_ID_LIMIT: Final = 64
 PRESET_ID: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 CODE: Final = r"^[0-9A-Z]{4,16}$"
-"""Which characters and how many it has is for the central API to say."""
+"""The central API decides which characters and how many a code has."""
 STREAM_ID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 

@@ -153,7 +153,7 @@ class PageForm(Form):
     scroll: Annotated[Annotated[int, Field(ge=0, le=SCROLL_LIMIT)] | None, BeforeValidator(as_scroll)] = None
     """Pixels of the page that are above the screen."""
     dark: Annotated[bool | None, BeforeValidator(as_switch)] = None
-    """Whether dark colours are preferred, for pages that have them."""
+    """True if dark colours are preferred, for pages that have them."""
     css: Annotated[Annotated[str, Field(max_length=CSS_LIMIT)] | None, BeforeValidator(as_css)] = None
     """Rules that count beside those of the page."""
     language: Annotated[Annotated[str, Field(pattern=LANGUAGE)] | None, BeforeValidator(as_language)] = None
@@ -209,7 +209,7 @@ class PlayForm(Form):
     shown_as: Annotated[ShownAs | None, BeforeValidator(as_shown_as)] = Field(default=None, alias="as")
     """`page` for a web page; None: a stream."""
     page: Annotated[PageForm | None, BeforeValidator(as_page)] = None
-    """How a web page is shown."""
+    """Options for showing a web page."""
 
     def wish(self) -> Wish:
         """The wish in this form."""

@@ -18,7 +18,7 @@ from agent.stage.base import Stage, Window
 from agent.types import EndReason, MediaType, SessionState
 
 RETURN_TIMEOUT_S = 5.0
-"""How long the last picture of what has ended stays, while what it interrupted is opened again."""
+"""Seconds for which the last picture of an ended stream stays while the stream that it interrupted is opened again."""
 
 log = structlog.get_logger(__name__)
 

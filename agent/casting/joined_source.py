@@ -30,7 +30,7 @@ from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
 from cast_util.backoff import Backoff
 
 FOLLOW_S: Final = 5.0
-"""How often it is asked whether what is on is still there, and where."""
+"""The interval at which the central API is asked whether the current stream is still on, and where."""
 
 AWAITED_S: Final = 0.4
 """The same while its publisher is away and an attempt is due anyhow: it is 3 s at most from its return to its picture,
@@ -107,7 +107,7 @@ class JoinedSource:
         """True if the central API answered the last call."""
         self._publishing = Publishing.ON
         self.has_moved = asyncio.Event()
-        """What plays now is not what the stream is any more."""
+        """Set when the address that plays is no longer one of the stream's."""
 
     async def is_on(self) -> bool:
         """Return True if the stream is still on. Called before an attempt, and after one has failed.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agent.stage.base import Window
 
 CLOSE_TIMEOUT_S = 4.0
-"""How long anybody waits for a window to be gone: a frame is usual, seconds when the display hangs."""
+"""The longest wait for a window to be gone: one frame is usual, seconds when the display hangs."""
 
 
 class LastFrame:

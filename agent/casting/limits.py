@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 KNOWN_S: Final = 0.5
-"""How long an attempt waits for an answer when it knows an address already: a central API answers within 50 ms, and one
-that is away must not hold up a picture."""
+"""The longest wait of an attempt that already knows an address: a central API answers within 50 ms, and one that is
+down must not delay a picture."""
 
 Check = Callable[[str], Awaitable[str]]
 """Returns the URL to play, or raises InvalidRequestError; FileAwayError where it may be played another time."""

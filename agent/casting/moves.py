@@ -20,7 +20,7 @@ MOVES: Mapping[SessionState, frozenset[SessionState]] = {
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Why a session ended, and with which failure."""
+    """The reason why a session ended, and its failure."""
 
     reason: EndReason
     failure: Failure | None = None

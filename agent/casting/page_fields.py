@@ -25,7 +25,7 @@ TURNS_LIMIT: Final = 20
 TURN_URL_LIMIT: Final = 4096
 LANGUAGE: Final = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 TIME_ZONE: Final = r"^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
-"""Which there are is for the browser to say."""
+"""The browser decides which names exist."""
 
 
 def as_page(value: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 LISTS_IN_EACH_OTHER = 3
-"""What stations of a directory need is two; a list that names itself ends here."""
+"""Stations of a directory need two; a list that names itself ends here."""
 
 ENTRIES_LIMIT = 100
 """Entries of all lists together."""
@@ -71,7 +71,7 @@ class Playlist:
         return True
 
     def shown(self) -> None:
-        """What is to be played now was shown."""
+        """Record that the current entry was shown."""
         self._failed = 0
 
     @property
@@ -87,7 +87,7 @@ class Playlist:
 
     @property
     def has_next(self) -> bool:
-        """Whether another one can be tried in its place."""
+        """Return True if another entry can be tried in place of the current one."""
         if self._seconds:
             return self._failed + 1 < len(self._entries)
         return self._at + 1 < len(self._entries)

@@ -74,7 +74,7 @@ class Race:
         self._begun = begun
         self._running: dict[asyncio.Task[None], Preparation] = {}
         self.has_opened = False
-        """Whether one of them had opened it, whatever became of that."""
+        """True if one of the players had opened the media, even if it failed later."""
 
     async def run(self, *, within_s: float) -> Preparation:
         """The first that is there; the other one is gone then. So are both when this raises: the error of the first
@@ -129,7 +129,8 @@ class Race:
 
 
 def too_late(player: Player | None, race: Race, *, waited_s: float, names_problem: str) -> AgentError:
-    """Why nothing was there in time; `names_problem` is what is wrong with the name of the host."""
+    """The error of a first picture that did not come in time; `names_problem` is the problem with the name of the
+    host."""
     if player is None:
         return PlayerTimeoutError(f"No player process became ready within {waited_s:g} s.")
     if not race.has_opened:

@@ -80,7 +80,7 @@ class PresetList:
 
     presets: tuple[Preset, ...]
     problem: str | None = None
-    """Why the saved ones are missing."""
+    """The reason why the saved presets are missing."""
 
 
 class Presets:

@@ -45,7 +45,7 @@ class Progress:
         self._unmoved = 0
         """Players in a row that showed a picture and no other."""
         self._sought: tuple[float, float] | None = None
-        """Where it was sent, and the monotonic time at which it was."""
+        """The target of the last seek, and the monotonic time of that seek."""
         self.engine: str | None = None
         """The engine of the player, or of the one before."""
 

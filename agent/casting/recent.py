@@ -52,7 +52,7 @@ class Played:
     page: PageOptions | None = None
 
     def entry(self) -> dict[str, Any]:
-        """As it is kept."""
+        """The entry in the form that is stored."""
         return asdict(self) | {"page": self.page.given() if self.page else None}
 
     def wish(self) -> Wish:

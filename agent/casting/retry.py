@@ -38,7 +38,7 @@ PASSING = {
     ErrorCode.PLAYER_UNAVAILABLE,
 }
 PASSING_ONCE_PLAYED = {*PASSING, ErrorCode.MEDIA_NOT_FOUND, ErrorCode.MEDIA_DECODE, ErrorCode.MEDIA_UNSUPPORTED}
-"""What a camera answers while it starts: 404, half a stream, a page that asks for patience."""
+"""The answers of a camera that is starting: 404, half a stream, a page that asks for patience."""
 
 
 class SamePlaceError(MediaError):
@@ -71,7 +71,7 @@ class Outage:
         """In a row, without ever having played STEADY_S."""
         self._place = _Place()
         self._before: AgentError | None = None
-        """Why it failed before it had played, the last time that there was time enough."""
+        """The last failure before anything had played, of an attempt that had time enough."""
 
     def pause_after(self, error: AgentError, *, played_s: float, is_awaited: bool, has_room: bool) -> float:
         """Seconds until the next try, after one that was seen for `played_s` seconds. `is_awaited`: its publisher is

@@ -29,10 +29,10 @@ class Saved:
     entry: int = 0
     """The entry of the playlist that it plays, from 0; the position is inside it."""
     played: bool = True
-    """Whether it had a first frame; if not it is a start still, above what is on."""
+    """True if the session had a first frame; otherwise it is still starting, above the current one."""
     paused: bool = False
     joined: CentralStream | None = None
-    """What it had joined, as it was known."""
+    """The stream that the session had joined, as it was known."""
 
 
 def saved_of(session: Session) -> Saved:

@@ -20,7 +20,7 @@ LOCATED_S: Final = 2.5
 """Wait for a joined stream to be located: the central API is asked for 2 s at most."""
 
 _TAKEN: Final = (*WHAT, "title", "refresh", "shown_as", "page")
-"""What a preset takes from something that was played."""
+"""The fields that a preset takes from a stream that was played."""
 
 
 class Tracker(Protocol):

@@ -12,7 +12,7 @@ class Source(Protocol):
     """Asked before an attempt, told what became of it, and followed for as long as the session lives."""
 
     has_moved: asyncio.Event
-    """What plays now is not what is to be played any more."""
+    """Set when the address that plays is no longer the one to play."""
 
     async def is_on(self) -> bool:
         """Return True if the source is still on. Called before an attempt, and after one has failed. Raises the

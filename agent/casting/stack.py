@@ -15,8 +15,8 @@ from agent.errors import ReplacedError
 from agent.types import EndReason, MediaType, SessionId, SessionState
 
 ENDING_TIMEOUT_S = 4.0
-"""How long a stop waits for players to be gone: 20 ms is usual; 2 s when a process cannot be reaped, and as much
-again for a display that hangs. The session's own task goes on with it."""
+"""The longest wait of a stop for players to be gone: 20 ms is usual; 2 s when a process cannot be reaped, and as much
+again for a display that hangs. The session's own task goes on after that."""
 
 WAITING_LIMIT = 8
 """Interrupted sessions. A doorbell that rings once more takes the place of the second oldest, never of the film at
@@ -92,8 +92,8 @@ class Stack:
         self._begin(runner, waiting=waiting)
 
     def runner_of(self, attempt: Attempt) -> SessionRunner:
-        """Whose attempt it is: of the top, or of what is being prepared. Raises ReplacedError for one that something
-        newer took the place of."""
+        """The runner of an attempt: the top, or the one that is starting. Raises ReplacedError for an attempt that a
+        newer start has replaced."""
         for runner in (self.top, self._starting):
             if runner is not None and runner.attempt is attempt:
                 return runner

@@ -21,11 +21,12 @@ log = structlog.get_logger(__name__)
 
 
 class Library(Protocol):
-    """Who knows the videos of the central API."""
+    """A directory of the videos of the central API."""
 
     async def find_video(self, video_id: str) -> CentralVideo:
-        """Where this box gets it; within 2 s. Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError
-        when there is no central API, and MediaError when it cannot be played."""
+        """The video, with the address at which this box gets it; within 2 s. Raises StreamNotFoundError,
+        CentralUnavailableError, NotSupportedError when there is no central API, and MediaError when it cannot be
+        played."""
 
 
 class VideoSource(Address):

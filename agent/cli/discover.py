@@ -17,7 +17,7 @@ from agent.discovery.browser import Found, browse
 from agent.util.threads import in_background
 
 ASKED: Final = 64
-"""How many agents are asked what is on, all at once; more than anybody has."""
+"""The greatest number of agents that are asked for their state, all at once; nobody has more."""
 
 ANSWER_TIMEOUT_S: Final = 4.0
 """A status is answered in milliseconds; nobody shall wait long for a list because one of it hangs."""

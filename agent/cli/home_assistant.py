@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 SCAN_S = 5
-"""How often Home Assistant asks what is on."""
+"""The interval, in seconds, at which Home Assistant asks for the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ _START = """\
           "duration": duration | default(""), "volume": volume | default(""), "quality": quality | default(""),
           "position": position | default(""), "interrupt": interrupt | default(false),
           "loop": loop | default(false), "refresh": refresh | default("")} | to_json }}"""
-"""What a call leaves out is empty, and the agent takes that as left out."""
+"""A field that a call leaves out is sent empty, and the agent takes an empty one as left out."""
 
 
 def _call(name: str, url: str, payload: str, headers: str) -> str:

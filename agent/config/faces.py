@@ -19,7 +19,7 @@ def _network(text: str) -> str:
 
 
 class EspHomeSettings(Section):
-    """How Home Assistant finds and controls the box: ESPHome's native API."""
+    """Settings of ESPHome's native API, by which Home Assistant finds and controls the box."""
 
     enabled: bool = Field(default=True, description="true or false")
     host: HostName | None = Field(

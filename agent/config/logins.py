@@ -22,7 +22,7 @@ SECRET_LIMIT_BYTES: Final = 16 * 1024
 """Of a file: tokens have some hundred bytes, what pages keep in local storage a few thousand."""
 
 _WORD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-"""What HTTP allows for the name of a header (RFC 9110, 5.6.2) or of a cookie (RFC 6265, 4.1.1)."""
+"""The characters that HTTP allows in the name of a header (RFC 9110, 5.6.2) or of a cookie (RFC 6265, 4.1.1)."""
 AUTHORIZATION: Final = "Authorization"
 """The header of a token that names no other."""
 _OF_THE_BROWSER: Final = frozenset(
@@ -32,7 +32,7 @@ _OF_THE_BROWSER: Final = frozenset(
 
 
 class LoginKind(StrEnum):
-    """How a page is logged in."""
+    """The way a page is logged in."""
 
     HOME_ASSISTANT = "home-assistant"
     """Its front-end asks for the token, as it asks Home Assistant's own apps."""
@@ -48,7 +48,7 @@ _ON_THE_WIRE: Final = {LoginKind.COOKIE, LoginKind.HEADER, LoginKind.HOME_ASSIST
 
 
 class LoginSettings(Section):
-    """How the pages of one server are logged in."""
+    """The log-in for the pages of one server."""
 
     origin: Annotated[str, AfterValidator(check_login_origin)] = Field(
         description="the beginning of an address, without a path: https://grafana.example.org, http://panel.lan:3000"

@@ -37,8 +37,8 @@ Shown = bool | float | str | tuple[str, ...]
 
 
 def shown(settings: Settings) -> dict[str, Shown]:
-    """What a reload can change and anyone who may call may see, by `section.key`: of the sections that may be repeated
-    only what each `login` is for, because they hold secrets."""
+    """The values that a reload can change and any caller may see, by `section.key`. Of the sections that may be
+    repeated only the purpose of each `login`, because they hold secrets."""
     keys = sorted(key for key in RELOADABLE if not LOADER.is_repeated(key.partition(".")[0]))
     found = {key: getattr(getattr(settings, key.partition(".")[0]), key.partition(".")[2]) for key in keys}
     return found | {"login": described(settings.login)}

@@ -169,7 +169,7 @@ class StreamSettings(Section):
 
 
 class DiscoverySettings(Section):
-    """How the box is found on the LAN."""
+    """Settings for finding the box on the LAN."""
 
     enabled: bool = Field(default=True, description="true or false")
     interfaces: tuple[InterfaceName, ...] = Field(default=(), description='a list of interfaces, such as ["eth0"]')

@@ -48,7 +48,7 @@ def _pin(text: str) -> str:
 
 
 class WebSettings(Section):
-    """How web pages are shown."""
+    """Settings for web pages."""
 
     input: bool = Field(default=False, description="true or false")
     renew_at: Annotated[str, AfterValidator(_time_of_day)] = Field(

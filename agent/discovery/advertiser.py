@@ -27,8 +27,8 @@ SETTLE_S: Final = 0.2
 """An address that changes makes several messages, within some milliseconds."""
 
 LOOK_AGAIN_S: Final = 5.0
-"""How often it is looked whether all is as announced, without a word from anybody: a port that was taken may be free
-again. A look takes 1 ms."""
+"""The interval at which the announcements are checked without an event: a port that was taken may be free again. A
+check takes 1 ms."""
 
 CHANGE_TIMEOUT_S: Final = 10.0
 """An announcement takes 2 s: probing for the name, then three times the same words."""

@@ -35,7 +35,7 @@ DEFEND_EVERY_S: Final = 10.0
 """Two who both insist on a name would otherwise fill the network with it."""
 
 FLUSH_AFTER_S: Final = 1.5
-"""What we say takes away only what others have heard more than a second before (RFC 6762, 10.2)."""
+"""A record that we send removes only records that others have heard more than a second before (RFC 6762, 10.2)."""
 
 DOUBLES_LIMIT: Final = 16
 """Warnings; a network that makes addresses up shall not fill the log."""

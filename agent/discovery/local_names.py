@@ -25,7 +25,7 @@ ANSWER_S: Final = 3.0
 """A host answers within 0.2 s; a question that gets lost is asked again after one and after three seconds."""
 
 SYSTEM_LATER_S: Final = 1.0
-"""How much longer than mDNS the system may take: what it finds, players find under the name itself."""
+"""The time that the system may take beyond mDNS: players can resolve a name that the system resolves."""
 
 NEEDS_NAME: Final = frozenset({"https", "rtsps", "rtmps"})
 """A certificate is for a name; an address would be refused."""

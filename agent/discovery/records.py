@@ -59,7 +59,7 @@ def other_service(service: LanService, addresses: Collection[Address]) -> Servic
 
 
 def wanted_names(device: DeviceInfo) -> tuple[str, str]:
-    """How the agent and its page are to be called, as full names."""
+    """The full names that the agent and its page would like to have."""
     name = label(device.name)
     return f"{name}.{AGENT_TYPE}", f"{name}.{PAGE_TYPE}"
 

@@ -41,7 +41,7 @@ async def listening(settings: Settings) -> Finding:
 
 
 def bind_problem(host: str, port: int) -> OSError | None:
-    """Why it cannot be listened on there, or None. May block for the resolver."""
+    """The error of an attempt to listen there, or None. May block for the resolver."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as ours:

@@ -28,7 +28,8 @@ class Occurrence:
     session_id: str | None = None
     data: dict[str, JsonValue] = field(default_factory=dict)
     present: tuple[str, ...] | None = None
-    """When the agent starts: the sessions that are there. What was there before and is not has ended."""
+    """Only at the start of the agent: the sessions that exist. A session that existed before and is not among them has
+    ended."""
 
 
 @dataclass(frozen=True, slots=True)

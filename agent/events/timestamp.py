@@ -21,7 +21,7 @@ class Timestamp:
     uptime: float
     """Seconds since the machine was switched on, suspended or not."""
     machine_boot: str
-    """Which time of being switched on that was."""
+    """The id of the machine's boot during which that was."""
 
     @property
     def utc(self) -> datetime:

@@ -19,7 +19,7 @@ LOOK_AFTER_S: Final = 1.0
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 STUB: Final = "127.0.0.53"
 STUB_RESOLV_CONF: Final = Path("/run/systemd/resolve/resolv.conf")
-"""Where systemd-resolved, which listens at STUB, says whom it asks itself."""
+"""The file in which systemd-resolved, which listens at STUB, lists the servers that it asks."""
 
 SERVERS_LIMIT: Final = 3
 """The C library takes no more of them (MAXNS of resolv.h)."""
@@ -107,7 +107,7 @@ def _servers_in(file: Path) -> tuple[str, ...]:
 
 
 async def look_up_name(host: str) -> str:
-    """Why this name has no address, as a sentence; empty when it has one. May take half a minute."""
+    """The reason why this name has no address, as a sentence; empty when it has one. May take half a minute."""
     try:
         await in_thread(lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), name="host names")
     except socket.gaierror as error:

@@ -33,7 +33,7 @@ POSITION_EVERY_S = 30.0
 """Positions are written at most this often, so that an SD card lasts; a film loses at most as much after a crash."""
 
 KEPT_TIMEOUT_S = 1.0
-"""How long an answer waits for its write: 1 ms is usual. A disk that hangs must not silence the agent."""
+"""The longest wait of an answer for its write: 1 ms is usual. A disk that hangs must not silence the agent."""
 
 DISK_TIMEOUT_S = 1.5
 """At the start and at the end: an SD card takes some 0.1 s, a busy one a second. The whole agent has 5 s for either."""
@@ -76,7 +76,7 @@ class Saver:
         self._restores = 0
         self._number = 0
         self._changes = 0
-        """How many there were; `_kept` of them are in the newest file."""
+        """The number of changes so far; the newest file holds the first `_kept` of them."""
         self._kept = 0
         self._kept_more = asyncio.Condition()
         self._dirty = asyncio.Event()

@@ -88,7 +88,7 @@ class KeptSession(BaseModel):
     entry: int = Field(default=0, ge=0)
     """The entry of the playlist, from 0."""
     played: bool = True
-    """Whether it had a first frame."""
+    """True if the session had a first frame."""
     paused: bool = False
     remaining: float | None = Field(ge=0)
     """Seconds of its duration that were left when this was written."""
@@ -164,7 +164,7 @@ class Kept(BaseModel):
     """The number of this write, counted over all lives of the agent, because its clock may be set back."""
     written_at: float
     restores: int = Field(default=0, ge=0)
-    """How often this was taken up without getting far."""
+    """The number of times that this file was restored without the agent getting far."""
     volume: KeptVolume
     sessions: tuple[KeptSession, ...] = Field(max_length=16)
 

@@ -30,7 +30,7 @@ class Media:
     """Seconds after which a still picture is fetched again, or a page is reloaded."""
     page: PageOptions | None = None
     logins: tuple[BoundLogin, ...] = ()
-    """How web pages are logged in, each for its origin."""
+    """The log-ins for web pages, each for its origin."""
     web: WebSettings = field(default_factory=WebSettings)
 
 
@@ -70,10 +70,10 @@ class Report:
 
 
 class KillReason(StrEnum):
-    """Why a player process was ended."""
+    """The reason why a player process was ended."""
 
     ENDED = "ended"
-    """What it played has ended, was stopped or was replaced, or goes on with another player."""
+    """Its media ended, was stopped or was replaced, or continues with another player."""
     FAILED = "failed"
     """Its media could not be played, or broke."""
     STALLED = "stalled"
@@ -216,8 +216,8 @@ class Players(Protocol):
         """
 
     def beside(self, url: str) -> Callable[[], Awaitable[Player]] | None:
-        """How to take a player of another engine for the same address while the first goes on; None where none might
-        do better."""
+        """A way to take a player of another engine for the same address while the first goes on; None where no other
+        engine might do better."""
 
     def has_room(self, url: str) -> bool:
         """Return True if there is memory for one more player for this address."""
@@ -246,7 +246,7 @@ class PlayerSource(Protocol):
         """Like `Players.take`, with this engine instead of the one that usually plays such an address."""
 
     def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
-        """As in Players."""
+        """Like `Players.has_room`."""
 
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
         """Be ready for a start of this address."""

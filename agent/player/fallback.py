@@ -10,7 +10,7 @@ from agent.player.base import Player, PlayerSource
 from agent.types import ErrorCode, MediaType
 
 _ANOTHER_MAY = {ErrorCode.MEDIA_UNSUPPORTED, ErrorCode.MEDIA_DECODE}
-"""What is wrong for one engine only. All else is wrong with the source, or with the box."""
+"""Failures of one engine only. All others are failures of the source, or of the box."""
 
 
 _SILENT = MediaError(ErrorCode.MEDIA_NETWORK, "It is silent.")
@@ -67,8 +67,9 @@ class EngineChoice:
         self._forget()
 
     def comes_no_further(self, url: str, error: AgentError) -> bool:
-        """What the table's engine has shown ends with `error` at the same place each time. True when another engine is
-        to go on from there: a piece that is missing is the end of a recording for one of them only."""
+        """Record that the media that the table's engine plays ends with `error` at the same place each time. Return
+        True if another engine is to continue from there: a missing piece is the end of a recording for one engine
+        only."""
         if error.failure.code is not ErrorCode.MEDIA_NOT_FOUND:
             return False
         others = self._players.others(url, error, kind=self._kind)

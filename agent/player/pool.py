@@ -37,7 +37,7 @@ PAUSES = Backoff(0.5, cap_s=60.0)
 """Waits between failed players: a libVLC that cannot start costs one process a minute, not a spawn loop."""
 
 MEMORY_LOOK_S = 60.0
-"""How often is looked whether there is memory for a spare again; that costs 0.1 ms."""
+"""The interval at which the memory for a spare is checked again; a check costs 0.1 ms."""
 
 HEALTHY_AFTER_S = 30.0
 """A spare that lived this long makes earlier failures forgotten."""
@@ -62,7 +62,7 @@ class PlayerPool:
         adopt: Adopt | None = None,
     ) -> None:
         self._no_room = ""
-        """Why no spare is made although one is to be kept."""
+        """The reason why there is no spare although one is to be kept."""
         self._supervisor = supervisor or Supervisor()
         self.spec = spec
         self._keeps_spare = not spec.on_demand
@@ -83,7 +83,7 @@ class PlayerPool:
         self._not_before = 0.0
         """Loop time before which no spare is made, unless somebody waits for a player."""
         self._renewals = 0
-        """What was begun before the last of them is out of date."""
+        """The number of renewals so far; a process that was begun before the last one is out of date."""
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()

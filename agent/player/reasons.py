@@ -1,4 +1,4 @@
-"""Why a source could not be played: log lines, made into a code and a sentence for a person.
+"""The reasons why a source could not be played: log lines, made into a code and a sentence for a person.
 
 The wordings are those of libVLC 3.0 (modules/access/http, modules/access/http.c, src/network, modules/misc/gnutls.c,
 src/input/decoder.c); other engines put theirs into these, so that people read the same sentences. `libvlc_errmsg` is

@@ -41,7 +41,7 @@ class EngineOptions:
 
     audio: AudioSettings
     output: VideoOutput
-    """As the configuration has it."""
+    """The output in the configuration."""
     confinement: Confinement
     table: Mapping[str, str]
     """The table, see `table_of`."""
@@ -68,13 +68,13 @@ class EngineSpec:
     client: type[ChildPlayer]
     """The daemon's end of one of its processes."""
     command: Callable[[EngineOptions], Callable[[], list[str]]]
-    """How to start a process; the result is asked anew at each start."""
+    """The command that starts a process; the result is called again at each start."""
     advice: str
-    """What to do when its processes do not start."""
+    """The advice for when its processes do not start."""
     is_installed: Callable[[], bool] = lambda: True
     """For what does not come with the agent or with its packages."""
     install: str = ""
-    """What to do where it is not installed."""
+    """The advice for when it is not installed."""
     kinds: frozenset[MediaType] = frozenset()
     """The kinds of media that it is made for; none: it is for streams of any scheme, and guesses their kind."""
     schemes: frozenset[str] = frozenset()
@@ -94,7 +94,7 @@ class EngineSpec:
     memory: Callable[[], int] = available_bytes
     """Tells how many are."""
     features: Mapping[str, Feature] = field(default_factory=dict)
-    """What the doctor says of some of the features that its processes report, by name."""
+    """The doctor's texts for some of the features that its processes report, by name."""
 
     @property
     def missing(self) -> str:
@@ -103,7 +103,7 @@ class EngineSpec:
 
     @property
     def no_room(self) -> str:
-        """Why no spare is made for want of memory; empty where there is enough."""
+        """The reason why no spare is made, if memory is short; empty where there is enough."""
         if not self.spare_needs or self.memory() >= self.spare_needs:
             return ""
         needs = self.spare_needs // MIB

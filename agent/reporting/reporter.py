@@ -31,8 +31,8 @@ from agent.util.threads import in_thread
 from cast_util.tasks import Supervisor
 
 LOOK_S: Final = 3.0
-"""How often it is looked whether the box has been registered, or is no more (a command does that beside the agent), and
-whether a receiver of webhooks wants no more of them."""
+"""The interval at which two things are checked: whether the box has been registered or deregistered (a command does
+that beside the agent), and whether a receiver of webhooks refuses more of them."""
 
 ENROL_AGAIN_S: Final = 60.0
 """After a registration by the configuration that failed."""
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReportedBox:
-    """Whose events are reported."""
+    """The box whose events are reported."""
 
     device: DeviceInfo
     restores: bool
@@ -84,7 +84,7 @@ class Reporter:
         self._box = box
         self._enrolment: Credentials | None = None
         self._is_known = False
-        """Whether it could be read what the box is registered as, if it is."""
+        """True once the registration of the box, or its absence, could be read."""
         self._readers: Mapping[str, Reader] = {}
         self._journal: Journal | None = None
         self._link: Link | None = None
@@ -95,7 +95,7 @@ class Reporter:
         self._looked = asyncio.Event()
         """Once it is known whether the box is registered."""
         self._early: tuple[TrackerSnapshot, Timestamp, int] | None = None
-        """What was on at the start, and the last event before, until it is known whether the box is registered."""
+        """The sessions at the start, and the last event before, until it is known whether the box is registered."""
 
     @property
     def status(self) -> ReportingStatus:

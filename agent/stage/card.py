@@ -26,7 +26,7 @@ class Card:
 
     name: str
     address: str | None = None
-    """Where the box is reached; None leaves it out."""
+    """The address of the box; None leaves it out."""
     pairing_url: str | None = None
     """A secret: what the QR code holds. None leaves it out."""
 

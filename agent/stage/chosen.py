@@ -27,7 +27,7 @@ class ChosenScreen:
 
     @property
     def start(self) -> str:
-        """How to get a display where none is; sentences."""
+        """The way to get a display where there is none; sentences."""
         match self.kind:
             case "console":
                 return (

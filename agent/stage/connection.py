@@ -54,7 +54,7 @@ class Connection:
 
     @property
     def reason(self) -> str:
-        """Why the connection was lost, as a sentence; empty while it lives."""
+        """The reason why the connection was lost, as a sentence; empty while it lives."""
         return self._reason
 
     async def open(

@@ -23,7 +23,7 @@ class DisplayAddress:
     screen: int
     socket: Path
     restart: str = ChosenScreen().restart
-    """How its server is started anew."""
+    """The way to start its server again; a sentence."""
 
     @property
     def name(self) -> str:

@@ -16,8 +16,8 @@ from agent.util.threads import Threads
 from cast_util.tasks import Supervisor
 
 LOOK_EVERY_S: Final = 10.0
-"""How often it is looked whether the card is to say something else. It takes 1 ms; drawing takes 50, and is done only
-then."""
+"""The interval at which the content of the card is checked. A check takes 1 ms; drawing takes 50 ms, and happens only
+after a change."""
 
 DRAW_LIMIT_S: Final = 10.0
 """Fonts come from the disk, which an SD card takes a second for at most."""
@@ -43,7 +43,7 @@ class IdleScreen:
         self._supervisor = supervisor
         self._is_wanted = True
         self._shown: tuple[Card, int, int] | None = None
-        """What the card says, and the screen that it was drawn for."""
+        """The card that was drawn last, and the size of the screen that it was drawn for."""
         self._changed = asyncio.Event()
         self._threads = Threads("idle-screen", limit=1)
         self._task: asyncio.Task[None] | None = None

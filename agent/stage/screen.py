@@ -31,7 +31,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
-    """How the root's visual lays out one pixel."""
+    """The layout of one pixel in the root's visual."""
 
     depth: int
     bits: int

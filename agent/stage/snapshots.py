@@ -17,7 +17,7 @@ SNAPSHOT_TIMEOUT_S: Final = 10.0
 """Encoding a 4K screen as PNG takes about 2 s on a Raspberry Pi; an X server that hangs never answers."""
 
 MAX_AGE_LIMIT_S: Final = 10
-"""How old a picture may be for anybody; it is kept for as long."""
+"""The greatest age that a caller may allow; a picture is kept for as long."""
 
 KEPT_LIMIT: Final = 4
 """Kinds of pictures that are kept: a page on a phone, one on a desktop, Home Assistant, and one more."""

@@ -31,7 +31,7 @@ CLOSE_LOOK_EVERY_S = 0.004
 LONG_LOOK_EVERY_S = 0.020
 
 ROWS = (0.375, 0.5, 0.625)
-"""Where to look, in parts of the height: inside the picture of every film, 2.76:1 included."""
+"""The rows that are looked at, in parts of the height: inside the picture of every film, 2.76:1 included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from agent.stage.xcb import Xcb, randr, xcffib, xproto
 from cast_util.tasks import Supervisor
 
 FIRST_ATTEMPT_S = 3.0
-"""What `start` waits for: one attempt to connect, and the first requests."""
+"""The longest wait of `start`: for one attempt to connect, and the first requests."""
 RETRY_S = 1.0
 """Soon enough for a display manager's restart, and next to no work while there is no screen."""
 SETTLE_S = 0.2
@@ -48,7 +48,7 @@ TREE_EVENTS = (
     xproto.ReparentNotifyEvent,
     xproto.CirculateNotifyEvent,
 )
-"""What changes which windows are over which."""
+"""The events that change the order of windows."""
 
 _log = structlog.get_logger(__name__)
 

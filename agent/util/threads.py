@@ -65,7 +65,7 @@ class _Thread(threading.Thread):
 
 
 _idle: Final[list[_Thread]] = []
-"""What hangs is not among them."""
+"""Threads that are free for the next call; a thread that hangs is never among them."""
 
 
 class Threads:

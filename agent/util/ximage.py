@@ -18,7 +18,7 @@ _HEADER_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the X server stores one pixel."""
+    """The way the X server stores one pixel."""
 
     bits: int
     """Bits of storage per pixel: 16, 24 or 32."""

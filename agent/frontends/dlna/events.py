@@ -24,7 +24,8 @@ NOTIFY_TIMEOUT_S: Final = 2.0
 """For a controller in the same network, which takes some milliseconds."""
 
 DELIVERED_S: Final = 1.0
-"""How long an answer waits for its events. One whose events cannot be delivered is not waited for the next time."""
+"""The longest wait of an answer for its events. A subscriber whose events cannot be delivered is not waited for the
+next time."""
 
 FIRST_EVENT_AFTER_S: Final = 0.05
 """It comes by another connection than the answer to the subscription, and GUPnP 1.6 loses one that it reads first."""

@@ -39,7 +39,7 @@ CONNECTION: Final = {
 """Of the ConnectionManager; nothing of it changes."""
 
 NO_NUMBER: Final = str(2**31 - 1)
-"""What a counter says that is not counted."""
+"""The value of a counter that is not counted."""
 
 _STATES: Final[Mapping[PlayerState, str]] = {
     PlayerState.PLAYING: "PLAYING",

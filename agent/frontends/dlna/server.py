@@ -29,11 +29,11 @@ BODY_TIMEOUT_S: Final = 5.0
 
 LEAST_S: Final = 60.0
 GREATEST_S: Final = 1800.0
-"""How long a subscription lasts, whatever is asked for. A controller that goes without a word is told nothing any more
-after that."""
+"""The length of a subscription, whatever is asked for. After that a controller that has left without a word gets no
+more events."""
 
 _READS: Final = ("Get", "List")
-"""How the names of actions begin that change nothing."""
+"""The beginnings of the names of actions that change nothing."""
 
 log = structlog.get_logger(__name__)
 

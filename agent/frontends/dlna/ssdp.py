@@ -32,7 +32,7 @@ ALIVE_FIRST_S: Final = (0.0, 0.3, 1.0)
 """At the start three times, for the same reason."""
 
 LOOK_EVERY_S: Final = 5.0
-"""How soon another address of this box is noticed. A look takes 1 ms."""
+"""The interval at which the addresses of this box are checked. A check takes 1 ms."""
 
 LOOK_LIMIT_S: Final = 10.0
 

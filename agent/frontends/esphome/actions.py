@@ -20,7 +20,7 @@ FIRST_FRAME_S: Final = 25.0
 TEXT, NUMBER, SWITCH = api.SERVICE_ARG_TYPE_STRING, api.SERVICE_ARG_TYPE_FLOAT, api.SERVICE_ARG_TYPE_BOOL
 
 _FIELDS: Final = {TEXT: ("string_", ""), NUMBER: ("float_", "0"), SWITCH: ("bool_", "false")}
-"""Where a value of each type is found, and what stands for one that is not given."""
+"""The field that holds a value of each type, and the value of one that is not given."""
 
 Given = Mapping[str, Any]
 """The arguments of a call by name, without those that are not given."""

@@ -27,7 +27,7 @@ CLOSE_AFTER_S: Final = 0.1
 """For the answer that a key is taken to arrive before the connection ends."""
 
 _COMMANDS: Final = ("CommandRequest", "ExecuteServiceRequest", "CameraImageRequest")
-"""How the names of those messages end that are for the box."""
+"""The endings of the names of messages to the box."""
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ FEATURES: Final = 1 | 4 | 8 | 512 | 4096 | 16384 | 1 << 17 | 1 << 20
 COMMAND_FAILED: Final = "command_failed"
 
 EVENT_TYPES: Final = (*(kind for kind in REPORTED if kind in FOLLOWED), COMMAND_FAILED)
-"""What Activity tells: what happens to sessions, and commands that failed and could not be answered."""
+"""The events of the entity Activity: those of sessions, and commands that failed and could not be answered."""
 
 _STATES: Final = {
     PlayerState.IDLE: api.MEDIA_PLAYER_STATE_IDLE,

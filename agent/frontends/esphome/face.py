@@ -69,7 +69,7 @@ class EspHomeFace:
 
     @property
     def status(self) -> EspHomeStatus:
-        """How Home Assistant reaches this box."""
+        """The reachability of this box for Home Assistant."""
         return self._server.status
 
     def announced(self) -> tuple[LanService, ...]:

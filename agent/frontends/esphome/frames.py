@@ -53,9 +53,9 @@ class Codec(Protocol):
 async def agree(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, key: bytes | None, name: str, mac: str
 ) -> Codec:
-    """How this client speaks, by its first byte. `mac` has 12 hexadecimal digits. Without a key plaintext and the zero
-    key are understood, neither of which makes a client trusted; with one, only that key. Raises MessageError; a client
-    without the key has been told then."""
+    """The frames in which this client speaks, told by its first byte. `mac` has 12 hexadecimal digits. Without a key
+    plaintext and the zero key are understood, neither of which makes a client trusted; with one, only that key. Raises
+    MessageError; a client without the key has been told then."""
     [first] = await reader.readexactly(1)
     if first == NOISE:
         return await _shake_hands(reader, writer, key=key, name=name, mac=mac)

@@ -133,7 +133,7 @@ class KeyRing:
         self._seen: tuple[int, ...] | None = ()
         self._key: bytes | None = None
         self.problem = ""
-        """Why the key cannot be read; a sentence that says what to do."""
+        """The reason why the key cannot be read; a sentence that says what to do."""
 
     def begin(self) -> None:
         """Open the window where there is no key, once in each run of the machine: whoever can have the agent restarted

@@ -16,7 +16,7 @@ BYTES_LIMIT: Final = 4 * 1024 * 1024
 """Twenty pictures of the screen, of which there is one a second at most."""
 
 PART_BYTES: Final = 64 * 1024
-"""What is handed to the socket at once."""
+"""Bytes that are handed to the socket at once, approximately."""
 
 
 class Outbox:

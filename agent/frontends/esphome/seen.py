@@ -65,7 +65,8 @@ class Seen:
     options: Mapping[str, Option] = field(default_factory=dict)
     """The presets by the names under which they are selected."""
     refusal: str | None = None
-    """Why the latest command failed that could not be answered; None once something was started since."""
+    """The reason why the latest command failed, of those that could not be answered; None once something was started
+    since."""
 
     @property
     def current(self) -> SessionSnapshot | None:

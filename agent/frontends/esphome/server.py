@@ -24,7 +24,8 @@ from cast_util.tasks import Supervisor
 SERVICE: Final = "_esphomelib._tcp"
 
 CLIENTS_LIMIT: Final = 8
-"""Who knows the key, and as many who have not shown it yet. A house has one Home Assistant, or two."""
+"""The limit for clients that have shown the key, and for those that have not shown it yet. A house has one Home
+Assistant, or two."""
 
 COMMANDS_LIMIT: Final = 32
 """Under way at once, of all clients together; most take milliseconds."""
@@ -143,7 +144,7 @@ class EspHomeServer:
 
     @property
     def status(self) -> EspHomeStatus:
-        """How Home Assistant reaches this box."""
+        """The reachability of this box for Home Assistant."""
         return EspHomeStatus(
             name=self.name,
             port=self.port,

@@ -35,7 +35,7 @@ from cast_util.health import Check
 from cast_util.tasks import Supervisor
 
 SHUTDOWN_S: Final = 0.5
-"""How long answers under way may take at the end; the whole daemon has 5 s to stop."""
+"""The time that answers under way may take at the end; the whole daemon has 5 s to stop."""
 
 
 def create_app(

@@ -26,13 +26,13 @@ REPORTING: Final = web.AppKey[Callable[[], ReportingStatus]]("reporting")
 TOLD: Final = web.AppKey[Callable[[], tuple[WebhookStatus, ...]]]("told")
 """The receivers of webhooks."""
 ESPHOME: Final = web.AppKey[Callable[[], EspHomeStatus | None]]("esphome")
-"""How Home Assistant reaches the box; None when it is not to."""
+"""The reachability of the box for Home Assistant; None when it is disabled."""
 DLNA: Final = web.AppKey[Callable[[], DlnaStatus | None]]("dlna")
-"""How DLNA controllers reach the box; None when they are not to."""
+"""The reachability of the box for DLNA controllers; None when it is disabled."""
 TASKS: Final = web.AppKey[Callable[[], Check]]("tasks")
-"""Whether the long-lived tasks of the agent run."""
+"""The check that the long-lived tasks of the agent run."""
 STORAGE: Final = web.AppKey[Callable[[], Check]]("storage")
-"""Whether what must outlive a restart can be kept."""
+"""The check that state can be stored, to outlive a restart."""
 
 REQUEST_ID: Final = web.RequestKey[str]("request_id")
 """The id of a request, ours or the caller's."""

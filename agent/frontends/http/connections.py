@@ -6,12 +6,12 @@ from agent.frontends.http.answer import Answer, Moment, Seconds
 
 
 class ReportingAnswer(Answer):
-    """How it goes with the central API that this box reports to."""
+    """The state of the connection to the central API that this box reports to."""
 
     enabled: bool
     """True if the central API is used."""
     connected: bool
-    """Whether its last answer was a good one."""
+    """True if its last answer was a good one."""
     last_success: Moment | None
     """The time of its last good answer since the agent was started."""
     queued: int
@@ -30,12 +30,12 @@ class ReportingAnswer(Answer):
 
 
 class WebhookAnswer(Answer):
-    """How it goes with one webhook."""
+    """The state of one webhook."""
 
     url: str
     """Scheme and host alone: the rest may be a secret."""
     connected: bool
-    """Whether its last answer was a good one."""
+    """True if its last answer was a good one."""
     last_success: Moment | None
     """The time of its last good answer since the agent was started."""
     queued: int
@@ -49,7 +49,7 @@ class WebhookAnswer(Answer):
 
 
 class DlnaAnswer(Answer):
-    """How DLNA controllers reach this box."""
+    """The reachability of this box for DLNA controllers."""
 
     port: int | None
     """Null when it cannot be listened on."""
@@ -60,7 +60,7 @@ class DlnaAnswer(Answer):
 
 
 class EspHomeAnswer(Answer):
-    """How Home Assistant reaches this box by ESPHome's native API."""
+    """The reachability of this box for Home Assistant by ESPHome's native API."""
 
     name: str
     """The node name, after which Home Assistant names the actions of this box."""

@@ -27,13 +27,13 @@ HEARTBEAT_S: Final = 15.0
 """A client that has heard nothing for longer may take the connection for lost."""
 
 LOOK_EVERY_S: Final = 1.0
-"""How soon it is noticed that a client has gone, or that its key was revoked."""
+"""The interval at which it is checked that a client is still connected and its key is still valid."""
 
 SEND_TIMEOUT_S: Final = 20.0
 """For the client to take what was sent: one that does not is cut off."""
 
 RETRY_MS: Final = 1000
-"""How soon a browser connects again."""
+"""The pause after which a browser connects again."""
 
 MADE_LIMIT: Final = 16
 """Messages that are kept for those who get them a little later: a start makes nine within a second."""
@@ -161,7 +161,8 @@ async def _follow(request: web.Request, feed: Feed, follower: Subscription, stre
 
 
 async def _write(request: web.Request, stream: EventSourceResponse, messages: bytes) -> None:
-    """What came together is one write, which a browser hears of once. Raises ConnectionResetError, TimeoutError."""
+    """Write messages that came together in one piece, so that a browser takes them in at once. Raises
+    ConnectionResetError, TimeoutError."""
     try:
         async with asyncio.timeout(SEND_TIMEOUT_S):
             await stream.write(messages)
@@ -172,7 +173,7 @@ async def _write(request: web.Request, stream: EventSourceResponse, messages: by
 
 
 async def end_followers(app: web.Application) -> None:
-    """When the agent stops: no follower holds up its end."""
+    """End all followers when the agent stops, so that none delays its end."""
     for task in tuple(app[FEED].clients):
         task.cancel()
     with suppress(asyncio.CancelledError):

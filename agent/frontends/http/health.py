@@ -19,7 +19,7 @@ class Alive(Answer):
 
     status: Literal["alive"] = "alive"
     auth: Auth
-    """What a caller from the network needs for all else."""
+    """The credentials that a caller from the network needs for all other calls."""
 
 
 class DisplayCheck(Answer):
@@ -104,9 +104,10 @@ class HealthAnswer(Answer):
     display: Literal["available", "unavailable"]
     checks: Checks
     esphome: EspHomeAnswer | None
-    """How Home Assistant reaches the box; null when `[esphome] enabled` is false. Starts work without it."""
+    """The reachability of the box for Home Assistant; null when `[esphome] enabled` is false. Starts work without
+    it."""
     dlna: DlnaAnswer | None
-    """How DLNA controllers reach the box; null when `[dlna] enabled` is false. Starts work without it."""
+    """The reachability of the box for DLNA controllers; null when `[dlna] enabled` is false. Starts work without it."""
 
     @classmethod
     def of(

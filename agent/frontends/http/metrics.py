@@ -20,7 +20,7 @@ from agent.types import EndReason, ErrorCode, PlayerState
 from cast_wire.kinds import EventKind
 
 LAG_LOOK_S: Final = 1.0
-"""How often the lag of the event loop is measured."""
+"""The interval at which the lag of the event loop is measured."""
 
 FIRST_FRAME_BUCKETS: Final = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 60.0)
 

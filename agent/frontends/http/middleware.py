@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OFTEN: Final = ("/health/live", "/metrics", "/snapshot", "/page/{name}")
-"""What monitors ask for, and each open page once a second: told only to who looks for trouble, unless it fails."""
+"""The calls that monitors make, and each open page once a second: logged only at the debug level, unless they fail."""
 _PATH_LIMIT: Final = 120
 """Characters of a path that the log keeps: all of ours are shorter."""
 

@@ -79,7 +79,7 @@ _TO_A_PRESET: Final = (
 )
 
 _MEDIA: Final = (502, 504)
-"""What is played, or a player, failed while the caller waited."""
+"""The answers when the media or a player failed while the caller waited."""
 
 _HOOK_ERRORS: Final = (404, 409, 429, 501, 503, 504, 507)
 

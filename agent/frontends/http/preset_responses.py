@@ -25,7 +25,7 @@ class PresetAnswer(Answer):
     etag: str
     """For `If-Match`: another one as soon as the preset is."""
     problem: str | None = None
-    """Why it cannot be played; it has no fields then."""
+    """The reason why it cannot be played; it has no fields then."""
     url: str | None = None
     """Without credentials. Sent back as it is, it stays what it was."""
     code: str | None = None
@@ -56,7 +56,7 @@ class PresetsAnswer(Answer):
 
     presets: tuple[PresetAnswer, ...]
     problem: str | None = None
-    """Why the saved ones are missing."""
+    """The reason why the saved presets are missing."""
 
     @classmethod
     def of(cls, found: PresetList) -> Self:

@@ -69,7 +69,7 @@ class Problem(ProblemBase):
     request_id: str | None = None
     """The id of a request that hit a bug of the agent: the log has more under it."""
     preset: PresetAnswer | None = None
-    """What is there now, when the preset is another one than the caller knows."""
+    """The preset as it is now, when it is another one than the caller knows."""
 
 
 def _members(request: BaseRequest, status: int) -> dict[str, str]:

@@ -133,7 +133,7 @@ class StopBody(Form):
     EXAMPLE = '{"all": true}'
 
     session_id: Annotated[str | None, BeforeValidator(as_text)] = None
-    """Which one to end; None: what is on."""
+    """The session to end; None for the current one."""
     all: Annotated[bool, BeforeValidator(as_switch)] = False
     """Also everything that waits."""
 

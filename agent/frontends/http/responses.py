@@ -133,14 +133,14 @@ class StreamAnswer(Answer):
     duration: Seconds | None
     """Length of the media; null when live or unknown."""
     expires_at: Moment | None
-    """When the cast ends by itself."""
+    """The time at which the cast ends automatically."""
     frames_displayed: int
     attempt: int
-    """Which try this is since it last played; 1 when all is well."""
+    """The number of the attempt since it last played; 1 when all is well."""
     retry_at: Moment | None
-    """When the next try begins; null while one is under way or none is needed."""
+    """The time of the next attempt; null while one is under way or none is needed."""
     error: FailureAnswer | None
-    """What failed last, while it is tried again; in `last` why it ended."""
+    """The last failure, while it is retried; in `last` the reason for which it ended."""
     capabilities: Capabilities
     volume_level: Seconds
     muted: bool
@@ -174,7 +174,7 @@ class StatusAnswer(Answer):
     on_screen: str | None
     """Id of the session whose picture is on the screen: another one than `stream` while that is being prepared."""
     interrupted: tuple[StreamAnswer, ...]
-    """What waits underneath, the next to come back first."""
+    """The streams that wait underneath, the next to come back first."""
     last: EndedAnswer | None
     volume: VolumeAnswer
     device: DeviceAnswer
@@ -220,8 +220,8 @@ class EventMessage(Answer):
     """The session that it is about."""
     occurred_at: Moment
     data: dict[str, str | float | bool | None]
-    """What the kind has to tell: `url` and `title`, `state`, `reason`, `code`, `attempt`, `level` and `muted` and so
-    on."""
+    """The facts of this kind of event: `url` and `title`, `state`, `reason`, `code`, `attempt`, `level` and `muted` and
+    so on."""
     status: StatusAnswer
     """The whole answer of `GET /status` at that moment."""
 

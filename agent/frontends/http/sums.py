@@ -19,7 +19,7 @@ class Sum(NamedTuple):
     labels: tuple[str, ...]
     values: Mapping[tuple[str, ...], float]
     begins_anew: bool = False
-    """Whether a fall is a new beginning, to be shown as one."""
+    """True if a fall is a new beginning, to be shown as one."""
 
 
 class Sums(Collector):

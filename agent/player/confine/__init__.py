@@ -21,7 +21,7 @@ from agent.player.confine.reach import Reach, readable
 from cast_util import landlock, privileges
 
 NONE = "none"
-"""What `confine` answers where nothing keeps the process from other files."""
+"""The answer of `confine` where nothing keeps the process from other files."""
 
 _WITHOUT = "CONFINE_WITHOUT"
 """For tests only: means that are treated as missing, with commas, in the environment: `landlock,namespace`."""

@@ -21,7 +21,7 @@ _MOUNT_SETATTR = 442
 _ATTR_RDONLY, _ATTR_NOSUID = 1, 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _LINKS_FOLLOWED = 40
-"""As many as the kernel follows."""
+"""The limit of the kernel."""
 
 
 def enter(reach: Reach, root: str) -> None:

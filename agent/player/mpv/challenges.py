@@ -21,9 +21,9 @@ class Challenges:
 
     def __init__(self) -> None:
         self.refused = False
-        """Whether it wanted a password."""
+        """True if the server asked for a password."""
         self.mended = False
-        """Whether something was left out of that."""
+        """True if a challenge that FFmpeg does not know was left out."""
         self.unknown = ""
         """The algorithm of a digest, where there was nothing else."""
         self._held = b""

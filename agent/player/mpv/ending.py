@@ -15,7 +15,8 @@ _IN_PIECES = ("hls", "dash")
 
 
 def failure_at_end(facts: Facts, log: LogReader, url: str, *, file_format: str, size: int | None) -> Failure | None:
-    """Why something that was seen or heard has ended before its end; None when it has finished. `size` in bytes."""
+    """The reason why media that was seen or heard has ended before its end; None when it has finished. `size` in
+    bytes."""
     position, duration, reason = facts.position(), facts.length(), log.reason(url)
     if duration is None:
         return reason  # live does not finish: it was cut off, and the log knows why

@@ -32,7 +32,7 @@ class LogReader:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.was_cut_off = False
-        """Whether a connection ever ended before all had come."""
+        """True if a connection ever ended before all data had come."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
 
     def read(self, line: str) -> None:
@@ -48,7 +48,7 @@ class LogReader:
         return explain(self._recent, url)
 
     def why_nothing(self, url: str) -> Failure:
-        """Why nothing of it was played."""
+        """The reason why nothing was played."""
         if reason := self.reason(url):
             return reason
         if self._has(_NO_STREAMS):

@@ -31,7 +31,7 @@ from agent.player.tally import Tally
 from agent.types import Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
-"""As often as libVLC tells its counts."""
+"""The interval at which libVLC updates its counts."""
 
 _TALKING_OUTPUTS = ("pulse", "pipewire")
 """Sound servers keep a volume for each application, and remember it."""

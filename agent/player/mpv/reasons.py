@@ -1,4 +1,4 @@
-"""Why mpv could not play something: its log lines, made into a code and a sentence for a person.
+"""The reasons why mpv could not play a source: its log lines, made into a code and a sentence for a person.
 
 The wordings are those of FFmpeg 5 (libavformat rtsp.c, tcp.c, http.c) and mpv 0.35 (player/loadfile.c, video/decode).
 They are said again in the words of libVLC, so that people read the same sentences whatever the engine is.

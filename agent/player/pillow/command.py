@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from agent.player.confine import Confinement
 
 SCHEMES = frozenset({"http", "https", "file"})
-"""What it can fetch."""
+"""The schemes that the engine can fetch."""
 
 _ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".tif", ".tiff", ".jp2"})
 

@@ -22,7 +22,7 @@ ANIMATED: Final = ("GIF", "PNG", "WEBP", "AVIF")
 
 SHORTEST_FRAME_S = 0.02
 USUAL_FRAME_S = 0.1
-"""What browsers make of an animation that asks for less than SHORTEST_FRAME_S."""
+"""The time that browsers give a frame of an animation that asks for less than SHORTEST_FRAME_S."""
 
 Size = tuple[int, int]
 

@@ -19,9 +19,10 @@ def vlc_command(
     languages: Sequence[str] = (),
     plays_all: Callable[[], bool] = lambda: True,
 ) -> Callable[[], list[str]]:
-    """How to start a `vlc` player process; without a confinement it reaches what the daemon reaches. Unless it
-    `shows_pictures`, it says of one what it is, for another engine to show it; and it leaves what libVLC plays badly
-    to another engine unless it `plays_all`, which is asked at each start of one."""
+    """The command that starts a `vlc` player process; without a confinement the process reaches everything that the
+    daemon reaches. Unless it `shows_pictures`, it reports a picture as one, for another engine to show. Unless it
+    `plays_all`, which is asked at each start of a process, it leaves media that libVLC plays badly to another
+    engine."""
     command = [sys.executable, "-m", "agent.player.vlc.worker", "--output", output, "--audio-output", audio_output]
     if audio_device:
         command += ["--audio-device", audio_device]

@@ -23,16 +23,17 @@ ENTRY_LENGTH_AT_MOST = 500
 
 
 def lost_playlist(playback: Playback, log: LogReader, now: float) -> Failure | None:
-    """Why a live stream stands whose playlist cannot be read again; None while it goes on. libVLC asks for it for 14 s,
-    and forever if the server is another one by then; opened anew, the stream is there as soon as its server is."""
+    """The reason why a live stream stands whose playlist cannot be read again; None while it goes on. libVLC asks for
+    the playlist for 14 s, and forever if the server is another one by then; opened again, the stream is there as soon
+    as its server is."""
     lost = now - log.not_updated_at < LOST_FOR_S
     still = playback.kind is MediaType.VIDEO and now - playback.facts.moved_at > OUT_OF_STORE_S
     return log.reason(playback.url) if lost and still else None
 
 
 def failure_at_end(playback: Playback, log: LogReader, *, heard: bool) -> Failure | None:
-    """Why something that was seen or heard has ended before its end; None when it has finished. `heard`: with its
-    sound."""
+    """The reason why media that was seen or heard has ended before its end; None when it has finished. `heard`: with
+    its sound."""
     position, duration = playback.facts.position(), playback.facts.duration()
     if log.live and not log.gave_up:
         # libVLC also ends a live playlist of which it could not have a segment, long before that has its end.

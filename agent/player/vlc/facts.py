@@ -34,10 +34,10 @@ class Facts:
         self._begin_ms = 0
         self._complete = False
         self.moved_at = time.monotonic()
-        """When (monotonic) libVLC was seen to have displayed another picture."""
+        """The monotonic time at which libVLC was last seen to have displayed another picture."""
 
     def report(self, media: Any, kind: MediaType | None, *, sounded: bool, sound_lost: bool) -> ipc.ProgressReport:
-        """How it is now. `sounded`: its audio device was opened, which libVLC does not count."""
+        """The progress now. `sounded`: the audio device was opened, which libVLC does not count."""
         before = self._stats.displayed_pictures
         media.get_stats(self._stats)
         if self._stats.displayed_pictures != before:

@@ -29,7 +29,7 @@ _REFUSALS_AT_MOST = 2
 """Answers 401 to one address, one for each of these modules. Where a digest is offered, the older one would go on
 asking, a thousand times a second, and whoever does that locks an account."""
 _REFUSED_PAUSE_S = 0.1
-"""How long that one is held up after each such answer, for this process to be ended meanwhile."""
+"""The time that the older module is held up after each such answer, so that this process can be ended meanwhile."""
 _LOG_NOTICE, _LOG_WARNING, _LOG_ERROR = 2, 3, 4
 _HLS_STAYS_LIVE = "Updated playlist ID"
 _STAYS_LIVE = (_HLS_STAYS_LIVE, "Updated MPD")

@@ -1,4 +1,4 @@
-"""Where libVLC draws: in a window of the stage, and by which of its video outputs.
+"""The place where libVLC draws: in a window of the stage, by one of its video outputs.
 
 `set_xwindow()` makes libVLC forget the output and the decoding that its arguments asked for: it sets both variables of
 the player to "any" (lib/media_player.c of VLC 3). They are set again behind it, with the function of libvlccore that
@@ -37,7 +37,7 @@ class Canvas:
         self._player = player
         self._set = _setter(vlc) if output is VideoOutput.X11 and depth == FULL_DEPTH else None
         self.output = VideoOutput.X11 if self._set else VideoOutput.GL
-        """What it draws with. Left alone, libVLC takes GL."""
+        """The output that draws. Left alone, libVLC takes GL."""
 
     def embed(self, xid: int) -> None:
         """Draw in this window from the next media on."""

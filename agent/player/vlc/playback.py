@@ -48,7 +48,7 @@ class Playback:
         self.tracks: set[float] = set()
         """The kinds of track that it has."""
         self.looked_back = False
-        """Whether it was opened from its beginning for the picture there."""
+        """True if it was opened from its beginning for the picture there."""
         self._media: Any = None
 
     def enter(self, phase: Phase) -> None:
@@ -111,7 +111,7 @@ class Playback:
         self._log.read_to_end = False
 
     def report(self, *, sounded: bool, sound_lost: bool) -> ipc.ProgressReport:
-        """How it is now. `sounded`: its audio device was opened, which libVLC does not count."""
+        """The progress now. `sounded`: the audio device was opened, which libVLC does not count."""
         return self.facts.report(self._media, self.kind, sounded=sounded, sound_lost=sound_lost)
 
     def subitems(self) -> Any:

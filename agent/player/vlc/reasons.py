@@ -8,7 +8,7 @@ from agent.types import ErrorCode, Failure
 
 
 def played_badly(log: LogReader, *, heard: bool = True) -> Failure | None:
-    """What is wrong with what libVLC would play of this, where another engine plays it right; None for all else.
+    """The failure of media that libVLC would play badly and another engine plays well; None for all other media.
     `heard`: the box has sound."""
     if log.live_fmp4:  # for a quarter of the time, at each segment; libVLC counts that as pictures
         return Failure(

@@ -20,7 +20,7 @@ at any time, and to ask for it takes 2 ms."""
 
 
 class Audio(NamedTuple):
-    """What was asked for: an output and a device as the configuration has them, and languages, the best one first."""
+    """The settings of the sound: an output and a device as in the configuration, and languages, the best one first."""
 
     output: str
     device: str | None
@@ -32,7 +32,7 @@ class LostSound:
 
     def __init__(self) -> None:
         self.opened = False
-        """Whether the device was opened since the last attempt."""
+        """True if the device was opened since the last attempt."""
         self.complaints = 0
         """Errors that the output has reported. PulseAudio's does for each piece once its server has gone, and libVLC
         counts those as played all the same."""
@@ -83,7 +83,7 @@ class SoundOutput:
         self._made = False
         self._level, self._muted = 1.0, False
         self.wanted = output != "none"
-        """Whether anything is to be heard at all."""
+        """True if anything is to be heard at all."""
         if not self.wanted:
             self._names = []  # the instance has been told
         elif output == "auto":

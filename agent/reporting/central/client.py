@@ -59,7 +59,7 @@ class Streams(BaseModel):
 
 
 class VideoSource(BaseModel):
-    """Where this box gets a video of the library."""
+    """The address at which this box gets a video of the library."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -140,7 +140,7 @@ class CentralClient:
         return await self._call("GET", f"/api/v1/streams/{quote(reference, safe='')}", Stream)
 
     async def video_source(self, video_id: str) -> VideoSource:
-        """Where this box gets the video of this id."""
+        """The address at which this box gets the video of this id."""
         return await self._call("GET", f"/api/v1/videos/{quote(video_id, safe='')}/source", VideoSource)
 
     async def stop_stream(self, stream_id: str) -> Stream:

@@ -49,8 +49,8 @@ class Credentials(BaseModel):
     name: str = ""
     """The name of the box at the central API."""
     confirmed: float = 0.0
-    """When `enrol` was told last that the box is known there (seconds since 1970): an agent that was refused takes what
-    is kept here for new, and tries again at once."""
+    """The time (seconds since 1970) at which `enrol` last confirmed that the box is known there: an agent that was
+    refused takes the stored credentials as new, and tries again at once."""
 
 
 def read_enrolment(folder: Path) -> Credentials | None:

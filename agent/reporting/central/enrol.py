@@ -38,7 +38,7 @@ class Registration:
     is_new: bool
     """False: the box was registered there already, and the central API knows it still."""
     warning: str | None = None
-    """What the person who did it should know."""
+    """A warning for the person who enrolled the box."""
 
 
 async def enrol(

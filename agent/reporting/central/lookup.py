@@ -61,7 +61,7 @@ class Lookup:
         return _as_found(stream)
 
     async def find_video(self, video_id: str) -> CentralVideo:
-        """Where this box gets it; within LOOKUP_TIMEOUT_S.
+        """The video, with the address at which this box gets it; within LOOKUP_TIMEOUT_S.
 
         Raises StreamNotFoundError, CentralUnavailableError, NotSupportedError when the box is registered nowhere, and
         MediaError when the video cannot be played.
@@ -82,7 +82,7 @@ class Lookup:
             raise _unplayable(error) if error.reason == "wrong_state" else _unavailable(error) from error
 
     async def _asked(self, ask: Callable[[CentralClient], Awaitable[Found]]) -> Found:
-        """What the central API answers. Raises CallFailedError, CentralUnavailableError, NotSupportedError."""
+        """The answer of the central API. Raises CallFailedError, CentralUnavailableError, NotSupportedError."""
         enrolment: Credentials | None = None
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S):

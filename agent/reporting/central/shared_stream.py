@@ -38,7 +38,7 @@ class Wanted:
 
 
 UNDECIDED: Final = "undecided"
-"""What is on is only being prepared: the stream stays as it is."""
+"""The session is only being prepared: the stream stays as it is."""
 
 
 def wanted(snapshot: TrackerSnapshot) -> Wanted | str | None:

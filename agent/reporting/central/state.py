@@ -19,7 +19,7 @@ class View:
     snapshot: TrackerSnapshot
     volume: Volume
     problems: tuple[str, ...] = ()
-    """What is wrong with it, in sentences; none when a start would work."""
+    """The problems of the box, as sentences; none when a start would work."""
 
     def fields(self) -> Mapping[str, Any]:
         """The fields of wire.State that are about the box itself."""

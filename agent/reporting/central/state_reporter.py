@@ -25,7 +25,8 @@ JITTER: Final = 0.1
 """The spread of the time between two heartbeats, so that the boxes of a house do not report at the same moment."""
 
 LOOK_S: Final = 5.0
-"""How often the box is compared with what was told last: no event tells of a problem, such as a full disk."""
+"""The interval at which the box is compared with the state that was last reported: no event tells of a problem, such as
+a full disk."""
 
 CLONES_AFTER: Final = 3
 """States that were taken for old ones, in a row: another box reports under our name."""

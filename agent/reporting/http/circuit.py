@@ -37,7 +37,7 @@ class Circuit:
         self._random = random.Random(seed)  # noqa: S311 - it spreads calls over time
         self.last_success: datetime | None = None
         self.trouble: CallFailedError | None = None
-        """Why the last call failed; None when it did not."""
+        """The error of the last call; None if it succeeded."""
 
     @property
     def connected(self) -> bool:

@@ -1,4 +1,4 @@
-"""Why a call failed, what that means for the next one, and what a person can do about it."""
+"""The reasons why a call failed, the consequence for the next one, and the advice for a person."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ class Peer:
     url: str
     """Never told whole: it may hold a secret."""
     when_silent: str
-    """What to check when nothing answers."""
+    """The advice for when nothing answers."""
     when_wrong: str
-    """What to check when something else answers."""
+    """The advice for when something else answers."""
     at_stake: str
-    """What anybody on the way could do without TLS."""
+    """The things that anybody on the way could do without TLS."""
 
     @property
     def host(self) -> str:

@@ -56,7 +56,7 @@ class OutboxFile:
         self._dedup = Dedup()
         self._has_begun = False
         self._sessions_kept: tuple[Row, ...] | None = None
-        """As they are on the disk; None: not known."""
+        """The sessions as stored on the disk; None if that is not known."""
         self._cursors: dict[str, int] = {}
         """Up to where each reader has settled; on the disk too, as soon as that can be written."""
         self._identities: dict[str, str] = {}
@@ -66,7 +66,7 @@ class OutboxFile:
         self._table = EventTable(self._runs.event, self._readers_of)
         self._losses = Losses(self._table)
         self._was_set_aside: str | None = None
-        """Why, until that is told."""
+        """The reason why the file was set aside, until it is told."""
         self._problem: str | None = None
         self.status = OutboxStatus(dict.fromkeys(readers, 0))
         self.kept_up_to = 0

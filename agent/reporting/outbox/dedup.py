@@ -16,9 +16,9 @@ from cast_wire.kinds import EventKind
 @dataclass(slots=True)
 class _Known:
     phase: EventKind
-    """What was told last."""
+    """The event that was told last."""
     framed: bool
-    """Whether its first frame was."""
+    """True if its first frame was told."""
 
 
 Row = tuple[str, str, bool]

@@ -20,7 +20,7 @@ Send = Callable[[Sequence[Mapping[str, JsonValue]]], Awaitable[Mapping[int, str]
 CallFailedError."""
 
 LIMITED_RETRY_S: Final = 300.0
-"""When the other side does not say how long it has had enough for."""
+"""The pause when the other side limits calls and does not say for how long."""
 
 JITTER_S: Final = 1.0
 
@@ -40,7 +40,7 @@ class Delivery:
         self._limit = limit
         """The size of the next batch."""
         self.trouble: CallFailedError | None = None
-        """Why no events are taken for now, although the other side is there."""
+        """The reason why no events are taken for now, although the other side is there."""
 
     async def run(self) -> None:
         """Deliver until cancelled."""

@@ -15,7 +15,7 @@ class Losses:
     def __init__(self, table: EventTable) -> None:
         self._table = table
         self._untold: dict[tuple[str, tuple[str, ...]], Lost] = {}
-        """What could not be written, by its reason and those who should have got it."""
+        """The events that could not be written, by reason and readers."""
         self._kept: dict[str, int] = {}
         """For each reader, as on the disk."""
 

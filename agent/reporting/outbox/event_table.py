@@ -31,7 +31,7 @@ class Lost:
     """Events that their readers will never get."""
 
     since: Timestamp
-    """When the first of them happened."""
+    """The time of the first of them."""
     count: int = 0
 
 

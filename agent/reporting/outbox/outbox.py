@@ -32,8 +32,8 @@ COLLECT_S: Final = 0.05
 for; what a switch is made of is one commit then. Only a power cut can lose it meanwhile."""
 
 LOOK_AGAIN_S: Final = 30.0
-"""How often a reader looks without having been told of anything: whether a disk that was full can be written again, and
-whether something has become too old."""
+"""The interval at which a reader looks without a notification: a disk that was full may be writable again, and events
+may have become too old."""
 
 MISTAKE: Final = "Events cannot be stored because of a bug in the agent; its log has the details. Please report it."
 

@@ -18,7 +18,7 @@ class Reader:
     """To whom. For somebody else than before only what happens from now on is meant. None: to whom it was before, as
     long as nobody can say who it is."""
     kinds: frozenset[EventKind] | None = None
-    """What they are to be told; None: everything."""
+    """The kinds of events for this reader; None for all."""
 
     def wants(self, kind: EventKind | None) -> bool:
         """None: an event of which nobody knows what it was."""
@@ -38,7 +38,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """How it is."""
+    """The state of the outbox."""
 
     queued: Mapping[str, int] = field(default_factory=dict)
     """For each reader, how many events it has not passed on yet."""

@@ -20,7 +20,7 @@ class _Known:
     """Seconds since 1970."""
     has_played: bool = False
     phase: EventKind = EventKind.SESSION_STARTED
-    """What was kept of it last."""
+    """The event of the session that was stored last."""
 
 
 class Recorder:

@@ -44,7 +44,7 @@ _PASSING: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
-"""What is wrong with the disk, and not with what is on it."""
+"""Errors of the disk, and not of the file on it."""
 
 
 class DamagedError(sqlite3.DatabaseError):

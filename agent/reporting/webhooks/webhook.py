@@ -73,7 +73,7 @@ class Webhook:
             self._peer, headers=headers, timeout_s=CALL_TIMEOUT_S, answer_limit=0, find_local=find_local
         )
         self._rejection: str | None = None
-        """Why the last event was refused for good; None when it was not."""
+        """The reason why the last event was refused for good; None if it was not."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self, outbox: Outbox) -> None:
@@ -183,7 +183,7 @@ _ADVICE: Final = {
     404: " Check the path of the url of this [[webhook]].",
     405: " Check the path of the url of this [[webhook]].",
 }
-"""What a person can do about an event that was refused."""
+"""The advice for an event that was refused."""
 
 
 def gone(host: str) -> str:
