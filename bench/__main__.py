@@ -66,7 +66,7 @@ KEPT_IN = Path(".cache/bench")
 NEEDS_ROOT = ("discovery", "power-cut")
 NEEDED = ("vlc", "mpv", "ffmpeg", "Xvfb", "pulseaudio")
 NOT_MEASURED = (RuntimeError, OSError, TimeoutError, ValueError, subprocess.SubprocessError)
-"""What a measurement raises when something does not do what it is to do; anything else is a mistake in the bench."""
+"""The errors of a measurement whose subject does not do what it should; any other error is a mistake in the bench."""
 
 
 def main() -> int:

@@ -99,7 +99,7 @@ class Agent:
         return self.call("POST", "/stop")
 
     def log(self) -> list[dict[str, Any]]:
-        """What it has logged so far."""
+        """The log so far."""
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
     def wait_spare(self, *, players: int = 1) -> None:

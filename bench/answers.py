@@ -1,4 +1,4 @@
-"""How quickly the agent answers while streams start, play and hang."""
+"""The answer times of the agent while streams start, play and hang."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASK_EVERY_S = 0.05
 """Between two questions while a stream hangs: some between two starts, which the questions are not to slow down."""
 
 PATIENT = {"CAST_AGENT_PLAYER__STALL_TIMEOUT": "120", "CAST_AGENT_PLAYER__START_TIMEOUT": "120"}
-"""What hangs is to go on hanging for as long as it is measured."""
+"""Settings with which a stream that hangs goes on hanging for as long as it is measured."""
 
 
 class Times:

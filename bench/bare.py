@@ -23,7 +23,7 @@ DOUBLE = ["--zoom=2", "--video-x=0", "--video-y=0"]
 screen for it."""
 
 PREROLL_S = 3.0
-"""As long as the agent's player gives it; 0.2 s is usual."""
+"""The time that the agent's player gives a pre-roll; 0.2 s is usual."""
 
 
 class BareVlc:

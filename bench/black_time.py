@@ -1,4 +1,5 @@
-"""How long a switch leaves the screen with neither the old nor the new picture, or with one that stands still."""
+"""The time for which a switch leaves the screen with neither the old nor the new picture, or with one that stands
+still."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ HANG_S = 5.0
 """libVLC's `stop()` was measured to hang for over 60 s on a trickling HLS; past this it counts as hanging."""
 
 SHOWN_S = 1.0
-"""How long a picture is on before the next switch: black that comes late is seen too."""
+"""The time for which a picture is on before the next switch: black that comes late is seen, too."""
 
 AROUND_S = 0.5
 """Before and after the new picture: when black is to be expected. How often was looked then is told."""
@@ -40,12 +41,12 @@ class Switch:
     latency_s: float
     hung: bool = False
     broke: str = ""
-    """What the agent says when the new stream ended by itself while it was watched."""
+    """The agent's words when the new stream ended by itself while it was watched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was seen of it."""
+    """The findings about one switch."""
 
     kind: str
     latency_s: float
@@ -57,7 +58,7 @@ class Outcome:
     """Between two looks while the picture changed: nothing shorter is certain to be seen."""
     broke: str
     instead: tuple[tuple[float, tuple[str, ...]], ...]
-    """What was seen while it was black: seconds after the command, and the colour of each point."""
+    """The colours that were seen while it was black: seconds after the command, and the colour of each point."""
 
 
 def measure(lab: Lab) -> Point:

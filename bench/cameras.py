@@ -1,4 +1,4 @@
-"""How long it takes from the command to the first picture of an RTSP camera."""
+"""The time from the command to the first picture of an RTSP camera."""
 
 from __future__ import annotations
 

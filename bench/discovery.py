@@ -1,4 +1,5 @@
-"""How soon other machines know that the agent is there, has moved or is gone: as Avahi sees it, on a LAN of our own."""
+"""The time after which other machines know that the agent is there, has moved or is gone: as Avahi sees it, on a LAN of
+our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long it takes from the command to the first picture on the screen, player beside player."""
+"""The time from the command to the first picture on the screen, player beside player."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How soon fifty open pages know of a change on the screen, and what they cost."""
+"""The time after which fifty open pages know of a change on the screen, and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How soon a freeze is noticed: the source sends nothing more, and its connection stays."""
+"""The time after which a freeze is noticed: the source sends nothing more, and its connection stays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTICED_S = 6.0
 """The bar: the default stall_timeout of 5 s, and 1 s."""
 
 STEADY_S = (2.0, 3.0)
-"""How long it plays before: at random, so that the agent's own rhythm is met anywhere."""
+"""The time for which the stream plays before: at random, so that the freeze meets the agent's own rhythm anywhere."""
 SEED = 5
 LATE_S = 20.0
 """Then it was not noticed at all."""
@@ -114,7 +114,7 @@ def _freeze(lab: Lab, agent: Agent, source: LiveSource, *, steady_s: float) -> t
 
 
 def _until(agent: Agent, true: Callable[[dict[str, Any]], bool], source: str) -> float:
-    """When /status was first asked and said so. Raises TimeoutError."""
+    """The time at which an answer of /status was first `true`. Raises TimeoutError."""
 
     def says_so() -> bool:
         stream = agent.call("GET", "/status").body["stream"]

@@ -1,4 +1,4 @@
-"""Whether anything grows while streams start and stop, again and again."""
+"""A search for growth while streams start and stop, again and again."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _row(look: Look, counted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _x_use(display: str) -> tuple[int, int]:
-    """How many clients the X server has, and how many windows, pixmaps and so on they hold."""
+    """The number of clients of the X server, and of the windows, pixmaps and so on that they hold."""
     connection: Any = _connect(display)
     try:
         extension = connection(xcffib.res.key)

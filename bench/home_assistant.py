@@ -174,7 +174,8 @@ def _listens(port: int) -> bool:
 
 
 async def _films(lab: Lab, agent: Agent) -> tuple[int, float]:
-    """How many of FILMS films were seen that a DLNA controller played in a row, and how long the screen was black."""
+    """The number of films, of FILMS that a DLNA controller played in a row, that were seen, and the black time between
+    them."""
     lab.say("films in a row by DLNA")
     await asyncio.to_thread(agent.wait_until, lambda: agent.status()["dlna"]["port"], SEEN_S, "DLNA listens")
     pair = (lab.media.hls, lab.media.mp4)

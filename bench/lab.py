@@ -1,4 +1,4 @@
-"""What every measurement works with: the media, two screens, a sound server, and how much is to be measured."""
+"""The common ground of all measurements: the media, two screens, a sound server, and the scale."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bench.screens import Eye
 from tests.support.sound import PulseServer
 
 SEEN_S = 15.0
-"""Who shows nothing for so long has failed. The slowest here takes 1.5 s."""
+"""A player that shows nothing for so long has failed. The slowest here takes 1.5 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How often and how long; without more words the full scale, which the bars are about."""
+    """The number and the length of measurements. The default is the full scale, which the bars are about."""
 
     pixel_rounds: int = 11
     """First pixels of each player and kind of media."""
@@ -67,7 +67,7 @@ class Lab:
     """The agent's screen; it may keep it black, so others have another."""
     other_eye: Eye
     env: Mapping[str, str]
-    """What a player's environment must hold beside the display."""
+    """The variables that a player's environment must hold beside the display."""
     scale: Scale
 
     def say(self, what: str) -> None:

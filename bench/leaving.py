@@ -1,4 +1,4 @@
-"""How quickly the agent is out after SIGTERM while a stuck HLS is on the screen."""
+"""The time that the agent takes to exit after SIGTERM while a stuck HLS is on the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it costs to look: a picture of a 1080p screen, and the numbers for Prometheus."""
+"""The cost of a look: a picture of a 1080p screen, and the numbers for Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it was measured on: figures without this mean nothing."""
+"""The machine of a measurement: figures without it mean nothing."""
 
 from __future__ import annotations
 

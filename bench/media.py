@@ -98,11 +98,11 @@ class MediaProcess:
             end(process)
 
     def silence(self, path: str, silent: bool) -> None:
-        """What begins with this path is sent no more, or again; its connections stay."""
+        """Send no more of the paths that begin with this one, or go on; their connections stay."""
         self._tell({"path": path, "silent": silent})
 
     def asked(self, url: str) -> int:
-        """How many requests for this there have been. Raises TimeoutError."""
+        """The number of requests for this URL so far. Raises TimeoutError."""
         answers = self._tell({"path": urlsplit(url).path})
         if not select.select([answers], [], [], ANSWER_S)[0]:
             raise TimeoutError(f"The media server did not answer within {ANSWER_S:g} s")

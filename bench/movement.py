@@ -1,4 +1,4 @@
-"""Whether the picture on a screen moves, and since when."""
+"""The movement of the picture on a screen, and its beginning."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Movement(Beside):
         self._changes: list[float] = []
 
     def since(self) -> float | None:
-        """When the movement that goes on began; None while the picture stands still."""
+        """The time at which the current movement began; None while the picture stands still."""
         return moving_since(self._changes, now=time.monotonic())
 
     def last(self) -> float:
-        """When the picture changed last. Raises IndexError when it never did."""
+        """The time at which the picture last changed. Raises IndexError if it never did."""
         return self._changes[-1]
 
     def wait_steady(self, seconds: float, *, timeout_s: float) -> None:
@@ -56,7 +56,8 @@ class Movement(Beside):
 
 
 def moving_since(changes: Sequence[float], *, now: float) -> float | None:
-    """When the last unbroken movement began; None when it is over. `changes` are the moments of new pictures."""
+    """The time at which the last unbroken movement began; None if it is over. `changes` are the times of new
+    pictures."""
     began: float | None = None
     later = now
     for change in reversed(changes):

@@ -1,4 +1,4 @@
-"""What is said about a row of measured values: the middle, the spread, ratios in pairs, a trend."""
+"""The statistics of a row of measured values: the middle, the spread, ratios in pairs, a trend."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Series:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """How much y grows for each x, by least squares; 0 for fewer than two different x."""
+    """The growth of y for each x, by least squares; 0 for fewer than two different x."""
     if len({x for x, _ in points}) < 2:
         return 0.0
     return statistics.linear_regression([x for x, _ in points], [y for _, y in points]).slope

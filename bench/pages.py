@@ -1,4 +1,5 @@
-"""How soon the page is usable in a real browser, and how soon fifty open pages show a change on the screen."""
+"""The time after which the page is usable in a real browser, and after which fifty open pages show a change on the
+screen."""
 
 from __future__ import annotations
 

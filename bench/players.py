@@ -40,7 +40,7 @@ class Contender(Protocol):
 
     name: str
     eye: Eye
-    """Where it is seen."""
+    """The screen on which it is seen."""
 
     def prepare(self) -> None:
         """Come to where nothing but the command to play is missing."""
@@ -251,13 +251,13 @@ class IdleMpv:
 
 
 def fresh_vlc(eye: Eye, env: Mapping[str, str], *, sound: bool = False) -> FreshProgram:
-    """As root vlc refuses to run, so then it runs as nobody."""
+    """A new vlc for each stream. It refuses to run as root, so it runs as nobody then."""
     silence = [] if sound else ["--no-audio"]
     return FreshProgram("vlc, fresh", [*VLC, *silence, "--drawable-xid=%XID"], eye, env, as_nobody=True)
 
 
 def mpv_for_cameras(eye: Eye, env: Mapping[str, str], *options: str) -> FreshProgram:
-    """What people recommend to each other for RTSP cameras."""
+    """The command that people recommend to each other for RTSP cameras."""
     command = [*MPV, *LOW_LATENCY, *options, "--no-audio", "--wid=%XID"]
     return FreshProgram(" ".join(["mpv --profile=low-latency", *options]), command, eye, env)
 

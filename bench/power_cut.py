@@ -1,5 +1,5 @@
-"""How soon Home Assistant has the box again after a power cut from which it comes back with another address: as its own
-client library has it, on a LAN of our own."""
+"""The time after which Home Assistant has the box again after a power cut from which it comes back with another
+address: as its own client library has it, on a LAN of our own."""
 
 from __future__ import annotations
 

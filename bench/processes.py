@@ -1,4 +1,4 @@
-"""What processes use, read from /proc (see proc(5))."""
+"""The resources that processes use, read from /proc (see proc(5))."""
 
 from __future__ import annotations
 

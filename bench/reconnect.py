@@ -1,4 +1,4 @@
-"""How soon pictures move again once a live source that was away is back."""
+"""The time after which pictures move again once a live source that was away is back."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ SEED = 3
 """The same outages in every run."""
 
 STEADY_S = 2.0
-"""How long everything plays before the source goes away."""
+"""The time for which everything plays before the source goes away."""
 COMPARE_EVERY_S = 0.05
 """The threads that look on note when they saw what; this adds nothing to it, and takes no core from the players."""
 GIVE_UP_S = 10.0
-"""Who is not back so long after the source counts as that."""
+"""A player that is not back so long after the source counts as not back."""
 
 SURELY_S = {"RTSP camera": 2.0, "live TS": 3.0, "live HLS": 8.0}
-"""How long pictures must move after the return to be back for good: longer than what a player has in store."""
+"""The time for which pictures must move after the return to be back for good: longer than the store of a player."""
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """What became of one player in one outage."""
+    """The result of one player in one outage."""
 
     outage_s: float
     back_s: float | None

@@ -1,4 +1,4 @@
-"""What a run found, as plain text for people and as plain data for machines."""
+"""The findings of a run, as plain text for people and as plain data for machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    """As many cells as there are columns. The first column is text, the others are figures."""
+    """Rows with as many cells as there are columns. The first column is text, the others are figures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""What reporting to a central API costs: answer times while that one swallows everything, and processor time."""
+"""The cost of reporting to a central API: answer times while that API takes everything and answers nothing, and
+processor time."""
 
 from __future__ import annotations
 

@@ -24,9 +24,10 @@ from tests.support.tools import until
 
 CONNECTED_S = 20.0
 SETTLE_S = 2.0
-"""What a start costs (opening the outbox, a first state after at most 1 s) is not what an event costs."""
+"""The time after which the cost of a start (opening the outbox, a first state after at most 1 s) is over, and that of
+events begins."""
 EVENT_EVERY_S = 1.0
-"""What the bar is about."""
+"""The interval that the bar is about."""
 
 
 class _Casts:

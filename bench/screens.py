@@ -22,12 +22,13 @@ LOOK_AGAIN_S = 0.0005
 """Between two looks at a pixel; with the look itself, some 1,500 looks a second."""
 
 STUCK_S = 1.0
-"""What has not moved for so long does not go on by itself: a player that fills its buffer stands still for 0.2 s."""
+"""A picture that has not moved for so long does not go on by itself: a player that fills its buffer stands for 0.2
+s."""
 STUCK_WITHIN_S = 15.0
-"""What gets stuck here has 2 s of pictures."""
+"""The time within which the stuck media gets stuck: it has 2 s of pictures."""
 
 EMPTY = 0x123456
-"""What an empty window is filled with; no palette colour is like it."""
+"""The colour of an empty window; no palette colour is like it."""
 
 
 class Eye:

@@ -11,7 +11,7 @@ from tests.support.rtsp_server import RtspServer
 
 
 class LiveSource(Protocol):
-    """What a player is to stay with."""
+    """A live source that a player has to stay with."""
 
     name: str
     stream: Stream

@@ -27,7 +27,7 @@ class Link:
     call: str
     """Its name."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Where each parameter and its value are found: `path.id` or `header.If-Match`, and a member of the answer."""
+    """The place of each parameter and of its value: `path.id` or `header.If-Match`, and a member of the answer."""
     body: Mapping[str, str] = field(default_factory=dict)
     """The same for members of its body."""
 

@@ -17,7 +17,7 @@ KEEPALIVE_S: Final = 75.0
 heartbeats. Also bounds how long a new connection may take to send its headers."""
 
 LINGER_S: Final = 2.0
-"""How long the rest of a refused body is read, so that the caller sees the answer and not a reset."""
+"""The time for which the rest of a refused body is read, so that the caller sees the answer and not a reset."""
 
 
 class ApiRunner(web.AppRunner):

@@ -55,7 +55,8 @@ class Sections(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What the Loader has read, and nothing else: it knows which variable or file to name when a value is wrong."""
+        """The values that the Loader has read, and nothing else: it knows which variable or file to name when a value
+        is wrong."""
         return (init_settings,)
 
 
@@ -167,7 +168,7 @@ class Loader(Generic[SettingsT]):
             yield f"environment: {variable}: there is no such setting; {hint}"
 
     def _json_example(self, section: str, key: str) -> str:
-        """How a list or a table is written in the environment; empty for all else."""
+        """The notation of a list or a table in the environment; empty for all other values."""
         if self.is_repeated(section):
             return str((self._model.model_fields[section].examples or ["[]"])[0])
         default = self._keys(section)[key].get_default(call_default_factory=True, validated_data={})

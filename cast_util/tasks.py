@@ -30,7 +30,7 @@ class Supervisor:
 
     @property
     def failing(self) -> Mapping[str, str]:
-        """Why each task failed that failed lately, by name."""
+        """The reason of each recent failure, by the name of the task."""
         return dict(self._failing)
 
     @property

@@ -87,7 +87,7 @@ class Envelope(_Wire):
 
 
 class ErrorInfo(_Wire):
-    """Why something failed."""
+    """The reason why something failed."""
 
     code: Word
     message: Text

@@ -29,7 +29,7 @@ SYSTEM_CONFIG: Final = Path("/etc/cast-central/config.toml")
 """Used under systemd when no file is named."""
 
 SYSTEM_STATE: Final = Path("/var/lib/cast-central")
-"""Where systemd has the service keep its state (StateDirectory=cast-central)."""
+"""The folder in which systemd has the service keep its state (StateDirectory=cast-central)."""
 
 LOADER: Final = Loader(Settings, program="cast-central", error=ConfigError, aliases=ALIASES, fallbacks=DEPRECATED)
 

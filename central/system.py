@@ -88,7 +88,7 @@ UNDESCRIBED: Final[tuple[Operation, ...]] = (
     Operation("GET", "/metrics", read_metrics, Access.LOCAL, "Numbers for Prometheus.", {200: None}),
     Operation("GET", "/openapi.json", read_openapi, Access.OPEN, "The description of all calls.", {200: None}),
 )
-"""What tells about the calls is none of them."""
+"""The call that describes the calls is not among them."""
 
 
 def system_feature(system: System) -> Feature[System]:

@@ -20,7 +20,7 @@ from tests.support.tools import MissingToolError, need
 
 NEEDED = ("ffmpeg", "Xvfb")
 NOT_RUN = (RuntimeError, OSError, AssertionError, subprocess.SubprocessError)
-"""What the parts raise when they cannot be started."""
+"""The errors of parts that cannot be started."""
 PICTURES = Path(__file__).parents[1] / ".cache" / "soak"
 
 

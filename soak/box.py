@@ -45,7 +45,7 @@ FAULTS: dict[str, Behaviour] = {
 }
 
 SPARES = 2
-"""That of libVLC, and from the first camera on that of mpv."""
+"""The spare of libVLC, and from the first camera on that of mpv."""
 
 MPV_WORD = "--input-ipc-client="
 """On the command line of mpv, and of the launcher that is about to become it."""
@@ -96,16 +96,17 @@ class Box:
     log: LogTail
     mark: str
     pictures: Path
-    """Where screenshots go."""
+    """The folder for screenshots."""
     model: Model = field(default_factory=Model)
     times: dict[str, list[float]] = field(default_factory=dict)
-    """What was measured on the way, in seconds."""
+    """The measurements on the way, in seconds."""
     lives: int = 1
-    """How often the daemon was started."""
+    """The number of times that the daemon was started."""
     gone: list[Wanted] = field(default_factory=list)
-    """What has ended in this step; healed after it, because until its successor is seen it may come back."""
+    """The streams that ended in this step. Their servers are healed after the step, because they may come back until
+    their successor is seen."""
     doing: str = ""
-    """What the step that is under way plays, for the case that it fails."""
+    """The media of the current step, for the case that it fails."""
 
     def status(self) -> Any:
         return self.agent.status()
@@ -123,7 +124,7 @@ class Box:
         return processes_with(MARK, self.mark)
 
     def count_processes(self) -> tuple[int, int]:
-        """How many of `processes` are mpv, and how many are not: the daemon and players of libVLC."""
+        """The number of `processes` that are mpv, and of the others: the daemon and players of libVLC."""
         commands = [command for pid in self.processes() if (command := command_of(pid))]
         by_mpv = sum(any(word.startswith(MPV_WORD) for word in command) for command in commands)
         return by_mpv, len(commands) - by_mpv
@@ -149,7 +150,7 @@ class Box:
         return others()[0]
 
     def faults_of(self, source: Source) -> list[str]:
-        """What may go wrong with its server."""
+        """The faults that its server may have."""
         return [SILENT] if source.kind is Kind.CAMERA else list(FAULTS)
 
     def break_(self, wanted: Wanted, fault: str) -> None:

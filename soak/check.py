@@ -1,4 +1,4 @@
-"""Whether what is seen, what /status says and which processes run are what ought to be."""
+"""The comparison of the screen, /status and the processes with the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_REPORT_S = 3.0
 
 
 class Fault(StrEnum):
-    """What can be wrong after a step."""
+    """A fault that can be found after a step."""
 
     PICTURE = "wrong picture"
     STATUS = "disagreement"

@@ -1,4 +1,4 @@
-"""Whether the daemon grows: looked at whenever the screen is empty, compared within each of its lives."""
+"""The growth of the daemon: looked at whenever the screen is empty, compared within each of its lives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ RSS_TOLERANCE_MIB = 0.5
 """More in a hundred steps, over a life. A leak of one picture of this screen (0.9 MiB) in a hundred is above it."""
 
 COUNTED = {"mpv": 1, "others": 0, "descriptors": 0, "threads": IDLE_LIMIT - 1}
-"""How many more are no growth: mpv's spare comes with the first camera; of threads that block for the disk so many may
-stay as were ever needed at once, up to the limit, and one always is."""
+"""The greatest increases that are no growth. mpv's spare comes with the first camera. Of threads that block for the
+disk, as many may stay as were ever needed at once, up to the limit, and one always stays."""
 
 LOOKS_NEEDED = 3
 WARM_UP = 120
@@ -61,7 +61,7 @@ class Growth:
         return look
 
     def verdict(self) -> tuple[list[str], list[str]]:
-        """What grew, and all that was compared, as texts."""
+        """The values that grew, and all that were compared, as texts."""
         grown, compared = [], []
         for life in sorted({look.life for look in self.looks}):
             looks = [look for look in self.looks if look.life == life]
@@ -82,8 +82,8 @@ class Growth:
 
 
 def _counts_more(looks: list[Look], name: str, by: int) -> bool:
-    """Whether there are more in every look of the second half than in any of the first: a connection that is being
-    answered at the moment is no growth."""
+    """Return True if there are more in every look of the second half than in any of the first: a connection that is
+    being answered at the moment is no growth."""
     counts = [getattr(look, name) for look in looks]
     half = len(counts) // 2
     return bool(min(counts[half:]) > max(counts[:half]) + by)

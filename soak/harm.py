@@ -17,7 +17,8 @@ NOTICED_S = STALL_TIMEOUT_S + 1.0
 """A freeze is to be noticed by then."""
 DIES_WITH_PARENT_S = 2.0
 KEPT_S = 3.0
-"""What is wanted is written 0.2 s after a change, and a busy disk may take its time."""
+"""The time after which the wanted sessions are stored: they are written 0.2 s after a change, and a busy disk may be
+slow."""
 
 
 def break_server(box: Box, dice: random.Random) -> str:
@@ -144,7 +145,7 @@ def freeze_x(box: Box, dice: random.Random) -> str:
 
 
 def _signal_player(box: Box, number: int) -> str:
-    """What is on is taken up again, without another picture in between."""
+    """Signal the player of the top. Its stream is retried, without another picture in between."""
     top = box.model.top
     assert top is not None, "the plan sees to it"
     box.watch.allow({box.model.colour})

@@ -1,4 +1,4 @@
-"""What is played: each source has a colour of its own on the screen, and a path on the server that can be broken."""
+"""The media: each source has a colour of its own on the screen, and a path on the server that can be broken."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SLOW_RATE = 80_000
 
 
 class Kind(StrEnum):
-    """What a source is."""
+    """The kind of a source."""
 
     FILM = "mp4"
     SLOW = "slow mp4"

@@ -1,4 +1,4 @@
-"""What ought to be: the stack of sessions that were asked for and have not ended, kept without asking the agent."""
+"""The expected state: the stack of sessions that were asked for and have not ended, kept without asking the agent."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Model:
 
     @property
     def waiting(self) -> list[Wanted]:
-        """What is underneath, the next to come back first."""
+        """The sessions underneath, the next to come back first."""
         return list(reversed(self.stack[:-1]))
 
     @property
@@ -51,7 +51,7 @@ class Model:
 
     @property
     def colour(self) -> str:
-        """What is to be seen in the end."""
+        """The colour that is to be seen in the end."""
         top = self.top
         return BLACK if top is None or (top.broken and not top.shown) else top.source.colour
 
@@ -77,7 +77,7 @@ class Model:
             wanted.shown = False
 
     def daemon_dies(self) -> None:
-        """What is kept on the disk is all that is known: a position is up to 30 s late."""
+        """Forget all that is not on the disk: a position there is up to 30 s late."""
         self.screen_dies()
         for wanted in self.stack:
             wanted.left_at = None

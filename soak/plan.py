@@ -1,4 +1,5 @@
-"""Which step comes next: chosen by dice that the seed and the number of the step load, among what is possible now.
+"""The choice of the next step: by dice that the seed and the number of the step load, among the steps that are possible
+now.
 
 What is possible depends on the model only, never on time or on what the agent says, so a seed gives the same steps.
 """
@@ -57,7 +58,7 @@ def _room(model: Model) -> bool:
 
 
 def _calm(model: Model) -> bool:
-    """What is covered for a moment comes back as it was."""
+    """Return True if a stream that is covered for a moment comes back as it was."""
     return _room(model) and (model.top is None or not model.top.broken)
 
 

@@ -20,7 +20,7 @@ LOG_LINES = 30
 EMPTY_S = 15.0
 """After something was wrong: until the screen is empty, or the daemon is started afresh."""
 FAILURES = (StepError, AssertionError, OSError, TimeoutError, ValueError, RuntimeError, subprocess.SubprocessError)
-"""What a step raises when the agent does not do what it should."""
+"""The errors of a step in which the agent does not do what it should."""
 
 
 class Run:

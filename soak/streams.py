@@ -127,7 +127,7 @@ def seek(box: Box, dice: random.Random) -> str:
 
 
 def start_that_fails(box: Box, dice: random.Random) -> str:
-    """What is on stays on."""
+    """Start something that cannot be played. The current stream stays on."""
     path = box.doing = dice.choice(("/status/404", "/garbage", "/truncated.mp4", "/status/401"))
     _allow(box)
     answer = _timed(box, f"/start?wait={START_TIMEOUT_S + 2:g}", {"url": box.shelf.url(path)}, START_TIMEOUT_S + 3)
@@ -252,7 +252,7 @@ def _paused(box: Box, on: bool) -> str:
 
 
 def _underneath(box: Box) -> str:
-    """What is seen when something that interrupts is over: what is broken cannot be shown anew."""
+    """The colour that is seen when an interruption is over: a broken stream cannot be shown again."""
     top = box.model.top
     return BLACK if top is None or top.broken else top.source.colour
 

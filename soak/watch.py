@@ -15,7 +15,7 @@ from tests.support.screen import Screen
 LOOK_EVERY_S = 0.025
 """The clips have 25 pictures a second; anything that is shown for two of them is seen."""
 ASK_EVERY_S = 0.25
-"""As often as a player reports."""
+"""The interval at which a player reports."""
 MOVES_WITHIN_S = 0.6
 """A pause in the movement up to this is a busy machine."""
 TOLD_WITHIN_S = 3.0
@@ -24,7 +24,7 @@ busy machine."""
 TOLD_MOVING_S = 2.0
 """From moving to a status that says so: two reports of 0.25 s, a poll, and a busy machine."""
 GRACE_S = 0.5
-"""What is said at a time is compared with what is seen up to this later."""
+"""The delay up to which the pixels may follow a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Seen:
     colour: str
     """Empty while there is no X server."""
     since: float
-    """When it became this colour."""
+    """The time at which it became this colour."""
     moved_at: float
     moving_since: float
-    """When the movement that goes on began; meaningless while nothing moves."""
+    """The time at which the current movement began; meaningless while nothing moves."""
 
     @property
     def moves(self) -> bool:
@@ -90,13 +90,13 @@ class Watch:
             self._allowed = None if colours is None else frozenset(colours)
 
     def take_strays(self) -> list[str]:
-        """What else was seen since the last call, as texts."""
+        """The unexpected colours seen since the last call, as texts."""
         with self._lock:
             strays, self._strays = self._strays, {}
         return [f"{colour} was seen for about {seconds * 1000:.0f} ms" for colour, seconds in strays.items()]
 
     def take_lies(self) -> list[str]:
-        """Where status and pixels disagreed since the last call, as texts."""
+        """The times at which status and pixels disagreed since the last call, as texts."""
         with self._lock:
             lies, self._lies = self._lies, []
         return lies

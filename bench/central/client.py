@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     async def call(self, method: str, path: str, *, token: str = "", body: Any = None) -> Any:
-        """What is answered, which has to be a success."""
+        """Make a call and return the answer, which has to be a success."""
         status, content = await self.ask(request(method, path, token=token, body=body))
         assert 200 <= status < 300, (status, content)
         return json.loads(content) if content else None
@@ -100,7 +100,7 @@ async def closed_loop(port: int, *, clients: int, seconds: float, next_request: 
 
 
 class Load:
-    """What many clients were answered."""
+    """The answers to the calls of many clients."""
 
     def __init__(self, *, clients: int) -> None:
         self.clients = clients

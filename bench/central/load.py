@@ -1,4 +1,4 @@
-"""How long callers wait when a hundred of them call without a pause."""
+"""The waiting times of callers when a hundred of them call without a pause."""
 
 from __future__ import annotations
 

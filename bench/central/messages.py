@@ -1,4 +1,4 @@
-"""What publishers and boxes say."""
+"""The messages of publishers and boxes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.central.client import request
 
 
 def auth(key: str, *, path: str, connection: str) -> bytes:
-    """As MediaMTX asks about a publisher."""
+    """The question of MediaMTX about a publisher."""
     body = {
         "user": "any",
         "password": key,

@@ -24,7 +24,7 @@ class Outcome:
     """Of all races."""
 
     winners: Counter[int] = field(default_factory=Counter)
-    """How many races had so many winners."""
+    """The number of races by their number of winners."""
     activated: int = 0
     """Winners that said that they are ready, and were believed."""
     sneaked: int = 0
@@ -99,7 +99,7 @@ async def _lane(ports: list[int], lane: int, keys: list[str], outcome: Outcome) 
 
 
 async def _on(world: World) -> int:
-    """How many published streams the service says are on."""
+    """The number of published streams that the service reports as on."""
     connection = await Connection.to(world.port)
     try:
         _, text = await connection.ask(request("GET", "/metrics", token=world.admin_key))

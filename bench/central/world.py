@@ -36,7 +36,7 @@ _QUIET_WITHIN_S = 60.0
 
 @dataclass
 class World:
-    """Where the service is, and the tokens of those who call it."""
+    """The addresses of the service, and the tokens of its callers."""
 
     database: str
     url: str

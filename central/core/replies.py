@@ -73,6 +73,6 @@ class SocketReply:
 
 
 LiveReply = FileReply | StreamReply | EventsReply | SocketReply
-"""What is sent as it comes: ended when the service stops, and when the caller is not let in any more."""
+"""A reply that is sent as its data comes. It ends when the service stops, and when the caller loses access."""
 
 AnyReply = Reply | LiveReply

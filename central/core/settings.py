@@ -89,7 +89,7 @@ class DatabaseSettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long records are kept."""
+    """Settings for how long records are kept."""
 
     # A box keeps what it could not send for 7 days; events that are forgotten sooner could come in twice.
     events: float = Field(default=30, ge=8, le=3650, description="days, from 8 to 3650")

@@ -11,7 +11,8 @@ T = TypeVar("T")
 
 
 async def in_thread(do: Callable[[*Ts], T], *args: *Ts) -> T:
-    """What `do` returns or raises. Also who is cancelled waits for its end: what it uses may be closed after that."""
+    """Return the result of `do`, called in a thread, or raise its error. A caller that is cancelled waits for the end
+    of the call, too: the things that it uses may be closed after that."""
     doing = asyncio.ensure_future(asyncio.to_thread(do, *args))
     try:
         return await asyncio.shield(doing)

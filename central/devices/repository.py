@@ -58,7 +58,7 @@ async def records(
 
 
 async def token_hash(session: AsyncSession, device_id: str) -> str | None:
-    """That of a box which is not revoked."""
+    """The hash of the token of a box that is not revoked."""
     return await session.scalar(select(Device.token_hash).where(Device.id == device_id, Device.revoked_at.is_(None)))
 
 

@@ -94,7 +94,7 @@ class Round:
 def _against(
     key: KeyState | None, holder: Holder | None, request: PublishRequest, now: datetime
 ) -> PublishRefusedError | None:
-    """What stands against this request, as far as one look tells: at its key, and at who holds that."""
+    """The obstacle to this request, as far as one look shows: at its key, and at the holder of that key."""
     if key is None:
         return PublishRefusedError(ErrorCode.KEY_UNKNOWN, "This stream key is not known.")
     if key.revoked_at is not None:

@@ -16,7 +16,7 @@ from central.streams.tables import Stream
 log = structlog.stdlib.get_logger(__name__)
 
 EVERY_S: Final = 1.0
-"""How late viewers learn of an end at most; a look reads an index that is empty as a rule."""
+"""The greatest delay with which viewers learn of an end; a look reads an index that is usually empty."""
 PORTION: Final = 100
 """Streams of one look: after the restart of a media server all may be overdue at once."""
 

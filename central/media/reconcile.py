@@ -48,7 +48,7 @@ class Reconciliation:
         self._publishing = publishing
         self._now = now
         self.reachable: bool | None = None
-        """Whether the media server answered last time; None before the first."""
+        """True if the media server answered the last call; None before the first."""
 
     @property
     def is_configured(self) -> bool:

@@ -28,7 +28,7 @@ async def broadcasters(session: AsyncSession, *, after: str | None, limit: int) 
 
 
 async def broadcaster_of(session: AsyncSession, key_id: str) -> Broadcaster | None:
-    """Whose key this is."""
+    """The broadcaster to whom this key belongs."""
     query = (
         select(Broadcaster).join(StreamKey, StreamKey.broadcaster_id == Broadcaster.id).where(StreamKey.id == key_id)
     )
@@ -89,7 +89,7 @@ async def key_records(
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """What decides whether a stream key lets somebody in."""
+    """The facts that decide whether a stream key grants access."""
 
     id: str
     key_hash: str
@@ -157,7 +157,7 @@ async def claim(session: AsyncSession, rows: Sequence[dict[str, Any]], *, now: d
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Which connection holds a key and a path, and until when."""
+    """The connection that holds a key and a path, and the end of its hold."""
 
     stream_key_id: str
     connection_id: str

@@ -60,10 +60,10 @@ class MediaMtxSettings(Section):
     unclaimed: Literal["kick", "leave"] = Field(default="kick", description='"kick" or "leave"')
     """The treatment of a publisher that this server did not let in."""
     lease: float = Field(default=10.0, ge=1, le=120, description="seconds, from 1 to 120")
-    """How long an accepted publisher may take until its stream is ready."""
+    """The time that an accepted publisher may take until its stream is ready."""
     grace: float = Field(default=10.0, ge=0, le=3600, description="seconds, from 0 (none) to 3600")
-    """How long a publisher may be away until its stream ends: what publishes comes back within seconds of a restart or
+    """The time that a publisher may be away before its stream ends. Publishers are back within seconds of a restart or
     a change of network (OBS Studio tries again after 2 s and 4 s), and viewers look at a still picture meanwhile."""
     reconcile: float = Field(default=1.0, ge=1, le=3600, description="seconds, from 1 to 3600")
-    """How late it is noticed at most that a publisher is gone, where no hook tells: one that is back before that is
-    refused once, because its key seems to be in use, and what publishes needs two seconds to be back."""
+    """The greatest delay with which a lost publisher is noticed where no hook reports it. One that is back before that
+    is refused once, because its key seems to be in use; publishers need two seconds to be back."""

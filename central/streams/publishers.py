@@ -14,7 +14,7 @@ class Publishers(Protocol):
     """The publishers of streams."""
 
     async def of_key(self, session: AsyncSession, key_id: str) -> PublisherName | None:
-        """Whose stream key this is; None when nobody has it any more."""
+        """The publisher to whom this stream key belongs; None if it belongs to nobody any more."""
 
     async def let_go(self, session: AsyncSession, stream: Stream) -> None:
         """Lock the key of the stream, read the stream anew, and free its path if it is on."""

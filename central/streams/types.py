@@ -22,7 +22,7 @@ class StreamStatus(StrEnum):
 
 
 class StreamEnd(StrEnum):
-    """Why a stream ended."""
+    """The reason why a stream ended."""
 
     STOPPED = "stopped"
     """Somebody asked for it."""

@@ -12,7 +12,7 @@ HIDDEN: Final = "***"
 """The replacement of a secret in an address."""
 
 NO_VIEWERS: Final = "Viewers get no addresses of what is published: set mediamtx.public_url."
-"""Where none is known."""
+"""The hint for when no public address is known."""
 
 # A box hides all of these, and more, before it tells an address: it would not get a stream otherwise.
 _SECRET_NAME: Final = re.compile(

@@ -31,7 +31,7 @@ EVENTS, REAL_EVENTS = 10_000, 300
 """A real film takes its time."""
 
 NOT_RUN = (MissingToolError, RuntimeError, OSError, AssertionError, subprocess.SubprocessError)
-"""What the parts raise when they cannot be started, or do not do what they should."""
+"""The errors of parts that cannot be started, or do not do what they should."""
 
 
 def main() -> int:

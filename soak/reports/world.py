@@ -1,4 +1,4 @@
-"""What a box is beside: a central API, and where it is registered there."""
+"""The surroundings of a box: a central API, and the box's registration there."""
 
 from __future__ import annotations
 

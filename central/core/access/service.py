@@ -43,7 +43,8 @@ class Access:
         self._asked: Batcher[tuple[TokenKind, str], Caller] = Batcher("callers", self._look_up)
 
     async def identify(self, token: str) -> Caller:
-        """Whose token this is. Raises UnauthorizedError when it is nobody's, or not any more."""
+        """The caller to whom this token belongs. Raises UnauthorizedError if it belongs to nobody, or is no longer
+        valid."""
         if self._secret is not None and same(token, self._secret):
             return Caller(Role.ADMIN, name="api.secret")
         kind = kind_of(token)

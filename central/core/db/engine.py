@@ -36,7 +36,7 @@ STATEMENT_TIMEOUT_S: Final = 10.0
 """Every statement of ours reads or writes a page at most: one that takes longer waits for something that is wrong."""
 
 BUSY_TIMEOUT_S: Final = 5.0
-"""How long SQLite waits for another process that writes, such as `cast-central key add`."""
+"""The longest wait of SQLite for another process that writes, such as `cast-central key add`."""
 
 TRIES: Final = 4
 """Attempts at one unit of work. All lock in one order (ARCHITECTURE.md), so even the second is rare; PostgreSQL takes a
@@ -49,7 +49,7 @@ FULL_S: Final = 90.0
 """Longer than a heartbeat: while boxes report, a disk that is full still fails somebody within that time."""
 
 WRITTEN_S: Final = 1.0
-"""How often a check writes at most, if nothing else does: anybody may ask for one."""
+"""The shortest interval between two checks that write, if nothing else does: anybody may ask for one."""
 
 _PROBE: Final = text("UPDATE alembic_version SET version_num = version_num")
 """A write that changes nothing, of a row that there is in every database of ours."""

@@ -26,7 +26,7 @@ from central.core.errors import ConfigError
 log = structlog.stdlib.get_logger(__name__)
 
 LOCK_TIMEOUT_S: Final = 60.0
-"""How long to wait for another instance that migrates."""
+"""The longest wait for another instance that migrates."""
 
 BACKUPS: Final = 3
 """Backups of an SQLite database: as many versions to go back to; each is as large as the database was."""

@@ -18,7 +18,7 @@ from central.core.http.middleware import around_request
 from central.core.http.problems import PROBLEMS
 
 SHUTDOWN_S: Final = 10.0
-"""How long answers under way may take at the end. systemd gives 90 s."""
+"""The time that answers under way may take at the end. systemd gives 90 s."""
 
 
 def create_app(features: Iterable[Feature[Any]], guard: Guard, metrics: Metrics) -> web.Application:

@@ -32,7 +32,7 @@ SLOWEST_BPS: Final = 10_000
 """Bytes of a file a second: who is slower keeps a descriptor for too long."""
 
 LOOK_EVERY_S: Final = 10.0
-"""How soon it is noticed that a caller has gone, or is not let in any more."""
+"""The interval at which it is checked that a caller is still connected and still has access."""
 
 MESSAGE_LIMIT: Final = 64 * 1024
 """Bytes of one message over a WebSocket, where the call sets no limit."""
@@ -41,7 +41,7 @@ CLOSE_S: Final = 2.0
 """For the caller to close a WebSocket, too."""
 
 BEGAN: Final = web.RequestKey("began", float)
-"""When a live reply began, by `time.perf_counter`: how long it goes on says nothing about how quickly we answer."""
+"""The start of a live reply, by `time.perf_counter`: the length of a reply says nothing about how quickly we answer."""
 
 Admit = Callable[[], Awaitable[object]]
 """Raises CentralError when the caller is not let in any more."""

@@ -19,7 +19,7 @@ CHANGED = {
     "stream_keys": "coalesce(revoked_at, created_at)",
     "streams": "coalesce(ended_at, started_at)",
 }
-"""Where a row keeps when it was changed last, and what is known of that for those that are there."""
+"""The column of each table that holds the time of the last change, and the best known value for existing rows."""
 
 
 def upgrade() -> None:
