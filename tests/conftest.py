@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def leaks(request: pytest.FixtureRequest) -> LeakCheck:
-    """Where a long-lived fixture says what it owns."""
+    """The check to which a long-lived fixture reports the things that it owns."""
     return request.config.stash[_LEAKS]
 
 
@@ -91,7 +91,7 @@ def pulse(leaks: LeakCheck) -> Iterator[PulseServer]:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """How a test has the process log is its own affair: a level that it sets hides nothing from the next one."""
+    """Restore the logging of the process: a level that one test sets hides nothing from the next one."""
     before = structlog.get_config()
     yield
     structlog.configure(**before)

@@ -65,7 +65,7 @@ def test_a_name_from_before_meets_what_is_no_section(tmp_path: Path) -> None:
 
 
 def test_the_usual_words_for_an_encrypted_connection_are_taken() -> None:
-    """As hosting environments write them; and the folder of a socket."""
+    """The words are those that hosting environments write; and the folder of a socket."""
     settings = load_settings(environ={"DATABASE_URL": "postgres://u:p@db/central?sslmode=require"})
     assert settings.database_url() == "postgresql+asyncpg://u:p@db/central?ssl=require"
     settings = load_settings(environ={"DATABASE_URL": "postgres:///central?host=/run/postgresql"})

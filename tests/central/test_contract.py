@@ -1,4 +1,4 @@
-"""What callers of the first version of such an API rely on, beside our own names."""
+"""The calls that callers of the first version of such an API rely on, beside our own names."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_what_is_on_is_counted(central: Central) -> None:
 
 
 async def test_the_details_of_a_stream(central: Central) -> None:
-    """Who publishes it, with what, and for how long; a box's stream has no publisher."""
+    """The details name the publisher, its source and the duration; a box's stream has no publisher."""
     key = await central.key()
     await central.auth(key["key_value"])
     stream_id = (await central.ready())["stream_id"]
@@ -90,7 +90,7 @@ async def test_the_details_of_a_stream(central: Central) -> None:
 
 @pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
 async def test_the_secret_of_the_api_opens_it(sqlite_url: str, header: str) -> None:
-    """As an admin key does; another does not, nor does it where none is set."""
+    """The secret opens the API like an admin key does; another one does not, nor does it where none is set."""
     shown = {header: SECRET if header == "X-API-Key" else f"Bearer {SECRET}"}
     async with served(sqlite_url, api={"host": "127.0.0.1", "port": 0, "secret": SECRET}) as central:
         assert (await central.anybody("GET", "/broadcasters", headers=shown)).status == 200

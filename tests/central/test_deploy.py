@@ -1,4 +1,4 @@
-"""What `deploy/` says, against what the program and the example of MediaMTX know. No container is run here."""
+"""The files in `deploy/`, compared with the program and the example of MediaMTX. No container is run here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.central.support.process import CLI
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 GIVEN = {"API_SECRET": "a" * 48, "MEDIAMTX_SECRET": "b" * 48, "PUBLIC_HOST": "192.0.2.10"}
-"""What the operator writes into .env."""
+"""The variables that the operator writes into .env."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def dockerfile() -> list[list[str]]:
 
 
 def filled(environment: dict[str, str]) -> dict[str, str]:
-    """As compose fills it in; a variable that .env lacks is an error."""
+    """The file as compose fills it in; a variable that .env lacks is an error."""
     return {
         name: re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: GIVEN[found[1]], str(text))
         for name, text in environment.items()

@@ -31,7 +31,7 @@ FEATURES: dict[str, set[str]] = {
 """Each feature, and which others it may import beside `core`."""
 
 ABOVE = ("locks", "settings", "config", "system", "description", "daemon", "worker", "cli")
-"""What knows the features, from the ground up."""
+"""The modules that know the features, from the ground up."""
 
 ONLY_IN = {
     "aiohttp": {"core/http/", "media/mediamtx.py", "daemon.py"},

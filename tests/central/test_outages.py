@@ -1,4 +1,4 @@
-"""When things die: the database, the service, the power; and what is forgotten on purpose."""
+"""The death of the database, of the service and of the power; and the records that are forgotten on purpose."""
 
 from __future__ import annotations
 

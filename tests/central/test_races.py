@@ -40,7 +40,7 @@ async def test_a_key_that_is_revoked_while_its_stream_begins_is_revoked(pair: Pa
 
 
 async def test_a_stream_begins_while_its_publisher_asks_again(pair: Pair) -> None:
-    """As MediaMTX does for each transport that a client tries."""
+    """MediaMTX asks again for each transport that a client tries."""
     one, two = pair
     for number in range(ROUNDS):
         key, path = (await one.key())["key"], f"live/{number}"

@@ -29,7 +29,7 @@ LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 
 
 def missing() -> str:
-    """What keeps this machine from having such a box, for a person; empty when nothing does."""
+    """The reason why this machine cannot have such a box, for a person; empty when it can."""
     if os.geteuid() != 0:
         return "needs root"
     absent = [tool for tool in ("debootstrap", "systemd-nspawn", "nsenter") if shutil.which(tool) is None]
@@ -80,7 +80,7 @@ class Box:
         self._wait(self._booted, BOOT_S, "the box has booted")
 
     def power_off(self) -> None:
-        """As pulling the plug would be too rude to the file system of the host: SIGKILL to the box's init."""
+        """Kill the box's init: pulling the plug would be too rude to the file system of the host."""
         container, self._container = self._container, None
         if container is not None:
             if self._init:
@@ -89,7 +89,7 @@ class Box:
             container.wait(30)
 
     def run(self, command: str, *, check: bool = True) -> str:
-        """What a shell command in the box, as root, printed to both its outputs."""
+        """Run a shell command in the box, as root, and return both its outputs."""
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         done = subprocess.run(
             ["nsenter", "--all", f"--target={self._init}", "/bin/bash", "-c", command],

@@ -117,7 +117,8 @@ def test_on_a_desktop_it_is_the_desktops_user(box: Box) -> None:
 
 @pytest.mark.parametrize("place", ["/run/user/$(id -u tv)/.mutter-Xwaylandauth.4TQ2B3", "/tmp/xauth_kOcZyP"])
 def test_a_desktop_that_wants_a_cookie_is_opened(box: Box, place: str) -> None:
-    """As GNOME and SDDM keep it: in a file whose name nobody knows before, here with the name the host had then."""
+    """The cookie is where GNOME and SDDM keep it: in a file whose name nobody knows before, here with the name the host
+    had then."""
     box.run("systemctl stop screen && install -d -o tv -m 700 /run/user/$(id -u tv) && rm -f /tmp/xauth_*")
     box.run(f"echo {entry(cookie(), host='the-old-name').hex()} | xxd -r -p | install -o tv -m 600 /dev/stdin {place}")
     box.run(f"{SCREEN.replace('User=cast-agent', 'User=tv')} -auth {place}")
@@ -127,7 +128,7 @@ def test_a_desktop_that_wants_a_cookie_is_opened(box: Box, place: str) -> None:
 
 
 def test_another_screen_is_another_reader_of_the_configuration(box: Box) -> None:
-    """What the user of the service needs follows the user, and a rollback takes the choice back as well."""
+    """The files that the user of the service needs follow the user, and a rollback takes the choice back as well."""
     start_film(box)
     box.run("make -C /src install INSTALL_ARGS=--no-display")
     assert box.run(RUNS_AS).strip() == "cast-agent"

@@ -1,4 +1,4 @@
-"""What the doctor says of the central API, and of webhooks."""
+"""The doctor's findings about the central API, and about webhooks."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ async def test_what_another_box_shows_is_played_by_its_id(admin: Admin, state: P
 async def test_what_another_box_has_a_password_for_cannot_be_joined(
     admin: Admin, state: Path, other_box: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which nobody can know who has the code alone, so it is said."""
+    """Nobody who has the code alone can know this, so the error says it."""
     refused = Script(opens_after=None, fails_after=0.1, fails_with=ErrorCode.MEDIA_UNAUTHORIZED)
     monkeypatch.setitem(SCRIPTS, "locked", refused)
     stream = await started(other_box, admin, "http://locked/camera")
@@ -293,7 +293,7 @@ async def test_a_stream_that_ends_has_finished(admin: Admin, state: Path) -> Non
 
 @pytest.mark.usefixtures("unasked")
 async def test_a_publisher_that_has_gone_is_not_tried_again(admin: Admin, state: Path) -> None:
-    """When its connection breaks off the central API is asked first."""
+    """The central API is asked first when the connection breaks off."""
     publisher = await publish(admin)
     async with life(state) as kitchen:
         session = await kitchen.play(code=publisher.code)
@@ -399,7 +399,7 @@ async def test_a_publisher_that_comes_back_is_waited_for(
 async def test_a_publisher_that_is_away_can_be_joined(
     admin: Admin, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as a start may take; its address is not there meanwhile."""
+    """The start takes as long as it may; the address is not there meanwhile."""
     monkeypatch.setattr(joined, "AWAITED_S", 0.1)
     monkeypatch.setitem(SCRIPTS, "camera", GONE)
     publisher = await publish(admin)
@@ -454,7 +454,7 @@ async def test_it_comes_back_after_a_restart(admin: Admin, state: Path, other_bo
 async def test_it_comes_back_without_the_central_api(
     admin: Admin, state: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it was when it was known last, and hardly later than anything else."""
+    """The stream resumes at its last known address, and hardly later than anything else."""
     monkeypatch.setattr(lookup, "LOOKUP_TIMEOUT_S", 30.0)
     publisher = await publish(admin)
     async with life(state) as kitchen:

@@ -23,7 +23,7 @@ from tests.support.tools import LOOK_EVERY_S
 
 @pytest.fixture(autouse=True)
 def _plays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes from the central API is played."""
+    """Script a player that plays the videos of the central API."""
     monkeypatch.setitem(SCRIPTS, "127.0.0.1", Script())
 
 

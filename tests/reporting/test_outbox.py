@@ -124,7 +124,7 @@ def test_two_readers_are_independent(tmp_path: Path) -> None:
 
 
 def test_a_reader_is_told_what_it_wants(tmp_path: Path) -> None:
-    """What it does not want neither waits for it nor counts, and is kept no longer than others need it."""
+    """An event that it does not want neither waits for it nor counts, and is kept no longer than others need it."""
     picky = Reader("hook", frozenset({EventKind.SESSION_STARTED}))
     with outbox(tmp_path, central=Reader("box"), hook=picky) as file:
         film = Occurrence(EventKind.SESSION_STARTED, timestamp(), "film")
@@ -199,7 +199,7 @@ async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
 
 
 def test_a_box_that_was_enrolled_anew_keeps_its_past_to_itself(tmp_path: Path) -> None:
-    """What happened under another identity may be none of the new receiver's business."""
+    """Events that happened under another identity may be none of the new receiver's business."""
     with outbox(tmp_path, identity="old") as file:
         file.record([occurrence(1)])
     with outbox(tmp_path, identity="new") as file:
@@ -430,7 +430,7 @@ def test_whoever_is_told_first_hears_nothing_of_what_others_were_told(tmp_path: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file system")
 def test_a_full_disk_loses_and_counts_and_is_told_when_there_is_space_again(tmp_path: Path) -> None:
-    """What was kept before stays and is passed on; the count is exact."""
+    """Events that were kept before stay and are passed on; the count is exact."""
     with small_disk(tmp_path / "disk") as disk, outbox(disk.folder) as file:
         file.record([occurrence(number) for number in range(20)])
         disk.fill()
@@ -471,8 +471,8 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_what_is_lost_is_counted_for_those_who_wanted_it(tmp_path: Path) -> None:
-    """Whether it was an event already or, because too many waited, only its kind is known; what was damaged may have
-    been anything. It stays so over a restart."""
+    """A loss counts if it was an event already, or if only its kind is known because too many waited; a damaged one may
+    have been anything. It stays so over a restart."""
     (tmp_path / "state").write_text("a file where a folder should be")
     readers: dict[str, Any] = {
         "all": Reader("central"),

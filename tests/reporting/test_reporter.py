@@ -388,7 +388,7 @@ async def test_a_quota_that_is_used_up_holds_back_events_alone(tmp_path: Path, m
 
 
 async def _use_up(admin: Admin, box_id: str) -> None:
-    """As a program that has the token of the box, and has gone wild."""
+    """Call like a program that has the token of the box, and has gone wild."""
     wild = Sender(admin.session, admin.token, id=box_id)
     for events, characters in ((50, 4000), (1, 0)):
         while (

@@ -92,7 +92,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_recorded(tmp_path: Path) ->
 
 
 def spooled(folder: Path, run: Run, *occurrences: Occurrence) -> bytes:
-    """What is left after a run that was killed after these."""
+    """The spool of a run that was killed after these."""
     spool = Spool(folder / "spool", run=run)
     spool.open()
     for number, each in enumerate(occurrences, start=1):
@@ -104,7 +104,7 @@ def spooled(folder: Path, run: Run, *occurrences: Occurrence) -> bytes:
 def recorded(
     folder: Path, run: Run, occurrences: list[Occurrence], number: int, clock: Callable[[], Timestamp] = timestamp
 ) -> None:
-    """What a run has brought to the disk."""
+    """Record what a run has brought to the disk."""
     file = OutboxFile(folder, run=run, readers={READER: Reader("box")}, clock=clock)
     file.begin()
     file.record(occurrences, number)
@@ -160,7 +160,8 @@ def session(kind: EventKind) -> Occurrence:
 
 
 def test_who_is_new_is_not_told_what_was_left(tmp_path: Path) -> None:
-    """What happened under another identity is none of the new receiver's business, on whichever file it waited."""
+    """Events that happened under another identity are none of the new receiver's business, on whichever file they
+    waited."""
     run = new_run()
     recorded(tmp_path, run, [occurrence(0)], 1)
     left = spooled(tmp_path, run, occurrence(0), occurrence(1))
@@ -192,7 +193,7 @@ def test_a_torn_line_was_never_there_and_a_damaged_one_is_counted(tmp_path: Path
 
 
 def test_a_disk_that_cannot_say_what_it_has_is_told_nothing_twice(tmp_path: Path) -> None:
-    """What is left is counted as lost then."""
+    """The events that are left count as lost then."""
     run = new_run()
     left = spooled(tmp_path, run, occurrence(0), occurrence(1))
     (tmp_path / "state").write_text("a file where a folder should be")
@@ -260,7 +261,7 @@ async def test_what_a_full_disk_did_not_take_is_taken_up_after_a_kill(tmp_path: 
 
 @pytest.mark.parametrize("trouble", ["a file", "a link", "no parent", "somebody else's", "no rights"])
 async def test_without_a_spool_all_goes_on_and_that_is_said_once(tmp_path: Path, trouble: str) -> None:
-    """As long as it is not killed."""
+    """The run goes on as long as it is not killed."""
     folder = tmp_path / "run"
     spool = spool_file(folder, state=tmp_path)
     if trouble == "a file":

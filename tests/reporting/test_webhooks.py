@@ -72,7 +72,7 @@ def hook(receiver: Receiver, *events: EventName, secret: str | None = None) -> W
 
 
 def only(life: Box) -> WebhookStatus:
-    """As soon as it is read."""
+    """The status of the only webhook, or an empty one until the configuration is read."""
     (status,) = life.reporter.webhooks or (WebhookStatus(""),)
     return status
 
@@ -144,7 +144,8 @@ def test_the_configuration_knows_every_event() -> None:
 
 
 async def test_each_webhook_has_its_own_events(tmp_path: Path, receiver: Receiver, other: Receiver) -> None:
-    """What one does not want is not sent to it and does not wait for it; without a secret nothing is signed."""
+    """An event that one webhook does not want is not sent to it and does not wait for it; without a secret nothing is
+    signed."""
     hooks = [hook(receiver), hook(other, "session_started", "session_ended")]
     other.answer = Answer(503)
     async with box(tmp_path, webhooks=hooks) as life:
@@ -400,8 +401,8 @@ async def test_states_go_on_counting_within_a_run(
 
 
 async def test_webhooks_come_and_go_while_it_runs(tmp_path: Path, receiver: Receiver, other: Receiver) -> None:
-    """As the configuration is read anew; one that stays is not sent anything twice, and with the last one nothing is
-    kept any more."""
+    """The configuration is read again; a webhook that stays is not sent anything twice, and with the last one nothing
+    is kept any more."""
     hooks = [hook(receiver)]
     async with box(tmp_path, webhooks=hooks) as life:
         await told(life)

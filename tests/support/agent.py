@@ -36,7 +36,7 @@ machine is."""
 
 @dataclass(frozen=True)
 class Answer:
-    """What the agent answered."""
+    """The answer of the agent to one call."""
 
     status: int
     headers: Mapping[str, str]
@@ -188,7 +188,7 @@ class Agent:
         return self.call("GET", "/health").json
 
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
-        """What it has logged so far, or only the events of that name."""
+        """The log so far, or only the events of that name."""
         with (self.folder / "log").open("rb") as file:
             file.seek(self._logged_bytes)
             whole = file.read().rpartition(b"\n")[0]  # a test that waits asks often: each line is read once

@@ -36,7 +36,7 @@ publish-workstation=no
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What avahi-browse said."""
+    """A line of avahi-browse."""
 
     at: float
     """Of `time.time()`."""

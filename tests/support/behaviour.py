@@ -1,4 +1,4 @@
-"""How an answer of the media server goes wrong, and the writer that makes it so."""
+"""The ways in which an answer of the media server goes wrong, and the writer that makes it so."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aiohttp import web
 
 PIECE = 16 * 1024
 LOOK_AGAIN_S = 0.02
-"""How soon what was held goes on once the test, in another thread, wants it."""
+"""The interval at which a body that is held looks whether the test, in another thread, wants it to go on."""
 TRICKLE_S = 0.25
 """Between two bytes of a trickle: four bytes a second keep every read time-out from firing."""
 
 
 class Then(StrEnum):
-    """What becomes of a body once its time or its bytes are over."""
+    """The fate of a body once its time or its bytes are over."""
 
     PLAY = "play"
     """Nothing: it is sent whole."""
@@ -39,7 +39,7 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What the server does instead of answering well. The default is to answer well."""
+    """The behaviour of the server towards one request. The default is to answer well."""
 
     status: int | None = None
     """This HTTP status, with a short text, instead of the answer."""
@@ -99,7 +99,7 @@ class BodyWriter:
     request: web.Request
     record: Record
     behaviour: Callable[[], Behaviour]
-    """What the test wants now."""
+    """The behaviour that the test wants now."""
     _usual: Behaviour = GOOD
     _began: float = field(default_factory=time.monotonic)
 

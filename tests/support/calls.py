@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 GONE: Final = (OSError, http.client.HTTPException)
-"""What a call raises when the agent is killed."""
+"""The errors of a call when the agent is killed."""
 
 
 def call(port: int, method: str, path: str, body: object = None) -> Any:

@@ -212,8 +212,8 @@ class Page:
             self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def violations(self) -> list[str]:
-        """What axe finds wrong with the page as it is now, in the light and in the dark, where only
-        the colours are others."""
+        """The violations that axe finds on the page as it is now, in the light and in the dark, where only the colours
+        are others."""
         if not self.run("!!window.axe"):
             self.run(AXE.read_text() + ";0")
         wrong = []
@@ -252,8 +252,8 @@ class Page:
         return found
 
     def complaints(self) -> list[str]:
-        """What the browser had to complain about so far: errors of scripts, refusals of the content policy. Answers of
-        the agent are not its business."""
+        """The complaints of the browser so far: errors of scripts, refusals of the content policy. Answers of the agent
+        are not among them."""
         self.run("0")  # what was told before has been heard then
         mine = [event for event in self._browser.events if event.get("sessionId") == self._session]
         thrown = [event["params"]["exceptionDetails"] for event in mine if event["method"] == "Runtime.exceptionThrown"]

@@ -28,7 +28,7 @@ def skip_unless_there(means: str) -> None:
 
 
 class Opened:
-    """Which files of a folder anybody opens, while in a `with`; by inotify. The folder itself is `.`."""
+    """The files of a folder that anybody opens, while in a `with`; by inotify. The folder itself is `.`."""
 
     def __init__(self, folder: Path) -> None:
         libc = ctypes.CDLL(None)

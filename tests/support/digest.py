@@ -13,14 +13,14 @@ _FIELD = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
 
 
 def challenge(method: str) -> str:
-    """What WWW-Authenticate says; `method` is MD5, SHA-256 or Basic."""
+    """The value of WWW-Authenticate; `method` is MD5, SHA-256 or Basic."""
     if method == "Basic":
         return f'Basic realm="{REALM}"'
     return f'Digest realm="{REALM}", nonce="{NONCE}", algorithm={method}'
 
 
 def lets_in(authorization: str, request_method: str, offered: list[str]) -> bool:
-    """Whether this header proves the password by one of the methods that were offered."""
+    """Return True if this header proves the password by one of the methods that were offered."""
     if not authorization.startswith("Digest "):
         return False
     fields = {name: quoted or bare for name, quoted, bare in _FIELD.findall(authorization)}

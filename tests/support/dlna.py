@@ -34,7 +34,7 @@ class Controller:
         self.states += [str(each.value) for each in variables if each.name == "TransportState"]
 
     async def play_media(self, url: str, title: str) -> None:
-        """As the service media_player.play_media does: Play is left out where it takes the device for playing."""
+        """Do what the service media_player.play_media does: Play is left out where it takes the device for playing."""
         if self.device.can_stop:
             await self.device.async_stop()
         await self.device.async_set_transport_uri(url, title)
@@ -96,7 +96,7 @@ class SsdpEar(Beside):
 
 
 def search(machine: Machine, address: str, *, kind: str) -> list[str]:
-    """Where the devices of this kind are described that answer a search within a second."""
+    """The addresses of the descriptions of devices of this kind that answer a search within a second."""
     found: list[str] = []
 
     async def answered(headers: CaseInsensitiveDict) -> None:
@@ -108,7 +108,7 @@ def search(machine: Machine, address: str, *, kind: str) -> list[str]:
 
 
 def description_status(machine: Machine, location: str) -> int:
-    """What somebody on this machine is answered who reads a description."""
+    """The status of the answer to somebody on this machine who reads a description."""
     with machine.inside():
         try:
             with urllib.request.urlopen(location, timeout=ANSWER_S) as answer:

@@ -127,7 +127,7 @@ def framed(content: bytes) -> bytes:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """What is in the next one."""
+    """The content of the next frame."""
     _, length = struct.unpack(">BH", await reader.readexactly(3))
     return await reader.readexactly(length)
 

@@ -80,7 +80,7 @@ class Boxed:
         self.identified = 0
 
     def listed(self, kind: Any = Message) -> dict[str, Any]:
-        """What is listed, by name."""
+        """The listed entities, by name."""
         return {message.name: message for message in self.box.entities() if isinstance(message, kind)}
 
     def state(self, name: str) -> Any:
@@ -92,7 +92,7 @@ class Boxed:
         self.identified += 1
 
     async def play(self, **fields: object) -> None:
-        """What the media player is told."""
+        """Command the media player."""
         given = {f"has_{name}": True for name in fields} | fields
         await self.box.command(api.MediaPlayerCommandRequest(key=self.listed()[""].key, **given), self.client)
 

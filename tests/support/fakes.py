@@ -34,15 +34,15 @@ LENGTH_S = 9.0
 """Of everything."""
 
 X_S, TOLD_S, SOUND_S = 0.002, 0.01, 0.02
-"""What the screen, an order to a player and its sound take: different times, so that things that go on at once meet in
-many orders."""
+"""The time that the screen, an order to a player and its sound take: different times, so that things that go on at once
+meet in many orders."""
 HANGS_S = 2.0
 """Until a caller gives up on who does not answer."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """What a fake player will do, in seconds after it was loaded."""
+    """The behaviour of a fake player, in seconds after it was loaded."""
 
     opens_after: float | None = 0.05
     """None: never."""
@@ -55,7 +55,7 @@ class Script:
     silent: bool = False
     """It opens as audio, and nothing is ever heard."""
     kill_s: float = 0.02
-    """How long its process takes to be gone."""
+    """The time after which its process is gone."""
     viewers: int | None = None
     """So many of its source at once; another one is refused. None: as many as there are."""
     deaf: bool = False
@@ -130,7 +130,7 @@ class FakePlayer:
         self.script = Script()
         self.xid: int | None = None
         self.url = ""
-        """What it was asked to play."""
+        """The address that it was asked to play."""
         self._loaded_at: float | None = None
         self._heard_from: float | None = None
         self._loop = loop = asyncio.get_running_loop()
@@ -332,7 +332,7 @@ class FakeStreams:
 
     def __init__(self) -> None:
         self.urls: tuple[str, ...] = ()
-        """Where the stream is; none of them: it has ended."""
+        """The addresses of the stream; empty once it has ended."""
         self.away = False
         self.takes_s = 0.005
 

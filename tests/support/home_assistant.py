@@ -29,7 +29,7 @@ SOON_S = 10.0
 
 
 class HomeAssistant:
-    """What it knows of the box over one connection."""
+    """The entities of the box that it knows over one connection."""
 
     def __init__(self, client: APIClient) -> None:
         self.client = client

@@ -24,7 +24,7 @@ RUN_S = 30.0
 
 
 def why_not() -> str:
-    """Why there can be no journal here; empty where there can be one."""
+    """The reason why there can be no journal here; empty where there can be one."""
     if os.geteuid() != 0:
         return "only root can make a mount namespace for it"
     if not JOURNALD.exists() or shutil.which("journalctl") is None:
@@ -34,7 +34,7 @@ def why_not() -> str:
 
 
 def entries_of(*command: str, env: dict[str, str]) -> list[dict[str, Any]]:
-    """What the journal has of a command that ran as systemd runs a service, in order."""
+    """The entries in the journal of a command that ran as systemd runs a service, in order."""
     whole = [*ALONE, sys.executable, "-m", "tests.support.journal", *command]
     done = subprocess.run(whole, env=env, capture_output=True, check=False, timeout=RUN_S)
     assert done.returncode == 0, done.stderr.decode()

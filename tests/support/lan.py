@@ -114,7 +114,7 @@ class Machine:
         _ip("-n", self.name, *arguments)
 
     def run(self, *command: str, timeout_s: float = IP_S) -> str:
-        """What the command wrote. Raises RuntimeError."""
+        """Run a command and return its output. Raises RuntimeError."""
         return run([*self.prefix, *command], timeout_s=timeout_s)
 
     @contextlib.contextmanager

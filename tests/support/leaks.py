@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 MARK = "TEST_RUN_MARK"
 SETTLE_S = 2.0
-"""What ends by itself right after a test (a killed process, a closing connection) is given this long."""
+"""The time for things that end by themselves right after a test (a killed process, a closing connection)."""
 LOOK_AGAIN_S = 0.02
 """A look reads all of /proc."""
 _READ_BYTES = 1 << 15
@@ -46,11 +46,11 @@ class LeakCheck:
         os.environ[MARK] = self._mark  # every process that the run starts inherits it
 
     def own_pids(self, pids: Callable[[], set[int]]) -> None:
-        """What `pids` returns, and their descendants, may come and go at any time."""
+        """Allow the processes that `pids` returns, and their descendants, to come and go at any time."""
         self._pid_owners.append(pids)
 
     def own_descriptors(self, targets: Callable[[], set[str]]) -> None:
-        """What `targets` returns (as /proc/self/fd names them) may come and go at any time."""
+        """Allow the targets that `targets` returns (as /proc/self/fd names them) to come and go at any time."""
         self._descriptor_owners.append(targets)
 
     @contextlib.contextmanager

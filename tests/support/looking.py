@@ -40,8 +40,8 @@ def wait_moves(screen: Screen, colour: str, *, timeout_s: float = MOVES_WITHIN_S
 
 
 def record_switches(display: str, start: Callable[[str], object], order: Sequence[tuple[str, str]]) -> Recording:
-    """What is seen while one address after the other is started, each when the colour of the one before moves. Raises
-    TimeoutError."""
+    """Record the screen while one address after the other is started, each when the colour of the one before moves.
+    Raises TimeoutError."""
     with Screen(display) as screen, ScreenRecorder(display) as recorder:
         for colour, url in order:
             start(url)

@@ -1,4 +1,4 @@
-"""What the media server serves.
+"""The routes of the media server.
 
     /media/<file of the clips' cache>   with Range; hls, hls-variants and dash folders included
     /plain/<file of the clips' cache>   the same without Range
@@ -61,7 +61,7 @@ PITCHES = {"red": 440, "green": 880, "blue": 660, "yellow": 520, "magenta": 760,
 """The tone of each film and live stream; all others have 440. All are multiples of 20 Hz (see `sound.pitches`)."""
 
 WRITER = web.RequestKey("writer", BodyWriter)
-"""Where the server puts what sends a body and obeys the test."""
+"""The key under which the server puts the writer that sends a body and obeys the test."""
 
 _TYPES = {
     ".mp4": "video/mp4",

@@ -18,7 +18,7 @@ from tests.support.confined import NOTHING, WITHOUT
 from tests.support.tools import end
 
 ANSWER_S = 10.0
-"""What plays does within 0.3 s, and what does not ends sooner."""
+"""The longest wait for an answer: media that plays does so within 0.3 s, and media that does not ends sooner."""
 
 PROTOCOLS = "file,concat,concatf,subfile,pipe,crypto,data,http,https,tcp,tls,udp,rtp,async,cache,unix,rtsp"
 
@@ -76,7 +76,7 @@ class Mpv:
         end(self.process)
 
     def ask(self, *words: object) -> Any:
-        """What it answers; None when it has nothing to say."""
+        """The answer of mpv; None if it has nothing to say."""
         self._asked += 1
         self._socket.sendall(json.dumps({"command": words, "request_id": self._asked}).encode() + b"\n")
         while True:
@@ -85,7 +85,7 @@ class Mpv:
                 return message.get("data")
 
     def plays(self, url: str, *, ask: Sequence[str] = ()) -> bool:
-        """Whether it shows or sounds anything of this address. It is stopped then."""
+        """Return True if it shows or sounds anything of this address. It is stopped then."""
         self._socket.sendall(json.dumps({"command": ["loadfile", url]}).encode() + b"\n")
         began = played = False
         while True:

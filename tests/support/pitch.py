@@ -1,4 +1,4 @@
-"""Which pure tones a recording holds, window by window, by Goertzel's algorithm in plain Python."""
+"""The pure tones in a recording, window by window, by Goertzel's algorithm in plain Python."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Window:
     """50 ms of sound."""
 
     at: float
-    """When it begins."""
+    """The time at which it begins."""
     levels: dict[int, float]
     """The amplitude of each candidate, as a part of full scale."""
     loudness: float
@@ -44,7 +44,7 @@ class Window:
 def pitches(
     samples: array[int], rate: int, *, candidates: Sequence[int] = CANDIDATES, began: float = 0.0
 ) -> list[Window]:
-    """What is heard in each whole window of 16-bit mono `samples`; `began` is the time of the first."""
+    """The tone in each whole window of 16-bit mono `samples`; `began` is the time of the first."""
     length = round(rate * WINDOW_S)
     # A tone that begins or ends inside a window would smear over all candidates without a taper (Hann).
     taper = [0.5 - 0.5 * math.cos(2 * math.pi * i / length) for i in range(length)]

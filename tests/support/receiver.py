@@ -23,7 +23,7 @@ PATH = "/api/webhook/geheim"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gets."""
+    """The answer to a request."""
 
     status: int = 204
     headers: Mapping[str, str] = field(default_factory=dict)

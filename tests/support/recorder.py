@@ -27,7 +27,8 @@ from tests.support.screen import Screen
 from tests.support.tools import end, last_words
 
 POINTS = ((0.5, 0.5), (0.1, 0.1), (0.9, 0.1), (0.1, 0.7), (0.9, 0.7))
-"""Where it looks, as parts of width and height: the centre first, then four places away from the travelling box."""
+"""The places that it looks at, as parts of width and height: the centre first, then four places away from the
+travelling box."""
 
 PERIOD_S = 0.003
 """330 looks a second, for a tenth of a core."""
@@ -54,7 +55,7 @@ class Run:
     colour: str
     start: float
     end: float
-    """When something else was first seen; for the last run, the last look."""
+    """The time at which something else was first seen; for the last run, that of the last look."""
 
     @property
     def seconds(self) -> float:
@@ -63,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What was seen."""
+    """The runs of colours that were seen."""
 
     samples: tuple[Sample, ...]
 
@@ -90,7 +91,7 @@ class Recording:
         return [run.colour for run in self.runs(point)]
 
     def seconds_of(self, colour: str, *, anywhere: bool = True) -> float:
-        """How long `colour` was seen at any of POINTS, or at the centre only."""
+        """The time for which `colour` was seen at any of POINTS, or at the centre only."""
         points = range(len(POINTS)) if anywhere else [0]
         looks = ((one.at, any(_name(one.colours[point]) == colour for point in points)) for one in self.samples)
         return sum(run.seconds for run in _runs((at, str(seen)) for at, seen in looks) if run.colour == "True")
@@ -137,7 +138,7 @@ class ScreenRecorder:
         self._clean_up()
 
     def stop(self) -> Recording:
-        """What was seen until now, or until the X server went. Ends the recorder; call it once."""
+        """End the recorder and return the recording until now, or until the X server went. Call it once."""
         assert self._process is not None
         end(self._process)
         data = self._file.read_bytes()

@@ -50,9 +50,9 @@ MOUNTS: dict[str, dict[str, object]] = {
     "/running": {"running": True},
     "/slow": {"rate_hz": 0.5},
 }
-"""What there is below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP. It begins
-with a key frame for every client; /running has one at each full second of the monotonic clock, and nothing that can
-be shown to a new client before; /slow sends a picture each 2 s."""
+"""The streams below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP. It begins with
+a key frame for every client; /running has one at each full second of the monotonic clock, and nothing that can be shown
+to a new client before; /slow sends a picture each 2 s."""
 
 
 class RtspServer:

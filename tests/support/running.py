@@ -1,4 +1,4 @@
-"""What runs while in a `with`: a program, a thread, a server before another."""
+"""Things that run while in a `with`: a program, a thread, a server before another."""
 
 from __future__ import annotations
 

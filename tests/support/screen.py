@@ -1,4 +1,4 @@
-"""What a person in front of the screen would see, read from the root window by a connection of its own."""
+"""The view of a person in front of the screen, read from the root window by a connection of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SETUP = b"l\0" + (11).to_bytes(2, "little") + bytes(8)
 
 
 def answers(display: str, *, timeout_s: float = ANSWER_S) -> bool:
-    """Whether the X server of `display` (`:7`) exists and answers a new client in time."""
+    """Return True if the X server of `display` (`:7`) exists and answers a new client in time."""
     try:
         with socket.socket(socket.AF_UNIX) as raw:
             raw.settimeout(timeout_s)

@@ -43,7 +43,7 @@ class ScriptedBrowser:
 
     @classmethod
     def with_page(cls, *, refusing: str = "") -> ScriptedBrowser:
-        """Whose page is ready."""
+        """A browser whose page is ready."""
         made = cls()
         made.refuses = refusing
         made.page.find()

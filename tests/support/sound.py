@@ -51,7 +51,7 @@ class DeviceUse:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came out of the loudspeaker: mono, 16 bit, RATE samples a second."""
+    """The sound of the loudspeaker: mono, 16 bit, RATE samples a second."""
 
     samples: array[int]
     began: float
@@ -64,7 +64,7 @@ class Heard:
         return len(self.samples) / RATE
 
     def windows(self) -> list[Window]:
-        """What was heard every 50 ms; `at` is monotonic time."""
+        """The tone of every 50 ms; `at` is monotonic time."""
         done = len(self.known) * round(RATE * WINDOW_S)
         return [*self.known, *pitches(self.samples[done:], RATE, began=self.began + done / RATE)]
 
@@ -164,11 +164,11 @@ class DeviceWatch:
             end(self._process)
 
     def uses(self) -> list[DeviceUse]:
-        """What happened so far, oldest first."""
+        """The uses of the device so far, oldest first."""
         return list(self._uses)
 
     def most_at_once(self) -> int:
-        """How many streams had the loudspeaker open at the same time at worst."""
+        """The greatest number of streams that had the loudspeaker open at the same time."""
         now = most = 0
         for use in self.uses():
             now += 1 if use.opened else -1
@@ -195,7 +195,7 @@ class PulseServer(Started):
 
     @property
     def env(self) -> dict[str, str]:
-        """What a client's environment must hold to play here, and nowhere else."""
+        """The variables that a client's environment must hold to play here, and nowhere else."""
         folder = self._folder.name
         return {
             "PULSE_SERVER": f"unix:{folder}/native",
@@ -251,7 +251,7 @@ class PulseServer(Started):
         self._pactl("load-module", *_null_sink(name).split())
 
     def record(self, seconds: float) -> Heard:
-        """What comes out of the loudspeaker for so long. Blocks: not for an event loop."""
+        """Record the loudspeaker for so long. Blocks: not for an event loop."""
         with self.listen() as listener:
             wait_until(
                 lambda: listener.heard().seconds >= seconds,
@@ -265,7 +265,7 @@ class PulseServer(Started):
         return DeviceWatch(self.env)
 
     def sink_inputs(self) -> list[SinkInput]:
-        """What plays now, muted or not. Blocks for some 10 ms."""
+        """The streams that play now, muted or not. Blocks for some 10 ms."""
         listed: list[dict[str, Any]] = json.loads(self._pactl("--format=json", "list", "sink-inputs"))
         return [
             SinkInput(

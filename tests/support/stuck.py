@@ -1,4 +1,4 @@
-"""What a player hangs on."""
+"""Sources on which a player hangs."""
 
 from __future__ import annotations
 

@@ -113,9 +113,9 @@ class WebPages(Started):
         self.host = host
         self.port = free_port()
         self.asked: Counter[str] = Counter()
-        """How often each path was asked for."""
+        """The number of requests for each path."""
         self.told: list[dict[str, Any]] = []
-        """What pages have said of how they are shown."""
+        """The reports of pages on how they are shown."""
         self.languages: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="web-pages", daemon=True)

@@ -39,7 +39,7 @@ class XServer(Started):
 
     @property
     def env(self) -> dict[str, str]:
-        """What a client's environment must hold to find this server."""
+        """The variables that a client's environment must hold to find this server."""
         return {"DISPLAY": self.display}
 
     @property
@@ -166,7 +166,7 @@ class XServer(Started):
 
 
 def _line(descriptor: int, timeout_s: float) -> str:
-    """What arrives at a pipe up to its newline; empty when it is closed or the time is over."""
+    """The text that arrives at a pipe up to its newline; empty when it is closed or the time is over."""
     deadline = time.monotonic() + timeout_s
     text = b""
     while not text.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""What differs between two runs of the bench: figures by their names, and only those beyond their spread."""
+"""The differences between two runs of the bench: figures by their names, and only those beyond their spread."""
 
 from __future__ import annotations
 

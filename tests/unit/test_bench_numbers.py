@@ -1,4 +1,4 @@
-"""What the benchmark makes of what it measured."""
+"""The statistics that the benchmark makes of its measurements."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_old_picture_coming_back_counts_as_black() -> None:
 
 
 def test_standing_still_is_the_longest_time_without_a_new_picture() -> None:
-    """What counts is the row in which the clips move, whatever the colours do."""
+    """The row in which the clips move counts, whatever the colours do."""
     rows = [1, 2, 2, 2, 2, 3, 4, 4, 5]
     samples = tuple(Sample(number / 100, (RED,), row) for number, row in enumerate(rows))
     assert seen_of(Recording(samples), switch()).still_s == pytest.approx(0.04)

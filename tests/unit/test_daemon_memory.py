@@ -1,4 +1,4 @@
-"""That the daemon's memory stays flat: what streams leave behind is collected soon."""
+"""The daemon's memory stays flat: the remains of streams are collected soon."""
 
 from __future__ import annotations
 

@@ -134,11 +134,11 @@ SHORT_TASKS = {
     "persistence/saver.py",  # one reading of a file
     "media/names.py",  # one look
 }
-"""Where tasks are begun that end by themselves, or whose end others wait for."""
+"""The places that begin tasks which end by themselves, or whose end others wait for."""
 
 
 def test_long_lived_tasks_are_supervised() -> None:
-    """What runs for as long as the agent does is started by the Supervisor: it must not die unnoticed."""
+    """A task that runs for as long as the agent is started by the Supervisor: it must not die unnoticed."""
     for path in MODULES:
         starts = {
             node.attr
@@ -160,7 +160,7 @@ def test_a_player_process_stays_light() -> None:
 
 
 def test_engines_know_nothing_of_each_other() -> None:
-    """What two of them need is beside them; only the registry knows them all."""
+    """Code that two engines need is beside them; only the registry knows them all."""
     engines = {"vlc", "mpv", "pillow", "chromium"}
     for path in MODULES:
         parts = path.relative_to(ROOT / "agent").parts

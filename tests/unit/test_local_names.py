@@ -1,4 +1,4 @@
-"""What a URL becomes whose host has a name in `.local`: the network and the system are scripted."""
+"""The fate of a URL whose host has a name in `.local`: the network and the system are scripted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_only_the_host_is_another(names: LocalNames, url: str, located: st
 
 
 async def test_a_name_that_the_system_knows_stays(names: LocalNames, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nss-mdns is installed players find the host, and the server is told its name."""
+    """Players find the host themselves where nss-mdns is installed, and the server is told its name."""
 
     def slowly(host: str) -> bool:
         time.sleep(0.1)
@@ -52,7 +52,7 @@ async def test_a_name_that_the_system_knows_stays(names: LocalNames, monkeypatch
 
 
 async def test_a_resolver_that_hangs_is_not_waited_for(names: LocalNames, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What mDNS knows counts when the system says nothing."""
+    """The answer of mDNS counts when the system says nothing."""
 
     def slow(host: str) -> bool:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""What the log calls things: an event of the log is a noun and a past verb, such as `player_died`."""
+"""The names in the log: an event is a noun and a past verb, such as `player_died`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTICLES = ("aside", "in", "out", "up")
 
 
 def is_level(node: ast.expr) -> bool:
-    """Whether it is a method of the log, or a choice between such methods."""
+    """Return True if it is a method of the log, or a choice between such methods."""
     if isinstance(node, ast.IfExp):
         return is_level(node.body)
     return isinstance(node, ast.Attribute) and node.attr in LEVELS and ast.unparse(node.value).endswith("log")

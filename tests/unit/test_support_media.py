@@ -101,7 +101,7 @@ def test_each_endpoint_answers_what_it_says(media_server: MediaServer, path: str
 
 
 def test_variants_and_dash_are_whole(media_server: MediaServer, clips: Clips) -> None:
-    """What the master playlist and the manifest name can be fetched."""
+    """All files that the master playlist and the manifest name can be fetched."""
     _, master = get(media_server.file_url(clips.hls_variants()))
     heights = [line.split("/")[0] for line in master.decode().splitlines() if not line.startswith("#")]
     assert heights == ["360p", "720p", "1080p"]
@@ -166,7 +166,8 @@ def test_streams_break_as_they_are_told(media_server: MediaServer) -> None:
 
 
 def test_a_running_stream_obeys_the_test(media_server: MediaServer) -> None:
-    """What is being sent stops when the test wants it, goes on when it is mended, and fails afterwards if told so."""
+    """A body that is being sent stops when the test wants it, goes on when it is mended, and fails afterwards if told
+    so."""
     with urllib.request.urlopen(media_server.url("/live/green.ts"), timeout=5) as stream:
         stream.read(PACKET)
         record = media_server.wait_request("/live/green.ts", timeout_s=1)

@@ -1,4 +1,4 @@
-"""What the agent says to a central API can be stored there, whatever a source calls itself."""
+"""The agent's messages to a central API can be stored there, whatever a source calls itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets in, and what nobody gets to see."""
+"""The callers that get in, and the values that nobody gets to see."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_errors_are_problems_of_rfc_9457(central: Central) -> None:
     ],
 )
 async def test_bad_bodies_are_refused(central: Central, body: bytes) -> None:
-    """As 422, whatever they are."""
+    """A body that cannot be read is a 422."""
     answer = await central.admin("POST", "/broadcasters", data=body)
     assert (answer.status, answer["code"]) == (422, "invalid_request")
 
@@ -134,7 +134,7 @@ async def test_a_body_that_is_too_large_is_refused(central: Central) -> None:
 
 
 async def test_media_calls_from_elsewhere_need_the_secret(database_url: str) -> None:
-    """Where there is one, also those from this machine, on which a proxy may be; and none of these is the right one."""
+    """With a secret, calls from this machine need it, too: a proxy may be there. None of these is the right one."""
     async with served(database_url, mediamtx={"secret": SECRET}) as central:
         path, body = "/webhook/not-ready", {"path": "live/one"}
         for headers in (
@@ -155,7 +155,7 @@ async def test_media_calls_from_elsewhere_need_the_secret(database_url: str) -> 
 
 
 async def test_without_a_secret_only_this_machine_is_answered(database_url: str) -> None:
-    """What comes through a proxy is from elsewhere; so is a page in a browser of this machine."""
+    """A call through a proxy is from elsewhere; so is a page in a browser of this machine."""
     async with served(database_url) as central:
         path, body = "/webhook/not-ready", {"path": "live/one"}
         assert (await central.anybody("POST", path, body)).status == 200

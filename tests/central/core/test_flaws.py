@@ -1,4 +1,4 @@
-"""What no database can store, or no reader read, is refused at the door, and costs nobody else anything."""
+"""A value that no database can store, or no reader can read, is refused at the door, and costs nobody else anything."""
 
 from __future__ import annotations
 

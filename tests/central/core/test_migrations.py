@@ -157,7 +157,7 @@ async def test_without_room_for_a_backup_nothing_is_migrated(tmp_path: Path, mon
 
 
 async def rows_of(database: Database) -> dict[str, int]:
-    """How many each table has."""
+    """The number of rows of each table."""
     async with database.read() as session:
         connection = await session.connection()
         names = await connection.run_sync(lambda c: inspect(c).get_table_names())

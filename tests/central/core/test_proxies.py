@@ -27,7 +27,7 @@ CLAIMS = [
     {"Forwarded": "for=127.0.0.1"},
     {"X-Real-IP": "127.0.0.1"},
 ]
-"""What a client says of itself."""
+"""The headers of a client that claims another address."""
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["unknown", "trusted"])

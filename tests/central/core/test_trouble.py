@@ -69,7 +69,7 @@ async def _is_full(central: Central, answer: Answered) -> None:
 async def test_a_postgres_that_can_only_be_read_says_so(
     postgres: PostgresServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a standby, before anybody has tried to write: reading goes on."""
+    """The database is a standby before anybody has tried to write: reading goes on."""
     async with served(postgres_url) as central:
         box = await central.box()
         postgres.sql("ALTER DATABASE central SET default_transaction_read_only = on")

@@ -1,4 +1,4 @@
-"""What callers are told about their mistakes: words that say what is allowed."""
+"""The messages to callers about their mistakes: words that say what is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service does by itself: restarted when it fails, and told in /health meanwhile."""
+"""The workers of the service: restarted when they fail, and told in /health meanwhile."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ async def test_a_worker_that_fails_is_restarted_and_told(monkeypatch: pytest.Mon
 
 
 async def test_workers_that_are_well_are_available(sqlite_url: str) -> None:
-    """As long as none fails."""
+    """The check is good as long as no worker fails."""
     async with served(sqlite_url) as central:
         health = await central.anybody("GET", "/health")
     assert (health["status"], health["workers"]) == ("healthy", {"status": "available", "detail": None})
 
 
 async def test_without_the_database_a_worker_waits() -> None:
-    """That is no failure of the worker."""
+    """A database that is away is no failure of the worker."""
     outcomes = [DatabaseUnavailableError("gone"), ZeroDivisionError()]
 
     async def once() -> None:

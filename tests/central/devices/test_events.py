@@ -9,7 +9,7 @@ from tests.central.support.service import Central
 
 
 async def test_events_are_kept_once_and_in_order(central: Central) -> None:
-    """What is sent again is a duplicate, also within one batch."""
+    """An event that is sent again is a duplicate, also within one batch."""
     box = await central.box()
     events = [box.event(), box.event("first_frame", data={"time_to_first_frame": 0.1}), box.event("agent_started")]
     answer = await box.send(*events)

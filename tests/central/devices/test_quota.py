@@ -1,4 +1,4 @@
-"""What one box may have stored: a box that has gone wild does not fill the disk for all."""
+"""The limit of what one box may have stored: a box that has gone wild does not fill the disk for all."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ async def test_what_mediamtx_pulls_waits_too(central: Central) -> None:
 
 
 async def test_without_a_grace_a_stream_ends_at_once(database_url: str) -> None:
-    """As it is configured."""
+    """The configuration sets no grace."""
     async with served(database_url, mediamtx={"grace": 0}) as central:
         key = (await central.key())["key"]
         stream_id = await on_air(central, key)
@@ -207,7 +207,8 @@ async def test_another_instance_ends_and_resumes_what_this_one_interrupted(datab
 
 
 async def test_a_restart_forgets_no_grace(database_url: str) -> None:
-    """What waits goes on waiting, and what is overdue by then ends as soon as the service is there again."""
+    """A stream that waits goes on waiting, and one that is overdue by then ends as soon as the service is there
+    again."""
     async with served(database_url) as before:
         keys = [(await before.key())["key"] for _ in range(2)]
         ids = [await on_air(before, key, path=f"live/{n}", connection=f"c{n}") for n, key in enumerate(keys)]

@@ -16,7 +16,7 @@ Pair = tuple[Central, FakeMediaMtx]
 
 @pytest.fixture(params=[True, False], ids=["with hooks", "without hooks"])
 async def pair(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator[Pair]:
-    """As in the example, and as in the official image, where no hook can run."""
+    """A service and a MediaMTX: that of the example, and that of the official image, where no hook can run."""
     async with (
         fake_mediamtx(hooks=request.param) as media,
         served(sqlite_url, mediamtx={"api_url": media.control.url}) as central,

@@ -156,7 +156,7 @@ async def _are(paths: Callable[[], Awaitable[list[str]]], expected: list[str]) -
 
 
 async def _waits(central: Central, path: str) -> bool:
-    """Whether its publisher is away."""
+    """Return True if its publisher is away."""
     streams = (await central.admin("GET", "/streams"))["items"]
     return any(stream["path"] == path and stream["interrupted_at"] is not None for stream in streams)
 

@@ -31,7 +31,7 @@ async def test_a_key_is_shown_once(central: Central) -> None:
     ],
 )
 async def test_a_key_is_taken_from_where_publishers_put_it(central: Central, shown: dict[str, str]) -> None:
-    """As password, as token, or in the query."""
+    """The key is the password, the token, or part of the query."""
     key = (await central.key())["key"]
     given = {name: text.replace("KEY", key) for name, text in shown.items()}
     assert (await central.auth("", **({"token": ""} | given))).status == 200
@@ -183,7 +183,7 @@ async def test_ready_of_somebody_who_was_not_let_in_is_refused(central: Central)
 
 
 async def test_hooks_may_send_forms(central: Central) -> None:
-    """As `curl --data-urlencode` does, and JSON under any content type."""
+    """The body is a form, as `curl --data-urlencode` sends it, or JSON under any content type."""
     key = (await central.key())["key"]
     await central.auth(key)
     form = {"path": "live/one", "source_type": "rtspSession", "source_id": "c1"}

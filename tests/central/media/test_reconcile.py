@@ -1,4 +1,5 @@
-"""What MediaMTX really has on, and what is stored: lost calls are made good, and an absent MediaMTX ends nothing."""
+"""The streams that MediaMTX really has on, and those that are stored: lost calls are made good, and an absent MediaMTX
+ends nothing."""
 
 from __future__ import annotations
 
@@ -180,7 +181,7 @@ async def test_what_mediamtx_pulls_itself_needs_no_key(pair: Pair) -> None:
 
 
 async def test_doubt_brings_the_next_look_forward(pair: Pair) -> None:
-    """Who is refused because of a publisher that is gone is let in at the next try, not at the next interval."""
+    """A publisher that is refused because of one that is gone is let in at the next try, not at the next interval."""
     key_id = await pair.publish("live/one", "c1")
     key = (await pair.central.key())["key"]
     await pair.central.ready()

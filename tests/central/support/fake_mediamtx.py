@@ -81,7 +81,7 @@ class FakeMediaMtx:
             return answer.status
 
     def _tell(self, what: str, connection: Connection) -> asyncio.Task[None] | None:
-        """As curl does, whose exit code nobody looks at."""
+        """Call a hook like curl does, whose exit code nobody looks at."""
         form = {
             "path": connection.path,
             "source_type": KINDS[connection.protocol],
@@ -96,7 +96,7 @@ class FakeMediaMtx:
 
 
 def questions(connection: Connection, key: str) -> list[dict[str, Any]]:
-    """What `/auth` is asked until such a publisher is on, in this order; every question has all of these fields."""
+    """The questions to `/auth` until such a publisher is on, in this order; every question has all of these fields."""
     user, password, token, query, agent = "any", key, key, "", "Lavf59.27.100"
     match connection.protocol:
         case "rtmp":  # the query stays what it was

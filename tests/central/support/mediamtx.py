@@ -37,11 +37,11 @@ class FakeControlApi:
 
     paths: dict[str, dict[str, Any]] = field(default_factory=dict)
     kicked: list[str] = field(default_factory=list)
-    """As `rtspsessions/ID`."""
+    """The calls that ended a connection, such as `rtspsessions/ID`."""
     failing: bool = False
     """Answers 500 to everything."""
     lists: int = 0
-    """How often the paths were listed."""
+    """The number of times that the paths were listed."""
     url: str = ""
 
     def put_on(self, path: str, connection: str, kind: str = "rtspSession", *, ready: bool = True) -> None:

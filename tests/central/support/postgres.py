@@ -74,17 +74,17 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def log(self) -> str:
-        """What it has said so far, deadlocks among it."""
+        """The log of the server so far, deadlocks among it."""
         return (self._folder / "log").read_text(errors="replace")
 
     def sql(self, text: str, *, database: str = "postgres") -> str:
-        """What psql says to it."""
+        """The output of psql."""
         return self._run(
             "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "central", "-d", database, "-qAtc", text
         )
 
     def dump(self, database: str) -> str:
-        """What pg_dump makes of it: plain SQL that any later server takes."""
+        """The output of pg_dump: plain SQL that any later server takes."""
         options = ["--inserts", "--no-owner", "--no-privileges", "-h", "127.0.0.1", "-p", str(self.port)]
         text = self._run("pg_dump", *options, "-U", "central", database)
         # What newer clients write and older servers do not take.

@@ -55,7 +55,7 @@ class CentralProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def command(self, *arguments: str) -> str:
-        """What another command of ours prints, on the same database."""
+        """The output of another command of ours, on the same database."""
         done = subprocess.run([*CLI, *arguments], env=self._environ, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 

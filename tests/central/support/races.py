@@ -139,7 +139,7 @@ async def _sweep(central: Central) -> None:
 
 
 def _wrong(names: tuple[str, str], statuses: tuple[int, int], found: Found, scene: Scene) -> list[str]:
-    """What is not as it has to be, whichever call was first."""
+    """The problems of a round, whichever call was first."""
     problems = [*_statuses(names, statuses), *_always(found)]
     for (name, status), beside in zip(zip(names, statuses, strict=True), reversed(names), strict=True):
         if status < 300 and (effect := EFFECTS.get(name)) is not None and not effect(found, scene, beside):
@@ -157,7 +157,7 @@ def _statuses(names: tuple[str, str], statuses: tuple[int, int]) -> Iterable[str
 
 
 def _always(found: Found) -> Iterable[str]:
-    """What holds whatever was called."""
+    """The problems that must not exist whatever was called."""
     good = {key.id for key in found.keys if key.revoked_at is None}
     if not {stream.stream_key_id for stream in found.on()} | {claim.stream_key_id for claim in found.claims} <= good:
         yield "a key that is revoked has a stream or a claim"

@@ -1,4 +1,4 @@
-"""What a race is run on: a box, a publisher and what belongs to them, made anew for each round."""
+"""The scene of a race: a box, a publisher and what belongs to them, made anew for each round."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Scene:
 
     made_by: Central
     needs: frozenset[str]
-    """What the calls of the round need to find: a `box` or a `publisher` with its key; `shown`, a stream of the box;
-    `lost`, a box of long ago; `claim`, a publisher that was let in; `published`, one that is on; `away`, one that
-    was."""
+    """The things that the calls of the round need to find: a `box` or a `publisher` with its key; `shown`, a stream of
+    the box; `lost`, a box of long ago; `claim`, a publisher that was let in; `published`, one that is on; `away`, one
+    that was."""
     number: int = field(default_factory=lambda: next(_NUMBERS))
     broadcaster: str = field(default_factory=new_id)
     key: str = field(default_factory=new_id)
@@ -99,7 +99,7 @@ class Scene:
         return rows
 
     async def found(self) -> Found:
-        """What there is now."""
+        """The state of the scene now."""
         async with self.made_by.services.database.read() as session:
             return await session.run_sync(self._found)
 
@@ -159,18 +159,18 @@ class Found:
     uses_left: list[int]
     """Of the enrolment token."""
     broadcasters: Sequence[Broadcaster]
-    """That of the scene, and those that its calls made."""
+    """The broadcaster of the scene, and those that its calls made."""
     keys: Sequence[StreamKey]
     """Of that of the scene."""
     claims: Sequence[Claim]
     streams: Sequence[Stream]
 
     def named(self, name: str) -> int:
-        """How many broadcasters have that name."""
+        """The number of broadcasters with that name."""
         return sum(each.name == name for each in self.broadcasters)
 
     def on(self, connection: str | None = None) -> list[Stream]:
-        """What is published and active, by that connection if one is named."""
+        """The published streams that are active, by that connection if one is named."""
         on = [each for each in self.streams if each.status == "active" and each.source == "publisher"]
         return [each for each in on if connection is None or each.connection_id == connection]
 

@@ -109,7 +109,7 @@ class Central:
     url: str
     stack: AsyncExitStack
     secret: str | None = None
-    """That MediaMTX sends."""
+    """The secret that MediaMTX sends."""
 
     async def box(self, name: str = "kitchen") -> Box:
         made = await self.admin("POST", "/api/v1/devices", {"name": name})
@@ -126,7 +126,7 @@ class Central:
         return made
 
     async def auth(self, key: str, path: str = "live/one", connection: str | None = "c1", **changes: Any) -> Answered:
-        """As MediaMTX asks."""
+        """Ask about a publisher like MediaMTX does."""
         body = {
             "user": "",
             "password": key,
@@ -150,7 +150,7 @@ class Central:
         return await self.media_server("/webhook/not-ready", {"path": path, "source_id": connection})
 
     async def media_server(self, path: str, body: dict[str, Any], **options: Any) -> Answered:
-        """As MediaMTX calls, with the secret if there is one."""
+        """Call like MediaMTX does, with the secret if there is one."""
         if self.secret is not None:
             headers = options.pop("headers", {}) | {"Authorization": f"Bearer {self.secret}"}
             options["headers"] = headers

@@ -22,7 +22,7 @@ QUEUED_LIMIT = 300
 is lost must not be one of what is dropped."""
 
 SCRIPTED = ("http://film/", "http://film/", "http://fragile/", "http://flash/", "http://broken/")
-"""What the scripted players play, each in its way."""
+"""The addresses that the scripted players play, each in its way."""
 
 PAUSES_S = (0.0, 0.02, 0.1, 0.25)
 """From one call to the next."""
@@ -94,7 +94,7 @@ def use(
     *,
     pauses: Sequence[float] = PAUSES_S,
 ) -> None:
-    """What people and doorbells do, until the box is killed: raises one of GONE then, RuntimeError for a refusal."""
+    """Do what people and doorbells do, until the box is killed: raises one of GONE then, RuntimeError for a refusal."""
     for number in count(1):
         if dice.random() < 0.75:
             call(port, "POST", "/start", {"url": dice.choice(urls), "interrupt": dice.random() < 0.4})

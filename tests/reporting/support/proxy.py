@@ -16,7 +16,7 @@ from tests.support.running import LEAVES_S, PIECE_BYTES, Front, pump
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a connection. Without any it is carried to the server."""
+    """The fault of a connection. Without any it is carried to the server."""
 
     answer: bytes | None = None
     """Sent after the request, instead of carrying it; then it is closed."""

@@ -1,4 +1,4 @@
-"""What happened, by the box's own log, in which reporting has no part, and whether that is what was reported."""
+"""The events of a box by its own log, in which reporting has no part, compared with those that were reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Line = Mapping[str, Any]
 
 @dataclass
 class Told:
-    """What is known of a session at the central API."""
+    """The state of a session as the central API knows it."""
 
     phase: str
     framed: bool
@@ -36,7 +36,7 @@ class Life:
         return next((line["boot_id"] for line in self.lines if line["event"] == "journal_started"), None)
 
     def happened(self, told: Mapping[str, Told]) -> Iterator[Happened]:
-        """What there was to tell, given what had been told before."""
+        """The events that were to be told, given what had been told before."""
         told = {session: Told(known.phase, known.framed) for session, known in told.items()}
         restored = {line["session_id"]: line for line in self.lines if line["event"] == "session_restored"}
         if self.boot_id is not None:
@@ -58,7 +58,7 @@ class Life:
 
 @dataclass
 class Verdict:
-    """What is wrong, each counted, and the first of it in full."""
+    """The faults that were found, each counted, and the first of them in full."""
 
     events: int
     lives: int
@@ -177,7 +177,7 @@ def _kinds(line: Line, interrupted: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _news(told: dict[str, Told], session: str, kind: str) -> str | None:
-    """As the outbox is to decide it, written down a second time."""
+    """The decision of the outbox, written down a second time."""
     known = told.get(session)
     if kind == "session_ended":
         told.pop(session, None)

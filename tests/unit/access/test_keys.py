@@ -147,7 +147,7 @@ def test_every_one_of_many_changes_is_seen(file: KeyFile, ring: KeyRing[ApiKey])
 
 @pytest.mark.parametrize("presented", ["", "cak_", "cak_x", "x" * 8000, "\udcff", "Bearer"])
 def test_anything_else_is_no_key(file: KeyFile, ring: KeyRing[ApiKey], presented: str) -> None:
-    """What is no key is not known, whatever it is, and breaks nothing."""
+    """A text that is no key is not known, and breaks nothing."""
     file.add("a")
     assert not knows(ring, presented)
 

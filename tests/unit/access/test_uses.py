@@ -1,4 +1,4 @@
-"""When keys were used last, as it waits for the disk."""
+"""The last uses of keys, as the log of uses waits for the disk."""
 
 from __future__ import annotations
 

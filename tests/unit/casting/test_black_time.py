@@ -1,4 +1,4 @@
-"""What counts as black time: a tracker whose screen loses its picture while one is wanted."""
+"""The definition of black time: a tracker whose screen loses its picture while one is wanted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.virtual_time import VirtualTimeLoop
 
 SLOW_S = SCRIPTS["slow"].pixel_after or 0.0
 A_MOMENT_S = 0.2
-"""What players, windows and looks at both take together."""
+"""The time that players, windows and looks at both take together."""
 
 Scene = Callable[[StreamTracker, FakeStage, FakePlayers], Awaitable[None]]
 

@@ -1,4 +1,4 @@
-"""What a session tells of its life, from its one setter."""
+"""The events of a session's life, from its one setter."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_a_session_tells_its_life(box: tuple[StreamTracker, Told]) -> None
 
 
 async def test_an_end_is_told_when_it_is_over(box: tuple[StreamTracker, Told], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who hears that a session has ended and looks finds it gone, and as the last one."""
+    """A listener that hears of the end of a session finds the session gone, and as the last one."""
     tracker, told = box
     film = tracker.start(StartRequest(url="http://film/one.mp4"))
     await told.until(film, "first_frame")

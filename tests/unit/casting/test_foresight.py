@@ -1,4 +1,4 @@
-"""What is expected to be started: presets, and what was played within the last day."""
+"""The streams that are expected to be started: presets, and those that were played within the last day."""
 
 from __future__ import annotations
 

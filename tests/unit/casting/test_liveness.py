@@ -1,4 +1,4 @@
-"""What counts as playing."""
+"""The conditions under which a stream counts as playing."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_still_image_plays_while_it_is_shown() -> None:
 
 
 def slow_camera(every_s: float, *, until_s: float, liveness: Liveness, stops_at: float = 1e9) -> list[PlayerState]:
-    """What it is, four times a second, while its source sends a picture each `every_s`."""
+    """The states, four times a second, while the source sends a picture each `every_s`."""
     states = []
     for tick in range(1, int(until_s * 4)):
         at = tick / 4

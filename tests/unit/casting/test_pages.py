@@ -210,7 +210,7 @@ async def test_a_page_whose_log_in_is_refused_is_not_tried_again(box: Box) -> No
 
 @scene
 async def test_a_page_that_is_renewed_ends_when_its_log_in_is_refused(box: Box) -> None:
-    """What is on would be logged out soon, and each renewal would try again."""
+    """The page on the screen would be logged out soon, and each renewal would try again."""
     old = await box.show(page())
 
     async def refused(*_: object, **__: object) -> FakePlayer:

@@ -81,7 +81,8 @@ def test_a_slow_source_loses_nothing_by_the_second_player() -> None:
 
 @pytest.mark.parametrize(("host", "count"), [("film", 1), ("broken", 1), ("deep-gap", 2), ("never", 2)])
 def test_the_second_is_asked_only_where_the_first_is_silent(host: str, count: int) -> None:
-    """What fails or is shown before is no riddle. When neither shows anything nothing of them is left."""
+    """No second player is asked if the first one fails or shows a picture early. If neither shows anything, no player
+    is left."""
 
     async def work() -> None:
         players = two_engines()

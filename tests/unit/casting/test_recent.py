@@ -1,4 +1,4 @@
-"""What was played lately, at its limits."""
+"""The recent addresses, at their limits."""
 
 from __future__ import annotations
 

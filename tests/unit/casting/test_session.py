@@ -76,7 +76,7 @@ def test_every_state_but_the_last_can_end() -> None:
 
 
 async def test_a_film_that_was_taken_up_again_knows_its_position_at_once() -> None:
-    """What is kept at its first frame is not 0 because its new player has not told a position yet."""
+    """The position that is stored at the first frame is not 0 because the new player has not reported one yet."""
     player = FakePlayer(1)
     one = session()
     one.was_playing(position=1234.0)
@@ -90,7 +90,8 @@ async def test_a_film_that_was_taken_up_again_knows_its_position_at_once() -> No
 
 
 async def test_a_list_in_a_list_takes_the_place_of_its_entry() -> None:
-    """What is kept over a restart is the entry of the first list, because the lists in it may be others by then."""
+    """The entry that is stored over a restart is that of the first list, because the lists in it may be others by
+    then."""
     one = session()
     assert one.playlist.take(["http://a/", "http://list/", "http://d/"])
     assert one.skips_entry()

@@ -103,7 +103,7 @@ class TrackerMachine(RuleBasedStateMachine):
         takes_s=st.sampled_from([0.0, 0.005, 0.6]),
     )
     def stream_changes(self, scripts: list[str], away: bool, takes_s: float) -> None:
-        """What is joined ends, begins or moves; the central API may be away or slow meanwhile."""
+        """A joined stream ends, begins or moves; the central API may be away or slow meanwhile."""
         self.streams.urls = tuple(f"http://{script}/{number}" for number, script in enumerate(scripts))
         self.streams.away, self.streams.takes_s = away, takes_s
 

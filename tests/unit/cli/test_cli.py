@@ -32,7 +32,7 @@ KITCHEN = Found("Kitchen", "id-1", "0.1.0", "Linux", "none", "cast-agent-1.local
 
 @dataclass
 class Done:
-    """What a command wrote and how it ended."""
+    """The outputs of a command and its exit code."""
 
     code: int
     out: str
@@ -113,7 +113,7 @@ async def test_a_film_from_start_to_stop(own: Tracked, cli: Cli) -> None:
 
 
 async def test_every_option_of_start_arrives(own: Tracked, cli: Cli) -> None:
-    """What is given on the command line is what the session gets; a change goes to the session that is named."""
+    """The options of the command line reach the session; a change goes to the session that is named."""
     options = "--quality 720p --duration 1:30 --title Door --volume 50% --muted --position 5 --loop --interrupt"
     started = await cli("start", "http://film/", "--wait", "5", "--json", *options.split())
     assert (started.code, started.json["status"]) == (0, "success")
@@ -208,7 +208,7 @@ async def test_nobody_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_something_else_there(cli: Cli) -> None:
-    """What is not a cast-agent is called that, whatever it answers."""
+    """A server that is not a cast-agent is called that, whatever it answers."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"stream": None})
@@ -362,7 +362,7 @@ async def test_what_is_on_where(box: Tracked, cli: Cli, monkeypatch: pytest.Monk
 
 
 async def test_nobody_is_found(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody is found, discover says what to look at; as JSON it is an empty list."""
+    """If nobody is found, discover says where to look; as JSON it is an empty list."""
     found_on_the_lan(monkeypatch)
     done = await cli("discover")
     assert (done.code, "5353" in done.err) == (68, True)

@@ -22,7 +22,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def ring(folder: Path) -> KeyRing:
-    """As a daemon has it that was started without opening the window."""
+    """The keys of a daemon that was started without opening the window."""
     return KeyRing(folder)
 
 
@@ -108,7 +108,7 @@ def test_setup_names_the_box_and_opens_the_window(tmp_path: Path, capsys: Output
 
 
 def test_setup_goes_on_where_home_assistant_cannot_be_let_in(tmp_path: Path, capsys: Output) -> None:
-    """What is to be pasted is there all the same."""
+    """The text to paste is there all the same."""
     (tmp_path / KEY_FILE).write_text("nonsense")
     assert main(["setup", "--no-key", "--config", str(tmp_path / "config.toml")]) == 0
     said = capsys.readouterr()

@@ -161,7 +161,7 @@ async def test_a_full_output_is_told_in_a_sentence(box: Tracked, arguments: tupl
 
 
 async def test_closed_outputs_are_like_none(box: Tracked) -> None:
-    """What was asked for is done, and nothing that is opened gets the number of a closed output."""
+    """The command does its work, and no file that it opens gets the number of a closed output."""
     port = str(box.port)
     assert await asyncio.to_thread(run, ">&-", "volume", "40%", CAST_AGENT_API__PORT=port) == (0, "", "")
     assert await asyncio.to_thread(run, "<&- >&- 2>&-", "stop", "--all", CAST_AGENT_API__PORT=port) == (0, "", "")
@@ -182,7 +182,7 @@ async def test_another_encoding_loses_no_answer(box: Tracked) -> None:
 
 
 def test_a_wrong_command_line_is_json_for_who_reads_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """How it is called is for a person, and on standard error."""
+    """The usage is for a person, and goes to standard error."""
     assert main(["seek", "soon", "--json"]) == 64
     out, err = capsys.readouterr()
     assert json.loads(out) == {"code": "usage", "detail": "argument TIME: 'soon' is not a time; write 90 or 1:30"}

@@ -1,4 +1,4 @@
-"""What a person reads of `GET /status`."""
+"""The text of `GET /status` for a person."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ UNIVERSAL_PLAYER_SHOWS = {"state", "volume_level", "is_volume_muted"}
 
 
 def load(text: str, *, key: str = "") -> Any:
-    """As Home Assistant reads it; `key` is what the page's line in secrets.yaml holds in place of its example."""
+    """Read a text like Home Assistant; `key` is what the page's line in secrets.yaml holds in place of its example."""
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Knows `!secret`, out of the page's own secrets."""
@@ -55,8 +55,9 @@ def load(text: str, *, key: str = "") -> Any:
 
 
 class HomeAssistant:
-    """As much of it as the page needs (core 2025.4, with which the whole page was tried: rest_command, rest, universal
-    media_player). Templates may ask whether something is defined, but what is not may not get into a text."""
+    """The parts of Home Assistant that the page needs (core 2025.4, with which the whole page was tried: rest_command,
+    rest, universal media_player). Templates may ask whether something is defined, but what is not may not get into a
+    text."""
 
     def __init__(self, box: Tracked, text: str = PACKAGE, *, key: str = "") -> None:
         self._box = box

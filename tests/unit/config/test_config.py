@@ -1,4 +1,4 @@
-"""What a person can set, and what they are told when it is wrong."""
+"""The settings that a person can make, and the messages for wrong ones."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_example_values_of_commented_keys_are_valid(file: Path) -> None:
 
 
 def test_file_sets_values(file: Path) -> None:
-    """What the file says holds, and what it leaves out keeps its default."""
+    """A value in the file is used; one that the file leaves out keeps its default."""
     file.write_text('[api]\nport = 0\n[player]\nquality = "720p"\nmedia_folders = ["/srv/media"]\nstart_timeout = 20\n')
     settings = load_settings(file)
     assert settings.api.port == 0
@@ -258,7 +258,7 @@ def test_list_in_the_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch
 
 
 def test_engines_are_added_to_the_usual_ones(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the table does not name keeps its engine, in the file and in the environment."""
+    """A kind that the table does not name keeps its engine, in the file and in the environment."""
     assert load_settings(None).player.engines == {
         "rtsp": "mpv",
         "rtsps": "mpv",
@@ -336,7 +336,7 @@ HOOK = '[[webhook]]\nurl = "http://x"\n'
     ],
 )
 def test_what_is_wrong_with_a_webhook(file: Path, text: str, said: str) -> None:
-    """Which of them it is, and what is allowed."""
+    """The message names the webhook, and says which values are allowed."""
     file.write_text(text)
     assert said in refusal(file)
 
@@ -352,7 +352,7 @@ def test_what_is_wrong_with_a_webhook(file: Path, text: str, said: str) -> None:
     ],
 )
 def test_a_mistake_in_a_preset_stops_nothing(file: Path, text: str, presets: list[dict[str, object]]) -> None:
-    """What is wrong with one is told where presets are listed, and the file is good otherwise."""
+    """The mistake is told where presets are listed, and the file is good otherwise."""
     file.write_text(f"{text}\n[api]\nport = 0\n")
     settings = load_settings(file)
     assert [preset.model_dump(exclude_unset=True) for preset in settings.preset] == presets
@@ -381,7 +381,7 @@ def test_presets_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_wrong_with_webhooks_in_the_environment(monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
-    """As JSON, and with the same words."""
+    """The lists are JSON, and the messages are the same."""
     monkeypatch.setenv("CAST_AGENT_WEBHOOK", text)
     assert said in refusal()
 
@@ -451,7 +451,8 @@ def test_state_directory() -> None:
 
 
 def test_runtime_directory() -> None:
-    """What need not outlive the machine lives in memory where there is such a place, else beside the rest."""
+    """State that need not outlive the machine lives in memory where there is such a place, and otherwise beside the
+    rest."""
     settings = StateSettings(dir=Path("/mine"))
     environ = {"RUNTIME_DIRECTORY": "/run/cast-agent:/run/other", "XDG_RUNTIME_DIR": "/run/user/1"}
     assert settings.runtime_directory(environ) == Path("/run/cast-agent")
@@ -461,7 +462,7 @@ def test_runtime_directory() -> None:
 
 
 def test_commands_about_the_installed_agent_read_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is installed is found without a name; where nothing is, the defaults hold."""
+    """An installed agent's file is found without a name; without an installed agent the defaults hold."""
     file = tmp_path / "config.toml"
     monkeypatch.setattr(config, "SYSTEM_CONFIG", file)
     assert installed_config() is None

@@ -97,7 +97,7 @@ def test_a_page_that_is_opened_by_its_address_keeps_its_login() -> None:
 
 
 async def test_the_doctor_looks_at_the_files_of_secrets(tmp_path: Path) -> None:
-    """Whether they can be read, and by whom."""
+    """The findings say whether the files can be read, and by whom."""
     file = tmp_path / "token"
     entry = {"origin": "http://panel.lan", "kind": "header", "secret_file": file}
     assert await logins(Settings()) == []

@@ -1,4 +1,4 @@
-"""What a reload takes over, and what it cannot."""
+"""The settings that a reload takes over, and those that it cannot."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_reloadable_key_exists() -> None:
 
 
 async def test_a_system_without_threads_keeps_the_settings_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is on goes on: nobody asked for an end."""
+    """The current stream goes on: nobody asked for an end."""
 
     def no_thread(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -1,4 +1,4 @@
-"""What is announced, on which interfaces, and that none of it is ever fatal."""
+"""The announcements, their interfaces, and the proof that no failure of them is ever fatal."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ async def test_what_fails_is_tried_again(made: list[FakeAnnouncement]) -> None:
 
 
 async def test_a_lost_name_means_a_new_announcement(made: list[FakeAnnouncement]) -> None:
-    """Who has lost its name begins anew, with another."""
+    """An agent that has lost its name begins anew, with another."""
     advertiser = make()
     advertiser.start([("0.0.0.0", 8090)])
     await until(lambda: made and made[0].said)

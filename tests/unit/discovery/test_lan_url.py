@@ -30,7 +30,8 @@ V4, V6 = "192.168.1.20", "fd00::20"
 def test_it_is_one_that_others_reach(
     monkeypatch: pytest.MonkeyPatch, host: str, there: list[str], url: str | None
 ) -> None:
-    """What listens everywhere is reached at the address of the LAN, and what listens on this machine alone nowhere."""
+    """A server that listens everywhere is reached at the address of the LAN; one that listens on this machine alone,
+    nowhere."""
     found = tuple(Interface(f"eth{n}", (ip_address(address),)) for n, address in enumerate(there))
     monkeypatch.setattr(interfaces, "lan_interfaces", lambda named: found)
     assert lan_url(host, 8090) == url

@@ -1,4 +1,4 @@
-"""What the documentation says is true as far as it can be checked without running an agent: links, names, snippets."""
+"""The documentation is true, as far as it can be checked without running an agent: links, names, snippets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def table(page: Path, first: str) -> list[list[str]]:
 
 
 def words(text: str) -> list[str]:
-    """What stands there as code."""
+    """The words of a text that are set as code."""
     return re.findall(r"`([^`]+)`", text)
 
 

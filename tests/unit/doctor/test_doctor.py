@@ -1,4 +1,4 @@
-"""What the doctor finds in files, sockets and ports that are made for it, and how it tells that."""
+"""The findings of the doctor in files, sockets and ports that are made for it, and their texts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_lines_are_aligned_and_plain() -> None:
 
 
 def test_json_is_a_list() -> None:
-    """As JSON there is an object for each finding."""
+    """JSON has an object for each finding."""
     assert json.loads(as_json([BAD])) == [
         {"level": "fail", "name": "port", "found": "It is taken.", "advice": "Change it."}
     ]
@@ -131,7 +131,7 @@ async def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 async def test_a_folder_of_another_user_is_doubtful(tmp_path: Path) -> None:
-    """Who is not the user of the agent is told so, because the two see different things."""
+    """A user who is not the user of the agent is told so, because the two see different things."""
     os.chown(tmp_path, 1, 1)
     finding = await state(settings(state={"dir": tmp_path}))
     assert finding.level is Level.WARN
@@ -183,7 +183,7 @@ async def test_a_sound_card_will_do(tmp_path: Path) -> None:
 
 
 async def test_whether_home_assistant_can_add_the_box(tmp_path: Path, unused_tcp_port: int) -> None:
-    """What can be told without an agent: the key, and what stands in the way."""
+    """The findings that need no agent: the key, and any obstacle."""
     in_force = settings(
         api={"host": "127.0.0.1", "port": 0}, esphome={"port": unused_tcp_port}, state={"dir": str(tmp_path)}
     )
@@ -277,7 +277,7 @@ async def test_what_hangs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_thread_tells_what_went_wrong() -> None:
-    """What a thread returns or raises comes back."""
+    """The result of a thread, or its error, comes back."""
     assert await in_thread(lambda: 1) == 1
     with pytest.raises(ZeroDivisionError):
         await in_thread(lambda: 1 // 0)
@@ -319,7 +319,7 @@ def test_a_clock_that_cannot_be_believed_is_told(now: float, kept: bool, level: 
 
 
 def test_the_kernel_is_asked_about_the_clock() -> None:
-    """As `adjtimex` tells it, by way of chrony's and systemd's own source: the kernel."""
+    """The kernel is the source of chrony's and systemd's own answers, by `adjtimex`."""
     assert synchronised() in (True, False)
     assert clock().level in (Level.OK, Level.WARN)
 
@@ -369,7 +369,7 @@ def test_a_port_that_somebody_has_alone_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_whether_dlna_controllers_can_use_the_box(unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may call, what stands in the way, and what an agent says that runs."""
+    """The findings name who may call, any obstacle, and the answer of a running agent."""
     assert "off" in (await dlna(settings())).found
     on = {"enabled": True, "host": "127.0.0.1", "port": unused_tcp_port}
     nobody = await dlna(settings(dlna=on))

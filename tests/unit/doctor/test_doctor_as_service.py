@@ -33,7 +33,7 @@ StateDirectory=cast-agent
 RuntimeDirectory=cast-agent
 ExecStart={ path=PROGRAM ; argv[]=PROGRAM run --config /srv/tv.toml ; ignore_errors=no ; start_time=[n/a] ; pid=0 }
 """
-"""As systemd 252 and 257 print it."""
+"""The output of systemd 252 and 257."""
 
 
 @pytest.fixture

@@ -53,7 +53,8 @@ def machine_id(tmp_path: Path) -> Path:
 
 
 def test_an_id_that_cannot_be_kept_is_the_same_each_time(tmp_path: Path, machine_id: Path) -> None:
-    """Where nothing can be written the id is that of the machine, and does not give the machine's own away."""
+    """If nothing can be written, the id is derived from that of the machine, and does not give the machine's own
+    away."""
     (tmp_path / "file").touch()
     first, second = (identity(tmp_path / "file" / name, machine_id=machine_id) for name in ("state", "elsewhere"))
     assert first == second
@@ -89,7 +90,7 @@ def test_a_machine_without_an_id_has_one_until_the_restart(tmp_path: Path, conte
 
 
 def test_failed_write_leaves_nothing(tmp_path: Path, machine_id: Path) -> None:
-    """When the id cannot be put in place no half-written file stays behind."""
+    """If the id cannot be put in place, no half-written file stays behind."""
     state = tmp_path / "state"
     (state / "device-id.bad").mkdir(parents=True)
     (state / "device-id").write_text("torn")

@@ -18,7 +18,7 @@ HOLD += "with only_agent(Path(sys.argv[1])):\n    print('held', flush=True); sys
 
 
 def test_a_second_agent_is_refused_and_told_which_is_the_first(tmp_path: Path) -> None:
-    """As long as the first lives, however it dies; a folder that is not there yet is made, for nobody else."""
+    """The lock holds as long as the first agent lives, however it dies; a missing folder is made, for nobody else."""
     folder = tmp_path / "state"
     first = subprocess.Popen([sys.executable, "-c", HOLD, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert first.stdout is not None

@@ -1,4 +1,4 @@
-"""What the log shows, and what it must never show."""
+"""The contents of the log, and the secrets that it must never show."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_json_line() -> None:
 
 
 def test_stdlib_goes_through_the_same_renderer() -> None:
-    """What aiohttp and asyncio log looks like our own events and is redacted alike."""
+    """The lines of aiohttp and asyncio look like our own events and are redacted alike."""
     stream = io.StringIO()
     configure(LogSettings(format="json"), stream=stream)
     logging.getLogger("aiohttp.server").warning("cannot open %s", "rtsp://admin:hunter2@cam/")
@@ -81,7 +81,7 @@ def test_stdlib_goes_through_the_same_renderer() -> None:
 
 
 def test_contextvars_are_merged() -> None:
-    """What is bound to the context is in every line, also in those of the stdlib's loggers."""
+    """Values that are bound to the context are in every line, also in those of the stdlib's loggers."""
     stream = io.StringIO()
     configure(LogSettings(format="json"), stream=stream)
     with structlog.contextvars.bound_contextvars(session_id="abc"):
@@ -91,7 +91,7 @@ def test_contextvars_are_merged() -> None:
 
 
 def test_level() -> None:
-    """What is less important than the level is left out, whoever logs it."""
+    """A line below the level is left out, whoever logs it."""
     stream = io.StringIO()
     configure(LogSettings(format="json", level="warning"), stream=stream)
     structlog.get_logger("agent.test").info("quiet")
@@ -168,7 +168,7 @@ def test_no_secret_is_shown(chosen: Any) -> None:
 
 
 def test_harmless_values_with_a_secrets_name() -> None:
-    """That a secret is absent or present is no secret."""
+    """The absence or presence of a secret is no secret."""
     line = logged(token=None, has_key=False, key_name="hall", session_id="abc", auth="keys")
     assert line["token"] is None
     assert line["has_key"] is False

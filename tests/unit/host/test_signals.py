@@ -84,7 +84,7 @@ def program(what: str = "", *, stderr: int = subprocess.DEVNULL) -> Iterator[Pro
 
 
 def test_hup_reloads_and_term_stops() -> None:
-    """As often as it is sent; a stop is a stop."""
+    """Each HUP is a reload; a stop is a stop."""
     with program() as p:
         assert p.hears() == "ready"
         for _ in range(2):
@@ -96,7 +96,7 @@ def test_hup_reloads_and_term_stops() -> None:
 
 
 def test_a_stop_ends_what_is_only_beginning() -> None:
-    """What is under way when the signal comes is cancelled, and what follows it is the stop."""
+    """Work that is under way when the signal comes is cancelled, and the stop follows it."""
     with program("begins") as p:
         assert p.hears() == "working"
         p.send(signal.SIGINT)
@@ -106,8 +106,8 @@ def test_a_stop_ends_what_is_only_beginning() -> None:
 
 @pytest.mark.parametrize("what", ["hangs", "thread"])
 def test_what_hangs_is_left(what: str) -> None:
-    """When the end does not come by itself, because a task or a thread hangs, the process ends all the same, with an
-    exit code that tells."""
+    """If a task or a thread hangs and the end does not come, the process ends all the same, with an exit code that
+    tells."""
     with program(what) as p:
         assert p.hears() == "ready"
         began = time.monotonic()
@@ -118,7 +118,7 @@ def test_what_hangs_is_left(what: str) -> None:
 
 
 def test_a_second_interrupt_ends_at_once() -> None:
-    """As Ctrl-C twice; also after a SIGTERM."""
+    """The interrupt is Ctrl-C twice; also after a SIGTERM."""
     for first in (signal.SIGINT, signal.SIGTERM):
         with program("hangs") as p:
             assert p.hears() == "ready"

@@ -25,7 +25,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Disk:
-    """What the kernel says of a file system."""
+    """The kernel's figures of a file system."""
 
     def __init__(self, real: os.statvfs_result) -> None:
         self._real = real

@@ -1,4 +1,4 @@
-"""What systemd hears, on a real socket; and what `systemctl status` shows of what is on."""
+"""The messages to systemd, on a real socket, and the state that `systemctl status` shows."""
 
 from __future__ import annotations
 

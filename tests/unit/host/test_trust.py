@@ -8,7 +8,7 @@ from agent.host.trust import trusted
 
 
 def test_an_old_certificate_is_enough() -> None:
-    """What Python 3.13 insists on, and certificates of cameras lack, is not asked for; all else is."""
+    """The fields that Python 3.13 insists on, and that certificates of cameras lack, are not needed; all others are."""
     context = trusted()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -77,7 +77,7 @@ async def test_a_dead_share_keeps_no_other_folder_waiting(
 
 
 async def test_outside_the_folders(folders: tuple[Path, Path]) -> None:
-    """What is in no media folder, or not there, is refused as ever."""
+    """A file that is in no media folder, or does not exist, is refused as ever."""
     media = MediaChecks(MediaPolicy(media_folders=folders))
     with pytest.raises(InvalidRequestError, match="media_folders") as refused:
         await media.check("file:///etc/passwd")

@@ -1,4 +1,4 @@
-"""Which name is looked up, whom this machine asks for it, and what is told when nobody answers."""
+"""The name that is looked up, the servers that this machine asks for it, and the message when nobody answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How URLs are shown, and which may be played."""
+"""The form in which URLs are shown, and the rules for those that may be played."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_no_secret_of_a_query_is_ever_shown(secret: str, path: str) -> None:
 
 @given(st.text(st.sampled_from("ab:/@?#&=% \n'\",[]1.") | st.characters(), max_size=80))
 def test_redaction_is_idempotent(text: str) -> None:
-    """What was redacted once is not changed by redacting it again."""
+    """A redacted text is not changed by redacting it again."""
     assert redact(redact(text)) == redact(text)
 
 
@@ -294,7 +294,8 @@ def test_media_folder_that_is_a_link(media: Path, tmp_path: Path) -> None:
     ],
 )
 def test_other_files_are_refused(media: Path, path: str, says: str) -> None:
-    """What is not an existing file below a media folder is refused, and outside nobody learns what exists."""
+    """A path that is not an existing file below a media folder is refused, and nobody outside learns which files
+    exist."""
     message = refusal("file://" + path.format(media=media), MediaPolicy(media_folders=(media,)))
     assert any(part in message for part in says.split("|"))
 
@@ -318,5 +319,6 @@ def test_files_without_media_folders_and_on_other_hosts(media: Path) -> None:
     ],
 )
 def test_a_code_lets_viewers_in(url: str, opened: str) -> None:
-    """As the password of RTSP, in the query of HLS; what holds credentials, or takes none like that, stays."""
+    """The code is the password of RTSP and goes into the query of HLS; an address that holds credentials, or takes none
+    like that, stays."""
     assert with_code(url, "K7QF2M") == opened

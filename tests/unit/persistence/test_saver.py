@@ -1,4 +1,4 @@
-"""What is wanted, over restarts: real files, scripted players."""
+"""The wanted sessions, over restarts: real files, scripted players."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_what_waits_comes_back_too(tmp_path: Path) -> None:
 
 
 async def test_a_stop_is_not_undone(tmp_path: Path) -> None:
-    """What was stopped, or had ended, stays away after a restart."""
+    """A session that was stopped, or had ended, stays away after a restart."""
     async with life(tmp_path) as box:
         await box.play("http://film/")
         await box.until(lambda: sessions(tmp_path))
@@ -232,7 +232,7 @@ NEWER = (
     b'{"version":2,"written_at":1800000000.0,"restores":0,"volume":{"level":1.0,"muted":false},"sessions":[],'
     b'"screens":[]}'
 )
-"""As a later version might write it."""
+"""The file of a later version."""
 
 
 @pytest.mark.parametrize(
@@ -386,8 +386,8 @@ async def test_a_clock_that_is_set_back(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_box_whose_clock_was_never_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was written in 1970 says nothing about the moment at which it ends: what was left then counts, also after
-    the clock was set."""
+    """A time that was written in 1970 says nothing about the moment of the end: the time that was left then counts,
+    also after the clock was set."""
     real = time.time
     with monkeypatch.context() as unset:
         unset.setattr(time, "time", lambda: real() - 1_700_000_000.0)
@@ -440,7 +440,7 @@ async def test_a_share_that_is_not_there_yet(tmp_path: Path) -> None:
 
 
 async def test_a_url_that_is_not_allowed_any_more(tmp_path: Path) -> None:
-    """What may be played is asked again: the configuration may have become stricter."""
+    """The policy for addresses is asked again: the configuration may have become stricter."""
 
     async def refuse(url: str) -> str:
         raise InvalidRequestError("not any more")
@@ -477,7 +477,7 @@ async def test_a_disk_that_is_full_does_not_matter(tmp_path: Path, monkeypatch: 
 async def test_a_system_without_threads_keeps_no_agent_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was on comes back, and is kept again once there are threads."""
+    """The session comes back, and is stored again once there are threads."""
 
     async def no_thread(_work: Callable[[], object], *, name: str) -> None:
         raise RuntimeError(f"can't start new thread for {name}")
@@ -557,7 +557,7 @@ async def test_a_long_url_is_kept(tmp_path: Path) -> None:
 
 
 async def test_a_new_duration_outlives_a_jump_of_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What somebody has set since the restart counts, not what was kept before it."""
+    """The duration that was set since the restart counts, not the one stored before it."""
     monkeypatch.setattr(saver_module, "CLOCK_LOOK_S", 0.02)
     async with life(tmp_path) as box:
         await box.play("http://film/", duration=30.0)

@@ -1,4 +1,4 @@
-"""What was answered outlives a kill -9: a real process, real files, real HTTP."""
+"""An answered call outlives a kill -9: a real process, real files, real HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def post(port: int, path: str, body: object = None) -> Any:
 
 
 def sessions(port: int) -> set[str]:
-    """What is on, being prepared or waiting."""
+    """The sessions that are on, being prepared or waiting."""
     status = call(port, "GET", "/status")
     streams = [*status["interrupted"], *([status["stream"]] if status["stream"] else [])]
     return {status["on_screen"], *(stream["session_id"] for stream in streams)} - {None}

@@ -1,4 +1,4 @@
-"""What a confined process can still do, shown by processes that confine themselves and then try."""
+"""The abilities that a confined process still has, shown by processes that confine themselves and then try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mpv is told of how an RTSP server wants its password."""
+"""The challenges of an RTSP server, as mpv is shown them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of the numbers that mpv tells."""
+"""The facts that are derived from the numbers of mpv."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Bench:
         self.relays.append(name)
 
     def fails(self, *lines: str) -> bool:
-        """Whether mpv is made to open it again after it has logged these."""
+        """Return True if mpv is made to open the media again after it has logged these lines."""
         for line in lines:
             self.log.read(line)
         return self.opening.try_again(None)

@@ -1,4 +1,4 @@
-"""What mpv is told on its command line."""
+"""The command line of mpv."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_best_rendition_up_to_a_height(at_most: int, chosen: int) -> None:
 
 
 def test_sound_that_comes_by_itself() -> None:
-    """Where another video or nothing follows the video, mpv chooses the sound."""
+    """If another video or nothing follows the video, mpv chooses the sound."""
     videos = [{"type": "video", "id": number, "demux-h": 360 * number, "ff-index": number} for number in (1, 2)]
     assert own_sound(videos[0], [*videos, {"type": "audio", "id": 1, "ff-index": 3}]) == "auto"
     assert own_sound(videos[1], videos) == "auto"

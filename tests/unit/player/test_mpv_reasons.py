@@ -87,7 +87,7 @@ def test_a_refused_transport_is_told_apart() -> None:
 
 
 def test_sentences_without_a_line() -> None:
-    """What the log does not explain still says what to do."""
+    """A failure that the log does not explain still says what to do."""
     assert not_opened(URL).code is ErrorCode.MEDIA_NETWORK
     assert "switched on" in not_opened(URL).message
     assert nothing_to_play(URL).code is ErrorCode.MEDIA_UNSUPPORTED

@@ -1,4 +1,4 @@
-"""How pictures are fitted and packed for the screen, and which engine an address gets for them."""
+"""The fitting and packing of pictures for the screen, and the engine that an address gets for them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def test_an_address_may_tell_a_picture(url: str, is_one: bool) -> None:
 
 
 def test_a_file_of_comments_is_no_drawing_at_once() -> None:
-    """What begins like a drawing and is none is told without trying every way to read it."""
+    """A file that begins like a drawing and is none is refused without trying every way to read it."""
     with pytest.raises(NoPictureError):
         Picture(b"<!---->" * 580, url="http://nas.local/x.svg")

@@ -1,4 +1,4 @@
-"""Which engine plays an address after one of them could not."""
+"""The engine that plays an address after another one could not."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ async def test_when_both_fail_both_are_heard(players: FakePlayers, second: Agent
 
 
 async def test_a_wrong_password_counts_alone(players: FakePlayers) -> None:
-    """What another engine could not do before it says nothing about that, and no other tries the password again."""
+    """An earlier failure of another engine says nothing about the password, and no other engine tries the password
+    again."""
     choice = EngineChoice(players)
     await choice.take(URL)
     assert choice.failed(URL, NO_MEDIA) is None

@@ -34,7 +34,7 @@ class Window:
 
 
 class Bench:
-    """What a pool is made of in these tests; `way` and `display` can be changed while it runs."""
+    """The parts of a pool in these tests; `way` and `display` can be changed while it runs."""
 
     def __init__(self) -> None:
         self.way = "behaves"
@@ -199,7 +199,8 @@ async def test_no_display_no_players() -> None:
 
 
 async def test_a_renewal_reaches_the_spare_that_is_being_made() -> None:
-    """What was begun before it is out of date, too: it is ended, and the one after it is the spare."""
+    """A process that was begun before the renewal is out of date, too: it is ended, and the one after it is the
+    spare."""
     bench = Bench()
     async with bench.pool() as pool:
         bench.asked_for_window.clear()

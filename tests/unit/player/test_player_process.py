@@ -128,7 +128,7 @@ async def test_nonsense_ends_it() -> None:
 
 
 async def test_it_does_not_start() -> None:
-    """What the process said last is the reason that a person is told."""
+    """The last words of the process are the reason that a person is told."""
     with pytest.raises(PlayerUnavailableError, match="no libVLC here"):
         await WorkerPlayer.spawn(command("exits"), environment=os.environ)
     with pytest.raises(PlayerUnavailableError, match="cannot be started"):

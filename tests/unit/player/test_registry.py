@@ -93,7 +93,7 @@ async def test_another_engine_is_asked_for_by_kind_of_media() -> None:
 
 
 async def test_an_engine_for_pages_is_not_tried_with_streams_nor_the_others_with_pages() -> None:
-    """What vlc cannot make anything of is tried by mpv, or shown by pillow; a page that fails has failed."""
+    """An address that vlc cannot play is tried by mpv, or shown by pillow; a page that fails has failed."""
     unknown = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "This is no media.")
     picture = MediaError(ErrorCode.MEDIA_UNSUPPORTED, "This is a picture.", kind=MediaType.IMAGE)
     async with engines(*USUAL, BROWSER) as made:
@@ -146,7 +146,7 @@ async def test_health_groups_what_is_known_by_engine() -> None:
 
 
 async def test_the_doctor_asks_another_engine_too() -> None:
-    """That it starts, which of its features are missing, and what to do about that or about all of it."""
+    """The doctor tells that the engine starts, which of its features are missing, and what to do about them."""
     found = {finding.name: finding for finding in await ask_players(Settings(), (*USUAL, BROWSER))}
     assert (found["chromium"].level, found["chromium"].found) == (Level.OK, "Browser 1.0 starts.")
     assert (found["drawing"].level, found["drawing"].advice) == (Level.WARN, "Install a driver.")

@@ -1,4 +1,4 @@
-"""What was replaced since the spares were made."""
+"""The files that were replaced since the spares were made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """As NetworkManager does it with resolv.conf."""
+    """Replace a file like NetworkManager replaces resolv.conf."""
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)

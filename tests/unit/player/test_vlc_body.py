@@ -1,4 +1,4 @@
-"""Whether libVLC got all that a web server announced."""
+"""The check that libVLC got all that a web server announced."""
 
 from __future__ import annotations
 

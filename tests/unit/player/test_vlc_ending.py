@@ -1,4 +1,4 @@
-"""What the end of a recorded playlist means."""
+"""The meaning of the end of a recorded playlist."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Vlc:
 
     def __init__(self) -> None:
         self.tracks: list[int] = []
-        """That were chosen, one after the other."""
+        """The tracks that were chosen, one after the other."""
 
     MediaStats = Stats
 
@@ -93,7 +93,7 @@ def test_the_sound_has_been_left_once_libvlc_says_so() -> None:
 
 
 def test_a_sound_that_is_taken_again_before_it_was_left_is_not_left() -> None:
-    """What libVLC says late is about the track before."""
+    """A late report of libVLC is about the track before."""
     bench = Bench()
     bench.hearing.take()
     bench.hearing.leave()

@@ -1,4 +1,4 @@
-"""What libVLC's log tells that libVLC tells nowhere else."""
+"""The facts in libVLC's log that libVLC tells nowhere else."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_an_http_answer_that_is_an_error_is_a_reason() -> None:
 
 
 def test_the_first_picture_and_the_end_are_noticed() -> None:
-    """Whether a film's only picture was drawn, and that all was read, libVLC tells nowhere else."""
+    """libVLC tells nowhere else that a film's only picture was drawn, or that all was read."""
     log = reader((DEBUG, 'using demux module "mkv"'))
     assert (log.pictured, log.read_to_end) == (False, False)
     log = reader((DEBUG, "Received first picture"), (DEBUG, "EOF reached"))

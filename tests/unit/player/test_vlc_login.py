@@ -1,4 +1,4 @@
-"""Who is told the password of an http address."""
+"""The servers that are told the password of an http address."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_each_reason_has_its_code_and_sentence(lines: list[str], code: ErrorCode
 
 
 def test_a_kind_of_address_that_libvlc_does_not_know() -> None:
-    """What is not HTTP fails so when the plug-in for it is missing."""
+    """An address that is not HTTP fails so if the plug-in for it is missing."""
     failure = explain(GIVEN_UP, "srt://cam.local:9000")
     assert failure is not None
     assert "cannot open this kind of address (srt)" in failure.message

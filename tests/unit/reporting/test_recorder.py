@@ -1,4 +1,4 @@
-"""What is kept of the events of the bus, for those who are told later."""
+"""The events of the bus that are kept for readers who are told later."""
 
 from __future__ import annotations
 

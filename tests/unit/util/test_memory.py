@@ -1,4 +1,4 @@
-"""What memory is left: of the machine, and of every control group that this process is in."""
+"""The memory that is left: of the machine, and of every control group that this process is in."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ async def test_an_error_is_raised_where_it_is_waited_for() -> None:
 
 
 async def test_a_system_without_threads_is_told_of_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be started hangs nowhere: the place is free again."""
+    """A thread that could not be started takes no place."""
     threads = Threads("looks", limit=1)
     with monkeypatch.context() as without:
         without.setattr(threads_module, "_idle", [])

@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass
 class Face:
-    """What is served, and calls of it."""
+    """A served DLNA face, and calls of it."""
 
     rooms: Rooms
     supervisor: Supervisor

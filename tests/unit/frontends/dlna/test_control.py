@@ -1,4 +1,4 @@
-"""What controllers read and do."""
+"""The state that controllers read and the commands that they give."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_what_cannot_be_played_is_refused_with_a_sentence(
 
 
 async def test_fields_of_a_start_may_follow_the_address(face: Face) -> None:
-    """Where all of it is such fields; anything else belongs to the address."""
+    """The text after the address counts as fields if all of it is fields; otherwise it belongs to the address."""
     await face.name("http://film/one")
     await face.act(AVT, "Play", Speed="1")
     await face.name("http://film/bell?a=1#interrupt&duration=30&title=Bell", DIDL)

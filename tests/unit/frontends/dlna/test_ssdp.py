@@ -1,4 +1,4 @@
-"""What is said in the network, within this machine: the loopback interface has the group, too."""
+"""The messages in the network, within this machine: the loopback interface has the group, too."""
 
 from __future__ import annotations
 

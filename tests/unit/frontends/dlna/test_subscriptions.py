@@ -1,4 +1,4 @@
-"""Who is told of changes, and what."""
+"""The subscribers, and the changes that each is told of."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_a_controller_that_does_not_answer_holds_nobody_up(
 
 
 async def test_no_redirect_leads_to_somebody_else(face: Face, ear: Ear) -> None:
-    """What is subscribed for one address is told to that one."""
+    """The events of a subscription go to its own address."""
     asked: list[str] = []
 
     async def elsewhere(request: web.Request) -> web.Response:

@@ -59,7 +59,7 @@ async def test_the_first_list_has_the_presets() -> None:
 
 @in_virtual_time
 async def test_a_box_lists_what_it_has() -> None:
-    """What this box does not have is not listed, and no two messages share a key."""
+    """An entity that this box does not have is not listed, and no two messages share a key."""
     async with boxed() as box:
         assert object_ids(box) == ALWAYS
     async with boxed(configured=[DOOR], restart=lambda: None) as box:

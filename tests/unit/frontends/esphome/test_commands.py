@@ -1,4 +1,4 @@
-"""What Home Assistant asks of the box: actions, which answer, and commands, which cannot. Time is virtual."""
+"""The calls of Home Assistant: actions, which answer, and commands, which cannot. Time is virtual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Home Assistant knows the box by."""
+"""The identity by which Home Assistant knows the box."""
 
 from __future__ import annotations
 

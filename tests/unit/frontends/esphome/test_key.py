@@ -36,7 +36,7 @@ def ours(logged: StringIO) -> list[str]:
 
 
 async def test_the_first_one_who_comes_brings_the_key(tmp_path: Path, logged: StringIO) -> None:
-    """As Home Assistant does: plaintext to see what this is, the zero key to bring one, and then that key."""
+    """Home Assistant's order: plaintext to see what this is, the zero key to bring a key, and then that key."""
     async with face(tmp_path, key=None) as served:
         async with served.client(None) as client:
             about = await client.device_info()
@@ -115,7 +115,7 @@ async def test_the_second_of_two_who_bring_a_key_is_refused(tmp_path: Path) -> N
 
 
 async def disconnect_reason(served: Face, key: str | None) -> int:
-    """Why the box sends this client away when it asks who the box is."""
+    """The reason why the box sends this client away when it asks who the box is."""
     async with served.client(key) as client:
         connection = client._connection
         assert connection is not None
@@ -174,7 +174,7 @@ async def test_nothing_of_the_box_is_told_without_a_key(tmp_path: Path) -> None:
 
 
 async def test_a_client_with_the_zero_key_learns_nothing_either(tmp_path: Path) -> None:
-    """That key only serves to bring another one."""
+    """The zero key only serves to bring another one."""
     async with face(tmp_path, key=None) as served, served.secret(bytes(32)) as client:
         client.send(11)
         with pytest.raises(asyncio.IncompleteReadError):

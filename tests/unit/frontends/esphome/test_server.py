@@ -39,7 +39,8 @@ async def test_a_port_that_is_taken_is_tried_again(
 
 
 async def test_what_the_lan_is_told(tmp_path: Path) -> None:
-    """What Home Assistant needs for its offer to add the box, and that it has a key from then on."""
+    """The announcement has the facts that Home Assistant needs for its offer to add the box, and that the box has a key
+    from then on."""
     async with face(tmp_path, key=None) as served:
         [told] = served.server.announced()
         assert (told.kind, told.name, told.port) == ("_esphomelib._tcp", NAME, served.port)

@@ -79,7 +79,7 @@ async def test_what_is_left_out_stays(api: Served, empty: object) -> None:
     ],
 )
 async def test_refuses_what_cannot_be_changed(api: Served, body: dict[str, object], fields: list[str]) -> None:
-    """What a session keeps for its life, and what is wrong in a start, is a 422 that names the field."""
+    """A field that a session keeps for its life, or that is wrong in a start, is a 422 that names it."""
     answer = await start(api, {"session_id": "abc"} | body, status=422)
     assert [error["field"] for error in answer["errors"]] == fields  # type: ignore[attr-defined]
     assert not api.tracker.changes
@@ -94,7 +94,7 @@ async def test_waits_for_the_first_frame_of_that_session(api: Served) -> None:
 
 
 async def test_who_waits_is_told_the_failure_of_that_session(api: Served) -> None:
-    """When the session that was changed fails before its first frame, who waits is told, with its id."""
+    """If the session that was changed fails before its first frame, the waiting caller is told, with its id."""
     api.tracker.outcome.set_exception(MediaError(ErrorCode.MEDIA_NOT_FOUND, "The server has no such file."))
     answer = await start(api, {"session_id": "abc"}, query="?wait=5", status=502)
     assert (answer["code"], answer["session_id"]) == ("media_not_found", "abc")

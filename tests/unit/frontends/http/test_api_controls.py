@@ -118,7 +118,7 @@ async def test_volume_takes_either_part(
     ],
 )
 async def test_refuses_and_names_the_field(api: Served, path: str, body: bytes, field: str) -> None:
-    """What cannot be understood is a 422 that names the field, and nothing is done."""
+    """A body that cannot be understood is a 422 that names the field, and nothing is done."""
     answer = await post(api, path, body, status=422)
     assert answer["code"] == "invalid_request"
     assert [error["field"] for error in answer["errors"]] == [field]  # type: ignore[attr-defined]
@@ -145,7 +145,7 @@ async def test_a_refusal_says_what_to_send(api: Served, path: str, body: bytes, 
     ("path", "body"), [("/pause", b""), ("/seek", b'{"position": 5}'), ("/volume", b'{"muted": true}')]
 )
 async def test_a_player_that_hangs_is_a_504(api: Served, path: str, body: bytes) -> None:
-    """When the player does not answer, the caller is told so with its code."""
+    """If the player does not answer, the caller is told so with its code."""
     api.tracker.refusal = PlayerTimeoutError("The player did not answer within 5 s.")
     assert (await post(api, path, body, status=504))["code"] == "player_timeout"
 
@@ -154,7 +154,8 @@ async def test_a_player_that_hangs_is_a_504(api: Served, path: str, body: bytes)
     ("path", "body"), [("/pause", b""), ("/resume", b"{}"), ("/reload", b""), ("/seek", b'{"position": 5}')]
 )
 async def test_nothing_on_is_a_conflict(box: Tracked, path: str, body: bytes) -> None:
-    """When idle, and while the only stream is still being prepared, there is nothing to pause or seek: 409."""
+    """While the box is idle, and while the only stream is still being prepared, there is nothing to pause or seek:
+    409."""
     assert (await post(box, path, body, status=409))["code"] == "invalid_transition"
     await post(box, "/start", {"url": "http://never/"})
     assert (await post(box, path, body, status=409))["code"] == "invalid_transition"

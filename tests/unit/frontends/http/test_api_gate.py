@@ -44,7 +44,7 @@ def bearer(key: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/status", "/health", "/snapshot", "/nothing"])
 async def test_with_keys_nothing_is_open_but_liveness(api: Served, file: KeyFile, path: str) -> None:
-    """As soon as there is a key, also the box itself needs one, also for what is not there."""
+    """Once there is a key, even the box itself needs one, even for a path that does not exist."""
     file.add("ha")
     assert await ask(api, path=path) == (401, "unauthorized")
     async with api.client.post("/start", json={"url": "http://nas/x"}) as answer:
@@ -55,7 +55,7 @@ async def test_with_keys_nothing_is_open_but_liveness(api: Served, file: KeyFile
 
 
 async def test_a_key_comes_in_either_header(api: Served, file: KeyFile) -> None:
-    """As `Authorization: Bearer` in any case, or as `X-API-Key`; one right key among several is enough."""
+    """`Authorization: Bearer` in any case or `X-API-Key`; one right key among several is enough."""
     key = file.add("ha")
     for headers in (
         bearer(key),

@@ -195,7 +195,8 @@ def dashboard_queries() -> Iterator[tuple[str, str]]:
 
 
 def parts(query: str) -> tuple[list[promql_parser.VectorSelector], set[str]]:
-    """What a query reads, and the labels that it groups or joins by. Raises ValueError where it is no PromQL."""
+    """The metrics that a query reads, and the labels by which it groups or joins. Raises ValueError if it is no
+    PromQL."""
     selectors: list[promql_parser.VectorSelector] = []
     used: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""What is kept to be played again: presets and recent addresses, over a real socket, on a real disk."""
+"""The addresses that are kept to be played again: presets and recent ones, over a real socket, on a real disk."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ async def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_takes_nothing_keeps_the_presets_usable(tmp_path: Path) -> None:
-    """What the disk has is listed and played, a change says what is wrong, and nothing is half done."""
+    """The presets on the disk are listed and played, a change says what is wrong, and nothing is half done."""
     file = tmp_path / "presets.json"
     async with tracked(folder=tmp_path, configured=CONFIGURED[:1]) as box:
         await call(box, "POST", "/presets", DOOR, status=201)

@@ -1,4 +1,4 @@
-"""What is around every call: problems, request ids, the log line, and what is not HTTP at all."""
+"""The frame of every call: problems, request ids, the log line, and bytes that are not HTTP at all."""
 
 from __future__ import annotations
 

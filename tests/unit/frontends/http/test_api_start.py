@@ -63,7 +63,7 @@ async def test_content_type_does_not_matter(api: Served, content_type: str) -> N
 
 
 LOOK = '{"zoom": "1.5", "scroll": 80, "dark": "on", "css": "h1 {color: red}", "language": "pt-BR", "time_zone": ""}'
-"""As a template makes it: text, and empty where it has nothing to say."""
+"""The output of a template: text, and empty where it has nothing to say."""
 
 
 async def test_takes_every_field(api: Served) -> None:
@@ -227,7 +227,7 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
     ],
 )
 async def test_refuses_and_names_the_field(api: Served, body: object, field: str) -> None:
-    """What cannot be understood is a 422 that names the field, and nothing is started."""
+    """A body that cannot be understood is a 422 that names the field, and nothing is started."""
     answer = await start(api, body, status=422)
     assert answer["code"] == "invalid_request"
     assert [error["field"] for error in answer["errors"]] == [field]  # type: ignore[attr-defined]
@@ -306,7 +306,7 @@ async def test_waits_for_the_first_frame(api: Served) -> None:
 
 
 async def test_waits_no_longer_than_it_is_told(api: Served) -> None:
-    """When the time is over before the first frame, the answer is `pending` with the session id."""
+    """If the time is over before the first frame, the answer is `pending` with the session id."""
     answer = await start(api, {"url": URL}, query="?wait=0.05")
     assert answer["status"] == "pending"
     assert UUID(str(answer["session_id"]))

@@ -149,7 +149,7 @@ async def test_status_of_a_stream_that_is_tried_again(api: Served) -> None:
 
 
 async def test_status_lists_what_waits(api: Served) -> None:
-    """What was interrupted is told as fully as what is on, the next to come back first."""
+    """Interrupted streams are told as fully as the current one, the next to come back first."""
     bell, film, radio = session_snapshot(), session_snapshot(position=61.5), session_snapshot()
     api.tracker.state = TrackerSnapshot(stream=bell, on_screen=bell, interrupted=(film, radio))
     answer = await get(api, "/status")
@@ -244,7 +244,7 @@ async def test_health_without_a_display(api: Served) -> None:
 
 
 async def test_health_without_a_player(api: Served) -> None:
-    """When players cannot be started the box is degraded and says why."""
+    """If players cannot be started, the box is degraded and says why."""
     api.players.health = PlayerHealth(available=False, message="libVLC is missing. Install it.")
     answer = await get(api, "/health")
     assert (answer["status"], answer["player"]) == ("degraded", "unavailable")

@@ -17,7 +17,7 @@ from tests.support.api import Served
 
 
 async def test_a_call_that_takes_too_long_is_given_up() -> None:
-    """What it waits for is cancelled, and the caller is told how long it may take."""
+    """The work that the call waits for is cancelled, and the caller is told how long it may take."""
     given_up = asyncio.Event()
 
     async def hang(_request: web.Request) -> web.StreamResponse:

@@ -217,7 +217,7 @@ def _chains(url: str, succeeded: set[str]) -> type[APIStateMachine]:
 
     class Chains(linked.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
-            """As it was for the chain before: hypothesis repeats them."""
+            """Bring the box back to its state before a chain: hypothesis repeats chains."""
             for preset in json.loads(self.made("list_presets").call(base_url=url).content)["presets"]:
                 self.made("remove_preset", path_parameters={"id": preset["id"]}).call(base_url=url)
             self.made("stop", body={"all": True}).call(base_url=url)

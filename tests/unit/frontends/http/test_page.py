@@ -26,7 +26,7 @@ PHONE = {"User-Agent": "Mozilla/5.0 (Linux; Android 16; Pixel 9)"}
 
 @pytest.fixture
 def logged() -> Iterator[StringIO]:
-    """As an administrator has it: without what is for those who look for trouble."""
+    """The log of an administrator: without the lines of the debug level."""
     stream = StringIO()
     log.configure(LogSettings(format="json", level="info"), stream=stream)
     yield stream
@@ -155,7 +155,7 @@ async def test_the_page_itself_may_change_things(api: Served, file: KeyFile) -> 
 
 
 async def test_wrong_keys_are_counted(api: Served, file: KeyFile) -> None:
-    """As everywhere else: whoever tries keys has to wait, and a right one is let in all the same."""
+    """The rule is that of all calls: a client that tries keys has to wait, and a right key is let in all the same."""
     key = file.add("mine")
     codes = []
     for _ in range(7):
@@ -230,7 +230,7 @@ async def test_an_open_page_fills_no_log(api: Served, logged: StringIO) -> None:
 
 
 async def test_settings_are_shown(api: Served) -> None:
-    """As they are in force, by name, without those that hold secrets."""
+    """The settings in force are listed by name, without those that hold secrets."""
     async with api.client.get("/settings") as answer:
         settings = (await answer.json())["settings"]
     assert settings["api.auth"] == "keys"
