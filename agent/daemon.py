@@ -39,7 +39,7 @@ from agent.util.threads import in_thread
 from cast_wire.kinds import EventKind
 
 RELOAD_TIMEOUT_S = 5.0
-"""For a file that lies on a disk."""
+"""The longest wait for a file that lies on a disk."""
 
 KEEP_TIMEOUT_S = 1.0
 """A slow SD card takes 0.3 s to write for good; what is kept is a second old at most even then."""

@@ -112,7 +112,7 @@ class EspHomeStatus:
     port: int | None = None
     """The port; None if it could not be opened."""
     has_key: bool = False
-    """Somebody has added the box, or its key was shown to be typed."""
+    """True if somebody has added the box, or its key was shown to be typed."""
     window_s: float = 0.0
     """Seconds for which the first one who comes may add the box yet; 0.0 when nobody may."""
     clients: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ class PageTurn:
 
     url: str
     seconds: float | None = None
-    """For which it is shown; None: as long as the first one."""
+    """Seconds for which it is shown; None for those of the first page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +31,12 @@ class PageOptions:
     css: str | None = None
     """Rules that count beside those of the page."""
     language: str | None = None
-    """Such as `de` or `pt-BR`."""
+    """A language such as `de` or `pt-BR`."""
     time_zone: str | None = None
-    """Such as `Europe/Berlin`."""
+    """A time zone such as `Europe/Berlin`."""
     user_agent: str | None = None
     seconds: float | None = None
-    """For which the page is shown before the first of `then` has its turn."""
+    """Seconds for which the page is shown before the first of `then` has its turn."""
     then: tuple[PageTurn, ...] = ()
     """Pages that follow one another, from the first on again after the last."""
 

@@ -33,7 +33,7 @@ class PlayerState(StrEnum):
     PLAYING = "playing"
     """The media that people should see or hear advances."""
     COVERED = "covered"
-    """It would be playing, but windows of other programs hide all of it."""
+    """The stream would be playing, but windows of other programs hide all of it."""
     PAUSED = "paused"
     """Stands still because somebody asked for it."""
 
@@ -46,7 +46,7 @@ class SessionState(StrEnum):
     STARTING = "starting"
     """Being prepared, unseen and unheard."""
     ACTIVE = "active"
-    """It has the screen and the sound."""
+    """The session has the screen and the sound."""
     WAITING = "waiting"
     """Interrupted; underneath."""
     STOPPING = "stopping"
@@ -72,10 +72,10 @@ class Auth(StrEnum):
     """The credentials that a caller from the network needs."""
 
     NONE = "none"
-    """Nothing: everybody is."""
+    """No credentials are needed."""
     KEY = "key"
     CLOSED = "closed"
-    """Protected mode: nobody is."""
+    """Protected mode: no caller from the network gets in."""
 
 
 class Quality(StrEnum):
@@ -129,9 +129,9 @@ class Capability(StrEnum):
 
     AVAILABLE = "available"
     UNAVAILABLE = "unavailable"
-    """Not now."""
+    """The feature is not available now."""
     UNSUPPORTED = "unsupported"
-    """Never with this stream."""
+    """The feature is never available with this stream."""
 
 
 class ErrorCode(StrEnum):
@@ -217,7 +217,8 @@ class CentralStream:
     """Its addresses, the best first; without credentials, and not checked yet."""
     title: str | None = None
     is_published: bool = False
-    """It comes from a media server, which may ask viewers for the code; otherwise it is what another box shows."""
+    """True if the stream comes from a media server, which may ask viewers for the code; otherwise another box shows
+    it."""
     is_interrupted: bool = field(default=False, compare=False)
     """Its publisher is away, and expected back."""
 
@@ -250,7 +251,7 @@ class StartRequest:
     shown_as: ShownAs | None = None
     """None: as what it turns out to be, and never as a page."""
     page: PageOptions | None = None
-    """For what is shown as a page."""
+    """The options of a page, for media that is shown as one."""
 
     @property
     def kind(self) -> MediaType | None:
@@ -268,7 +269,7 @@ class SessionChange:
     """The changes to a running session by a start with its id; None leaves a field unchanged."""
 
     url: str | None = None
-    """Only to be checked: another url is refused."""
+    """The url that is expected: another one is refused."""
     duration: float | None = None
     """Seconds > 0, counted anew from now."""
     title: str | None = None
@@ -291,7 +292,7 @@ class LanService:
     """A service of this box that is announced beside the agent's own, under a host name of its own."""
 
     kind: str
-    """Such as `_esphomelib._tcp`."""
+    """The type, such as `_esphomelib._tcp`."""
     name: str
     """The name of the service, and of the host in `.local`: a label of a-z, 0-9 and dashes."""
     port: int

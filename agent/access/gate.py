@@ -173,7 +173,7 @@ class Gate:
             raise StorageError(str(error)) from error
 
     def _refused(self, peer: str, error: GateError) -> GateError:
-        """This error, or that too many wrong keys came from this address."""
+        """Return this error, or the one for an address from which too many wrong keys came."""
         wait_s = self._refusals.wrong_key(peer)
         return _too_many(wait_s) if wait_s else error
 

@@ -19,7 +19,8 @@ from agent.types import ErrorCode
 
 CALLS: Final = 10
 CALLS_WITHIN_S: Final = 10.0
-"""Of one hook: a child at the doorbell rings once a second, and whoever calls more often has got into a loop."""
+"""The period for the calls of one hook: a child at the doorbell rings once a second, and a caller that calls more often
+has got into a loop."""
 
 
 class HookAction(StrEnum):

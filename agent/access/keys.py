@@ -38,7 +38,8 @@ READ_LIMIT: Final = 64 * 1024
 """Bytes. A hundred keys with the longest names need 25 KiB; whatever is longer is not ours."""
 
 LOCK_TIMEOUT_S: Final = 5.0
-"""For another command that changes the keys; one takes some milliseconds, on a slow card half a second."""
+"""The longest wait for another command that changes the keys; one takes some milliseconds, on a slow card half a
+second."""
 
 LOCK_LOOK_EVERY_S: Final = 0.02
 """Looked for again and again, because nothing ends a wait in flock(2): a thread that waits there would stay behind each
@@ -54,7 +55,7 @@ class KeysError(AgentError):
 
 
 class NameTakenError(KeysError):
-    """There is one of this name."""
+    """There is a key of this name already."""
 
 
 class ApiKey(BaseModel):
@@ -229,7 +230,8 @@ class KeyFile(SecretFile[ApiKey]):
 
 
 def _open_carefully(path: str, flags: int) -> int:
-    """Not by way of a link, and without waiting for a pipe's other end: root reads in somebody else's folder."""
+    """Open a file, but not by way of a link, and without waiting for a pipe's other end: root reads in somebody else's
+    folder."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 

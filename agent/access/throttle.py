@@ -18,7 +18,7 @@ FREE_TRIES: Final = 5
 LONGEST_WAIT_S: Final = 60.0
 
 FORGET_AFTER_S: Final = 900.0
-"""After the last refusal."""
+"""The time after the last refusal of an address until its refusals are forgotten."""
 
 ADDRESSES: Final = 1024
 """Then the one that was refused longest ago is forgotten. Nobody gains from that: a key of 256 bits is not guessed,

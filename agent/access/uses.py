@@ -12,7 +12,7 @@ from agent.access.keys import ApiKey, KeysError, SecretFile
 from agent.util.threads import in_thread
 
 USE_NOTED_EVERY: Final = timedelta(hours=1)
-"""So that an SD card lasts."""
+"""The shortest interval between two stored uses, so that an SD card lasts."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ class UseLog:
         """Uses of the last USE_NOTED_EVERY, by name."""
 
     def note(self, key: ApiKey) -> None:
-        """This one is used now."""
+        """Note that this key is used now."""
         now = datetime.now(UTC).replace(microsecond=0)
         noted = self._noted.get(key.name) or key.last_used_at
         if noted is None or abs(now - noted) >= USE_NOTED_EVERY:  # a clock that was set may have gone back

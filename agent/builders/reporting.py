@@ -1,4 +1,4 @@
-"""Those who are told what happens."""
+"""The recipients of events."""
 
 from __future__ import annotations
 

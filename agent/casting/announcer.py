@@ -10,7 +10,7 @@ from agent.types import PlayerState, SessionId
 from cast_wire.kinds import EventKind
 
 BY_PLAYER: Final = {"by": "player"}
-"""In the data of an event that nobody asked for: the player got on, stood, or found something out."""
+"""The data of an event that nobody asked for: the player went on, stalled, or found something out."""
 
 
 class Announcer:

@@ -29,7 +29,7 @@ from agent.types import ErrorCode, MediaType
 from agent.util.waiting import first_of, to_the_end
 
 ROOM_AFTER = 0.5
-"""Of the time for a first picture: after so much silence what is on is let go of, if it comes from the same host."""
+"""The part of the time for a first picture after which the current session is ended, if it comes from the same host."""
 
 
 class Screen(Protocol):
@@ -135,11 +135,12 @@ class Attempt:
 
     @property
     def is_outdated(self) -> bool:
-        """It has ended because its player has to go before the next one comes."""
+        """Return True if it has ended because its player had to go before the next one comes."""
         return self._succession.is_due
 
     def interrupt(self, *, keep: bool) -> None:
-        """Something else comes over it. A page goes on unseen where it may, and while there is memory for that."""
+        """Record that something else comes over it. A page goes on unseen where it may, and while there is memory for
+        that."""
         self.interrupted, self.is_kept = True, keep and self.may_be_kept
 
     @property
@@ -149,7 +150,7 @@ class Attempt:
         return is_page and self.was_shown and self._players.has_room(session.url)
 
     async def take_up(self) -> None:
-        """It was kept, and is seen again."""
+        """Show an attempt again that was kept."""
         self.interrupted = self.is_kept = False
         await self._screen.take_screen(self)
 

@@ -18,16 +18,16 @@ class BlackTime:
         self._had_picture = False
         self._seconds = 0.0
         self._since: float | None = None
-        """While it is black: up to when that is counted."""
+        """The time up to which black is counted; None while the screen is not black."""
 
     @property
     def seconds(self) -> float:
-        """In all, up to now; it only grows."""
+        """The total up to now; it only grows."""
         self.look()
         return self._seconds
 
     def look(self) -> None:
-        """Something may have changed."""
+        """Count the time since the last look. Called whenever something may have changed."""
         now, has_picture = self._now(), self._has_picture()
         if self._since is not None:
             self._seconds += now - self._since

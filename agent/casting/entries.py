@@ -23,4 +23,4 @@ class NotKept:
         return []
 
     async def write(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        """There is no disk here."""
+        """Do nothing: there is no disk here."""

@@ -140,7 +140,7 @@ class TurnForm(Form):
     url: Annotated[Annotated[str, Field(max_length=TURN_URL_LIMIT)], BeforeValidator(as_turn_url)]
     """Without a user name or a password."""
     seconds: _TurnSeconds = None
-    """For which it is shown; None: as long as the first one."""
+    """Seconds for which it is shown; None for those of the first page."""
 
 
 class PageForm(Form):
@@ -165,7 +165,7 @@ class PageForm(Form):
     )
     """The name that the browser gives itself."""
     seconds: _TurnSeconds = None
-    """For which the page is shown before the first of `then`; 30 if left out."""
+    """Seconds for which the page is shown before the first of `then`; 30 if left out."""
     then: Annotated[Annotated[tuple[TurnForm, ...], Field(max_length=TURNS_LIMIT)] | None, BeforeValidator(as_list)] = (
         None
     )

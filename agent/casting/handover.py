@@ -53,7 +53,7 @@ class Handover:
                 await attempt.pause(True)
 
     async def succeed(self, attempt: Attempt) -> None:
-        """Within one attempt: its successor is raised over it, and then it goes."""
+        """Replace the player of one attempt: its successor is raised over it, and then it goes."""
         async with self._handing_over:
             await attempt.succeed(seen=attempt.session.state is SessionState.ACTIVE)
 
@@ -103,8 +103,8 @@ class Handover:
         self._last_frame.close_in(left_s, unless=lambda: self._stack.starting is not None)
 
     async def _hand_over_to_audio(self, attempt: Attempt) -> None:
-        """Only what is heard proves that audio plays, and only one of two may hold the device: so the old one lends
-        the sound, and gets it back when nothing is heard of the new one."""
+        """Hand over to audio. Only sound that is heard proves that audio plays, and only one of two may hold the
+        device. So the old one lends the sound, and gets it back if the new one is not heard."""
         old = self._heard_now(attempt)
         if old is not None and not await self._lend_sound(old):
             old = None
@@ -119,7 +119,8 @@ class Handover:
         await self._now_on_screen(attempt)
 
     async def _give_sound(self, attempt: Attempt) -> None:
-        """Once nobody else has it: the one before has lent it, or is gone, which takes it some time."""
+        """Give the attempt the sound once nobody else has it: the one before has lent it, or is gone, which takes it
+        some time."""
         before = self._heard
         if before is not None and before.is_kept:
             await self._silence(before)

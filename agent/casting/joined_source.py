@@ -54,14 +54,14 @@ class Streams(Library, Protocol):
 
 
 class NoStreams:
-    """There is no central API."""
+    """The directory of an agent without a central API."""
 
     async def find(self, ref: StreamRef) -> CentralStream:
         """Find a stream. Raises NotSupportedError."""
         raise NotSupportedError("This agent has no central API, so it cannot join streams by code or id.")
 
     async def find_video(self, video_id: str) -> CentralVideo:
-        """Raises NotSupportedError."""
+        """Find a video. Raises NotSupportedError."""
         raise NotSupportedError("This agent has no central API, so it cannot play videos of its library.")
 
 
@@ -69,11 +69,11 @@ class Publishing(Enum):
     """The state of a stream, as the central API reported it last."""
 
     ON = auto()
-    """Also before anything is known."""
+    """The stream is on, or nothing is known yet."""
     INTERRUPTED = auto()
     """The publisher is away, and expected back."""
     ENDED = auto()
-    """For good: a stream that has ended stays so."""
+    """The stream has ended for good."""
 
 
 class JoinedSource:
@@ -153,7 +153,8 @@ class JoinedSource:
         return self._publishing is Publishing.INTERRUPTED and self._answers
 
     async def rest(self, delay_s: float) -> None:
-        """While its publisher is away the central API is asked meanwhile, which costs less than an attempt."""
+        """Wait before the next attempt. While the publisher is away the central API is asked meanwhile, which costs
+        less than an attempt."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay_s):
                 while self.is_awaited:

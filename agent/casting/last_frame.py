@@ -12,7 +12,8 @@ CLOSE_TIMEOUT_S = 4.0
 
 
 class LastFrame:
-    """At most one window, without a player, over all that is older. `closed` is called when one is off the screen."""
+    """A keeper of at most one window, without a player, over all that is older. `closed` is called when a window is off
+    the screen."""
 
     def __init__(self, *, closed: Callable[[], None]) -> None:
         self._closed = closed
@@ -26,12 +27,12 @@ class LastFrame:
         self._window = window
 
     def close_in(self, seconds: float, *, unless: Callable[[], bool] = lambda: False) -> None:
-        """It stays no longer than this from now, unless that is true then."""
+        """Close the window after this time at the latest, unless `unless` returns True then."""
         if self._window is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._close_unless, unless)
 
     def close(self) -> None:
-        """Something took its place, or nothing shall be seen."""
+        """Close the window: something took its place, or nothing shall be seen."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -18,7 +18,7 @@ class Lifetime:
         self.first_frame_at: float | None = None
         self.deadline: float | None = None
         self.was_extended = False
-        """Somebody gave it another duration while it was on."""
+        """True if its duration was changed while it was on."""
 
     @property
     def accepted_for(self) -> float:

@@ -24,6 +24,6 @@ class Limits:
     """The limits on how long a stream may keep people waiting, in seconds."""
 
     start_timeout: float
-    """To the first frame."""
+    """Seconds to the first frame."""
     stall_timeout: float
     """Without anything that advances."""

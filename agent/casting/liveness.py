@@ -15,7 +15,7 @@ GAPS_KEPT = 3
 """The shortest of the last few gaps between pictures is the rhythm of a source: one hiccup is not taken for it."""
 
 LATE_BY = 1.5
-"""Of its rhythm: what comes no later than this is no delay."""
+"""The factor of its rhythm up to which a picture is not late."""
 
 RHYTHM_LIMIT_S = 60.0
 """A source that is slower than this is not told from one that stands."""

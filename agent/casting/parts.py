@@ -23,8 +23,8 @@ class SessionParts:
     redact: Callable[[str], str]
     """Takes the credentials out of a URL."""
     check: Check = any_url
-    """Raises for a URL that may not be played: one that was submitted, each entry of a playlist, and before each
-    attempt a file, because its disk may be gone for a while."""
+    """The check that raises for a URL that may not be played. Called for a submitted URL, for each entry of a playlist,
+    and for a file before each attempt, because its disk may be gone for a while."""
     look_up: LookUp | None = None
     """Asked why the host of a silent source cannot be found; None asks nobody."""
     locate: Locate = as_it_is

@@ -16,7 +16,7 @@ ENTRIES_LIMIT = 100
 class _Entry:
     url: str
     depth: int = 0
-    """In how many lists it lies."""
+    """The number of lists around it."""
     origin: int = 0
     """The entry of the first list that it is, or came from."""
 

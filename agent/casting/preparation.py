@@ -1,4 +1,5 @@
-"""From an address to its first picture, unseen and unheard: by one player, and by another beside it if need be."""
+"""The way from an address to its first picture, unseen and unheard: by one player, and by another beside it if need
+be."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from agent.types import ErrorCode, MediaType
 from agent.util.waiting import first_of, to_the_end
 
 SECOND_AFTER = 0.25
-"""Of the time for a first picture. A first player that is silent for so long goes on, so that a good slow source loses
-nothing; the second one has most of the time left, and is there when a person still looks."""
+"""The part of the time for a first picture after which a second player starts. A first player that is silent for so
+long goes on, so that a good slow source loses nothing; the second one has most of the time left, and is there when a
+person still looks."""
 
 SECOND_AFTER_AT_LEAST_S = 2.0
 """Good sources on a LAN show something within 1.2 s, whichever engine plays them."""

@@ -36,7 +36,7 @@ PRESETS_LIMIT: Final = 200
 """Saved ones. A page with more is not to be overlooked, and their file stays below a megabyte or two."""
 
 NAMES_SHOWN: Final = 10
-"""In an error that says which presets there are."""
+"""The number of presets that an error names."""
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ from agent.player.base import Opened, Player, Report
 from agent.types import Capability, ErrorCode, Failure, MediaType, PlayerState, StreamType
 
 SOUGHT_S = 0.5
-"""After a seek the player's reports still tell where it was, and after its beginning none may have come: a player has
-two in this time."""
+"""The time after a seek, or after the beginning of a player, in which its reports may be missing or tell the old
+position: a player sends two in this time."""
 
 PATIENCE = (1.0, 3.0, 9.0)
-"""By how much more time a second picture has to come, after so many tries in which it did not: nothing else tells a
-source of a picture each 10 s from one that is dead. What has no times (MJPEG) begins with the second."""
+"""The factors by which a second picture has more time to come, after so many tries in which it did not: nothing else
+tells a source of a picture each 10 s from one that is dead. Media without times (MJPEG) begins with the second."""
 
 SKIPPED_AT_MOST = 2.5
 """Pictures of a slow source that may be missing before it stands."""
@@ -40,7 +40,7 @@ class Progress:
         self._pictures_before = 0
         self._opened: Opened | None = None
         self._liveness: Liveness | None = None
-        """While it is seen or heard."""
+        """None unless it is seen or heard."""
         self._rhythm = 0.0
         self._unmoved = 0
         """Players in a row that showed a picture and no other."""

@@ -13,7 +13,7 @@ from agent.types import ErrorCode, StreamType
 from cast_util.backoff import Backoff
 
 PAUSES = Backoff(0.5, cap_s=2.0)
-"""So that a source that is back is on the screen again within 2 s, as a rule."""
+"""The pauses between attempts: a source that is back is usually on the screen again within 2 s."""
 
 PATIENT_AFTER_S = 120.0
 """An outage this long is no blip: from then on PATIENT_PAUSES are between the tries, because each costs a player
@@ -29,7 +29,8 @@ SAME_PLACE_S = 1.0
 
 SAME_PLACE_TRIES = 3
 SAME_PLACE_FOR_S = 5.0
-"""So many of them, over so long: a network that comes and goes breaks the same film twice in a moment."""
+"""The time over which SAME_PLACE_TRIES such tries must be spread: a network that comes and goes breaks the same film
+twice in a moment."""
 
 PASSING = {
     ErrorCode.MEDIA_NETWORK,
@@ -68,7 +69,7 @@ class Outage:
         self._retry = retry
         self._broke_at: float | None = None
         self._failures = 0
-        """In a row, without ever having played STEADY_S."""
+        """The number of failures in a row, without ever having played STEADY_S."""
         self._place = _Place()
         self._before: AgentError | None = None
         """The last failure before anything had played, of an attempt that had time enough."""

@@ -96,8 +96,8 @@ class SessionRunner:
 
     @contextlib.contextmanager
     def commanding(self, attempt: Attempt) -> Iterator[None]:
-        """Around a command for an attempt. Raises InvalidTransitionError where it failed because what it was for is
-        over, or its player is: then it has ended or is taken up again."""
+        """Guard a command for an attempt. Raises InvalidTransitionError if it failed because its session or its player
+        is over: then it has ended or is retried."""
         try:
             yield
         except (PlayerTimeoutError, PlayerUnavailableError) as e:

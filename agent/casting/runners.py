@@ -40,7 +40,7 @@ class Runners:
         self._random = random
 
     def adjust(self, limits: Limits, *, retry: bool) -> None:
-        """From the next session on."""
+        """Change the limits, from the next session on."""
         self._limits = limits
         self._retry = Retry(enabled=retry, start_timeout=limits.start_timeout, random=self._random)
 

@@ -49,7 +49,7 @@ class Session:
         self.has_first_frame = asyncio.Event()
         self.has_ended = asyncio.Event()
         self.is_located = asyncio.Event()
-        """Once the stream is known that it was asked to join."""
+        """Set once the stream is known that the session was asked to join."""
         self.attempt = 1
         self.volume = volume
         self.muted = muted
@@ -197,7 +197,7 @@ class Session:
         self.progress.lets_go()
 
     def failed_for_now(self, trouble: Failure, *, retry_in_s: float) -> None:
-        """It will be tried again."""
+        """Record a failure after which it is retried."""
         self.attempt += 1
         self._trouble = trouble
         self._retry_at = self._now() + retry_in_s

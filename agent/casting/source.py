@@ -62,10 +62,10 @@ class Address:
         await asyncio.sleep(delay_s)
 
     def choose(self) -> None:
-        """There is one."""
+        """Do nothing: there is one address."""
 
     def shown(self) -> None:
-        """Nothing is to be remembered."""
+        """Do nothing: there is nothing to remember."""
 
     def failed(self, error: AgentError) -> AgentError:
         return error

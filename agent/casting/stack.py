@@ -35,7 +35,7 @@ class Stack:
         self._starting: SessionRunner | None = None
         self._stack: list[SessionRunner] = []
         self._running: set[SessionRunner] = set()
-        """Also those whose players are still being ended."""
+        """The runners, including those whose players are still being ended."""
         self._timers: dict[SessionRunner, asyncio.TimerHandle] = {}
         self._ended = ended
 
@@ -100,8 +100,9 @@ class Stack:
         raise ReplacedError("A newer start replaced it just before its first frame.")
 
     def enter(self, runner: SessionRunner) -> list[asyncio.Future[None]]:
-        """It is on top now; returns what has to be gone before it is given the sound. What was on ends `replaced`, or
-        waits. Of the top, which comes back after a failure or an interruption, nothing changes."""
+        """Put a runner on top and return the attempts that must be gone before it is given the sound. The top before it
+        ends `replaced`, or waits. For the current top, which comes back after a failure or an interruption, nothing
+        changes."""
         top = self.top
         if runner is top:
             return []

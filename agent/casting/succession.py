@@ -17,12 +17,12 @@ from agent.types import ErrorCode, MediaType
 from agent.util.waiting import first_of, to_the_end
 
 AGAIN_AFTER_S = 600.0
-"""After a renewal that failed: what is on is old, and well."""
+"""The pause after a renewal that failed: the page on the screen is old, and well."""
 
 
 class Succession:
-    """Of the players of one attempt. `find` makes the url of the session one that players can open; `within_s` is how
-    long a successor may take to its first picture."""
+    """The succession of the players of one attempt. `find` makes the url of the session one that players can open;
+    `within_s` is how long a successor may take to its first picture."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Succession:
         self._within_s = within_s
         self._log = structlog.get_logger(__name__).bind(session_id=session.id)
         self.wanted = asyncio.Event()
-        """Somebody asks for one, of the same page."""
+        """Set when somebody asks for a successor, of the same page."""
         self.ready: Preparation | None = None
         """The successor, from its first picture on."""
         self.is_due = False
-        """There is no room for two of them: the player has to go before its successor comes."""
+        """True if there is no room for two of them: the player has to go before its successor comes."""
 
     async def run(self, player: Player) -> None:
         """Return when this player is to go. Never, for what is no page."""
@@ -76,7 +76,7 @@ class Succession:
         return ready.player, ready.window
 
     async def discard(self) -> None:
-        """Nobody wants the successor any more."""
+        """Discard the successor that nobody wants any more."""
         ready, self.ready = self.ready, None
         if ready is not None:
             await ready.discard(KillReason.GIVEN_UP)

@@ -72,7 +72,7 @@ class StreamTracker:
         self._closed = False
 
     def adjust(self, limits: Limits, *, retry: bool) -> None:
-        """From the next start on."""
+        """Change the limits, from the next start on."""
         self._runners.adjust(limits, retry=retry)
 
     # --- requests ---

@@ -15,7 +15,8 @@ from agent.player.base import PlayerSource
 from agent.types import CentralVideo, SessionChange
 
 PAUSE_S: Final = 5.0
-"""Between two questions of a session that was there before a restart, while the central API does not answer."""
+"""The pause between two questions of a session that was there before a restart, while the central API does not
+answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +45,8 @@ class VideoSource(Address):
         self._url: str | None = None
 
     async def is_on(self) -> bool:
-        """While the central API is away, the address that is known counts; a session that was there before a restart
-        of the agent waits for one."""
+        """Return True once an address is known. While the central API is away, a known address counts; a session that
+        was there before a restart of the agent waits for one."""
         while self._url is None:
             try:
                 await self._look_up()

@@ -20,7 +20,8 @@ OBSERVE_EVERY_S = 0.25
 """A player reports as often: `playing` turns to `buffering` and back at most this much later."""
 
 FIRST_SOUND_TIMEOUT_S = 5.0
-"""From giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1 s."""
+"""The time from giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1
+s."""
 
 FIRST_SOUND_LOOK_S = 0.05
 """A player tells four times a second what it has played: looking adds a fifth of that at most."""
@@ -66,6 +67,6 @@ async def notice_stall(session: Session, player: Player, *, timeout_s: float) ->
 
 
 async def notice_lost_display(window: Window) -> None:
-    """Raises PlayerUnavailableError when the display is lost."""
+    """Wait for the loss of the display. Raises PlayerUnavailableError then."""
     await window.lost()
     raise PlayerUnavailableError("The display was lost while the stream was on it.")

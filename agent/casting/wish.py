@@ -39,7 +39,7 @@ class Wish:
     """The join code of a stream of the central API."""
     stream_id: str | None = None
     video_id: str | None = None
-    """Of the library of the central API."""
+    """The id of a video in the library of the central API."""
     preset: str | None = None
     recent: str | None = None
     """The id of something that was played before."""

@@ -12,7 +12,8 @@ from typing import Any, Final
 from agent.cli.exits import BY_STATUS, CliError, Exit
 
 CONNECT_TIMEOUT_S: Final = 3.0
-"""For each address. A machine on the LAN answers in milliseconds; one that is switched off never does."""
+"""The longest wait for each address. A machine on the LAN answers in milliseconds; one that is switched off never
+does."""
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """A snapshot of a 4K screen takes a Raspberry Pi 2 s, and a display that hangs is given up after 10."""

@@ -31,7 +31,7 @@ class Exit(IntEnum):
     MEDIA = 74
     """The stream cannot be played."""
     NOT_NOW = 75
-    """Not now: nothing is on, a newer start came, or the first picture is not there yet."""
+    """Nothing is on, a newer start came, or the first picture is not there yet."""
     PROTOCOL = 76
     """The other end is no cast-agent."""
     NO_PERMISSION = 77

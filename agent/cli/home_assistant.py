@@ -15,7 +15,7 @@ class Box:
     """Whom the package is for."""
 
     name: str
-    """For people, such as `Living room`."""
+    """The name for people, such as `Living room`."""
     url: str
     """The address of its API, such as `http://192.168.1.20:8090`."""
     needs_key: bool = True

@@ -19,7 +19,7 @@ from agent.types import Auth
 from cast_util.output import say
 
 ANSWER_TIMEOUT_S: Final = 2.0
-"""For the agent on this machine; it takes some milliseconds."""
+"""The longest wait for the agent on this machine; it takes some milliseconds."""
 
 PROTECTED: Final = "The agent is in protected mode: it answers only this machine. To open it: cast-agent key add NAME"
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 _HARMLESS: Final = "\N{NO-BREAK SPACE}\N{ZERO WIDTH JOINER}"
-"""Not printable in Python's eyes, but parts of names."""
+"""Characters that are not printable in Python's eyes, but parts of names."""
 
 
 _MORE: Final = "..."

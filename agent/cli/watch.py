@@ -16,7 +16,7 @@ from agent.cli.target import agent_of
 from cast_util import output
 
 CONNECT_AGAIN_S: Final = 2.0
-"""After the agent went away: a restart takes as long."""
+"""The pause after the agent went away: a restart takes as long."""
 
 _AWAY: Final = ("agent_unreachable", "agent_timeout")
 

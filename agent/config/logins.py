@@ -19,7 +19,7 @@ LOGINS_LIMIT: Final = 32
 """Each request of a page is compared with all of them."""
 
 SECRET_LIMIT_BYTES: Final = 16 * 1024
-"""Of a file: tokens have some hundred bytes, what pages keep in local storage a few thousand."""
+"""The size of a file: tokens have some hundred bytes, the values that pages keep in local storage a few thousand."""
 
 _WORD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 """The characters that HTTP allows in the name of a header (RFC 9110, 5.6.2) or of a cookie (RFC 6265, 4.1.1)."""
@@ -135,5 +135,5 @@ def bound(logins: Sequence[LoginSettings], url: str, located: str) -> tuple[Boun
 
 
 def described(logins: Sequence[LoginSettings]) -> tuple[str, ...]:
-    """For people: what each is for, without its secret."""
+    """The purpose of each log-in, for people, without its secret."""
     return tuple(" ".join(filter(None, (login.origin, login.kind, login.name, login.user))) for login in logins)

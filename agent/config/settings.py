@@ -246,7 +246,8 @@ class StateSettings(Section):
             ) from error
 
     def runtime_directory(self, environ: Mapping[str, str] = os.environ) -> Path:
-        """In memory, where systemd or the XDG rules have such a place; else `directory()`, whose disk may be slow."""
+        """The folder in memory, where systemd or the XDG rules have such a place; else `directory()`, whose disk may be
+        slow."""
         if by_systemd := environ.get("RUNTIME_DIRECTORY"):
             return Path(by_systemd.split(":")[0])
         xdg = Path(environ.get("XDG_RUNTIME_DIR", ""))

@@ -15,7 +15,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 from agent.discovery.records import AGENT_TYPE, label
 
 RESOLVE_TIMEOUT_S: Final = 3.0
-"""From a name to its addresses; they mostly come in one packet with it."""
+"""The longest wait from a name to its addresses; they mostly come in one packet with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ class Interface:
 
     name: str
     addresses: tuple[Address, ...]
-    """At least one; IPv4 first, and the first of a kind is the one that this machine itself would take."""
+    """The addresses, at least one; IPv4 first, and the first of a kind is the one that this machine itself would
+    take."""
     networks: tuple[IPv4Network, ...] = ()
     """The networks of its IPv4 addresses."""
 
@@ -104,7 +105,8 @@ def _ports(bridge: Path) -> Iterator[Path]:
 
 
 def _has_link(device: Path) -> bool:
-    """Up, and a cable is in it or a radio network found: a box without a network keeps its address for a while."""
+    """Return True if it is up, and a cable is in it or a radio network found: a box without a network keeps its address
+    for a while."""
     try:
         return bool(_flags(device) & _UP) and (device / "carrier").read_text().strip() == "1"
     except OSError:  # it is down, or it has just gone

@@ -15,7 +15,7 @@ from agent.types import Auth, DeviceInfo, LanService
 
 AGENT_TYPE: Final = "_cast-agent._tcp.local."
 PAGE_TYPE: Final = "_http._tcp.local."
-"""For browsers of web pages: what they find is the remote-control page."""
+"""The type for browsers of web pages: the page that they find is the remote-control page."""
 
 _NAME_LIMIT: Final = 63 - len("-99")
 """Bytes of an instance name (RFC 6763, 4.1.1), with room for the number that a conflict adds."""

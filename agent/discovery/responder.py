@@ -17,10 +17,10 @@ from agent.discovery.interfaces import Address, Interface
 
 PORT: Final = 5353
 _ANY_PORT: Final = 9
-"""Nothing is sent to it: connecting a datagram socket asks for the route alone."""
+"""A port to which nothing is sent: connecting a datagram socket asks for the route alone."""
 
 Told = Mapping[str, frozenset[bytes]]
-"""For each interface the addresses that are told there, packed."""
+"""The addresses that are told on each interface, packed."""
 
 
 class Responder(Zeroconf):
@@ -35,7 +35,7 @@ class Responder(Zeroconf):
         super().__init__(senders, ip_version=ip_version)
 
     def own(self, host: str) -> None:
-        """This name, with its dot at the end, is ours."""
+        """Take this name, with its dot at the end, as ours."""
         self._own_hosts.add(host.lower())
 
     def follow(self, interfaces: Iterable[Interface]) -> None:

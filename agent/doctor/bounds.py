@@ -13,7 +13,7 @@ CHECK_TIMEOUT_S = 7.0
 A player needs 0.1 s for its first word, and some seconds only from a cold SD card."""
 
 ANSWER_TIMEOUT_S = 2.0
-"""For a sound server or an agent on this machine, which answer in milliseconds."""
+"""The longest wait for a sound server or an agent on this machine, which answer in milliseconds."""
 
 
 async def bounded(name: str, look: Coroutine[Any, Any, Finding]) -> list[Finding]:

@@ -22,7 +22,7 @@ from agent.util.threads import in_thread
 NAME = "webhooks"
 
 _CALL_TIMEOUT_S = CHECK_TIMEOUT_S - 1.0
-"""So that its own sentence is told, and not that something hangs."""
+"""The bound of a call: its own sentence is told, and not that something hangs."""
 
 
 async def webhooks(settings: Settings) -> list[Finding]:

@@ -51,7 +51,7 @@ class Emit(Protocol):
 
 
 def nobody(kind: EventKind, session_id: SessionId | None = None, **data: str | float | bool | None) -> None:
-    """Nobody follows."""
+    """Emit to nobody."""
 
 
 class Subscription:

@@ -28,8 +28,8 @@ class Occurrence:
     session_id: str | None = None
     data: dict[str, JsonValue] = field(default_factory=dict)
     present: tuple[str, ...] | None = None
-    """Only at the start of the agent: the sessions that exist. A session that existed before and is not among them has
-    ended."""
+    """The sessions that exist at the start of the agent; None for other events. A session that existed before and is
+    not among them has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Timestamp:
 
     @property
     def utc(self) -> datetime:
-        """Within the years that the wire knows, whatever the clock says."""
+        """The time by the clock, kept within the years that the wire knows."""
         return datetime.fromtimestamp(min(max(self.at, 0.0), _YEAR_3000 - 1), UTC)
 
     def age(self, now: Timestamp) -> float:

@@ -16,8 +16,8 @@ import structlog
 T = TypeVar("T")
 
 LEAVE_WITHIN_S: Final = 4.5
-"""From the signal. Everything that ends has a bound of its own, but their sum is longer, and a library's thread may
-hang: Python would wait for it for ever."""
+"""The longest time from the signal to the end. Everything that ends has a bound of its own, but their sum is longer,
+and a library's thread may hang: Python would wait for it for ever."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class Signals:
             self._working.cancel()
 
     def _note(self, _number: int, _frame: object) -> None:
-        """Between two instructions of Python, whatever the loop is doing."""
+        """Note a signal, between two instructions of Python, whatever the loop is doing."""
         self._signalled_at = self._signalled_at or time.monotonic()
 
     def _reload(self) -> None:

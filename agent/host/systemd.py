@@ -15,7 +15,7 @@ from agent.snapshot import TrackerSnapshot
 from agent.types import SessionState
 
 WATCHDOG_PARTS = 3
-"""So many signs of life in one watchdog interval: one may be late, and one may get lost."""
+"""The number of signs of life in one watchdog interval: one may be late, and one may get lost."""
 
 STATUS_LENGTH = 200
 """Characters; more is no longer one line of `systemctl status`."""

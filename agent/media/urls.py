@@ -110,7 +110,7 @@ _PRIVATE = tuple(
         ),
     )
 )
-"""Not what `ipaddress` calls private, which changes from one Python to the next."""
+"""The private networks. Python calls others private in `ipaddress`, and changes those from one version to the next."""
 
 
 @dataclass(frozen=True, slots=True)

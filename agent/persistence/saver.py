@@ -36,13 +36,15 @@ KEPT_TIMEOUT_S = 1.0
 """The longest wait of an answer for its write: 1 ms is usual. A disk that hangs must not silence the agent."""
 
 DISK_TIMEOUT_S = 1.5
-"""At the start and at the end: an SD card takes some 0.1 s, a busy one a second. The whole agent has 5 s for either."""
+"""The longest wait for the disk at the start and at the end: an SD card takes some 0.1 s, a busy one a second. The
+whole agent has 5 s for either."""
 
 STABLE_AFTER_S = 30.0
 """A restore that got this far did not take the box down."""
 
 RESTORES_ALLOWED = 3
-"""In a row, without ever getting STABLE_AFTER_S far: then what is wanted is given up."""
+"""The number of restores in a row, without ever getting STABLE_AFTER_S far, after which the wanted sessions are given
+up."""
 
 CLOCK_LOOK_S = 2.0
 """A clock that is set tells nobody before Python 3.13 (os.timerfd_create); a deadline is corrected this much later."""
@@ -174,8 +176,8 @@ class Saver:
         self._dirty.set()
 
     async def _watch_clock(self, kept: Kept) -> None:
-        """Once the clock has been set, the moment at which a session expires counts, not how long it had left when the
-        power went; but never more than that."""
+        """Correct the ends of sessions once the clock has been set: the moment at which a session expires counts then,
+        not the time it had left when the power went; but it never gets more than that time."""
         restored_at = time.monotonic()
         while True:
             await asyncio.sleep(CLOCK_LOOK_S)
@@ -195,7 +197,7 @@ class Saver:
     # --- writing ---
 
     def _heard(self, event: Event) -> None:
-        """Something is wanted otherwise now, unless the player did it: that would wear the card out."""
+        """Note that the wanted sessions have changed, unless the player changed them: that would wear the card out."""
         is_kept = event.session_id is not None or event.kind is EventKind.VOLUME_CHANGED
         if is_kept and not BY_PLAYER.items() <= event.data.items():
             self._changes += 1

@@ -15,7 +15,7 @@ HINT: Final = "Scan to control this screen from your phone"
 _WHITE, _GREY, _BLACK = (240, 240, 240), (150, 150, 150), (0, 0, 0)
 
 _WIDTH: Final = 0.9
-"""Of the screen, at most: a longer name is written smaller."""
+"""The part of the screen's width that a name may take: a longer name is written smaller."""
 _FONT_SEARCH_S: Final = 2.0
 """fontconfig takes 20 ms, and a second when it has to make its cache anew."""
 

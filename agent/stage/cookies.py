@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.util.files import write_whole
 
 COOKIES_AT_MOST = 8
-"""For one display; a session has one, and a server says no at once."""
+"""The limit for one display; a session has one cookie, and a server says no at once."""
 
 _FILES_AT_MOST = 16
 """Old sessions leave theirs behind; the newest of each kind come first."""

@@ -23,7 +23,7 @@ class Hold:
         self.windows: dict[int, X11Window] = {}
         """All that are not closed, by window id."""
         self.seen: list[X11Window] = []
-        """Those that are shown, the one that was shown last first."""
+        """The windows that are shown, the one that was shown last first."""
 
     @property
     def main(self) -> X11Window | None:

@@ -61,7 +61,7 @@ class IdleScreen:
             await asyncio.gather(task, return_exceptions=True)
 
     def follow(self, snapshot: TrackerSnapshot) -> None:
-        """Something else may be on. Between two streams, and while the first one is prepared, nothing changes."""
+        """Follow the sessions. Between two streams, and while the first one is prepared, nothing changes."""
         if snapshot.stream is None or snapshot.on_screen is not None:
             self._is_wanted = snapshot.stream is None
             self._changed.set()

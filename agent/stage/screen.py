@@ -72,10 +72,11 @@ class Screen:
     root: int
     root_format: PixelFormat
     visual: int
-    """Of our windows, and `format` is theirs: that of the root, or one of more colours where the root has few."""
+    """The visual of our windows, and `format` is theirs: that of the root, or one of more colours where the root has
+    few."""
     format: PixelFormat
     colormap: int
-    """For that visual; 0 when it is the root's own."""
+    """The colormap for that visual; 0 when it is the root's own."""
     has_monitors: bool
     """RandR 1.5 or newer."""
     has_dpms: bool

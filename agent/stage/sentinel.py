@@ -9,7 +9,8 @@ from enum import Enum, auto
 from agent.stage.screen import PixelFormat
 
 STRIPES = 16
-"""Of random colours side by side: no single colour and no picture that was not made for it equals them."""
+"""The number of stripes of random colours side by side: no single colour and no picture that was not made for it equals
+them."""
 
 _DARKEST = 64
 """No part of a stripe's colour is below this, so that black is a change everywhere."""

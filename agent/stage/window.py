@@ -44,7 +44,7 @@ class Floor:
     curtain: int
     """The window id of the black curtain that they are in; 0 when the desktop is to be seen."""
     layers: Layers
-    """For the connection's thread, as is the backdrop."""
+    """The layers; for the connection's thread, as is the backdrop."""
     backdrop: Backdrop
 
     @property

@@ -36,7 +36,8 @@ FIRST_ATTEMPT_S = 3.0
 RETRY_S = 1.0
 """Soon enough for a display manager's restart, and next to no work while there is no screen."""
 SETTLE_S = 0.2
-"""From a change of other programs' windows to a look at them: one that is dragged changes sixty times a second."""
+"""The time from a change of other programs' windows to a look at them: one that is dragged changes sixty times a
+second."""
 ROUND_TRIP_EVERY_S = 5.0
 """With the 2 s that a call may take, a server that hangs is noticed within 7 s."""
 

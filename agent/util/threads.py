@@ -69,7 +69,7 @@ _idle: Final[list[_Thread]] = []
 
 
 class Threads:
-    """At most `limit` calls at once, each in a thread of its own."""
+    """A runner of at most `limit` calls at once, each in a thread of its own."""
 
     def __init__(self, name: str, *, limit: int) -> None:
         self._name = name

@@ -13,7 +13,7 @@ _PUT_IMAGE = 72
 """Its opcode. xcffib's own PutImage packs each byte on its own: a second for one picture."""
 _Z_PIXMAP = 2
 _HEADER_BYTES = 64
-"""Of a request, with room to spare."""
+"""The size of a request's header, with room to spare."""
 
 
 @dataclass(frozen=True, slots=True)
