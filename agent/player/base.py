@@ -62,7 +62,7 @@ class Report:
     stream_type: StreamType | None = None
     hardware_decoding: str | None = None
     sound_lost: bool = False
-    """It was heard, has sound still, and is heard no more; the player seeks an output again and again."""
+    """True if it was heard before and should be heard, but is not; the player seeks an output again and again."""
     untimed: bool = False
     """The media has no times: a picture comes whenever the source has one."""
     at: float = 0.0
@@ -79,13 +79,13 @@ class KillReason(StrEnum):
     STALLED = "stalled"
     """Its media stood still."""
     GIVEN_UP = "given_up"
-    """It had shown nothing yet, and was too late, slower than another engine, or no longer wanted."""
+    """The player had shown nothing yet, and was too late, slower than another engine, or no longer wanted."""
     HUNG = "hung"
-    """It did not answer."""
+    """The player did not answer."""
     DIED = "died"
     """Its process had ended by itself."""
     UNFIT = "unfit"
-    """It could not be made ready, or sent an invalid message."""
+    """The player could not be made ready, or sent an invalid message."""
     DISPLAY_LOST = "display_lost"
     SPARE = "spare"
     """A spare that was out of date, or that was left when the agent stopped."""

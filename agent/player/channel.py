@@ -32,7 +32,7 @@ class Channel:
         threading.Thread(target=self._read, name="commands", daemon=True).start()
 
     def send(self, report: Report) -> None:
-        """Only one thread sends."""
+        """Send a report. Only one thread sends."""
         try:
             self._socket.sendall(encode(report))
         except OSError:

@@ -29,7 +29,7 @@ RENEWALS_APART_S = 10.0
 _NAMES_LOGGED = 5
 
 Identities = Mapping[str, tuple[int, int] | None]
-"""For each path the device and the number of its file; None where there is none."""
+"""The device and the number of the file at each path; None where there is none."""
 
 log = structlog.get_logger(__name__)
 

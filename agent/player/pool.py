@@ -31,7 +31,7 @@ WARM_TIMEOUT_S = 15.0
 """The pre-roll takes 0.2 s, and gives up by itself after 3 s; the rest is for plug-ins from a slow card."""
 
 FAILURES_ALLOWED = 3
-"""After so many failed players in a row a start is refused with the reason, instead of failing later."""
+"""The number of failed players in a row after which a start is refused with the reason, instead of failing later."""
 
 PAUSES = Backoff(0.5, cap_s=60.0)
 """Waits between failed players: a libVLC that cannot start costs one process a minute, not a spawn loop."""

@@ -94,7 +94,7 @@ def not_heard() -> Failure:
 
 
 def nothing_shown(url: str) -> Failure:
-    """It "played" to its end and there was nothing to see or hear."""
+    """The failure of media that "played" to its end, with nothing to see or hear."""
     return failure(
         ErrorCode.MEDIA_UNSUPPORTED,
         f"{source_name(url)} sent data that is not video, audio or a picture (a web page, perhaps?).",
@@ -102,7 +102,7 @@ def nothing_shown(url: str) -> Failure:
 
 
 def broke_off(url: str, *, position: float, duration: float) -> Failure:
-    """It ended well before its end."""
+    """The failure of media that ended well before its end."""
     return failure(
         ErrorCode.MEDIA_NETWORK,
         f"{source_name(url)} broke off the stream at {position:.0f} s of {duration:.0f} s.",

@@ -72,7 +72,7 @@ class EngineSpec:
     advice: str
     """The advice for when its processes do not start."""
     is_installed: Callable[[], bool] = lambda: True
-    """For what does not come with the agent or with its packages."""
+    """The check of an engine that does not come with the agent or with its packages."""
     install: str = ""
     """The advice for when it is not installed."""
     kinds: frozenset[MediaType] = frozenset()
@@ -86,7 +86,7 @@ class EngineSpec:
     on_demand: bool = True
     """No spare is kept before the first player was wanted, or is expected to be."""
     is_optional: bool = False
-    """Not every box needs it: nothing is wrong where it is not installed."""
+    """True if not every box needs it: nothing is wrong where it is not installed."""
     spare_needs: int = 0
     """Bytes of memory that must be available for a spare to be made."""
     one_at_a_time: MediaType | None = None
@@ -211,4 +211,4 @@ ENGINES: tuple[EngineSpec, ...] = (
         },
     ),
 )
-"""In the order in which they are asked when the engine of the table could not play something."""
+"""The engines in the order in which they are asked when the engine of the table could not play something."""

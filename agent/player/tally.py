@@ -20,7 +20,7 @@ class Tally:
         self._alive.add(player)
 
     def ended(self, player: Player, why: KillReason) -> None:
-        """Once for each that began."""
+        """Count the end of a player. Called once for each that began."""
         self._alive.remove(player)
         self._pictures += player.progress.pictures
         self._lost += player.progress.lost

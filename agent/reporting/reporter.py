@@ -35,13 +35,13 @@ LOOK_S: Final = 3.0
 that beside the agent), and whether a receiver of webhooks refuses more of them."""
 
 ENROL_AGAIN_S: Final = 60.0
-"""After a registration by the configuration that failed."""
+"""The pause after a registration by the configuration that failed."""
 
 FIND_OUT_S: Final = 1.0
-"""For the disk to say at the start whether the box is registered; 1 ms is usual."""
+"""The longest wait for the disk to say at the start whether the box is registered; 1 ms is usual."""
 
 CLOSE_S: Final = 0.5
-"""For the disk to take what happened at the end; the daemon has 5 s for all of its end."""
+"""The longest wait for the disk to take the last events; the daemon has 5 s for all of its end."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Reporter:
         self._to_look = asyncio.Event()
         self._problem: str | None = None
         self._looked = asyncio.Event()
-        """Once it is known whether the box is registered."""
+        """Set once it is known whether the box is registered."""
         self._early: tuple[TrackerSnapshot, Timestamp, int] | None = None
         """The sessions at the start, and the last event before, until it is known whether the box is registered."""
 

@@ -21,14 +21,15 @@ SUBSCRIPTIONS_LIMIT: Final = 20
 """A controller has three, one for each service."""
 
 NOTIFY_TIMEOUT_S: Final = 2.0
-"""For a controller in the same network, which takes some milliseconds."""
+"""The longest wait for a controller in the same network, which takes some milliseconds."""
 
 DELIVERED_S: Final = 1.0
 """The longest wait of an answer for its events. A subscriber whose events cannot be delivered is not waited for the
 next time."""
 
 FIRST_EVENT_AFTER_S: Final = 0.05
-"""It comes by another connection than the answer to the subscription, and GUPnP 1.6 loses one that it reads first."""
+"""The delay of the first event: it comes by another connection than the answer to the subscription, and GUPnP 1.6 loses
+one that it reads first."""
 
 TRIES: Final = Backoff(5.0, cap_s=60.0)
 """Pauses between events that cannot be delivered; a subscription lasts half an hour at most."""
@@ -37,7 +38,7 @@ _SCHEMAS: Final = {
     AV_TRANSPORT.name: "urn:schemas-upnp-org:metadata-1-0/AVT/",
     RENDERING_CONTROL.name: "urn:schemas-upnp-org:metadata-1-0/RCS/",
 }
-"""Of the services that tell all changes in one variable, LastChange."""
+"""The namespaces of services that tell all changes in one variable, LastChange."""
 
 Variables = Callable[[Service], Mapping[str, str]]
 
@@ -68,7 +69,7 @@ class Subscription:
         self.look()
 
     def look(self) -> None:
-        """Something may be another."""
+        """Look for changes to tell. Called whenever something may have changed."""
         self.settled.clear()
         self._more.set()
 
@@ -170,7 +171,7 @@ class Subscriptions:
             task.cancel()
 
     def look(self) -> None:
-        """Something may be another."""
+        """Look for changes to tell. Called whenever something may have changed."""
         for subscription, _ in self._all.values():
             subscription.look()
 

@@ -28,7 +28,7 @@ from agent.media.redaction import redact
 from agent.types import PlayerState, SessionId
 
 PLAY_WAITS_S: Final = 3.0
-"""For a first frame, or for why there is none: the callers' own patience is 5 s."""
+"""The longest wait for a first frame, or for the reason why there is none: the callers' own patience is 5 s."""
 
 PICTURE_STAYS_S: Final = 0.6
 """Callers stop one film before they name the next, 10-40 ms later; a slow one in a busy network takes some 0.3 s."""

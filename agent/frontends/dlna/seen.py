@@ -36,7 +36,7 @@ CONNECTION: Final = {
     "A_ARG_TYPE_Direction": "Input",
     "A_ARG_TYPE_ConnectionStatus": "OK",
 }
-"""Of the ConnectionManager; nothing of it changes."""
+"""The variables of the ConnectionManager, which never change."""
 
 NO_NUMBER: Final = str(2**31 - 1)
 """The value of a counter that is not counted."""

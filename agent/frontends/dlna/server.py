@@ -78,8 +78,8 @@ class DlnaApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """There are no keys, so the address decides. A page in somebody's browser is refused: it comes with an Origin,
-        or under a name that it has pointed here."""
+        """Let a caller in by its address, because there are no keys. A page in somebody's browser is refused: it comes
+        with an Origin, or under a name that it has pointed here."""
         peer, own = _ends(request)
         if not may_call(peer, self._allowed(), own=own):
             log.info("dlna_caller_refused", peer=peer, hint="[dlna] allow has the addresses that may call.")

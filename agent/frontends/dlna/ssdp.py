@@ -29,7 +29,7 @@ ALIVE_EVERY_S: Final = 600.0
 """Three in the time for which one holds, because multicast gets lost in wireless networks."""
 
 ALIVE_FIRST_S: Final = (0.0, 0.3, 1.0)
-"""At the start three times, for the same reason."""
+"""The times of the announcements at the start: three, for the same reason."""
 
 LOOK_EVERY_S: Final = 5.0
 """The interval at which the addresses of this box are checked. A check takes 1 ms."""
@@ -46,7 +46,7 @@ MESSAGE_LIMIT: Final = 2048
 """Bytes of a search; usual are 150."""
 
 _IP_MULTICAST_ALL: Final = 49
-"""Of linux/in.h: 0 keeps away what came in on interfaces that the socket has not joined the group on."""
+"""An option of linux/in.h: 0 keeps away messages from interfaces on which the socket has not joined the group."""
 
 log = structlog.get_logger(__name__)
 

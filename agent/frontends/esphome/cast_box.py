@@ -28,10 +28,11 @@ from cast_wire.kinds import EventKind
 from cast_wire.storable import storable
 
 LOOK_EVERY_S: Final = 5.0
-"""For what no event tells of, such as the health of the players. It takes less than 1 ms."""
+"""The interval at which the states without events, such as the health of the players, are checked. A check takes less
+than 1 ms."""
 
 SETTLED_S: Final = 0.5
-"""From an event to the picture of it: windows close, and the idle screen is drawn, after what is told by then."""
+"""The time from an event to the picture of it: windows close, and the idle screen is drawn, after the event."""
 
 HOME_ASSISTANT_EVENT: Final = "esphome.cast_agent"
 
@@ -145,7 +146,7 @@ class CastBox:
                 peer.put(answer)
 
     def _refused(self, error: AgentError) -> None:
-        """Nobody waits for an answer: a sensor and an event have it."""
+        """Show an error in a sensor and an event: nobody waits for an answer."""
         self._refusal = str(error)
         self._send(COMMAND_FAILED, {"code": error.failure.code, "message": str(error)})
         self._look()

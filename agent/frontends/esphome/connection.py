@@ -18,13 +18,13 @@ from agent.frontends.esphome.outbox import Outbox
 from agent.util.waiting import first_of
 
 API_VERSION: Final = (1, 14)
-"""From 1.15 on clients expect an answer to DeviceCapabilitiesRequest."""
+"""The version of the API. From 1.15 on clients expect an answer to DeviceCapabilitiesRequest."""
 
 CLIENT_INFO_LIMIT: Final = 64
 """Characters of what a client says that it is."""
 
 CLOSE_AFTER_S: Final = 0.1
-"""For the answer that a key is taken to arrive before the connection ends."""
+"""The time in which the answer that a key is taken arrives before the connection ends."""
 
 _COMMANDS: Final = ("CommandRequest", "ExecuteServiceRequest", "CameraImageRequest")
 """The endings of the names of messages to the box."""
@@ -37,13 +37,13 @@ class Timings:
     """Seconds."""
 
     hello: float = 10.0
-    """For the key to be agreed on and the hello; takes milliseconds."""
+    """Seconds for the key to be agreed on and the hello; takes milliseconds."""
     silence: float = 150.0
     """Home Assistant pings every 20 s, and gives a dead connection up after 130."""
     write: float = 30.0
-    """For a client to read what it has been sent, once its buffers are full."""
+    """Seconds for a client to read what it has been sent, once its buffers are full."""
     close: float = 1.0
-    """For the last words to be sent."""
+    """Seconds for the last words to be sent."""
 
 
 TIMINGS: Final = Timings()

@@ -20,7 +20,8 @@ TEXT_LIMIT: Final = 255
 """Characters: Home Assistant takes a longer state for unknown."""
 
 FEATURES: Final = 1 | 4 | 8 | 512 | 4096 | 16384 | 1 << 17 | 1 << 20
-"""Of Home Assistant's media players: pause, set the volume, mute, play media, stop, play, browse and announce."""
+"""The features of Home Assistant's media players: pause, set the volume, mute, play media, stop, play, browse and
+announce."""
 
 COMMAND_FAILED: Final = "command_failed"
 
@@ -199,7 +200,7 @@ _CENTRAL: Final = (
     _text("Join code", lambda seen: seen.reporting.code, icon="mdi:qrcode"),
     _binary("Central", lambda seen: seen.reporting.connected, device_class="connectivity", **_DIAGNOSTIC),
 )
-"""For boxes that report to a central API."""
+"""The entities of boxes that report to a central API."""
 
 CAMERA: Final = Entity(_listed(api.ListEntitiesCameraResponse, "camera", "Picture"))
 

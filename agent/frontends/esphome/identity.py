@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EspHomeIdentity:
-    """Never changes once Home Assistant knows it."""
+    """An identity that never changes once Home Assistant knows it."""
 
     mac: str
     """12 lower-case hexadecimal digits."""

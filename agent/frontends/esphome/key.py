@@ -199,7 +199,7 @@ class KeyRing:
             self._key, self.problem = None, str(error)
 
     def _window(self) -> tuple[str, float]:
-        """In which run of the machine it was opened last, and until when by the clock of that run."""
+        """The run of the machine in which the window was opened last, and its end by the clock of that run."""
         with contextlib.suppress(OSError, ValueError):  # a new box has no such file; a torn one opens nothing
             with open(self._window_file, "rb", opener=_without_waiting) as stream:
                 boot, until = stream.read(READ_LIMIT).decode("ascii").split()

@@ -10,7 +10,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 MESSAGES_LIMIT: Final = 2048
-"""In order, unsent: the lists of a box have some 30, a picture of the screen up to four."""
+"""The limit for unsent messages: the lists of a box have some 30, a picture of the screen up to four."""
 
 BYTES_LIMIT: Final = 4 * 1024 * 1024
 """Twenty pictures of the screen, of which there is one a second at most."""

@@ -19,10 +19,10 @@ KIND: Final = Kind("jpeg", 1280)
 """Some 200 KB at most: Home Assistant shows a camera in a card."""
 
 EVERY_S: Final = 1.0
-"""From one picture to the next, however often a client asks: each takes a small box up to 0.1 s."""
+"""The shortest interval between two pictures, however often a client asks: each takes a small box up to 0.1 s."""
 
 PIECE_BYTES: Final = 63 * 1024
-"""Of a picture in one message: with its other fields a message must stay below 64 KiB."""
+"""The part of a picture in one message: with its other fields a message must stay below 64 KiB."""
 
 log = structlog.get_logger(__name__)
 

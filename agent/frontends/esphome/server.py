@@ -40,13 +40,13 @@ TXT_MOVES_S: Final = 20.0
 """Home Assistant takes another address from a record that has changed, once it has given up the dead connection."""
 
 IDENTITY_TIMEOUT_S: Final = 1.0
-"""For the identity to be written, after the key: Home Assistant waits for the answer for 10 s in all. What takes longer
-is written without being waited for."""
+"""The longest wait for the identity to be written, after the key: Home Assistant waits for the answer for 10 s in all.
+A slower write goes on without being waited for."""
 
 NAME_TAKEN: Final = "Give this box another one: cast-agent esphome reset --name NAME. Then add it again there."
 
 REFUSALS_S: Final = 60.0
-"""Of wrong keys the log tells once a minute."""
+"""The interval at which the log reports wrong keys."""
 
 log = structlog.get_logger(__name__)
 

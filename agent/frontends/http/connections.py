@@ -69,7 +69,7 @@ class EspHomeAnswer(Answer):
     has_key: bool
     """Home Assistant has brought a key, or it was shown to be typed there."""
     window_s: Seconds
-    """For so long the first one who comes may yet add the box without a key; 0 when nobody may."""
+    """Seconds for which the first caller may still add the box without a key; 0 when nobody may."""
     clients: tuple[str, ...]
     """The connected clients: their names for themselves, and their addresses."""
     problem: str | None

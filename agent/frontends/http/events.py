@@ -30,7 +30,7 @@ LOOK_EVERY_S: Final = 1.0
 """The interval at which it is checked that a client is still connected and its key is still valid."""
 
 SEND_TIMEOUT_S: Final = 20.0
-"""For the client to take what was sent: one that does not is cut off."""
+"""The longest wait for the client to take the data: a client that does not is cut off."""
 
 RETRY_MS: Final = 1000
 """The pause after which a browser connects again."""

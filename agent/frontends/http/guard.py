@@ -32,7 +32,7 @@ class Access(StrEnum):
     """Everybody, under every name: what is the same on every box, what tells that it is up, and what brings a key or a
     token in its body."""
     LOCAL = "local"
-    """This machine, and every key: what changes nothing and names no address."""
+    """Access for this machine, and for every key: for calls that change nothing and name no address."""
     KEY = "key"
     """Every key."""
     HOOK = "hook"

@@ -69,7 +69,7 @@ class PlayerCheck(Answer):
     version: str
     engines: dict[str, EngineCheck]
     features: dict[str, bool | str] = Field(deprecated=True)
-    """Those of all engines, flat; `engines` has them by engine."""
+    """The features of all engines, flat; `engines` has them by engine."""
 
 
 class SimpleCheck(Answer):

@@ -23,7 +23,7 @@ class PresetAnswer(Answer):
     title: str
     source: Source
     etag: str
-    """For `If-Match`: another one as soon as the preset is."""
+    """The value for `If-Match`; it changes with the preset."""
     problem: str | None = None
     """The reason why it cannot be played; it has no fields then."""
     url: str | None = None

@@ -135,7 +135,7 @@ class StopBody(Form):
     session_id: Annotated[str | None, BeforeValidator(as_text)] = None
     """The session to end; None for the current one."""
     all: Annotated[bool, BeforeValidator(as_switch)] = False
-    """Also everything that waits."""
+    """True to end everything that waits, too."""
 
 
 class NoBody(Form):

@@ -75,8 +75,8 @@ class SettingsAnswer(Answer):
     """The answer of `GET /settings`."""
 
     settings: dict[str, bool | float | str | tuple[str, ...]]
-    """By `section.key`: those that a reload of the configuration can change, but for presets and webhooks; of each
-    `login` what it is for."""
+    """The settings by `section.key` that a reload of the configuration can change, except presets and webhooks; of each
+    `login` its purpose."""
 
 
 class SessionAnswer(Answer):

@@ -24,7 +24,7 @@ NONE = "none"
 """The answer of `confine` where nothing keeps the process from other files."""
 
 _WITHOUT = "CONFINE_WITHOUT"
-"""For tests only: means that are treated as missing, with commas, in the environment: `landlock,namespace`."""
+"""An environment variable for tests only: means that are treated as missing, with commas: `landlock,namespace`."""
 
 
 class Confinement:

@@ -139,7 +139,7 @@ _LOADERS = ("/lib/ld-*", "/lib64/ld-*")
 # fmt: on
 
 _DECODER_NAMES = ("codec", "dec", "vpu", "rpivid", "cedrus", "venus", "iris")
-"""In names of V4L2 devices that decode, such as `bcm2835-codec-decode`, `rpi-hevc-dec`, `hantro-vpu-dec`."""
+"""Parts of the names of V4L2 devices that decode, such as `bcm2835-codec-decode`, `rpi-hevc-dec`, `hantro-vpu-dec`."""
 
 
 def _decoders() -> list[str]:

@@ -11,7 +11,7 @@ EARLY_END_S = 3.0
 """A film that ends this much before its length broke off; less is the rounding of containers."""
 
 _IN_PIECES = ("hls", "dash")
-"""They tell no size that could be compared; a piece that could not be had is in the log."""
+"""Formats that tell no size that could be compared; a piece that could not be had is in the log."""
 
 
 def failure_at_end(facts: Facts, log: LogReader, url: str, *, file_format: str, size: int | None) -> Failure | None:

@@ -15,7 +15,8 @@ OBSERVED = ("time-pos", "seekable", "partially-seekable", "hwdec-current", "core
 """Properties that mpv is to tell whenever they change."""
 
 SURELY_DRAWN_S = 0.2
-"""After a picture was handed to the video output; drawing takes 1-20 ms. For one that no other follows soon."""
+"""The time after a picture was handed to the video output until it was certainly drawn; drawing takes 1-20 ms. For one
+that no other follows soon."""
 
 
 class Facts:
@@ -33,7 +34,7 @@ class Facts:
     """Its pictures come when they come."""
 
     sound_lost = False
-    """It had an output for its sound, and has none."""
+    """True if it had an output for its sound, and has none."""
 
     _restarted_at: float | None = None
     _last_shown: float | None = None

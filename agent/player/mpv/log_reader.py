@@ -22,7 +22,7 @@ _MEMORY_S = 30.0
 
 _NO_STREAMS = "No video or audio streams"
 _CUT_OFF = ("Stream ends prematurely", "Will reconnect")
-"""Of FFmpeg's http.c, which compares with the length that the server announced."""
+"""Words of FFmpeg's http.c, which compares with the length that the server announced."""
 _NOT_OPENED = "avformat_open_input() failed"
 
 

@@ -23,12 +23,12 @@ class Way(IntEnum):
 
     PLAIN = 1
     UDP = 2
-    """For a camera that refuses TCP."""
+    """The way for a camera that refuses TCP."""
     RELAY = 3
     """Through a relay of ours: at once where FFmpeg would not check a certificate, and for a camera that refuses a
     password and may take it when it is told in another way."""
     PROBE = 4
-    """For what has nothing but sound, which it was not to play yet: without opening a device."""
+    """The way for media that has nothing but sound, which it was not to play yet: without opening a device."""
 
 
 class Opening:
@@ -95,7 +95,7 @@ class Opening:
         self._line.set("untimed", True)
 
     def choose(self, tracks: Any) -> None:
-        """Before anything is decoded: the best rendition up to the height, or else the lowest."""
+        """Choose, before anything is decoded, the best rendition up to the height, or else the lowest."""
         video = rendition(tracks or [], at_most=self._at_most or 0)
         self._line.set("track-auto-selection", True)
         if video is None:

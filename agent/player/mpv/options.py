@@ -18,14 +18,14 @@ from agent.types import Quality, VideoOutput
 PROGRAM = "mpv"
 
 FD = "%FD"
-"""In a command: the descriptor of mpv's end of the socket pair."""
+"""A word in a command that stands for the descriptor of mpv's end of the socket pair."""
 
 UNTIMED = ("mpjpeg",)
 """A camera's pictures, one after the other: FFmpeg takes them for 25 a second, so mpv would stop each second to wait
 for more of them, or show them later and later. Each is shown when it comes."""
 
 NETWORK_TIMEOUT_S = 130
-"""Longer than any start_timeout or stall_timeout: these decide, with a sentence of their own."""
+"""A bound longer than any start_timeout or stall_timeout: these decide, with a sentence of their own."""
 
 _LAUNCHER = Path(__file__).parents[1] / "launch.py"
 

@@ -86,7 +86,7 @@ def undecodable(lines: Iterable[str]) -> bool:
 
 
 def not_opened(url: str) -> Failure:
-    """It could not be opened, and the log does not say why."""
+    """The failure of media that could not be opened, and the log does not say why."""
     if url.startswith("rtsp"):
         silence = shared.explain(["Connection timed out"], url)
         assert silence is not None, "libVLC's reasons know it"
@@ -95,7 +95,7 @@ def not_opened(url: str) -> Failure:
 
 
 def nothing_to_play(url: str) -> Failure:
-    """It was opened, and holds neither pictures nor sound that can be decoded."""
+    """The failure of media that was opened, and holds neither pictures nor sound that can be decoded."""
     return Failure(
         ErrorCode.MEDIA_UNSUPPORTED,
         "The stream holds no video or sound in a format that mpv knows. Of a camera, choose H.264 or H.265.",
@@ -103,10 +103,10 @@ def nothing_to_play(url: str) -> Failure:
 
 
 def nothing_shown(url: str) -> Failure:
-    """It "played" to its end and there was nothing to see or hear."""
+    """The failure of media that "played" to its end, with nothing to see or hear."""
     return shared.nothing_shown(url)
 
 
 def broke_off(url: str, *, position: float, duration: float) -> Failure:
-    """It ended well before its end."""
+    """The failure of media that ended well before its end."""
     return shared.broke_off(url, position=position, duration=duration)

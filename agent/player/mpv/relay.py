@@ -20,13 +20,13 @@ from agent.player.mpv.reasons import no_connection, refused
 from agent.types import Failure
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
-"""By IANA and FFmpeg."""
+"""The ports by IANA and FFmpeg."""
 
 CONNECTIONS_AT_ONCE = 4
 """mpv holds one; another while it opens the address again. A port of this machine is open to its other users."""
 
 HANDSHAKE_TIMEOUT_S = 60.0
-"""Only against what hangs for ever: start_timeout decides, and ends the player."""
+"""A bound only against what hangs for ever: start_timeout decides, and ends the player."""
 
 _PIECE_BYTES = 64 * 1024
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 SOUND_PAUSE_S = 4.0
-"""Between two attempts to be heard, for as long as a film lasts: a sound server may start at any time. Each attempt
-takes mpv some milliseconds."""
+"""The interval between two attempts to be heard, for as long as a film lasts: a sound server may start at any time.
+Each attempt takes mpv some milliseconds."""
 
 
 class Output(Enum):

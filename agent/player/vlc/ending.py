@@ -15,7 +15,7 @@ OUT_OF_STORE_S = 1.0
 """Without a new picture: what was in store has been shown. libVLC's counts are up to 0.5 s old."""
 
 LOST_FOR_S = 10.0
-"""After a playlist could not be read: up to three segments are in store, of 2 s as a rule."""
+"""The time after a playlist could not be read: up to three segments are in store, of 2 s as a rule."""
 
 ENTRIES_AT_MOST = 100
 ENTRY_LENGTH_AT_MOST = 500

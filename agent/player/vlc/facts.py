@@ -10,7 +10,7 @@ from agent.player.vlc.log_reader import LogReader
 from agent.types import MediaType, StreamType
 
 _LOOKED_WITHIN_S = 0.6
-"""It is looked at every 0.25 s; what took longer was no playing."""
+"""The longest time between two looks that counts as playing: the clock is looked at every 0.25 s."""
 
 
 class _Clock(NamedTuple):
@@ -66,7 +66,8 @@ class Facts:
         return self._log.body.is_whole(self._stats.read_bytes)
 
     def begins_at(self, position_ms: int) -> None:
-        """It was sent there. The clock shows less where its picture is older than that, and stands."""
+        """Take in that the media was sent there. The clock shows less where its picture is older than that, and
+        stands."""
         self._begin_ms = position_ms
 
     def complete(self) -> None:

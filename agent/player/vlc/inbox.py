@@ -13,7 +13,7 @@ class Inbox(queue.SimpleQueue[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._left: deque[Any] = deque()
-        """By `take`; older than all that is in the queue."""
+        """The items that `take` left; older than all that are in the queue."""
 
     def next(self, timeout: float | None) -> Any:
         """The oldest item; None if none comes within so many seconds."""

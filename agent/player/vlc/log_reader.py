@@ -23,7 +23,7 @@ _MJPEG = re.compile(r"(?im)^\s*content-type:\s*multipart/x-mixed-replace\b")
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
 _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _OLDER_ANSWER = re.compile(r"HTTP answer code (\d{3})")
-"""Of libVLC's older HTTP module (modules/access/http.c), which tries what the newer one could not have."""
+"""A line of libVLC's older HTTP module (modules/access/http.c), which tries what the newer one could not have."""
 _REFUSED = b"HTTP answer code 401"
 _REFUSALS_AT_MOST = 2
 """Answers 401 to one address, one for each of these modules. Where a digest is offered, the older one would go on

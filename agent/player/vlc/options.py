@@ -9,7 +9,7 @@ from agent.player.machine import authorities
 from agent.types import Quality
 
 LIVE_CACHING_MS = 100
-"""For `low-latency`: 207 ms behind live against 1,078 ms with libVLC's own 1,000 ms; 0 breaks playback."""
+"""The caching for `low-latency`: 207 ms behind live against 1,078 ms with libVLC's own 1,000 ms; 0 breaks playback."""
 
 SHORT_CACHING_MS = 100
 """Shorter than any word, and not 0."""

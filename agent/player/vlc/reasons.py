@@ -45,7 +45,8 @@ def only_picture_lost() -> Failure:
 
 
 def digest_wanted(url: str) -> Failure:
-    """It asks for the password in a way that libVLC does not know, and another engine does."""
+    """The failure of a source that asks for the password in a way that libVLC does not know, and another engine
+    does."""
     return failure(
         ErrorCode.MEDIA_UNSUPPORTED, f"{source_name(url)} asks for the password by digest, which libVLC does not know."
     )

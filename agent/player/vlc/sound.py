@@ -15,8 +15,8 @@ SILENT_S = 1.5
 """libVLC counts sound and pictures four times a second; a track that is chosen late sets in after 1 s at most."""
 
 PAUSES = Backoff(2.0, cap_s=8.0)
-"""Between two attempts to be heard again. The last one goes on for as long as the film does: a sound server may come
-at any time, and to ask for it takes 2 ms."""
+"""The pauses between two attempts to be heard again. The last one goes on for as long as the film does: a sound server
+may come at any time, and to ask for it takes 2 ms."""
 
 
 class Audio(NamedTuple):

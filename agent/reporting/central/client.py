@@ -15,7 +15,7 @@ from agent.reporting.http.resolver import FindLocal
 from cast_wire import models as wire
 
 CALL_TIMEOUT_S: Final = 10.0
-"""For one call from the first byte to the last, looking up the name and TLS included."""
+"""The bound of one call from the first byte to the last, looking up the name and TLS included."""
 
 ANSWER_LIMIT: Final = 256 * 1024
 """Bytes, unpacked. The longest is the answer to 50 events, about 10 KB; a page of streams has more."""

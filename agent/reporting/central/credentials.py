@@ -18,7 +18,7 @@ from cast_wire.models import DEVICE_TOKEN_PATTERN, Uuid
 FILE: Final = "central.json"
 
 PROPOSAL_FILE: Final = "central-proposal.json"
-"""There only from the first try of an enrolment until it has worked."""
+"""The file that exists only from the first try of an enrolment until it has worked."""
 
 READ_LIMIT: Final = 16 * 1024
 """Bytes. The file has about 300."""

@@ -34,7 +34,7 @@ BROKEN: Final = (
 )
 
 FAREWELL_S: Final = 1.0
-"""For the last word, from the moment at which the agent begins to stop; all else stops meanwhile."""
+"""The time for the last word, from the moment at which the agent begins to stop; all else stops meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ class Link:
         ]
 
     def changed(self) -> None:
-        """Something is different on the box; returns at once."""
+        """Note that something has changed on the box; returns at once."""
         self._state_reporter.changed()
 
     def farewell(self) -> None:

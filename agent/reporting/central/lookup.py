@@ -22,12 +22,12 @@ from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
 Found = TypeVar("Found")
 
 LOOKUP_TIMEOUT_S: Final = 2.0
-"""For all of it: somebody has typed a code, and waits."""
+"""The bound of a whole look-up: somebody has typed a code, and waits."""
 
 
 class Lookup:
-    """On a connection of its own, so that it waits neither for reports nor for their pauses after failures. One
-    question at a time, and a session has few. `registered` tells what the box is registered as, `problem` why it is
+    """Look-ups on a connection of their own, so that they wait neither for reports nor for their pauses after failures.
+    One question at a time, and a session has few. `registered` tells what the box is registered as, `problem` why it is
     not where it should be."""
 
     def __init__(

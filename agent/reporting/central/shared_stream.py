@@ -58,9 +58,10 @@ class SharedStream:
         self._client = client
         self._device_id = device_id
         self._refused: Wanted | None = None
-        """Not taken as it is: it is not tried again until it changes."""
+        """The stream that was refused: it is not tried again until it changes."""
         self._is_clear = False
-        """Nothing of us is on there; not known at the start, because there may be something from before it."""
+        """True if no stream of this box is on there; not known at the start, because there may be one from before
+        it."""
         self.stream: Stream | None = None
         """The stream at the central API, as far as it is known."""
 

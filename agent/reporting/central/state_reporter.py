@@ -61,7 +61,7 @@ class StateReporter:
         self.problem: str | None = None
 
     def changed(self) -> None:
-        """Something is different; returns at once."""
+        """Note that something has changed; returns at once."""
         self._changed.set()
 
     async def run(self) -> None:

@@ -16,7 +16,7 @@ from agent.reporting.http.resolver import FindLocal, Names
 from agent.util.threads import in_thread
 
 KEEPALIVE_S: Final = 70.0
-"""Longer than a heartbeat, so that the connection stays; the central API closes after 75."""
+"""Seconds for which an unused connection is kept: longer than a heartbeat, and the central API closes it after 75."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Trouble(StrEnum):
     LIMITED = "limited"
     """The other side is there, and has had enough of this kind for now."""
     REFUSED = "refused"
-    """Nothing will be taken until somebody changes something, such as a token (401, 403): everything is kept."""
+    """The other side takes nothing until somebody changes something, such as a token (401, 403): everything is kept."""
     GONE = "gone"
     """410: nothing is wanted there any more."""
     REJECTED = "rejected"
@@ -77,7 +77,7 @@ class Peer:
     """The server that is called, in words for people."""
 
     url: str
-    """Never told whole: it may hold a secret."""
+    """The address, never told whole: it may hold a secret."""
     when_silent: str
     """The advice for when nothing answers."""
     when_wrong: str
@@ -178,7 +178,7 @@ _CERTIFICATE: Final = {
     62: "is made for another name: use that name in the address, or renew the certificate there",
     64: "is made for another name: use that name in the address, or renew the certificate there",
 }
-"""By the codes of X509_verify_cert(3)."""
+"""The reasons by the codes of X509_verify_cert(3)."""
 
 
 def _sentence(peer: Peer, error: Exception, timeout_s: float) -> str | None:

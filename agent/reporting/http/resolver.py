@@ -15,7 +15,7 @@ TIMEOUT_S: Final = 8.0
 """Less than a call may take, so that its reason is told. A resolver tries each of its servers for 5 s."""
 
 LOCAL_TIMEOUT_S: Final = 2.0
-"""For the system to say that it knows a name in `.local`; then mDNS is asked, which takes 3 s at most."""
+"""The time for the system to answer for a name in `.local`; then mDNS is asked, which takes 3 s at most."""
 
 FindLocal = Callable[[str], Awaitable[str]]
 """The address that mDNS has for a name in `.local`; empty when it has none."""
@@ -63,7 +63,7 @@ class Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 class PublicAddressError(OSError):

@@ -58,9 +58,9 @@ class OutboxFile:
         self._sessions_kept: tuple[Row, ...] | None = None
         """The sessions as stored on the disk; None if that is not known."""
         self._cursors: dict[str, int] = {}
-        """Up to where each reader has settled; on the disk too, as soon as that can be written."""
+        """The position up to which each reader has settled; on the disk, too, as soon as that can be written."""
         self._identities: dict[str, str] = {}
-        """To whom each reader passes events on; empty when nobody has ever said it."""
+        """The identity to whom each reader passes events on; empty if none was ever known."""
         self._newcomers: set[str] = set()
         """Readers who had no place when this began: what earlier runs have left is none of their business."""
         self._table = EventTable(self._runs.event, self._readers_of)
@@ -70,7 +70,7 @@ class OutboxFile:
         self._problem: str | None = None
         self.status = OutboxStatus(dict.fromkeys(readers, 0))
         self.kept_up_to = 0
-        """Up to this occurrence of this run nothing needs its spool any more."""
+        """The number of the last occurrence of this run that needs its spool no more."""
 
     # --- what happened ---
 
@@ -114,7 +114,7 @@ class OutboxFile:
             self._show()
 
     def lose(self, count: int, reason: str, since: Timestamp, kind: EventKind | None = None) -> None:
-        """So many events of this kind were not kept; None: of kinds that are not known."""
+        """Count events of this kind that were not kept; None for kinds that are not known."""
         self._losses.add(count, reason, since, self._readers_of(kind))
         self._show()
 

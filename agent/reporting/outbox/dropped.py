@@ -17,14 +17,14 @@ class Losses:
         self._untold: dict[tuple[str, tuple[str, ...]], Lost] = {}
         """The events that could not be written, by reason and readers."""
         self._kept: dict[str, int] = {}
-        """For each reader, as on the disk."""
+        """The count of each reader, as on the disk."""
 
     def load(self, reader: str, number: int) -> None:
-        """So many were found there."""
+        """Take over the count that was found on the disk."""
         self._kept[reader] = number
 
     def add(self, count: int, reason: str, since: Timestamp, readers: Collection[str]) -> None:
-        """So many events could not be written."""
+        """Count events that could not be written."""
         if readers:
             self._untold.setdefault((reason, tuple(readers)), Lost(since)).count += count
 

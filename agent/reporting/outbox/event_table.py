@@ -23,7 +23,7 @@ AGE_LIMIT_S: Final = 7 * 86_400.0
 
 Event = dict[str, Any]
 Places = Mapping[str, int]
-"""Up to which position each reader has settled."""
+"""The position up to which each reader has settled."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class EventTable:
         self._number = self._bytes = 0
         self._oldest: Timestamp | None = None
         self.handed_out: dict[str, int] = {}
-        """Up to this position a reader may have sent events, so they are not changed any more."""
+        """The position up to which a reader may have sent events, so that they are not changed any more."""
 
     def load(self, db: sqlite3.Connection) -> None:
         """Read the table."""

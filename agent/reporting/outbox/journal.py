@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 
 class Journal:
-    """From the bus to the outbox, in `folder`. `runtime` is where files are that need only
-    outlive this process; `readers` are those who pass events on, as OutboxFile has it."""
+    """The way from the bus to the outbox, in `folder`. `runtime` is the folder for files that need only outlive this
+    process; `readers` are those of the OutboxFile."""
 
     def __init__(
         self, *, folder: Path, runtime: Path, device: DeviceInfo, readers: Mapping[str, Reader], restores: bool

@@ -28,8 +28,8 @@ PENDING_LIMIT: Final = 1_000
 more than some wait only while the disk hangs."""
 
 COLLECT_S: Final = 0.05
-"""From an occurrence to the work of its commit, which must not take the processor from the answer that somebody waits
-for; what a switch is made of is one commit then. Only a power cut can lose it meanwhile."""
+"""The delay from an occurrence to the work of its commit, which must not take the processor from the answer that
+somebody waits for; all parts of a switch are in one commit then. Only a power cut can lose it meanwhile."""
 
 LOOK_AGAIN_S: Final = 30.0
 """The interval at which a reader looks without a notification: a disk that was full may be writable again, and events
@@ -52,14 +52,14 @@ class Outbox:
         self._queue: SimpleQueue[Occurrence | _Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._news: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        """For each reader: something was kept since it looked."""
+        """The signal of each reader that something was kept since it looked."""
         self._taken = self._done = 0
         """Occurrences; the first counted by the loop alone, the second by the thread alone. These are their numbers
         in the spool, too."""
         self._overflow: Counter[EventKind] = Counter()
         self._overflow_since: Timestamp | None = None
         self._collected: list[Occurrence] = []
-        """Not handed to the thread yet, but counted as taken."""
+        """The occurrences that are counted as taken, and not handed to the thread yet."""
         self._timer: asyncio.TimerHandle | None = None
         self._problem: str | None = None
         """Written by the thread alone: why what happened last could not be kept."""

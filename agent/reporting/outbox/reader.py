@@ -1,4 +1,4 @@
-"""Those who pass on what is in the outbox, and what they are handed."""
+"""The readers of the outbox, which pass events on, and the batches that they are handed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Reader:
     """A recipient that passes events on."""
 
     identity: str | None
-    """To whom. For somebody else than before only what happens from now on is meant. None: to whom it was before, as
-    long as nobody can say who it is."""
+    """The recipient. A new recipient gets only events that happen from now on. None: the recipient is the one before,
+    as long as nobody can say who it is."""
     kinds: frozenset[EventKind] | None = None
     """The kinds of events for this reader; None for all."""
 
@@ -33,7 +33,8 @@ class Batch:
     events: tuple[dict[str, JsonValue], ...] = ()
     positions: tuple[int, ...] = ()
     generation: int = 0
-    """Of the file: what was read from one that has been set aside since cannot be settled any more."""
+    """The generation of the file: events that were read from one that has been set aside since cannot be settled any
+    more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class OutboxStatus:
     """The state of the outbox."""
 
     queued: Mapping[str, int] = field(default_factory=dict)
-    """For each reader, how many events it has not passed on yet."""
+    """The number of events that each reader has not passed on yet."""
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """For each reader, how many events it will never get, as long as it has its place here."""
+    """The number of events that each reader will never get, as long as it has its place here."""
     problem: str | None = None

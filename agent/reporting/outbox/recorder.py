@@ -1,4 +1,4 @@
-"""From the events of the bus to what is kept of them, for those who are told later."""
+"""The choice of the bus's events that are kept for readers who are told later."""
 
 from __future__ import annotations
 

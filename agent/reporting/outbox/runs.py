@@ -19,10 +19,10 @@ class Runs:
         self._run = run
         self._seq = 0
         self._before: dict[str, tuple[int, int]] = {}
-        """Of each run, as it was found: the number of the last occurrence, and of the last event."""
+        """The number of the last occurrence, and of the last event, of each run, as it was found."""
         self._on_disk: tuple[str, int, int] | None = None
         self.number = 0
-        """Up to this occurrence of the run its spool is taken care of."""
+        """The number of the last occurrence of the run whose spool is taken care of."""
 
     def event(self, occurrence: Occurrence) -> Event:
         """The next one of the run."""

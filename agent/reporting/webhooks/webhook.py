@@ -36,7 +36,8 @@ CALL_TIMEOUT_S: Final = 15.0
 """The least that Standard Webhooks advise."""
 
 CLOCK_SETTLES_S: Final = 900.0
-"""After the machine was switched on its clock may be wrong for so long; one that is not set then never will be."""
+"""The time after the machine was switched on for which its clock may be wrong; one that is not set then never will
+be."""
 
 _ENVELOPE: Final = ("session_id", "event_id", "boot_id", "seq", "uptime", "clock_synced", "agent_version")
 
@@ -59,7 +60,7 @@ class Webhook:
         self._supervisor = supervisor or Supervisor()
         self.settings: Final = settings
         self.name: Final = "webhook-" + hashlib.sha256(settings.url.encode()).hexdigest()[:16]
-        """Of its place in the outbox: that of its address, whatever else is changed."""
+        """The name of its place in the outbox: that of its address, whatever else is changed."""
         kinds = None if settings.events is None else frozenset(map(EventKind, settings.events))
         self.reader: Final = Reader(self.name, kinds)
         self.is_disabled = is_disabled
@@ -187,7 +188,7 @@ _ADVICE: Final = {
 
 
 def gone(host: str) -> str:
-    """In words."""
+    """The sentence for a receiver that wants no more events."""
     return (
         f"{host} refuses further events (410), so the agent sends it nothing. Take this [[webhook]] out of the "
         "configuration, or change it to have it tried again."

@@ -48,7 +48,7 @@ class Webhooks:
         self._device = device
         self._all: tuple[Webhook, ...] = ()
         self._kept: frozenset[str] | None = None
-        """Those that are disabled, as on the disk; None: not known yet."""
+        """The webhooks that are disabled, as on the disk; None if that is not known yet."""
         self._fails = False
 
     @property
