@@ -37,7 +37,7 @@ class Service(Generic[OperationT]):
     schemes: Mapping[str, Mapping[str, Any]]
     """The ways to say who one is, as OpenAPI describes security schemes."""
     security: Mapping[Any, Sequence[Mapping[str, list[str]]]]
-    """For each kind of access the schemes that open it."""
+    """The schemes that open each kind of access."""
     path_parameters: Mapping[str, Mapping[str, Any]]
     """The schema of each name in a path."""
     refusals: Callable[[OperationT], Collection[int]]

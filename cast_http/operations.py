@@ -44,7 +44,7 @@ class Operation(Generic[HandlerT, AccessT]):
     """The callers that may make the call."""
     summary: str
     answers: Mapping[int, type[BaseModel] | str | None]
-    """For each good status the model, or a media type; None where there is no body, or one that is not JSON."""
+    """The model of each good status, or a media type; None where there is no body, or one that is not JSON."""
     errors: tuple[int, ...] = ()
     """Statuses of problems, beside those that follow from the rest."""
     body: type[BaseModel] | None = None

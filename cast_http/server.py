@@ -13,8 +13,8 @@ from cast_http.problems import Problems
 log = structlog.get_logger(__name__)
 
 KEEPALIVE_S: Final = 75.0
-"""Longer than the intervals of those who call again and again: Home Assistant polls every 30 or 60 s, and boxes send
-heartbeats. Also bounds how long a new connection may take to send its headers."""
+"""Seconds for which an unused connection is kept: longer than the intervals of regular callers. Home Assistant polls
+every 30 or 60 s, and boxes send heartbeats. Also bounds how long a new connection may take to send its headers."""
 
 LINGER_S: Final = 2.0
 """The time for which the rest of a refused body is read, so that the caller sees the answer and not a reset."""

@@ -58,8 +58,8 @@ def abi() -> int:
 
 
 def restrict(grants: Grants, abi: int, *, network: bool = True) -> None:
-    """From now on this thread, and what it starts, opens nothing but what is granted; without `network` it makes no
-    TCP connection where that can be had (ABI 4). Raises OSError.
+    """Restrict this thread, and all that it starts, to the granted files; without `network` it makes no TCP connection
+    where that can be had (ABI 4). Raises OSError.
 
     A file that takes another's place (as resolv.conf does when the network changes) is another file: only players
     started after that can read it. Folders are granted with what comes to be in them.

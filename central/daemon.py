@@ -55,7 +55,8 @@ GC_THRESHOLD: Final = (20_000, 20, 20)
 looks took a tenth of the time of a request. 20,000 objects are some MB."""
 
 DATABASE_WAIT_S: Final = 60.0
-"""After a power cut the database server may need that long; whoever started us tries again after that."""
+"""The longest wait for the database: after a power cut the server may need that long; the supervisor of the service
+tries again after that."""
 DATABASE_LOOK_S: Final = 1.0
 """Soon enough for a start, and no load on a server that is just recovering."""
 

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from central.core.db.engine import Database
 
 EVERY_S: Final = 600.0
-"""Between two looks for what is too old."""
+"""The interval between two looks for records that are too old."""
 PORTION: Final = 1_000
 """Rows of one unit of work: a few milliseconds, so that nobody waits behind it."""
 PAUSE_S: Final = 0.05
-"""Between two of them: whoever waits for the database has his turn."""
+"""The pause between two of them, in which others who wait for the database have their turn."""
 
 
 class Forget(Protocol):

@@ -16,7 +16,8 @@ PERIOD_S: Final = 60.0
 """20 wrong codes a minute: more than anybody types, too few to find one of 480 million."""
 
 MISSES_BEHIND_ONE_ADDRESS: Final = 10 * MISSES
-"""Of all tokens together: a school of boxes has one address, and none of them can use up what the others need."""
+"""The limit for all tokens together: a school of boxes has one address, and none of them can use up the tries of the
+others."""
 
 CALLERS_LIMIT: Final = 10_000
 """Callers that are remembered. The one that was quiet for longest is forgotten first."""
@@ -33,7 +34,7 @@ class MissLimit:
         self._whose = whose
         self._monotonic = monotonic
         self._misses: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """For a caller the moment and what weighed on it then."""
+        """The time of each caller's last miss, and the weight of its misses then."""
 
     @property
     def callers(self) -> Collection[str]:
@@ -50,7 +51,7 @@ class MissLimit:
             )
 
     def missed(self, caller: str) -> None:
-        """This caller has guessed wrong."""
+        """Count a wrong guess of this caller."""
         group = _group(caller)
         self._misses[group] = (self._monotonic(), self._weight(group) + 1)
         self._misses.move_to_end(group)

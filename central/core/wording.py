@@ -52,7 +52,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "less_than_equal": "must be at most {le:.17g}",
     "timezone_aware": _MOMENT,
 }
-"""By pydantic's kinds of errors, with what it tells of the limits."""
+"""The words by pydantic's kinds of errors, with its values of the limits."""
 
 _FORMS: Final[Mapping[str, str]] = {
     ID_PATTERN: "must be an id, such as 01a1fd12-eb6c-748a-a719-cf4ecab6bccb",

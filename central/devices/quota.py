@@ -17,18 +17,19 @@ BOXES_LIMIT: Final = 100_000
 
 
 class Quota:
-    """So many bytes a day for each box: all at once, as when it comes back with a full outbox (5 MB at most), or little
-    by little. It guards the disk from a box that has gone wild, and is no account: each instance counts for itself,
-    from its start."""
+    """A quota of so many bytes a day for each box: all at once, as when it comes back with a full outbox (5 MB at
+    most), or little by little. It guards the disk from a box that has gone wild, and is no account: each instance
+    counts for itself, from its start."""
 
     def __init__(self, mib_a_day: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._most = mib_a_day * 2**20
         self._monotonic = monotonic
         self._used: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """For a box the moment and how many bytes counted then."""
+        """The time of each box's last call, and the number of bytes that counted then."""
 
     def take(self, device_id: str, size: int) -> None:
-        """This box is about to have so many bytes stored. Raises QuotaExceededError when that is too much for now."""
+        """Count bytes that this box is about to have stored. Raises QuotaExceededError when that is too much for
+        now."""
         used = self._count(device_id) + size
         if used > self._most:
             wait_s = (used - self._most) * DAY_S / self._most

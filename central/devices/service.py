@@ -101,7 +101,8 @@ class Devices:
         return page_of(found, limit, lambda record: record.device.id)
 
     async def token_hash(self, device_id: str) -> str | None:
-        """Of the token of this box, which only this service and its database know; None for one that is revoked."""
+        """The hash of the token of this box, which only this service and its database know; None for one that is
+        revoked."""
         async with self._database.read() as session:
             return await repository.token_hash(session, device_id)
 

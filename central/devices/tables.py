@@ -75,7 +75,7 @@ class Event(Base):
     __tablename__ = "events"
 
     number: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
-    """In the order of arrival; of one box that is the order of happening."""
+    """The number in the order of arrival; of one box that is the order of happening."""
     device_id: Mapped[str] = mapped_column(ID, ForeignKey("devices.id", ondelete="CASCADE"))
     event_id: Mapped[str] = mapped_column(ID)
     kind: Mapped[str] = mapped_column(String(64))

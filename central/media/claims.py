@@ -17,7 +17,7 @@ from central.media.repository import Holder, KeyState
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """Somebody wants to publish to a path, and shows a key."""
+    """A request to publish to a path, with a key."""
 
     key: str
     path: str
@@ -36,12 +36,12 @@ class Round:
         self._now = now
         self._until = now + timedelta(seconds=lease_s)
         self._wanted: dict[str, tuple[dict[str, Any], list[int]]] = {}
-        """For a key what is to be claimed, and the numbers of those whose answer hangs on that."""
+        """The row to claim for each key, and the numbers of the requests whose answer depends on it."""
         self._paths: set[str] = set()
         self.lapsed: set[str] = set()
         """Paths whose holder has had its time."""
         self.answers: list[BaseException | None] = []
-        """In the order of the requests; None: let in."""
+        """The answers in the order of the requests; None for one that is let in."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Those who publish, and the media server, as a feature of the service."""
+"""Publishers and the media server, as a feature of the service."""
 
 from __future__ import annotations
 

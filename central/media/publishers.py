@@ -1,4 +1,4 @@
-"""Those who publish, as streams ask for them."""
+"""The publishers, as streams ask for them."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Publishing:
         """Set when a look at the media server tells something: somebody was let in, or was refused because of another
         who may be gone."""
         self._expected: dict[str, float] = {}
-        """By path: until when, by the time of the event loop, a publisher that was let in may come on the air."""
+        """The time of the event loop, by path, until which a publisher that was let in may come on the air."""
 
     @property
     def key_in_path(self) -> bool:
@@ -76,7 +76,7 @@ class Publishing:
         return bool(self._expected)
 
     def came(self, path: str) -> None:
-        """Somebody is on at this path: nobody is expected there."""
+        """Note that a publisher is on at this path: nobody is expected there."""
         self._expected.pop(path, None)
 
     async def ready(self, path: str, *, connection_type: str, connection_id: str | None) -> Stream:

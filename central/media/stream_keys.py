@@ -127,7 +127,8 @@ class StreamKeys:
         return found[0]
 
     async def revoke(self, key_id: str) -> KeyRecord:
-        """It lets nobody in any more, its stream ends, and its publisher is kicked; once more changes nothing.
+        """Revoke a key: it lets nobody in any more, its stream ends, and its publisher is kicked. A second call changes
+        nothing.
 
         Raises StreamKeyNotFoundError.
         """

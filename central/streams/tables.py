@@ -40,7 +40,8 @@ class Stream(Base):
     grace_until: Mapped[datetime | None]
     ended_at: Mapped[datetime | None] = mapped_column(index=True)
     end_reason: Mapped[str | None] = mapped_column(WORD)
-    """While its publisher is away: the reason for which it will have ended unless the publisher comes back."""
+    """The reason why it ended. While its publisher is away: the reason why it will have ended unless the publisher
+    comes back."""
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
 
     __table_args__ = (

@@ -11,7 +11,7 @@ class StreamSource(StrEnum):
     DEVICE = "device"
     """A box shows it."""
     PUBLISHER = "publisher"
-    """Somebody publishes it through MediaMTX."""
+    """A publisher sends it through MediaMTX."""
 
 
 class StreamStatus(StrEnum):
@@ -29,7 +29,7 @@ class StreamEnd(StrEnum):
     UNPUBLISHED = "unpublished"
     """MediaMTX said that the publisher is gone."""
     LOST = "lost"
-    """It was gone when MediaMTX was asked."""
+    """The stream was gone when MediaMTX was asked."""
     KEY_REVOKED = "key_revoked"
     DEVICE_REVOKED = "device_revoked"
     DEVICE_LOST = "device_lost"

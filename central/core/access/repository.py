@@ -17,7 +17,7 @@ Callers = Callable[[AsyncSession, Collection[str], datetime], Awaitable[dict[str
 
 
 async def holders(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
-    """Those with a key that is not revoked."""
+    """The callers whose key is not revoked, by its hash."""
     found = select(AdminKey.key_hash, AdminKey.role, AdminKey.id, AdminKey.name).where(
         AdminKey.key_hash.in_(hashes), AdminKey.revoked_at.is_(None)
     )

@@ -46,7 +46,7 @@ PAUSE_S: Final = 0.05
 """The most between two of them."""
 
 FULL_S: Final = 90.0
-"""Longer than a heartbeat: while boxes report, a disk that is full still fails somebody within that time."""
+"""A time longer than a heartbeat: while boxes report, a disk that is full still fails somebody within it."""
 
 WRITTEN_S: Final = 1.0
 """The shortest interval between two checks that write, if nothing else does: anybody may ask for one."""

@@ -33,7 +33,7 @@ BACKUPS: Final = 3
 
 _LOCK_NUMBER: Final = 0x63617374  # "cast": the key of the advisory lock
 _LOOK_AGAIN_S: Final = 0.05
-"""Nothing ends a wait in flock(2); a migration takes longer than this."""
+"""The interval between two tries: nothing ends a wait in flock(2), and a migration takes longer than this."""
 
 
 async def migrate(database: Database, revision: str = "head") -> None:

@@ -50,7 +50,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "53": f"The connection to the database was lost. {_AGAIN}",
     "57": f"The connection to the database was lost. {_AGAIN}",
 }
-"""By the beginning of PostgreSQL's SQLSTATE or of SQLite's name of the error; the longest that fits counts."""
+"""The codes by the beginning of PostgreSQL's SQLSTATE or of SQLite's name of the error; the longest that fits
+counts."""
 
 
 @contextlib.contextmanager

@@ -23,7 +23,8 @@ READ_TIMEOUT_S: Final = 15.0
 """A batch on a line of 300 kbit/s; what is slower is an attack or a dead client."""
 
 SILENCE_S: Final = 30.0
-"""Between two pieces of an upload: a line that says nothing for that long is dead, and its caller begins anew."""
+"""The longest pause between two pieces of an upload: a line that says nothing for that long is dead, and its caller
+begins again."""
 
 Model = TypeVar("Model", bound=BaseModel)
 

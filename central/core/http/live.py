@@ -20,13 +20,14 @@ from central.core.replies import EventsReply, FileReply, LiveReply, SocketReply,
 log = structlog.stdlib.get_logger(__name__)
 
 LIVE_LIMIT: Final = 10_000
-"""At once: each keeps a connection, and there are 65,536 descriptors for all that is open."""
+"""The limit for live replies at once: each keeps a connection, and there are 65,536 descriptors for all that is
+open."""
 
 HEARTBEAT_S: Final = 15.0
 """Proxies cut what is silent for 60 s."""
 
 SEND_TIMEOUT_S: Final = 20.0
-"""For the caller to take what was sent: one that does not is cut off."""
+"""The longest wait for the caller to take the data: a caller that does not is cut off."""
 
 SLOWEST_BPS: Final = 10_000
 """Bytes of a file a second: who is slower keeps a descriptor for too long."""
@@ -38,13 +39,13 @@ MESSAGE_LIMIT: Final = 64 * 1024
 """Bytes of one message over a WebSocket, where the call sets no limit."""
 
 CLOSE_S: Final = 2.0
-"""For the caller to close a WebSocket, too."""
+"""The longest wait for the caller to close a WebSocket, too."""
 
 BEGAN: Final = web.RequestKey("began", float)
 """The start of a live reply, by `time.perf_counter`: the length of a reply says nothing about how quickly we answer."""
 
 Admit = Callable[[], Awaitable[object]]
-"""Raises CentralError when the caller is not let in any more."""
+"""A check that raises CentralError when the caller has lost access."""
 
 
 class Live:
