@@ -194,7 +194,7 @@ def _strings_below(definition: ast.ClassDef) -> Iterable[tuple[str, str]]:
 
 
 def _plain(schema: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
-    """A parameter is there or not there, never null; and it names no schema of its own."""
+    """The schema of a parameter, which is there or not there, never null; and it names no schema of its own."""
     one = next((part for part in schema.get("anyOf", ()) if part.get("type") != "null"), schema)
     if "$ref" in one:
         one = query["$defs"][one["$ref"].rpartition("/")[2]]

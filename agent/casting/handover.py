@@ -71,8 +71,8 @@ class Handover:
             await window.close()
 
     def linger(self, seconds: float) -> None:
-        """The picture of what ends before `seconds` are over stays until then; and where a start is being prepared by
-        then, until that is shown or has failed. With 0.0 nothing stays, and what did goes."""
+        """Keep the picture of what ends before `seconds` are over until then; and where a start is being prepared by
+        then, until that is shown or has failed. With 0.0 nothing stays, and a picture that stayed goes."""
         self._lingers_until = self._now() + seconds
         if not seconds and self._stack.top is None and self._stack.starting is None:
             self._last_frame.close()

@@ -177,7 +177,7 @@ class JoinedSource:
         return len(self._addresses) - len(self._refusals) - 1
 
     def shown(self) -> None:
-        """The attempt has shown something."""
+        """Record that the attempt has shown something."""
         self._refusals = []
 
     def failed(self, error: AgentError) -> AgentError | None:

@@ -57,7 +57,7 @@ class Playlist:
             self._at = entry % len(self._entries)
 
     def turn(self) -> None:
-        """The next page of a rotation has its turn; alone it has every turn."""
+        """Give the turn to the next page of a rotation; a page alone has every turn."""
         if self._seconds:
             self._at = (self._at + 1) % len(self._entries)
 

@@ -128,7 +128,7 @@ class _Place:
         self._tries = 0
 
     def is_the_last(self, position: float, now: float) -> bool:
-        """One more has ended at `position` seconds. Whether none gets any further."""
+        """Record another end at `position` seconds. Return True if none gets any further."""
         if abs(position - self._position) > SAME_PLACE_S:
             self._position, self._since, self._tries = position, now, 0
         self._tries += 1

@@ -36,7 +36,7 @@ class Source(Protocol):
         """Addresses that are left for when this one cannot be played."""
 
     def shown(self) -> None:
-        """The attempt has shown something."""
+        """Record that the attempt has shown something."""
 
     def failed(self, error: AgentError) -> AgentError | None:
         """The attempt failed before its first frame. None when another address is to be tried at once; otherwise the

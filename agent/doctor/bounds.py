@@ -17,7 +17,7 @@ ANSWER_TIMEOUT_S = 2.0
 
 
 async def bounded(name: str, look: Coroutine[Any, Any, Finding]) -> list[Finding]:
-    """A finding of its own where there is no answer in time."""
+    """Return the finding, or a finding of its own if there is no answer in time."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             return [await look]

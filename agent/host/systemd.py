@@ -61,7 +61,7 @@ class Notifier:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """The daemon is on its way out."""
+        """Report that the daemon is on its way out."""
         self._send("STOPPING=1")
 
     def show(self, snapshot: TrackerSnapshot, display: DisplayHealth) -> None:

@@ -149,7 +149,7 @@ class Adoption(Protocol):
         without limit: the caller bounds it. Raises PlayerUnavailableError."""
 
     async def release(self) -> None:
-        """The process is gone. Idempotent; never raises for a lost display."""
+        """Take in that the process is gone. Idempotent; never raises for a lost display."""
 
 
 Adopt = Callable[[int], Awaitable[Adoption]]
@@ -223,7 +223,7 @@ class Players(Protocol):
         """Return True if there is memory for one more player for this address."""
 
     def failed_beside(self, url: str, engine: str, error: AgentError) -> None:
-        """The one of this engine, taken so, has failed."""
+        """Record that the player of this engine, taken by `beside`, has failed."""
 
 
 class PlayerSource(Protocol):

@@ -67,7 +67,7 @@ class Engines:
         await asyncio.gather(*(pool.stop() for pool in self._pools.values()))
 
     async def renew(self) -> None:
-        """The display has gone or has come: players were made for the one before."""
+        """Replace the spares when the display has gone or has come: they were made for the one before."""
         await asyncio.gather(*(pool.renew() for pool in self._pools.values()))
 
     def check(self, url: str, *, kind: MediaType | None = None) -> None:

@@ -56,11 +56,11 @@ class EngineChoice:
         return self._players.has_room(url, kind=self._kind)
 
     def failed_beside(self, url: str, engine: str, error: AgentError) -> None:
-        """The player of this engine, taken beside the other one, has failed."""
+        """Record that the player of this engine, taken beside the other one, has failed."""
         self._beside[engine] = error
 
     def shown(self, url: str, engine: str) -> None:
-        """A player of this engine has shown something of this address."""
+        """Record that a player of this engine has shown something of this address."""
         if engine != self._engine:
             self._chosen[url] = engine
         self._settled.add(url)

@@ -57,7 +57,7 @@ class X11Adoption:
             _put_into(xcb, window, self._home.xid)
 
     def took(self, window: int) -> None:
-        """The first one is to be seen; all others stay where nobody sees them."""
+        """Note a new window of the process. The first one is to be seen; all others stay where nobody sees them."""
         if not self._window:
             self._window = window
             self._has_window.set()

@@ -149,7 +149,7 @@ class Connection:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _finish(self) -> None:
-        """The thread is gone, or never was."""
+        """Finish once the thread is gone, or if it never was."""
         if self._socket is not None:
             self._socket.close()
         if self._wake >= 0:

@@ -31,7 +31,7 @@ class Hold:
         return min(self.seen, key=lambda window: window.layer, default=None)
 
     def shown(self, window: X11Window) -> None:
-        """A window was raised: the screen is awake for as long as one is seen."""
+        """Record that a window was raised: the screen is awake for as long as one is seen."""
         if self.windows.get(window.xid) is not window:
             return
         connection, screen = self.floor.connection, self.floor.screen
@@ -41,7 +41,7 @@ class Hold:
         self.seen = [window, *(other for other in self.seen if other is not window)]
 
     def closed(self, window: X11Window) -> bool:
-        """A window is about to be destroyed. Return True if it was one of these."""
+        """Forget a window that is about to be destroyed. Return True if it was one of these."""
         if self.windows.get(window.xid) is not window:
             return False
         del self.windows[window.xid]

@@ -64,7 +64,7 @@ class MissLimit:
 
 
 def _group(caller: str) -> str:
-    """One subscriber has a whole /64 of IPv6."""
+    """The subscriber of an address: one has a whole /64 of IPv6."""
     try:
         parsed = ipaddress.ip_address(caller)
     except ValueError:

@@ -80,7 +80,7 @@ class Publishing:
         self._expected.pop(path, None)
 
     async def ready(self, path: str, *, connection_type: str, connection_id: str | None) -> Stream:
-        """The path can be viewed: its stream is on from now. The same once more changes nothing.
+        """Put the stream of a path that can be viewed on. A second call changes nothing.
 
         Raises NotClaimedError when it is somebody's who was not let in.
         """
@@ -93,8 +93,8 @@ class Publishing:
         return stream
 
     async def not_ready(self, path: str, *, connection_id: str | None) -> Stream | None:
-        """The path cannot be viewed any more: its publisher is away, and its stream waits for it or ends. None when it
-        was so already, or when it is another's by now, which a late call must not end."""
+        """Take in that a path cannot be viewed any more: its publisher is away, and its stream waits for it or ends.
+        None when it was so already, or when the path is another publisher's by now, which a late call must not end."""
         mine = {"path": path} | ({"connection_id": connection_id} if connection_id else {})
         return await self._take_off(StreamEnd.UNPUBLISHED, claim=mine, stream=mine)
 

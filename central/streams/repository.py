@@ -101,8 +101,8 @@ async def end(
 async def interrupt(
     session: AsyncSession, *, reason: StreamEnd, now: datetime, until: datetime, **which: str | Collection[str]
 ) -> Sequence[Stream]:
-    """The publishers of these active streams are away from now on: unless they come back until that moment, their
-    streams will have ended now, for that reason. Those that were away already stay as they are."""
+    """Mark the publishers of these active streams as away: unless they come back until that moment, their streams will
+    have ended now, for that reason. Those that were away already stay as they are."""
     there = _locked(Stream.interrupted_at.is_(None), **which)
     values = {"interrupted_at": now, "grace_until": until, "end_reason": reason, "connection_id": None}
     statement = update(Stream).where(Stream.id.in_(there)).values(values | {"updated_at": now})

@@ -42,7 +42,7 @@ class Pictures:
             self._wanted.set()
 
     def forget(self, peer: Peer) -> None:
-        """The client has gone."""
+        """Forget a client that has gone."""
         self._waiting.discard(peer)
         if not self._waiting:
             self._wanted.clear()

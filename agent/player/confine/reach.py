@@ -28,7 +28,7 @@ class Reach:
         """Folders whose names may be read, to find a graphics device for example."""
 
     def grants(self) -> landlock.Grants:
-        """The same as Landlock has it."""
+        """The same files, in the form of Landlock."""
         return [
             (landlock.READ, self.read),
             (landlock.USE, self.use),

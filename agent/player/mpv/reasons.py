@@ -62,7 +62,8 @@ def no_connection(error: Exception, url: str) -> Failure:
 
 
 def refused(url: str, *, unknown_digest: str) -> Failure:
-    """The password was not let in; `unknown_digest` is the algorithm that alone would have done, or empty."""
+    """The failure of a password that was refused; `unknown_digest` is the algorithm that alone would have done, or
+    empty."""
     if unknown_digest:
         return shared.method_unknown(url, unknown_digest)
     failure = shared.explain(["HTTP 401 error"], url)

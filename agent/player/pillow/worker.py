@@ -124,7 +124,7 @@ class PictureWorker:
 
 
 def _fetched(load: ipc.Load) -> tuple[Picture, float]:
-    """The picture, and when (monotonic) it is to be fetched again. Raises NoPictureError."""
+    """The picture, and the monotonic time at which it is to be fetched again. Raises NoPictureError."""
     due = time.monotonic() + (load.refresh or math.inf)
     return Picture(fetch(load.url), url=load.url), due
 

@@ -37,7 +37,7 @@ def piece_lost(url: str, reason: Failure, *, live: bool) -> Failure:
 
 
 def only_picture_lost() -> Failure:
-    """A film of one picture and sound, and the picture was decoded too late to be drawn."""
+    """The failure of a film of one picture and sound whose picture was decoded too late to be drawn."""
     return failure(
         ErrorCode.MEDIA_DECODE,
         "libVLC cannot show the only picture of this film; in a Matroska file (.mkv) it can.",

@@ -139,8 +139,8 @@ class OutboxFile:
         return Batch(reader, tuple(found.values()), tuple(found), self._generation)
 
     def settle(self, batch: Batch, count: int, refused: Mapping[int, str]) -> None:
-        """The first `count` events of the batch are with their receiver, or were refused for good: the reasons, by
-        the places of those."""
+        """Settle the first `count` events of the batch: they are with their receiver, or were refused for good.
+        `reasons` holds the reasons of refused ones by their places."""
         if batch.generation != self._generation or not count:
             return
         self._cursors[batch.reader] = max(batch.positions[count - 1], self._cursors.get(batch.reader, 0))

@@ -74,7 +74,7 @@ class Delivery:
         await asyncio.sleep(pause_s + random.uniform(0.0, JITTER_S))  # noqa: S311 - not all boxes in the same moment
 
     async def _rejected(self, batch: Batch, error: CallFailedError) -> None:
-        """The batch as a whole was not taken: one of them is the reason, or each."""
+        """Take in that the receiver refused the batch as a whole: one of its events is the reason, or each."""
         if len(batch.events) > 1:
             self._limit = len(batch.events) // 2
             return

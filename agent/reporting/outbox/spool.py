@@ -86,7 +86,7 @@ class Spool:
         return True
 
     def empty(self) -> None:
-        """The outbox has all of it."""
+        """Empty the spool: the outbox has all of it."""
         if self._descriptor is None or not self._size:
             return
         try:
