@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import IntEnum, auto
 from typing import TypeVar
 
 from PIL import Image
@@ -56,6 +57,17 @@ class Floor:
         return (Area(0, 0, monitor.width, monitor.height) if self.curtain else monitor).part(place)
 
 
+class Phase(IntEnum):
+    """The phases of a window, which never go back."""
+
+    EMPTY = auto()
+    """Hidden, with the sentinel alone."""
+    DRAWN = auto()
+    """Hidden, with a picture."""
+    SHOWN = auto()
+    CLOSED = auto()
+
+
 class X11Window:
     """Implements `agent.stage.base.Window`. It belongs to one connection and is lost with it."""
 
@@ -77,9 +89,7 @@ class X11Window:
         self._on_closed = on_closed
         self._sentinel = Sentinel(floor.screen.format)
         self._xid = 0
-        self._touched = False
-        self._shown = False
-        self._closed = False
+        self._phase = Phase.EMPTY
 
     @property
     def xid(self) -> int:
@@ -109,7 +119,7 @@ class X11Window:
         try:
             await self._call(make)
         except BaseException:
-            self._closed = True
+            self._enter(Phase.CLOSED)
             self._floor.connection.post(self._destroy)
             raise
 
@@ -122,20 +132,20 @@ class X11Window:
                 break
             close = loop.time() - began < CLOSE_LOOK_S
             await asyncio.sleep(CLOSE_LOOK_EVERY_S if close else LONG_LOOK_EVERY_S)
-        self._touched = True
+        self._enter(Phase.DRAWN)
         await self._fill_around_player()
 
     async def paint(self, picture: Image.Image) -> None:
         """Draw a picture into the middle, on black, instead of a player. Raises PlayerUnavailableError."""
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
-        self._touched = True
+        self._enter(Phase.DRAWN)
         await self._call(lambda xcb: requests.paint_picture(xcb, screen, tools, self._xid, place, picture))
 
     async def show(self) -> None:
-        untouched = not self._touched and await self._look() is Verdict.UNTOUCHED
+        untouched = self._phase is Phase.EMPTY and await self._look() is Verdict.UNTOUCHED
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
         curtain, layers = self._floor.curtain, self._floor.layers
-        self._touched = self._shown = True
+        self._enter(Phase.SHOWN)
 
         def raise_it(xcb: Xcb) -> None:
             covered = requests.fill_around_player(xcb, screen, tools, self._xid, place)
@@ -155,9 +165,9 @@ class X11Window:
         self._on_shown(self)
 
     async def close(self) -> None:
-        if self._closed:
+        if self._phase is Phase.CLOSED:
             return
-        self._closed = True
+        self._enter(Phase.CLOSED)
         self._on_closed(self)
         # The request is on its way before the first wait, so it is made even when the caller is cancelled.
         with suppress(PlayerUnavailableError, xcffib.Error):
@@ -170,11 +180,11 @@ class X11Window:
         """Fill that monitor from now on; what is shown stays as it is until the player has followed."""
         screen, tools, before = self._floor.screen, self._floor.tools, self._place
         self._place = place = self._floor.within(monitor, self._wanted)
-        shown, touched = self._shown, self._touched
+        phase = self._phase
 
         def follow(xcb: Xcb) -> None:
-            requests.place_window(xcb, self._xid, place if shown else requests.hidden(place))
-            if touched:
+            requests.place_window(xcb, self._xid, place if phase >= Phase.SHOWN else requests.hidden(place))
+            if phase >= Phase.DRAWN:
                 requests.fill_new_edges(xcb, screen, tools, self._xid, before, place)
             else:
                 requests.paint_sentinel(xcb, tools, self._xid, self._sentinel, place)
@@ -182,8 +192,8 @@ class X11Window:
         self._floor.connection.post(follow)
 
     def player_moved(self) -> None:
-        """The player placed or resized its own window inside this one."""
-        if self._touched:
+        """Fill the rest, after the player placed or resized its own window inside this one."""
+        if self._phase >= Phase.DRAWN:
             screen, tools, place = self._floor.screen, self._floor.tools, self._place
             self._floor.connection.post(lambda xcb: requests.fill_around_player(xcb, screen, tools, self._xid, place))
 
@@ -198,12 +208,15 @@ class X11Window:
         return self._sentinel.judge(rows, width)
 
     async def _call(self, work: Callable[[Xcb], T]) -> T:
-        if self._closed:
+        if self._phase is Phase.CLOSED:
             raise PlayerUnavailableError("The window is closed already.")
         try:
             return await self._floor.connection.call(work)
         except xcffib.Error as error:
             raise PlayerUnavailableError(f"The X server refused a request of the stage ({error!r}).") from error
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = max(self._phase, phase)
 
     def _destroy(self, xcb: Xcb) -> None:
         self._floor.layers.drop(self._xid)
