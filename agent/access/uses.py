@@ -37,7 +37,7 @@ class UseLog:
     async def write(self) -> None:
         """Write the pending uses. Those that cannot be written are dropped."""
         used, self._used = self._used, {}
-        # Whoever is used after that is noted anew, so nothing stays of a key that was revoked.
+        # A key that is used after that is noted again, so nothing stays of a key that was revoked.
         since = datetime.now(UTC) - USE_NOTED_EVERY
         self._noted = {name: at for name, at in self._noted.items() if at > since}
         if used:

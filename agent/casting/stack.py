@@ -163,7 +163,7 @@ class Stack:
         """End these sessions. On return their players, and those of sessions that ended a moment ago, are gone."""
         for runner in runners:
             self.end(runner, reason)
-        # Also what was replaced a moment ago: its window would be seen again when the one above it is closed.
+        # Also sessions that were replaced a moment ago: their windows would be seen again when those above are closed.
         us = asyncio.current_task()
         if ending := [c.task for c in self._running if c.session.end is not None and c.task is not us]:
             await asyncio.wait(ending, timeout=ENDING_TIMEOUT_S)

@@ -80,8 +80,8 @@ class StreamTracker:
     def start(self, request: StartRequest) -> SessionId:
         """Accept a stream; it is prepared in the background and shown at its first frame.
 
-        What is on stays on until then, and for good when this one fails; then it is replaced, or with
-        `request.interrupt` it waits. A start that is still being prepared ends `replaced` at once.
+        The current stream goes on until then, and for good when this one fails. At the first frame it is replaced, or
+        with `request.interrupt` it waits. A start that is still being prepared ends `replaced` at once.
         Raises PlayerUnavailableError when nothing could be shown. Of one that joins a stream of the central API
         `located` tells whether there is such a stream.
         """
@@ -244,7 +244,7 @@ class StreamTracker:
         self._last = last = runner.session.snapshot()
         if was_top or self._stack.starting is None:  # it may have made room for a start that has failed
             self._handover.come_back()
-        # Told here and not by the session: followers are shown what is on then, without it.
+        # Told here and not by the session: followers then see the state without it.
         self._tell(
             EventKind.SESSION_ENDED,
             last.session_id,

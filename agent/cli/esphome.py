@@ -23,7 +23,7 @@ def key(options: argparse.Namespace) -> int:
         is_new = file.read() is None
         shown = encoded(file.make())
     print(as_json({"key": shown}) if options.json else shown)
-    say("Type this where Home Assistant asks for the encryption key of the box. Whoever has it controls the box.")
+    say("Type this where Home Assistant asks for the encryption key of the box. Anyone who has it controls the box.")
     if is_new:
         say("It was made now, so no Home Assistant adds the box without it any more.")
     return Exit.OK
@@ -54,7 +54,7 @@ def reset(options: argparse.Namespace) -> int:
             say(f"The node name is {renamed.name} from the agent's next start on: sudo systemctl restart cast-agent")
         had_key = file.remove()
         open_window(settings.state.directory())
-    say("The key is removed; whoever had it is disconnected." if had_key else "There was no key.")
+    say("The key is removed; the clients that had it are disconnected." if had_key else "There was no key.")
     say("If Home Assistant still lists the box, delete it there first.")
     _say_open()
     return Exit.OK

@@ -118,4 +118,4 @@ def _on_the_lan(name: str) -> Agent:
 def cannot_listen(error: OSError) -> CliError:
     """The error for a machine on which mDNS is not available."""
     text = f"The network cannot be searched: UDP port 5353 cannot be used ({error.strerror or error})."
-    return CliError(Exit.UNAVAILABLE, "mdns_unavailable", f"{text} See who has it: ss -lunp 'sport = :5353'")
+    return CliError(Exit.UNAVAILABLE, "mdns_unavailable", f"{text} See which program uses it: ss -lunp 'sport = :5353'")

@@ -19,7 +19,7 @@ async def dlna(settings: Settings) -> Finding:
     agent = await ask_agent(settings.api.host, settings.api.port) if problem is not None else None
     if problem is not None and agent is None:
         found = f"Port {port} on {host} cannot be had ({problem.strerror})."
-        advice = f"See which program has it (ss -ltnp 'sport = :{port}'), or change [dlna] host or port."
+        advice = f"See which program uses it (ss -ltnp 'sport = :{port}'), or change [dlna] host or port."
         return Finding(Level.WARN, _NAME, found, advice)
     if told := ((agent or {}).get("dlna") or {}).get("problem"):
         return Finding(Level.WARN, _NAME, str(told))

@@ -32,7 +32,7 @@ def found_on_lan(settings: Settings) -> Finding:
         return Finding(Level.WARN, _NAME, found, advice)
     if (problem := _cannot_share_port()) is not None:
         found = f"Port {MDNS_PORT} cannot be shared ({problem.strerror}), so the box is not found by its name."
-        return Finding(Level.WARN, _NAME, found, f"See who has it: ss -lunp 'sport = :{MDNS_PORT}'.")
+        return Finding(Level.WARN, _NAME, found, f"See which program uses it: ss -lunp 'sport = :{MDNS_PORT}'.")
     places = ", ".join(f"{i.name} ({', '.join(map(str, i.addresses))})" for i in interfaces)
     return Finding(Level.OK, _NAME, f"The box can be announced on {places}.")
 

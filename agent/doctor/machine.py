@@ -46,8 +46,8 @@ def _try_folder(folder: Path) -> Finding:
         return Finding(
             Level.FAIL,
             name,
-            f"{folder} cannot be used by {user_name(os.geteuid())} ({e.strerror}): what is on would not come back "
-            "after a restart.",
+            f"{folder} cannot be used by {user_name(os.geteuid())} ({e.strerror}): the current streams would not "
+            "come back after a restart.",
             "Let the user who runs cast-agent write to it, free some space if the disk is full, or set [state] dir.",
         )
     if place != folder:

@@ -110,9 +110,9 @@ def try_folder(folder: Path) -> None:
 
 def sentence(folder: Path, reason: str, *, own: Identity) -> str:
     """A sentence that says what is wrong and what to do."""
-    lost = "What is on would not come back after a restart"
+    lost = "The current streams would not come back after a restart"
     if not own.is_kept:
-        lost = "The id of this box is not kept, and what is on would not come back after a restart"
+        lost = "The id of this box is not kept, and the current streams would not come back after a restart"
     return (
         f"{lost}: nothing can be written to {folder} ({reason}). Free some space if the disk is full, let the user who "
         "runs cast-agent write there, or set dir in the section [state]; a card that has become read-only is worn out."

@@ -36,7 +36,7 @@ class ErrorCode(StrEnum):
     NAME_IN_USE = "name_in_use"
     STREAM_ENDED = "stream_ended"
     NOT_CLAIMED = "not_claimed"
-    """A path is on air whose publisher was not let in here."""
+    """The publisher of a path on air was not admitted here."""
 
     WRONG_OFFSET = "wrong_offset"
     """An upload goes on where the bytes end that are there."""

@@ -89,7 +89,7 @@ class Publishing:
         if stream is None:
             if self._settings.unclaimed == "kick" and publisher.connection_id:
                 await kick_all(self._server, [publisher])
-            raise NotClaimedError("Whoever publishes to this path was not let in here, or took longer than the lease.")
+            raise NotClaimedError("The publisher on this path was not admitted here, or took longer than the lease.")
         return stream
 
     async def not_ready(self, path: str, *, connection_id: str | None) -> Stream | None:

@@ -106,8 +106,8 @@ class DlnaApp:
             return self._answer(soap.fault(error), status=500)
         finally:
             if not name.startswith(_READS):
-                # Before the answer: Home Assistant takes what it was told last for how it is, and leaves out Play
-                # after a Stop whose event comes later.
+                # Before the answer: Home Assistant believes the last event, and leaves out Play after a Stop whose
+                # event comes later.
                 await self._subscriptions.delivered()
         return self._answer(soap.answer(service, name, gives))
 

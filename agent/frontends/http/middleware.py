@@ -115,6 +115,6 @@ def _path(request: web.Request) -> str:
 
 def _internal_detail(request_id: str) -> str:
     return (
-        "Something went wrong inside the agent; this is a bug. What is on stays on. "
+        "Something went wrong inside the agent; this is a bug. The current stream goes on. "
         f"The log has the details under the request id {request_id}."
     )

@@ -90,9 +90,9 @@ class MpvPlayer(ChildPlayer):
             begins_late = on and position is not None and (self._format == "hls" or await self._has_read_all())
             await self._command("set_property", "aid", self._opening.audio if on else "no")
             if begins_late:
-                # FFmpeg does not go back by itself for a track that is chosen late: sound and picture would go on
-                # where it has read to, or end there. And of a film of one picture mpv has made a still image by then,
-                # which would stay when its sound has ended.
+                # FFmpeg does not go back for a track that is chosen late: sound and picture would go on where it has
+                # read to, or end there. Also, mpv has turned a film of one picture into a still image by then, which
+                # would stay when its sound has ended.
                 await self._command("seek", position, "absolute+exact")
         elif on:
             if self._opening.outputs is not None:

@@ -62,7 +62,7 @@ def around_request(metrics: Metrics) -> Middleware:
             except Exception as failure:
                 error = failure
                 log.exception("request_failed", method=request.method[:20], path=_path(request))
-                detail = f"The service failed; this is a bug. The log has it under {request_id}."
+                detail = f"The service failed; this is a bug. See the log for {request_id}."
                 answer = problem(request, ErrorCode.INTERNAL, detail)
             answer.headers["X-Request-ID"] = request_id
             return answer

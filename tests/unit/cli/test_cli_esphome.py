@@ -61,7 +61,7 @@ def test_a_reset_lets_the_box_be_added_anew(tmp_path: Path, capsys: Output) -> N
     before = EspHomeIdentity("001122334455", "hall")
     IdentityFile(tmp_path).keep(before)
     assert main(["esphome", "reset"]) == 0
-    assert "whoever had it is disconnected" in capsys.readouterr().err
+    assert "the clients that had it are disconnected" in capsys.readouterr().err
     assert file.read() is None
     assert ring(tmp_path).window_s > 0
     assert IdentityFile(tmp_path).load(device_id="x", device_name="x") == before
