@@ -140,7 +140,7 @@ class StreamAnswer(Answer):
     retry_at: Moment | None
     """The time of the next attempt; null while one is under way or none is needed."""
     error: FailureAnswer | None
-    """The last failure, while it is retried; in `last` the reason for which it ended."""
+    """The last failure, while it is retried; in `last` the reason why it ended."""
     capabilities: Capabilities
     volume_level: Seconds
     muted: bool
