@@ -129,9 +129,9 @@ class Capability(StrEnum):
 
     AVAILABLE = "available"
     UNAVAILABLE = "unavailable"
-    """The feature is not available now."""
+    """The control is not available now."""
     UNSUPPORTED = "unsupported"
-    """The feature is never available with this stream."""
+    """The control is never available with this stream."""
 
 
 class ErrorCode(StrEnum):
@@ -217,8 +217,7 @@ class CentralStream:
     """Its addresses, the best first; without credentials, and not checked yet."""
     title: str | None = None
     is_published: bool = False
-    """True if the stream comes from a media server, which may ask viewers for the code; otherwise another box shows
-    it."""
+    """True if it comes from a media server, which may ask viewers for the code; otherwise another box shows it."""
     is_interrupted: bool = field(default=False, compare=False)
     """Its publisher is away, and expected back."""
 

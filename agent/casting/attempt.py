@@ -139,8 +139,7 @@ class Attempt:
         return self._succession.is_due
 
     def interrupt(self, *, keep: bool) -> None:
-        """Record that something else comes over it. A page goes on unseen where it may, and while there is memory for
-        that."""
+        """Record that something else comes over it. A page goes on unseen where it may, while there is memory."""
         self.interrupted, self.is_kept = True, keep and self.may_be_kept
 
     @property

@@ -26,8 +26,7 @@ PONG_TIMEOUT_S = 3.0
 """Calls of libVLC that the player makes take 5-50 ms on a busy Raspberry Pi; 3 s is a hang."""
 
 DONE_TIMEOUT_S = 2.0
-"""The longest wait for opening or closing an audio device: 150 ms is usual, a sound server that wakes up needs up to 1
-s."""
+"""The longest wait for opening or closing an audio device: 150 ms is usual, 1 s if a sound server has to wake up."""
 
 HELLO_TIMEOUT_S = 20.0
 """Python and libVLC from a cold SD card, while everything else starts too; 0.1 s warm."""
