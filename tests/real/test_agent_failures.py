@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.agent import Agent
+from tests.support.agent import PREFERRED, Agent
 from tests.support.behaviour import Behaviour, Then
 from tests.support.leaks import LeakCheck
 from tests.support.looking import last_movement, wait_moves
@@ -32,6 +32,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
         player__start_timeout=START_TIMEOUT_S,
         player__stall_timeout=STALL_TIMEOUT_S,
         stream__retry=False,
+        prefix=PREFERRED,
     ) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent

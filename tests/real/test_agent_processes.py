@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.agent import READY_S, Agent
+from tests.support.agent import PREFERRED, READY_S, Agent
 from tests.support.looking import wait_moves
 from tests.support.media_server import MediaServer
 from tests.support.screen import Screen
@@ -25,7 +26,8 @@ AT_ONCE_S = 1.0
 
 @pytest.fixture
 def agent(xserver: XServer) -> Iterator[Agent]:
-    with Agent(xserver.display, audio__output="none", player__stall_timeout=30, stream__retry=False) as agent:
+    settings: dict[str, Any] = {"player__stall_timeout": 30, "stream__retry": False}
+    with Agent(xserver.display, audio__output="none", prefix=PREFERRED, **settings) as agent:
         yield agent
         if agent.process is not None and agent.process.poll() is None:
             assert [pid for pid in agent.children() if _state(pid) == "Z"] == []

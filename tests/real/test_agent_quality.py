@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.agent import PATIENT, Agent
+from tests.support.agent import PATIENT, PREFERRED, Agent
 from tests.support.behaviour import Behaviour, Then
 from tests.support.leaks import LeakCheck
 from tests.support.looking import last_movement, wait_colour, wait_moves
@@ -35,8 +35,8 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, pulse: PulseServer, leaks: LeakCheck, engine: str) -> Iterator[Agent]:
-    engines = f'{{"http": "{engine}"}}'
-    with Agent(xserver.display, env=pulse.env, player__stall_timeout=10, player__engines=engines, **PATIENT) as agent:
+    settings = PATIENT | {"player__engines": f'{{"http": "{engine}"}}', "player__stall_timeout": 10}
+    with Agent(xserver.display, env=pulse.env, prefix=PREFERRED, **settings) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from tests.support.agent import Agent
+from tests.support.agent import PREFERRED, Agent
 from tests.support.broken_camera import BrokenCamera
 from tests.support.clips import Clips
 from tests.support.colours import name_of
@@ -53,6 +53,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
         audio__output="none",
         player__start_timeout=START_TIMEOUT_S,
         player__stall_timeout=STALL_TIMEOUT_S,
+        prefix=PREFERRED,
     ) as agent:
         leaks.own_pids(lambda: agent.pids)
         yield agent

@@ -28,7 +28,7 @@ from tests.support.screen import Screen
 from tests.support.tools import until
 from tests.support.xserver import XServer
 
-SOON_S = 5.0
+SOON_S = 10.0
 """Drawing takes 0.1 s; the rest is for a busy machine, and for the second in which the stage looks for a display."""
 
 NAME, ADDRESS = "Living room", "http://192.168.1.20:8090"

@@ -31,6 +31,9 @@ from tests.reporting.support.admin import Admin
 from tests.reporting.support.box import Box, box
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, GARBAGE, Fault, Proxy, http
 
+OUT_S = 5.0
+"""For the end of a box on a busy machine; a call that is waited for takes 10 s."""
+
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,12 +470,13 @@ async def test_the_end_of_the_agent_waits_for_nobody(
         await life.connected()
         proxy.fault = BLACK_HOLE
         began = time.monotonic()
-    assert 0.4 < time.monotonic() - began < 2.0
+    assert 0.4 < time.monotonic() - began < OUT_S
+    monkeypatch.setattr(link, "FAREWELL_S", 2 * OUT_S)
     proxy.fault = http(500)
     async with box(state) as life:
         await life.until(lambda: life.status.problem)
         began = time.monotonic()
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < OUT_S
 
 
 async def test_a_central_api_that_restarts_is_found_again(
