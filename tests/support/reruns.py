@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 from _pytest.terminal import TerminalReporter
 
-RERUNS_LIMIT: Final = 8
-"""Tests of one run that may need their second try: one in 500, since shared machines of CI make the tests of playback
-late."""
+RERUNS_LIMIT: Final = 3
+"""Tests of one run that may need their second try: one in 1,000, for the moments in which a shared machine of CI stands
+still."""
 
 
 class TooManyReruns:
