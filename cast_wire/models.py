@@ -156,6 +156,16 @@ class SessionFailing(_Wire):
     attempt: Count
 
 
+class VideoShown(_Wire):
+    """What a session has shown of a video of the central API's library."""
+
+    video_id: Uuid
+    seconds: Seconds
+    """For which it was playing: paused, buffering and interrupted do not count."""
+    completed: bool
+    """Whether its end was reached."""
+
+
 class SessionEnded(_Wire):
     """The data of `session_ended`."""
 
@@ -164,6 +174,8 @@ class SessionEnded(_Wire):
     error: ErrorInfo | None = None
     """The error, if the reason is failed."""
     position: Seconds | None = None
+    shown: VideoShown | None = None
+    """Null for what is no video of the library, and for one that was never seen."""
 
 
 class EventsDropped(_Wire):

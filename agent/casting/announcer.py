@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from agent.casting.progress import Progress
+from agent.casting.shown import Shown
 from agent.events.bus import Emit
 from agent.types import PlayerState, SessionId
 from cast_wire.kinds import EventKind
@@ -14,11 +15,13 @@ BY_PLAYER: Final = {"by": "player"}
 
 
 class Announcer:
-    """Emits the events of one session. A state, or a fact of the player, is emitted only if it has changed."""
+    """Emits the events of one session, and has `shown` count. A state, or a fact of the player, is emitted only if it
+    has changed."""
 
-    def __init__(self, session_id: SessionId, emit: Emit, state: PlayerState) -> None:
+    def __init__(self, session_id: SessionId, emit: Emit, state: PlayerState, shown: Shown) -> None:
         self._session_id = session_id
         self._emit = emit
+        self._shown = shown
         self._state = state
         self._facts: tuple[object, ...] = ()
 
@@ -30,6 +33,7 @@ class Announcer:
         if state is self._state:
             return False
         self._state = state
+        self._shown.turns(state)
         self.tell(EventKind.PLAYBACK_CHANGED, state=state, **data)
         return True
 
@@ -37,6 +41,7 @@ class Announcer:
         """Mark the session as no longer wanted. A session that waits emits this, too, though its state stays the
         same."""
         self._state = PlayerState.IDLE
+        self._shown.turns(self._state)
         self.tell(EventKind.PLAYBACK_CHANGED, state=self._state)
 
     def know(self, progress: Progress) -> None:

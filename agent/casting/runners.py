@@ -70,6 +70,7 @@ class Runners:
             session.joins(saved.joined, shown_url=redact(saved.joined.urls[0]))
         if saved.played:
             session.was_playing(position=saved.position, entry=saved.entry, paused=saved.paused)
+            session.shown.was(saved.shown_s, completed=saved.completed)
             if saved.remaining is not None:
                 session.lifetime.expires_in(saved.remaining)
         return self._runner(session, checked=False)

@@ -33,6 +33,10 @@ class Saved:
     paused: bool = False
     joined: CentralStream | None = None
     """The stream that the session had joined, as it was known."""
+    shown_s: float = 0.0
+    """The seconds of a video of the library that were shown."""
+    completed: bool = False
+    """True if the end of that video was reached."""
 
 
 def saved_of(session: Session) -> Saved:
@@ -47,4 +51,6 @@ def saved_of(session: Session) -> Saved:
         played=session.has_played,
         paused=session.paused,
         joined=session.joined,
+        shown_s=session.shown.seconds,
+        completed=session.shown.completed,
     )

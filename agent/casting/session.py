@@ -11,6 +11,7 @@ from agent.casting.lifetime import Lifetime
 from agent.casting.moves import MOVES, End
 from agent.casting.playlist import Playlist
 from agent.casting.progress import Progress
+from agent.casting.shown import Shown
 from agent.errors import InvalidTransitionError
 from agent.events.bus import Emit, nobody
 from agent.player.base import Player
@@ -43,7 +44,7 @@ class Session:
         session_id: SessionId | None = None,
         emit: Emit = nobody,
     ) -> None:
-        loop = asyncio.get_running_loop()
+        self._now = now = asyncio.get_running_loop().time
         self.id = session_id or SessionId(str(uuid.uuid4()))
         self.request = request
         self.has_first_frame = asyncio.Event()
@@ -54,8 +55,7 @@ class Session:
         self.volume = volume
         self.muted = muted
         self.paused = False
-        self._now = loop.time
-        self.lifetime = Lifetime(loop.time)
+        self.lifetime = Lifetime(now)
         self._shown_url = shown_url
         self._joined: CentralStream | None = None
         self._source = request.url
@@ -64,11 +64,12 @@ class Session:
         self._end: End | None = None
         self._trouble: Failure | None = None
         self._retry_at: float | None = None
-        self.progress = Progress(request.position, now=loop.time)
+        self.progress = Progress(request.position, now=now)
         """The position and length of its media."""
         self.playlist = Playlist(request.url, request.rotation)
         """The media, one after the other."""
-        self._announcer = Announcer(self.id, emit, self._player_state())
+        self.shown = Shown(request.join.video_id if request.join else None, now=now)
+        self._announcer = Announcer(self.id, emit, self._player_state(), self.shown)
         self._announcer.know(self.progress)
         self._announcer.tell(EventKind.SESSION_STARTED, url=shown_url, title=request.title, quality=request.quality)
 
@@ -201,9 +202,8 @@ class Session:
         self.attempt += 1
         self._trouble = trouble
         self._retry_at = self._now() + retry_in_s
-        self._announcer.tell(
-            EventKind.SESSION_FAILING, code=trouble.code, message=trouble.message, attempt=self.attempt
-        )
+        code, message = trouble.code, trouble.message
+        self._announcer.tell(EventKind.SESSION_FAILING, code=code, message=message, attempt=self.attempt)
         self._tell_playback()
 
     def tries_again(self) -> None:
@@ -221,6 +221,7 @@ class Session:
         neither."""
         self.lets_go()
         self.progress.goes_on_at(0.0)
+        self.shown.completes()
         if self.playlist.skip():
             return True
         if self.request.loop:

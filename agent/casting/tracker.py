@@ -252,6 +252,7 @@ class StreamTracker:
             code=last.error.code if last.error else None,
             message=last.error.message if last.error else None,
             position=last.position,
+            **(runner.session.shown.told if runner.session.has_played else {}),
         )
         level = log.warning if last.reason is EndReason.FAILED else log.info
         level(

@@ -95,6 +95,9 @@ class KeptSession(BaseModel):
     expires_at: float | None
     """The same as a moment of the wall clock, in seconds since 1970; None when that was not set."""
     volume: KeptVolume
+    shown_s: float = Field(default=0.0, ge=0)
+    """Seconds of a video of the library that were shown."""
+    completed: bool = False
 
     @classmethod
     def of(cls, saved: Saved, *, now: float | None) -> KeptSession:
@@ -119,6 +122,8 @@ class KeptSession(BaseModel):
             remaining=saved.remaining,
             expires_at=None if saved.remaining is None or now is None else now + saved.remaining,
             volume=KeptVolume.of(saved.volume),
+            shown_s=saved.shown_s,
+            completed=saved.completed,
         )
 
     def saved(self, *, now: float | None) -> Saved:
@@ -146,6 +151,8 @@ class KeptSession(BaseModel):
             remaining=self.left(now),
             volume=self.volume.volume(),
             joined=None if self.joined is None else self.joined.known(),
+            shown_s=self.shown_s,
+            completed=self.completed,
         )
 
     def left(self, now: float | None) -> float | None:

@@ -98,6 +98,12 @@ class Recorder:
             data["error"] = _error(event)
         if position is not None:
             data["position"] = round(float(position), 3)
+        if (video_id := event.data.get("video_id")) is not None:
+            data["shown"] = {
+                "video_id": str(video_id),
+                "seconds": event.data["shown_s"],
+                "completed": event.data["completed"],
+            }
         return Occurrence(event.kind, event.at, event.session_id, data)
 
 

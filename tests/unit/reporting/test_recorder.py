@@ -94,6 +94,18 @@ def test_a_session_begins_with_its_address() -> None:
     assert nowhere.kept == []
 
 
+def test_what_was_shown_of_a_video_is_kept() -> None:
+    """Of a session of the library that was seen; the others tell nothing of it."""
+    box = Box()
+    box.tell(EventKind.SESSION_STARTED, **START)
+    end = {"reason": EndReason.FINISHED, "code": None, "message": None, "position": None}
+    box.tell(EventKind.SESSION_ENDED, **end, video_id="v1", shown_s=12.5, completed=True)
+    assert box.kept[-1].data == {
+        "reason": "finished",
+        "shown": {"video_id": "v1", "seconds": 12.5, "completed": True},
+    }
+
+
 @pytest.mark.parametrize("restores", [True, False])
 def test_what_comes_back_has_not_ended(restores: bool) -> None:
     box = Box(restores=restores)
