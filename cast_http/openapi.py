@@ -149,6 +149,8 @@ class _Writer(Generic[OperationT]):
             made["content"] = {kind: dict(self._service.media_types.get(kind, {})) for kind in answer.split(", ")}
         elif answer is not None:
             made["content"] = {"application/json": {"schema": self._schemas[answer, "serialization"]}}
+            if operation.other_type:
+                made["content"][operation.other_type] = dict(self._service.media_types.get(operation.other_type, {}))
             if operation.links:
                 made["links"] = {link.call: _link(link) for link in operation.links}
         return made

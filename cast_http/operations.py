@@ -63,6 +63,8 @@ class Operation(Generic[HandlerT, AccessT]):
     """The headers that it takes, as OpenAPI describes parameters."""
     links: tuple[Link, ...] = ()
     """The uses of its good answers in other calls."""
+    other_type: str = ""
+    """A media type that good answers have where the caller asks for it, instead of that of the model."""
 
     alias: str = ""
     """The name, where the handler serves more than one call."""

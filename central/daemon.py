@@ -16,6 +16,8 @@ import structlog
 from aiohttp import web
 
 from cast_util.tasks import Supervisor
+from central.analytics.counting import count
+from central.analytics.feature import analytics_feature
 from central.core.access.service import Access
 from central.core.db.clock import ADJUST_S, DatabaseClock
 from central.core.db.engine import Database
@@ -107,11 +109,12 @@ async def running(
         access = Access(database, TOKENS, secret=settings.api.secret, now=now)
         urls = _urls(settings.mediamtx)
         streams = streams_feature(database, StreamPublishers(server), urls, settings.retention, now=now)
-        devices = devices_feature(database, settings.devices, urls, settings.retention, now=now)
+        devices = devices_feature(database, settings.devices, urls, settings.retention, count, now=now)
         media = media_feature(database, access, settings.mediamtx, server, now=now)
         box_secret = devices.service.devices.token_hash
         library = library_feature(database, settings.library, settings.library_folder(), box_secret, now=now)
-        features: list[Feature[Any]] = [devices, streams, media, library]
+        analytics = analytics_feature(database, settings.retention, now=now)
+        features: list[Feature[Any]] = [devices, streams, media, library, analytics]
         supervisor = Supervisor()
         for feature in features:
             workers |= {f"{feature.name}_{name}": work for name, work in feature.workers.items()}

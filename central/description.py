@@ -7,6 +7,7 @@ from typing import Final
 
 from cast_http.openapi import Service, as_text
 from central import system
+from central.analytics import operations as analytics
 from central.core.http.problems import Problem
 from central.core.ids import ID_PATTERN
 from central.core.operations import Access, Operation
@@ -70,6 +71,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *streams.OPERATIONS,
     *media.OPERATIONS,
     *library.OPERATIONS,
+    *analytics.OPERATIONS,
     *system.OPERATIONS,
 )
 """All but those of the service itself that tell about these: `/metrics` and `/openapi.json`."""

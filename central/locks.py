@@ -20,5 +20,7 @@ LOCK_ORDER: Final[LockOrder] = {
     "events": None,
     "device_boots": None,
     "device_states": None,
+    "deleted_videos": None,
+    "video_views": "device_id",
 }
 """ARCHITECTURE.md says who locks them for what."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,11 +26,22 @@ class Forget(Protocol):
     def __call__(self, session: AsyncSession, *, before: datetime, limit: int) -> Awaitable[int]: ...
 
 
+class Delete(Protocol):
+    """Deletes rows, at most `limit`. Returns their number."""
+
+    def __call__(self, session: AsyncSession, *, limit: int) -> Awaitable[int]: ...
+
+
 async def forget(database: Database, what: Forget, *, before: datetime) -> int:
     """Have all of it deleted, a portion at a time; how many rows there were. Raises DatabaseUnavailableError."""
+    return await in_portions(database, partial(what, before=before))
+
+
+async def in_portions(database: Database, what: Delete) -> int:
+    """The same for rows of any age."""
     total = 0
     while True:
-        number = await database.write(lambda session: what(session, before=before, limit=PORTION))
+        number = await database.write(lambda session: what(session, limit=PORTION))
         total += number
         if number < PORTION:
             return total

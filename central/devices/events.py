@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from cast_wire import models as wire
 from cast_wire.storable import flaw_of
@@ -16,6 +18,10 @@ from central.core.wording import sentence_of, wrong_fields
 
 EVENT_BYTES: Final = 512
 """Bytes of an event on the disk besides its data, with its places in the indexes."""
+
+
+Count = Callable[[AsyncSession, Sequence[wire.Event], datetime], Awaitable[None]]
+"""Counts what these events tell, at that moment, within the unit of work that keeps them."""
 
 
 def is_its_own(device_id: str, envelope: wire.Envelope) -> None:

@@ -10,6 +10,7 @@ from central.core.settings import RetentionSettings
 from central.core.workers import repeated
 from central.devices.boxes import Boxes
 from central.devices.enrolments import Enrolments
+from central.devices.events import Count
 from central.devices.operations import OPERATIONS
 from central.devices.own_streams import OwnStreams
 from central.devices.quota import Quota
@@ -20,11 +21,17 @@ from central.streams.urls import PlayUrls
 
 
 def devices_feature(
-    database: Database, settings: DeviceSettings, urls: PlayUrls, retention: RetentionSettings, *, now: Clock
+    database: Database,
+    settings: DeviceSettings,
+    urls: PlayUrls,
+    retention: RetentionSettings,
+    count: Count,
+    *,
+    now: Clock,
 ) -> Feature[Boxes]:
-    """All of it on a database that is up to date."""
+    """All of it on a database that is up to date. `count` is told each event once."""
     quota = Quota(settings.quota)
-    devices = Devices(database, settings, quota, now=now)
+    devices = Devices(database, settings, quota, count, now=now)
     boxes = Boxes(devices, Enrolments(database, now=now), OwnStreams(database, quota, now=now), urls)
 
     async def online() -> dict[str, float]:

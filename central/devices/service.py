@@ -23,7 +23,7 @@ from central.core.types import Caller, Role
 from central.devices import event_repository as events
 from central.devices import repository
 from central.devices.enrolment_repository import use_enrolment
-from central.devices.events import Good, is_its_own, read_event, row_of, size_of
+from central.devices.events import Count, Good, is_its_own, read_event, row_of, size_of
 from central.devices.quota import Quota
 from central.devices.repository import DeviceRecord
 from central.devices.settings import DeviceSettings
@@ -49,8 +49,12 @@ class Heard:
 class Devices:
     """The boxes. Methods with a `caller` raise ForbiddenError when it may not do that."""
 
-    def __init__(self, database: Database, settings: DeviceSettings, quota: Quota, *, now: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, settings: DeviceSettings, quota: Quota, count: Count, *, now: Clock = utc_now
+    ) -> None:
+        """`count` is told each event once."""
         self._database = database
+        self._count = count
         self._settings = settings
         self._quota = quota
         self._now = now
@@ -223,7 +227,9 @@ class Devices:
             async def add(items: Sequence[Heard]) -> list[list[wire.EventResult]]:
                 rows = [row_of(item.device_id, event, now) for item in items for event in item.events]
                 new = await events.add(session, rows)
-                return [_results(item, new) for item in items]
+                results = [_results(item, new) for item in items]
+                await self._count(session, _accepted(items, results), now)
+                return results
 
             kept = iter(await apply(add, known))
             return [next(kept) if item.device_id in there else missing_device(item.device_id) for item in heard]
@@ -239,6 +245,11 @@ def _results(item: Heard, new: set[tuple[str, str]]) -> list[wire.EventResult]:
         new.discard(key)  # the same once more in this round is a duplicate
         results.append(wire.EventResult(event_id=event.event_id, status=status))
     return results
+
+
+def _accepted(items: Sequence[Heard], results: Sequence[list[wire.EventResult]]) -> list[wire.Event]:
+    pairs = (zip(item.events, answers, strict=True) for item, answers in zip(items, results, strict=True))
+    return [event for pair in pairs for event, answer in pair if answer.status is _ACCEPTED]
 
 
 def _new_device(enrolment: wire.Enrolment, token: str, now: datetime) -> Device:

@@ -10,7 +10,7 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.tables import AdminKey
-from central.library.tables import Video
+from central.library.tables import DeletedVideo, Video
 from central.library.types import VideoState
 
 LEAST: Final = 1_000_000
@@ -75,6 +75,9 @@ async def change(
     return (await session.scalars(statement.returning(Video))).one_or_none()
 
 
-async def remove(session: AsyncSession, video_id: str) -> bool:
-    """Whether there was one."""
-    return (await session.execute(delete(Video).where(Video.id == video_id).returning(Video.id))).first() is not None
+async def remove(session: AsyncSession, video_id: str, *, now: datetime) -> bool:
+    """Keep its title. Return False if there was none."""
+    title = await session.scalar(delete(Video).where(Video.id == video_id).returning(Video.title))
+    if title is not None:
+        session.add(DeletedVideo(id=video_id, title=title, deleted_at=now))
+    return title is not None

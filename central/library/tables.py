@@ -103,3 +103,13 @@ class Job(Base):
         Index("ix_jobs_priority_id_active", "priority", "id", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
         Index(None, "state", "updated_at"),
     )  # fmt: skip
+
+
+class DeletedVideo(Base):
+    """The title of a video that was deleted: its statistics stay, and late ones come in."""
+
+    __tablename__ = "deleted_videos"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    title: Mapped[str] = mapped_column(NAME)
+    deleted_at: Mapped[datetime]

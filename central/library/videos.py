@@ -136,7 +136,7 @@ class Videos:
                 raise not_there()
         await in_thread(self._folder.delete, video_id)
         await in_thread(self._renditions.delete, video_id)
-        was_there = await self._database.write(lambda session: repository.remove(session, video_id))
+        was_there = await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))
         await in_thread(self._renditions.delete, video_id)  # what was made meanwhile
         if not was_there:
             raise not_there()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +18,15 @@ from tests.support.clips import Clips
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour
 from tests.support.screen import Screen
+from tests.support.tools import LOOK_EVERY_S
 from tests.support.xserver import XServer
 
 
 async def test_a_film_and_a_picture_of_the_library_are_shown(
     xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> None:
-    """By the command and by the API; what signs their addresses is in no log."""
+    """By the command and by the API; what signs their addresses is in no log. The film comes to its end: one view,
+    completed."""
     folder = tmp_path / "library"
     central_url = f"sqlite:///{tmp_path / 'central.db'}"
     with central_process(central_url, CAST_CENTRAL_LIBRARY__DIR=str(folder)) as central, leaks.adopting():
@@ -37,7 +40,7 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
             assert (film["state"], picture["state"]) == ("ready", "ready"), (film.body, picture.body)
             with agent, Screen(xserver.display) as screen:
                 done = subprocess.run(
-                    [sys.executable, "-m", "agent.cli", "start", "--video", film["id"], "--wait"],
+                    [sys.executable, "-m", "agent.cli", "start", "--video", film["id"], "--position", "7", "--wait"],
                     env=agent.env,
                     capture_output=True,
                     text=True,
@@ -48,6 +51,13 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
                 wait_colour(screen, "red")
                 stream = agent.wait_state("playing")
                 assert (stream["title"], stream["video_id"]) == ("Fire drill", film["id"])
+                agent.wait_ended(stream["session_id"])
+                async with asyncio.timeout(10):
+                    path = f"/api/v1/videos/{film['id']}/stats"
+                    while not (total := (await shelf.admin("GET", path))["total"])["views"]:
+                        await asyncio.sleep(LOOK_EVERY_S)
+                assert (total["views"], total["completed"]) == (1, 1)
+                assert 1 < total["seconds"] < 5, total
                 answer = agent.call("POST", "/start?wait=15", {"video_id": picture["id"]})
                 assert answer.status == 200, answer.content
                 assert agent.wait_state("playing")["media_type"] == "image"

@@ -49,9 +49,10 @@ async def video_id(admin: Admin, clips: Clips) -> str:
 
 
 async def test_a_video_is_played_and_comes_back_after_a_restart(
-    state: Path, proxy: Proxy, video_id: str, clips: Clips
+    state: Path, proxy: Proxy, admin: Admin, video_id: str, clips: Clips
 ) -> None:
-    """Its player gets an address with which anybody gets the film; nobody else is told that, and no file has it."""
+    """Its player gets an address with which anybody gets the film; nobody else is told that, and no file has it. What
+    was shown of it is counted, once for each session."""
     async with life(state) as kitchen:
         session = await kitchen.play(video_id=video_id.upper(), position=4)
         first = kitchen.plays
@@ -81,6 +82,10 @@ async def test_a_video_is_played_and_comes_back_after_a_restart(
         assert kitchen.on is not None
         assert (kitchen.on.session_id, kitchen.on.title, kitchen.on.video_id) == (session, "Fire drill", video_id)
         assert kitchen.plays.startswith(f"{shown}?")
+        await kitchen.box.tracker.stop()
+        while (stats := await admin("GET", f"/api/v1/videos/{video_id}/stats"))["total"]["views"] < 2:
+            await asyncio.sleep(LOOK_EVERY_S)
+        assert (stats["total"]["views"], stats["total"]["completed"]) == (2, 0)
 
 
 async def test_a_video_plays_on_while_the_central_api_is_away(

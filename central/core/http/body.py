@@ -66,7 +66,7 @@ def validated(model: type[Model], given: Any, *, what: str = "body") -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        errors = wrong_fields(error, model.model_fields)
+        errors = wrong_fields(error, [field.alias or name for name, field in model.model_fields.items()])
         raise InvalidRequestError(sentence_of(errors), errors) from error
 
 

@@ -90,4 +90,5 @@ def test_the_order_is_that_of_the_document() -> None:
     rows = re.findall(r"^\| \d+ \| (.+?) \| (.+?) \|", text, re.MULTILINE)
     listed = {name: column for names, column in rows for name in re.findall(r"`(\w+)`", names)}
     assert list(listed) == list(LOCK_ORDER)
-    assert [column for column in listed.values() if column in ("id", "path")] == [*filter(None, LOCK_ORDER.values())]
+    columns = [column for column in listed.values() if column in ("id", "path", "device_id")]
+    assert columns == [*filter(None, LOCK_ORDER.values())]

@@ -47,7 +47,12 @@ async def fill(central: Central) -> None:
     await central.ready()
     waiting = await central.key()
     await central.auth(waiting["key"], "live/two", "c2")
-    await central.admin("POST", "/api/v1/videos", {"title": "A film", "type": "video/mp4", "size": 1})
+    film = await central.admin("POST", "/api/v1/videos", {"title": "A film", "type": "video/mp4", "size": 1})
+    deleted = await central.admin("POST", "/api/v1/videos", {"title": "Deleted", "type": "video/mp4", "size": 1})
+    await central.admin("DELETE", f"/api/v1/videos/{deleted['id']}")
+    for video in (film, deleted):
+        shown = {"video_id": video["id"], "seconds": 12.5, "completed": True}
+        await box.send(box.event("session_ended", data={"reason": "finished", "shown": shown}))
     await central.services.database.write(_library)
     revoked = await central.key()
     await central.admin("DELETE", f"/stream-keys/{revoked['id']}")

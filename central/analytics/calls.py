@@ -1,0 +1,62 @@
+"""Calls about what boxes have shown of videos."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Any
+
+from cast_http.operations import NoQuery
+from central.analytics import models
+from central.analytics.models import StatsQuery
+from central.analytics.repository import Counts
+from central.analytics.service import Analytics, Found
+from central.core.operations import Call
+from central.core.replies import Reply, StreamReply
+
+
+async def get_video_stats(call: Call[Analytics, None, StatsQuery]) -> Reply | StreamReply:
+    service, query, video_id = call.service, call.query, call.path["id"]
+    if query.format == "csv":
+        await service.title(video_id)
+        return _csv(service.video_lines(video_id, service.days(query)), f"video-{video_id}.csv")
+    found = await service.of_video(video_id, query)
+    boxes = [models.ShownByBox(device_id=box.of, **asdict(box.counts)) for box in found.page.items]
+    answer = models.VideoStats(video_id=video_id, title=found.titles[video_id], by_box=boxes, **_common(found))
+    return Reply(answer)
+
+
+async def get_analytics(call: Call[Analytics, None, StatsQuery]) -> Reply | StreamReply:
+    service, query = call.service, call.query
+    if query.format == "csv":
+        return _csv(service.all_lines(service.days(query)), "videos.csv")
+    found = await service.of_all(query)
+    videos = [
+        models.ShownOfVideo(video_id=video.of, title=found.titles.get(video.of), **asdict(video.counts))
+        for video in found.page.items
+    ]
+    return Reply(models.Analytics(videos=videos, **_common(found)))
+
+
+async def reset_video_stats(call: Call[Analytics, None, NoQuery]) -> Reply:
+    await call.service.reset(call.caller, call.path["id"])
+    return Reply(status=204)
+
+
+def _csv(lines: AsyncGenerator[bytes, None], name: str) -> StreamReply:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamReply(lines, "text/csv; charset=utf-8", headers)
+
+
+def _common(found: Found) -> dict[str, Any]:
+    return {
+        "from_": found.days.first,
+        "to": found.days.last,
+        "total": _shown(found.total),
+        "by_day": [models.ShownOnDay(day=day.of, **asdict(day.counts)) for day in found.by_day],
+        "next_cursor": found.page.next_cursor,
+    }
+
+
+def _shown(counts: Counts) -> models.Shown:
+    return models.Shown(**asdict(counts))

@@ -1,0 +1,61 @@
+"""Counts what boxes report to have shown of videos, within the unit of work that keeps their events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cast_wire import models as wire
+from cast_wire.kinds import EventKind
+from central.analytics import repository
+
+LATE: Final = timedelta(days=8)
+"""A box keeps what it could not send for 7 days: what claims to be older, or to come, has a wrong clock."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def count(session: AsyncSession, events: Sequence[wire.Event], now: datetime) -> None:
+    """Count the sessions that end with these events, each of which is new: what came before is not handed over again.
+    What is no video of the library, and never was, is left out."""
+    ended = [(event, shown) for event in events if (shown := _shown(event)) is not None]
+    if not ended:
+        return
+    known = await repository.titles(session, {shown.video_id for _, shown in ended})
+    for shown in (shown for _, shown in ended if shown.video_id not in known):
+        log.info("view_skipped", video_id=shown.video_id)
+    rows = _rows((event, shown, day_of(event, now)) for event, shown in ended if shown.video_id in known)
+    if rows:
+        await repository.add(session, rows)
+
+
+def day_of(event: wire.Event, now: datetime) -> date:
+    """The day of an event, by the clock of its box as far as that may be right; else that of its arrival."""
+    at = event.occurred_at
+    return at.date() if now - LATE <= at <= now else now.date()
+
+
+def _shown(event: wire.Event) -> wire.VideoShown | None:
+    if event.kind != EventKind.SESSION_ENDED:
+        return None
+    return wire.SessionEnded.model_validate(event.data).shown
+
+
+def _rows(ended: Iterable[tuple[wire.Event, wire.VideoShown, date]]) -> list[dict[str, Any]]:
+    """In the order in which rows are locked."""
+    rows = [
+        {
+            "video_id": shown.video_id,
+            "day": day,
+            "device_id": event.device_id,
+            "views": 1,
+            "completed": int(shown.completed),
+            "seconds": shown.seconds,
+        }
+        for event, shown, day in ended
+    ]
+    return sorted(rows, key=lambda row: (row["device_id"], row["day"], row["video_id"]))

@@ -1,0 +1,144 @@
+"""SQL for what boxes have shown of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from central.analytics.tables import VideoViews
+from central.core.db.engine import insert_rows_into
+from central.library.tables import DeletedVideo, Video
+
+KEY: Final = (VideoViews.video_id, VideoViews.day, VideoViews.device_id)
+COUNTS: Final = ("views", "completed", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """From one day to another, both included."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was shown, in sum."""
+
+    views: int
+    completed: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CountsOf:
+    """The same of one day, one box or one video."""
+
+    of: Any
+    """The day, or the id."""
+    counts: Counts
+
+
+async def titles(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
+    """By id the titles of those videos that there are, or were."""
+    there = select(Video.id, Video.title).where(Video.id.in_(ids))
+    gone = select(DeletedVideo.id, DeletedVideo.title).where(DeletedVideo.id.in_(ids))
+    return {row.id: row.title for row in await session.execute(union_all(there, gone))}
+
+
+async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Add to what is counted already; the boxes of the rows are locked."""
+    statement = insert_rows_into(session, VideoViews)
+    more = {name: getattr(VideoViews, name) + statement.excluded[name] for name in COUNTS}
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["video_id", "day", "device_id"], set_=more), rows
+    )
+
+
+async def by_day(session: AsyncSession, days: Days, video_id: str | None = None) -> list[CountsOf]:
+    """Those days on which something was shown; of that video, if one is named."""
+    return await _summed(session, _sums(VideoViews.day, days, video_id).order_by(VideoViews.day))
+
+
+async def by_box(session: AsyncSession, days: Days, video_id: str, *, after: str | None, limit: int) -> list[CountsOf]:
+    """In the order of their ids."""
+    query = _sums(VideoViews.device_id, days, video_id).order_by(VideoViews.device_id).limit(limit)
+    if after is not None:
+        query = query.where(VideoViews.device_id > after)
+    return await _summed(session, query)
+
+
+async def by_video(session: AsyncSession, days: Days, *, after: str | None, limit: int) -> list[CountsOf]:
+    """In the order of their ids."""
+    query = _sums(VideoViews.video_id, days).order_by(VideoViews.video_id).limit(limit)
+    if after is not None:
+        query = query.where(VideoViews.video_id > after)
+    return await _summed(session, query)
+
+
+async def top(session: AsyncSession, days: Days, *, after: tuple[int, str] | None, limit: int) -> list[CountsOf]:
+    """The videos with the most views first, after the one of so many views and that id."""
+    views = func.sum(VideoViews.views)
+    query = _sums(VideoViews.video_id, days).order_by(views.desc(), VideoViews.video_id).limit(limit)
+    if after is not None:
+        number, video_id = after
+        query = query.having(or_(views < number, and_(views == number, VideoViews.video_id > video_id)))
+    return await _summed(session, query)
+
+
+async def rows(
+    session: AsyncSession, days: Days, video_id: str, *, after: tuple[date, str] | None, limit: int
+) -> Sequence[VideoViews]:
+    """Of each day and box."""
+    query = select(VideoViews).where(VideoViews.video_id == video_id, _within(days))
+    if after is not None:
+        query = query.where(tuple_(VideoViews.day, VideoViews.device_id) > after)
+    return (await session.scalars(query.order_by(VideoViews.day, VideoViews.device_id).limit(limit))).all()
+
+
+async def reset(session: AsyncSession, video_id: str, *, limit: int) -> int:
+    """Delete what is counted of a video, at most `limit` rows. Returns their number."""
+    of_video = select(*KEY).where(VideoViews.video_id == video_id)
+    return await _delete(session, of_video.order_by(VideoViews.device_id, VideoViews.day).with_for_update(), limit)
+
+
+async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Delete what was counted for the days before that moment, at most `limit` rows. Returns their number."""
+    old = select(*KEY).where(VideoViews.day < before.date())
+    return await _delete(session, old.with_for_update(skip_locked=True), limit)
+
+
+async def forget_titles(session: AsyncSession, *, before: datetime, limit: int) -> int:
+    """Delete the titles of videos that were deleted before that moment and of which nothing is counted, at most
+    `limit`. Returns their number."""
+    is_counted = select(VideoViews.video_id).where(VideoViews.video_id == DeletedVideo.id).exists()
+    old = select(DeletedVideo.id).where(DeletedVideo.deleted_at < before, ~is_counted).limit(limit)
+    statement = delete(DeletedVideo).where(DeletedVideo.id.in_(old.with_for_update(skip_locked=True)))
+    statement = statement.returning(DeletedVideo.id).execution_options(synchronize_session=False)
+    return len((await session.execute(statement)).all())
+
+
+async def _delete(session: AsyncSession, which: Select[Any], limit: int) -> int:
+    statement = delete(VideoViews).where(tuple_(*KEY).in_(which.limit(limit))).returning(VideoViews.device_id)
+    return len((await session.execute(statement.execution_options(synchronize_session=False))).all())
+
+
+def _within(days: Days) -> ColumnElement[bool]:
+    return VideoViews.day.between(days.first, days.last)
+
+
+def _sums(of: Any, days: Days, video_id: str | None = None) -> Select[Any]:
+    query = select(of, *(func.sum(getattr(VideoViews, name)) for name in COUNTS)).where(_within(days)).group_by(of)
+    return query if video_id is None else query.where(VideoViews.video_id == video_id)
+
+
+async def _summed(session: AsyncSession, query: Select[Any]) -> list[CountsOf]:
+    return [
+        CountsOf(of, Counts(int(views), int(completed), round(float(seconds), 3)))
+        for of, views, completed, seconds in await session.execute(query)
+    ]

@@ -1,0 +1,189 @@
+"""What boxes have shown of videos: counted once, for its day, and told by day, box and video."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import structlog
+
+from central.analytics import service as service_module
+from central.analytics.csv_text import csv_lines
+from central.core import forgetting
+from central.core.types import Role
+from tests.central.support.service import Answered, Box, Central, Client
+
+ID = "01a1fd12-eb6c-748a-a719-cf4ecab6bccb"
+
+
+async def video(central: Central, title: str = "A film") -> str:
+    made = await central.admin("POST", "/api/v1/videos", {"title": title, "type": "video/mp4", "size": 1})
+    assert made.status == 201, made.body
+    return str(made["id"])
+
+
+def shown(box: Box, video_id: str, at: datetime, *, seconds: float = 10.0, completed: bool = False) -> dict[str, Any]:
+    """The end of a session that played a video."""
+    told = {"video_id": video_id, "seconds": seconds, "completed": completed}
+    data = {"reason": "finished", "shown": told}
+    return box.event("session_ended", occurred_at=at.isoformat(), data=data)
+
+
+async def stats(central: Central, video_id: str, query: str = "") -> Answered:
+    found = await central.admin("GET", f"/api/v1/videos/{video_id}/stats?{query}")
+    assert found.status == 200, found.body
+    return found
+
+
+def counts(views: int, completed: int, seconds: float) -> dict[str, Any]:
+    return {"views": views, "completed": completed, "seconds": seconds}
+
+
+async def test_a_view_is_counted_once_and_for_its_day(central: Central) -> None:
+    """Late by a week, sent again, beside others in a batch; ends of what is no video of the library count nothing."""
+    film, kitchen, hall = await video(central), await central.box(), await central.box("hall")
+    now = central.clock.at
+    late = shown(kitchen, film, now - timedelta(days=7), seconds=60.5, completed=True)
+    plain = kitchen.event("session_ended", data={"reason": "stopped"})
+    unknown = shown(kitchen, ID, now)
+    batch = (late, plain, unknown, shown(kitchen, film, now), shown(kitchen, film, now, seconds=0.25), late)
+    answer = await kitchen.send(*batch)
+    assert [result["status"] for result in answer["results"]] == ["accepted"] * 5 + ["duplicate"]
+    await kitchen.send(*batch)
+    await hall.send(shown(hall, film, now, completed=True))
+    found = await stats(central, film)
+    week, today = (now - timedelta(days=7)).date().isoformat(), now.date().isoformat()
+    assert (found["title"], found["total"]) == ("A film", counts(4, 2, 80.75))
+    assert found["by_day"] == [{"day": week, **counts(1, 1, 60.5)}, {"day": today, **counts(3, 1, 20.25)}]
+    assert found["by_box"] == [
+        {"device_id": kitchen.id, **counts(3, 1, 70.75)},
+        {"device_id": hall.id, **counts(1, 1, 10.0)},
+    ]
+    assert (found["to"], found["from"]) == (today, (now - timedelta(days=29)).date().isoformat())
+    assert (await stats(central, film, f"from={today}"))["total"] == counts(3, 1, 20.25)
+    first = await stats(central, film, "limit=1")
+    assert [box["device_id"] for box in first["by_box"]] == [kitchen.id]
+    rest = await stats(central, film, f"limit=1&cursor={first['next_cursor']}")
+    assert ([box["device_id"] for box in rest["by_box"]], rest["next_cursor"]) == ([hall.id], None)
+    assert (await central.admin("GET", f"/api/v1/videos/{ID}/stats"))["code"] == "video_not_found"
+
+
+async def test_a_clock_that_cannot_be_right_is_not_believed(central: Central) -> None:
+    """What was shown in 1970, or will be tomorrow, counts for the day on which that is told."""
+    film, box = await video(central), await central.box()
+    now = central.clock.at
+    for at in (datetime(1970, 1, 1, tzinfo=UTC), now - timedelta(days=9), now + timedelta(days=2)):
+        await box.send(shown(box, film, at))
+    assert [day["day"] for day in (await stats(central, film))["by_day"]] == [now.date().isoformat()]
+
+
+async def test_a_video_that_is_deleted_keeps_its_statistics(central: Central) -> None:
+    """Under its title, and what was shown of it before is still counted; then nothing of either is kept for ever."""
+    film, box = await video(central, "Old"), await central.box()
+    assert (await central.admin("PATCH", f"/api/v1/videos/{film}", {"title": "New"})).status == 200
+    assert (await central.admin("DELETE", f"/api/v1/videos/{film}")).status == 204
+    await box.send(shown(box, film, central.clock.at))
+    found = await stats(central, film)
+    assert (found["title"], found["total"]) == ("New", counts(1, 0, 10.0))
+    central.clock.forward(731 * 86_400)
+    service = service_module.Analytics(central.services.database, kept=timedelta(days=730), now=central.clock)
+    await service.upkeep()
+    assert (await central.admin("GET", f"/api/v1/videos/{film}/stats")).status == 404
+
+
+async def test_the_most_viewed_come_first(central: Central) -> None:
+    """A page at a time, by day, and of those days that are asked for."""
+    box, now = await central.box(), central.clock.at
+    films = [await video(central, title) for title in ("One", "Three", "Two")]
+    for film, number in zip(films, (1, 3, 2), strict=True):
+        await box.send(*(shown(box, film, now, completed=True) for _ in range(number)))
+    await box.send(shown(box, films[0], now - timedelta(days=3)))
+    found = await central.admin("GET", "/api/v1/analytics?limit=2")
+    assert found.status == 200, found.body
+    assert [(each["title"], each["views"]) for each in found["videos"]] == [("Three", 3), ("One", 2)]
+    assert (found["total"], len(found["by_day"])) == (counts(7, 6, 70.0), 2)
+    rest = await central.admin("GET", f"/api/v1/analytics?limit=2&cursor={found['next_cursor']}")
+    assert [(each["title"], each["views"]) for each in rest["videos"]] == [("Two", 2)]
+    assert rest["next_cursor"] is None
+    today = await central.admin("GET", f"/api/v1/analytics?from={now:%Y-%m-%d}")
+    assert [each["views"] for each in today["videos"]] == [3, 2, 1]
+
+
+async def test_statistics_come_as_csv(central: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All lines at once, whatever the page; a title is no formula."""
+    monkeypatch.setattr(service_module, "LINES", 2)
+    box, hall, now = await central.box(), await central.box("hall"), central.clock.at
+    films = [await video(central, title) for title in ('=HYPERLINK("http://x")', 'Say, "hi"', "Plain")]
+    for film in films:
+        await box.send(shown(box, film, now), shown(box, film, now - timedelta(days=1)))
+    await hall.send(shown(hall, films[0], now, completed=True))
+    answer = await central.admin("GET", "/api/v1/analytics?format=csv&limit=1")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert 'filename="videos.csv"' in answer.headers["Content-Disposition"]
+    rows = [*csv.reader(io.StringIO(answer.body))]
+    assert rows[0] == ["video_id", "title", "views", "completed", "seconds"]
+    assert [row[1:] for row in rows[1:]] == [
+        ['\'=HYPERLINK("http://x")', "3", "1", "30.0"],
+        ['Say, "hi"', "2", "0", "20.0"],
+        ["Plain", "2", "0", "20.0"],
+    ]
+    answer = await central.admin("GET", f"/api/v1/videos/{films[0]}/stats?format=csv")
+    lines = [*csv.reader(io.StringIO(answer.body))]
+    yesterday, today = (now - timedelta(days=1)).date().isoformat(), now.date().isoformat()
+    assert lines == [
+        ["day", "device_id", "views", "completed", "seconds"],
+        [yesterday, box.id, "1", "0", "10.0"],
+        [today, box.id, "1", "0", "10.0"],
+        [today, hall.id, "1", "1", "10.0"],
+    ]
+    assert (await central.admin("GET", f"/api/v1/videos/{ID}/stats?format=csv")).status == 404
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    """Numbers stay numbers."""
+    assert [*csv.reader(io.StringIO(csv_lines([(text, -1.5)]).decode(), newline=""))] == [[f"'{text}", "-1.5"]]
+
+
+async def test_statistics_are_reset_by_an_admin(central: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In portions; the log says who did it. What is told again afterwards was counted before."""
+    monkeypatch.setattr(forgetting, "PORTION", 1)
+    film, other = await video(central), await video(central)
+    boxes = [await central.box(), await central.box("hall")]
+    events = [shown(box, film, central.clock.at) for box in boxes]
+    for box, event in zip(boxes, events, strict=True):
+        await box.send(event, shown(box, other, central.clock.at))
+    uploader = Client(central.session, await central.services.access.add_key("camera", Role.UPLOADER))
+    for caller in (uploader, boxes[0], central.anybody):
+        for method in ("DELETE", "GET"):
+            assert (await caller(method, f"/api/v1/videos/{film}/stats")).status in (401, 403)
+    with structlog.testing.capture_logs() as logs:
+        assert (await central.admin("DELETE", f"/api/v1/videos/{film}/stats")).status == 204
+    [line] = [line for line in logs if line["event"] == "video_stats_deleted"]
+    assert (line["video_id"], line["rows"], line["by"].partition(" ")[0]) == (film, 2, "test")
+    await boxes[0].send(events[0])
+    assert (await stats(central, film))["total"] == counts(0, 0, 0.0)
+    assert (await stats(central, other))["total"]["views"] == 2
+    assert (await central.admin("DELETE", f"/api/v1/videos/{ID}/stats")).status == 404
+
+
+async def test_only_days_that_there_are_can_be_asked_for(central: Central) -> None:
+    """At most a year of them, in order."""
+    film = await video(central)
+    for query, field in (
+        ("from=2026-02-30", "from"),
+        ("to=yesterday", "to"),
+        ("from=2026-03-01&to=2026-02-01", "from"),
+        ("from=2024-01-01&to=2026-01-01", "from"),
+        ("format=xml", "format"),
+        ("cursor=eA", "cursor"),
+    ):
+        for path in (f"/api/v1/videos/{film}/stats", "/api/v1/analytics"):
+            answer = await central.admin("GET", f"{path}?{query}")
+            assert (answer.status, answer["errors"][0]["field"]) == (422, field), query
+            assert " must " in f" {answer['errors'][0]['message']}", answer.body
+    assert (await stats(central, film, "to=0001-01-05"))["from"] == "0001-01-01"
+    assert (await stats(central, film, "from=2024-01-01&to=2024-12-31"))["by_day"] == []
