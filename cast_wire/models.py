@@ -157,13 +157,13 @@ class SessionFailing(_Wire):
 
 
 class VideoShown(_Wire):
-    """What a session has shown of a video of the central API's library."""
+    """The part of a library video that a session has shown."""
 
     video_id: Uuid
     seconds: Seconds
-    """For which it was playing: paused, buffering and interrupted do not count."""
+    """The seconds for which the session was playing; pauses, buffering and interruptions do not count."""
     completed: bool
-    """Whether its end was reached."""
+    """True if the end of the video was reached."""
 
 
 class SessionEnded(_Wire):
@@ -175,7 +175,7 @@ class SessionEnded(_Wire):
     """The error, if the reason is failed."""
     position: Seconds | None = None
     shown: VideoShown | None = None
-    """Null for what is no video of the library, and for one that was never seen."""
+    """Null if the session played no library video, or never had a first frame."""
 
 
 class EventsDropped(_Wire):

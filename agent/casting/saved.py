@@ -34,7 +34,7 @@ class Saved:
     joined: CentralStream | None = None
     """The stream that the session had joined, as it was known."""
     shown_s: float = 0.0
-    """The seconds of a video of the library that were shown."""
+    """The seconds of a library video that were shown."""
     completed: bool = False
     """True if the end of that video was reached."""
 

@@ -1,4 +1,4 @@
-"""What a session has shown of a video of the library, for the statistics of the central API."""
+"""The part of a library video that a session has shown, for the statistics of the central API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from agent.types import PlayerState
 
 
 class Shown:
-    """Counts the seconds for which the session is `playing`: what is paused, loads or waits does not count. Nothing is
-    counted without a `video_id`: nobody asks for it. `now` is the monotonic time."""
+    """Counts the seconds for which the session is `playing`, and not those for which it is paused, loads or waits.
+    Without a `video_id` nothing is counted, because nobody asks for it. `now` is the monotonic time."""
 
     def __init__(self, video_id: str | None, *, now: Callable[[], float]) -> None:
         self._video_id = video_id
@@ -20,7 +20,7 @@ class Shown:
 
     @property
     def seconds(self) -> float:
-        """Seconds, with those before a restart of the agent."""
+        """The seconds so far, including those before a restart of the agent."""
         return self._seconds + (0.0 if self._playing_since is None else self._now() - self._playing_since)
 
     @property
@@ -39,7 +39,7 @@ class Shown:
         self._completed = self._video_id is not None
 
     def was(self, seconds: float, *, completed: bool) -> None:
-        """Go on from what was shown before a restart of the agent."""
+        """Continue from the count before a restart of the agent."""
         self._seconds, self._completed = seconds, completed
 
     @property

@@ -96,8 +96,9 @@ class KeptSession(BaseModel):
     """The same as a moment of the wall clock, in seconds since 1970; None when that was not set."""
     volume: KeptVolume
     shown_s: float = Field(default=0.0, ge=0)
-    """Seconds of a video of the library that were shown."""
+    """The seconds of a library video that were shown."""
     completed: bool = False
+    """True if the end of that video was reached."""
 
     @classmethod
     def of(cls, saved: Saved, *, now: float | None) -> KeptSession:

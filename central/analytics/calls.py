@@ -1,4 +1,4 @@
-"""Calls about what boxes have shown of videos."""
+"""Calls about the views of videos."""
 
 from __future__ import annotations
 

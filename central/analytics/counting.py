@@ -1,4 +1,4 @@
-"""Counts what boxes report to have shown of videos, within the unit of work that keeps their events."""
+"""Counts the views that boxes report, within the unit of work that keeps their events."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cast_wire.kinds import EventKind
 from central.analytics import repository
 
 LATE: Final = timedelta(days=8)
-"""A box keeps what it could not send for 7 days: what claims to be older, or to come, has a wrong clock."""
+"""A box keeps unsent events for 7 days, so an event that claims to be older comes from a wrong clock."""
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 async def count(session: AsyncSession, events: Sequence[wire.Event], now: datetime) -> None:
-    """Count the sessions that end with these events, each of which is new: what came before is not handed over again.
-    What is no video of the library, and never was, is left out."""
+    """Count the sessions that end with these events, which are all new. A video that never was in the library is left
+    out."""
     ended = [(event, shown) for event in events if (shown := _shown(event)) is not None]
     if not ended:
         return
@@ -34,7 +34,7 @@ async def count(session: AsyncSession, events: Sequence[wire.Event], now: dateti
 
 
 def day_of(event: wire.Event, now: datetime) -> date:
-    """The day of an event, by the clock of its box as far as that may be right; else that of its arrival."""
+    """The day of an event by the clock of its box, or the day of its arrival if that clock cannot be right."""
     at = event.occurred_at
     return at.date() if now - LATE <= at <= now else now.date()
 
@@ -46,7 +46,7 @@ def _shown(event: wire.Event) -> wire.VideoShown | None:
 
 
 def _rows(ended: Iterable[tuple[wire.Event, wire.VideoShown, date]]) -> list[dict[str, Any]]:
-    """In the order in which rows are locked."""
+    """The rows to add, in the order in which they are locked."""
     rows = [
         {
             "video_id": shown.video_id,

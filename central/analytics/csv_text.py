@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet computes (OWASP, CSV injection)."""
+"""The characters with which a formula begins in a spreadsheet (OWASP, CSV injection)."""
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """The rows; a text that would be a formula has an apostrophe before it."""
+    """The rows as CSV. A text that would be a formula gets an apostrophe before it."""
     text = io.StringIO()
     csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
     return text.getvalue().encode()

@@ -1,4 +1,4 @@
-"""What boxes have shown of videos as a feature of the service."""
+"""The views of videos as a feature of the service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from central.core.workers import repeated
 
 
 def analytics_feature(database: Database, retention: RetentionSettings, *, now: Clock) -> Feature[Analytics]:
-    """All of it on a database that is up to date, but the counting: whoever keeps the events has that done."""
+    """Build the feature on a database that is up to date. `counting.count` is for the feature that keeps the events."""
     analytics = Analytics(database, kept=timedelta(days=retention.statistics), now=now)
     workers = {"upkeep": repeated(analytics.upkeep, every_s=EVERY_S)}
     return Feature("analytics", analytics, OPERATIONS, workers=workers)

@@ -21,27 +21,27 @@ def _day(text: str) -> str:
 
 
 Day = Annotated[str, Field(min_length=10, max_length=10), AfterValidator(_day)]
-"""In UTC, as in ISO 8601."""
+"""A day in UTC, in the form of ISO 8601."""
 
 
 class StatsQuery(PageQuery):
     from_: Day | None = Field(default=None, alias="from")
-    """The first day; 30 days up to `to` without it."""
+    """The first day; if left out, 29 days before `to`."""
     to: Day | None = None
-    """The last day; today without it."""
+    """The last day; if left out, today."""
     format: Literal["json", "csv"] = "json"
-    """As CSV all lines come at once, whatever `limit` and `cursor` are."""
+    """CSV has all lines in one answer, whatever `limit` and `cursor` are."""
 
 
 class Shown(Answer):
-    """What was shown, in sum."""
+    """The sums of some views."""
 
     views: int
-    """Sessions that had a first picture and have ended."""
+    """The sessions that had a first frame and have ended."""
     completed: int
-    """Those of them that reached the end of the video."""
+    """The sessions that also reached the end of the video."""
     seconds: float
-    """For which it was playing."""
+    """The seconds for which they were playing."""
 
 
 class ShownOnDay(Shown):
@@ -55,29 +55,29 @@ class ShownByBox(Shown):
 class ShownOfVideo(Shown):
     video_id: str
     title: str | None
-    """The last that it had; null when it is not known any more."""
+    """The last title of the video; null if it is not known any more."""
 
 
 class VideoStats(Answer):
-    """What boxes have shown of one video."""
+    """The views of one video."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     video_id: str
     title: str
-    """The last that it had, if the video is deleted."""
+    """The title of the video; the last one if it was deleted."""
     from_: date = Field(serialization_alias="from")
     to: date
     total: Shown
     by_day: list[ShownOnDay]
-    """The days on which something was shown, the oldest first."""
+    """The days that have views, the oldest first."""
     by_box: list[ShownByBox]
-    """In the order of their ids; a page of them."""
+    """A page of the boxes, in the order of their ids."""
     next_cursor: str | None
 
 
 class Analytics(Answer):
-    """What boxes have shown of all videos."""
+    """The views of all videos."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
@@ -85,7 +85,7 @@ class Analytics(Answer):
     to: date
     total: Shown
     by_day: list[ShownOnDay]
-    """The days on which something was shown, the oldest first."""
+    """The days that have views, the oldest first."""
     videos: list[ShownOfVideo]
-    """The most viewed first; a page of them."""
+    """A page of the videos, the most viewed first."""
     next_cursor: str | None

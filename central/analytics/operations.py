@@ -1,4 +1,4 @@
-"""The calls about what boxes have shown of videos."""
+"""The calls about the views of videos."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from central.core.operations import Access, Operation
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "GET", "/api/v1/videos/{id}/stats", calls.get_video_stats, Access.ADMIN,
-        "What boxes have shown of a video, by day and by box.",
+        "The views of a video, by day and by box.",
         {200: models.VideoStats}, (404,), query=models.StatsQuery, other_type="text/csv",
     ),
     Operation(
         "DELETE", "/api/v1/videos/{id}/stats", calls.reset_video_stats, Access.ADMIN,
-        "Delete what is counted of a video; the log says who did.",
+        "Delete the counts of a video; the log says who did.",
         {204: None}, (404,),
     ),
     Operation(
         "GET", "/api/v1/analytics", calls.get_analytics, Access.ADMIN,
-        "What boxes have shown of all videos, by day and by video.",
+        "The views of all videos, by day and by video.",
         {200: models.Analytics}, query=models.StatsQuery, other_type="text/csv",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""SQL for what boxes have shown of videos."""
+"""SQL for the views of videos."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNTS: Final = ("views", "completed", "seconds")
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """From one day to another, both included."""
+    """A range of days; the first and the last are included."""
 
     first: date
     last: date
@@ -28,7 +28,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was shown, in sum."""
+    """The sums of some views."""
 
     views: int
     completed: int
@@ -37,7 +37,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class CountsOf:
-    """The same of one day, one box or one video."""
+    """The sums for one day, one box or one video."""
 
     of: Any
     """The day, or the id."""
@@ -45,14 +45,14 @@ class CountsOf:
 
 
 async def titles(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
-    """By id the titles of those videos that there are, or were."""
+    """The titles by id, of videos that exist or were deleted."""
     there = select(Video.id, Video.title).where(Video.id.in_(ids))
     gone = select(DeletedVideo.id, DeletedVideo.title).where(DeletedVideo.id.in_(ids))
     return {row.id: row.title for row in await session.execute(union_all(there, gone))}
 
 
 async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Add to what is counted already; the boxes of the rows are locked."""
+    """Add to the counts. The boxes of the rows are locked."""
     statement = insert_rows_into(session, VideoViews)
     more = {name: getattr(VideoViews, name) + statement.excluded[name] for name in COUNTS}
     await session.execute(
@@ -61,12 +61,12 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def by_day(session: AsyncSession, days: Days, video_id: str | None = None) -> list[CountsOf]:
-    """Those days on which something was shown; of that video, if one is named."""
+    """The days that have views, the oldest first; only those of the video, if one is named."""
     return await _summed(session, _sums(VideoViews.day, days, video_id).order_by(VideoViews.day))
 
 
 async def by_box(session: AsyncSession, days: Days, video_id: str, *, after: str | None, limit: int) -> list[CountsOf]:
-    """In the order of their ids."""
+    """The boxes that have views of a video, in the order of their ids."""
     query = _sums(VideoViews.device_id, days, video_id).order_by(VideoViews.device_id).limit(limit)
     if after is not None:
         query = query.where(VideoViews.device_id > after)
@@ -74,7 +74,7 @@ async def by_box(session: AsyncSession, days: Days, video_id: str, *, after: str
 
 
 async def by_video(session: AsyncSession, days: Days, *, after: str | None, limit: int) -> list[CountsOf]:
-    """In the order of their ids."""
+    """The videos that have views, in the order of their ids."""
     query = _sums(VideoViews.video_id, days).order_by(VideoViews.video_id).limit(limit)
     if after is not None:
         query = query.where(VideoViews.video_id > after)
@@ -82,7 +82,7 @@ async def by_video(session: AsyncSession, days: Days, *, after: str | None, limi
 
 
 async def top(session: AsyncSession, days: Days, *, after: tuple[int, str] | None, limit: int) -> list[CountsOf]:
-    """The videos with the most views first, after the one of so many views and that id."""
+    """The videos, the most viewed first. `after` is the views and the id of the last one of the page before."""
     views = func.sum(VideoViews.views)
     query = _sums(VideoViews.video_id, days).order_by(views.desc(), VideoViews.video_id).limit(limit)
     if after is not None:
@@ -94,7 +94,7 @@ async def top(session: AsyncSession, days: Days, *, after: tuple[int, str] | Non
 async def rows(
     session: AsyncSession, days: Days, video_id: str, *, after: tuple[date, str] | None, limit: int
 ) -> Sequence[VideoViews]:
-    """Of each day and box."""
+    """The rows of a video, in the order of days and boxes."""
     query = select(VideoViews).where(VideoViews.video_id == video_id, _within(days))
     if after is not None:
         query = query.where(tuple_(VideoViews.day, VideoViews.device_id) > after)
@@ -102,28 +102,28 @@ async def rows(
 
 
 async def reset(session: AsyncSession, video_id: str, *, limit: int) -> int:
-    """Delete what is counted of a video, at most `limit` rows. Returns their number."""
+    """Delete the counts of a video, at most `limit` rows. Returns their number."""
     of_video = select(*KEY).where(VideoViews.video_id == video_id)
     return await _delete(session, of_video.order_by(VideoViews.device_id, VideoViews.day).with_for_update(), limit)
 
 
 async def forget(session: AsyncSession, *, before: datetime, limit: int) -> int:
-    """Delete what was counted for the days before that moment, at most `limit` rows. Returns their number."""
+    """Delete the counts of days before that moment, at most `limit` rows. Returns their number."""
     old = select(*KEY).where(VideoViews.day < before.date())
     return await _delete(session, old.with_for_update(skip_locked=True), limit)
 
 
 async def forget_titles(session: AsyncSession, *, before: datetime, limit: int) -> int:
-    """Delete the titles of videos that were deleted before that moment and of which nothing is counted, at most
-    `limit`. Returns their number."""
+    """Delete the titles of videos that were deleted before that moment and have no counts, at most `limit`. Returns
+    their number."""
     is_counted = select(VideoViews.video_id).where(VideoViews.video_id == DeletedVideo.id).exists()
     old = select(DeletedVideo.id).where(DeletedVideo.deleted_at < before, ~is_counted).limit(limit)
-    statement = delete(DeletedVideo).where(DeletedVideo.id.in_(old.with_for_update(skip_locked=True)))
-    statement = statement.returning(DeletedVideo.id).execution_options(synchronize_session=False)
+    gone = delete(DeletedVideo).where(DeletedVideo.id.in_(old.with_for_update(skip_locked=True)))
+    statement = gone.returning(DeletedVideo.id).execution_options(synchronize_session=False)
     return len((await session.execute(statement)).all())
 
 
-async def _delete(session: AsyncSession, which: Select[Any], limit: int) -> int:
+async def _delete(session: AsyncSession, which: Select[str, date, str], limit: int) -> int:
     statement = delete(VideoViews).where(tuple_(*KEY).in_(which.limit(limit))).returning(VideoViews.device_id)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())
 

@@ -1,4 +1,4 @@
-"""What boxes have shown of videos: by day, by box and by video."""
+"""The views of videos, by day, by box and by video."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from central.library.videos import not_there
 
 DAYS_DEFAULT: Final = 30
 DAYS_LIMIT: Final = 366
-"""Days of one answer: a year."""
+"""The days of one answer: a year."""
 LINES: Final = 1_000
-"""Lines of CSV that are read at a time: some 100 KB."""
+"""The lines of CSV that are read at a time: some 100 KB."""
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The statistics of some days, with a page of boxes or of videos."""
+    """The views of some days, with a page of boxes or of videos."""
 
     days: Days
     total: Counts
     by_day: list[CountsOf]
     page: Page[CountsOf]
     titles: dict[str, str]
-    """By the id of the videos, those that were deleted included."""
+    """The titles by the id of the video, including deleted ones."""
 
 
 class Analytics:
-    """Reads, resets and forgets what is counted."""
+    """Reads, resets and forgets the counts."""
 
     def __init__(self, database: Database, *, kept: timedelta, now: Clock = utc_now) -> None:
         """`kept` is how long a day is kept."""
@@ -54,7 +54,7 @@ class Analytics:
         self._now = now
 
     def days(self, query: StatsQuery) -> Days:
-        """The days that are asked for. Raises InvalidRequestError."""
+        """The days of a query. Raises InvalidRequestError."""
         last = date.fromisoformat(query.to) if query.to else self._now().date()
         least = timedelta(days=DAYS_DEFAULT - 1)
         first = date.fromisoformat(query.from_) if query.from_ else max(last, date.min + least) - least
@@ -63,7 +63,7 @@ class Analytics:
         return Days(first, last)
 
     async def title(self, video_id: str) -> str:
-        """Of a video that there is, or was. Raises VideoNotFoundError."""
+        """The title of a video that exists or was deleted. Raises VideoNotFoundError."""
         async with self._database.read() as session:
             titles = await repository.titles(session, [video_id])
         if video_id not in titles:
@@ -71,7 +71,7 @@ class Analytics:
         return titles[video_id]
 
     async def of_video(self, video_id: str, query: StatsQuery) -> Found:
-        """Of one video, with a page of boxes. Raises VideoNotFoundError, InvalidRequestError."""
+        """The views of one video, with a page of boxes. Raises VideoNotFoundError, InvalidRequestError."""
         days, after = self.days(query), id_behind(query.cursor)
         title = await self.title(video_id)
         async with self._database.read() as session:
@@ -81,7 +81,7 @@ class Analytics:
         return Found(days, _total(by_day), by_day, page, {video_id: title})
 
     async def of_all(self, query: StatsQuery) -> Found:
-        """Of all videos, with a page of the most viewed ones. Raises InvalidRequestError."""
+        """The views of all videos, with a page of the most viewed ones. Raises InvalidRequestError."""
         days, after = self.days(query), _behind(query.cursor)
         async with self._database.read() as session:
             by_day = await repository.by_day(session, days)
@@ -91,7 +91,7 @@ class Analytics:
         return Found(days, _total(by_day), by_day, page, titles)
 
     async def video_lines(self, video_id: str, days: Days) -> AsyncGenerator[bytes, None]:
-        """CSV, a line for each day and box."""
+        """The views of a video as CSV, with a line for each day and box."""
         yield csv_lines([("day", "device_id", *repository.COUNTS)])
         after: tuple[date, str] | None = None
         while True:
@@ -103,7 +103,7 @@ class Analytics:
             after = rows[-1].day, rows[-1].device_id
 
     async def all_lines(self, days: Days) -> AsyncGenerator[bytes, None]:
-        """CSV, a line for each video that was shown, in the order of their ids."""
+        """The views of all videos as CSV, with a line for each video, in the order of their ids."""
         yield csv_lines([("video_id", "title", *repository.COUNTS)])
         after: str | None = None
         while True:
@@ -117,13 +117,13 @@ class Analytics:
             after = found[-1].of
 
     async def reset(self, caller: Caller, video_id: str) -> None:
-        """Delete all that is counted of a video, and write into the log who did. Raises VideoNotFoundError."""
+        """Delete the counts of a video, and log who did. Raises VideoNotFoundError."""
         await self.title(video_id)
         rows = await in_portions(self._database, partial(repository.reset, video_id=video_id))
         log.info("video_stats_deleted", video_id=video_id, rows=rows, by=caller.name, key_id=caller.id or None)
 
     async def upkeep(self) -> None:
-        """Forget the days that are too old, and titles that nothing needs. Raises DatabaseUnavailableError."""
+        """Delete the counts that are too old, and the titles that nothing needs. Raises DatabaseUnavailableError."""
         now = self._now()
         count = await forget(self._database, repository.forget, before=now - self._kept)
         titles = await forget(self._database, repository.forget_titles, before=now - LATE)

@@ -1,4 +1,4 @@
-"""The table of what boxes have shown of videos."""
+"""The table of views of videos."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from central.core.db.base import ID, NUMBER, Base
 
 
 class VideoViews(Base):
-    """What one box has shown of one video on one day. It outlives the video, so nothing refers to one."""
+    """The views of one video on one box and one day. The row outlives the video, so it has no foreign key."""
 
     __tablename__ = "video_views"
 
     video_id: Mapped[str] = mapped_column(ID, primary_key=True)
     day: Mapped[datetime.date] = mapped_column(primary_key=True)
-    """In UTC: on which the sessions ended."""
+    """The day in UTC on which the sessions ended."""
     device_id: Mapped[str] = mapped_column(ID, primary_key=True)
     views: Mapped[int] = mapped_column(NUMBER)
-    """Sessions that had a first picture."""
+    """The sessions that had a first frame."""
     completed: Mapped[int] = mapped_column(NUMBER)
-    """Those of them that reached the end of the video."""
+    """The sessions that also reached the end of the video."""
     seconds: Mapped[float]
-    """For which they were playing."""
+    """The seconds for which they were playing."""
 
     __table_args__ = (Index(None, "day"),)

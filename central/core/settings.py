@@ -96,7 +96,7 @@ class RetentionSettings(Section):
     streams: float = Field(default=90, ge=1, le=3650, description="days, from 1 to 3650")
     """Days that streams are kept after their end."""
     statistics: float = Field(default=730, ge=31, le=36_500, description="days, from 31 to 36500")
-    """Days that it is kept what boxes have shown of videos."""
+    """Days that the views of videos are kept."""
 
 
 class LogSettings(Section):

@@ -76,7 +76,7 @@ async def change(
 
 
 async def remove(session: AsyncSession, video_id: str, *, now: datetime) -> bool:
-    """Keep its title. Return False if there was none."""
+    """Delete a video, and keep its title. Return False if there was none."""
     title = await session.scalar(delete(Video).where(Video.id == video_id).returning(Video.title))
     if title is not None:
         session.add(DeletedVideo(id=video_id, title=title, deleted_at=now))

@@ -106,7 +106,7 @@ class Job(Base):
 
 
 class DeletedVideo(Base):
-    """The title of a video that was deleted: its statistics stay, and late ones come in."""
+    """The title of a deleted video, whose views stay and may still come in."""
 
     __tablename__ = "deleted_videos"
 

@@ -1,4 +1,4 @@
-"""What boxes have shown of videos, and the titles of those that were deleted.
+"""The views of videos, and the titles of videos that were deleted.
 
 What the columns are for, `tables.py` of each feature says.
 """
