@@ -22,7 +22,7 @@ _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 
 _SYSTEM = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
 _BEHIND = 10
-"""Nice: whoever calls the service is answered first."""
+"""Nice, for what makes something: whoever calls the service, and whoever waits for a check, is served first."""
 
 
 def main(arguments: list[str]) -> None:
@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> None:
     from cast_util import landlock, privileges
 
     limits, command = json.loads(arguments[0]), arguments[1:]
-    os.nice(_BEHIND)
+    if limits["writes"]:
+        os.nice(_BEHIND)
     # A network without any interface, where this user may have one. Landlock, below, cuts off TCP alone.
     ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NET)
     privileges.lower(resource.RLIMIT_CORE, 0)

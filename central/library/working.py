@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -172,9 +173,12 @@ class Working:
 
     async def _rendition(self, task: Assignment) -> Rendition:
         made = await self._maker.make(task)
-        size = (await in_thread(made.file.stat)).st_size
-        with made.file.open("rb") as file:
-            sha256 = await sha256_of(file)
+        file = await in_thread(made.file.open, "rb")
+        try:
+            await in_thread(os.fsync, file.fileno())  # what the database says is there after a power cut, too
+            size, sha256 = (await in_thread(os.fstat, file.fileno())).st_size, await sha256_of(file)
+        finally:
+            await in_thread(file.close)
         await in_thread(self._renditions.keep, task.video.id, task.lease_id, made.file)
         return Rendition(
             id=task.lease_id,

@@ -171,8 +171,9 @@ async def served(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Served]:
         await database.close()
 
 
-async def test_a_file_is_answered_whole_or_in_part(served: Served) -> None:
-    """With ranges, as players ask for it; to nobody without a key, and 404 in our own form where there is none."""
+async def test_a_file_is_answered_whole_or_in_part(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """With ranges, as players ask for it, on one connection; to nobody without a key, and 404 in our own form where
+    there is none."""
     async with served.admin.get("/files/film.mp4") as answer:
         assert (answer.status, answer.content_type, await answer.read()) == (200, "video/mp4", FILM)
         assert answer.headers["X-Request-ID"]
@@ -187,6 +188,7 @@ async def test_a_file_is_answered_whole_or_in_part(served: Served) -> None:
         assert (answer.status, (await answer.json())["code"]) == (404, "not_found")
     async with served.anybody.get("/files/film.mp4") as answer:
         assert (answer.status, (await answer.json())["code"]) == (401, "unauthorized")
+    assert [record.getMessage() for record in caplog.records if record.name == "aiohttp.server"] == []
 
 
 async def test_a_stream_is_sent_as_it_comes(served: Served) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from central.core.errors import LibraryUnavailableError
+from central.core.errors import ConfigError, LibraryUnavailableError
 from central.core.types import Role
 from central.library import repository
 from central.library.folder import Folder
 from central.library.probe import Flaw
 from central.library.renditions import Renditions
 from central.library.working import PAUSE_S, TRIES, Assignment, Made, Working
+from central.settings import Settings
+from central.worker import run_worker
 from tests.central.library.conftest import ServedShelf
 from tests.central.support.service import Client
 
@@ -218,6 +220,15 @@ async def test_an_upload_key_has_jobs_for_its_own_videos(sqlite_shelf: ServedShe
     path = f"/api/v1/videos/{unfinished['id']}/jobs"
     assert (await shelf.admin("POST", path, {"kind": "720p"}))["code"] == "wrong_state"
     assert (await shelf.admin("GET", f"/api/v1/videos/{unfinished['id']}/poster")).status == 404
+
+
+async def test_a_worker_that_could_do_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it waits for anything."""
+    with pytest.raises(ConfigError, match="workers in the section"):
+        await run_worker(Settings.model_validate({"library": {"workers": 0}}))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LibraryUnavailableError, match="apt install ffmpeg"):
+        await run_worker(Settings())
 
 
 async def test_what_a_killed_worker_left_is_swept(shelf: ServedShelf) -> None:
