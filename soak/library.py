@@ -55,7 +55,7 @@ KINDS: Final = tuple(JobKind)
 
 
 class Scripted:
-    """Writes the name of its lease, a little later."""
+    """Makes a file with the name of its lease in it, a little later."""
 
     async def make(self, task: Assignment) -> Made:
         await asyncio.sleep(random.uniform(0, STEP_S))  # noqa: S311 - no two workers need the same
@@ -65,7 +65,7 @@ class Scripted:
 
 
 class WorkerProcess:
-    """A worker to be killed."""
+    """A worker in a process of its own, which is killed."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._command = [sys.executable, "-m", "soak.library", "--work", url, str(folder)]

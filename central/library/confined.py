@@ -42,7 +42,7 @@ class Limits:
     """Bytes of each file that it writes."""
 
     def as_text(self) -> str:
-        """For the child."""
+        """Return them as JSON, for the child."""
         return json.dumps(asdict(self), default=str)
 
 

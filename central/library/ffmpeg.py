@@ -17,25 +17,26 @@ from central.library.types import JobKind
 from central.library.working import Assignment, Made
 
 MEMORY: Final = 4 * 1024 * 1024 * 1024
-"""Of addresses: decoding 4K takes 1.5 GB of them beside those of the encoder."""
+"""Bytes of addresses: decoding 4K takes 1.5 GB of them beside those of the encoder."""
 THREADS: Final = 2
 MADE: Final = "made"
 """The name of a file, which says nothing of its type: what ffprobe finds in it counts."""
 SILENT_S: Final = 120.0
-"""It says twice a second how far it is."""
+"""Seconds without a word from ffmpeg, which reports twice a second how far it is."""
 
 POSTER_WIDTH: Final = 640
 POSTER_CPU_S: Final = 120
 POSTER_SIZE: Final = 4_000_000
-"""Bytes; a usual one has 50,000."""
+"""The most bytes of a poster; a usual one has 50,000."""
 POSTER_LOOK_S: Final = 60
-"""Of the film, for a picture that is not black."""
+"""Seconds of the film that are searched for a picture that is not black."""
 BLACK: Final = 32
-"""The mean of its luminance; black has 16."""
+"""The mean luminance up to which a picture counts as black; black itself has 16."""
 
 CPU_S_EACH: Final = 60
-"""Processor time for a second of film: 4K takes a tenth of that."""
+"""Seconds of processor time for a second of film; 4K takes a tenth of that."""
 CPU_S_MORE: Final = 600
+"""Seconds of processor time beside those, for a short film of large pictures."""
 SOUND_BPS: Final = 160_000
 _TOO_LARGE: Final = "File too large"
 

@@ -27,11 +27,11 @@ log = structlog.stdlib.get_logger(__name__)
 AWAITED: Final = 20
 """The priority of what boxes wait for."""
 QUICK: Final = 10
-"""Of posters, which take a second; what somebody asked for has 0."""
+"""The priority of posters, which take a second; what somebody asked for has 0."""
 
 
 class Jobs:
-    """Each waits in the database until a worker takes it."""
+    """Adds, lists and cancels jobs, each of which waits in the database until a worker takes it."""
 
     def __init__(
         self, database: Database, folder: Folder, videos: Videos, *, added: Callable[[], None], now: Clock = utc_now

@@ -17,7 +17,7 @@ from central.core.ids import is_id
 from central.library.folder import Folder
 
 SWEPT: Final = 100
-"""Folders of one sweep."""
+"""The most folders of one sweep."""
 
 
 class Renditions:
@@ -42,7 +42,7 @@ class Renditions:
         made.rename(self.file(video_id, lease_id))
 
     def end(self, video_id: str, lease_id: str) -> None:
-        """The database knows it. Idempotent."""
+        """Remove its folder in `work`, because the database knows it. Idempotent."""
         _remove(self._work(video_id, lease_id))
 
     def discard(self, video_id: str, lease_id: str) -> None:

@@ -33,11 +33,11 @@ LEASE_S: Final = 30.0
 """How long a job stays with a worker that says nothing: longer than a restart of the database takes. A third of it is
 between two heartbeats."""
 TRIES: Final = 3
-"""A film that ends its worker does so each time."""
+"""How often a job is begun: a film that ends its worker does so each time."""
 PAUSE_S: Final = 60.0
-"""Before the next try of what could not be made now, for no reason of its own."""
+"""Seconds before the next try of a job that could not be done now."""
 LOOK_EVERY_S: Final = 5.0
-"""How late a job is found that was added through another instance, or whose lease has run out."""
+"""Seconds until a job is found that was added through another instance, or whose lease has run out."""
 
 
 @dataclass(slots=True)
@@ -73,8 +73,8 @@ class Maker(Protocol):
 
 
 class Working:
-    """What is not ended here, because this process is killed, another takes when the lease has run out; what is ended
-    late, after another took it, is thrown away."""
+    """Runs jobs. A job of a process that is killed is taken by another when its lease has run out; a result that comes
+    after that is thrown away."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ class Working:
         return await self._database.write(work)
 
     async def _fail(self, job: Job, lease_id: str, problem: str) -> None:
-        """It cannot be made, so what needs it fails, too."""
+        """End a job that cannot be done, and with it a video that cannot be played without."""
         ended = await self._database.write(
             lambda session: repository.give_up(
                 session, job, state=JobState.FAILED, problem=problem, now=self._now(), lease_id=lease_id
@@ -223,7 +223,7 @@ class Working:
             await in_thread(self._folder.delete, job.video_id)
 
     async def _put_back(self, job: Job, lease_id: str, *, pause_s: float, **values: Any) -> None:
-        """Somebody else may take it after a pause."""
+        """Leave a job to whoever takes it after a pause."""
         due = self._now() + timedelta(seconds=pause_s)
         changed = await self._changed(job, lease_id, state=JobState.QUEUED, progress=0.0, lease_until=due, **values)
         if changed is not None:
