@@ -148,6 +148,9 @@ class Adoption(Protocol):
         """Move its window, as soon as there is one, into window `xid` of the stage, and have it fill that. Waits
         without limit: the caller bounds it. Raises PlayerUnavailableError."""
 
+    def focus(self, on: bool) -> None:
+        """Give its window the keyboard, and see to it that no other adopted window takes that; or do so no longer."""
+
     async def release(self) -> None:
         """Take in that the process is gone. Idempotent; never raises for a lost display."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -36,16 +36,23 @@ class X11Adoption:
         self._home = home
         self._released = released
         self._place = home.xid
-        self._window = 0
+        self.window = 0
+        """0 until there is one."""
+        self._is_focused = False
         self._has_window = asyncio.Event()
 
     async def place(self, xid: int) -> None:
         await first_of(_set(self._has_window), self._connection.lost())
         try:
-            await self._connection.call(lambda xcb: _put_into(xcb, self._window, xid))
+            await self._connection.call(lambda xcb: _put_into(xcb, self.window, xid))
         except xcffib.Error as error:
             raise PlayerUnavailableError("The window of the program has gone.") from error
         self._place = xid
+
+    def focus(self, on: bool) -> None:
+        self._is_focused = on
+        if on:
+            self._connection.post(self._focus)
 
     async def release(self) -> None:
         self._released(self)
@@ -58,15 +65,30 @@ class X11Adoption:
 
     def took(self, window: int) -> None:
         """Note a new window of the process. The first one is to be seen; all others stay where nobody sees them."""
-        if not self._window:
-            self._window = window
+        if not self.window:
+            self.window = window
             self._has_window.set()
+
+    def lost_focus(self, window: int, others: set[int]) -> None:
+        """Take the focus of this window back from a browser that took it as it started. A person who moves the focus is
+        obeyed."""
+        if self._is_focused and window == self.window:
+            self._connection.post(lambda xcb: self._focus(xcb, taken_by=others))
+
+    def _focus(self, xcb: Xcb, *, taken_by: Collection[int] | None = None) -> None:
+        with suppress(xcffib.Error):  # it has gone already
+            if taken_by is not None and xcb.core.GetInputFocus().reply().focus not in taken_by:
+                return
+            attributes: Any = xproto.CW.EventMask, [xproto.EventMask.FocusChange]
+            xcb.core.ChangeWindowAttributes(self.window, *attributes, is_checked=True).check()
+            back, now = xproto.InputFocus.PointerRoot, xproto.Time.CurrentTime
+            xcb.core.SetInputFocus(back, self.window, now, is_checked=True).check()
 
     def fit(self, xcb: Xcb) -> None:
         """Fill the window that it is in, which was resized. For the thread of the connection."""
-        if self._window:
+        if self.window:
             with suppress(xcffib.Error):
-                _fit_into(xcb, self._window, self._place)
+                _fit_into(xcb, self.window, self._place)
 
 
 class Adoptions:
@@ -90,7 +112,10 @@ class Adoptions:
         return adoption
 
     def heard(self, event: Any) -> None:
-        """Handle a new window: adopt it if it belongs to a process whose windows are wanted."""
+        """Handle a new window: adopt it if it belongs to a process whose windows are wanted. Handle a lost focus."""
+        if isinstance(event, xproto.FocusOutEvent):
+            for adoption in self._by_pid.values():
+                adoption.lost_focus(event.event, {other.window for other in self._by_pid.values()} - {adoption.window})
         is_new = isinstance(event, xproto.CreateNotifyEvent) and event.parent == self._root
         if not is_new or event.width <= SMALLEST or not self._by_pid:
             return

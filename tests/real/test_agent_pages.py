@@ -176,6 +176,32 @@ def test_a_pinned_key_counts_for_its_origin_alone(agent: Agent, secure: TlsFront
     assert (error["code"], "pins has for another address" in error["message"]) == ("media_forbidden", True)
 
 
+def test_a_page_gets_keys_and_clicks_if_it_may(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """`[web] input` is off unless the configuration says otherwise; a reload is enough. The browser that starts beside
+    the page does not take its keyboard."""
+    file = agent.folder / "config.toml"
+    config = file.read_text()
+    pages.told.clear()
+    agent.show_page(pages.url("/keyed/yellow"))
+    screen.click()
+    screen.press_key()
+    file.write_text(f"[web]\ninput = true\n{config}")
+    os.kill(agent.pid, signal.SIGHUP)
+    try:
+        agent.wait_until(lambda: agent.log("settings_reloaded"), SOON_S, "the settings are read")
+        spares = len(agent.log("spare_prepared"))
+        agent.show_page(pages.url("/keyed/green"))
+        agent.wait_until(lambda: len(agent.log("spare_prepared")) > spares, SOON_S, "another browser has started")
+        screen.press_key()
+        screen.click()
+        expected = [{"page": "/keyed/green", "input": kind} for kind in ("keydown", "mousedown")]
+        agent.wait_until(lambda: len(pages.told) >= 2, SOON_S, "it gets them")
+        assert pages.told == expected
+    finally:
+        file.write_text(config)
+        os.kill(agent.pid, signal.SIGHUP)
+
+
 def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: Screen) -> None:
     """Dialogs, printing, pop-ups, downloads, mail programs and local files: refused, and the page goes on."""
     agent.show_page(pages.url("/nasty"))

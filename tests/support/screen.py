@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import xcffib
 import xcffib.xproto
+import xcffib.xtest
 from PIL import Image
 
 from tests.support.colours import RGB, name_of
@@ -101,6 +102,22 @@ class Screen:
         """The palette colour in the middle of the screen, or `other`."""
         width, height = self.size()
         return name_of(self.pixel(width // 2, height // 2))
+
+    def click(self) -> None:
+        """Press the mouse in the middle of the screen."""
+        width, height = self.size()
+        self._fake((6, 0), (4, 1), (5, 1), x=width // 2, y=height // 2)
+
+    def press_key(self) -> None:
+        """Press a key, that of the letter A."""
+        self._fake((2, 38), (3, 38))
+
+    def _fake(self, *events: tuple[int, int], x: int = 0, y: int = 0) -> None:
+        """What a device would tell: kinds of X events, each with its key or button."""
+        test = self._connection(xcffib.xtest.key)
+        for kind, detail in events:
+            test.FakeInput(kind, detail, 0, self._root, x, y, 0)
+        self._connection.flush()
 
     def _bounded(self, ask: Callable[[], Answer]) -> Answer:
         watch = threading.Timer(ANSWER_S, self._hang_up)

@@ -98,7 +98,6 @@ class Page:
     ) -> None:
         """Go to an address. Called once, when it is ready; `user_agent` is what the browser says that it is."""
         self._url = url
-        self._say("Input.setIgnoreInputEvents", ignore=not web.input)
         self._lan = Lan(web.lan_guests)
         self._lan.admit(self._cdp)
         self._pins = self._pins_of(web.pins)
@@ -108,6 +107,12 @@ class Page:
         self._look.apply(user_agent)
         self._login = self._login_at(url, logins)
         self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
+
+    def allow_input(self, allowed: bool) -> None:
+        """Have keyboard, mouse and touch reach the page, or not any more."""
+        self._say("Input.setIgnoreInputEvents", ignore=not allowed)
+        if allowed:  # keys are for its address bar at first, although nobody sees that
+            self._say("Page.bringToFront")
 
     def reload(self) -> None:
         """Load it anew; it stays on the screen until the new one paints."""

@@ -126,6 +126,9 @@ class ChromiumPlayer(ChildPlayer):
 
     async def set_sound(self, on: bool) -> None:
         self._has_sound = on
+        if self._web.input and self._adoption is not None:  # who is heard is what people look at
+            self._page.allow_input(on)
+            self._adoption.focus(on)
         await self._silence()
 
     async def set_volume(self, volume: float, muted: bool) -> None:
