@@ -252,6 +252,15 @@ class PageLogin:
         self._on_refused(shared.failure(ErrorCode.PAGE_LOGIN, sentence))
 
 
+def socket_headers(logins: Sequence[Login]) -> list[dict[str, str]]:
+    """What requests for websockets get (`Companion.add_headers`): each origin its own."""
+    headers = [login for login in logins if login.kind is LoginKind.HEADER and not login.problem]
+    return [
+        {"filter": f"|ws{login.origin.removeprefix('http')}/", "name": login.header[0], "value": login.header[1]}
+        for login in headers
+    ]
+
+
 def _advice(login: Login) -> str:
     return (
         f"Its log-in has expired, was revoked, or is wrong: put a new secret into [[login]] for {login.entry}, or "
