@@ -22,8 +22,7 @@ LOOK_AGAIN_S = 0.0005
 """Between two looks at a pixel; with the look itself, some 1,500 looks a second."""
 
 STUCK_S = 1.0
-"""A picture that has not moved for so long does not go on by itself: a player that fills its buffer stands for 0.2
-s."""
+"""A picture that has not moved for so long does not go on alone: a player that fills its buffer stands for 0.2 s."""
 STUCK_WITHIN_S = 15.0
 """The time within which the stuck media gets stuck: it has 2 s of pictures."""
 

@@ -12,8 +12,7 @@ CLOSE_TIMEOUT_S = 4.0
 
 
 class LastFrame:
-    """A keeper of at most one window, without a player, over all that is older. `closed` is called when a window is off
-    the screen."""
+    """A keeper of at most one window, without a player, above older ones. `closed` is called when one is off screen."""
 
     def __init__(self, *, closed: Callable[[], None]) -> None:
         self._closed = closed

@@ -131,8 +131,7 @@ class Race:
 
 
 def too_late(player: Player | None, race: Race, *, waited_s: float, names_problem: str) -> AgentError:
-    """The error of a first picture that did not come in time; `names_problem` is the problem with the name of the
-    host."""
+    """The error of a first picture that came too late; `names_problem` is the problem with the name of the host."""
     if player is None:
         return PlayerTimeoutError(f"No player process became ready within {waited_s:g} s.")
     if not race.has_opened:

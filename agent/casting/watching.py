@@ -20,8 +20,8 @@ OBSERVE_EVERY_S = 0.25
 """A player reports as often: `playing` turns to `buffering` and back at most this much later."""
 
 FIRST_SOUND_TIMEOUT_S = 5.0
-"""The time from giving the sound to the first buffer played; 0.15-0.3 s is usual, a suspended sound server needs over 1
-s."""
+"""The time from giving the sound to the first buffer played; 0.15-0.3 s is usual, over 1 s if a sound server is
+suspended."""
 
 FIRST_SOUND_LOOK_S = 0.05
 """A player tells four times a second what it has played: looking adds a fifth of that at most."""

@@ -20,8 +20,7 @@ ANSWER_TIMEOUT_S: Final = 5.0
 """systemd answers in milliseconds, also while it starts other things."""
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-"""The path that systemd gives its services (systemd.exec(5)), without /sbin and /bin, which are links to these on
-Debian."""
+"""The path that systemd gives its services (systemd.exec(5)), without /sbin and /bin, links to these on Debian."""
 
 TERMINAL: Final = ("TERM", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR")
 """Variables of who asks that say how to tell it to them."""

@@ -68,8 +68,7 @@ class EngineChoice:
 
     def comes_no_further(self, url: str, error: AgentError) -> bool:
         """Record that the media that the table's engine plays ends with `error` at the same place each time. Return
-        True if another engine is to continue from there: a missing piece is the end of a recording for one engine
-        only."""
+        True if another engine is to continue from there: a missing piece ends a recording for one engine only."""
         if error.failure.code is not ErrorCode.MEDIA_NOT_FOUND:
             return False
         others = self._players.others(url, error, kind=self._kind)

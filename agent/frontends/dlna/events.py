@@ -24,8 +24,7 @@ NOTIFY_TIMEOUT_S: Final = 2.0
 """The longest wait for a controller in the same network, which takes some milliseconds."""
 
 DELIVERED_S: Final = 1.0
-"""The longest wait of an answer for its events. A subscriber whose events cannot be delivered is not waited for the
-next time."""
+"""The longest wait of an answer for events. One whose events cannot be delivered is not waited for the next time."""
 
 FIRST_EVENT_AFTER_S: Final = 0.05
 """The delay of the first event: it comes by another connection than the answer to the subscription, and GUPnP 1.6 loses

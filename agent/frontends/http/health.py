@@ -104,10 +104,9 @@ class HealthAnswer(Answer):
     display: Literal["available", "unavailable"]
     checks: Checks
     esphome: EspHomeAnswer | None
-    """The reachability of the box for Home Assistant; null when `[esphome] enabled` is false. Starts work without
-    it."""
+    """The reachability of the box for Home Assistant; null if `[esphome] enabled` is false. Starts work without it."""
     dlna: DlnaAnswer | None
-    """The reachability of the box for DLNA controllers; null when `[dlna] enabled` is false. Starts work without it."""
+    """The reachability of the box for DLNA controllers; null if `[dlna] enabled` is false. Starts work without it."""
 
     @classmethod
     def of(

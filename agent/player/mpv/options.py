@@ -30,8 +30,7 @@ NETWORK_TIMEOUT_S = 130
 _LAUNCHER = Path(__file__).parents[1] / "launch.py"
 
 _PROTOCOLS = "rtp,srtp,udp,tcp,tls,rtsp,rtsps,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,srt,mmsh,mmst"
-"""The protocols that FFmpeg may follow from inside a stream; `file`, `concat`, `subfile` and `pipe` are not among
-them."""
+"""The protocols that FFmpeg may follow from inside a stream; not `file`, `concat`, `subfile` and `pipe`."""
 
 HEIGHTS = {Quality.FULL_HD: 1080, Quality.HD: 720}
 """Lines that a picture may have at most."""

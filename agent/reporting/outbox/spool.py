@@ -21,8 +21,7 @@ from pydantic import Field, TypeAdapter
 from agent.events.event import Occurrence, Run
 
 BYTES_LIMIT: Final = 4 * 1024 * 1024
-"""The limit of the spool. It holds what one commit of the outbox takes, some KiB, and more only while the disk hangs or
-is full."""
+"""Bytes of the spool. It holds what one commit of the outbox takes, some KiB, more if the disk hangs or is full."""
 
 log = structlog.get_logger(__name__)
 

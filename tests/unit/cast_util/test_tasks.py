@@ -90,8 +90,7 @@ def test_what_the_system_refuses_is_told_in_its_words() -> None:
 
 
 def test_a_cancellation_by_nobody_is_a_failure() -> None:
-    """A future that a task waits for may be cancelled, and the task with it: nobody has ended the task, so it goes
-    on."""
+    """A future that a task waits for may be cancelled, and the task with it: nobody ended it, so it goes on."""
 
     async def test() -> None:
         began = []
