@@ -26,7 +26,7 @@ MEMORY = "/dev/shm"  # noqa: S108 - each agent has a folder of its own there
 """A tmpfs, as what systemd gives to the installed agent for the time that it runs."""
 
 MARK = "CAST_BENCH_RUN"
-"""In the environment of the agent and so of all its processes, however they are orphaned."""
+"""A variable in the environment of the agent and so of all its processes, however they are orphaned."""
 
 
 class Agent:

@@ -17,11 +17,12 @@ from tests.support.tools import wait_until
 LIMIT_S = 0.020
 
 PAUSE_S = 0.01
-"""Between two questions: a busy caller, but not a flood."""
+"""The pause between two questions: a busy caller, but not a flood."""
 BETWEEN_STARTS_S = 0.2
 """Each start ends a player and takes a new one; five in a second is more than any home automation sends."""
 ASK_EVERY_S = 0.05
-"""Between two questions while a stream hangs: some between two starts, which the questions are not to slow down."""
+"""The pause between two questions while a stream hangs: some come between two starts, which the questions are not to
+slow down."""
 
 PATIENT = {"CAST_AGENT_PLAYER__STALL_TIMEOUT": "120", "CAST_AGENT_PLAYER__START_TIMEOUT": "120"}
 """Settings with which a stream that hangs goes on hanging for as long as it is measured."""

@@ -55,7 +55,7 @@ class Outcome:
     still_s: float
     looks_per_s: float
     longest_pause_s: float
-    """Between two looks while the picture changed: nothing shorter is certain to be seen."""
+    """The longest pause between two looks while the picture changed: nothing shorter is certain to be seen."""
     broke: str
     instead: tuple[tuple[float, tuple[str, ...]], ...]
     """The colours that were seen while it was black: seconds after the command, and the colour of each point."""
@@ -103,8 +103,8 @@ def measure(lab: Lab) -> Point:
 
 
 def seen_of(recording: Recording, switch: Switch) -> Outcome:
-    """For how long any point of the screen was neither the old nor the new picture, or the old one again, and for
-    how long the row in which the clips move did not change."""
+    """The findings about a switch: the time for which any point of the screen was neither the old nor the new picture,
+    or the old one again, and the time for which the row in which the clips move did not change."""
     samples = recording.between(switch.commanded_at, switch.until).samples
     black = still = 0.0
     instead: list[tuple[float, tuple[str, ...]]] = []

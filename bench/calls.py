@@ -18,7 +18,7 @@ class Answer:
     status: int
     body: dict[str, Any]
     seconds: float
-    """From before the connection was opened until the whole answer was there."""
+    """The time from before the connection was opened until the whole answer was there."""
 
 
 class Call:

@@ -19,7 +19,7 @@ KEY_FRAME_EVERY_S = 1.0
 """The running camera has one at each full second of the monotonic clock."""
 
 BOTH_SPARES = 2
-"""From the first camera on one mpv is warm beside one vlc."""
+"""The spares from the first camera on: one mpv beside one vlc."""
 
 
 def measure(lab: Lab) -> Point:

@@ -19,7 +19,7 @@ ENOUGH: Final = 4
 """Values of either run: fewer have no spread, and what differs between them may be chance."""
 
 Figures = Mapping[str, Series]
-"""By name: the point, and where in its values they stand."""
+"""The figures by name: the point, and their place in its values."""
 
 
 def main() -> int:

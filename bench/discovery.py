@@ -28,15 +28,15 @@ class Times:
     """Seconds, one value for each round."""
 
     announced: list[float] = field(default_factory=list)
-    """From READY until an agent and its address are known."""
+    """Seconds from READY until an agent and its address are known."""
     moved: list[float] = field(default_factory=list)
-    """From a change of its address until the new one is resolved instead of the old one."""
+    """Seconds from a change of its address until the new one is resolved instead of the old one."""
     gone: list[float] = field(default_factory=list)
-    """From SIGTERM until its name is gone."""
+    """Seconds from SIGTERM until its name is gone."""
     ended: list[float] = field(default_factory=list)
-    """From SIGTERM until the process is gone."""
+    """Seconds from SIGTERM until the process is gone."""
     esphome: list[float] = field(default_factory=list)
-    """From the start of the process until Home Assistant could offer to add it."""
+    """Seconds from the start of the process until Home Assistant could offer to add it."""
     dlna: list[float] = field(default_factory=list)
     """The same of the DLNA renderer."""
 

@@ -14,8 +14,8 @@ from bench.players import BareProcess, Contender, IdleMpv, WarmAgent, cold_mpv, 
 from bench.report import Bar, Point, Table
 
 REST_S = 0.3
-"""Between being ready and being told: the player before was killed, and neither the X server, which takes its windows
-away, nor the kernel, which takes its memory back, tells when that is over."""
+"""The pause between a ready player and its command: the player before was killed, and neither the X server, which takes
+its windows away, nor the kernel, which takes its memory back, tells when that is over."""
 
 WARM_RATIO, FRESH_RATIO = 1.2, 0.5
 

@@ -18,7 +18,7 @@ from tests.support.tools import wait_until
 CLIENTS = 50
 LATE_S = 0.300
 CPU_LIMIT = 0.02
-"""Of one core, for all of them."""
+"""The limit for all of them, as a part of one core."""
 
 
 class Followers:

@@ -35,11 +35,11 @@ class Freeze:
     """Seconds from the moment at which the source fell silent."""
 
     still_s: float
-    """To the last new picture on the screen: what was in store is shown first."""
+    """Seconds to the last new picture on the screen: the pictures in store are shown first."""
     buffering_s: float
-    """To a /status that says that nothing moves."""
+    """Seconds to a /status that says that nothing moves."""
     again_s: float
-    """To a /status that says what failed, and that it is tried again."""
+    """Seconds to a /status that says what failed, and that it is retried."""
 
 
 def measure(lab: Lab) -> Point:

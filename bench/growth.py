@@ -39,12 +39,12 @@ class Look:
     processes: int
     zombies: int
     descriptors: int
-    """The daemon's, like what follows."""
+    """The descriptors of the daemon, like the next values."""
     threads: int
     rss_mib: float
     pss_mib: float
     x_clients: int
-    """Of the whole X server, like what follows."""
+    """The clients of the whole X server; the next values are its own, too."""
     x_resources: int
 
 

@@ -28,18 +28,18 @@ from tests.support.tools import wait_until
 
 ACTION_MS = 3.0
 RATIO = 1.05
-"""Of the first pixel after an action to that after a call of /start."""
+"""The limit for the ratio of the first pixel after an action to that after a call of /start."""
 STATE_S = 1.0
 ENTITIES_S = 5.0
 BACK_S = 6.0
 CPU = 0.0005
-"""Of one core."""
+"""The limit for the processor time, as a part of one core."""
 MEMORY_MIB = 20.0
 FILMS = 10
 FACES = ("esphome", "dlna")
 
 REST_S = 10.0
-"""After the start, and after a client has connected, which takes a picture: then all is quiet."""
+"""The time after the start, and after a client has connected, which takes a picture, until all is quiet."""
 
 RETURNS = 3
 
@@ -53,20 +53,20 @@ class Times:
     call: list[float] = field(default_factory=list)
     """The same by HTTP, with its connection."""
     state: list[float] = field(default_factory=list)
-    """From a change by another caller until Home Assistant's client has it."""
+    """Seconds from a change by another caller until Home Assistant's client has it."""
     action_pixel: list[float] = field(default_factory=list)
     start_pixel: list[float] = field(default_factory=list)
     entities: list[float] = field(default_factory=list)
-    """From the connection to all entities and their states."""
+    """Seconds from the connection to all entities and their states."""
     back: list[float] = field(default_factory=list)
-    """From the start of the process after SIGKILL to all entities and their states."""
+    """Seconds from the start of the process after SIGKILL to all entities and their states."""
     back_cpu: list[float] = field(default_factory=list)
-    """Of processor time that the daemon had until then: on a busy machine the rest is others'."""
+    """Seconds of processor time that the daemon had until then: on a busy machine the rest is others'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of the daemon at rest."""
+    """The cost of the daemon at rest."""
 
     cpu: float
     """Part of one core."""

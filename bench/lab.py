@@ -24,7 +24,7 @@ class Scale:
     pixel_rounds: int = 11
     """First pixels of each player and kind of media."""
     switch_rounds: int = 10
-    """Of four switches each, by the agent."""
+    """Rounds of four switches each, by the agent."""
     bare_switch_rounds: int = 4
     """The same by bare libVLC, which may hang for HANG_S in each."""
     starts: int = 100
@@ -32,9 +32,9 @@ class Scale:
     usage_s: float = 20.0
     """Over which processor time is counted, in ticks of 0.01 s: one of them is 0.05 % of it."""
     outages: int = 10
-    """Of each live source."""
+    """Outages of each live source."""
     freezes: int = 6
-    """Of each engine."""
+    """Freezes of each engine."""
     interruptions: int = 12
     """Each is two switches: to what interrupts, and back."""
     cycles: int = 300
@@ -62,7 +62,7 @@ QUICK = Scale(
 class Lab:
     media: Media
     server: MediaProcess
-    """Of the media; it tells who has asked it."""
+    """The server of the media; it tells who has asked it."""
     agent_eye: Eye
     """The agent's screen; it may keep it black, so others have another."""
     other_eye: Eye

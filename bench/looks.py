@@ -19,7 +19,7 @@ METRICS_S = 0.020
 """The bars, for the 95th percentile."""
 
 BETWEEN_S = 0.2
-"""Between two looks: five times as often as the page takes a picture."""
+"""The pause between two looks: five times as often as the page takes a picture."""
 CALLS = 40
 """With the pauses 8 s of each kind, in which a film of 25 pictures a second shows 200: one that is lost is 0.5 %."""
 SIZE = (1920, 1080)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """At least one value, in the order in which they were measured."""
+    """A series of at least one value, in the order in which they were measured."""
 
     values: tuple[float, ...]
 

@@ -95,7 +95,7 @@ def measure(lab: Lab) -> Point:
 
 
 def _openings(lab: Lab, agent: Agent, browser: Chromium) -> dict[str, list[float]]:
-    """From the call for a page to what a person needs of it, while something is on."""
+    """The times from the call for a page to the parts of it that a person needs, while something is on."""
     seconds: dict[str, list[float]] = {LIVE_AFTER: [], USABLE: []}
     agent.start(lab.media.mp4.url, loop=True)
     lab.agent_eye.first_seen(lab.media.mp4.colour, timeout_s=SEEN_S)
@@ -143,7 +143,8 @@ class _Asker:
 
 
 def _changes(lab: Lab, agent: Agent, browser: Chromium, count: int) -> list[float]:
-    """From the first pixel of another stream to when each page says that this one is on the screen."""
+    """The times from the first pixel of another stream to the moment at which each page says that this one is on the
+    screen."""
     late: list[float] = []
     pair = (lab.media.hls, lab.media.mp4)
     with contextlib.ExitStack() as opened:

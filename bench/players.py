@@ -36,7 +36,7 @@ VLC = ["vlc", "-I", "dummy", "--no-osd", "--no-video-title-show", "--no-disable-
 
 
 class Contender(Protocol):
-    """Something that can play, once."""
+    """A program that can play, once."""
 
     name: str
     eye: Eye
@@ -171,7 +171,7 @@ class FreshProgram:
 
     @property
     def has_ended(self) -> bool:
-        """By itself, after it was told to play."""
+        """Return True if it has ended without being told to, after it was told to play."""
         return self._process is not None and self._process.poll() is not None
 
     @property

@@ -14,7 +14,7 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """In MiB."""
+    """The memory of processes, in MiB."""
 
     rss: float
     pss: float
@@ -76,7 +76,7 @@ def memory(pid: int) -> Memory:
 
 
 def memory_of(pids: Iterable[int]) -> Memory:
-    """Of all of them together; pages that they share count once for each in `rss`."""
+    """The memory of all of them together; pages that they share count once for each in `rss`."""
     each = [memory(pid) for pid in pids]
     return Memory(sum(one.rss for one in each), sum(one.pss for one in each))
 

@@ -24,7 +24,7 @@ BACK_S = 2.0
 """The bar, for the median."""
 
 OUTAGE_S = (1.0, 8.0)
-"""From a plug that is pulled and put back to a camera that starts anew."""
+"""The range of outages: from a plug that is pulled and put back to a camera that restarts."""
 SEED = 3
 """The same outages in every run."""
 
@@ -49,7 +49,7 @@ class Return:
 
 
 Returns = dict[str, list[Return]]
-"""By the player's name, one for each outage in turn."""
+"""The results by the player's name, one for each outage in turn."""
 
 
 def measure(lab: Lab) -> Point:

@@ -21,9 +21,9 @@ from tests.central.support.process import central_process
 from tests.support.sockets import silent_port
 
 SLOWER = 0.05
-"""Of an answer, at the median."""
+"""The limit for a slower answer, at the median."""
 CPU = 0.005
-"""Of one core, at one event a second."""
+"""The limit for the processor time, as a part of one core, at one event a second."""
 
 BOX_S = 90.0
 """Beside the time over which is measured."""

@@ -19,7 +19,7 @@ _connect: Any = xcffib.connect  # xcffib has no types
 SIZE = (1280, 720)
 
 LOOK_AGAIN_S = 0.0005
-"""Between two looks at a pixel; with the look itself, some 1,500 looks a second."""
+"""The pause between two looks at a pixel; with the look itself, some 1,500 looks a second."""
 
 STUCK_S = 1.0
 """A picture that has not moved for so long does not go on alone: a player that fills its buffer stands for 0.2 s."""

@@ -14,14 +14,14 @@ from bench.report import Bar, Point, Table
 from tests.support.tools import wait_until
 
 IDLE_CPU = 0.01
-"""Of one core, all of the agent's processes together."""
+"""The limit for all of the agent's processes together, as a part of one core."""
 IDLE_PSS_MIB = 180.0
 
 REST_S = 3.0
 """Start-up leaves work behind that tells nobody when it is done. To wait for an idle processor instead would choose
 the moment by what is measured."""
 PLAYS_S = 3.0
-"""After it, buffers are full: by then a player reads and decodes as much as it shows."""
+"""The time after which buffers are full: by then a player reads and decodes as much as it shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ KILLS = 3
 SPARE_S = 30.0
 """A browser that is started is ready after 1 s, on a machine that has nothing else to do."""
 REST_S = 5.0
-"""After the first paint a page goes on loading, and its spare is started."""
+"""The time after the first paint in which a page goes on loading, and its spare is started."""
 
 
 def measure(lab: Lab) -> Point:
@@ -149,7 +149,7 @@ def _round(lab: Lab, agent: Agent, pages: WebPages) -> list[Switch]:
 
 
 def _raised(agent: Agent) -> list[float]:
-    """From the report of the first paint to the picture on the screen, of each page so far."""
+    """The times from the report of the first paint to the picture on the screen, of each page so far."""
     painted: datetime | None = None
     found = []
     for line in agent.log():
@@ -205,7 +205,7 @@ def _plays(agent: Agent) -> bool:
 
 
 def _wait_browser(agent: Agent) -> None:
-    """For the spare."""
+    """Wait for the spare."""
 
     def ready() -> bool:
         engines = agent.call("GET", "/health").body["checks"]["player"]["engines"]

@@ -25,7 +25,7 @@ from tests.support.sound import PulseServer
 from tests.support.xserver import XServer
 
 MARK = "CAST_SOAK_RUN"
-"""In the environment of the daemon and so of all its processes, however they are orphaned."""
+"""A variable in the environment of the daemon and so of all its processes, however they are orphaned."""
 
 START_TIMEOUT_S = 8.0
 STALL_TIMEOUT_S = 2.0
@@ -48,7 +48,7 @@ SPARES = 2
 """The spare of libVLC, and from the first camera on that of mpv."""
 
 MPV_WORD = "--input-ipc-client="
-"""On the command line of mpv, and of the launcher that is about to become it."""
+"""An option on the command line of mpv, and of the launcher that is about to become it."""
 
 LOG_TAIL_BYTES = 200_000
 """About 30 s of the log, most of which are the questions of this program."""

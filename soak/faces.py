@@ -41,7 +41,7 @@ NO_HTTP_OF = 10
 FILM_S = 10.0
 
 SETTLE_S = 15.0
-"""For the last connections to end: who says no hello is disconnected after 10 s."""
+"""The time for the last connections to end: a client that says no hello is disconnected after 10 s."""
 
 
 class Run:

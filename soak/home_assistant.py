@@ -35,7 +35,7 @@ REVOKED_S: Final = 2.0
 ASK_EVERY_S: Final = 0.2
 """It tells nobody that it is ready; to start takes it 5 s and more."""
 QUIET_S: Final = 10.0
-"""After a revocation: nothing tries again."""
+"""The time after a revocation for which nothing may try again."""
 
 _CONFIGURATION: Final = """
 http: {server_host: 127.0.0.1, server_port: %d, ip_ban_enabled: true, login_attempts_threshold: 3}

@@ -45,9 +45,9 @@ LEASE_S: Final = 2.0
 STEP_S: Final = 0.05
 """The most that a job takes."""
 UP, DOWN = Span(1.0, 4.0), Span(0.0, 0.5)
-"""Of a worker and of the central API, from the moment at which it works or answers."""
+"""The spans for which a worker and the central API are up and down, from the moment at which they work or answer."""
 CALL_S: Final = 60.0
-"""For the central API to answer: it is being killed all the time."""
+"""The longest wait for the central API to answer: it is being killed all the time."""
 PAUSE_S: Final = 0.05
 STUCK_S: Final = 60.0
 """Without any job done, although nothing is killed any more."""
@@ -190,7 +190,7 @@ def _film(now: Any) -> Video:
 
 
 async def _rows(url: str, folder: Path) -> tuple[Sequence[Job], Sequence[Rendition]]:
-    """After a sweep of what killed workers left."""
+    """The rows that are left after a sweep of the remains of killed workers."""
     async with Opened(url) as database:
         library, clock = Folder(folder, keep_free=0), DatabaseClock(database)
         await clock.adjust()

@@ -60,7 +60,7 @@ class Source:
 
     kind: Kind
     colour: str
-    """In the middle of the screen; black for what is only heard."""
+    """The colour in the middle of the screen; black for media that is only heard."""
     url: str
     path: str
 

@@ -33,7 +33,7 @@ class Model:
 
     stack: list[Wanted] = field(default_factory=list)
     volume: float = 1.0
-    """Of the device."""
+    """The volume of the device."""
 
     @property
     def top(self) -> Wanted | None:

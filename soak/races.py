@@ -19,7 +19,7 @@ from tests.central.support.races import Verdict, all_races, instances, pairs
 
 SAY_EVERY_S = 5.0
 SHOWN = 3
-"""Of what is wrong with one pair."""
+"""The number of problems of one pair that are shown."""
 
 
 def main() -> int:

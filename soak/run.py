@@ -18,7 +18,7 @@ from tests.support.xserver import wait_answers
 
 LOG_LINES = 30
 EMPTY_S = 15.0
-"""After something was wrong: until the screen is empty, or the daemon is started afresh."""
+"""The time after a fault until the screen is empty, or the daemon is started afresh."""
 FAILURES = (StepError, AssertionError, OSError, TimeoutError, ValueError, RuntimeError, subprocess.SubprocessError)
 """The errors of a step in which the agent does not do what it should."""
 

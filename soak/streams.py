@@ -19,7 +19,7 @@ LONG_S = 600.0
 POSITIONS_S = 60
 """Seeks and starts at a position go up to this, far from the end of the shortest film."""
 END_S = 6.0
-"""From the time at which something is to end by itself to its being gone, on a busy machine."""
+"""The longest time from the moment at which a stream is to end to its being gone, on a busy machine."""
 CALL_S = 5.0
 """No call may take longer: a stop waits 4 s at most for its players."""
 
@@ -110,7 +110,7 @@ def resume(box: Box, dice: random.Random) -> str:
 
 
 def let_time_pass(box: Box, dice: random.Random) -> str:
-    """Nothing may change by itself."""
+    """Wait. Nothing may change meanwhile."""
     seconds = dice.uniform(1.0, 6.0)
     _allow(box)
     time.sleep(seconds)
@@ -152,7 +152,7 @@ def start_that_is_late(box: Box, dice: random.Random) -> str:
 
 
 def burst(box: Box, dice: random.Random) -> str:
-    """Of several starts the last accepted wins."""
+    """Start several streams. The last accepted one wins."""
     count = dice.randrange(3, 7)
     taken = set(box.model.taken)
     sources = []
@@ -181,7 +181,7 @@ def start_and_think_again(box: Box, dice: random.Random) -> str:
 
 
 def set_volume(box: Box, dice: random.Random) -> str:
-    """Of the device; it is kept over everything that follows."""
+    """Set the volume of the device; it is kept over everything that follows."""
     level = dice.choice((0.2, 0.5, 0.8, 1.0))
     _allow(box)
     _ok(box.agent.call("POST", "/volume", {"volume_level": level}))
@@ -265,7 +265,7 @@ def _ends(box: Box, wanted: Wanted, reason: str, *, within_s: float) -> None:
 
 
 def _allow(box: Box, *colours: str) -> None:
-    """From now on nothing else may be seen than these and what is there."""
+    """Allow, from now on, no other colours than these and the current ones."""
     box.watch.allow({box.model.colour, *colours})
 
 

@@ -19,10 +19,10 @@ ASK_EVERY_S = 0.25
 MOVES_WITHIN_S = 0.6
 """A pause in the movement up to this is a busy machine."""
 TOLD_WITHIN_S = 3.0
-"""From standing still to a status that says so: 1.5 s until it counts as still, reports and polls 0.25 s each, and a
-busy machine."""
+"""The longest time from standing still to a status that says so: 1.5 s until it counts as still, reports and polls 0.25
+s each, and a busy machine."""
 TOLD_MOVING_S = 2.0
-"""From moving to a status that says so: two reports of 0.25 s, a poll, and a busy machine."""
+"""The longest time from moving to a status that says so: two reports of 0.25 s, a poll, and a busy machine."""
 GRACE_S = 0.5
 """The delay up to which the pixels may follow a status."""
 
@@ -85,7 +85,7 @@ class Watch:
             return self._seen
 
     def allow(self, colours: Collection[str] | None) -> None:
-        """From now on only these may be seen; None allows all."""
+        """Allow only these colours from now on; None allows all."""
         with self._lock:
             self._allowed = None if colours is None else frozenset(colours)
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 ANSWER_S = 30.0
-"""Nothing that is measured takes nearly as long; a missing answer ends the run with an error."""
+"""The longest wait for an answer. No measured call takes nearly as long; a missing answer ends the run with an
+error."""
 
 
 def request(method: str, path: str, *, token: str = "", body: Any = None) -> bytes:
@@ -76,8 +77,8 @@ class Connection(asyncio.Protocol):
 
 
 async def closed_loop(port: int, *, clients: int, seconds: float, next_request: Callable[[int], bytes]) -> Load:
-    """So many clients, each of which asks again as soon as it is answered: milliseconds of every answer, and the
-    statuses. `next_request` gets the number of the client."""
+    """Run so many clients, each of which asks again as soon as it is answered, and return milliseconds of every answer,
+    and the statuses. `next_request` gets the number of the client."""
     load = Load(clients=clients)
 
     async def client(number: int) -> None:

@@ -16,12 +16,12 @@ CLIENTS = 100
 EACH = 10
 """Connections that want the key of one race: ten races run at a time."""
 LOSERS_TRIED = 20
-"""In one of so many races a loser says that it is ready all the same."""
+"""The number of races of which one has a loser that says that it is ready all the same."""
 
 
 @dataclass
 class Outcome:
-    """Of all races."""
+    """The outcome of all races."""
 
     winners: Counter[int] = field(default_factory=Counter)
     """The number of races by their number of winners."""

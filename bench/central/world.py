@@ -29,7 +29,7 @@ _PORTION = 2_000
 _QUIET_S = 0.5
 """Fifty ticks of the kernel's count of processor time: in less, one tick would count for much."""
 _QUIET = 0.05
-"""Of a core over so long: the service at rest."""
+"""The part of a core, over so long, up to which the service is at rest."""
 _QUIET_WITHIN_S = 60.0
 """A vacuum of what a measurement wrote takes some seconds."""
 
@@ -80,7 +80,7 @@ class World:
         return used
 
     async def fill(self, *, boxes: int, on: int, keys: int) -> None:
-        """So many boxes, of which the first `on` have a stream, and so many stream keys."""
+        """Make so many boxes, of which the first `on` have a stream, and so many stream keys."""
         now = datetime.now(UTC)
         broadcaster = Broadcaster(id=new_id(), name=f"bench {new_code()}", created_at=now, meta={})
         made_boxes = [(new_id(), new_token(TokenKind.DEVICE)) for _ in range(boxes)]

@@ -25,7 +25,7 @@ from tests.support.tools import MissingToolError
 
 SAY_EVERY_S = 5.0
 UP, DOWN = Span(1.0, 6.0), Span(0.0, 1.0)
-"""Of the central API, which takes a second or two to start."""
+"""The spans for which the central API is up and down; it takes a second or two to start."""
 
 EVENTS, REAL_EVENTS = 10_000, 300
 """A real film takes its time."""

@@ -29,7 +29,7 @@ REAL_LIFE = Span(0.2, 9.0)
 REAL_PAUSES_S = (0.1, 0.5, 1.5, 4.0)
 
 DELIVERED_S = 120.0
-"""For the last events, which a box has just begun to send; the rest is there."""
+"""The longest wait for the last events, which a box has just begun to send; the rest is there."""
 
 TOLD = ("journal_started", "start_accepted", "first_frame_shown", "stream_ended")
 """Lines of the log that are an event each, but for some that are told already."""
