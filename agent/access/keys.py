@@ -218,7 +218,7 @@ class SecretFile(Generic[K]):
     def _damaged(self, how: str) -> KeysError:
         return KeysError(
             f"{self.path} {how}: it was changed by hand, or is damaged. Restore it, or remove it and make all "
-            f"{self.kind.noun}s anew with {self.kind.maker}."
+            f"{self.kind.noun}s again with {self.kind.maker}."
         )
 
 

@@ -63,7 +63,7 @@ class Tracker(Protocol):
         """Go on at `position` seconds. Raises as `pause` does."""
 
     def reload(self) -> SessionSnapshot:
-        """Load the page that is on anew. Raises InvalidTransitionError."""
+        """Load the current page again. Raises InvalidTransitionError."""
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:
         """Set the volume of the device; None leaves it as it is. Raises PlayerTimeoutError, PlayerUnavailableError."""
@@ -173,7 +173,7 @@ class CastingService:
         return session
 
     def reload(self) -> SessionSnapshot:
-        """Load the page that is on anew, unseen. Raises InvalidTransitionError."""
+        """Load the current page again, unseen. Raises InvalidTransitionError."""
         return self._tracker.reload()
 
     async def set_volume(self, level: float | None, muted: bool | None) -> Volume:

@@ -162,7 +162,7 @@ class StreamTracker:
         return runner.session.snapshot()
 
     def reload(self) -> SessionSnapshot:
-        """Load the page that is on anew; it stays until the new one has painted. Raises InvalidTransitionError."""
+        """Load the current page again; it stays until the new one has painted. Raises InvalidTransitionError."""
         runner, attempt = self._playing("be reloaded", "snapshot")
         if runner.session.progress.media_type is not MediaType.WEB:
             raise InvalidTransitionError("Only a web page can be reloaded, and this is none.")

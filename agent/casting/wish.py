@@ -83,7 +83,7 @@ async def check_turns(policy: Policy, page: PageOptions | None) -> None:
 def wrong_together(given: Collection[str]) -> list[FieldError]:
     """The mistakes in the combination of these fields. A wish without them may still name nothing to play."""
     if "session_id" in given:
-        message = "cannot be changed: leave it out, or leave out session_id to start anew"
+        message = "cannot be changed: leave it out, or leave out session_id to start a new session"
         return [FieldError(name, message) for name in FIXED if name in given]
     groups = ([name for name in group if name in given] for group in (WHAT, STORED, *_NO_PAGES))
     wrong = [FieldError(name, f"cannot be given together with {group[0]}") for group in groups for name in group[1:]]

@@ -35,7 +35,7 @@ def pair(options: argparse.Namespace) -> int:
         if file.read() is not None:
             text = (
                 "The box has a key already: a Home Assistant has added it, or the key was shown. Type the key into "
-                "another one (cast-agent esphome key), or begin anew (cast-agent esphome reset)."
+                "another one (cast-agent esphome key), or start over (cast-agent esphome reset)."
             )
             raise CliError(Exit.FAILED, "esphome", text)
         open_window(settings.state.directory())

@@ -165,7 +165,7 @@ def _esphome(commands: Commands[_Parser]) -> None:
     actions = esphome.add_subparsers(title="actions", required=True, metavar="ACTION")
     key = _command(actions, "key", "show the key to be typed into Home Assistant; make one if there is none")
     pair = _command(actions, "pair", "let the first Home Assistant that comes add the box within 15 minutes")
-    reset = _command(actions, "reset", "remove the key, so that the box can be added anew within 15 minutes")
+    reset = _command(actions, "reset", "remove the key, so that the box can be added again within 15 minutes")
     for action, function in ((key, "key"), (pair, "pair"), (reset, "reset")):
         action.set_defaults(command=_later("esphome", function))
         _config(action)
@@ -225,7 +225,7 @@ def _playing(commands: Commands[_Parser]) -> None:
     watch.set_defaults(command=_later("watch", "watch"))
     _client(commands, "pause", "pause what is on")
     _client(commands, "resume", "let it go on")
-    _client(commands, "reload", "load the web page that is on anew")
+    _client(commands, "reload", "load the current web page again")
     seek = _client(commands, "seek", "continue at another position")
     seek.add_argument("position", type=_time, metavar="TIME", help="90 or 1:30")
     volume = _client(commands, "volume", "set the volume of the device, or say what it is")

@@ -157,7 +157,7 @@ ENGINES: tuple[EngineSpec, ...] = (
                 "plug-in cache",
                 "libVLC has the list of its plug-ins.",
                 "libVLC has no list of its plug-ins, so every player starts later (0.2 s; seconds from a slow card).",
-                "Debian: apt install --reinstall libvlc-bin makes it anew.",
+                "Debian: apt install --reinstall libvlc-bin makes it again.",
             )
         },
     ),

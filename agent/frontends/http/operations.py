@@ -108,7 +108,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST", "/reload", controls.reload, Access.KEY,
-        "Load the web page that is on anew, unseen.",
+        "Load the current web page again, unseen.",
         {200: responses.Controlled}, (409,), body=requests.NoBody, body_required=False,
     ),
     Operation(

@@ -64,7 +64,7 @@ class Picture:
             raise NoPictureError(self._too_large()) from error
         except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
             message = "The picture is damaged or was cut off: it cannot be decoded to its end. Open it elsewhere, and "
-            raise NoPictureError(Failure(ErrorCode.MEDIA_DECODE, f"{message}save it anew.")) from error
+            raise NoPictureError(Failure(ErrorCode.MEDIA_DECODE, f"{message}save it again.")) from error
 
     def _open(self) -> Image.Image:
         try:

@@ -121,7 +121,7 @@ class StateReporter:
         if self._outdated == CLONES_AFTER:
             self.problem = (
                 "Another box reports in the name of this one, and the central API accepts it: was the card copied? Run "
-                "`cast-agent enrol --forget` on one of them and register it anew."
+                "`cast-agent enrol --forget` on one of them and register it again."
             )
             log.error("report_superseded", hint=self.problem)
         elif accepted:

@@ -143,7 +143,7 @@ def of_answer(
             Trouble.REFUSED, f"{host} does not know this box (any more){said} {advice}", status=status, reason=code
         )
     if status == 410:
-        advice = f"Register this box anew: {ENROL_COMMAND.format(url=url)} Or end it: cast-agent enrol --forget"
+        advice = f"Register this box again: {ENROL_COMMAND.format(url=url)} Or end it: cast-agent enrol --forget"
         message = f"{host} says that this box is gone for good, so it is not asked again{said} {advice}"
         return CallFailedError(Trouble.GONE, message, status=status, reason=code)
     if (busy := of_busy(host, status, headers, said=said, code=code)) is not None:

@@ -61,7 +61,7 @@ def test_mistakes_are_told_in_words_of_hooks(file: HookFile) -> None:
     with pytest.raises(KeysError, match=r"There is no hook 'bell'. There are: ring."):
         file.revoke("bell")
     file.path.write_text("{")
-    with pytest.raises(KeysError, match="make all hooks anew with cast-agent hook add"):
+    with pytest.raises(KeysError, match="make all hooks again with cast-agent hook add"):
         file.read()
 
 

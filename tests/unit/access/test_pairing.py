@@ -75,7 +75,7 @@ def test_a_link_ends_with_the_run_of_the_machine(
 
 def test_a_damaged_file_names_the_command_that_there_is(pairing: Pairing, tmp_path: Path) -> None:
     (tmp_path / "pairing-links.json").write_text("{")
-    with pytest.raises(KeysError, match=r"make all pairing links anew with cast-agent pair\.$"):
+    with pytest.raises(KeysError, match=r"make all pairing links again with cast-agent pair\.$"):
         pairing.offer()
 
 
