@@ -85,7 +85,7 @@ class WorkerProcess:
 
 
 async def work(url: str, folder: Path) -> None:
-    """As `cast-central worker` does, until this is killed."""
+    """Work like `cast-central worker` does, until this is killed."""
     configure(LogSettings(level="error"))
     database = Database(url)
     clock = DatabaseClock(database)
@@ -97,7 +97,7 @@ async def work(url: str, folder: Path) -> None:
 
 
 def soak(url: str, folder: Path, options: argparse.Namespace) -> bool:
-    """Whether all went well. `url` is that of an empty database."""
+    """Run the soak. Return True if all went well. `url` is that of an empty database."""
     environ = {"CAST_CENTRAL_LIBRARY__DIR": str(folder), "CAST_CENTRAL_LIBRARY__WORKERS": "0"}
     dice, began = random.Random(options.seed), time.monotonic()  # noqa: S311 - it is printed
     folder.mkdir()
@@ -151,7 +151,7 @@ async def _is_taken(session: ClientSession, video: str, kind: JobKind) -> bool:
 
 
 def _followed(url: str, jobs: int, *, until: int) -> Counter[str]:
-    """How many jobs are in each state, once so many have ended, or none has for STUCK_S."""
+    """The number of jobs in each state, once so many have ended, or none has for STUCK_S."""
     moved, last = time.monotonic(), -1
     while True:
         states = asyncio.run(_states(url))
@@ -203,7 +203,7 @@ async def _rows(url: str, folder: Path) -> tuple[Sequence[Job], Sequence[Renditi
 def _wrong(
     folder: Path, wanted: list[tuple[str, JobKind]], jobs: Sequence[Job], made: Sequence[Rendition]
 ) -> list[str]:
-    """What is stuck, doubled, lost or left over."""
+    """The jobs and files that are stuck, doubled, lost or left over."""
     problems = [f"{job.kind} of {job.video_id} is {job.state}: {job.problem}" for job in jobs if job.state != "done"]
     for name, found in (("jobs", jobs), ("renditions", made)):
         number = Counter((each.video_id, JobKind(each.kind)) for each in found)

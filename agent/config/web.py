@@ -14,7 +14,7 @@ from cast_util.settings import Section
 
 _TIME: Final = re.compile(r"[0-9]{2}:[0-9]{2}")
 _PIN: Final = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
-"""What `agent.host.trust.pin_of` returns."""
+"""The form of the result of `agent.host.trust.pin_of`."""
 
 PINS_LIMIT: Final = 32
 """They are on the command line of each browser."""

@@ -40,7 +40,7 @@ async def _look(origin: str, pin: str) -> Finding | None:
 
 
 async def _certificate_of(origin: str) -> bytes:
-    """That of the server, whoever vouches for it: nothing is sent there."""
+    """The certificate of the server, whoever vouches for it: nothing is sent there."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

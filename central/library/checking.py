@@ -28,7 +28,7 @@ log = structlog.stdlib.get_logger(__name__)
 AT_ONCE: Final = 2
 """Videos that are checked at once: one that takes long holds up no other."""
 LOOK_EVERY_S: Final = 5.0
-"""How late a video is found that was completed through another instance; of our own we are told."""
+"""The greatest delay with which a video is found that was completed through another instance; our own tell us."""
 CANDIDATES: Final = 20
 """Videos of one look: those that are being checked elsewhere are among them."""
 
@@ -75,7 +75,7 @@ class Checking:
         return found is not None and found.state == VideoState.CHECKING
 
     async def _found(self, video: Video, file: BinaryIO) -> dict[str, Any]:
-        """What the row says from now on."""
+        """The values of the row after the check."""
         try:
             sha256 = await sha256_of(file)
             if video.sha256 not in (None, sha256):

@@ -29,7 +29,7 @@ _NOT_EXECUTED: Final = (confined_child.NOT_EXECUTED, 127)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a child may have."""
+    """The limits of a child."""
 
     reads: Path
     """The one file."""
@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ended(Generic[SaidT]):
-    """How a child ended."""
+    """The end of a child."""
 
     code: int
     """Its exit code; negative: the signal that ended it."""
@@ -58,7 +58,7 @@ class Ended(Generic[SaidT]):
 
 
 def missing(program: str) -> str | None:
-    """Why videos cannot be checked on this machine without that program, if it is not there."""
+    """The reason why videos cannot be checked on this machine without that program; None if it is there."""
     if shutil.which(program) is None:
         return f"Videos cannot be checked, because {program} is not installed on the server: apt install ffmpeg."
     return None
@@ -71,7 +71,8 @@ async def run_confined(
     *,
     listen: Callable[[asyncio.StreamReader], Awaitable[SaidT]],
 ) -> Ended[SaidT]:
-    """How the program of this name ended; `listen` reads what it says. The child is killed when this ends otherwise.
+    """Run the program of this name and return its end; `listen` reads its output. The child is killed when this ends
+    otherwise.
 
     Raises LibraryUnavailableError when it cannot be executed, and what `listen` raises.
     """

@@ -51,7 +51,7 @@ def library_feature(
 
 
 def working_on(database: Database, settings: LibrarySettings, path: Path | None, *, now: Clock) -> Working:
-    """What does the jobs, in the service or in a program of its own."""
+    """The worker of the jobs, in the service or in a program of its own."""
     folder = _folder(settings, path)
     name = f"{socket.gethostname()[:180]}:{os.getpid()}"
     return Working(database, folder, Renditions(folder), Ffmpeg(folder, Probe()), name=name, now=now)

@@ -63,14 +63,14 @@ QUALITIES: Final = {
 
 
 class Ffmpeg:
-    """What is made is looked at by ffprobe as what is uploaded is, before it counts."""
+    """A maker whose results are looked at by ffprobe, like uploads are, before they count."""
 
     def __init__(self, folder: Folder, probe: Probe) -> None:
         self._folder = folder
         self._probe = probe
 
     async def make(self, task: Assignment) -> Made:
-        """As `Maker` has it."""
+        """Make a poster or a rendition; see `Maker`."""
         kind = JobKind(task.job.kind)
         if kind is JobKind.POSTER:
             return await self._poster(task)

@@ -36,7 +36,7 @@ class Folder:
         return self._path
 
     def file(self, video_id: str) -> Path:
-        """Where its bytes are. Raises LibraryUnavailableError where there is no folder."""
+        """The file with the bytes of a video. Raises LibraryUnavailableError where there is no folder."""
         return self.root / video_id
 
     def whole(self, video_id: str) -> Path:
@@ -77,7 +77,7 @@ class Folder:
             ) from error
 
     def received(self, video_ids: Iterable[str]) -> dict[str, int]:
-        """How many bytes there are of each."""
+        """The number of bytes that there are of each."""
         found = {}
         for video_id in video_ids:
             try:

@@ -101,7 +101,7 @@ async def page(
 
 
 async def renditions(session: AsyncSession, video_ids: Iterable[str]) -> Sequence[Rendition]:
-    """What there is of these videos, in the order of its making."""
+    """The renditions of these videos, in the order of their making."""
     query = select(Rendition).where(Rendition.video_id.in_(video_ids)).order_by(Rendition.id)
     return (await session.scalars(query)).all()
 

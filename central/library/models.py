@@ -53,7 +53,7 @@ class VideosQuery(PageQuery):
 
 class ContentQuery(Body):
     offset: Annotated[int, Field(ge=0, le=10**12)] = 0
-    """Which byte of the video the body begins with: as many as are `received`."""
+    """The position in the video at which the body begins: the number of bytes `received`."""
 
 
 class SourceQuery(Body):
@@ -62,7 +62,7 @@ class SourceQuery(Body):
 
 
 class FileQuery(Body):
-    """What signs an address, as `source` answers it."""
+    """The signature of an address, as `source` answers it."""
 
     box: Id
     rendition: Id | None = None
@@ -73,7 +73,7 @@ class FileQuery(Body):
 
 
 class Source(Answer):
-    """Where the box that asked gets the bytes of a video."""
+    """The address at which the box that asked gets the bytes of a video."""
 
     id: str
     path: str
@@ -113,7 +113,7 @@ class Video(Answer):
     sha256: str | None
     state: VideoState
     problem: str | None
-    """Why it failed, and what to do about it."""
+    """The reason why it failed, and what to do about it."""
     duration: float | None
     """Seconds; null for a picture, and until it has been checked."""
     width: int | None
@@ -151,7 +151,7 @@ class Job(Answer):
     priority: int
     """The highest is first."""
     tries: int
-    """How often it was begun."""
+    """The number of times that it was begun."""
     progress: float
     """From 0 to 1."""
     lease_until: datetime

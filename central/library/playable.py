@@ -1,4 +1,4 @@
-"""What boxes can decode: the containers and codecs that their engines play without a rendition."""
+"""The formats that boxes can decode: the containers and codecs that their engines play without a rendition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PICTURES: Final = frozenset(
 )
 SOUNDS: Final = frozenset({"aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus", "vorbis"})
 SAMPLES: Final = "pcm_"
-"""What the names of sound that is not compressed begin with."""
+"""The beginning of the names of sound that is not compressed."""
 
 
 def is_playable(media_type: str, video_codec: str | None, audio_codec: str | None) -> bool:

@@ -55,7 +55,7 @@ FORMATS: Final[Mapping[str, str]] = {
     "video/x-ms-wmv": "asf",
     "video/x-msvideo": "avi",
 }
-"""What ffprobe calls each type. It opens no other formats: some of them name files to be read."""
+"""The names of each type in ffprobe. It opens no other formats: some of them name files to be read."""
 
 _PLAYLISTS: Final = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil", b"<asx")
 READING: Final = (
@@ -70,8 +70,8 @@ _FACTS: Final = (
 
 
 class Flaw(Exception):  # noqa: N818 - of a file: nothing has failed here
-    """Why boxes cannot play a file, or nothing can be made of it, and what to do about it: a sentence for whoever
-    uploaded it."""
+    """The reason why boxes cannot play a file, or nothing can be made of it, and what to do about it: a sentence for
+    the person who uploaded it."""
 
 
 class _Stream(BaseModel):
@@ -106,7 +106,7 @@ class Probe:
     """Looks at one file at a time for each that asks."""
 
     def problem(self) -> str | None:
-        """Why nothing can be looked at on this machine, if so."""
+        """The reason why nothing can be looked at on this machine, if there is one."""
         return missing("ffprobe")
 
     async def look(self, file: Path, media_type: str) -> dict[str, Any]:
@@ -134,8 +134,8 @@ class Probe:
             raise Flaw(f"It is cut off: it says that it is {duration:.0f} s long, and ends after {last:.0f} s.")
 
     async def _run(self, file: Path, *arguments: str) -> bytes:
-        """What ffprobe says. Raises Flaw for what it cannot read, LibraryUnavailableError when it does not run: that is
-        no flaw of the file."""
+        """The output of ffprobe. Raises Flaw for a file that it cannot read, LibraryUnavailableError when it does not
+        run: that is no flaw of the file."""
         command = [*READING, "-of", "json", "-threads", "1", *arguments, f"file:{file}"]
         limits = Limits(reads=file, memory=MEMORY, cpu_s=CPU_S)
         try:

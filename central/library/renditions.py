@@ -27,7 +27,7 @@ class Renditions:
         self._folder = folder
 
     def file(self, video_id: str, rendition_id: str) -> Path:
-        """Where its bytes are. Raises LibraryUnavailableError where there is no folder."""
+        """The file with the bytes of a rendition. Raises LibraryUnavailableError where there is no folder."""
         return self._of(video_id) / rendition_id
 
     def begin(self, video_id: str, lease_id: str) -> Path:

@@ -29,7 +29,7 @@ VALID_FOR: Final = timedelta(hours=24)
 RENDITION_TYPE: Final = "video/mp4"
 
 BoxSecret = Callable[[str], Awaitable[str | None]]
-"""What is signed with for the box of this id, which nobody outside knows; None once the box is revoked."""
+"""The secret that signs for the box of this id, which nobody outside knows; None once the box is revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Sources:
         return Source(video, RENDITION_TYPE, rendition.size, rendition.sha256, path, expires_at)
 
     async def file(self, video_id: str, query: FileQuery) -> tuple[Path, str]:
-        """Where the bytes are, and their type, for whoever shows such an address.
+        """The file with the bytes and its type, for anyone who shows such an address.
 
         Raises MissingError when it has run out or is none of ours, VideoNotFoundError, WrongStateError. A box that is
         told that something is not there any more asks anew; one that is refused gives up.
@@ -101,7 +101,7 @@ class Sources:
         return self._folder.file(video_id), video.type
 
     async def poster(self, video: Video) -> Path:
-        """Where it is. Raises MissingError when there is none."""
+        """The file of the poster. Raises MissingError when there is none."""
         async with self._database.read() as session:
             found = await jobs_repository.rendition(session, video.id, JobKind.POSTER)
         if found is None:
@@ -109,7 +109,8 @@ class Sources:
         return self._renditions.file(video.id, found.id)
 
     async def _rendition(self, video: Video, kind: JobKind | None) -> Rendition | None:
-        """That of the kind, or the one that stands for the original, if there is one. Raises WrongStateError."""
+        """The rendition of the kind, or the one that stands for the original, if there is one. Raises
+        WrongStateError."""
         async with self._database.read() as session:
             if kind is None:
                 return None if video.rendition_id is None else await session.get(Rendition, video.rendition_id)

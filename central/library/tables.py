@@ -25,11 +25,11 @@ class Video(Base):
     words: Mapped[str] = mapped_column(Text)
     """Title, description and tags in lower case, to be searched."""
     type: Mapped[str] = mapped_column(WORD)
-    """As it was reserved; a video that is ready is of that type."""
+    """The type at the reservation; a video that is ready is of that type."""
     size: Mapped[int] = mapped_column(NUMBER)
     """Bytes, as they were reserved; a video that is ready has as many."""
     sha256: Mapped[str | None] = mapped_column(DIGEST)
-    """As it was reserved, if it was; of a video that is ready, what was computed of its bytes."""
+    """The checksum at the reservation, if there was one; of a video that is ready, that of its bytes."""
     state: Mapped[str] = mapped_column(WORD)
     problem: Mapped[str | None] = mapped_column(Text)
     duration: Mapped[float | None]
@@ -39,11 +39,11 @@ class Video(Base):
     video_codec: Mapped[str | None] = mapped_column(WORD)
     audio_codec: Mapped[str | None] = mapped_column(WORD)
     key_id: Mapped[str | None] = mapped_column(ID, ForeignKey("admin_keys.id"), index=True)
-    """Whose quota it counts for; None: nobody's, it was made with the secret of the API."""
+    """The key whose quota it counts for; None if it was made with the secret of the API, and counts for nobody."""
     made_by: Mapped[str] = mapped_column(NAME)
     """The name of that key."""
     rendition_id: Mapped[str | None] = mapped_column(ID)
-    """What boxes get instead of the original, because they cannot decode that."""
+    """The rendition that boxes get instead of the original, because they cannot decode that."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -56,7 +56,7 @@ class Rendition(Base):
     __tablename__ = "renditions"
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
-    """That of the lease under which it was made; its file has this name."""
+    """The id of the lease under which it was made; its file has this name."""
     video_id: Mapped[str] = mapped_column(ID, ForeignKey("videos.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(WORD)
     size: Mapped[int] = mapped_column(NUMBER)
@@ -81,17 +81,17 @@ class Job(Base):
     priority: Mapped[int]
     """The highest is first; of the same the oldest."""
     tries: Mapped[int]
-    """How often it was begun."""
+    """The number of times that it was begun."""
     progress: Mapped[float]
     """From 0 to 1."""
     lease_id: Mapped[str | None] = mapped_column(ID)
     """Another one each time that it is taken: who was late finds that it is not theirs any more."""
     lease_until: Mapped[datetime]
-    """When it may be taken: at once, after a pause, or when whoever has it has been silent for too long."""
+    """The time at which it may be taken: at once, after a pause, or when its worker has been silent for too long."""
     worker: Mapped[str | None] = mapped_column(NAME)
-    """Who has it, or had it last."""
+    """The worker that has it, or had it last."""
     problem: Mapped[str | None] = mapped_column(Text)
-    """Why it failed, or what went wrong with the last try."""
+    """The reason why it failed, or the problem of the last try."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 
 class JobKind(StrEnum):
-    """What is made of a film in the background. `poster` and a rendition each exist once for a video."""
+    """The kind of thing that is made of a film in the background. `poster` and a rendition each exist once for a
+    video."""
 
     POSTER = "poster"
     """A picture of it, JPEG, 640 pixels wide."""
@@ -19,7 +20,7 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job is."""
+    """The progress of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,7 +31,7 @@ class JobState(StrEnum):
 
 
 class VideoState(StrEnum):
-    """Where a video is on its way from its reservation to the boxes."""
+    """The progress of a video from its reservation to the boxes."""
 
     UPLOADING = "uploading"
     """Reserved; bytes are there or come."""
@@ -63,4 +64,4 @@ MediaType = Literal[
     "video/x-ms-wmv",
     "video/x-msvideo",
 ]
-"""What may be uploaded: what boxes have an engine for, or what is converted to that."""
+"""The types that may be uploaded: those for which boxes have an engine, and those that are converted to such a type."""

@@ -22,7 +22,7 @@ from central.library.types import VideoState
 log = structlog.stdlib.get_logger(__name__)
 
 KEPT: Final = {VideoState.UPLOADING: timedelta(days=1), VideoState.FAILED: timedelta(days=7)}
-"""How long a video stays in a state without any change: an upload goes on within a day, or is abandoned."""
+"""The time for which a video stays in a state without any change: an upload goes on within a day, or is abandoned."""
 JOBS_KEPT: Final = timedelta(days=30)
 """After their end."""
 PORTION: Final = 100

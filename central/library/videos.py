@@ -36,7 +36,7 @@ OPEN_LIMIT: Final = 1_000
 
 
 class Videos:
-    """What is in the library, and what is on its way there."""
+    """The videos in the library, and those on their way there."""
 
     def __init__(
         self,

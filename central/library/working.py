@@ -30,10 +30,10 @@ from central.library.types import JobState, VideoState
 log = structlog.stdlib.get_logger(__name__)
 
 LEASE_S: Final = 30.0
-"""How long a job stays with a worker that says nothing: longer than a restart of the database takes. A third of it is
-between two heartbeats."""
+"""The time for which a job stays with a worker that says nothing: longer than a restart of the database takes. A third
+of it is between two heartbeats."""
 TRIES: Final = 3
-"""How often a job is begun: a film that ends its worker does so each time."""
+"""The number of times that a job is begun: a film that ends its worker does so each time."""
 PAUSE_S: Final = 60.0
 """Seconds before the next try of a job that could not be done now."""
 LOOK_EVERY_S: Final = 5.0
@@ -42,7 +42,7 @@ LOOK_EVERY_S: Final = 5.0
 
 @dataclass(slots=True)
 class Assignment:
-    """What a worker makes now."""
+    """The job that a worker makes now."""
 
     job: Job
     video: Video
@@ -50,7 +50,7 @@ class Assignment:
     source: Path
     """The original."""
     folder: Path
-    """Where it may be made."""
+    """The folder in which it may be made."""
     progress: float = 0.0
     """From 0 to 1, by whoever makes it."""
 
@@ -145,7 +145,7 @@ class Working:
         log.info("job_finished", job_id=job.id, video_id=video.id, kind=job.kind)
 
     async def _while_held(self, task: Assignment) -> Rendition | None:
-        """What was made; None when the lease was lost before."""
+        """Make the thing and return it; None when the lease was lost before."""
         making = asyncio.create_task(self._rendition(task), name="job")
         holding = asyncio.create_task(self._hold(task), name="job-lease")
         try:

@@ -1,4 +1,5 @@
-"""What several of these files ask for. Each makes its `shared` agent itself, because each sets it otherwise."""
+"""Fixtures that several of these files ask for. Each file makes its `shared` agent itself, because each sets it
+otherwise."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def confinement_of(agent: Agent) -> str:
 
 
 def places(secret: Path) -> list[str]:
-    """What a stream may send a player to."""
+    """The addresses to which a stream may send a player."""
     return [
         secret.as_uri(),
         str(secret),

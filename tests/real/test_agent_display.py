@@ -73,7 +73,7 @@ def test_a_screen_that_comes_late(media_server: MediaServer) -> None:
 
 
 def test_a_wayland_session_without_xwayland(media_server: MediaServer, tmp_path: Path) -> None:
-    """Where there is a Wayland session and no X server, XWayland is named."""
+    """XWayland is named in a Wayland session without an X server."""
     with socket.socket(socket.AF_UNIX) as compositor:
         compositor.bind(str(tmp_path / "wayland-0"))
         compositor.listen()
@@ -82,7 +82,7 @@ def test_a_wayland_session_without_xwayland(media_server: MediaServer, tmp_path:
 
 
 def test_the_film_fills_a_screen_that_grows(media_server: MediaServer) -> None:
-    """When the resolution changes, the film that is on fills the new screen, and so does the next one."""
+    """The current film fills the new screen, and so does the next one."""
     corners = [(8, 8), (1271, 8), (640, 360), (1271, 600)]
     with XServer(largest=(1280, 720)) as growing, Agent(growing.display) as agent, Screen(growing.display) as screen:
         agent.start(media_server.url("/live/green.ts"))
@@ -155,7 +155,7 @@ def test_the_desktop_is_seen_while_nothing_is_on(xserver: XServer, media_server:
 
 @pytest.mark.parametrize("shape", ["a film on a 4:3 screen", "a tall picture", "a wide picture"])
 def test_around_a_picture_there_is_black(media_server: MediaServer, clips: Clips, shape: str) -> None:
-    """What a picture of another shape leaves free is black from its first moment on."""
+    """The area that a picture of another shape leaves free is black from its first moment on."""
     path, colour, size = {
         "a film on a 4:3 screen": (media_server.url("/film/green.mp4"), "green", (640, 480)),
         "a tall picture": (media_server.file_url(clips.image("png", "cyan", (240, 360))), "cyan", (640, 360)),

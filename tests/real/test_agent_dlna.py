@@ -112,7 +112,7 @@ async def test_a_live_stream_has_no_length_and_no_position(home: Controller, med
 async def test_an_address_may_carry_the_fields_of_a_start(
     agent: Agent, home: Controller, screen: Screen, media_server: MediaServer
 ) -> None:
-    """What is on is interrupted for that long, and comes back."""
+    """The current stream is interrupted for that long, and comes back."""
     agent.start(media_server.url("/film/red.mp4"))
     await home.device.async_set_transport_uri(
         media_server.url("/film/blue.mp4") + "#interrupt&duration=3&title=Bell", "No"

@@ -56,7 +56,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def test_a_good_machine_is_good(env: dict[str, str], xserver: XServer, pulse: PulseServer, tmp_path: Path) -> None:
-    """Where everything is there, every line is ok, and nothing is left behind."""
+    """Every line is ok on a complete machine, and nothing is left behind."""
     lines = doctor({**env, **xserver.env, **pulse.env}).splitlines()
     # Its clock, its networks and its namespaces are the machine's own, and not for a test to set.
     lines = [line for line in lines if line.split()[1] not in ("clock", "mDNS", "DNS", "page")]
@@ -124,7 +124,7 @@ def test_a_missing_libvlc_is_a_failure(env: dict[str, str], xserver: XServer) ->
 
 
 def test_players_without_confinement_are_told(env: dict[str, str], xserver: XServer) -> None:
-    """Where nothing keeps players from files, there is a warning."""
+    """A warning is shown if nothing keeps players from files."""
     found = findings({**env, **xserver.env, "CONFINE_WITHOUT": "landlock,namespace"})
     assert found["confinement"]["level"] == "warn"
     assert "vlc and pillow and mpv" in found["confinement"]["found"]

@@ -1,4 +1,4 @@
-"""What one engine cannot play another one does, with nothing for people to see of it but the picture."""
+"""Media that one engine cannot play is played by another one, with nothing for people to see of it but the picture."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_stream_that_libvlc_is_silent_on_is_shown_by_mpv_beside_it(
 
 
 def test_a_slow_source_is_shown_by_the_player_that_asked_first(xserver: XServer, media_server: MediaServer) -> None:
-    """As late as if there were no other: the second one takes nothing from it."""
+    """The picture is as late as if there were no other player: the second one takes nothing from the first."""
     with Agent(xserver.display, audio__output="none", player__start_timeout=8) as agent, Screen(xserver.display) as s:
         agent.start(media_server.url("/live/red.ts?delay=5"))
         stream = agent.status()["stream"]

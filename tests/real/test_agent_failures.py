@@ -1,4 +1,4 @@
-"""What goes wrong with media, and what people are told: a code of its own and a sentence that says what to do."""
+"""Failures of media, and the messages to people: a code of its own and a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ CASES = [
 def test_a_failure_has_its_code_and_its_sentence(
     agent: Agent, screen: Screen, media_server: MediaServer, case: Case
 ) -> None:
-    """Who waits, /status and the log are told the same; nothing was seen of it."""
+    """The waiting caller, /status and the log are told the same; nothing was seen of it."""
     url = case.url.format(port=media_server.port, silent_port=free_udp_port())
     problem = agent.start(media_server.url(url) if url.startswith("/") else url, expect=502)
     assert (problem["code"], case.words in problem["detail"]) == (case.code, True), problem["detail"]
@@ -179,7 +179,7 @@ def test_a_live_playlist_with_a_lost_segment_goes_on(
 
 
 def test_a_live_hls_that_ends_is_over(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """When its playlist gets the end mark, the stream ends by itself, whether or not it is seen to its last second."""
+    """A playlist that gets the end mark ends the stream, whether or not it is seen to its last second."""
     session_id = agent.start(media_server.url("/live-hls/index.m3u8"))["session_id"]
     wait_moves(screen, "red", timeout_s=5)
     media_server.routes.end_live_hls()

@@ -29,7 +29,7 @@ def shared(xserver: XServer, leaks: LeakCheck, clips: Clips) -> Iterator[Agent]:
 def test_a_film_with_a_late_subtitle_finishes_after_its_last_picture(
     agent: Agent, screen: Screen, media_server: MediaServer, clips: Clips, how: str
 ) -> None:
-    """Where all of it came, its end is its end, whatever length it says; and what it interrupted comes back."""
+    """A film that came completely has ended, whatever length it says; and the stream that it interrupted comes back."""
     film = clips.late_subtitle_mkv()
     urls = {"ranges": media_server.file_url(film), "file": film.as_uri()}
     urls["plain"] = media_server.url(f"/plain/{film.relative_to(clips.folder)}")

@@ -1,4 +1,5 @@
-"""What plays, and when it is truly `playing`: video, sound alone, still pictures, films that open in black."""
+"""The media that plays, and the moment at which it is truly `playing`: video, sound alone, still pictures, films that
+open in black."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 DROPS = int(os.environ.get("MEDIAMTX_DROPS", "2"))
 DROP_S = 2.0
 BACK_WITHIN_S = 3.0
-"""What the documentation promises."""
+"""The time that the documentation promises."""
 AT_ONCE_S = 1.0
 SOON_S = 15.0
 
@@ -70,7 +70,7 @@ class Studio:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def stream(self, path: str, *, within_s: float = AT_ONCE_S) -> Answered:
-        """As soon as central knows it, which is at once, also without hooks."""
+        """The stream, as soon as central knows it, which is at once, also without hooks."""
         async with asyncio.timeout(within_s):
             while True:
                 for stream in (await self.admin("GET", "/streams"))["items"]:
@@ -83,7 +83,7 @@ class Studio:
 async def studio(
     request: pytest.FixtureRequest, xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> AsyncIterator[Studio]:
-    """As configured in the example; or "without hooks", or "HLS only"."""
+    """MediaMTX as configured in the example; or "without hooks", or "HLS only"."""
     assert BINARY is not None
     kind = getattr(request, "param", "")
     api, rtsp, hls = free_port(), free_port(), free_port()

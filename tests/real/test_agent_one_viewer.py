@@ -59,7 +59,7 @@ def test_what_made_room_comes_back_when_the_other_cannot_be_played(
 
 
 def test_another_host_makes_no_room(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """What is on goes on: it has nothing to do with the refusal."""
+    """The current stream goes on: it has nothing to do with the refusal."""
     agent.start(media_server.url("/one-viewer/503/red.ts"))
     wait_moves(screen, "red")
     elsewhere = media_server.url("/status/403").replace("127.0.0.1", "localhost")

@@ -1,4 +1,4 @@
-"""How libVLC draws: what its process has loaded tells, whatever it was asked for."""
+"""The way libVLC draws, told by the libraries that its process has loaded, whatever it was asked for."""
 
 from __future__ import annotations
 

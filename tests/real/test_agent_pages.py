@@ -225,7 +225,7 @@ def test_a_page_may_send_much(agent: Agent, pages: WebPages, screen: Screen) -> 
 
 
 def test_a_page_whose_server_is_away_buffers(agent: Agent, screen: Screen) -> None:
-    """What it asks its own server for tells; it plays again when that answers."""
+    """The requests of the page to its own server tell; it plays again when that answers."""
     with WebPages() as server:
         agent.show_page(server.url("/live/cyan"))
         agent.wait_state("playing")

@@ -57,7 +57,7 @@ def _qr_code(path: Path) -> None:
 
 
 def _turned(path: Path) -> None:
-    """As a camera held upright saves it: on its side, with a note. Upright its upper half is red."""
+    """Save the picture like a camera that is held upright: on its side, with a note. Upright its upper half is red."""
     picture = _plain((640, 360), "blue")
     picture.paste(_plain((320, 360), "red"), (0, 0))
     exif = Image.Exif()
@@ -97,7 +97,7 @@ def test_every_kind_of_picture_is_shown(agent: Agent, screen: Screen, folder: Pa
 
 
 def test_a_photograph_is_shown_upright(agent: Agent, screen: Screen, folder: Path) -> None:
-    """What the camera noted about how it was held is obeyed, with black at both sides."""
+    """The camera's note on how it was held is obeyed, with black at both sides."""
     _turned(folder / "turned.jpg")
     agent.start((folder / "turned.jpg").as_uri())
     wait_until(lambda: name_of(screen.pixel(320, 60)) == "red", timeout_s=3, what="red above")
@@ -127,7 +127,7 @@ def test_an_animation_that_ends_keeps_its_last_picture(agent: Agent, screen: Scr
 
 
 def test_a_picture_follows_the_screen(media_server: MediaServer, clips: Clips) -> None:
-    """When the screen gets another size the picture fills that, with nothing left of the old."""
+    """The picture fills a screen of another size, with nothing left of the old."""
     with XServer((640, 360), largest=(1280, 720)) as server, Agent(server.display, audio__output="none") as agent:
         agent.start(media_server.url("/image.png"))
         agent.wait_state("playing")
@@ -186,8 +186,7 @@ def test_a_picture_without_an_ending_is_found_out(agent: Agent, screen: Screen, 
 
 
 def test_an_ending_may_be_wrong(agent: Agent, screen: Screen, media_server: MediaServer, camera: Camera) -> None:
-    """What is called a picture and is a film, or a camera that sends one picture after the other, is played all the
-    same."""
+    """A film that is called a picture, or a camera that sends one picture after the other, is played all the same."""
     agent.start(camera.url("/video.jpg"))
     wait_colour(screen, "cyan")
     assert agent.wait_state("playing")["media_type"] == "video"
@@ -200,7 +199,7 @@ class Camera:
         self.picture = picture
         self.port = port
         self.asked: list[str] = []
-        """What each request had as its authorization."""
+        """The authorization of each request."""
 
     def url(self, path: str, login: str = "") -> str:
         return f"http://{login}127.0.0.1:{self.port}{path}"

@@ -238,7 +238,7 @@ def test_a_duration_ends_it_counted_from_the_first_frame(
 def test_a_new_start_or_a_stop_cancels_the_duration(
     agent: Agent, screen: Screen, media_server: MediaServer, by_stop: bool
 ) -> None:
-    """What comes next is not cut short by the time of what was before it."""
+    """The next stream is not cut short by the time of the one before it."""
     agent.start(media_server.url("/film/red.mp4"), duration=0.7)
     if by_stop:
         agent.stop()

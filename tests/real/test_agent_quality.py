@@ -52,8 +52,8 @@ def test_a_quality_is_there_from_the_first_picture_on(
     quality: str,
     height: int,
 ) -> None:
-    """That rendition is what is on the screen and heard, with no other before it, from its beginning, and only its
-    segments are fetched; mpv also reads the beginning of each to know what it is."""
+    """Only that rendition is seen and heard, from its beginning, and only its segments are fetched; mpv also reads the
+    beginning of each to know what it is."""
     with ScreenRecorder(xserver.display) as recorder:
         agent.start(media_server.file_url(media_server.clips.hls_variants()), quality=quality)
         wait_colour(screen, COLOUR_OF[height])
@@ -80,7 +80,7 @@ def test_auto_begins_low_and_goes_up(agent: Agent, engine: str, screen: Screen, 
 
 
 def test_low_latency_is_nearer_to_live(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """When the source falls silent, a picture that is nearer to live has less left to show: less than 0.4 s with
+    """A picture that is nearer to live has less left to show once the source falls silent: less than 0.4 s with
     `low-latency`, where `auto` keeps 1 s of it (mpv 0.7 s), and it plays that much sooner."""
     usual_s, usual_behind_s = _watched(agent, screen, media_server, "auto")
     until_playing_s, behind_s = _watched(agent, screen, media_server, "low-latency")

@@ -30,7 +30,7 @@ class Bad:
     code: str
     body: object = None
     field: str | None = None
-    """That the answer names."""
+    """The field that the answer names."""
     method: str = "POST"
     path: str = "/start"
     headers: dict[str, str] = dataclasses.field(default_factory=dict)

@@ -115,7 +115,7 @@ CASES = [
 def test_a_camera_that_fails_has_its_code_and_its_sentence(
     agent: Agent, screen: Screen, cameras: RtspServer, case: Case
 ) -> None:
-    """Who waits and /status are told the same, and nothing was seen of it."""
+    """The waiting caller and /status are told the same, and nothing was seen of it."""
     url = cameras.url(case.url, userinfo=case.userinfo) if case.url.startswith("/") else case.url
     problem = agent.start(url, expect=502)
     assert (problem["code"], case.words in problem["detail"]) == (case.code, True), problem["detail"]
@@ -188,7 +188,7 @@ def test_switches_between_films_and_cameras_show_no_black(
 
 
 def test_the_snapshot_shows_the_camera(agent: Agent, cameras: RtspServer) -> None:
-    """What mpv draws is in the picture of the screen."""
+    """The picture of mpv is in the picture of the screen."""
     agent.start(cameras.url("/green"))
     picture = Image.open(io.BytesIO(agent.call("GET", "/snapshot").content)).convert("RGB")
     centre: Any = picture.getpixel((picture.width // 2, picture.height // 2))

@@ -1,4 +1,4 @@
-"""What is heard: real streams on a sound server of the tests' own, told apart by their pitch.
+"""The sound that is heard: real streams on a sound server of the tests' own, told apart by their pitch.
 
 PulseAudio mixes, so a loudspeaker that two programs cannot open at once is not here. What such a device needs is
 shown all the same: of the agent's streams never two have the loudspeaker open at the same time (`most_at_once`).
@@ -98,7 +98,7 @@ def test_a_loudspeaker_that_cannot_be_shared_is_enough(
 def test_a_start_that_fails_is_not_heard(
     agent: Agent, pulse: PulseServer, media_server: MediaServer, long_green: str
 ) -> None:
-    """What is on is heard without a break while other starts fail."""
+    """The current stream is heard without a break while other starts fail."""
     agent.start(long_green)
     with pulse.listen() as listener:
         hear(listener, GREEN, for_s=0.8)
@@ -255,7 +255,7 @@ def test_the_device_is_chosen(xserver: XServer, media_server: MediaServer) -> No
 def test_no_sound_server_is_no_reason_to_show_nothing(
     xserver: XServer, media_server: MediaServer, tmp_path: Path
 ) -> None:
-    """Where no sound server answers, films play."""
+    """Films play without a sound server."""
     env = {"PULSE_SERVER": f"unix:{tmp_path}/nobody", "PULSE_RUNTIME_PATH": str(tmp_path)}
     with Agent(xserver.display, env=env) as agent, Screen(xserver.display) as screen:
         agent.start(media_server.url("/film/green.mp4"))
@@ -267,7 +267,7 @@ def test_no_sound_server_is_no_reason_to_show_nothing(
 
 
 def test_a_film_outlives_the_sound_server(xserver: XServer, media_server: MediaServer, long_green: str) -> None:
-    """When the sound server dies, the film that is on goes on, and what comes after the server is back is heard."""
+    """The current film goes on when the sound server dies, and the next one is heard once the server is back."""
     with PulseServer() as pulse, Agent(xserver.display, env=pulse.env) as agent:
         session = agent.start(long_green)["session_id"]
         wait_until(lambda: bool(playing(pulse)), timeout_s=SOON_S, what="the loudspeaker is open")
@@ -342,7 +342,7 @@ def hear(
 
 
 def openings(watch: DeviceWatch) -> int:
-    """How often the loudspeaker was opened."""
+    """The number of times that the loudspeaker was opened."""
     return len([use for use in watch.uses() if use.opened])
 
 
@@ -351,19 +351,19 @@ def playing(pulse: PulseServer) -> list[int]:
 
 
 def both(heard: Heard, one: int, other: int) -> bool:
-    """Whether two tones were heard at the same time. One window may hold the end of one and the beginning of the
+    """Return True if two tones were heard at the same time. One window may hold the end of one and the beginning of the
     other; two windows, one after the other, do not."""
     mixed = [{one, other} <= w.heard for w in heard.windows()]
     return any(sooner and later for sooner, later in itertools.pairwise(mixed))
 
 
 def first_of(windows: list[Window], hz: int) -> float:
-    """When the tone began."""
+    """The time at which the tone began."""
     return next(w.at for w in windows if hz in w.heard)
 
 
 def last_of(windows: list[Window], hz: int) -> float:
-    """When the tone ended."""
+    """The time at which the tone ended."""
     return next(w.at for w in reversed(windows) if hz in w.heard)
 
 
@@ -391,7 +391,7 @@ def silent_for(heard: Heard) -> float:
 
 
 def tone_seconds(heard: Heard, hz: int) -> float:
-    """How long the tone was heard, from windows that begin every 5 ms: half of one is at half of the level."""
+    """Seconds for which the tone was heard, from windows that begin every 5 ms: half of one is at half of the level."""
     step = RATE // 200
     shifted = (Heard(heard.samples[step * n :], 0.0) for n in range(round(WINDOW_S * 200)))
     return sum(w.levels[hz] >= FULL / 2 for part in shifted for w in part.windows()) / 200

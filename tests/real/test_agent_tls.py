@@ -34,7 +34,7 @@ SAID = {
     ("mpv", "rtmps"): ("media_network", "update-ca-certificates"),
     ("vlc", "rtmps"): ("media_network", "certificate is not trusted"),
 }
-"""Where it is not simply forbidden."""
+"""The codes where it is not simply forbidden."""
 
 
 @pytest.fixture(scope="module")

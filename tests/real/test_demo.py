@@ -78,7 +78,7 @@ def demos(tmp_path: Path) -> Iterator[list[Demo]]:
 
 
 def test_on_a_screen(demos: list[Demo], xserver: XServer, tmp_path: Path) -> None:
-    """Where a display answers, the picture is on it, and each line comes when it is true."""
+    """The picture is on a display that answers, and each line comes when it is true."""
     demos.append(demo := Demo(tmp_path, free_port(), xserver.display))
     said = demo.until("Ctrl-C ends the agent")
     assert f"Using the screen {xserver.display}\n" in said

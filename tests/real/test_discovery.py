@@ -63,7 +63,7 @@ def sighting_of(device_id: str, ip: str | None = None) -> Callable[[Sighting], b
 
 
 def logged(agent: LanAgent, event: str) -> float:
-    """When the agent logged that last, as `time.time()` counts."""
+    """The time at which the agent last logged that event, as `time.time()` counts."""
     return datetime.fromisoformat(agent.log(event)[-1]["timestamp"]).timestamp()
 
 
@@ -220,7 +220,7 @@ def test_beside_avahi_and_on_a_busy_port(lan: Lan, leaks: LeakCheck, seen: Brows
 
 
 def test_the_door_is_announced_anew(lan: Lan, avahi: Avahi, seen: Browse, tmp_path: Path) -> None:
-    """What a caller needs to get in is announced, and again when that changes."""
+    """The credentials that a caller needs are announced, and again when they change."""
     door = tmp_path / "door"
     door.write_text("closed")
     with advertising(lan.machine("10.77.0.60/24"), door):

@@ -1,4 +1,4 @@
-"""What the documentation says to type is typed, into a shell, against a real agent; only the hosts are others."""
+"""The commands in the documentation are typed into a shell, against a real agent; only the hosts are others."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Shell:
             '--on "Living room"': f"--on 127.0.0.1:{agent.port}",
             '--on "living room"': f"--on 127.0.0.1:{agent.port}",
         }
-        """What stands for what in the documentation: addresses, and the ids of the answers that it shows."""
+        """The replacements of words in the documentation: addresses, and the ids of the answers that it shows."""
 
     def type(self, line: str, *, expect: int = 0) -> str:
-        """What it writes to standard output and standard error."""
+        """Type a line and return its standard output and standard error."""
         for theirs, ours in self.is_called.items():
             line = line.replace(theirs, ours)
         done = subprocess.run(

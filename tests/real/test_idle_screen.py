@@ -54,7 +54,7 @@ class Idle:
         self.stage.on_change = lambda health: self.screen.display_changed()
 
     def picture(self, width: int = 640, height: int = 360) -> Image.Image:
-        """What is to be seen now."""
+        """The picture on the screen now."""
         return centred(draw(Card(NAME, ADDRESS, self.link), width, height), width, height)
 
 
@@ -166,7 +166,7 @@ async def test_a_new_link_is_shown_and_the_same_one_costs_nothing(
 
 
 async def test_a_desktop_is_not_drawn_upon(xserver: XServer) -> None:
-    """Where the desktop is to be seen there is no place for it."""
+    """The card has no place where the desktop is to be seen."""
     stage = X11Stage(xserver.display, "desktop")
     await stage.start()
     try:

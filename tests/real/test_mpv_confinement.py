@@ -40,7 +40,7 @@ def secret(clips: Clips, tmp_path: Path) -> Path:
 
 
 def places(film: Path) -> list[str]:
-    """What a stream could name."""
+    """The addresses that a stream could name."""
     archive, picture = film.with_name("films.zip"), film.with_name("picture.png")
     return [
         film.as_uri(),

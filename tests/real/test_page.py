@@ -135,8 +135,8 @@ def test_what_is_wrong_is_told(agent: Agent, page: Page, media_server: MediaServ
 
 
 def test_old_state_is_never_shown_as_live(agent: Agent, page: Page, media_server: MediaServer) -> None:
-    """When the agent is killed, and when the page is not seen, the page says that it is connecting and hides what was
-    true; with the agent back it shows what is true now."""
+    """A page whose agent was killed, or that is not seen, says that it is connecting and hides the old state; with the
+    agent back it shows the state of now."""
     shown = "getComputedStyle(document.querySelector('#title')).visibility"
     agent.start(media_server.url("/live/blue.ts"))
     wait_colour(agent, page, "blue")

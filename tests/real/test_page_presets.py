@@ -215,7 +215,7 @@ def test_what_cannot_be_changed_says_why(agent: Agent, page: Page) -> None:
 
 
 def test_a_disk_that_takes_nothing_leaves_the_page_usable(agent: Agent, page: Page) -> None:
-    """What was typed stays, the reason is told in words, and it is saved once the disk takes it."""
+    """The typed text stays, the reason is told in words, and the preset is saved once the disk takes it."""
     file = agent.folder / "state" / "presets.json"
     file.unlink(missing_ok=True)
     file.mkdir()

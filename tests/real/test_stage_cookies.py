@@ -42,7 +42,8 @@ USER = pwd.getpwuid(os.geteuid()).pw_name
     ],
 )
 async def test_the_usual_places_are_looked_at(tmp_path: Path, place: str) -> None:
-    """Where GDM, GNOME, KDE, SDDM and LightDM keep the cookie, and where X clients look by themselves."""
+    """The places are those in which GDM, GNOME, KDE, SDDM and LightDM keep the cookie, and in which X clients look
+    themselves."""
     right = cookie()
     file = tmp_path / place
     file.parent.mkdir(parents=True)
@@ -72,7 +73,7 @@ async def test_a_display_is_opened_by_the_cookie_that_fits(tmp_path: Path, host:
 
 
 def test_players_are_let_into_xwayland(media_server: MediaServer, tmp_path: Path) -> None:
-    """As in a session of GNOME, whose XWayland wants a cookie."""
+    """The session is like one of GNOME, whose XWayland wants a cookie."""
     right, runtime = cookie(), tmp_path / "run"
     runtime.mkdir()
     (runtime / ".mutter-Xwaylandauth.4TQ2B3").write_bytes(entry(right))

@@ -52,7 +52,7 @@ async def stays_seen(stage: X11Stage, stranger: Stranger) -> None:
 
 @pytest.mark.parametrize("idle", ["black", "desktop"])
 async def test_a_window_over_all_is_told_and_named(xserver: XServer, idle: Literal["black", "desktop"]) -> None:
-    """What is shown counts as covered, with the title of what covers it, until that goes; it is not raised again."""
+    """The stream counts as covered, with the title of the window over it, until that goes; it is not raised again."""
     async with showing(xserver.display, idle) as stage:
         with Stranger(xserver.display) as stranger:
             window = stranger.window(0, 0, WIDTH, HEIGHT, title="Web\x1bbrowser")

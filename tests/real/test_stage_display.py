@@ -56,7 +56,7 @@ async def watching(stage: X11Stage) -> AsyncIterator[Watched]:
 
 
 async def test_a_killed_server_is_noticed_and_found_again(mortal: XServer) -> None:
-    """When the X server dies, every window is lost at once, and the stage comes back with the server."""
+    """Every window is lost at once when the X server dies, and the stage comes back with the server."""
     async with watching(X11Stage(mortal.display, "black")) as watched:
         stage = watched.stage
         assert (await watched.change(AT_ONCE_S)).available

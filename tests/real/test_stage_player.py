@@ -226,7 +226,7 @@ def _sees_shm() -> list[str]:
 
 
 def photograph(environ: dict[str, str], folder: Path) -> Image.Image:
-    """What the compositor shows, by a Wayland client of its own."""
+    """The picture of the compositor, taken by a Wayland client of its own."""
     run(["grim", str(folder / "shot.png")], timeout_s=5, env=environ)
     return Image.open(folder / "shot.png").convert("RGB")
 

@@ -182,7 +182,7 @@ async def test_what_the_player_leaves_free_is_black(
 
 
 async def test_the_bars_follow_the_player(stage: X11Stage, window: X11Window, xserver: XServer) -> None:
-    """When the player makes its own window smaller, what it leaves is painted black."""
+    """The area that a player leaves when it makes its own window smaller is painted black."""
     with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
         painter.child(0, 0, 640, 360)
         painter.fill("cyan")
@@ -273,7 +273,7 @@ async def test_a_closed_window_says_so(stage: X11Stage, window: X11Window) -> No
 
 
 async def test_a_given_up_open_leaves_no_window(stage: X11Stage, xserver: XServer) -> None:
-    """When the caller of open_window is cancelled, the window that was being made is taken away."""
+    """The window that was being made is taken away when the caller of open_window is cancelled."""
     await (await stage.open_window()).close()
     before = resources(xserver)
     for _ in range(10):
@@ -319,7 +319,7 @@ async def test_idle_desktop_leaves_the_desktop_alone(xserver: XServer) -> None:
 
 
 def resources(xserver: XServer) -> list[tuple[int, int]]:
-    """How many X resources of which kind each client but this one has."""
+    """The number and the kinds of X resources of each client but this one."""
     connection = xcffib.connect(xserver.display)  # type: ignore[no-untyped-call]
     try:
         res = connection(xcffib.res.key)

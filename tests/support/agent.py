@@ -22,7 +22,7 @@ from tests.support.sockets import free_port
 from tests.support.tools import LOOK_EVERY_S, LOOK_SELDOM_S
 
 READY_S = 20.0
-"""For what takes a second or two on a machine that has nothing else to do."""
+"""The longest wait for a start that takes a second or two on a machine that has nothing else to do."""
 ANSWER_S = 30.0
 
 PREFERRED: Final = ("nice", "-n", "-10")
@@ -110,7 +110,7 @@ class Agent:
 
     @property
     def pids(self) -> set[int]:
-        """For a leak check; empty when it does not run."""
+        """The processes, for a leak check; empty when it does not run."""
         return set() if self.process is None else {self.process.pid}
 
     def run(self, *, until_spare: bool = True) -> None:

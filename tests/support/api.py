@@ -201,7 +201,7 @@ class ScriptedPlayers:
         return True
 
     def expect(self, url: str, *, kind: MediaType | None = None) -> None:
-        """Nothing is kept ready."""
+        """Do nothing: nothing is kept ready."""
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:
         raise NotImplementedError
@@ -316,7 +316,7 @@ async def tracked(
 
 
 async def nothing_to_keep() -> None:
-    """There is no disk here."""
+    """Do nothing: there is no disk here."""
 
 
 @asynccontextmanager

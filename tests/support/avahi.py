@@ -39,7 +39,7 @@ class Sighting:
     """A line of avahi-browse."""
 
     at: float
-    """Of `time.time()`."""
+    """The time of `time.time()`."""
     sign: str
     """`+` appeared, `=` resolved, `-` gone."""
     ip: str
@@ -69,7 +69,7 @@ class Avahi(Started):
 
     @property
     def pids(self) -> set[int]:
-        """For a leak check."""
+        """The processes, for a leak check."""
         return {running.pid for running in self._processes}
 
     def known(self, service: str) -> list[Sighting]:

@@ -17,14 +17,14 @@ PIECE = 16 * 1024
 LOOK_AGAIN_S = 0.02
 """The interval at which a body that is held looks whether the test, in another thread, wants it to go on."""
 TRICKLE_S = 0.25
-"""Between two bytes of a trickle: four bytes a second keep every read time-out from firing."""
+"""The pause between two bytes of a trickle: four bytes a second keep every read time-out from firing."""
 
 
 class Then(StrEnum):
     """The fate of a body once its time or its bytes are over."""
 
     PLAY = "play"
-    """Nothing: it is sent whole."""
+    """The body is sent whole."""
     HOLD = "hold"
     """The connection stays open and nothing more is sent."""
     TRICKLE = "trickle"

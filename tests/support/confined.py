@@ -14,7 +14,7 @@ from cast_util import landlock
 
 LANDLOCK, NAMESPACE, NOTHING = "landlock", "mount namespace", "none"
 WITHOUT = {LANDLOCK: "", NAMESPACE: "landlock", NOTHING: "landlock,namespace"}
-"""For each the value of CONFINE_WITHOUT that leaves it alone."""
+"""The value of CONFINE_WITHOUT that leaves each means alone."""
 
 _IN_OPEN = 0x20
 

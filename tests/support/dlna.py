@@ -70,7 +70,7 @@ class SsdpEar(Beside):
     """`with SsdpEar(machine, address) as ear`: what is announced there. `heard` has what each word says, in order."""
 
     def __init__(self, machine: Machine, address: str, *, kind: str) -> None:
-        """Of devices of this `kind` only."""
+        """Follow devices of this `kind` only."""
         super().__init__("ssdp-ear")
         self._machine = machine
         self._address = address

@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self) -> None:
         self.states: list[tuple[int, Any]] = []
-        """In order, none left out."""
+        """The states in order, none left out."""
         self.messages: list[Any] = []
         self.relists = 0
 
@@ -40,7 +40,7 @@ class Client:
 
     @property
     def pictures(self) -> list[bytes]:
-        """Those that came to their end."""
+        """The pictures that came to their end."""
         pictures = [b""]
         for message in self.of(api.CameraImageResponse):
             pictures[-1] += message.data

@@ -31,7 +31,7 @@ from tests.support.tools import LOOK_EVERY_S
 T = TypeVar("T")
 
 LENGTH_S = 9.0
-"""Of everything."""
+"""The length of all media."""
 
 X_S, TOLD_S, SOUND_S = 0.002, 0.01, 0.02
 """The time that the screen, an order to a player and its sound take: different times, so that things that go on at once
@@ -57,7 +57,7 @@ class Script:
     kill_s: float = 0.02
     """The time after which its process is gone."""
     viewers: int | None = None
-    """So many of its source at once; another one is refused. None: as many as there are."""
+    """The number of viewers that its source serves at once; another one is refused. None for any number."""
     deaf: bool = False
     """Commands for sound are never answered: the process hangs."""
 
@@ -280,7 +280,7 @@ class FakePlayers:
         self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
         self.roomy = True
-        """There is memory for one more player."""
+        """True if there is memory for one more player."""
         self.missing: set[str] = set()
         """Schemes that nothing here plays."""
         self._pids = itertools.count(1)

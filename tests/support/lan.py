@@ -119,7 +119,7 @@ class Machine:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """In this block sockets that the calling thread opens are this machine's."""
+        """Make sockets that the calling thread opens in this block this machine's."""
         with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.name}") as there:
             _enter(there.fileno())
             try:

@@ -55,14 +55,14 @@ class LeakCheck:
 
     @contextlib.contextmanager
     def adopting(self) -> Iterator[None]:
-        """Around the start of a long-lived fixture: descriptors that it opens are no leak of the first test."""
+        """Guard the start of a long-lived fixture: descriptors that it opens are no leak of the first test."""
         before = set(_descriptors().values())
         yield
         self._adopted |= set(_descriptors().values()) - before
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Around a test. Raises AssertionError that lists what is left, at most SETTLE_S after its end."""
+        """Watch a test. Raises AssertionError that lists what is left, at most SETTLE_S after its end."""
         processes, descriptors = set(_processes()), _descriptors()
         yield
         deadline = time.monotonic() + SETTLE_S
@@ -105,7 +105,7 @@ class LeakCheck:
 
 @contextlib.asynccontextmanager
 async def no_tasks_left() -> AsyncIterator[None]:
-    """Around an async test and its fixtures. Raises AssertionError that lists the tasks still pending after it."""
+    """Watch an async test and its fixtures. Raises AssertionError that lists the tasks still pending after it."""
     before = asyncio.all_tasks()
     yield
     new = asyncio.all_tasks() - before - {asyncio.current_task()}

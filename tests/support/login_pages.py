@@ -14,7 +14,7 @@ from tests.support.colours import PALETTE
 from tests.support.web_pages import WebPages
 
 TOKEN_NAME: Final = "panel-token"
-"""Of the header, of the cookie, and of the key in the local storage."""
+"""The name of the header, of the cookie, and of the key in the local storage."""
 
 _FORM: Final = "<form style='position:fixed;inset:0;background:rgb(255,128,0)'><input type=password></form>"
 
@@ -192,7 +192,7 @@ class Stranger(WebPages):
     def __init__(self) -> None:
         super().__init__()
         self.heard: dict[str, str] = {}
-        """By path: all headers of its requests."""
+        """All headers of the requests, by path."""
 
     def _add_routes(self, app: web.Application) -> None:
         app.router.add_get("/line", self._line)

@@ -17,7 +17,7 @@ GOOD_CALL = (
     b"<InstanceID>0</InstanceID><Channel>Master</Channel><DesiredVolume>30</DesiredVolume></u:SetVolume>"
     b"</s:Body></s:Envelope>"
 )
-"""Of a DLNA controller, before it is broken."""
+"""A request of a DLNA controller, before it is broken."""
 
 PATHS = ("/RenderingControl/control", "/AVTransport/control", "/AVTransport/event", "/description.xml", "/x")
 METHODS = ("POST", "POST", "POST", "GET", "SUBSCRIBE", "UNSUBSCRIBE", "BREW")

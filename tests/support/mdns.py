@@ -24,7 +24,7 @@ class HeardAddress:
     """An address that somebody was told of; a `ttl` of 0 is a goodbye."""
 
     at: float
-    """Of `time.time()`."""
+    """The time of `time.time()`."""
     host: str
     address: str
     ttl: int

@@ -53,7 +53,7 @@ RADIO_BURST_S = 2.0
 """Sent at once at the beginning, as Icecast does."""
 ICY_INTERVAL = 8_000
 JPEG_RATE_HZ = 10
-"""Of a camera that sends one picture after the other."""
+"""The rate of a camera that sends one picture after the other."""
 PICTURE_BYTES = 40_000
 """The least that such a camera sends of a picture: players look at the first thousands of bytes before they begin."""
 USER_PASS = b"user:pass"

@@ -66,7 +66,8 @@ class MediaServer(Started):
         return self.url(f"/media/{quote(str(file.relative_to(self.clips.folder)))}")
 
     def behave(self, path: str, behaviour: Behaviour) -> None:
-        """From now on everything whose path begins with `path` behaves so, also what is being sent already.
+        """Give everything whose path begins with `path` this behaviour from now on, also bodies that are being sent
+        already.
 
         The longest beginning wins; `behave(path, GOOD)` mends it.
         """

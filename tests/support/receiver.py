@@ -30,7 +30,7 @@ class Answer:
     endless: str = ""
     """`body` or `headers`: one that never ends, a byte after the other."""
     silent: bool = False
-    """Never a word."""
+    """True if it never says a word."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Got:
     """A request that came."""
 
     at: float
-    """Of the monotonic clock."""
+    """The time of the monotonic clock."""
     headers: Mapping[str, str]
     body: dict[str, Any]
 
@@ -59,7 +59,7 @@ class Receiver:
         self.secret = secret
         self.port = 0
         self.answer = Answer()
-        """To whatever comes, after `first`."""
+        """The answer to all requests after `first`."""
         self.first: deque[Answer] = deque()
         self.got: list[Got] = []
         """Whatever the answer was."""
@@ -75,7 +75,7 @@ class Receiver:
 
     @property
     def kinds(self) -> list[str]:
-        """Of all that came, repeats included."""
+        """The kinds of all events that came, repeats included."""
         return [got.kind for got in self.got]
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Receiver:
                 receiver._other(self)
 
             def log_message(self, *args: Any) -> None:
-                """There is no need for another log."""
+                """Do nothing: there is no need for another log."""
 
         self._over.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)

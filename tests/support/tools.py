@@ -31,13 +31,14 @@ END_S = 3.0
 
 
 LOOK_EVERY_S = 0.01
-"""Between two looks at what tells nobody that it changed: nothing is waited for much longer than it takes."""
+"""The pause between two looks at things that announce no change: nothing is waited for much longer than it takes."""
 
 LOOK_SELDOM_S = 0.05
-"""For looks that cost the agent an answer, once they took longer: a hundred a second are half a processor."""
+"""The pause between looks that cost the agent an answer, once they took longer: a hundred a second are half a
+processor."""
 
 SOON_S = 5.0
-"""For what takes some milliseconds, on a busy machine."""
+"""The longest wait for things that take some milliseconds, on a busy machine."""
 
 
 class MissingToolError(Exception):

@@ -23,7 +23,7 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """For tests without any real I/O: whatever would be waited for in real time is skipped."""
+    """A loop for tests without any real I/O: waits in real time are skipped."""
 
     def __init__(self) -> None:
         self._virtual_now = 1000.0

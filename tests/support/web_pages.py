@@ -17,13 +17,13 @@ from tests.support.running import LEAVES_S, Started
 from tests.support.sockets import free_port
 
 LATE_S = 0.4
-"""After which a late page paints."""
+"""The time after which a late page paints."""
 
 LARGE_BYTES = 300_000
-"""Of what a page sends: more than an engine reads of one message."""
+"""The size of a page's data: more than an engine reads of one message."""
 
 PASSWORD = "pass-of-a-page"
-"""Of `user`, for what is guarded."""
+"""The password of `user`, for guarded pages."""
 
 _TOGGLING = """
 <div id="tick" style="position:absolute;top:0;left:0;width:9px;height:9px"></div>
@@ -249,7 +249,7 @@ class WebPages(Started):
 
 
 def refusals(agent: Agent, kind: str) -> int:
-    """How often pages of this agent were refused something of this kind."""
+    """The number of times that pages of this agent were refused something of this kind."""
     lines = agent.call("GET", "/metrics").content.decode().splitlines()
     name = f'cast_agent_page_refusals_total{{kind="{kind}"}} '
     return int(float(next(line.removeprefix(name) for line in lines if line.startswith(name))))

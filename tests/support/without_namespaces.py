@@ -36,7 +36,8 @@ class _Program(ctypes.Structure):
 
 
 def forbid() -> None:
-    """For this process and all that it starts, for good. Raises OSError, and KeyError on an unknown processor."""
+    """Forbid namespaces to this process and all that it starts, for good. Raises OSError, and KeyError on an unknown
+    processor."""
     instructions = (_Instruction * 4)(
         _Instruction(_LOAD_NUMBER, 0, 0, 0),
         _Instruction(_IF_EQUAL, 0, 1, _UNSHARE[platform.machine()]),

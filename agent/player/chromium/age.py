@@ -32,7 +32,7 @@ async def until_old(renew_at: str, used: Callable[[], int], *, now: Callable[[],
 
 
 def bytes_of(pids: Iterable[int], *, proc: Path = Path("/proc")) -> int:
-    """What these processes use and share with no other, as far as it is in memory."""
+    """The memory that these processes use and share with no other."""
     pages = 0
     for pid in pids:
         try:

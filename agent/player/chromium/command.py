@@ -17,7 +17,7 @@ FD = "%FD"
 """In a command: the descriptor of Chromium's end of the socket pair."""
 
 SCHEMES = frozenset({"http", "https"})
-"""What a page may be. Chromium would show `file:`, `chrome:` and `view-source:`, too, when it is told to."""
+"""The schemes of a page. Chromium would show `file:`, `chrome:` and `view-source:`, too, when it is told to."""
 
 _PROGRAMS = (
     "/usr/lib/chromium/chromium",  # Debian; its /usr/bin/chromium is a script with options of its own
@@ -52,8 +52,8 @@ def is_installed() -> bool:
 def chromium_command(
     audio: AudioSettings, *, confinement: Confinement, pins: Collection[str] = ()
 ) -> Callable[[], list[str]]:
-    """How to start Chromium, on an empty page; FD stands where the descriptor of its end of the socket pair belongs.
-    Certificates with the keys of `pins` are accepted."""
+    """The command that starts Chromium, on an empty page; FD stands where the descriptor of its end of the socket pair
+    belongs. Certificates with the keys of `pins` are accepted."""
 
     def command() -> list[str]:
         browser = program() or _PROGRAMS[0]

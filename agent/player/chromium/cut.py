@@ -14,7 +14,7 @@ TAIL_BYTES: Final = 4096
 """Of the end of such a message: enough for who asks for a password, and for the session that it is about."""
 
 _WAITS: Final = re.compile(rb'\{"method":"(Fetch\.(?:requestPaused|authRequired))","params":\{"requestId":"([^"]+)"')
-"""How a message begins without whose answer a request of the page goes no further."""
+"""The beginning of a message without whose answer a request of the page goes no further."""
 
 _REQUEST: Final = re.compile(rb',"request":\{"url":"((?:[^"\\]|\\.)*)","method":"[^"]*","headers":')
 _CHALLENGE: Final = re.compile(rb'"authChallenge":(\{[^{}]*\})')

@@ -23,7 +23,7 @@ EXPIRES_IN_S: Final = 86400
 """A long-lived token lasts for ten years. It is asked for again after this, and given again."""
 
 _FORM_PATH: Final = "/auth/authorize"
-"""Where Home Assistant asks a person to log in."""
+"""The path at which Home Assistant asks a person to log in."""
 
 _SCRIPT: Final = """
 if (window === window.top && location.origin === %s) {

@@ -1,6 +1,6 @@
-"""Where a page from the internet may not lead: to this box, and into its network. What scripts and frames of such a
-page ask for there Chromium refuses itself (local network access, for nobody answers its prompt); where the page itself
-goes is refused here."""
+"""The places to which a page from the internet may not lead: this box, and its network. Chromium itself refuses the
+requests of scripts and frames of such a page (local network access, for nobody answers its prompt); where the page
+itself goes is refused here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.media.origins import origin_of
 from agent.player.chromium.cdp import Cdp
 
 _PERMISSIONS: Final = ("local-network-access", "local-network", "loopback-network")
-"""As several versions of Chromium call it; the others are unknown to each, and that is no harm."""
+"""The names in several versions of Chromium; the others are unknown to each, and that is no harm."""
 
 _LOCAL_NAMES: Final = ("localhost", "local", "lan", "home", "internal", "home.arpa", "fritz.box")
 
@@ -24,7 +24,7 @@ class Lan:
     def __init__(self, guests: Collection[str] = ()) -> None:
         self._guests = guests
         self._is_outside = False
-        """What is shown, or has just led elsewhere, is from the internet, and no guest."""
+        """True if the page that is shown, or has just led elsewhere, is from the internet, and no guest."""
 
     def admit(self, cdp: Cdp) -> None:
         """Have the browser grant it to the guests, too."""
@@ -56,7 +56,7 @@ class Lan:
 
 
 def _is_local(host: str) -> bool:
-    """Whether the name alone tells it."""
+    """Return True if the name alone tells that the host is local."""
     host = host.removesuffix(".")  # which only says that the name is complete
     try:
         return not ipaddress.ip_address(host).is_global

@@ -24,7 +24,7 @@ QUESTIONS_KEPT: Final = 1000
 """Requests that were given a password last. Who asks a second time for the same one refuses it, and does so at once."""
 
 _WORLD: Final = "cast-agent"
-"""Where our scripts see the page, and the page sees nothing of them."""
+"""The world in which our scripts see the page, and the page sees nothing of them."""
 
 _FORM: Final = "castAgentForm"
 
@@ -58,8 +58,8 @@ log = structlog.get_logger(__name__)
 
 
 class PageLogin:
-    """What the page at `url` has of `logins`, of which many may be for other pages. `refused` is told once, with what
-    to do; `changed` is called when `is_connected` or `is_ready` may have changed."""
+    """The log-in of the page at `url`, with those of `logins` that are for it. `refused` is told once, with what to do;
+    `changed` is called when `is_connected` or `is_ready` may have changed."""
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class PageLogin:
 
     @property
     def is_connected(self) -> bool:
-        """What is shown has a connection to its server, as far as it tells of that: Home Assistant does."""
+        """Return True if the page has a connection to its server, as far as it tells of that: Home Assistant does."""
         return not self._is_home or self._home is None or self._home.is_connected
 
     @property
     def is_ready(self) -> bool:
-        """What is shown need not be waited for any longer."""
+        """Return True if the page need not be waited for any longer."""
         return not self._is_home or self._home is None or self._home.is_ready
 
     def open(self, then: Callable[[str], None]) -> None:
@@ -149,7 +149,8 @@ class PageLogin:
             self._context = int(context["id"])
 
     def next_of(self, about: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-        """How a request goes on (`Fetch.requestPaused`): a command and its parameters; None for one that does not."""
+        """The way a request goes on (`Fetch.requestPaused`): a command and its parameters; None for one that does
+        not."""
         request = about.get("request") or {}
         url = str(request.get("url", ""))
         if self._is_ours and url.endswith(self._hold):
@@ -167,7 +168,7 @@ class PageLogin:
         return "Fetch.continueRequest", {"headers": every}
 
     def answer_of(self, about: Mapping[str, Any]) -> dict[str, str]:
-        """What a server gets that asks for a password (`Fetch.authRequired`)."""
+        """The answer to a server that asks for a password (`Fetch.authRequired`)."""
         asked = str((about.get("authChallenge") or {}).get("origin", ""))
         request = str(about.get("requestId", ""))
         for login in self._of(origin_of(asked), LoginKind.BASIC):
@@ -225,7 +226,7 @@ class PageLogin:
         return [login for login in self._logins if login.kind is kind and not login.problem]
 
     def _for_frame(self) -> list[tuple[str, dict[str, Any]]]:
-        """What each frame needs that has a process of its own. A service worker would ask without what we add."""
+        """The commands for each frame that has a process of its own. A service worker would ask without what we add."""
         if not self._logins:
             return []
         commands: list[tuple[str, dict[str, Any]]] = [("Network.setBypassServiceWorker", {"bypass": True})]

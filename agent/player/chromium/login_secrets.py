@@ -20,14 +20,14 @@ class Login:
 
     kind: LoginKind
     origin: str
-    """That of its pages here."""
+    """The origin of its pages here."""
     entry: str
     """The origin that the configuration has for it."""
     name: str = ""
     user: str = ""
     secret: str = field(default="", repr=False)
     problem: str = ""
-    """Why there is no secret: a sentence that says what to do."""
+    """The reason why there is no secret: a sentence that says what to do."""
 
     @property
     def header(self) -> tuple[str, str]:

@@ -1,5 +1,5 @@
-"""Why a page could not be shown: Chromium's names of errors (net/base/net_error_list.h), made into a code and a
-sentence for a person. Where libVLC has the same reason, people read the same sentence."""
+"""The reasons why a page could not be shown: Chromium's names of errors (net/base/net_error_list.h), made into a code
+and a sentence for a person. Where libVLC has the same reason, people read the same sentence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNREACHABLE = (
     *("ERR_CONNECTION_", "ERR_ADDRESS_", "ERR_NAME_", "ERR_INTERNET_", "ERR_NETWORK_", "ERR_TIMED_OUT"),
     *("ERR_EMPTY_", "ERR_PROXY_", "ERR_TUNNEL_"),
 )
-"""How the names begin of what is wrong while a server is away, or the network to it."""
+"""The beginnings of the names of errors while a server is away, or the network to it."""
 
 
 def not_loaded(error: str, url: str, *, is_pinned: bool = False) -> Failure:

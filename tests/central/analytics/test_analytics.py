@@ -1,4 +1,4 @@
-"""What boxes have shown of videos: counted once, for its day, and told by day, box and video."""
+"""The statistics of videos that boxes have shown: counted once, for their day, and told by day, box and video."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_view_is_counted_once_and_for_its_day(central: Central) -> None:
 
 
 async def test_a_clock_that_cannot_be_right_is_not_believed(central: Central) -> None:
-    """What was shown in 1970, or will be tomorrow, counts for the day on which that is told."""
+    """A showing in 1970, or tomorrow, counts for the day on which it is told."""
     film, box = await video(central), await central.box()
     now = central.clock.at
     for at in (datetime(1970, 1, 1, tzinfo=UTC), now - timedelta(days=9), now + timedelta(days=2)):

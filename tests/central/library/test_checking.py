@@ -1,4 +1,5 @@
-"""What is playable is told with its facts, all else is refused with a sentence; what looks at it is confined."""
+"""A playable video is told with its facts, all others are refused with a sentence; the program that looks at them is
+confined."""
 
 from __future__ import annotations
 
@@ -71,7 +72,7 @@ async def test_a_recording_whose_end_is_not_found_is_taken(tmp_path: Path, clips
 async def test_an_ffprobe_that_does_not_run_is_no_flaw_of_the_file(
     tmp_path: Path, clips: Clips, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    """What was uploaded is kept then, and is looked at again."""
+    """The uploaded video is kept then, and is looked at again."""
     program = tmp_path / "bin" / "ffprobe"
     program.parent.mkdir()
     program.write_text(script)

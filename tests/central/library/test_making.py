@@ -114,7 +114,7 @@ async def test_a_poster_is_not_black(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_converted_says_why(tmp_path: Path, clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not decoded, what has no length, and what would be larger than it can be."""
+    """A film that cannot be decoded, one without a length, and one that would be larger than it can be."""
     ffmpeg = Ffmpeg(Folder(tmp_path, keep_free=0), Probe())
     work = task(tmp_path, clips.magicyuv_avi(seconds=0.4), JobKind.SD, None)
     with pytest.raises(Flaw, match="how long it is"):

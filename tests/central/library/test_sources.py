@@ -1,4 +1,4 @@
-"""How a box gets a video: at an address that is its own, that runs out, and that no log has."""
+"""The way a box gets a video: at an address that is its own, that expires, and that no log has."""
 
 from __future__ import annotations
 

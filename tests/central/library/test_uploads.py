@@ -41,7 +41,7 @@ async def _begun(shelf: ServedShelf, video_id: str, body: AsyncIterator[bytes]) 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes is written as it comes, and a refused body is not waited for."""
+    """Write each piece as it comes, and do not wait for a refused body."""
     monkeypatch.setattr(uploads, "PIECE", 1)
     monkeypatch.setattr(server, "LINGER_S", 0.05)
 
@@ -174,7 +174,8 @@ async def test_an_upload_that_took_more_than_a_day_goes_on(sqlite_shelf: ServedS
 
 
 async def test_a_disk_that_is_not_mounted_loses_nothing(sqlite_shelf: ServedShelf, clips: Clips) -> None:
-    """What waits for its check waits on, and what is due to be removed stays, until the videos are there again."""
+    """A video that waits for its check waits on, and one that is due to be removed stays, until the videos are there
+    again."""
     upkeep, checking = sqlite_shelf.central.services.library.upkeep, sqlite_shelf.central.services.library.checking
     film = clips.film_mp4().read_bytes()
     abandoned = (await sqlite_shelf.reserve(b"xx"))["id"]

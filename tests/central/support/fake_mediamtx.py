@@ -51,7 +51,7 @@ class FakeMediaMtx:
     """The bodies of its questions."""
 
     async def publish(self, protocol: str, path: str, key: str) -> Connection | None:
-        """Somebody shows the key in the way of the protocol. None when it was refused."""
+        """Show the key in the way of the protocol. None when it was refused."""
         connection = Connection(protocol, path, str(uuid4()))
         for body in questions(connection, key):
             status = await self._ask(body)

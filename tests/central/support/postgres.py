@@ -63,7 +63,7 @@ class PostgresServer:
             time.sleep(LOOK_EVERY_S)
 
     def stop(self) -> None:
-        """At once, as when it crashes."""
+        """Stop it at once, like a crash."""
         if self._process is not None:
             self._process.send_signal(3)  # SIGQUIT: immediate shutdown
             self._process.wait(START_S)

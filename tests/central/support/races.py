@@ -49,12 +49,12 @@ REFUSED: Final[dict[str, dict[int, set[str]]]] = {
     "ready": {409: _PUBLISHER_GONE},
     "come_back": {401: _HOLDERS, 409: _KEY_GONE | {"stop_published"}},
 }
-"""By the status of a call that is refused the calls beside which it may be; all else must succeed."""
+"""The calls beside which a call may be refused, by its status; all others must succeed."""
 
 
 @dataclass
 class Verdict:
-    """Of all rounds of one pair."""
+    """The verdict on all rounds of one pair."""
 
     names: tuple[str, str]
     rounds: int = 0
@@ -79,7 +79,7 @@ async def instances(url: str) -> AsyncIterator[tuple[Central, Central]]:
 
 
 async def race(both: tuple[Central, Central], names: tuple[str, str], rounds: int, dice: random.Random) -> Verdict:
-    """So many rounds of that pair; the first call of each goes to either instance."""
+    """Run so many rounds of that pair; the first call of each goes to either instance."""
     verdict, left = Verdict(names), iter(range(rounds))
     needs = frozenset[str]().union(*(OPERATIONS[name].needs for name in names))
 
@@ -203,4 +203,4 @@ EFFECTS: Final[dict[str, Effect]] = {
     "revoke_enrolments": lambda found, _scene, _beside: found.uses_left == [0],
     "find_on": lambda found, _scene, beside: beside in _PUBLISHER_GONE or bool(found.on(C1)),
 }
-"""By its name, what there is to see of a call that succeeded; the name of the call beside it may excuse it."""
+"""The visible effect of each call that succeeded, by its name; the name of the call beside it may excuse it."""

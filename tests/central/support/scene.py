@@ -157,11 +157,11 @@ class Found:
     states: Sequence[DeviceState]
     events: Sequence[Event]
     uses_left: list[int]
-    """Of the enrolment token."""
+    """The uses that the enrolment token has left."""
     broadcasters: Sequence[Broadcaster]
     """The broadcaster of the scene, and those that its calls made."""
     keys: Sequence[StreamKey]
-    """Of that of the scene."""
+    """The keys of the broadcaster of the scene."""
     claims: Sequence[Claim]
     streams: Sequence[Stream]
 

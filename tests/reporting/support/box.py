@@ -72,7 +72,7 @@ class Box:
 async def box(
     folder: Path, *, restores: bool = True, webhooks: Sequence[WebhookSettings] = (), **central: object
 ) -> AsyncIterator[Box]:
-    """From the start of an agent to its orderly end; `central` is its section of the configuration. `webhooks` may be
+    """Run an agent from its start to its orderly end; `central` is its section of the configuration. `webhooks` may be
     changed meanwhile."""
     players, bus = FakePlayers(), EventBus()
     stage = FakeStage(players)

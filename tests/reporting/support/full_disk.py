@@ -11,7 +11,7 @@ from tests.support.tools import need
 
 
 class SmallDisk:
-    """Of 512 KiB."""
+    """A disk of 512 KiB."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -25,7 +25,7 @@ SCRIPTED = ("http://film/", "http://film/", "http://fragile/", "http://flash/", 
 """The addresses that the scripted players play, each in its way."""
 
 PAUSES_S = (0.0, 0.02, 0.1, 0.25)
-"""From one call to the next."""
+"""The pauses from one call to the next."""
 
 
 @dataclass

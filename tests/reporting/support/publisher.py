@@ -10,7 +10,7 @@ from tests.central.support.service import Answered, Client
 
 @dataclass
 class Publisher:
-    """On the air as soon as it is made by `publish`."""
+    """A publisher that is on the air as soon as it is made by `publish`."""
 
     admin: Client
     path: str
@@ -44,7 +44,7 @@ class Publisher:
 
 
 async def publish(admin: Client, path: str | None = None) -> Publisher:
-    """Somebody publishes to `path`, or to one of its own, with a key of its own."""
+    """Publish to `path`, or to one of its own, with a key of its own."""
     broadcaster = await _made(admin, "/broadcasters", {"name": f"broadcaster {uuid4().hex}"})
     key = await _made(admin, "/stream-keys", {"broadcaster_id": broadcaster["id"]})
     publisher = Publisher(admin, path or f"live/{uuid4().hex[:8]}", key["key"])

@@ -79,7 +79,7 @@ class Verdict:
 
 
 def verdict(lives: Sequence[Life], events: Sequence[Mapping[str, Any]]) -> Verdict:
-    """Of what the central API lists, in its order."""
+    """The verdict on the events that the central API lists, in its order."""
     found = Verdict(len(events), len(lives))
     found.doubled = len(events) - len({event["event_id"] for event in events})
     found.disordered = len([boot for boot, _ in groupby(event["boot_id"] for event in events)])
@@ -98,7 +98,7 @@ def verdict(lives: Sequence[Life], events: Sequence[Mapping[str, Any]]) -> Verdi
 
 
 def lives_in(logs: Path) -> list[Life]:
-    """From a folder with a log for each life."""
+    """The lives in a folder with a log for each."""
     lives = []
     for log in sorted(logs.iterdir(), key=lambda file: int(file.name)):
         whole, _, _torn = log.read_text().rpartition("\n")
@@ -107,7 +107,7 @@ def lives_in(logs: Path) -> list[Life]:
 
 
 def lives_of(lines: Iterable[Line], *, beginning: str) -> list[Life]:
-    """From a log of all of them; each begins with a line of that event."""
+    """The lives in a log of all of them; each begins with a line of that event."""
     lives: list[Life] = []
     for line in lines:
         if line["event"] == beginning:

@@ -1,4 +1,4 @@
-"""What a session tells that it has shown of a video of the library."""
+"""The report of a session on the part of a video of the library that it has shown."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_what_was_shown_is_kept_over_a_restart() -> None:
 
 @in_virtual_time
 async def test_nothing_else_is_counted() -> None:
-    """What is no video of the library has nobody who asks for it, and its seconds are not written every half minute."""
+    """Other media has nobody who asks for it, and its seconds are not written every half minute."""
     one = on_screen(video_id=None)
     await asyncio.sleep(10)
     one.goes_on()

@@ -1,4 +1,4 @@
-"""When a browser is old."""
+"""The age at which a browser is replaced."""
 
 from __future__ import annotations
 

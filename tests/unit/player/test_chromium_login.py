@@ -1,4 +1,5 @@
-"""How a page is logged in, as the browser tells of it: what each request gets, and what counts as a refusal."""
+"""The log-in of a page, as the browser tells of it: the headers of each request, and the answers that count as a
+refusal."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def login(kind: LoginKind = LoginKind.HEADER, origin: str = PANEL, **more: str) 
 
 
 def asked(browser: ScriptedBrowser, url: str, *, session: str = "S1", **headers: str) -> Mapping[str, Any]:
-    """What the browser is told when the page makes a request."""
+    """The browser's event for a request of the page."""
     browser.said.clear()
     browser.tell("Fetch.requestPaused", session, requestId="R", request={"url": url, "headers": headers})
     [command] = browser.said
@@ -114,7 +115,7 @@ async def test_a_token_that_is_refused_is_not_sent_again() -> None:
 
 
 async def test_a_refusal_names_the_entry_as_it_is_written() -> None:
-    """Where the page is opened by the address of a name that players do not know."""
+    """The page is opened by the address of a name that players do not know."""
     origin = "http://192.168.1.5"
     browser = opened(Login(LoginKind.HEADER, origin, HOME, secret=SECRET), url=f"{origin}/wall")
     answered(browser, f"{origin}/data", 401)
@@ -247,7 +248,7 @@ class Home:
         self.browser.tell("Runtime.executionContextCreated", context={"id": context, "auxData": where})
 
     def call(self, call: str, payload: object, *, context: int = 5) -> list[str]:
-        """What is run in its page upon a call."""
+        """The scripts that are run in its page upon a call."""
         self.browser.said.clear()
         text = json.dumps({"call": call, "payload": json.dumps(payload)})
         self.browser.tell("Runtime.bindingCalled", name=home_module.BINDING, payload=text, executionContextId=context)
@@ -296,7 +297,7 @@ async def test_a_version_that_does_not_tell_of_its_cards_is_given_time(monkeypat
 
 @in_virtual_time
 async def test_a_page_that_it_leads_to_has_its_own_time() -> None:
-    """What is left of the time of the one before does not count for it."""
+    """The time that is left of the page before does not count for it."""
     home = Home()
     home.status("connected")
     await asyncio.sleep(home_module.LOADED_WITHIN_S - 1)

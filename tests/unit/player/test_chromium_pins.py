@@ -20,7 +20,7 @@ OWN, OTHER = "https://nas.lan:5001", "https://board.example"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """That of the server with the pinned key, in DER."""
+    """The certificate of the server with the pinned key, in DER."""
     return ssl.PEM_cert_to_DER_cert(make_certificate(tmp_path_factory.mktemp("pinned")).file.read_text())
 
 
