@@ -7,8 +7,7 @@ from typing import Literal
 
 
 class JobKind(StrEnum):
-    """The kind of thing that is made of a film in the background. `poster` and a rendition each exist once for a
-    video."""
+    """A kind of work on a film in the background. `poster` and a rendition each exist once for a video."""
 
     POSTER = "poster"
     """A picture of it, JPEG, 640 pixels wide."""
