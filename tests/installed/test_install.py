@@ -40,7 +40,8 @@ def box(request: pytest.FixtureRequest) -> Iterator[Box]:
 
 
 def start_film(box: Box) -> None:
-    body = json.dumps({"url": FILM, "title": "Film"})
+    """Play a film of 60 s over and over: an installation may take longer than that."""
+    body = json.dumps({"url": FILM, "title": "Film", "loop": True})
     assert "success" in box.run(f"curl -s -X POST localhost:8090/start?wait=15 -d '{body}'")
     box.wait(PLAYS, 10)
 
