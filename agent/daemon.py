@@ -17,7 +17,7 @@ from aiohttp import web
 from agent.access.gate import Gate
 from agent.builders.casting import Casting, build_casting, limits_of
 from agent.builders.frontends import Frontends, build_esphome, build_frontends, build_idle_screen
-from agent.builders.platform import Platform, build_platform, build_players
+from agent.builders.platform import Platform, build_platform, build_players, readable_folders
 from agent.builders.reporting import build_reporter
 from agent.casting.foresight import Foresight
 from agent.casting.service import CastingService
@@ -153,16 +153,18 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
     running.push_async_callback(players.stop)
     running.push_async_callback(respawn.stop)
     respawn.watch(lambda: of_the_system(os.environ))
-    if folders := tuple(map(str, settings.player.media_folders)):
+    if folders := tuple(map(str, readable_folders(settings))):
         respawn.watch(lambda: identities(folders), name="media-folders")  # apart, because a dead disk hangs
     await players.start()
     running.push_async_callback(reporter.stop)
     running.push_async_callback(casting.lookup.close)
+    running.push_async_callback(casting.cache.stop)
     running.push_async_callback(tracker.close)
     running.push_async_callback(saver.stop)
     await reporter.find_out()  # before anything is on, so that nothing is seen that is not in the journal
     await saver.start()  # before the first request: what comes back must not meet what is new
     reporter.start()
+    casting.cache.start(casting.bus)
     await casting.service.presets.look()
     _start_followers(platform, casting, players, running)
     frontends.app.on_shutdown.append(lambda _app: _end_casting(casting))

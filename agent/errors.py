@@ -130,6 +130,10 @@ class CentralUnavailableError(AgentError):
         return Failure(self.code, str(self), self.retry_after_s)
 
 
+class CentralRefusedError(CentralUnavailableError):
+    """The central API does not know this box, or not any more: it gets nothing, whatever it had before."""
+
+
 class MediaError(AgentError):
     """The media cannot be played; the code is one of the `media_` codes. `kind` is what it turned out to be when
     another engine is there for that; `is_full` as in Failure."""

@@ -66,6 +66,11 @@ class SessionSnapshot:
     (`sound_lost`)."""
     capabilities: dict[str, Capability] = field(default_factory=dict)
 
+    @property
+    def cached(self) -> bool:
+        """Return True if it is a video of the library that plays from the cache of this box."""
+        return self.video_id is not None and self.url.startswith("file:")
+
 
 @dataclass(frozen=True, slots=True)
 class TrackerSnapshot:

@@ -199,15 +199,6 @@ class StreamRef:
 
 
 @dataclass(frozen=True, slots=True)
-class CentralVideo:
-    """A video of the library of the central API that can be played."""
-
-    url: str = field(repr=False)
-    """The address at which this box gets it. Anyone who has the address gets it, too. It expires."""
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
 class CentralStream:
     """A stream of the central API that is on."""
 

@@ -6,38 +6,43 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent import __version__
-from agent.builders.platform import Platform
+from agent.builders.platform import Platform, readable_folders
 from agent.casting.limits import Limits
 from agent.casting.parts import SessionParts
 from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.casting.service import CastingService
 from agent.casting.tracker import StreamTracker
+from agent.config.library import FOLDER
 from agent.config.loader import Settings
 from agent.config.reload import Current
 from agent.discovery.local_names import LocalNames
 from agent.events.bus import EventBus
 from agent.host.storage import Storage
+from agent.library.cache import VideoCache
 from agent.media.names import look_up_name
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
-from agent.persistence.entry_file import PRESETS_FILE, RECENT_FILE, EntryFile
+from agent.persistence.entry_file import LIBRARY_FILE, PRESETS_FILE, RECENT_FILE, EntryFile
 from agent.persistence.saver import Saver
 from agent.player.engines import Engines
+from agent.reporting.central.download import Downloads
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.reporter import Reporter
 
 
 @dataclass(frozen=True, slots=True)
 class Casting:
-    """The sessions, what keeps them over a restart, and where the streams of others are looked up."""
+    """The sessions, what keeps them over a restart, where the streams of others are looked up, and the videos that are
+    kept here."""
 
     tracker: StreamTracker
     service: CastingService
     saver: Saver
     storage: Storage
     lookup: Lookup
+    cache: VideoCache
     local_names: LocalNames
     bus: EventBus
     """The events of the sessions and of the device."""
@@ -56,18 +61,28 @@ def build_casting(
         problem=lambda: reporter().status.problem,
         agent_version=__version__,
     )
+    cache = VideoCache(
+        lookup,
+        file=EntryFile(folder / LIBRARY_FILE),
+        folder=folder / FOLDER,
+        download=Downloads(agent_version=__version__, find_local=local_names.address).pieces,
+        limit=settings.library.cache,
+        sessions=lambda: tracker.snapshot().sessions,
+        supervisor=platform.supervisor,
+    )
+    playable = MediaChecks(MediaPolicy(settings.player.allowed_schemes, readable_folders(settings)))
     bus = EventBus()
     tracker = StreamTracker(
         SessionParts(
             players,
             platform.stage,
             redact,
-            check=checks.check,
+            check=playable.check,
             look_up=look_up_name,
             locate=local_names.locate,
             logins=lambda: current.settings.login,
             web=lambda: current.settings.web,
-            streams=lookup,
+            streams=cache,
         ),
         limits=limits_of(settings),
         retry=settings.stream.retry,
@@ -90,7 +105,7 @@ def build_casting(
             EntryFile(folder / RECENT_FILE), enabled=lambda: current.settings.stream.recent, emit=bus.publish
         ),
     )
-    return Casting(tracker, service, saver, storage, lookup, local_names, bus)
+    return Casting(tracker, service, saver, storage, lookup, cache, local_names, bus)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -75,6 +75,7 @@ def build_frontends(
         hooks=hooks,
         device=platform.device,
         casting=casting.service,
+        cache=casting.cache,
         bus=casting.bus,
         stage=platform.stage,
         snapshots=platform.snapshots,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,11 +88,23 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
 
 
 def _confinement_of(settings: Settings) -> Confinement:
-    """The files and networks that players may reach."""
+    """The files and networks that players may reach. Makes the folder of kept videos: what is not there yet cannot be
+    granted."""
+    kept = settings.library.folder(settings.state.directory())
+    if kept is not None:
+        with suppress(OSError):  # the health of the cache says so
+            kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Confinement(
         folder=str(_players_folder(settings)),
         media_folders=tuple(map(str, settings.player.media_folders)),
+        kept="" if kept is None else str(kept),
     )
+
+
+def readable_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders whose files sessions may play: the media folders, and that of kept videos."""
+    kept = settings.library.folder(settings.state.directory())
+    return settings.player.media_folders if kept is None else (*settings.player.media_folders, kept)
 
 
 def _players_folder(settings: Settings) -> Path:

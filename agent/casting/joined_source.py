@@ -13,7 +13,7 @@ import structlog
 
 from agent.casting.limits import KNOWN_S, Check
 from agent.casting.session import Session
-from agent.casting.video_source import Library
+from agent.casting.video_source import CentralVideo, Library
 from agent.errors import (
     AgentError,
     CentralUnavailableError,
@@ -26,7 +26,7 @@ from agent.errors import (
 )
 from agent.media.urls import with_code
 from agent.player.base import PlayerSource
-from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
+from agent.types import CentralStream, ErrorCode, StreamRef
 from cast_util.backoff import Backoff
 
 FOLLOW_S: Final = 5.0

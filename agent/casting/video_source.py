@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
@@ -10,15 +11,30 @@ import structlog
 from agent.casting.limits import KNOWN_S, Check
 from agent.casting.session import Session
 from agent.casting.source import Address
-from agent.errors import CentralUnavailableError
+from agent.errors import CentralRefusedError, CentralUnavailableError
 from agent.player.base import PlayerSource
-from agent.types import CentralVideo, SessionChange
+from agent.types import SessionChange
 
 PAUSE_S: Final = 5.0
 """The pause between two questions of a session that was there before a restart, while the central API does not
 answer."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CentralVideo:
+    """A video of the library of the central API that can be played."""
+
+    url: str = field(repr=False)
+    """Where this box gets it: an address that runs out, and with which anybody gets it, or a file of this box."""
+    title: str
+    type: str
+    """Its MIME type."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Of its bytes; hexadecimal, in lower case."""
 
 
 class Library(Protocol):
@@ -45,8 +61,8 @@ class VideoSource(Address):
         self._url: str | None = None
 
     async def is_on(self) -> bool:
-        """Return True once an address is known. While the central API is away, a known address counts; a session that
-        was there before a restart of the agent waits for one."""
+        """Return True once an address is known. While the central API is away, a known address counts, but not once the
+        central API refuses this box; a session that was there before a restart of the agent waits for one."""
         while self._url is None:
             try:
                 await self._look_up()
@@ -58,6 +74,8 @@ class VideoSource(Address):
         try:
             async with asyncio.timeout(KNOWN_S):
                 await self._look_up()
+        except CentralRefusedError:
+            raise
         except (CentralUnavailableError, TimeoutError) as error:
             reason = str(error) or f"No answer within {KNOWN_S:g} s."
             log.info("video_lookup_skipped", session_id=self._session.id, reason=reason)

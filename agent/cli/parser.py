@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from agent import __version__
+from agent.cli import values
 from agent.cli.exits import UsageError
 from agent.types import Quality, ShownAs
 
@@ -179,7 +179,7 @@ def _discover(commands: Commands[_Parser]) -> None:
     discover.add_argument("--json", action="store_true", help="a list of objects instead of a table")
     discover.add_argument(
         "--timeout",
-        type=_within(0.5, 60),
+        type=values.within(0.5, 60),
         default=3.0,
         metavar="SECONDS",
         help="how long to listen, 0.5 to 60 (default: 3)",
@@ -199,17 +199,20 @@ def _playing(commands: Commands[_Parser]) -> None:
     start.add_argument("--code", metavar="CODE", help="play what others have under this join code instead: K7QF2M")
     start.add_argument("--stream-id", metavar="ID", help="the same by the id of a stream of the central API")
     start.add_argument("--video", dest="video_id", metavar="ID", help="play a video of the central API's library")
-    start.add_argument("--wait", nargs="?", type=_within(0.1, 60), const=20.0, metavar="SECONDS", help=_WAIT)
+    start.add_argument("--wait", nargs="?", type=values.within(0.1, 60), const=20.0, metavar="SECONDS", help=_WAIT)
     start.add_argument("--interrupt", action="store_true", help="go on top; what is on comes back afterwards")
-    start.add_argument("--duration", type=_time, metavar="TIME", help="end by itself after this time: 90 or 1:30")
-    start.add_argument("--position", type=_time, metavar="TIME", help="begin there: 90 or 1:30")
+    start.add_argument("--duration", type=values.time, metavar="TIME", help="end by itself after this time: 90 or 1:30")
+    start.add_argument("--position", type=values.time, metavar="TIME", help="begin there: 90 or 1:30")
     start.add_argument("--quality", choices=[quality.value for quality in Quality], help="default: as configured")
     start.add_argument("--title", metavar="TEXT", help="a text for status")
-    start.add_argument("--volume", type=_volume, metavar="LEVEL", help="of this stream: 0.5 or 50%%")
+    start.add_argument("--volume", type=values.volume, metavar="LEVEL", help="of this stream: 0.5 or 50%%")
     start.add_argument("--muted", action="store_true", default=None, help="without sound")
     start.add_argument("--loop", action="store_true", help="begin again at the end")
     start.add_argument(
-        "--refresh", type=_time, metavar="TIME", help="fetch a still picture again, or reload a page, each: 10 or 1:30"
+        "--refresh",
+        type=values.time,
+        metavar="TIME",
+        help="fetch a still picture again, or reload a page, each: 10 or 1:30",
     )
     start.add_argument("--as", dest="as", choices=[kind.value for kind in ShownAs], help="page: show it as a web page")
     start.add_argument("--page", metavar="JSON", help='how a web page is shown: {"zoom": 1.5, "dark": true}')
@@ -227,12 +230,16 @@ def _playing(commands: Commands[_Parser]) -> None:
     _client(commands, "resume", "let it go on")
     _client(commands, "reload", "load the current web page again")
     seek = _client(commands, "seek", "continue at another position")
-    seek.add_argument("position", type=_time, metavar="TIME", help="90 or 1:30")
+    seek.add_argument("position", type=values.time, metavar="TIME", help="90 or 1:30")
     volume = _client(commands, "volume", "set the volume of the device, or say what it is")
-    volume.add_argument("level", nargs="?", type=_volume, metavar="LEVEL", help="0.5 or 50%%")
+    volume.add_argument("level", nargs="?", type=values.volume, metavar="LEVEL", help="0.5 or 50%%")
     mute = volume.add_mutually_exclusive_group()
     mute.add_argument("--mute", dest="muted", action="store_true", default=None, help="no sound")
     mute.add_argument("--unmute", dest="muted", action="store_false", help="sound again")
+    cache = _client(commands, "cache", "list the library's videos that the box keeps, or remove them")
+    cache.set_defaults(command=_later("cache", "cache"))
+    cache.add_argument("action", nargs="?", choices=["list", "clear"], default="list", help="default: list")
+    cache.add_argument("video_id", nargs="?", metavar="ID", help="clear this one instead of all")
     snapshot = _client(commands, "snapshot", "save a picture of what the screen shows")
     snapshot.add_argument("file", metavar="FILE", help="ends in .png, .jpg or .jpeg; - is standard output, as PNG")
 
@@ -257,42 +264,3 @@ def _config(command: _Parser) -> None:
         metavar="FILE",
         help="configuration in TOML (default: that of the installed agent, if there is one)",
     )
-
-
-def _time(text: str) -> float:
-    """Seconds from `90`, `1:30` or `1:02:03`."""
-    parts = text.split(":")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if not 1 <= len(numbers) <= 3 or not all(number >= 0 and math.isfinite(number) for number in numbers):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 90 or 1:30")
-    return math.fsum(number * 60**power for power, number in enumerate(reversed(numbers)))
-
-
-def _volume(text: str) -> float:
-    """0.0 to 1.0 from `0.5` or `50%`."""
-    try:
-        level = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        level = math.nan
-    if not 0 <= level <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a volume; write 0.5 or 50%")
-    return level
-
-
-def _within(low: float, high: float) -> Callable[[str], float]:
-    def seconds(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not low <= number <= high:
-            what = "an address; write it first, as in `start URL --wait`" if "://" in text else repr(text)
-            raise argparse.ArgumentTypeError(
-                f"a number of seconds from {low:g} to {high:g} is wanted, and this is {what}"
-            )
-        return number
-
-    return seconds

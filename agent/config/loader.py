@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import Field
 
 from agent.config.faces import DlnaSettings, EspHomeSettings
+from agent.config.library import LibrarySettings
 from agent.config.logins import LOGINS_LIMIT, Logins
 from agent.config.settings import (
     WEBHOOKS_LIMIT,
@@ -53,6 +54,7 @@ class Settings(Sections):
     esphome: EspHomeSettings = Field(default_factory=EspHomeSettings)
     dlna: DlnaSettings = Field(default_factory=DlnaSettings)
     central: CentralSettings = Field(default_factory=CentralSettings)
+    library: LibrarySettings = Field(default_factory=LibrarySettings)
     webhook: Webhooks = Field(
         default=(),
         description=f"up to {WEBHOOKS_LIMIT} tables, each with url, secret and events",

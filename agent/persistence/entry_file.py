@@ -17,6 +17,7 @@ from agent.util.threads import Threads
 
 PRESETS_FILE: Final = "presets.json"
 RECENT_FILE: Final = "recent.json"
+LIBRARY_FILE: Final = "library.json"
 
 READ_LIMIT: Final = 4 * 1024 * 1024
 """Bytes. 200 presets with the longest addresses and titles need 2 MB; a longer file is not ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
     xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> None:
     """By the command and by the API; what signs their addresses is in no log. The film comes to its end: one view,
-    completed."""
+    completed. It is kept, and plays from its file once the central API is gone."""
     folder = tmp_path / "library"
     central_url = f"sqlite:///{tmp_path / 'central.db'}"
     with central_process(central_url, CAST_CENTRAL_LIBRARY__DIR=str(folder)) as central, leaks.adopting():
@@ -61,5 +62,17 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
                 answer = agent.call("POST", "/start?wait=15", {"video_id": picture["id"]})
                 assert answer.status == 200, answer.content
                 assert agent.wait_state("playing")["media_type"] == "image"
+                agent.wait_until(lambda: _is_kept(agent, film["id"]), 15, "the film is kept")
+                central.end(signal.SIGKILL)
+                answer = agent.call("POST", "/start?wait=15", {"video_id": film["id"]})
+                assert answer.status == 200, answer.content
+                wait_colour(screen, "red")
+                stream = agent.wait_state("playing")
+                assert (stream["title"], stream["cached"]) == ("Fire drill", True)
                 assert "token=" not in str(agent.log()).replace("token=***", "")
         assert "token=" not in central.text()
+
+
+def _is_kept(agent: Agent, video_id: str) -> bool:
+    videos = agent.call("GET", "/cache").json["videos"]
+    return any(video["id"] == video_id and video["complete"] for video in videos)

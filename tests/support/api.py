@@ -30,6 +30,7 @@ from agent.errors import AgentError, PlayerUnavailableError
 from agent.events.bus import EventBus
 from agent.frontends.http.app import create_app, runner_of
 from agent.health import DisplayHealth, PlayerHealth, ReportingStatus, WebhookStatus
+from agent.library.cache import VideoCache
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
@@ -51,6 +52,7 @@ from agent.types import (
 )
 from cast_util.tasks import Supervisor
 from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.library import video_cache
 
 ENTRIES = ("presets", "recent")
 NO_KEYS = Path("/nonexistent")
@@ -335,6 +337,7 @@ async def served_by(
     bus: EventBus | None = None,
     port: int = 0,
     casting: CastingService | None = None,
+    cache: VideoCache | None = None,
 ) -> AsyncIterator[tuple[ClientSession, int]]:
     in_force = settings or ApiSettings()
     app = create_app(
@@ -344,6 +347,7 @@ async def served_by(
         device=DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),
         casting=casting
         or CastingService(tracker, policy=MediaChecks(MediaPolicy()), default_quality=lambda: Quality.HD, kept=kept),
+        cache=cache or video_cache(NO_KEYS),
         bus=bus or EventBus(),
         stage=stage,
         snapshots=Snapshots(stage),

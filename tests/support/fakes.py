@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from agent.casting.video_source import CentralVideo
 from agent.errors import (
     AgentError,
     CentralUnavailableError,
@@ -25,7 +26,7 @@ from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
-from agent.types import CentralStream, CentralVideo, ErrorCode, MediaType, StreamRef, StreamType
+from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
 from tests.support.tools import LOOK_EVERY_S
 
 T = TypeVar("T")
@@ -346,7 +347,7 @@ class FakeStreams:
 
     async def find_video(self, video_id: str) -> CentralVideo:
         found = await self.find(StreamRef(video_id=video_id))
-        return CentralVideo(found.urls[0], "A video")
+        return CentralVideo(found.urls[0], "A video", "video/mp4", 1000, "0" * 64)
 
 
 class FakeWindow:

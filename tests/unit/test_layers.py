@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
     {"host"},
     {"events", "stage", "player"},
     {"access", "casting"},
+    {"library"},
     {"persistence", "frontends", "discovery", "reporting"},
     {"builders", "doctor"},
     {"daemon"},

@@ -14,6 +14,7 @@ from agent.config.settings import ApiSettings
 from agent.events.bus import EventBus
 from agent.frontends.http import app_keys as parts
 from agent.frontends.http.body import BODY_LIMIT
+from agent.frontends.http.cache import CACHE
 from agent.frontends.http.description import description
 from agent.frontends.http.events import FEED, Feed, end_followers
 from agent.frontends.http.guard import ACCESS, GATE, Access, guard
@@ -25,6 +26,7 @@ from agent.frontends.http.operations import OPERATIONS, Handler, Operation
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import SNAPSHOTS
 from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.library.cache import VideoCache
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.stage.snapshots import Snapshots
@@ -45,6 +47,7 @@ def create_app(
     hooks: Hooks,
     device: DeviceInfo,
     casting: CastingService,
+    cache: VideoCache,
     bus: EventBus,
     stage: Stage,
     snapshots: Snapshots,
@@ -67,6 +70,7 @@ def create_app(
     app[HOOKS] = hooks
     app[parts.DEVICE] = device
     app[parts.CASTING] = casting
+    app[CACHE] = cache
     app[FEED] = Feed(bus)
     app.on_shutdown.append(end_followers)
     app[parts.STAGE] = stage

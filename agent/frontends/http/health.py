@@ -92,6 +92,8 @@ class Checks(Answer):
     """The long-lived tasks of the agent."""
     storage: SimpleCheck
     """The state directory: what must outlive a restart."""
+    cache: SimpleCheck
+    """The videos of the library that are kept here; without that they play from the central API."""
 
 
 class HealthAnswer(Answer):
@@ -117,13 +119,14 @@ class HealthAnswer(Answer):
         *,
         tasks: Check,
         storage: Check,
+        cache: Check,
         esphome: EspHomeStatus | None = None,
         dlna: DlnaStatus | None = None,
     ) -> Self:
         active = {session.session_id for session in (snapshot.stream, snapshot.on_screen) if session is not None}
         return cls(
             status="healthy"
-            if display.is_well and player.available and tasks.available and storage.available
+            if display.is_well and all(check.available for check in (player, tasks, storage, cache))
             else "degraded",
             active_streams=len(active),
             player="available" if player.available else "unavailable",
@@ -148,6 +151,7 @@ class HealthAnswer(Answer):
                 ),
                 tasks=SimpleCheck.of(tasks),
                 storage=SimpleCheck.of(storage),
+                cache=SimpleCheck.of(cache),
             ),
             esphome=None if esphome is None else EspHomeAnswer.model_validate(esphome),
             dlna=None if dlna is None else DlnaAnswer.model_validate(dlna),

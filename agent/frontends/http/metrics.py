@@ -14,6 +14,7 @@ from prometheus_client.samples import Sample
 from agent.casting.service import CastingService
 from agent.events.bus import Event, EventBus, SlowFollowerError
 from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
+from agent.frontends.http.cache import CACHE
 from agent.frontends.http.sums import Sum, Sums, sums_of_players
 from agent.host.processes import children_use, daemon_use
 from agent.types import EndReason, ErrorCode, PlayerState
@@ -84,6 +85,7 @@ class Metrics:
         self._covered = gauge("display_covered", "1 if another program covers the stream.")
         self._healthy = gauge("check_available", "1 if this part of the agent works.", "check")
         self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
+        self._cache_used = gauge("cache_bytes", "Bytes that kept videos of the library take.")
         self._queued = gauge("outbox_events", "Events that the central API does not have yet.")
         self._central = gauge("central_connected", "1 if the central API answered the last call.")
         self._webhooks = gauge("webhooks", "Webhooks, by whether the last call was answered.", "connected")
@@ -132,9 +134,12 @@ class Metrics:
             ("display", display.available),
             ("tasks", app[TASKS]().available),
             ("storage", app[STORAGE]().available),
+            ("cache", app[CACHE].health.available),
         ):
             self._healthy.labels(check).set(available)
         self._set_reporting(app)
+        cache = app[CACHE]
+        self._cache_used.set(cache.used)
         self._lag.set(self._lag_s)
         self._lag_s = 0.0
         self._sums.take(
@@ -147,6 +152,8 @@ class Metrics:
                 {(): app[REPORTING]().dropped},
                 begins_anew=True,  # when the box is enrolled anew
             ),
+            Sum("cache_hits", "Videos of the library that came on from the cache.", (), {(): cache.hits}),
+            Sum("cache_misses", "Videos of the library that came on from the central API.", (), {(): cache.misses}),
             Sum("processor_seconds", "Processor time.", ("process",), cpu_s),
         )
         if not self._counted_text:

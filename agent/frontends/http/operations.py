@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from agent.frontends.http import (
+    cache,
     controls,
     events,
     hooks,
@@ -151,6 +152,21 @@ OPERATIONS: Final = (
         "DELETE", "/recent", presets.clear_recent, Access.KEY,
         "Forget what was played lately.",
         {200: responses.Done}, (507,), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
+        "GET", "/cache", cache.list_cache, Access.KEY,
+        "The videos of the central API's library that this box keeps.",
+        {200: cache.CacheAnswer}, (507,),
+    ),
+    Operation(
+        "DELETE", "/cache", cache.clear_cache, Access.KEY,
+        "Remove all kept videos. One that is on goes on.",
+        {200: cache.CacheCleared}, (507,), body=requests.NoBody, body_required=False,
+    ),
+    Operation(
+        "DELETE", "/cache/{id}", cache.clear_cache, Access.KEY,
+        "Remove one kept video. Succeeds when it was not kept, too.",
+        {200: cache.CacheCleared}, (507,), body=requests.NoBody, body_required=False, alias="remove_cached",
     ),
     Operation(
         "GET", "/hook/{secret:.*}", hooks.call_hook, Access.HOOK,

@@ -121,6 +121,8 @@ class StreamAnswer(Answer):
     """The code of that stream. The code of what this box itself shows is in `reporting`."""
     video_id: str | None
     """The id of the video in the library of the central API; null for anything else."""
+    cached: bool
+    """It is such a video, and plays from the cache of this box."""
     quality: Quality
     state: PlayerState
     session_state: SessionState

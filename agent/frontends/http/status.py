@@ -17,6 +17,7 @@ from agent.frontends.http.app_keys import (
     TASKS,
     TOLD,
 )
+from agent.frontends.http.cache import CACHE
 from agent.frontends.http.guard import GATE
 from agent.frontends.http.health import Alive, HealthAnswer
 from agent.frontends.http.responses import SettingsAnswer, StatusAnswer
@@ -40,7 +41,12 @@ async def health(request: web.Request) -> web.Response:
     app = request.app
     seen = (app[CASTING].snapshot(), app[STAGE].health, app[PLAYERS].health)
     answer = HealthAnswer.of(
-        *seen, tasks=app[TASKS](), storage=app[STORAGE](), esphome=app[ESPHOME](), dlna=app[DLNA]()
+        *seen,
+        tasks=app[TASKS](),
+        storage=app[STORAGE](),
+        cache=app[CACHE].health,
+        esphome=app[ESPHOME](),
+        dlna=app[DLNA](),
     )
     return json_answer(answer.model_dump_json())
 

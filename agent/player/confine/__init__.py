@@ -30,38 +30,47 @@ _WITHOUT = "CONFINE_WITHOUT"
 class Confinement:
     """The daemon's decisions about the reach of a player. Everything else follows from the machine."""
 
-    __slots__ = ("folder", "home", "media_folders", "programs")
+    __slots__ = ("folder", "home", "kept", "media_folders", "programs")
 
     def __init__(
-        self, *, folder: str, media_folders: tuple[str, ...] = (), programs: tuple[str, ...] = (), home: str = ""
+        self,
+        *,
+        folder: str,
+        media_folders: tuple[str, ...] = (),
+        kept: str = "",
+        programs: tuple[str, ...] = (),
+        home: str = "",
     ) -> None:
         """All absolute. `folder`: the players' own, made when missing; only its `cache` can be written to.
-        `media_folders`: read only. `programs`: what it may run; a `vlc` player runs nothing. `home`: a folder that is
-        there, for a program that keeps files, links and sockets of its own, and has a sandbox of its own, for which it
-        writes to /proc."""
+        `media_folders`: read only. `kept`: the agent's own media folder, on the disk of `folder`. `programs`: what it
+        may run; a `vlc` player runs nothing. `home`: a folder that is there, for a program that keeps files, links and
+        sockets of its own, and has a sandbox of its own, for which it writes to /proc."""
         self.folder = folder
         self.media_folders = media_folders
+        self.kept = kept
         self.programs = programs
         self.home = home
 
     def arguments(self) -> list[str]:
         """The arguments for the command line of a player: `--confine own=PATH media=PATH ... run=PATH ...`."""
         media = [f"media={path}" for path in self.media_folders]
+        kept = [f"kept={self.kept}"] if self.kept else []
         home = [f"home={self.home}"] if self.home else []
-        return ["--confine", f"own={self.folder}", *media, *(f"run={path}" for path in self.programs), *home]
+        return ["--confine", f"own={self.folder}", *media, *kept, *(f"run={path}" for path in self.programs), *home]
 
     @classmethod
     def from_words(cls, words: list[str]) -> Confinement:
         """The confinement from the words after `--confine`. Raises ValueError for anything else."""
-        found: dict[str, list[str]] = {"own": [], "media": [], "run": [], "home": [""]}
+        found: dict[str, list[str]] = {"own": [], "media": [], "kept": [""], "run": [], "home": [""]}
         for word in words:
             name, is_, path = word.partition("=")
             if not is_ or name not in found:
                 raise ValueError(f"not a word of a confinement: {word!r}")
             found[name].append(path)
         [folder] = found["own"]
-        home = found["home"][-1]
-        return cls(folder=folder, media_folders=tuple(found["media"]), programs=tuple(found["run"]), home=home)
+        home, kept = found["home"][-1], found["kept"][-1]
+        media, programs = tuple(found["media"]), tuple(found["run"])
+        return cls(folder=folder, media_folders=media, kept=kept, programs=programs, home=home)
 
 
 def confine(plan: Confinement, *, libraries: list[str] | None = None) -> str:
@@ -79,7 +88,7 @@ def confine(plan: Confinement, *, libraries: list[str] | None = None) -> str:
         environ=dict(os.environ),
         media_folders=plan.media_folders,
         programs=plan.programs,
-        libraries=libraries or [],
+        libraries=[*(libraries or []), *([plan.kept] if plan.kept else [])],
         cache=cache,
         home=[plan.home, "/proc"] if plan.home else [],
     )

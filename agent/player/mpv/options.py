@@ -64,7 +64,10 @@ def mpv_command(
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), "--parent", str(os.getpid()), "--fd", FD]
         if confinement is not None:
             may_run = Confinement(
-                folder=confinement.folder, media_folders=confinement.media_folders, programs=(program,)
+                folder=confinement.folder,
+                media_folders=confinement.media_folders,
+                kept=confinement.kept,
+                programs=(program,),
             )
             launcher += may_run.arguments()
         return [*launcher, "--", program, *arguments, f"--input-ipc-client=fd://{FD}"]

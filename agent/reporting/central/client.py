@@ -65,6 +65,9 @@ class VideoSource(BaseModel):
 
     path: str = Field(pattern=r"^/api/v1/videos/[!-~]{1,500}$", repr=False)
     title: wire.Title
+    type: str = Field(pattern=r"^[!-~]{1,100}$")
+    size: int = Field(gt=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Device(BaseModel):

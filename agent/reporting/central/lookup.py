@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from agent.casting.video_source import CentralVideo
 from agent.errors import (
     AgentError,
+    CentralRefusedError,
     CentralUnavailableError,
     MediaError,
     NotSupportedError,
@@ -15,9 +17,9 @@ from agent.errors import (
 )
 from agent.reporting.central.client import CentralClient, Stream
 from agent.reporting.central.credentials import Credentials
-from agent.reporting.http.errors import ENROL_COMMAND, CallFailedError, central_at, of_error
+from agent.reporting.http.errors import ENROL_COMMAND, CallFailedError, Trouble, central_at, of_error
 from agent.reporting.http.resolver import FindLocal
-from agent.types import CentralStream, CentralVideo, ErrorCode, StreamRef
+from agent.types import CentralStream, ErrorCode, StreamRef
 
 Found = TypeVar("Found")
 
@@ -69,7 +71,7 @@ class Lookup:
 
         async def ask(client: CentralClient) -> CentralVideo:
             source = await client.video_source(video_id)
-            return CentralVideo(client.url + source.path, source.title)
+            return CentralVideo(client.url + source.path, source.title, source.type, source.size, source.sha256)
 
         try:
             return await self._asked(ask)
@@ -133,7 +135,8 @@ def _unplayable(error: CallFailedError) -> AgentError:
 
 def _unavailable(error: CallFailedError) -> AgentError:
     # Without the promise of another try, which goes for reports.
-    return CentralUnavailableError(f"The stream cannot be looked up. {error.fact}", retry_after_s=error.retry_after_s)
+    kind = CentralRefusedError if error.trouble in (Trouble.REFUSED, Trouble.GONE) else CentralUnavailableError
+    return kind(f"The stream cannot be looked up. {error.fact}", retry_after_s=error.retry_after_s)
 
 
 def _as_found(stream: Stream) -> CentralStream:

@@ -29,6 +29,17 @@ class Answered:
     """None: it is longer than it may be, or nobody wants it."""
 
 
+async def connector_to(peer: Peer, *, find_local: FindLocal | None) -> TCPConnector:
+    """One connection at a time to `peer`: with TLS by the certificates of this box, without it to no public address."""
+    is_tls = peer.url.startswith("https:")
+    return TCPConnector(
+        limit=1,
+        resolver=Names(private_only=not is_tls, find_local=find_local),
+        ssl=await in_thread(trusted, name="certificates") if is_tls else True,
+        keepalive_timeout=KEEPALIVE_S,
+    )
+
+
 class Caller:
     """One connection to `peer`, made when it is needed. Every call takes `timeout_s` at most, from the first byte to
     the last, looking up the name and TLS included. Redirects are not followed."""
@@ -77,15 +88,8 @@ class Caller:
             await session.close()
 
     async def _open(self) -> ClientSession:
-        is_tls = self.peer.url.startswith("https:")
-        context = await in_thread(trusted, name="certificates") if is_tls else True
         self._session = ClientSession(
-            connector=TCPConnector(
-                limit=1,
-                resolver=Names(private_only=not is_tls, find_local=self._find_local),
-                ssl=context,
-                keepalive_timeout=KEEPALIVE_S,
-            ),
+            connector=await connector_to(self.peer, find_local=self._find_local),
             timeout=ClientTimeout(total=self._timeout_s),
             headers=self._headers,
         )

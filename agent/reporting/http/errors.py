@@ -19,6 +19,7 @@ from aiohttp import (
     ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorError,
+    ClientPayloadError,
     ClientResponseError,
     ClientSSLError,
 )
@@ -105,7 +106,7 @@ def of_error(peer: Peer, error: Exception, *, timeout_s: float) -> CallFailedErr
     """The failure of a call without an answer, or without one that is HTTP."""
     if (sentence := _sentence(peer, error, timeout_s)) is not None:
         return CallFailedError(Trouble.PASSING, sentence)
-    broke_off = isinstance(error, ClientConnectionError | OSError)
+    broke_off = isinstance(error, ClientConnectionError | ClientPayloadError | OSError)
     what = "broke the connection off" if broke_off else f"could not be asked ({type(error).__name__})"
     return CallFailedError(Trouble.PASSING, f"{peer.host} {what}.", is_retried=True)
 

@@ -20,8 +20,10 @@ from structlog.testing import capture_logs
 from agent.cli import main, progress, text
 from agent.cli.client import Agent
 from agent.cli.exits import CliError
-from agent.cli.parser import _time, _volume, parser
+from agent.cli.parser import parser
 from agent.cli.target import _at_address, agent_of
+from agent.cli.values import time as time_of
+from agent.cli.values import volume as volume_of
 from agent.discovery import browser
 from agent.discovery.browser import Found
 from tests.support.api import Tracked, tracked
@@ -376,20 +378,20 @@ async def test_nobody_is_found(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("1:30", 90), ("1:02:03", 3723), ("0.5", 0.5)])
 def test_times_are_written_as_people_do(written: str, seconds: float) -> None:
     """Seconds, or minutes and hours before a colon."""
-    assert _time(written) == seconds
+    assert time_of(written) == seconds
 
 
 @pytest.mark.parametrize("written", ["", "x", "-1", "1:-1", "1:2:3:4", "nan", "inf"])
 def test_what_is_no_time(written: str) -> None:
     """Anything else is refused."""
     with pytest.raises(argparse.ArgumentTypeError):
-        _time(written)
+        time_of(written)
 
 
 @pytest.mark.parametrize(("written", "level"), [("0.5", 0.5), ("50%", 0.5), ("1", 1.0), ("0", 0.0), ("100%", 1.0)])
 def test_volumes_are_written_as_people_do(written: str, level: float) -> None:
     """From 0 to 1, or in per cent."""
-    assert _volume(written) == level
+    assert volume_of(written) == level
 
 
 def test_words_from_the_network_are_only_words() -> None:

@@ -297,7 +297,7 @@ print(reach.answering([{str(tmp_path)!r}, "/missing", {str(dead_share)!r}], with
 
 def test_a_plan_goes_through_the_command_line() -> None:
     """The daemon's plan arrives whole; anything else is refused."""
-    plan = Confinement(folder="/var/lib/x", media_folders=("/media/ü", "/b"), programs=("/usr/bin/mpv",))
+    plan = Confinement(folder="/var/lib/x", media_folders=("/media/ü", "/b"), kept="/k", programs=("/usr/bin/mpv",))
     option, *words = plan.arguments()
     assert option == "--confine"
     assert Confinement.from_words(words).arguments() == plan.arguments()

@@ -124,7 +124,7 @@ async def test_health_groups_what_is_known_by_engine() -> None:
     async with engines(*USUAL, BROWSER) as made:
         await (await made.take(PAGE, kind=MediaType.WEB)).kill(KillReason.ENDED)
         answer = HealthAnswer.of(
-            TrackerSnapshot(), DisplayHealth(True), made.health, tasks=Check(), storage=Check()
+            TrackerSnapshot(), DisplayHealth(True), made.health, tasks=Check(), storage=Check(), cache=Check()
         ).model_dump()["checks"]["player"]
     assert list(answer["engines"]) == ["vlc", "pillow", "mpv", "chromium"]
     assert answer["engines"]["chromium"] == {
