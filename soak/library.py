@@ -2,7 +2,7 @@
 at random; then each job is done, once, and nothing else is left.
 
 The workers are real ones but for the step itself, which writes a few bytes, and for the lease, which is shorter.
-Exit code 0 when no job was stuck, doubled or failed, 1 when one was, 2 when it could not be begun.
+Exit code 0 when no job was stuck, doubled or failed, 1 when one was, 2 when it could not be gone through with.
 """
 
 from __future__ import annotations
@@ -234,24 +234,27 @@ def main() -> int:
     if options.work:
         asyncio.run(work(options.work[0], Path(options.work[1])))
         return 0
-    right = True
-    for kind in options.database or ("sqlite", "postgres"):
-        print(f"soak library: {options.jobs} jobs on {kind}, --seed {options.seed}", flush=True)
-        with tempfile.TemporaryDirectory(prefix="soak-library-") as name, ExitStack() as stack:
-            url = f"sqlite:///{name}/central.db"
-            if kind == "postgres":
-                try:
-                    server = PostgresServer()
-                except RuntimeError as error:
-                    print(f"soak library: {error}", file=sys.stderr)
-                    return 2
-                stack.callback(server.close)
-                server.start()
-                server.sql("CREATE DATABASE central")
-                url = server.url("central")
-            right &= soak(url, Path(name) / "library", options)
-    print("soak library: 0 stuck, 0 doubled" if right else "soak library: something is wrong")
-    return 0 if right else 1
+    try:
+        right = [_on(kind, options) for kind in options.database or ("sqlite", "postgres")]
+    except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        print(f"soak library: a program did not start or end in time: {error!r}", file=sys.stderr)
+        return 2
+    print("soak library: 0 stuck, 0 doubled" if all(right) else "soak library: something is wrong")
+    return 0 if all(right) else 1
+
+
+def _on(kind: str, options: argparse.Namespace) -> bool:
+    """Run it on a new database of this kind; whether all went well."""
+    print(f"soak library: {options.jobs} jobs on {kind}, --seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="soak-library-") as name, ExitStack() as stack:
+        url = f"sqlite:///{name}/central.db"
+        if kind == "postgres":
+            server = PostgresServer()
+            stack.callback(server.close)
+            server.start()
+            server.sql("CREATE DATABASE central")
+            url = server.url("central")
+        return soak(url, Path(name) / "library", options)
 
 
 def _options() -> argparse.Namespace:
