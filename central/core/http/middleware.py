@@ -38,6 +38,7 @@ _QUIET: Final = frozenset({"health", "metrics"})
 
 def around_request(metrics: Metrics) -> Middleware:
     """The outermost layer: gives the request its id, answers every error as a problem, writes one log line."""
+    lines = log.bind()  # once: what is bound for each line takes longer than to write it
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -71,20 +72,25 @@ def around_request(metrics: Metrics) -> Middleware:
             ended = time.perf_counter()
             operation = request.get(OPERATION, "unknown")
             metrics.count(operation, answer.status if answer else 0, request.get(BEGAN, ended) - began)
-            _write(request, operation, answer, error, ended - began)
+            _write(lines, request, operation, answer, error, ended - began)
             structlog.contextvars.unbind_contextvars("request_id")
 
     return middleware
 
 
 def _write(
-    request: web.Request, operation: str, answer: web.StreamResponse | None, error: Exception | None, seconds: float
+    lines: structlog.stdlib.BoundLogger,
+    request: web.Request,
+    operation: str,
+    answer: web.StreamResponse | None,
+    error: Exception | None,
+    seconds: float,
 ) -> None:
     extra: dict[str, Any] = {"caller": request[CALLER]} if CALLER in request else {}
     if isinstance(error, CentralError):
         extra["code"] = getattr(error, "reason", error.code).value
     quiet = operation in _QUIET or isinstance(error, UnavailableError)
-    (log.debug if quiet else log.info)(
+    (lines.debug if quiet else lines.info)(
         "request_completed",
         method=request.method[:20],
         path=_path(request),
@@ -100,6 +106,8 @@ def _path(request: web.Request) -> str:
     decoded and redacted first, and cut then."""
     resource = request.match_info.route.resource
     if resource is not None:
+        if "{" not in resource.canonical:
+            return resource.canonical
         known = {name: value for name, value in request.match_info.items() if is_id(value)}
         return _PARAMETER.sub(lambda match: known.get(match[1], match[0]), resource.canonical)
     path = unquote(request.rel_url.raw_path)

@@ -331,6 +331,32 @@ def test_a_token_is_hidden_in_whatever_form(text: str, expected: str) -> None:
     assert redact(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (f"/live/{TOKEN}", "/live/sk_***"),
+        (f"/live/{TOKEN.replace('sk_', '%73%6B%5F')}", "/live/sk_***"),
+        ("rtsp://me:secret@camera/1", "rtsp://***@camera/1"),
+        ("/streams?code=K7QF2M", "/streams?code=***"),
+        ({"inner": f"/live/{TOKEN}"}, "{'inner': '/live/sk_***'}"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\x7f", "\\x7f"),
+        ("K\xfcche\u2028", "K\xfcche\\u2028"),
+        ("plain", "plain"),
+        (1.5, 1.5),
+        (None, None),
+    ],
+)
+def test_a_line_of_json_hides_what_each_value_hides(value: object, written: object) -> None:
+    """Most lines are looked at as a whole."""
+    stream = io.StringIO()
+    configure(LogSettings(format="json"), stream=stream)
+    structlog.stdlib.get_logger("somewhere").info("value_seen", value=value, status=200)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["value"], line["status"]) == ("value_seen", written, 200)
+    assert list(line)[:4] == ["timestamp", "level", "logger", "event"]
+
+
 def test_a_guard_without_a_secret_knows_none() -> None:
     """An empty password is not the secret that was never set."""
     guard = Guard(None)  # type: ignore[arg-type]
