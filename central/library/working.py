@@ -111,7 +111,7 @@ class Working:
         if job.tries > TRIES:
             await self._fail(job, lease_id, f"It was begun {TRIES} times and not ended. {job.problem or ''}".strip())
             return True
-        log.info("job_begun", job_id=job.id, video_id=video.id, kind=job.kind, tries=job.tries)
+        log.info("job_started", job_id=job.id, video_id=video.id, kind=job.kind, tries=job.tries)
         try:
             await self._do(job, video, lease_id)
         except Flaw as flaw:
