@@ -64,7 +64,8 @@ class Operation(Generic[HandlerT, AccessT]):
     links: tuple[Link, ...] = ()
     """The uses of its good answers in other calls."""
     other_type: str = ""
-    """A media type that good answers have where the caller asks for it, instead of that of the model."""
+    """A media type that good answers have, instead of that of the model, for a caller that asks for it: by `Accept`, or
+    with the second word of the type as the query parameter `format`."""
 
     alias: str = ""
     """The name, where the handler serves more than one call."""

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from cast_http.limits import in_time, limit_body
+from cast_http.negotiate import preference
 from central.core.batch import Batcher
 from central.core.errors import MissingError
 from central.core.http.body import query_of, read_form, read_json, read_raw, upload_of, validated
@@ -63,6 +64,8 @@ class Endpoint:
         if "id" in request.match_info and not _ID.fullmatch(request.match_info["id"]):
             raise MissingError("There is nothing with this id. Ids are like 01a1fd12-eb6c-748a-a719-cf4ecab6bccb.")
         given = query_of(request)
+        if (other := operation.other_type) and preference(request, other) > preference(request, "application/json"):
+            given.setdefault("format", other.rpartition("/")[2])
         query = validated(operation.query, given, what="query")
         call = Call(
             service=self._service,

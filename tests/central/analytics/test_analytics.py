@@ -130,7 +130,7 @@ async def test_statistics_come_as_csv(central: Central, monkeypatch: pytest.Monk
         ['Say, "hi"', "2", "0", "20.0"],
         ["Plain", "2", "0", "20.0"],
     ]
-    answer = await central.admin("GET", f"/api/v1/videos/{films[0]}/stats?format=csv")
+    answer = await central.admin("GET", f"/api/v1/videos/{films[0]}/stats", headers={"Accept": "text/csv"})
     lines = [*csv.reader(io.StringIO(answer.body))]
     yesterday, today = (now - timedelta(days=1)).date().isoformat(), now.date().isoformat()
     assert lines == [
