@@ -73,12 +73,13 @@ class Analytics:
     async def of_video(self, video_id: str, query: StatsQuery) -> Found:
         """The views of one video, with a page of boxes. Raises VideoNotFoundError, InvalidRequestError."""
         days, after = self.days(query), id_behind(query.cursor)
-        title = await self.title(video_id)
         async with self._database.read() as session:
+            titles = await repository.titles(session, [video_id])
             by_day = await repository.by_day(session, days, video_id)
             boxes = await repository.by_box(session, days, video_id, after=after, limit=query.limit + 1)
-        page = page_of(boxes, query.limit, lambda box: box.of)
-        return Found(days, _total(by_day), by_day, page, {video_id: title})
+        if video_id not in titles:
+            raise not_there()
+        return Found(days, _total(by_day), by_day, page_of(boxes, query.limit, lambda box: box.of), titles)
 
     async def of_all(self, query: StatsQuery) -> Found:
         """The views of all videos, with a page of the most viewed ones. Raises InvalidRequestError."""
