@@ -27,7 +27,8 @@ class CentralVideo:
     """A video of the library of the central API that can be played."""
 
     url: str = field(repr=False)
-    """Where this box gets it: an address that runs out, and with which anybody gets it, or a file of this box."""
+    """The address at which this box gets it: one that expires, and with which anybody gets it, or a file of this
+    box."""
     title: str
     type: str
     """Its MIME type."""

@@ -29,13 +29,13 @@ RATE: Final = 4_000_000
 """Bytes in a second at most: five times a 1080p film, and a third of a network of 100 Mbit/s."""
 
 BUSY_LOOK_S: Final = 0.5
-"""How often it is looked whether a stream loads or buffers: the next piece waits for that."""
+"""The interval at which it is checked that no stream loads or buffers: the next piece waits for that."""
 
 BUSY_LOOKS: Final = 60
 """A stream that gets on no further must not stop everything for ever."""
 
 LOOK_EVERY_S: Final = 60.0
-"""How often the disk is looked at: what else is on it may need the space. Half a millisecond each time."""
+"""The interval at which the disk is checked: other files may need the space. A check takes half a millisecond."""
 
 PAUSES: Final = Backoff(5.0, cap_s=300.0)
 """After failures in a row: nobody waits for it."""

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the folder has of one video."""
+    """The state of one video in the folder."""
 
     size: int
     """Bytes."""
@@ -68,7 +68,7 @@ class Folder:
             return None
 
     async def contents(self) -> dict[str, Held]:
-        """What is held, by hash."""
+        """The videos in the folder, by hash."""
         return await self._call(self._contents)
 
     async def free(self) -> int:

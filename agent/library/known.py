@@ -1,4 +1,5 @@
-"""What this box knows of the videos that it played: what the central API said of each last, and when it was seen."""
+"""The facts that this box knows of the videos that it played: the central API's last answer on each, and the time at
+which it was seen."""
 
 from __future__ import annotations
 

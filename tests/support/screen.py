@@ -113,7 +113,7 @@ class Screen:
         self._fake((2, 38), (3, 38))
 
     def _fake(self, *events: tuple[int, int], x: int = 0, y: int = 0) -> None:
-        """What a device would tell: kinds of X events, each with its key or button."""
+        """Send the events of a device: kinds of X events, each with its key or button."""
         test = self._connection(xcffib.xtest.key)
         for kind, detail in events:
             test.FakeInput(kind, detail, 0, self._root, x, y, 0)

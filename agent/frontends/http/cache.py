@@ -43,7 +43,7 @@ class CacheAnswer(Answer):
     misses: int
     """The same from the central API."""
     problem: str | None
-    """What is wrong and what to do; null when all is well."""
+    """The problem and what to do about it; null when all is well."""
     videos: tuple[CachedAnswer, ...]
     """The one that was played last first."""
 

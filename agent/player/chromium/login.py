@@ -254,7 +254,7 @@ class PageLogin:
 
 
 def socket_headers(logins: Sequence[Login]) -> list[dict[str, str]]:
-    """What requests for websockets get (`Companion.add_headers`): each origin its own."""
+    """The headers of requests for websockets (`Companion.add_headers`): each origin has its own."""
     headers = [login for login in logins if login.kind is LoginKind.HEADER and not login.problem]
     return [
         {"filter": f"|ws{login.origin.removeprefix('http')}/", "name": login.header[0], "value": login.header[1]}
