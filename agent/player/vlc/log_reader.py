@@ -8,7 +8,6 @@ import queue
 import re
 import time
 from collections import deque
-from enum import IntEnum, auto
 from typing import Any, NamedTuple
 
 from agent.player.reasons import explain
@@ -31,8 +30,7 @@ asking, a thousand times a second, and whoever does that locks an account."""
 _REFUSED_PAUSE_S = 0.1
 """The time that the older module is held up after each such answer, so that this process can be ended meanwhile."""
 _LOG_NOTICE, _LOG_WARNING, _LOG_ERROR = 2, 3, 4
-_HLS_STAYS_LIVE = "Updated playlist ID"
-_STAYS_LIVE = (_HLS_STAYS_LIVE, "Updated MPD")
+_STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
 """Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
 that is to be read again, the first time before any of its media; of a recording never. Everything else that libVLC
 tells is alike for both: it gives a live playlist a length, and says that it can be sought in."""
@@ -65,23 +63,12 @@ class LogLine(NamedTuple):
     text: str
 
 
-class LivePlaylist(IntEnum):
-    """The kind of playlist that is extended while it plays, as far as the log has shown it."""
-
-    NONE = auto()
-    DASH = auto()
-    HLS = auto()
-    HLS_FMP4 = auto()
-    """HLS whose segments are fragmented MP4."""
-
-
 class LogReader:
     """The facts in libVLC's log so far."""
 
     def __init__(self) -> None:
         self.demuxer = ""
         """Name of the module that takes the media apart."""
-        self._playlist = LivePlaylist.NONE
         self.hardware: str | None = None
         """Name of the hardware decoder in use."""
         self.is_picture = False
@@ -96,6 +83,10 @@ class LogReader:
         """The methods that the last answer 401 offered for the password."""
         self._refusals = 0
         self.body = Body()
+        self.live = False
+        """True if the media is a playlist that is extended while it plays."""
+        self.segments_mp4 = False
+        """True if the segments of its playlist are fragmented MP4 (fMP4)."""
         """The body of the media that plays."""
         self.not_updated_at = -math.inf
         """The monotonic time at which a live playlist last could not be read."""
@@ -104,8 +95,8 @@ class LogReader:
     def read(self, line: LogLine) -> None:
         self.body.read(line.text)
         if m := _DEMUXER.search(line.text):
-            if self._playlist is LivePlaylist.HLS and self.demuxer == "adaptive" and m[1] == "mp4":
-                self._found(LivePlaylist.HLS_FMP4)
+            if self.demuxer == "adaptive" and m[1] == "mp4":
+                self.segments_mp4 = True
             self.demuxer = self.demuxer or m[1]
         elif m := _HARDWARE.search(line.text):
             self.hardware = m[1]
@@ -120,7 +111,7 @@ class LogReader:
         elif m := _OLDER_ANSWER.match(line.text):
             self._refusals += int(m[1]) == 401
         elif line.text.startswith(_STAYS_LIVE):
-            self._found(LivePlaylist.HLS if line.text.startswith(_HLS_STAYS_LIVE) else LivePlaylist.DASH)
+            self.live = True
         elif line.text.startswith(_FIRST_PICTURE):
             self.pictured = True
         elif line.text.startswith(_READ_TO_END):
@@ -141,16 +132,6 @@ class LogReader:
         self.challenges, self._refusals = [], 0
 
     @property
-    def live(self) -> bool:
-        """Return True if the media is a playlist that is extended while it plays."""
-        return self._playlist is not LivePlaylist.NONE
-
-    @property
-    def live_fmp4(self) -> bool:
-        """Return True if the media is a live HLS playlist whose segments are fragmented MP4."""
-        return self._playlist is LivePlaylist.HLS_FMP4
-
-    @property
     def is_refused(self) -> bool:
         """Return True if the source refused so often that it must not be asked again."""
         return self._refusals >= _REFUSALS_AT_MOST
@@ -159,9 +140,6 @@ class LogReader:
     def gave_up(self) -> bool:
         """Return True if a live playlist could not be read any more."""
         return any(text.startswith(_GAVE_UP) for _, text in self._lines)
-
-    def _found(self, playlist: LivePlaylist) -> None:
-        self._playlist = max(self._playlist, playlist)
 
     def _keep(self, text: str) -> None:
         self._lines.append((time.monotonic(), text))
