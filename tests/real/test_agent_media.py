@@ -156,17 +156,27 @@ def test_a_message_from_a_server_without_ranges_is_heard_whole(
             assert_heard_whole(agent, pulse, media_server.url(f"/spoken/{way}/{name}"), seconds=seconds)
 
 
-def assert_heard_whole(agent: Agent, pulse: PulseServer, message: str, *, seconds: float) -> None:
-    """It is heard from its beginning to its end, once, and finishes."""
+def test_a_message_that_comes_slower_than_it_is_heard_is_heard_whole(
+    agent: Agent, media_server: MediaServer, pulse: PulseServer, clips: Clips
+) -> None:
+    """With rests, as it comes: libVLC would discard what it had buffered at each of them, and mpv waits."""
+    message = clips.spoken(1.2)
+    rate = message.stat().st_size / 1.2 * 0.7
+    url = media_server.url(f"/spoken/chunked/{message.name}?rate={rate:.0f}")
+    assert_heard_whole(agent, pulse, url, seconds=1.2, rests=1.5)
+
+
+def assert_heard_whole(agent: Agent, pulse: PulseServer, message: str, *, seconds: float, rests: float = 0.0) -> None:
+    """It is heard from its beginning to its end, once, and finishes; with so many seconds of `rests` at most."""
     with pulse.listen() as listener:
         session_id = agent.start(message)["session_id"]
-        last = agent.wait_ended(session_id, seconds + 5)
+        last = agent.wait_ended(session_id, seconds + rests + 5)
         quiet_at = listener.heard().seconds + 0.4
         agent.wait_until(lambda: listener.heard().seconds > quiet_at, 5, "the last buffers have been heard")
         windows = listener.heard().windows()
     heard = [window for window in windows if 880 in window.heard]
     assert len(heard) * WINDOW_S >= seconds - 0.05, f"{message}: {len(heard) * WINDOW_S:.2f} s heard"
-    assert heard[-1].at - heard[0].at <= seconds + 0.15, f"{message} broke off in between, or was heard twice"
+    assert heard[-1].at - heard[0].at <= seconds + rests + 0.15, f"{message} broke off in between, or was heard twice"
     assert (last["reason"], last["media_type"]) == ("finished", "audio")
 
 

@@ -16,6 +16,8 @@ from aiohttp import web
 PIECE = 16 * 1024
 LOOK_AGAIN_S = 0.02
 """The interval at which a body that is held looks whether the test, in another thread, wants it to go on."""
+PACE_S = 0.1
+"""The interval between two pieces of a body that has a `rate`."""
 TRICKLE_S = 0.25
 """The pause between two bytes of a trickle: four bytes a second keep every read time-out from firing."""
 
@@ -152,6 +154,8 @@ class BodyWriter:
                     continue
                 await asyncio.sleep(TRICKLE_S)
                 free = 1
+            if behaviour.rate is not None:
+                free = min(free, max(1, round(behaviour.rate * PACE_S)))
             now, data = data[:free], data[free:]
             await response.write(now)
             self.record.sent += len(now)

@@ -19,14 +19,11 @@ def subscribe(vlc: Any, player: Any, inbox: queue.SimpleQueue[Any]) -> None:
     events, kinds = player.event_manager(), vlc.EventType
 
     def enqueue(event: Any, name: str, read: Any) -> None:
-        value = read(event) if read else 0.0
-        if name != "Buffering" or value >= 100:
-            inbox.put(PlayerEvent(name, value))
+        inbox.put(PlayerEvent(name, read(event) if read else 0.0))
 
     for kind, read in (
         (kinds.MediaPlayerEncounteredError, None),
         (kinds.MediaPlayerEndReached, None),
-        (kinds.MediaPlayerBuffering, lambda e: float(e.u.new_cache)),
         (kinds.MediaPlayerVout, lambda e: float(e.u.new_count)),
         # The first field of these two is the kind of track.
         (kinds.MediaPlayerESAdded, lambda e: float(e.u.new_status)),

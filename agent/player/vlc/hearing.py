@@ -149,7 +149,7 @@ class Hearing:
         self._enter(Track.CHOSEN)
         playback = self._playback
         options = media_options(playback.quality, position=playback.begin_at, sound=True, languages=self._languages)
-        playback.open([*options, *(short_sound_options() if self._is_short else [])])
+        playback.open([*options, *(short_sound_options() if self._is_short or self._log.is_slow else [])])
 
     @property
     def is_lost(self) -> bool:

@@ -39,6 +39,10 @@ _FIRST_PICTURE = "Received first picture"
 A picture that comes later waits for its moment, and is thrown away if the media is over by then."""
 _READ_TO_END = "EOF reached"
 """Logged (src/input/input.c, MainLoopDemux) when all was read; up to 2 s of it are still to be shown."""
+_BUFFERED = re.compile(r"Stream buffering done \((\d+) ms in (\d+) ms\)")
+"""Logged (src/input/es_out.c) when so much of the media was read, in so much time since its first bytes."""
+_SLOW_BY_MS = 250
+"""The time beyond the length of what was buffered, 1 s as a rule. A radio sends as fast as it is heard."""
 _GAVE_UP = "Could not update"
 _NOT_UPDATED = "Failed to update"
 """Logged (demux/hls, HLSRepresentation::runLocalUpdates) each time that a live playlist cannot be read again."""
@@ -46,6 +50,7 @@ _DEBUG_LINES_WORTH_READING = (
     b"using %s module",
     b"incoming response",
     b"HTTP answer code",
+    b"Stream buffering done",
     *(line.encode() for line in (*_STAYS_LIVE, _FIRST_PICTURE, _READ_TO_END)),
 )
 _SOUND_OPENED = b"%s '%4.4s' %d Hz"
@@ -75,18 +80,22 @@ class LogReader:
         """True if the server calls the media a picture."""
         self.is_mjpeg = False
         """True if the server sends one picture after the other, as cameras do (MJPEG)."""
+        self.live = False
+        """True if the media is a playlist that is extended while it plays."""
+        self.segments_mp4 = False
+        """True if the segments of its playlist are fragmented MP4 (fMP4)."""
         self.pictured = False
         """True once the first picture was certainly drawn."""
+        self.buffered = False
+        """True once enough was read to begin."""
+        self.is_slow = False
+        """True if what was read until then took longer to come than to be heard or seen."""
         self.read_to_end = False
         """True once the media was read to its end, since the last seek."""
         self.challenges: list[str] = []
         """The methods that the last answer 401 offered for the password."""
         self._refusals = 0
         self.body = Body()
-        self.live = False
-        """True if the media is a playlist that is extended while it plays."""
-        self.segments_mp4 = False
-        """True if the segments of its playlist are fragmented MP4 (fMP4)."""
         """The body of the media that plays."""
         self.not_updated_at = -math.inf
         """The monotonic time at which a live playlist last could not be read."""
@@ -116,6 +125,9 @@ class LogReader:
             self.pictured = True
         elif line.text.startswith(_READ_TO_END):
             self.read_to_end = True
+        elif m := _BUFFERED.match(line.text):
+            self.buffered = True
+            self.is_slow = int(m[2]) - int(m[1]) > _SLOW_BY_MS
         elif line.level >= _LOG_WARNING:
             if line.text.startswith(_NOT_UPDATED):
                 self.not_updated_at = time.monotonic()

@@ -65,10 +65,10 @@ def media_options(
 
 
 def short_sound_options() -> list[str]:
-    """Options of a sound that was read once already and is played at once.
+    """Options of a sound that was read once already and is played at once, or comes slower than it is heard.
 
     A sound that is over before its buffer is full loses a part or all of it in one of six cases (a plain libVLC on
-    PulseAudio too), so the buffer must be shorter than the sound.
+    PulseAudio too), so the buffer must be shorter than the sound. Each late piece empties the buffer.
     """
     return [f":network-caching={SHORT_CACHING_MS}", f":file-caching={SHORT_CACHING_MS}"]
 

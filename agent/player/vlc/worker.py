@@ -27,7 +27,7 @@ from agent.player.vlc.output import Canvas
 from agent.player.vlc.playback import Phase, Playback
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.preroll import preroll
-from agent.player.vlc.reasons import picture, played_badly
+from agent.player.vlc.reasons import comes_slowly, picture, played_badly
 from agent.player.vlc.sound import Audio, SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, VideoOutput
 
@@ -154,9 +154,6 @@ class VlcWorker:
             case "Vout" if event.value > 0 and not self._vout:
                 self._vout = time.monotonic()
                 self._report_opened(MediaType.IMAGE if self._log.demuxer == "image" else MediaType.VIDEO)
-            case "Buffering" if event.value >= 100 and not self._buffered_at:
-                self._buffered_at = time.monotonic()
-                self._look_for_audio_only(self._buffered_at)
             case "SoundOpened":
                 self._hearing.device_opened()
                 self._report_progress()
@@ -195,6 +192,9 @@ class VlcWorker:
         self._playback.kind = kind
         if kind is MediaType.AUDIO and not self._output.wanted:
             self._fail(not_heard())
+            return
+        if kind is MediaType.AUDIO and self._log.is_slow and not self._plays_all:
+            self._fail(comes_slowly())
             return
         self._report_progress()
         self._channel.send(ipc.OpenedReport(kind, self._playback.has_sound))
@@ -247,6 +247,9 @@ class VlcWorker:
 
     def _read_log(self, line: LogLine) -> None:
         self._log.read(line)
+        if self._log.buffered and not self._buffered_at:
+            self._buffered_at = time.monotonic()
+            self._look_for_audio_only(self._buffered_at)
         playback, opening = self._playback, self._playback.kind is None
         refused = self._log.is_refused and not playback.login.is_kept_back
         if opening and refused and (refusal := self._log.reason(playback.url)):

@@ -46,6 +46,33 @@ def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engi
     assert (played_badly(log) is not None) is badly
 
 
+@pytest.mark.parametrize(
+    ("playlist", "segments", "badly"),
+    [
+        ("Updated MPD, next update in 2s (1..1)", "mp4", True),
+        ("Updated playlist ID 0, after 2s", "mp4", True),
+        ("Updated MPD, next update in 2s (1..1)", "mkv", False),
+        ("a recording", "mp4", False),
+    ],
+)
+def test_live_streams_in_fragmented_mp4_are_left_to_another_engine(playlist: str, segments: str, badly: bool) -> None:
+    """Whichever is logged first: that the playlist goes on, or what its segments are."""
+    first, then = (DEBUG, playlist), (DEBUG, f'using demux module "{segments}"')
+    adaptive = (DEBUG, 'using demux module "adaptive"')
+    assert (played_badly(reader(adaptive, first, then)) is not None) is badly
+    assert (played_badly(reader(adaptive, then, first)) is not None) is badly
+
+
+@pytest.mark.parametrize(
+    ("ms", "took_ms", "slow"),
+    [(1008, 1985, True), (1008, 20, False), (1008, 1100, False), (0, 40, False), (480, 960, True)],
+)
+def test_what_takes_longer_to_come_than_to_be_heard_is_slow(ms: int, took_ms: int, slow: bool) -> None:
+    """A live stream takes as long as it is heard, and is not."""
+    log = reader((DEBUG, f"Stream buffering done ({ms} ms in {took_ms} ms)"))
+    assert (log.buffered, log.is_slow) == (True, slow)
+
+
 def test_flac_is_left_to_another_engine() -> None:
     assert played_badly(reader((DEBUG, 'using demux module "flacsys"'))) is not None
     assert played_badly(reader((DEBUG, 'using demux module "wav"'))) is None
