@@ -30,7 +30,7 @@ const ask = async () => {
 }
 setInterval(ask, 200)
 fetch("/elsewhere", {mode: "no-cors"}).catch(() => {})
-for (const server of ["%(other)s", location.origin]) new WebSocket(`${server}/line`.replace("http", "ws"))
+new WebSocket("%(other)s/line".replace("http", "ws"))
 </script>"""
 
 # The front-end's side of the exchange (src/external_app, src/entrypoints/core.ts, home-assistant-js-websocket).
@@ -98,8 +98,6 @@ class LoginPages(WebPages):
         self.other = other
         self.failures = 0
         """Log-ins that were refused."""
-        self.lines = 0
-        """Websockets of walls that came with the header."""
         self._lines: set[web.WebSocketResponse] = set()
 
     def renew(self) -> str:
@@ -119,7 +117,6 @@ class LoginPages(WebPages):
         app.router.add_get("/wall/{kinds}/{colour}", self._wall)
         app.router.add_get("/home/{colour}", self._home)
         app.router.add_get("/data", self._data)
-        app.router.add_get("/line", self._line)
         app.router.add_get("/elsewhere", self._elsewhere)
         app.router.add_get("/api/websocket", self._websocket)
 
@@ -160,10 +157,6 @@ class LoginPages(WebPages):
             self.failures += 1
             return web.Response(status=401)
         return web.Response(text="1")
-
-    async def _line(self, request: web.Request) -> web.WebSocketResponse:
-        self.lines += self._is_in(request, "header")
-        return await super()._line(request)
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         raise web.HTTPTemporaryRedirect(self.other.url("/redirected"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.errors import PlayerUnavailableError
@@ -15,8 +15,7 @@ TOO_OLD = "This Chromium is too old to show pages: version 126 or newer is neede
 
 
 class Companion:
-    """Silences and enlarges the only tab of a browser, and adds headers to its websockets. `is_ready` is done when the
-    tab is silent."""
+    """Silences and enlarges the only tab of a browser. `is_ready` is done when the tab is silent."""
 
     def __init__(self, cdp: Cdp) -> None:
         self._cdp = cdp
@@ -37,11 +36,6 @@ class Companion:
     def zoom(self, factor: float, *, then: Callable[[Mapping[str, Any]], None]) -> None:
         """Set the zoom of the page, and of all pages of the same server; 1 is the usual one."""
         self._call(f"zoom({factor:g})", then)
-
-    def add_headers(self, headers: Sequence[Mapping[str, str]], *, then: Callable[[Mapping[str, Any]], None]) -> None:
-        """Send headers with the requests for websockets, each with its `name` and `value` where the address matches its
-        `filter`: of these no other part of Chromium tells before they are sent. Called once."""
-        self._call(f"addHeaders({json.dumps(headers)})", then)
 
     def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
         """Take in an event of the browser."""

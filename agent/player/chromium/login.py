@@ -253,15 +253,6 @@ class PageLogin:
         self._on_refused(shared.failure(ErrorCode.PAGE_LOGIN, sentence))
 
 
-def socket_headers(logins: Sequence[Login]) -> list[dict[str, str]]:
-    """The headers of requests for websockets (`Companion.add_headers`): each origin has its own."""
-    headers = [login for login in logins if login.kind is LoginKind.HEADER and not login.problem]
-    return [
-        {"filter": f"|ws{login.origin.removeprefix('http')}/", "name": login.header[0], "value": login.header[1]}
-        for login in headers
-    ]
-
-
 def _advice(login: Login) -> str:
     return (
         f"Its log-in has expired, was revoked, or is wrong: put a new secret into [[login]] for {login.entry}, or "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
@@ -18,7 +17,7 @@ from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import Contact
 from agent.player.chromium.frames import Frames, intercept
 from agent.player.chromium.lan import Lan
-from agent.player.chromium.login import PageLogin, socket_headers
+from agent.player.chromium.login import PageLogin
 from agent.player.chromium.login_secrets import Login
 from agent.player.chromium.look import Look
 from agent.player.chromium.pins import Pins
@@ -107,7 +106,7 @@ class Page:
         )
         self._look.apply(user_agent)
         self._login = self._login_at(url, logins)
-        self._login.open(partial(self._go, socket_headers(logins)))
+        self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
 
     def allow_input(self, allowed: bool) -> None:
         """Have keyboard, mouse and touch reach the page, or not any more."""
@@ -169,17 +168,6 @@ class Page:
                 self._on_page(name, about)
             case "Inspector" if name in ("targetCrashed", "detached"):
                 self._on_crashed()
-
-    def _go(self, headers: Sequence[Mapping[str, str]], address: str) -> None:
-        def navigate(result: Mapping[str, Any]) -> None:
-            if "error" in result or "exceptionDetails" in result:  # which may hold the secret
-                log.warning("login_setup_failed", reason="the headers of websockets were not accepted")
-            self._say("Page.navigate", url=address, then=self._on_navigated)
-
-        if headers:
-            self._companion.add_headers(headers, then=navigate)
-        else:
-            navigate({})
 
     # --- what it says ---
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from agent.config.logins import BoundLogin, LoginKind, LoginSettings
 from agent.config.web import WebSettings
@@ -67,26 +66,6 @@ async def test_a_header_is_for_its_origin_alone() -> None:
         command = asked(browser, url, Accept="*/*")
         assert command["method"] == "Fetch.continueRequest"
         assert SECRET not in json.dumps(command)
-
-
-async def test_websockets_get_the_header_before_the_page_is_opened() -> None:
-    """Each at its own origin; a secret that the browser refuses is not in the log."""
-    browser = opened(login(), login(origin=HOME, name="X-Token"), login(LoginKind.COOKIE, name="x"))
-    assert "Page.navigate" not in browser.methods
-    browser.answer()
-    assert "Page.navigate" not in browser.methods
-    [command] = browser.said
-    headers = [
-        {"filter": "|wss://panel.lan/", "name": "Authorization", "value": f"Bearer {SECRET}"},
-        {"filter": "|ws://ha.local:8123/", "name": "X-Token", "value": SECRET},
-    ]
-    assert command["params"]["expression"] == f"addHeaders({json.dumps(headers)})"
-    browser.results["Runtime.evaluate"] = {"exceptionDetails": {"text": SECRET}}
-    with capture_logs() as logs:
-        browser.answer()
-    assert browser.methods == ["Page.navigate"]
-    assert [line["event"] for line in logs] == ["login_setup_failed"]
-    assert SECRET not in str(logs)
 
 
 @pytest.mark.parametrize(
