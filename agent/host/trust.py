@@ -6,9 +6,6 @@ import base64
 import hashlib
 import ssl
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 
 def trusted() -> ssl.SSLContext:
     """A context that trusts the certificates of this box, and the same ones with every Python. Takes 20-50 ms: it reads
@@ -26,6 +23,9 @@ def trusted() -> ssl.SSLContext:
 def pin_of(certificate: bytes) -> str:
     """The pin of the key of a certificate in DER: "sha256/" and the base64 of the hash of its SubjectPublicKeyInfo
     (RFC 7469, 2.4). Raises ValueError for what is no certificate."""
+    from cryptography import x509  # with memory that only boxes with pins are to spend
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     key = x509.load_der_x509_certificate(certificate).public_key()
     digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
     return f"sha256/{base64.b64encode(digest).decode()}"
