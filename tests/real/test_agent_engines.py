@@ -84,7 +84,9 @@ def test_live_streams_in_fragmented_mp4_are_never_grey(
                 agent.wait_state("playing")
                 time.sleep(seconds)  # two or three segments
                 assert recorder.stop().colours() == seen
-            stream = agent.status()["stream"]  # that a length of DASH grows is seen with a later segment
+            live = f"the length of {name} is seen to grow with a later segment"
+            agent.wait_until(lambda: agent.status()["stream"]["stream_type"] == "live", 10, live)
+            stream = agent.status()["stream"]
             assert (stream["engine"], stream["stream_type"], stream["attempt"]) == ("mpv", "live", 1)
             wait_moves(screen, "blue")
 
