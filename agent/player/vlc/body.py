@@ -6,6 +6,9 @@ from __future__ import annotations
 import re
 
 _ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ 20[06]\b")
+_REFUSED_SEEK = "cannot seek (to offset"
+"""Logged (access/http/access.c) when the last answer was the whole body instead of the part that was asked for: none of
+it is read, and the answer before goes on."""
 _LENGTH = re.compile(r"^Content-Length:\s*(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -14,13 +17,17 @@ class Body:
 
     def __init__(self) -> None:
         self._announced: int | None = None
+        self._before: int | None = None
+        """The same without the last answer."""
 
     def read(self, line: str) -> None:
         """Take in one line of the log."""
+        if line.startswith(_REFUSED_SEEK):
+            self._announced = self._before
         if not _ANSWER.match(line):
             return
         length = _LENGTH.search(line)
-        before = 0 if self._announced is None else self._announced
+        self._before, before = self._announced, self._announced or 0
         # A chunked body, or one that ends with the connection, is never known to be whole.
         self._announced = before + (int(length[1]) if length else 2**62)
 

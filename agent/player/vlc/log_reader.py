@@ -43,6 +43,9 @@ _BUFFERED = re.compile(r"Stream buffering done \((\d+) ms in (\d+) ms\)")
 """Logged (src/input/es_out.c) when so much of the media was read, in so much time since its first bytes."""
 _SLOW_BY_MS = 250
 """The time beyond the length of what was buffered, 1 s as a rule. A radio sends as fast as it is heard."""
+_CANNOT_JUMP = "cannot find any cluster or chapter"
+"""Logged (demux/mkv) where libVLC cannot jump in a Matroska file, such as on a web server without ranges. It reads the
+file again from its beginning then, with FFmpeg, and how much it had read before nobody knows."""
 _GAVE_UP = "Could not update"
 _NOT_UPDATED = "Failed to update"
 """Logged (demux/hls, HLSRepresentation::runLocalUpdates) each time that a live playlist cannot be read again."""
@@ -90,6 +93,8 @@ class LogReader:
         """True once enough was read to begin."""
         self.is_slow = False
         """True if what was read until then took longer to come than to be heard or seen."""
+        self.cannot_jump = False
+        """True if the media is a Matroska file that can only be read from its beginning to its end."""
         self.read_to_end = False
         """True once the media was read to its end, since the last seek."""
         self.challenges: list[str] = []
@@ -128,6 +133,8 @@ class LogReader:
         elif m := _BUFFERED.match(line.text):
             self.buffered = True
             self.is_slow = int(m[2]) - int(m[1]) > _SLOW_BY_MS
+        elif line.text.startswith(_CANNOT_JUMP):
+            self.cannot_jump = True
         elif line.level >= _LOG_WARNING:
             if line.text.startswith(_NOT_UPDATED):
                 self.not_updated_at = time.monotonic()

@@ -14,6 +14,9 @@ LIVE_CACHING_MS = 100
 SHORT_CACHING_MS = 100
 """Shorter than any word, and not 0."""
 
+IN_ORDER = ":demux=avformat,any"
+"""FFmpeg reads a Matroska file without a jump, libVLC's own module looks at its end first."""
+
 
 def instance_arguments(*, audio_output: str) -> list[str]:
     """Arguments for libVLC's instance. An unknown one makes libVLC refuse to start without a word."""

@@ -13,7 +13,7 @@ from agent.player.vlc.facts import Facts
 from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.login import Login
-from agent.player.vlc.options import media_options
+from agent.player.vlc.options import IN_ORDER, media_options
 from agent.types import MediaType, Quality
 
 
@@ -47,6 +47,8 @@ class Playback:
         """The kind in the report to the daemon; None before."""
         self.tracks: set[float] = set()
         """The kinds of track that it has."""
+        self.in_order = False
+        """True if it is read from its beginning to its end, without a jump."""
         self.looked_back = False
         """True if it was opened from its beginning for the picture there."""
         self._media: Any = None
@@ -88,12 +90,19 @@ class Playback:
         self._media = self._instance.media_new_location(self.login.bare if self.login.is_kept_back else self.login.url)
         for option in media_options(self.quality, position=self.begin_at) if options is None else options:
             self._media.add_option(option)
+        if self.in_order:
+            self._media.add_option(IN_ORDER)
         self._player.set_media(self._media)
         self.forget_events()
         self.enter(Phase.PLAYING)
         self._log.read_to_end = False
         self._log.body = Body()
         self._player.play()
+
+    def read_in_order(self) -> None:
+        """Open it anew, with the part of libVLC that need not jump in it: all of it comes in one answer."""
+        self.in_order = True
+        self.open()
 
     def look_back(self) -> None:
         """Open it from its beginning: its picture comes before the position, and is to be seen there too."""

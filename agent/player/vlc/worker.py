@@ -254,6 +254,8 @@ class VlcWorker:
         refused = self._log.is_refused and not playback.login.is_kept_back
         if opening and refused and (refusal := self._log.reason(playback.url)):
             self._fail(refusal)  # libVLC would go on asking
+        if opening and self._log.cannot_jump and not playback.in_order:
+            playback.read_in_order()
         if opening and not self._shows_pictures and self._log.demuxer == "image":
             self._fail(picture(), kind=MediaType.IMAGE)
         if opening and not self._plays_all and (weakness := played_badly(self._log, heard=self._output.wanted)):

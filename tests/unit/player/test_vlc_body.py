@@ -6,6 +6,8 @@ import pytest
 
 from agent.player.vlc.body import Body
 
+REFUSED = "cannot seek (to offset 602)"
+
 
 def answer(status: int = 200, length: int | None = 1000) -> str:
     said = "" if length is None else f"content-length: {length}\r\n"
@@ -21,6 +23,10 @@ def answer(status: int = 200, length: int | None = 1000) -> str:
         ([answer(), answer(206, 600)], 1000, False),  # it broke off at 400, and once more at once
         ([answer(), answer(416, 0)], 1000, True),
         ([answer(302, 5), answer()], 1000, True),
+        ([answer(), answer(), REFUSED], 1000, True),  # the server has no ranges: its second answer is not read
+        ([answer(), answer(), REFUSED], 999, False),
+        ([answer(), answer(), REFUSED, answer(), REFUSED, answer()], 1500, False),
+        ([answer(), answer(), REFUSED, answer(), REFUSED, answer()], 2000, True),
         ([answer(length=None)], 1_000_000, False),
         ([], 1000, False),
         (["using access module file"], 1000, False),

@@ -73,6 +73,10 @@ def test_what_takes_longer_to_come_than_to_be_heard_is_slow(ms: int, took_ms: in
     assert (log.buffered, log.is_slow) == (True, slow)
 
 
+def test_a_matroska_file_that_libvlc_cannot_jump_in_is_known() -> None:
+    assert reader((ERROR, "cannot find any cluster or chapter, damaged file ?")).cannot_jump
+
+
 def test_flac_is_left_to_another_engine() -> None:
     assert played_badly(reader((DEBUG, 'using demux module "flacsys"'))) is not None
     assert played_badly(reader((DEBUG, 'using demux module "wav"'))) is None
