@@ -33,11 +33,11 @@ def add_to(app: web.Application, clips: Clips) -> None:
             lines += [*gap, f"#EXTINF:{SEGMENT_S}.00000,", f"seg{number}.m4s" if number >= 0 else "gap.mp4"]
         return web.Response(text="\n".join([_HEAD + lines[0], *lines[1:], ""]), content_type=_PLAYLIST)
 
-    async def part(request: web.Request) -> web.FileResponse:
+    async def part(request: web.Request) -> web.Response:
         file = (await asyncio.to_thread(clips.hls_fmp4)) / request.match_info["name"]
         if not file.exists():
             raise web.HTTPNotFound
-        return web.FileResponse(file)
+        return web.Response(body=file.read_bytes(), content_type="video/mp4")
 
     app.router.add_get("/gap-hls/index.m3u8", playlist)
     app.router.add_get("/gap-hls/{name}", part)

@@ -8,7 +8,7 @@
     /live-hls/index.m3u8                sliding playlist, segments of 2 s; `routes.end_live_hls()` ends it
     /trickle-hls/index.m3u8             the same, and its segments come with a few bytes a second
     /hls-missing/index.m3u8             a playlist whose segments are 404
-    /live-fmp4/index.m3u8               live HLS (or index.mpd: DASH) in fragmented MP4, three segments of 2 s
+    /live-fmp4/index.m3u8               live HLS in fragmented MP4, three segments of 2 s
     /gap-hls/index.m3u8                 a live stream that has just begun, as MediaMTX 1.20 tells its first viewer of
                                         it: six segments that never were (EXT-X-GAP, 404), then what there is
     /one-viewer/<refusal>/<colour>.ts   as /live/<colour>.ts, for one viewer of all of them at a time: another one gets

@@ -27,9 +27,6 @@ class Facts:
     duration: float | None = None
     """The length in mpv. Live media has one, too: how much of it has arrived."""
 
-    _grows = False
-    """True once that length has grown."""
-
     clock: float | None = 0.0
     """mpv has none that runs between two pictures without sound; but it tells when it waits for its source."""
 
@@ -78,12 +75,6 @@ class Facts:
             self._heard_at = data
             self._audio_buffers += sound
 
-    def lasts(self, seconds: float, *, in_dash: bool) -> None:
-        """Take in the length in mpv. That of a live DASH stream grows with each segment, and nothing else tells it from
-        a recording: FFmpeg says that it could be sought in."""
-        self._grows |= in_dash and self.duration is not None and seconds > self.duration
-        self.duration = seconds
-
     def progress(self) -> Report:
         """The current position and length."""
         return Report(
@@ -108,8 +99,7 @@ class Facts:
 
     def length(self) -> float | None:
         """Seconds; None when live or unknown."""
-        seekable = self._properties.get("seekable") and not self._properties.get("partially-seekable")
-        has_end = seekable and not self._grows
+        has_end = self._properties.get("seekable") and not self._properties.get("partially-seekable")
         return self.duration if has_end and self.kind is not MediaType.IMAGE else None
 
     def _pictures(self) -> int:

@@ -276,7 +276,7 @@ class MpvPlayer(ChildPlayer):
 
     def _on_duration(self, data: Any) -> None:
         if data is not None:  # it has ended, and would pass for live from now on
-            self._facts.lasts(data, in_dash=self._format == "dash")
+            self._facts.duration = data
 
     def _on_heard(self, data: Any) -> None:
         self._facts.heard(data, sound=self._sound, since_s=REPORT_INTERVAL_S)

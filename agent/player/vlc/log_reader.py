@@ -8,6 +8,7 @@ import queue
 import re
 import time
 from collections import deque
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from agent.player.reasons import explain
@@ -30,7 +31,8 @@ asking, a thousand times a second, and whoever does that locks an account."""
 _REFUSED_PAUSE_S = 0.1
 """The time that the older module is held up after each such answer, so that this process can be ended meanwhile."""
 _LOG_NOTICE, _LOG_WARNING, _LOG_ERROR = 2, 3, 4
-_STAYS_LIVE = ("Updated playlist ID", "Updated MPD")
+_HLS_STAYS_LIVE = "Updated playlist ID"
+_STAYS_LIVE = (_HLS_STAYS_LIVE, "Updated MPD")
 """Logged (demux/hls, HLSRepresentation::scheduleNextUpdate, and demux/dash, DASHManager) whenever a playlist was read
 that is to be read again, the first time before any of its media; of a recording never. Everything else that libVLC
 tells is alike for both: it gives a live playlist a length, and says that it can be sought in."""
@@ -71,22 +73,29 @@ class LogLine(NamedTuple):
     text: str
 
 
+class LivePlaylist(Enum):
+    """The kind of playlist that is extended while it plays, as far as the log has shown it."""
+
+    NONE = auto()
+    DASH = auto()
+    HLS = auto()
+
+
 class LogReader:
     """The facts in libVLC's log so far."""
 
     def __init__(self) -> None:
         self.demuxer = ""
         """Name of the module that takes the media apart."""
+        self._playlist = LivePlaylist.NONE
+        self._segments_mp4 = False
+        """True if the segments of the playlist are fragmented MP4 (fMP4)."""
         self.hardware: str | None = None
         """Name of the hardware decoder in use."""
         self.is_picture = False
         """True if the server calls the media a picture."""
         self.is_mjpeg = False
         """True if the server sends one picture after the other, as cameras do (MJPEG)."""
-        self.live = False
-        """True if the media is a playlist that is extended while it plays."""
-        self.segments_mp4 = False
-        """True if the segments of its playlist are fragmented MP4 (fMP4)."""
         self.pictured = False
         """True once the first picture was certainly drawn."""
         self.buffered = False
@@ -110,7 +119,7 @@ class LogReader:
         self.body.read(line.text)
         if m := _DEMUXER.search(line.text):
             if self.demuxer == "adaptive" and m[1] == "mp4":
-                self.segments_mp4 = True
+                self._segments_mp4 = True
             self.demuxer = self.demuxer or m[1]
         elif m := _HARDWARE.search(line.text):
             self.hardware = m[1]
@@ -125,7 +134,7 @@ class LogReader:
         elif m := _OLDER_ANSWER.match(line.text):
             self._refusals += int(m[1]) == 401
         elif line.text.startswith(_STAYS_LIVE):
-            self.live = True
+            self._playlist = LivePlaylist.HLS if line.text.startswith(_HLS_STAYS_LIVE) else LivePlaylist.DASH
         elif line.text.startswith(_FIRST_PICTURE):
             self.pictured = True
         elif line.text.startswith(_READ_TO_END):
@@ -149,6 +158,16 @@ class LogReader:
         """Forget the failures of the way of opening before."""
         self._lines.clear()
         self.challenges, self._refusals = [], 0
+
+    @property
+    def live(self) -> bool:
+        """Return True if the media is a playlist that is extended while it plays."""
+        return self._playlist is not LivePlaylist.NONE
+
+    @property
+    def live_fmp4(self) -> bool:
+        """Return True if the media is a live HLS playlist whose segments are fragmented MP4."""
+        return self._playlist is LivePlaylist.HLS and self._segments_mp4
 
     @property
     def is_refused(self) -> bool:

@@ -49,13 +49,13 @@ def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engi
 @pytest.mark.parametrize(
     ("playlist", "segments", "badly"),
     [
-        ("Updated MPD, next update in 2s (1..1)", "mp4", True),
         ("Updated playlist ID 0, after 2s", "mp4", True),
-        ("Updated MPD, next update in 2s (1..1)", "mkv", False),
+        ("Updated playlist ID 0, after 2s", "ts", False),
+        ("Updated MPD, next update in 2s (1..1)", "mp4", False),
         ("a recording", "mp4", False),
     ],
 )
-def test_live_streams_in_fragmented_mp4_are_left_to_another_engine(playlist: str, segments: str, badly: bool) -> None:
+def test_live_hls_in_fragmented_mp4_is_left_to_another_engine(playlist: str, segments: str, badly: bool) -> None:
     """Whichever is logged first: that the playlist goes on, or what its segments are."""
     first, then = (DEBUG, playlist), (DEBUG, f'using demux module "{segments}"')
     adaptive = (DEBUG, 'using demux module "adaptive"')
