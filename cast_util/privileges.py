@@ -1,15 +1,18 @@
-"""The privileges of a process besides opening files: those that playing never needs are given up."""
+"""The privileges of a process besides opening files, of which those that playing never needs are given up, and the
+parent with which it ends."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import resource
+import signal
 import sys
 
 DAC_READ_SEARCH = 2
 """CAP_DAC_READ_SEARCH: read whatever the permissions of a file say."""
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAPBSET_DROP = 24
 _PR_CAP_AMBIENT = 47
@@ -29,6 +32,14 @@ def limit_resources() -> None:
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
     lower(resource.RLIMIT_NPROC, _PROCESSES)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends, however it ends. It outlives exec, and
+    not a change of credentials."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died before the line above
+        os._exit(0)
 
 
 def no_new_privileges() -> None:

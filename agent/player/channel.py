@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
-import signal
 import socket
 import threading
 from typing import Any
 
 from agent.player.ipc import MAX_LINE_BYTES, Report, decode_command, encode
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel kill this process when the daemon's main thread ends, however it ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:  # it died before the line above
-        os._exit(0)
 
 
 class Channel:

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
 
 
 def die_with(parent: int) -> None:
-    """Like `agent.player.channel.die_with_parent`."""
+    """Like `cast_util.privileges.die_with_parent`, whose imports would take longer."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)

@@ -81,7 +81,8 @@ async def run_confined(
         raise LibraryUnavailableError(missing(name) or "")
     try:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", confined_child.__file__, limits.as_text(), program, *arguments),
+            *(sys.executable, "-I", "-S", confined_child.__file__, str(os.getpid()), limits.as_text()),
+            *(program, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,10 +1,10 @@
 """Becomes a program with nothing but one file, perhaps one folder to write to, the libraries of the system, and bounds:
 
-    python -I -S confined_child.py LIMITS PROGRAM [ARGUMENT ...]
+    python -I -S confined_child.py PARENT LIMITS PROGRAM [ARGUMENT ...]
 
-LIMITS is the JSON that `confined.Limits` makes. What was uploaded may have been made to take the program over, so by
-then that reaches no other file and no network as far as this kernel allows it, and runs out of memory, time and disk
-before anybody else does.
+PARENT is the id of the process with which it ends, and LIMITS the JSON that `confined.Limits` makes. What was
+uploaded may have been made to take the program over, so by then that reaches no other file and no network as far as
+this kernel allows it, and runs out of memory, time and disk before anybody else does.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from cast_util import landlock, privileges
 
-    limits, command = json.loads(arguments[0]), arguments[1:]
+    limits, command = json.loads(arguments[1]), arguments[2:]
     if limits["writes"]:
         os.nice(_BEHIND)
     # A network without any interface, where this user may have one. Landlock, below, cuts off TCP alone.
@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> None:
         ]
         landlock.restrict(grants, abi, network=False)
     privileges.drop_capabilities(keep=set())
+    privileges.die_with_parent(int(arguments[0]))
     os.execv(command[0], command)  # noqa: S606 - that is what this file is for
 
 

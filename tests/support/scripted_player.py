@@ -10,7 +10,8 @@ import sys
 import time
 
 from agent.player import ipc
-from agent.player.channel import Channel, die_with_parent
+from agent.player.channel import Channel
+from cast_util.privileges import die_with_parent
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import PIL
 
 from agent.player import ipc
-from agent.player.channel import Channel, die_with_parent
+from agent.player.channel import Channel
 from agent.player.confine import NONE, Confinement, confine
 from agent.player.confine.display import require_display
 from agent.player.pillow.canvas import Canvas
@@ -29,6 +29,7 @@ from agent.player.pillow.decode import Picture
 from agent.player.pillow.fetch import NoPictureError, fetch, trusted
 from agent.types import Failure, MediaType, StreamType
 from agent.util.memory import available_bytes
+from cast_util.privileges import die_with_parent
 
 REPORT_INTERVAL_S = 0.25
 

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from agent.player import ipc
-from agent.player.channel import Channel, die_with_parent
+from agent.player.channel import Channel
 from agent.player.confine import NONE, Confinement, confine
 from agent.player.confine.display import require_display
 from agent.player.reasons import no_decoder, not_heard, nothing_shown
@@ -30,6 +30,7 @@ from agent.player.vlc.preroll import preroll
 from agent.player.vlc.reasons import comes_slowly, picture, played_badly
 from agent.player.vlc.sound import Audio, SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, VideoOutput
+from cast_util.privileges import die_with_parent
 
 REPORT_INTERVAL_S = 0.25
 """libVLC renews its own statistics four times a second; asking more often brings nothing new."""
@@ -251,8 +252,8 @@ class VlcWorker:
             self._buffered_at = time.monotonic()
             self._look_for_audio_only(self._buffered_at)
         playback, opening = self._playback, self._playback.kind is None
-        refused = self._log.is_refused and not playback.login.is_kept_back
-        if opening and refused and (refusal := self._log.reason(playback.url)):
+        refused = opening and self._log.is_refused and not playback.login.is_kept_back
+        if refused and (refusal := self._log.reason(playback.url)):
             self._fail(refusal)  # libVLC would go on asking
         if opening and self._log.cannot_jump and not playback.in_order:
             playback.read_in_order()
@@ -260,8 +261,7 @@ class VlcWorker:
             self._fail(picture(), kind=MediaType.IMAGE)
         if opening and not self._plays_all and (weakness := played_badly(self._log, heard=self._output.wanted)):
             self._fail(weakness)
-        needed = opening or (playback.kind is MediaType.AUDIO and self._hearing.on)
-        if needed and (failure := no_decoder(line.text)):
+        if (opening or (playback.kind is MediaType.AUDIO and self._hearing.on)) and (failure := no_decoder(line.text)):
             self._fail(failure)  # libVLC plays on without it
 
     def _read_pending_log(self) -> None:

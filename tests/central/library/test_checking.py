@@ -3,6 +3,7 @@ confined."""
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import subprocess
@@ -18,7 +19,7 @@ from central.library import confined_child
 from central.library.confined import Limits
 from central.library.probe import Flaw, Probe
 from tests.support.clips import FFMPEG_TIMEOUT_S, Clips
-from tests.support.tools import run
+from tests.support.tools import run, wait_until
 
 
 def png(width: int, height: int) -> bytes:
@@ -140,9 +141,31 @@ def test_what_looks_at_a_file_reaches_nothing_else(tmp_path: Path) -> None:
             f"exec 3<>/dev/tcp/127.0.0.1/{port} && echo connected"
         )
         limits = Limits(reads=tmp_path / "film", writes=tmp_path / "own", memory=2**30, cpu_s=20, file_size=1024)
-        child = [sys.executable, "-I", "-S", confined_child.__file__, limits.as_text()]
+        child = [sys.executable, "-I", "-S", confined_child.__file__, str(os.getpid()), limits.as_text()]
         command = [*child, "/bin/bash", "-c", script]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.stdout.split("\n") == ["a film", str(2**20), "1", ""], done.stderr
     assert (tmp_path / "film").read_text() == "a film\n"
     assert (tmp_path / "own" / "made").read_text() == "y\n"
+
+
+def test_what_looks_at_a_file_ends_with_who_started_it(tmp_path: Path) -> None:
+    """However that ends: a conversion of hours would go on for nobody, beside the one that begins again."""
+    (tmp_path / "film").touch()
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    limits = Limits(reads=tmp_path / "film", writes=tmp_path, memory=2**30, cpu_s=20, file_size=1024)
+    program = [limits.as_text(), "/bin/bash", "-c", f"echo $$ > {told}; exec sleep 60"]
+    child = f"[{sys.executable!r}, '-I', '-S', {confined_child.__file__!r}, str(os.getpid()), *{program!r}]"
+    starter = subprocess.Popen([sys.executable, "-c", f"import os, subprocess; subprocess.run({child})"])
+    pid = int(told.read_text())
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not is_running(pid), timeout_s=5, what="the program to end")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
