@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +24,7 @@ ERRORS_LIMIT: Final = 64 * 1024
 REASON_LIMIT: Final = 200
 """Characters of why a program does not run."""
 
+_UNAVAILABLE: Final = "Videos cannot be checked or converted, because"
 _NOT_EXECUTED: Final = (confined_child.NOT_EXECUTED, 127)
 """Exit codes: ours, and that of the dynamic linker without a library."""
 
@@ -58,9 +60,9 @@ class Ended(Generic[SaidT]):
 
 
 def missing(program: str) -> str | None:
-    """The reason why videos cannot be checked on this machine without that program; None if it is there."""
+    """The reason why this machine cannot check or convert videos without that program; None if it is there."""
     if shutil.which(program) is None:
-        return f"Videos cannot be checked, because {program} is not installed on the server: apt install ffmpeg."
+        return f"{_UNAVAILABLE} {program} is not installed on the server: apt install ffmpeg."
     return None
 
 
@@ -105,7 +107,7 @@ async def run_confined(
 
 
 def _not_executed(program: str, reason: object) -> LibraryUnavailableError:
-    return LibraryUnavailableError(f"Videos cannot be checked, because {program} cannot be executed: {reason}")
+    return LibraryUnavailableError(f"{_UNAVAILABLE} {program} cannot be executed: {reason}")
 
 
 async def _beginning(stream: asyncio.StreamReader) -> str:
