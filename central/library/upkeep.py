@@ -76,6 +76,7 @@ class Upkeep:
             if video is None or max(video.updated_at, grown) >= before:
                 return  # the upload has just continued, or went on until then
             await in_thread(self._folder.delete, video_id)
+            await in_thread(self._renditions.delete, video_id)
             await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))
             log.info("video_removed", video_id=video_id, state=video.state)
         finally:
