@@ -12,6 +12,7 @@ from agent import __version__
 from agent.config.loader import Settings
 from agent.host.identity import Identity, identity
 from agent.host.lock import only_agent
+from agent.host.trust import prepare_pins
 from agent.player.confine import Confinement
 from agent.player.engines import Engines
 from agent.player.pool import PlayerPool
@@ -71,6 +72,8 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
 
     table = table_of(ENGINES, settings.player.engines)
     pins = tuple(settings.web.pins.values())
+    if pins:
+        prepare_pins()
     options = EngineOptions(settings.audio, settings.player.output, _confinement_of(settings), table, pins)
     pools = [
         PlayerPool(
