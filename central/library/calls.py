@@ -55,6 +55,11 @@ async def upload_video(call: Call[Library, Upload, ContentQuery]) -> Reply:
     return await _told(call.service, video)
 
 
+async def plan_upload(call: Call[Library, None, NoQuery]) -> Reply:
+    plan = await call.service.uploads.plan(call.caller, call.path["id"])
+    return Reply(models.UploadPlan.model_validate(plan, from_attributes=True))
+
+
 async def complete_video(call: Call[Library, None, NoQuery]) -> Reply:
     video = await call.service.uploads.complete(call.caller, call.path["id"])
     return await _told(call.service, video, status=202)

@@ -56,6 +56,33 @@ class ContentQuery(Body):
     """The position in the video at which the body begins: the number of bytes `received`."""
 
 
+class UploadPart(Answer):
+    """Bytes of a video that are to be sent with `PUT`."""
+
+    number: int
+    """From 1 on."""
+    offset: int
+    """The position of its first byte in the video."""
+    size: int
+    """Bytes."""
+    url: str
+    """A path on this service, which wants the key; or an absolute address, which is signed and gets no key."""
+
+
+class UploadPlan(Answer):
+    """The next parts of an upload, at most 100. Without any, all bytes are there: `complete` it."""
+
+    part_size: int
+    """Bytes of every part but the last one."""
+    at_once: int
+    """Parts that may be sent at the same time; with 1 they are sent in their order."""
+    received: int
+    """Bytes that are there."""
+    parts: list[UploadPart]
+    expires_at: datetime | None
+    """The end of signed addresses: ask again before it. Null for paths on this service."""
+
+
 class SourceQuery(Body):
     rendition: Literal[JobKind.FULL_HD, JobKind.HD, JobKind.SD] | None = None
     """Instead of what boxes usually get."""

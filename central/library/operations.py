@@ -35,6 +35,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         {204: None}, (404,),
     ),
     Operation(
+        "GET", "/api/v1/videos/{id}/upload", calls.plan_upload, Access.UPLOAD,
+        "The parts of a video that are still to be sent, and where to.",
+        {200: models.UploadPlan}, (404, 409),
+    ),
+    Operation(
         "PUT", "/api/v1/videos/{id}/content", calls.upload_video, Access.UPLOAD,
         "Add bytes to a video, behind those that are there.",
         {200: models.Video}, (404, 409, 507), query=models.ContentQuery, upload="application/octet-stream",

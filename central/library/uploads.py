@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import islice
 from typing import BinaryIO, Final
 
 import structlog
@@ -24,6 +25,7 @@ from central.core.types import Caller
 from central.core.uploads import Upload
 from central.library import repository
 from central.library.folder import Folder
+from central.library.parts import TOLD, Part, Plan, bounds, part_size
 from central.library.tables import Video
 from central.library.types import VideoState
 from central.library.videos import Videos, not_there
@@ -77,6 +79,20 @@ class Uploads:
             self._count -= 1
         return video
 
+    async def plan(self, caller: Caller, video_id: str) -> Plan:
+        """The bytes that are still to be sent, and where to. Raises VideoNotFoundError, WrongStateError,
+        LibraryUnavailableError."""
+        video = await self._videos.get(caller, video_id)
+        if video.state != VideoState.UPLOADING:
+            raise _closed(video)
+        received = (await in_thread(self._folder.received, (video_id,)))[video_id]
+        missing = (
+            Part(number, begin, offset + size - begin, f"/api/v1/videos/{video_id}/content?offset={begin}")
+            for number, offset, size in bounds(video.size)
+            if (begin := max(offset, received)) < offset + size
+        )
+        return Plan(part_size(video.size), 1, received, tuple(islice(missing, TOLD)))
+
     async def complete(self, caller: Caller, video_id: str) -> Video:
         """All bytes are there, and are checked from now on; once more changes nothing.
 
@@ -108,7 +124,7 @@ class Uploads:
         video = await self._changed(video_id)
         if video is None:
             video = await self._videos.get(caller, video_id)
-            raise WrongStateError(f"The video is {video.state}: nothing can be added to it. Reserve another one.")
+            raise _closed(video)
         return video
 
     async def _changed(self, video_id: str, **values: object) -> Video | None:
@@ -162,6 +178,10 @@ async def _add(file: BinaryIO, piece: bytearray) -> None:
         raise StorageFullError(
             f"The disk of the library takes no more ({error.strerror}). Free space on it, and go on from `received`."
         ) from error
+
+
+def _closed(video: Video) -> WrongStateError:
+    return WrongStateError(f"The video is {video.state}: nothing can be added to it. Reserve another one.")
 
 
 def _too_much(video: Video) -> TooLargeError:

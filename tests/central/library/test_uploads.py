@@ -14,7 +14,7 @@ from cast_http import server
 from central.core.errors import LibraryUnavailableError
 from central.core.http import body
 from central.core.types import Role
-from central.library import repository, uploads
+from central.library import parts, repository, uploads
 from central.library.folder import Folder
 from tests.central.library.conftest import ServedShelf, Shelf, sha256
 from tests.central.support.service import Answered, Client, served
@@ -85,6 +85,40 @@ async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: ServedSh
     late = await shelf.put(video_id, b"", len(film))
     assert (late.status, late["code"]) == (409, "wrong_state")
     assert shelf.folder.joinpath(video_id).read_bytes() == film
+
+
+async def test_a_plan_leads_from_any_byte_to_the_last(shelf: ServedShelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent as it says, part by part, with few of them in an answer: no byte is missing, and none is sent twice."""
+    monkeypatch.setattr(parts, "LEAST", parts.MEBIBYTE)
+    monkeypatch.setattr(uploads, "TOLD", 2)
+    data = os.urandom(3 * parts.MEBIBYTE + 5)
+    video_id = (await shelf.reserve(data))["id"]
+    await shelf.put(video_id, data[:10])
+    sent = []
+    while (plan := (await shelf.admin("GET", f"/api/v1/videos/{video_id}/upload")))["parts"]:
+        assert (plan["part_size"], plan["at_once"], plan["expires_at"]) == (parts.MEBIBYTE, 1, None)
+        for part in plan["parts"]:
+            sent.append((part["number"], part["offset"], part["size"]))
+            there = await shelf.admin("PUT", part["url"], data=data[part["offset"] :][: part["size"]])
+            assert there["received"] == part["offset"] + part["size"]
+    size = parts.MEBIBYTE
+    assert sent == [(1, 10, size - 10), (2, size, size), (3, 2 * size, size), (4, 3 * size, 5)]
+    assert plan["received"] == len(data)
+    assert shelf.folder.joinpath(video_id).read_bytes() == data
+    await shelf.complete(video_id)
+    closed = await shelf.admin("GET", f"/api/v1/videos/{video_id}/upload")
+    assert (closed.status, closed["code"]) == (409, "wrong_state")
+
+
+@pytest.mark.parametrize("size", [1, parts.LEAST, parts.LEAST + 1, 20 * 10**9, 10**12])
+def test_the_parts_of_every_size_are_few_and_whole(size: int) -> None:
+    """Up to the largest that can be reserved; as small as they may be."""
+    found = list(parts.bounds(size))
+    assert len(found) <= parts.NUMBER_LIMIT
+    assert [number for number, _, _ in found] == list(range(1, len(found) + 1))
+    assert sum(each for _, _, each in found) == size
+    assert all(each == parts.part_size(size) for _, _, each in found[:-1])
+    assert parts.part_size(size) == parts.LEAST or len(found) > parts.NUMBER_LIMIT * 0.98
 
 
 async def test_what_comes_without_a_length_is_bounded_too(sqlite_shelf: ServedShelf) -> None:
