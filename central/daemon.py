@@ -33,7 +33,8 @@ from central.description import description
 from central.devices.boxes import Boxes
 from central.devices.enrolment_repository import TOKENS
 from central.devices.feature import devices_feature
-from central.library.feature import library_feature
+from central.library.feature import disk_of, library_feature
+from central.library.folder import Folder
 from central.library.service import Library
 from central.locks import LOCK_ORDER
 from central.media.feature import media_feature
@@ -112,7 +113,8 @@ async def running(
         devices = devices_feature(database, settings.devices, urls, settings.retention, count, now=now)
         media = media_feature(database, access, settings.mediamtx, server, now=now)
         box_secret = devices.service.devices.token_hash
-        library = library_feature(database, settings.library, settings.library_folder(), box_secret, now=now)
+        disk = disk_of(settings.library, settings.library_folder())
+        library = library_feature(database, settings.library, disk, Folder(disk), box_secret, now=now)
         analytics = analytics_feature(database, settings.retention, now=now)
         features: list[Feature[Any]] = [devices, streams, media, library, analytics]
         supervisor = Supervisor()

@@ -1,4 +1,5 @@
-"""`cast-central worker`: does the jobs of the library beside the service, on a machine with its database and folder."""
+"""`cast-central worker`: does the jobs of the library beside the service, on a machine that reaches its database and
+its videos."""
 
 from __future__ import annotations
 
@@ -10,10 +11,14 @@ from cast_util.tasks import Supervisor
 from central.core.db.clock import ADJUST_S, DatabaseClock
 from central.core.db.engine import Database
 from central.core.errors import ConfigError, LibraryUnavailableError
+from central.core.forgetting import EVERY_S
 from central.core.workers import repeated
 from central.daemon import asked_to_stop, migrated, run_beside
 from central.library.confined import missing
-from central.library.feature import working_on
+from central.library.feature import disk_of, working_on
+from central.library.folder import Folder
+from central.library.upkeep import Upkeep
+from central.library.workshop import Workshop
 from central.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -34,9 +39,14 @@ async def run_worker(settings: Settings) -> None:
         clock = DatabaseClock(database)
         await clock.adjust()
         run_beside(stack, supervisor.start(repeated(clock.adjust, every_s=ADJUST_S), name="clock"))
-        working = working_on(database, settings.library, settings.library_folder(), now=clock)
-        for number in range(1, settings.library.workers + 1):
-            run_beside(stack, supervisor.start(working.run, name=f"library_job_{number}"))
+        disk = disk_of(settings.library, settings.library_folder())
+        storage = Folder(disk)
+        working = working_on(database, disk, storage, now=clock)
+        upkeep = Upkeep(database, storage, Workshop(disk, storage), now=clock)
+        workers = {**storage.workers, "upkeep": repeated(upkeep.once, every_s=EVERY_S)}
+        workers |= {f"job_{number}": working.run for number in range(1, settings.library.workers + 1)}
+        for name, work in workers.items():
+            run_beside(stack, supervisor.start(work, name=f"library_{name}"))
         log.info("worker_started", database=database.url.render_as_string(), jobs_at_once=settings.library.workers)
         await asked.wait()
     log.info("worker_stopped")

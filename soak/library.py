@@ -30,12 +30,13 @@ from central.core.db.engine import Database
 from central.core.ids import new_id
 from central.core.log import configure
 from central.core.settings import DatabaseSettings, LogSettings
+from central.library.disk import Disk
 from central.library.folder import MARK, Folder
-from central.library.renditions import Renditions
 from central.library.tables import Job, Rendition, Video
 from central.library.types import JobKind, JobState, VideoState
 from central.library.upkeep import Upkeep
 from central.library.working import Assignment, Made, Working
+from central.library.workshop import Workshop
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import central_process
 from tests.reporting.support.kills import Killable, Span, kills
@@ -90,10 +91,10 @@ async def work(url: str, folder: Path) -> None:
     database = Database(url)
     clock = DatabaseClock(database)
     await clock.adjust()
-    library = Folder(folder, keep_free=0)
-    renditions, name = Renditions(library), str(os.getpid())
+    disk, name = Disk(folder, keep_free=0), str(os.getpid())
+    library = Folder(disk)
     print("works", flush=True)
-    await Working(database, library, renditions, Scripted(), name=name, now=clock, lease_s=LEASE_S).run()
+    await Working(database, library, Workshop(disk, library), Scripted(), name=name, now=clock, lease_s=LEASE_S).run()
 
 
 def soak(url: str, folder: Path, options: argparse.Namespace) -> bool:
@@ -192,10 +193,11 @@ def _film(now: Any) -> Video:
 async def _rows(url: str, folder: Path) -> tuple[Sequence[Job], Sequence[Rendition]]:
     """The rows that are left after a sweep of the remains of killed workers."""
     async with Opened(url) as database:
-        library, clock = Folder(folder, keep_free=0), DatabaseClock(database)
+        disk, clock = Disk(folder, keep_free=0), DatabaseClock(database)
+        library = Folder(disk)
         await clock.adjust()
         for _ in range(10):  # each sweeps a hundred
-            await Upkeep(database, library, Renditions(library), now=clock).once()
+            await Upkeep(database, library, Workshop(disk, library), now=clock).once()
         async with database.read() as session:
             return (await session.scalars(select(Job))).all(), (await session.scalars(select(Rendition))).all()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cast_http.operations import NoQuery
 from central.core.operations import Call
-from central.core.replies import FileReply, Reply
+from central.core.replies import FileReply, Reply, StreamReply
 from central.core.uploads import Upload
 from central.library import models
 from central.library.models import (
@@ -68,18 +68,16 @@ async def complete_video(call: Call[Library, None, NoQuery]) -> Reply:
 async def get_video_source(call: Call[Library, None, SourceQuery]) -> Reply:
     source = await call.service.sources.find(call.caller, call.path["id"], call.query.rendition)
     columns = {name: getattr(source.video, name) for name in ("id", "title", "duration")}
-    columns |= {name: getattr(source, name) for name in ("type", "size", "sha256", "path", "expires_at")}
+    columns |= {name: getattr(source, name) for name in ("type", "size", "sha256", "path", "url", "expires_at")}
     return Reply(models.Source(**columns))
 
 
-async def get_video_file(call: Call[Library, None, FileQuery]) -> FileReply:
-    file, media_type = await call.service.sources.file(call.path["id"], call.query)
-    return FileReply(file, media_type)
+async def get_video_file(call: Call[Library, None, FileQuery]) -> FileReply | StreamReply:
+    return await call.service.sources.file(call.path["id"], call.query)
 
 
-async def get_video_poster(call: Call[Library, None, NoQuery]) -> FileReply:
-    video = await call.service.videos.get(call.caller, call.path["id"])
-    return FileReply(await call.service.sources.poster(video), "image/jpeg", {"Cache-Control": "private, no-cache"})
+async def get_video_poster(call: Call[Library, None, NoQuery]) -> FileReply | StreamReply:
+    return await call.service.sources.poster(await call.service.videos.get(call.caller, call.path["id"]))
 
 
 async def add_job(call: Call[Library, JobBody, NoQuery]) -> Reply:

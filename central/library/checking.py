@@ -4,22 +4,21 @@ to be done, so nothing is lost with the process that does it."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db.engine import Database
-from central.core.errors import UploadInUseError
+from central.core.errors import StorageFullError, UploadInUseError
 from central.core.pages import Clock, utc_now
-from central.core.threads import in_thread
 from central.core.workers import OnDemand
 from central.library import repository
 from central.library.digest import sha256_of
-from central.library.folder import Folder
 from central.library.jobs import new_job
 from central.library.playable import is_playable
 from central.library.probe import Flaw, Probe
+from central.library.storage import Storage
 from central.library.tables import Video
 from central.library.types import JobKind, VideoState
 
@@ -34,14 +33,14 @@ CANDIDATES: Final = 20
 
 
 class Checking:
-    """Two instances never check the same video at once: whoever does has its file (`Folder.take`)."""
+    """Two instances never check the same video at once: whoever does has it alone (`Storage.held`)."""
 
     def __init__(
-        self, database: Database, folder: Folder, probe: Probe, *, added: Callable[[], None], now: Clock = utc_now
+        self, database: Database, storage: Storage, probe: Probe, *, added: Callable[[], None], now: Clock = utc_now
     ) -> None:
         """`added` is called when there are jobs."""
         self._database = database
-        self._folder = folder
+        self._storage = storage
         self._probe = probe
         self._added = added
         self._now = now
@@ -52,20 +51,22 @@ class Checking:
         """Check the video that waits for longest; whether there was one."""
         async with self._database.read() as session:
             waiting = await repository.of_state(session, VideoState.CHECKING, limit=CANDIDATES)
+        full: StorageFullError | None = None
         for video in waiting:
             try:
-                file = await in_thread(self._folder.take, video.id)
+                async with self._storage.held(video.id):
+                    if await self._is_still_waiting(video):
+                        await self._end(video, await self._found(video))
+                        return True
             except UploadInUseError:
                 continue
+            except StorageFullError as error:
+                full = error  # a smaller one may fit
             except OSError as error:
                 await self._end(video, {"state": VideoState.FAILED, "problem": f"Its file is lost: {error.strerror}."})
                 return True
-            try:
-                if await self._is_still_waiting(video):
-                    await self._end(video, await self._found(video, file))
-                    return True
-            finally:
-                await in_thread(file.close)
+        if full is not None:
+            raise full
         return False
 
     async def _is_still_waiting(self, video: Video) -> bool:
@@ -74,13 +75,16 @@ class Checking:
             found = await session.get(Video, video.id)
         return found is not None and found.state == VideoState.CHECKING
 
-    async def _found(self, video: Video, file: BinaryIO) -> dict[str, Any]:
+    async def _found(self, video: Video) -> dict[str, Any]:
         """The values of the row after the check."""
         try:
-            sha256 = await sha256_of(file)
-            if video.sha256 not in (None, sha256):
-                raise Flaw("Its bytes have another SHA-256 than was reserved: it changed on the way. Upload it again.")
-            facts = await self._probe.look(self._folder.file(video.id), video.type)
+            async with self._storage.local(video.id, video.size) as file:
+                sha256 = await sha256_of(file)
+                if video.sha256 not in (None, sha256):
+                    raise Flaw(
+                        "Its bytes have another SHA-256 than was reserved: it changed on the way. Upload it again."
+                    )
+                facts = await self._probe.look(file, video.type)
         except Flaw as flaw:
             return {"state": VideoState.FAILED, "problem": str(flaw)}
         except OSError as error:
@@ -102,8 +106,8 @@ class Checking:
             return changed
 
         changed = await self._database.write(work)
-        if values["state"] == VideoState.FAILED:
-            await in_thread(self._folder.delete, video.id)
         if changed is not None:
+            if changed.state == VideoState.FAILED:
+                await self._storage.delete(video.id)
             log.info("video_checked", video_id=video.id, state=changed.state, problem=changed.problem)
             self._added()

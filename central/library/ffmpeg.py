@@ -11,7 +11,7 @@ from typing import Final
 from central.core.errors import StorageFullError
 from central.core.threads import in_thread
 from central.library.confined import Limits, run_confined
-from central.library.folder import Folder
+from central.library.disk import Disk
 from central.library.probe import READING, Flaw, Probe
 from central.library.types import JobKind
 from central.library.working import Assignment, Made
@@ -65,8 +65,8 @@ QUALITIES: Final = {
 class Ffmpeg:
     """A maker whose results are looked at by ffprobe, like uploads are, before they count."""
 
-    def __init__(self, folder: Folder, probe: Probe) -> None:
-        self._folder = folder
+    def __init__(self, disk: Disk, probe: Probe) -> None:
+        self._disk = disk
         self._probe = probe
 
     async def make(self, task: Assignment) -> Made:
@@ -84,7 +84,7 @@ class Ffmpeg:
         scaled = f"scale={POSTER_WIDTH}:'{height}',setsar=1,format=yuv420p"
         bright = f"signalstats,metadata=mode=select:key=lavfi.signalstats.YAVG:value={BLACK}:function=greater"
         encoded = ("-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4", "-f", "mjpeg")
-        await in_thread(self._folder.require_room, POSTER_SIZE)
+        await in_thread(self._disk.require_room, POSTER_SIZE)
         for begin_s, filters in (((task.video.duration or 0.0) / 10, f"{scaled},{bright}"), (0.0, scaled)):
             before = ("-ss", f"{begin_s:.3f}", "-t", str(POSTER_LOOK_S))
             await self._run(task, limits, before, ("-map", "0:V:0", "-vf", filters, *encoded), file)
@@ -99,7 +99,7 @@ class Ffmpeg:
         if duration is None:
             raise Flaw("It does not say how long it is, so there is no bound to what would be made of it.")
         size = quality.size(duration)
-        await in_thread(self._folder.require_room, size)
+        await in_thread(self._disk.require_room, size)
         limits = Limits(
             reads=task.source,
             writes=task.folder,

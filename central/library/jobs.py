@@ -13,11 +13,10 @@ from central.core.db.engine import Database
 from central.core.errors import JobNotFoundError, WrongStateError
 from central.core.ids import new_id
 from central.core.pages import Clock, Page, id_behind, page_of, utc_now
-from central.core.threads import in_thread
 from central.core.types import Caller
 from central.library import jobs_repository as repository
-from central.library.folder import Folder
 from central.library.models import JobsQuery
+from central.library.storage import Storage
 from central.library.tables import Job, Rendition, Video
 from central.library.types import JobKind, JobState, VideoState
 from central.library.videos import Videos, not_there
@@ -34,11 +33,11 @@ class Jobs:
     """Adds, lists and cancels jobs, each of which waits in the database until a worker takes it."""
 
     def __init__(
-        self, database: Database, folder: Folder, videos: Videos, *, added: Callable[[], None], now: Clock = utc_now
+        self, database: Database, storage: Storage, videos: Videos, *, added: Callable[[], None], now: Clock = utc_now
     ) -> None:
         """`added` is called when there is something to be done."""
         self._database = database
-        self._folder = folder
+        self._storage = storage
         self._videos = videos
         self._added = added
         self._now = now
@@ -103,7 +102,7 @@ class Jobs:
         if ended is not None:
             log.info("job_cancelled", job_id=job_id, video_id=video.id, kind=job.kind)
             if ended[1].state == VideoState.FAILED:
-                await in_thread(self._folder.delete, video.id)
+                await self._storage.delete(video.id)
         elif job.state != JobState.CANCELLED:
             raise WrongStateError("The job has ended: it cannot be cancelled any more.")
 

@@ -103,8 +103,11 @@ class Source(Answer):
     """The address at which the box that asked gets the bytes of a video."""
 
     id: str
-    path: str
-    """With its query, on this service. It is this box's alone: whoever has it can get the video."""
+    path: str | None
+    """With its query, on this service; null where another server has the bytes. It is this box's alone: whoever has it
+    can get the video."""
+    url: str | None
+    """Instead of a path: the absolute address on that server."""
     expires_at: datetime
     title: str
     type: str

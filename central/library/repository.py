@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,6 +28,11 @@ async def uploads(session: AsyncSession, *, limit: int) -> dict[str, int]:
     """By id the size of what is being uploaded."""
     query = select(Video.id, Video.size).where(Video.state == VideoState.UPLOADING).limit(limit)
     return {row.id: row.size for row in await session.execute(query)}
+
+
+async def there(session: AsyncSession, video_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that videos have."""
+    return set(await session.scalars(select(Video.id).where(Video.id.in_(list(video_ids)))))
 
 
 async def page(

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from central.core.db.engine import Database
 from central.core.errors import ForbiddenError, MissingError, WrongStateError
 from central.core.pages import Clock, utc_now
+from central.core.replies import FileReply, StreamReply
 from central.core.secrets import same
 from central.core.types import Caller, Role
 from central.library import jobs_repository
-from central.library.folder import Folder
 from central.library.models import FileQuery
-from central.library.renditions import Renditions
+from central.library.storage import Storage
 from central.library.tables import Rendition, Video
 from central.library.types import JobKind, VideoState
 from central.library.videos import not_there
@@ -40,8 +39,10 @@ class Source:
     type: str
     size: int
     sha256: str
-    path: str
+    path: str | None
     """With its query, on this service."""
+    url: str | None
+    """Instead of the path: an absolute address, on the server that has the bytes."""
     expires_at: datetime
 
 
@@ -51,15 +52,13 @@ class Sources:
     def __init__(
         self,
         database: Database,
-        folder: Folder,
-        renditions: Renditions,
+        storage: Storage,
         box_secret: BoxSecret,
         *,
         now: Clock = utc_now,
     ) -> None:
         self._database = database
-        self._folder = folder
-        self._renditions = renditions
+        self._storage = storage
         self._box_secret = box_secret
         self._now = now
 
@@ -74,18 +73,20 @@ class Sources:
             raise ForbiddenError("An address is signed for the box that asks: send a device token.")
         video = await self._ready(video_id)
         expires_at = (self._now() + VALID_FOR).replace(microsecond=0)
-        expires = int(expires_at.timestamp())
-        path = f"/api/v1/videos/{video_id}/file?box={caller.id}&expires={expires}"
         rendition = await self._rendition(video, kind)
-        if rendition is None:
-            assert video.sha256 is not None, "what was checked has one"
-            token = _token(secret, video_id, None, expires)
-            return Source(video, video.type, video.size, video.sha256, f"{path}&token={token}", expires_at)
-        path += f"&rendition={rendition.id}&token={_token(secret, video_id, rendition.id, expires)}"
-        return Source(video, RENDITION_TYPE, rendition.size, rendition.sha256, path, expires_at)
+        rendition_id = None if rendition is None else rendition.id
+        found, media_type = (video, video.type) if rendition is None else (rendition, RENDITION_TYPE)
+        assert found.sha256 is not None, "what was checked has one"
+        path, url = None, await self._storage.address(video_id, rendition_id, media_type, VALID_FOR)
+        if url is None:
+            expires = int(expires_at.timestamp())
+            token = _token(secret, video_id, rendition_id, expires)
+            which = f"&rendition={rendition_id}" if rendition_id else ""
+            path = f"/api/v1/videos/{video_id}/file?box={caller.id}&expires={expires}{which}&token={token}"
+        return Source(video, media_type, found.size, found.sha256, path, url, expires_at)
 
-    async def file(self, video_id: str, query: FileQuery) -> tuple[Path, str]:
-        """The file with the bytes and its type, for anyone who shows such an address.
+    async def file(self, video_id: str, query: FileQuery) -> FileReply | StreamReply:
+        """The bytes, for anyone who shows such an address.
 
         Raises MissingError when it has run out or is none of ours, VideoNotFoundError, WrongStateError. A box that is
         told that something is not there any more asks anew; one that is refused gives up.
@@ -96,17 +97,17 @@ class Sources:
         if query.expires <= self._now().timestamp():
             raise MissingError("This address has run out. The box gets another one from .../source.")
         video = await self._ready(video_id)
-        if query.rendition is not None:
-            return self._renditions.file(video_id, query.rendition), RENDITION_TYPE
-        return self._folder.file(video_id), video.type
+        media_type = RENDITION_TYPE if query.rendition else video.type
+        return await self._storage.reply(video_id, query.rendition, media_type)
 
-    async def poster(self, video: Video) -> Path:
-        """The file of the poster. Raises MissingError when there is none."""
+    async def poster(self, video: Video) -> FileReply | StreamReply:
+        """The poster. Raises MissingError when there is none."""
         async with self._database.read() as session:
             found = await jobs_repository.rendition(session, video.id, JobKind.POSTER)
         if found is None:
             raise MissingError("This video has no poster, or not yet: GET /api/v1/jobs says what is being made.")
-        return self._renditions.file(video.id, found.id)
+        reply = await self._storage.reply(video.id, found.id, "image/jpeg")
+        return replace(reply, headers={"Cache-Control": "private, no-cache"})
 
     async def _rendition(self, video: Video, kind: JobKind | None) -> Rendition | None:
         """The rendition of the kind, or the one that stands for the original, if there is one. Raises

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -12,12 +11,11 @@ from central.core.db.engine import Database
 from central.core.errors import UploadInUseError
 from central.core.forgetting import forget
 from central.core.pages import Clock, utc_now
-from central.core.threads import in_thread
 from central.library import jobs_repository, repository
-from central.library.folder import Folder
-from central.library.renditions import Renditions
+from central.library.storage import Storage
 from central.library.tables import Video
 from central.library.types import VideoState
+from central.library.workshop import Workshop
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -32,10 +30,10 @@ PORTION: Final = 100
 class Upkeep:
     """Sweeps; several instances may do so at once."""
 
-    def __init__(self, database: Database, folder: Folder, renditions: Renditions, *, now: Clock = utc_now) -> None:
+    def __init__(self, database: Database, storage: Storage, workshop: Workshop, *, now: Clock = utc_now) -> None:
         self._database = database
-        self._folder = folder
-        self._renditions = renditions
+        self._storage = storage
+        self._workshop = workshop
         self._now = now
 
     async def once(self) -> None:
@@ -47,37 +45,43 @@ class Upkeep:
             for video in old:
                 await self._remove(video.id, before)
         await self._sweep()
+        await self._sweep_uploads()
         await forget(self._database, jobs_repository.forget, before=self._now() - JOBS_KEPT)
 
     async def _sweep(self) -> None:
         """Delete what workers left behind that were killed."""
-        begun = await in_thread(self._renditions.begun)
+        begun = await self._workshop.begun()
         async with self._database.read() as session:
             running, made = await jobs_repository.needed(session, [lease_id for _, lease_id in begun])
         for video_id, lease_id in begun:
             if lease_id in made:
-                await in_thread(self._renditions.end, video_id, lease_id)
+                await self._workshop.end(video_id, lease_id)
             elif lease_id not in running:
-                await in_thread(self._renditions.discard, video_id, lease_id)
+                await self._workshop.discard(video_id, lease_id)
+
+    async def _sweep_uploads(self) -> None:
+        """Delete what was begun for videos that are not there: a crash was between the two."""
+        orphans = await self._storage.tidy(self._now() - KEPT[VideoState.UPLOADING])
+        async with self._database.read() as session:
+            known = await repository.there(session, orphans)
+        for video_id in orphans:
+            if video_id not in known:
+                await self._storage.delete(video_id)
 
     async def _remove(self, video_id: str, before: datetime) -> None:
         try:
-            file = await in_thread(self._folder.take, video_id)
+            async with self._storage.held(video_id):
+                async with self._database.read() as session:
+                    video = await session.get(Video, video_id)
+                if video is None or max(video.updated_at, await self._storage.touched(video_id)) >= before:
+                    return  # the upload has just continued, or went on until then
+                await self._delete(video_id)
+                log.info("video_removed", video_id=video_id, state=video.state)
         except UploadInUseError:
             return  # an upload of more than a day
         except FileNotFoundError:
-            await in_thread(self._renditions.delete, video_id)
-            await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))
-            return
-        try:
-            async with self._database.read() as session:
-                video = await session.get(Video, video_id)
-            grown = datetime.fromtimestamp((await in_thread(os.fstat, file.fileno())).st_mtime, UTC)
-            if video is None or max(video.updated_at, grown) >= before:
-                return  # the upload has just continued, or went on until then
-            await in_thread(self._folder.delete, video_id)
-            await in_thread(self._renditions.delete, video_id)
-            await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))
-            log.info("video_removed", video_id=video_id, state=video.state)
-        finally:
-            await in_thread(file.close)
+            await self._delete(video_id)
+
+    async def _delete(self, video_id: str) -> None:
+        await self._storage.delete(video_id)
+        await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from itertools import islice
-from typing import BinaryIO, Final
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db.engine import Database
-from central.core.errors import (
-    OverloadedError,
-    StorageFullError,
-    TooLargeError,
-    UploadIncompleteError,
-    WrongOffsetError,
-    WrongStateError,
-)
+from central.core.errors import OverloadedError, WrongStateError
 from central.core.pages import Clock, utc_now
-from central.core.threads import in_thread
 from central.core.types import Caller
 from central.core.uploads import Upload
 from central.library import repository
-from central.library.folder import Folder
-from central.library.parts import TOLD, Part, Plan, bounds, part_size
+from central.library.parts import Plan
+from central.library.storage import Storage
 from central.library.tables import Video
 from central.library.types import VideoState
 from central.library.videos import Videos, not_there
@@ -33,18 +23,16 @@ from central.library.videos import Videos, not_there
 log = structlog.stdlib.get_logger(__name__)
 
 AT_ONCE: Final = 32
-"""Uploads of one instance: each holds PIECE bytes, and one disk does not write more of them any sooner."""
-PIECE: Final = 1024 * 1024
-"""Bytes that are written together: a thread costs more than to write a few."""
+"""Uploads of one instance: each holds a MiB, and one disk does not write more of them any sooner."""
 
 
 class Uploads:
-    """Writes what comes to the disk, and never holds more than a piece of it."""
+    """Hands what comes to the storage, as far as it comes through this service."""
 
     def __init__(
         self,
         database: Database,
-        folder: Folder,
+        storage: Storage,
         videos: Videos,
         *,
         completed: Callable[[], None],
@@ -52,7 +40,7 @@ class Uploads:
     ) -> None:
         """`completed` is called when a video waits to be checked."""
         self._database = database
-        self._folder = folder
+        self._storage = storage
         self._videos = videos
         self._completed = completed
         self._now = now
@@ -70,11 +58,9 @@ class Uploads:
         self._count += 1
         try:
             video = await self._begun(caller, video_id)
-            file = await self._taken(video_id)
-            try:
-                await self._write(video, file, upload, offset)
-            finally:
-                await in_thread(file.close)
+            await self._storage.receive(video_id, video.size, upload, offset=offset)
+        except FileNotFoundError as error:
+            raise not_there() from error
         finally:
             self._count -= 1
         return video
@@ -85,13 +71,7 @@ class Uploads:
         video = await self._videos.get(caller, video_id)
         if video.state != VideoState.UPLOADING:
             raise _closed(video)
-        received = (await in_thread(self._folder.received, (video_id,)))[video_id]
-        missing = (
-            Part(number, begin, offset + size - begin, f"/api/v1/videos/{video_id}/content?offset={begin}")
-            for number, offset, size in bounds(video.size)
-            if (begin := max(offset, received)) < offset + size
-        )
-        return Plan(part_size(video.size), 1, received, tuple(islice(missing, TOLD)))
+        return await self._storage.plan(video_id, video.size)
 
     async def complete(self, caller: Caller, video_id: str) -> Video:
         """All bytes are there, and are checked from now on; once more changes nothing.
@@ -101,17 +81,12 @@ class Uploads:
         video = await self._videos.get(caller, video_id)
         if video.state != VideoState.UPLOADING:
             return video
-        file = await self._taken(video_id)
         try:
-            await in_thread(os.fsync, file.fileno())
-            length = (await in_thread(os.fstat, file.fileno())).st_size
-            if length != video.size:
-                raise UploadIncompleteError(
-                    f"{length} of {video.size} bytes are there. Send the rest with ?offset={length}."
-                )
-            changed = await self._changed(video_id, state=VideoState.CHECKING)
-        finally:
-            await in_thread(file.close)
+            async with self._storage.held(video_id):
+                await self._storage.require_whole(video_id, video.size)
+                changed = await self._changed(video_id, state=VideoState.CHECKING)
+        except FileNotFoundError as error:
+            raise not_there() from error
         if changed is None:  # another was quicker
             return await self._videos.get(caller, video_id)
         log.info("video_uploaded", video_id=video_id, size=video.size)
@@ -136,53 +111,6 @@ class Uploads:
 
         return await self._database.write(work)
 
-    async def _taken(self, video_id: str) -> BinaryIO:
-        try:
-            return await in_thread(self._folder.take, video_id)
-        except FileNotFoundError as error:
-            raise not_there() from error
-
-    async def _write(self, video: Video, file: BinaryIO, upload: Upload, offset: int) -> None:
-        length = await in_thread(file.seek, 0, os.SEEK_END)
-        if offset != length:
-            raise WrongOffsetError(f"{length} bytes are there. Send those behind them, with ?offset={length}.")
-        room = video.size - length
-        if upload.length is not None and upload.length > room:
-            raise _too_much(video)
-        piece = bytearray()
-        try:
-            async for chunk in upload.chunks:
-                if len(piece) + len(chunk) > room:
-                    raise _too_much(video)
-                piece += chunk
-                if len(piece) >= PIECE:
-                    written, piece = piece, bytearray()
-                    room -= len(written)
-                    await _add(file, written)
-        finally:
-            if piece:
-                await _add(file, piece)
-
-
-async def _add(file: BinaryIO, piece: bytearray) -> None:
-    """Raises StorageFullError."""
-
-    def write() -> None:
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[file.write(rest) :]
-
-    try:
-        await in_thread(write)
-    except OSError as error:
-        raise StorageFullError(
-            f"The disk of the library takes no more ({error.strerror}). Free space on it, and go on from `received`."
-        ) from error
-
 
 def _closed(video: Video) -> WrongStateError:
     return WrongStateError(f"The video is {video.state}: nothing can be added to it. Reserve another one.")
-
-
-def _too_much(video: Video) -> TooLargeError:
-    return TooLargeError(f"The video was reserved with {video.size} bytes, and more than those were sent.")

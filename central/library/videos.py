@@ -18,13 +18,11 @@ from central.core.errors import (
 )
 from central.core.ids import new_id
 from central.core.pages import Clock, Page, id_behind, page_of, utc_now
-from central.core.threads import in_thread
 from central.core.types import Caller, Role
 from central.library import repository
-from central.library.folder import Folder
 from central.library.models import VideoBody, VideoPatch, VideosQuery
-from central.library.renditions import Renditions
 from central.library.settings import LibrarySettings
+from central.library.storage import Storage
 from central.library.tables import Video
 from central.library.types import VideoState
 
@@ -41,8 +39,7 @@ class Videos:
     def __init__(
         self,
         database: Database,
-        folder: Folder,
-        renditions: Renditions,
+        storage: Storage,
         settings: LibrarySettings,
         *,
         problem: Callable[[], str | None],
@@ -50,8 +47,7 @@ class Videos:
     ) -> None:
         """`problem` tells why videos cannot be checked here, if they cannot."""
         self._database = database
-        self._folder = folder
-        self._renditions = renditions
+        self._storage = storage
         self._largest = int(settings.largest * GIGABYTE)
         self._quota = int(settings.quota * GIGABYTE)
         self._problem = problem
@@ -72,16 +68,11 @@ class Videos:
         if len(begun) == OPEN_LIMIT:
             raise OverloadedError(f"{OPEN_LIMIT} uploads have begun and not ended. Complete or delete some of them.")
         video = self._made(caller, body)
-
-        def make() -> None:
-            awaited = sum(begun.values()) - sum(self._folder.received(begun).values())
-            self._folder.make(video.id, video.size, awaited=awaited)
-
-        await in_thread(make)
+        await self._storage.reserve(video.id, video.size, begun=begun)
         try:
             await self._database.write(lambda session: self._add(session, video))
         except BaseException:
-            await in_thread(self._folder.delete, video.id)
+            await self._storage.delete(video.id)
             raise
         log.info("video_reserved", video_id=video.id, size=video.size, type=video.type)
         return video
@@ -111,8 +102,8 @@ class Videos:
     async def received(self, videos: Iterable[Video]) -> dict[str, int]:
         """By id how many bytes of each there are."""
         known = {video.id: video.size if video.state in _WHOLE else 0 for video in videos}
-        coming = [video.id for video in videos if video.state == VideoState.UPLOADING]
-        return known | (await in_thread(self._folder.received, coming) if coming else {})
+        coming = {video.id: video.size for video in videos if video.state == VideoState.UPLOADING}
+        return known | dict(await self._storage.received(coming) if coming else {})
 
     async def change(self, video_id: str, patch: VideoPatch) -> Video:
         """Raises VideoNotFoundError."""
@@ -134,10 +125,9 @@ class Videos:
         async with self._database.read() as session:
             if await session.get(Video, video_id) is None:
                 raise not_there()
-        await in_thread(self._folder.delete, video_id)
-        await in_thread(self._renditions.delete, video_id)
+        await self._storage.delete(video_id)
         was_there = await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))
-        await in_thread(self._renditions.delete, video_id)  # what was made meanwhile
+        await self._storage.delete(video_id)  # what was made meanwhile
         if not was_there:
             raise not_there()
         log.info("video_deleted", video_id=video_id)

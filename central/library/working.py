@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,11 +20,12 @@ from central.core.threads import in_thread
 from central.core.workers import OnDemand
 from central.library import jobs_repository as repository
 from central.library.digest import sha256_of
-from central.library.folder import Folder
+from central.library.disk import synced
 from central.library.probe import Flaw
-from central.library.renditions import Renditions
+from central.library.storage import Storage
 from central.library.tables import Job, Rendition, Video
 from central.library.types import JobState, VideoState
+from central.library.workshop import Workshop
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -47,10 +47,10 @@ class Assignment:
     job: Job
     video: Video
     lease_id: str
-    source: Path
-    """The original."""
     folder: Path
     """The folder in which it may be made."""
+    source: Path = field(init=False)
+    """The original: a file of this machine for as long as the thing is made."""
     progress: float = 0.0
     """From 0 to 1, by whoever makes it."""
 
@@ -79,8 +79,8 @@ class Working:
     def __init__(
         self,
         database: Database,
-        folder: Folder,
-        renditions: Renditions,
+        storage: Storage,
+        workshop: Workshop,
         maker: Maker,
         *,
         name: str,
@@ -89,8 +89,8 @@ class Working:
     ) -> None:
         """`name` tells callers which worker has a job."""
         self._database = database
-        self._folder = folder
-        self._renditions = renditions
+        self._storage = storage
+        self._workshop = workshop
         self._maker = maker
         self._name = name
         self._now = now
@@ -130,18 +130,13 @@ class Working:
         return True
 
     async def _do(self, job: Job, video: Video, lease_id: str) -> None:
-        try:
-            source = await in_thread(self._folder.whole, video.id)
-        except FileNotFoundError as error:
-            raise Flaw("The file of the video is lost.") from error
-        folder = await in_thread(self._renditions.begin, video.id, lease_id)
-        task = Assignment(job, video, lease_id, source, folder)
+        task = Assignment(job, video, lease_id, await self._workshop.begin(video.id, lease_id))
         made = await self._while_held(task)
         if made is None or not await self._swapped_in(task, made):
             log.info("job_lost", job_id=job.id, video_id=video.id, kind=job.kind)
-            await in_thread(self._renditions.discard, video.id, lease_id)
+            await self._workshop.discard(video.id, lease_id)
             return
-        await in_thread(self._renditions.end, video.id, lease_id)
+        await self._workshop.end(video.id, lease_id)
         log.info("job_finished", job_id=job.id, video_id=video.id, kind=job.kind)
 
     async def _while_held(self, task: Assignment) -> Rendition | None:
@@ -172,14 +167,10 @@ class Working:
                 ends = until
 
     async def _rendition(self, task: Assignment) -> Rendition:
-        made = await self._maker.make(task)
-        file = await in_thread(made.file.open, "rb")
-        try:
-            await in_thread(os.fsync, file.fileno())  # what the database says is there after a power cut, too
-            size, sha256 = (await in_thread(os.fstat, file.fileno())).st_size, await sha256_of(file)
-        finally:
-            await in_thread(file.close)
-        await in_thread(self._renditions.keep, task.video.id, task.lease_id, made.file)
+        made = await self._made(task)
+        size = await in_thread(synced, made.file)  # what the database says is there, is
+        sha256 = await sha256_of(made.file)
+        await self._storage.keep(task.video.id, task.lease_id, made.file)
         return Rendition(
             id=task.lease_id,
             video_id=task.video.id,
@@ -189,6 +180,13 @@ class Working:
             width=made.width,
             height=made.height,
         )
+
+    async def _made(self, task: Assignment) -> Made:
+        try:
+            async with self._storage.local(task.video.id, task.video.size) as task.source:
+                return await self._maker.make(task)
+        except FileNotFoundError as error:
+            raise Flaw("The file of the video is lost.") from error
 
     async def _swapped_in(self, task: Assignment, rendition: Rendition) -> bool:
         """In one unit the job is done and what it made is there, if the lease held until now."""
@@ -218,9 +216,9 @@ class Working:
         if ended is None:
             return
         log.warning("job_failed", job_id=job.id, video_id=job.video_id, kind=job.kind, problem=problem)
-        await in_thread(self._renditions.discard, job.video_id, lease_id)
+        await self._workshop.discard(job.video_id, lease_id)
         if ended[1].state == VideoState.FAILED:
-            await in_thread(self._folder.delete, job.video_id)
+            await self._storage.delete(job.video_id)
 
     async def _put_back(self, job: Job, lease_id: str, *, pause_s: float, **values: Any) -> None:
         """Leave a job to whoever takes it after a pause."""
@@ -228,7 +226,7 @@ class Working:
         changed = await self._changed(job, lease_id, state=JobState.QUEUED, progress=0.0, lease_until=due, **values)
         if changed is not None:
             log.info("job_requeued", job_id=job.id, video_id=job.video_id, kind=job.kind, pause_s=pause_s)
-            await in_thread(self._renditions.discard, job.video_id, lease_id)
+            await self._workshop.discard(job.video_id, lease_id)
 
     async def _changed(self, job: Job, lease_id: str, **values: object) -> Job | None:
         """None unless the lease holds."""

@@ -10,10 +10,11 @@ import pytest
 from central.core.errors import ConfigError, LibraryUnavailableError
 from central.core.types import Role
 from central.library import repository
+from central.library.disk import Disk
 from central.library.folder import Folder
 from central.library.probe import Flaw
-from central.library.renditions import Renditions
 from central.library.working import PAUSE_S, TRIES, Assignment, Made, Working
+from central.library.workshop import Workshop
 from central.settings import Settings
 from central.worker import run_worker
 from tests.central.library.conftest import ServedShelf
@@ -39,9 +40,10 @@ class Scripted:
 
 
 def worker(shelf: ServedShelf, maker: Scripted, *, lease_s: float = 30.0) -> Working:
-    folder = Folder(shelf.folder, keep_free=0)
+    disk = Disk(shelf.folder, keep_free=0)
+    folder = Folder(disk)
     database, now = shelf.central.services.database, shelf.central.clock
-    return Working(database, folder, Renditions(folder), maker, name="test", now=now, lease_s=lease_s)
+    return Working(database, folder, Workshop(disk, folder), maker, name="test", now=now, lease_s=lease_s)
 
 
 async def film(shelf: ServedShelf, by: Client | None = None, state: str = "ready") -> str:
@@ -243,11 +245,13 @@ async def test_what_a_killed_worker_left_is_swept(shelf: ServedShelf) -> None:
     await job(shelf, "poster", video_id)
     assert await worker(shelf, Scripted())._one()
     [done] = (shelf.folder / "renditions" / video_id).iterdir()
-    renditions = Renditions(Folder(shelf.folder, keep_free=0))
-    renditions.begin(video_id, done.name)  # killed before it could say that all is well
-    lost = renditions.begin(video_id, video_id) / "made"  # killed before the database knew; an id is an id
+    disk = Disk(shelf.folder, keep_free=0)
+    storage = Folder(disk)
+    workshop = Workshop(disk, storage)
+    await workshop.begin(video_id, done.name)  # killed before it could say that all is well
+    lost = await workshop.begin(video_id, video_id) / "made"  # killed before the database knew; an id is an id
     lost.touch()
-    renditions.keep(video_id, video_id, lost)
+    await storage.keep(video_id, video_id, lost)
     await job(shelf, "720p", video_id)
     working = asyncio.create_task(worker(shelf, Scripted(endless))._one())
     await begun.wait()

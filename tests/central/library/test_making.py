@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from central.library.disk import Disk
 from central.library.ffmpeg import QUALITIES, Ffmpeg
-from central.library.folder import Folder
 from central.library.probe import Flaw, Probe
 from central.library.tables import Job, Video
 from central.library.types import JobKind
@@ -98,7 +98,9 @@ async def test_a_worker_of_its_own_does_the_jobs(sqlite_shelf: ServedShelf, sqli
 def task(tmp_path: Path, source: Path, kind: JobKind, duration: float | None) -> Assignment:
     folder = tmp_path / "work"
     folder.mkdir()
-    return Assignment(Job(kind=kind), Video(duration=duration), "lease", source, folder)
+    made = Assignment(Job(kind=kind), Video(duration=duration), "lease", folder)
+    made.source = source
+    return made
 
 
 async def test_a_poster_is_not_black(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ async def test_a_poster_is_not_black(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     black = "color=black:s=320x240:r=5:d=3[b];color=red:s=320x240:r=5:d=1[r];[b][r]concat"
     run(["ffmpeg", "-v", "error", "-filter_complex", black, str(film)], timeout_s=FFMPEG_TIMEOUT_S)
-    poster = await Ffmpeg(Folder(tmp_path, keep_free=0), Probe()).make(task(tmp_path, film, JobKind.POSTER, 4.0))
+    poster = await Ffmpeg(Disk(tmp_path, keep_free=0), Probe()).make(task(tmp_path, film, JobKind.POSTER, 4.0))
     with Image.open(poster.file) as picture:
         red, green, _ = picture.convert("RGB").resize((1, 1)).tobytes()
     assert red > 200 > 50 > green
@@ -115,7 +117,7 @@ async def test_a_poster_is_not_black(tmp_path: Path) -> None:
 
 async def test_what_cannot_be_converted_says_why(tmp_path: Path, clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
     """A film that cannot be decoded, one without a length, and one that would be larger than it can be."""
-    ffmpeg = Ffmpeg(Folder(tmp_path, keep_free=0), Probe())
+    ffmpeg = Ffmpeg(Disk(tmp_path, keep_free=0), Probe())
     work = task(tmp_path, clips.magicyuv_avi(seconds=0.4), JobKind.SD, None)
     with pytest.raises(Flaw, match="how long it is"):
         await ffmpeg.make(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from cast_http import server
 from central.core.errors import LibraryUnavailableError
 from central.core.http import body
 from central.core.types import Role
-from central.library import parts, repository, uploads
+from central.library import folder, parts, repository
+from central.library.disk import Disk
 from central.library.folder import Folder
 from tests.central.library.conftest import ServedShelf, Shelf, sha256
 from tests.central.support.service import Answered, Client, served
@@ -42,7 +44,7 @@ async def _begun(shelf: ServedShelf, video_id: str, body: AsyncIterator[bytes]) 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write each piece as it comes, and do not wait for a refused body."""
-    monkeypatch.setattr(uploads, "PIECE", 1)
+    monkeypatch.setattr(folder, "PIECE", 1)
     monkeypatch.setattr(server, "LINGER_S", 0.05)
 
 
@@ -90,7 +92,7 @@ async def test_an_upload_goes_on_where_it_was_cut(at_once: None, shelf: ServedSh
 async def test_a_plan_leads_from_any_byte_to_the_last(shelf: ServedShelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sent as it says, part by part, with few of them in an answer: no byte is missing, and none is sent twice."""
     monkeypatch.setattr(parts, "LEAST", parts.MEBIBYTE)
-    monkeypatch.setattr(uploads, "TOLD", 2)
+    monkeypatch.setattr(folder, "TOLD", 2)
     data = os.urandom(3 * parts.MEBIBYTE + 5)
     video_id = (await shelf.reserve(data))["id"]
     await shelf.put(video_id, data[:10])
@@ -157,18 +159,18 @@ async def test_a_restart_loses_nothing(sqlite_url: str, tmp_path: Path, clips: C
     """Half an upload, and one that waits to be checked while nobody checks."""
     settings = {"dir": str(tmp_path / "library")}
     film = clips.film_mp4().read_bytes()
-    async with served(sqlite_url, library=settings) as central:
+    async with AsyncExitStack() as beside, served(sqlite_url, library=settings) as central:
         shelf = Shelf(central.admin, tmp_path / "library")
         half = (await shelf.reserve(film))["id"]
         await shelf.put(half, film[:1000])
         waiting = (await shelf.reserve(film))["id"]
         await shelf.put(waiting, film)
-        held = Folder(shelf.folder, keep_free=0).take(waiting)  # as another instance does that checks it
+        other = Folder(Disk(shelf.folder, keep_free=0))
+        await beside.enter_async_context(other.held(waiting))  # as another instance does that checks it
         checking = {"state": "checking"}
         await central.services.database.write(lambda session: repository.change(session, waiting, checking))
         central.services.library.checking.wake()
         assert (await shelf.get(waiting))["state"] == "checking"
-    held.close()
     async with served(sqlite_url, library=settings) as central:
         shelf = Shelf(central.admin, tmp_path / "library")
         assert (await shelf.put(half, film[1000:], 1000))["received"] == len(film)
