@@ -18,14 +18,14 @@ from tests.support.xserver import XServer
 
 @pytest.fixture
 def agent(shared: Agent) -> Iterator[Agent]:
-    """The agent of this file, with nothing on."""
+    """The agent of this file, which shows nothing at the beginning of a test."""
     yield shared
     shared.stop(all=True)
 
 
 @pytest.fixture(scope="session")
 def browser(leaks: LeakCheck) -> Iterator[Chromium]:
-    """One for the run: it takes a second or two to start."""
+    """The browser of the whole run: it takes a second or two to start."""
     with Chromium() as browser:
         leaks.own_pids(lambda: browser.pids)
         yield browser
@@ -68,6 +68,6 @@ def mortal() -> Iterator[XServer]:
 
 @pytest.fixture(params=[LANDLOCK, NAMESPACE])
 def means(request: pytest.FixtureRequest) -> str:
-    """Each means by itself; skipped where the machine does not have it."""
+    """Each means of confinement by itself; skipped where the machine does not have it."""
     skip_unless_there(request.param)
     return str(request.param)

@@ -14,7 +14,7 @@ from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
 NONE_LEFT = 3
-"""Descriptors that the process may have: those that every process begins with."""
+"""The limit of descriptors for the process: those that every process begins with."""
 
 NOTICED_S = 10.0
 BACK_S = 15.0

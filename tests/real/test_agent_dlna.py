@@ -41,7 +41,7 @@ async def home(agent: Agent) -> AsyncIterator[Controller]:
 async def test_a_controller_plays_and_controls_a_film(
     agent: Agent, home: Controller, screen: Screen, media_server: MediaServer
 ) -> None:
-    """Title, length, position, seek, pause, volume and mute; and it is told of what others do."""
+    """Title, length, position, seek, pause, volume and mute work, and the controller is told of what others do."""
     device = home.device
     await home.play_media(media_server.url("/film/green.mp4"), "A green film")
     assert screen.colour_at_centre() == "green"

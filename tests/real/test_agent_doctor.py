@@ -93,7 +93,7 @@ def test_without_a_display_it_says_what_to_do(env: dict[str, str], xserver: XSer
 
 
 def test_an_agent_without_a_display_is_doubtful(env: dict[str, str]) -> None:
-    """Of an agent that runs, and could show nothing, the doctor tells what it says itself."""
+    """The doctor repeats what a running agent that could show nothing says of itself."""
     with Agent(":59999") as agent:
         found = findings(agent.env, expect=1)
     assert found["port"]["level"] == "warn"
@@ -142,7 +142,7 @@ def test_a_display_that_hangs_does_not_hold_it_up(env: dict[str, str]) -> None:
 
 
 def test_a_screen_of_few_colours_is_told(env: dict[str, str]) -> None:
-    """It works, and the line says what would look better."""
+    """Such a screen works, and the line says what would look better."""
     with XServer(depth=16) as server:
         found = findings({**env, **server.env})["display"]
     assert (found["level"], "It shows 16 bits of colour." in found["found"]) == ("ok", True)

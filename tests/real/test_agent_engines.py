@@ -51,7 +51,7 @@ def test_a_film_that_libvlc_cannot_decode_is_played_by_mpv(
 
 
 def test_what_libvlc_cannot_decode_is_shown_from_a_media_folder(xserver: XServer, clips: Clips) -> None:
-    """Pictures, and films in a codec that libVLC does not know; what libVLC can play stays with it."""
+    """Pictures, and films in a codec that libVLC does not know, are shown; what libVLC can play stays with it."""
     files = {
         "image": (clips.image("webp"), "orange", "pillow"),
         "video": (clips.magicyuv_avi(), "green", "mpv"),
@@ -72,7 +72,8 @@ def test_what_libvlc_cannot_decode_is_shown_from_a_media_folder(xserver: XServer
 
 
 def test_live_hls_in_fragmented_mp4_is_never_grey(xserver: XServer, media_server: MediaServer, clips: Clips) -> None:
-    """It is played by mpv from its first picture on: libVLC's would be grey at each segment, and count as pictures."""
+    """Such a stream is played by mpv from its first picture on: with libVLC it would be grey at each segment, and grey
+    counts as pictures."""
     clips.hls_fmp4()
     with Agent(xserver.display, audio__output="none", **PATIENT) as agent, Screen(xserver.display) as screen:
         with ScreenRecorder(xserver.display) as recorder:

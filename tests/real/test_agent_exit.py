@@ -1,4 +1,4 @@
-"""Out within 5 s of a signal, whatever hangs."""
+"""The end of the agent within 5 s of a signal, whatever hangs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOON_S = 10.0
 
 @contextmanager
 def deaf_caller(agent: Agent) -> Iterator[socket.socket]:
-    """Asks again and again and never reads an answer, until the agent can send no more."""
+    """A caller that asks again and again and never reads an answer, until the agent can send no more."""
     with socket.socket() as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         line.connect(("127.0.0.1", agent.port))
@@ -77,8 +77,8 @@ def test_out_in_time_with_everything_stuck(xserver: XServer, media_server: Media
 
 
 def test_a_dead_share_keeps_nobody(xserver: XServer, dead_share: Path) -> None:
-    """A thread that waits for a file on a share whose server is gone cannot be ended; all else is, and the process
-    ends well without it."""
+    """A thread that waits for a file on a share whose server is gone cannot be ended. Everything else ends, and so does
+    the process."""
     with Agent(xserver.display, player__media_folders=[str(dead_share)]) as agent, ThreadPoolExecutor(1) as pool:
         assert agent.health()["status"] == "healthy"
         waiting = pool.submit(agent.call, "POST", "/start", {"url": f"file://{dead_share}/film.mp4"})
@@ -90,7 +90,7 @@ def test_a_dead_share_keeps_nobody(xserver: XServer, dead_share: Path) -> None:
 
 
 def test_a_signal_ends_a_start(xserver: XServer) -> None:
-    """One that comes while the agent starts is obeyed then, not after: here it waits for an X server that hangs."""
+    """A signal that comes while the agent starts is obeyed at once: here the agent waits for an X server that hangs."""
     xserver.pause()
     agent = Agent(xserver.display, audio__output="none")
     try:
@@ -111,5 +111,5 @@ def exists(pid: int) -> bool:
 
 
 def waits_of(pid: int) -> str:
-    """In which functions of the kernel the threads wait."""
+    """The functions of the kernel in which the threads wait."""
     return " ".join(task.joinpath("wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir())

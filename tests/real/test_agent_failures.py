@@ -53,7 +53,7 @@ class Case:
     words: str
     """Part of the sentence that people get."""
     at_most_s: float = 1.5
-    """Until they get it; a reason that libVLC knows comes in some 0.1 s."""
+    """The longest time until people get it; a reason that libVLC knows comes in some 0.1 s."""
 
 
 TIMEOUT_S = START_TIMEOUT_S + 1.0
@@ -87,7 +87,7 @@ CASES = [
 def test_a_failure_has_its_code_and_its_sentence(
     agent: Agent, screen: Screen, media_server: MediaServer, case: Case
 ) -> None:
-    """The waiting caller, /status and the log are told the same; nothing was seen of it."""
+    """The waiting caller, /status and the log are told the same; nothing of the stream was seen."""
     url = case.url.format(port=media_server.port, silent_port=free_udp_port())
     problem = agent.start(media_server.url(url) if url.startswith("/") else url, expect=502)
     assert (problem["code"], case.words in problem["detail"]) == (case.code, True), problem["detail"]

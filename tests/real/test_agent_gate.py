@@ -1,4 +1,4 @@
-"""Keys and reloads of a real daemon that runs meanwhile."""
+"""Keys and reloads of a real daemon while it runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CONFIG = '[log]\nlevel = "info"\n[api]\nallowed_hosts = []\n'
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    """Without a display: nobody plays anything here. Its settings are in the file, where a reload looks."""
+    """An agent without a display: nobody plays anything here. Its settings are in the file, where a reload looks."""
     with Agent(None, config=CONFIG, log__level="") as agent:
         yield agent
 
 
 def key(agent: Agent, *arguments: str) -> str:
-    """The command, as a person beside the agent runs it; its standard output."""
+    """Run the command as a person beside the agent does; its standard output."""
     command = [sys.executable, "-m", "agent.cli", "key", *arguments]
     done = subprocess.run(command, env=agent.env, capture_output=True, text=True, timeout=SOON_S)
     assert done.returncode == 0, done.stderr

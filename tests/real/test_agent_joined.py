@@ -1,4 +1,4 @@
-"""From a code to the pixels: the whole daemon, a real central API, a real RTSP server and HLS."""
+"""The way from a code to the pixels: the whole daemon, a real central API, a real RTSP server and HLS."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_publishers_are_joined_by_code_and_by_id(
 
 DROP_S = 2.0
 BACK_WITHIN_S = 3.0
-"""Both are what the documentation promises."""
+"""The time that the documentation promises for both."""
 
 
 async def test_a_publisher_that_drops_is_on_the_screen_again(

@@ -52,7 +52,7 @@ def test_a_recording_whose_playlist_says_a_longer_time_finishes(
 
 
 def test_a_film_that_ends_at_the_same_place_each_time_is_over(agent: Agent, media_server: MediaServer) -> None:
-    """It is opened again, because the network may be back; but not for ever."""
+    """Such a film is opened again, because the network may be back, but not for ever."""
     session_id = agent.start(media_server.url("/cut.mp4"))["session_id"]
     last = agent.wait_ended(session_id, 30)
     assert (last["reason"], last["error"]["code"]) == ("failed", "media_network")

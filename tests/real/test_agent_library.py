@@ -1,4 +1,4 @@
-"""From an upload to the pixels: the whole daemon, and a real central API with a library."""
+"""The way from an upload to the pixels: the whole daemon, and a real central API with a library."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.support.xserver import XServer
 async def test_a_film_and_a_picture_of_the_library_are_shown(
     xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> None:
-    """By the command and by the API; what signs their addresses is in no log. The film comes to its end: one view,
-    completed. It is kept, and plays from its file once the central API is gone."""
+    """The command and the API show them, and what signs their addresses is in no log. The film comes to its end: one
+    view, completed. It is kept, and plays from its file once the central API is gone."""
     folder = tmp_path / "library"
     central_url = f"sqlite:///{tmp_path / 'central.db'}"
     with central_process(central_url, CAST_CENTRAL_LIBRARY__DIR=str(folder)) as central, leaks.adopting():

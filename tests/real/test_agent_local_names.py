@@ -63,7 +63,7 @@ def agent(xserver: XServer, clips: Clips, leaks: LeakCheck) -> Iterator[LanAgent
 
 
 def test_a_name_in_local_is_found(agent: LanAgent, xserver: XServer, clips: Clips) -> None:
-    """It plays, and what is told of it has the name that it was given."""
+    """The film plays, and it is reported under the name that was given."""
     url = f"http://nas.local:{PORT}/{Path(clips.film_mp4('green')).name}"
     agent.start(url)
     with Screen(xserver.display) as screen:
@@ -73,7 +73,7 @@ def test_a_name_in_local_is_found(agent: LanAgent, xserver: XServer, clips: Clip
 
 
 def test_a_name_that_nobody_has_is_told(agent: LanAgent) -> None:
-    """Soon, and without blaming the DNS server, which such names are none of the business of."""
+    """The failure comes soon, and does not blame the DNS server, which has nothing to do with such names."""
     began = time.monotonic()
     problem = agent.start("rtsp://nobody.local/ch0", expect=502)
     assert "No device on the network answers to the name 'nobody.local'" in problem["detail"]

@@ -159,7 +159,7 @@ def test_a_message_from_a_server_without_ranges_is_heard_whole(
 def test_a_message_that_comes_slower_than_it_is_heard_is_heard_whole(
     agent: Agent, media_server: MediaServer, pulse: PulseServer, clips: Clips
 ) -> None:
-    """With rests, as it comes: libVLC would discard what it had buffered at each of them, and mpv waits."""
+    """The rests are heard as they come: libVLC would discard what it had buffered at each of them, and mpv waits."""
     message = clips.spoken(1.2)
     rate = message.stat().st_size / 1.2 * 0.7
     url = media_server.url(f"/spoken/chunked/{message.name}?rate={rate:.0f}")

@@ -70,7 +70,7 @@ class Studio:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def stream(self, path: str, *, within_s: float = AT_ONCE_S) -> Answered:
-        """The stream, as soon as central knows it, which is at once, also without hooks."""
+        """The stream, as soon as central knows it. That is at once, even without hooks."""
         async with asyncio.timeout(within_s):
             while True:
                 for stream in (await self.admin("GET", "/streams"))["items"]:
@@ -83,7 +83,7 @@ class Studio:
 async def studio(
     request: pytest.FixtureRequest, xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> AsyncIterator[Studio]:
-    """MediaMTX as configured in the example; or "without hooks", or "HLS only"."""
+    """MediaMTX as the example configures it; or "without hooks", or "HLS only"."""
     assert BINARY is not None
     kind = getattr(request, "param", "")
     api, rtsp, hls = free_port(), free_port(), free_port()
@@ -108,8 +108,8 @@ async def studio(
 @pytest.mark.parametrize("studio", ["with hooks", "without hooks"], indirect=True)
 @pytest.mark.parametrize("kind", ["rtsp", "flv"], ids=["RTSP", "RTMP"])
 async def test_a_publisher_that_drops_is_on_the_screen_again(studio: Studio, xserver: XServer, kind: str) -> None:
-    """Killed for 2 s: the same stream with the same code, in the same session of a box that joined, whose picture
-    moves within 3 s of its return; as often as it happens (MEDIAMTX_DROPS)."""
+    """A publisher that is killed for 2 s gets the same stream with the same code. The box that joined keeps its
+    session, and its picture moves within 3 s of the return; as often as it happens (MEDIAMTX_DROPS)."""
     agent, path, took = studio.agent, f"live/{kind}", []
     broadcaster = await studio.admin("POST", "/broadcasters", {"name": kind})
     key = await studio.admin("POST", "/stream-keys", {"broadcaster_id": broadcaster["id"]})
@@ -144,7 +144,7 @@ async def test_a_publisher_that_drops_is_on_the_screen_again(studio: Studio, xse
 
 @pytest.mark.parametrize("studio", ["HLS only"], indirect=True)
 async def test_the_first_viewer_over_hls_sees_a_picture(studio: Studio, xserver: XServer) -> None:
-    """With the engine that plays HLS, as soon as the stream is on."""
+    """The engine that plays HLS shows a picture as soon as the stream is on."""
     broadcaster = await studio.admin("POST", "/broadcasters", {"name": "one"})
     key = await studio.admin("POST", "/stream-keys", {"broadcaster_id": broadcaster["id"]})
     process = await studio.publish("rtsp", "live/one", key["key"])

@@ -32,7 +32,7 @@ def silent_dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     "url", ["http://nas.example/film.mp4", "rtsp://door.example/ch0", "rtmp://studio.example/live"]
 )
 def test_a_silent_dns_server_is_what_people_are_told(silent_dns: tuple[str, ...], xserver: XServer, url: str) -> None:
-    """The name and the server that does not answer for it, not the source that nobody could ask."""
+    """People are told the name and the server that does not answer for it, and not the source that nobody could ask."""
     with Agent(xserver.display, prefix=silent_dns, player__start_timeout=START_TIMEOUT_S) as agent:
         problem = agent.start(url, expect=502)
         host = url.split("/")[2]

@@ -27,7 +27,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 def test_another_channel_of_a_source_for_one_viewer_takes_the_place_of_the_first(
     agent: Agent, screen: Screen, xserver: XServer, media_server: MediaServer, refusal: str, interrupt: bool
 ) -> None:
-    """Without black: the last picture of the first stays meanwhile. What was interrupted comes back afterwards."""
+    """Nothing is black: the last picture of the first stays meanwhile. What was interrupted comes back afterwards."""
     first = agent.start(media_server.url(f"/one-viewer/{refusal}/red.ts"))["session_id"]
     wait_moves(screen, "red")
     with ScreenRecorder(xserver.display) as recorder:
@@ -48,7 +48,7 @@ def test_another_channel_of_a_source_for_one_viewer_takes_the_place_of_the_first
 def test_what_made_room_comes_back_when_the_other_cannot_be_played(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:
-    """And its picture stays until then."""
+    """The picture of what made room stays until then."""
     first = agent.start(media_server.url("/one-viewer/503/red.ts"))["session_id"]
     wait_moves(screen, "red")
     problem = agent.start(media_server.url("/status/503"), expect=502)

@@ -18,7 +18,7 @@ _X11 = "libxcb_x11_plugin.so"
 def test_libvlc_draws_as_it_was_told(
     xserver: XServer, media_server: MediaServer, output: str, loaded: str, other: str
 ) -> None:
-    """In the window of the stage, where libVLC forgets what its arguments asked for."""
+    """It draws in the window of the stage, where libVLC forgets what its arguments asked for."""
     with Agent(xserver.display, player__output=output) as agent:
         agent.start(media_server.url("/film.mp4"))
         libraries = Path(f"/proc/{agent.player_pid()}/maps").read_text()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 INTERNET = "11.22.33.44"
-"""An address that is no private one, in a network of the test's own."""
+"""An address that is not private, in a network of the test's own."""
 
 SOON_S = 10.0
 
@@ -92,7 +92,7 @@ def box(lan: Lan, xserver: XServer, leaks: LeakCheck) -> Iterator[Box]:
 
 
 def test_a_page_of_the_internet_stays_there(box: Box, screen: Screen) -> None:
-    """What a page of the network may do, one from outside may not: by no way, whether it names or numbers the box.
+    """A page from outside may do nothing of what a page of the network may, whether it names or numbers the box.
     Chromium tells nothing of websockets that it refuses."""
     agent, outside = box.agent, box.outside
     path = f"{box.local.port}/{agent.port}"

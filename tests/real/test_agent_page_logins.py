@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 REVOKED_S = 2.0
-"""From a revocation to the error."""
+"""The time from a revocation to the error."""
 
 WALLS = ("header+cookie", "basic+local-storage", "home-assistant")
-"""By which kinds a page is logged in."""
+"""The kinds of log-ins."""
 
 FIELDS = {
     "header": {"name": TOKEN_NAME},
@@ -47,7 +47,7 @@ def other(leaks: LeakCheck) -> Iterator[Stranger]:
 
 @pytest.fixture(scope="module")
 def servers(other: Stranger, leaks: LeakCheck) -> Iterator[dict[str, LoginPages]]:
-    """One for each wall."""
+    """One server for each kind."""
     found = {kinds: LoginPages(other) for kinds in WALLS}
     with leaks.adopting():
         for server in found.values():
@@ -76,7 +76,7 @@ def shared(xserver: XServer, servers: dict[str, LoginPages], secret_files: Path,
 
 @pytest.fixture(autouse=True)
 def _fresh(servers: dict[str, LoginPages], secret_files: Path, other: Stranger) -> None:
-    """Each server takes what its file says."""
+    """Have each server take what its file says."""
     for kinds, server in servers.items():
         (secret_files / kinds).write_text(f"{server.renew()}\n")
         server.failures = 0
@@ -130,7 +130,7 @@ def test_a_page_is_logged_in_until_that_is_revoked(
 
 
 def buffers_while_away(agent: Agent, server: LoginPages, screen: Screen, leaks: LeakCheck) -> None:
-    """Its picture stays, and it connects again with the same token."""
+    """Its picture stays while its server is away, and it connects again with the same token."""
     server.pause()
     agent.wait_state("buffering")
     assert screen.colour_at_centre() == "green"
@@ -140,7 +140,7 @@ def buffers_while_away(agent: Agent, server: LoginPages, screen: Screen, leaks: 
 
 
 def takes_new_secret(agent: Agent, server: LoginPages, file: Path, xserver: XServer) -> None:
-    """One that the file has when the old one is refused: the session goes on, and its picture stays."""
+    """A secret that the file has when the old one is refused is taken: the session goes on, and its picture stays."""
     session, opened = agent.status()["stream"]["session_id"], len(agent.log("stream_opened"))
     with ScreenRecorder(xserver.display) as recorder:
         file.write_text(renewed := f"{server.token}-renewed")

@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 SOON_S = 10.0
-"""For what takes a second or two on a machine that does nothing else."""
+"""The longest wait for what takes a second or two on a machine that does nothing else."""
 
 BACK_S = 10.0
-"""Within which a page that crashed or hung is there again."""
+"""The time within which a page that crashed or hung is there again."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def secure(certificate: Certificate, pages: WebPages, leaks: LeakCheck) -> Itera
 def shared(
     xserver: XServer, pulse: PulseServer, pages: WebPages, certificate: Certificate, secure: TlsFront, leaks: LeakCheck
 ) -> Iterator[Agent]:
-    """One that has shown a page: its spare browser is there soon. The key of the secure pages is pinned."""
+    """An agent that has shown a page: its spare browser is there soon. The key of the secure pages is pinned."""
     pin = pin_of(ssl.PEM_cert_to_DER_cert(certificate.file.read_text()))
     config = f'[web.pins]\n"https://localhost:{secure.port}" = "{pin}"\n'
     with Agent(xserver.display, env=pulse.env, config=config, player__stall_timeout=30) as agent:
@@ -73,7 +73,7 @@ def shared(
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """Of a process: their ids and command lines."""
+    """The descendants of a process: their ids and command lines."""
     found = {}
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
@@ -84,7 +84,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def alive(pids: Iterable[int]) -> list[int]:
-    """Those that have a command line: a zombie, which the first process of the system is to reap, has none."""
+    """Those of them that have a command line: a zombie, which the first process of the system must reap, has none."""
     left = []
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -94,7 +94,7 @@ def alive(pids: Iterable[int]) -> list[int]:
 
 
 def processes(agent: Agent, kind: str = "renderer") -> list[int]:
-    """Those of the page that is on."""
+    """The processes of the page that is on."""
     return [pid for pid, line in descendants(agent.player_pid()).items() if f"--type={kind} " in line]
 
 
@@ -151,8 +151,8 @@ ERRORS = (
 
 
 def test_what_is_no_page_is_an_error(agent: Agent, pages: WebPages, screen: Screen, tmp_path: Path) -> None:
-    """With a code and a sentence, while what was on stays on; nothing is saved, nobody is asked for a password, and a
-    certificate that nobody vouches for is not ignored."""
+    """Each is an error with a code and a sentence, while what was on stays on. Nothing is saved, nobody is asked for a
+    password, and a certificate that nobody vouches for is not ignored."""
     agent.show_page(pages.url("/plain/red"))
     with TlsFront(make_certificate(tmp_path), before=pages.port) as front:
         secure = f"https://localhost:{front.port}/plain/red"
@@ -203,7 +203,7 @@ def test_a_page_gets_keys_and_clicks_if_it_may(agent: Agent, pages: WebPages, sc
 
 
 def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: Screen) -> None:
-    """Dialogs, printing, pop-ups, downloads, mail programs and local files: refused, and the page goes on."""
+    """Dialogs, printing, pop-ups, downloads, mail programs and local files are refused, and the page goes on."""
     agent.show_page(pages.url("/nasty"))
     agent.wait_until(lambda: refusals(agent, "dialog") >= 3, SOON_S, "its dialogs are answered")
     agent.wait_until(lambda: refusals(agent, "download") >= 1, SOON_S, "its download is refused")
@@ -219,13 +219,13 @@ def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: S
 
 
 def test_a_page_may_send_much(agent: Agent, pages: WebPages, screen: Screen) -> None:
-    """More than is read of what the browser tells of it."""
+    """The page sends more than is read of what the browser tells of it."""
     agent.show_page(pages.url("/sending/magenta"))
     wait_colour(screen, "magenta")
 
 
 def test_a_page_whose_server_is_away_buffers(agent: Agent, screen: Screen) -> None:
-    """The requests of the page to its own server tell; it plays again when that answers."""
+    """The requests of the page to its own server tell of the failure; the page plays again when the server answers."""
     with WebPages() as server:
         agent.show_page(server.url("/live/cyan"))
         agent.wait_state("playing")
@@ -270,7 +270,7 @@ def test_a_page_that_hangs_comes_back(agent: Agent, pages: WebPages, screen: Scr
 
 
 def test_a_page_is_reloaded_when_asked(agent: Agent, xserver: XServer, pages: WebPages, screen: Screen) -> None:
-    """Each `refresh` seconds, unseen."""
+    """The page is loaded anew each `refresh` seconds, unseen."""
     agent.show_page(pages.url("/plain/yellow"), refresh=1)
     wait_colour(screen, "yellow")
     with ScreenRecorder(xserver.display) as recorder:
@@ -281,7 +281,7 @@ def test_a_page_is_reloaded_when_asked(agent: Agent, xserver: XServer, pages: We
 
 
 def test_a_page_is_renewed_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:
-    """A second process takes over when it has painted, as each night; the old one is gone then."""
+    """A second process takes over when it has painted, as it does each night; the old one is gone then."""
     session, first = agent.show_page(pages.url("/late/magenta"))["session_id"], agent.player_pid()
     with ScreenRecorder(xserver.display) as recorder:
         assert agent.call("POST", "/reload").status == 200
@@ -293,7 +293,8 @@ def test_a_page_is_renewed_unseen(agent: Agent, xserver: XServer, pages: WebPage
 
 
 def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Screen) -> None:
-    """Larger, further down, in the dark, abroad, and without its header, of which a part is an element's own."""
+    """The page is larger, further down, in the dark, abroad, and without its header, of which a part is an element's
+    own."""
     look = {"zoom": 2, "scroll": 300, "dark": True, "language": "de", "time_zone": "Asia/Tokyo", "user_agent": "Wall/1"}
     agent.show_page(pages.url("/looking/green"), page={**look, "css": "header {display: none !important}"})
     assert screen.colour_at_centre() == "green"
@@ -311,7 +312,7 @@ def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Scr
 
 
 def test_pages_follow_one_another_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:
-    """Each for its time, in one session, without white or black; the old browser is gone then."""
+    """Each is shown for its time, in one session, without white or black; the old browser is gone then."""
     session = agent.show_page(
         pages.url("/plain/red"), page={"seconds": 2, "then": [{"url": pages.url("/late/green")}]}
     )["session_id"]
@@ -329,7 +330,7 @@ def test_pages_follow_one_another_unseen(agent: Agent, xserver: XServer, pages: 
 def test_a_page_that_was_interrupted_is_there_at_once(
     agent: Agent, xserver: XServer, pages: WebPages, screen: Screen
 ) -> None:
-    """It is not loaded again, and no other picture is between."""
+    """The page is not loaded again, and no other picture is between."""
     agent.show_page(pages.url("/plain/red"))
     before = pages.asked["/plain/red"]
     agent.show_page(pages.url("/plain/blue"), interrupt=True)
@@ -344,7 +345,7 @@ def test_a_page_that_was_interrupted_is_there_at_once(
 
 
 def test_a_page_is_heard_while_it_is_seen(agent: Agent, pages: WebPages, pulse: PulseServer) -> None:
-    """Not while it is prepared; a muted one holds no sound device."""
+    """A page is silent while it is prepared; a muted one holds no sound device."""
 
     def heard(pitch: int) -> None:
         agent.wait_until(lambda: pitch in listener.heard().heard(), 5, f"{pitch} Hz is heard")
@@ -361,7 +362,7 @@ def test_a_page_is_heard_while_it_is_seen(agent: Agent, pages: WebPages, pulse: 
 
 
 def test_nothing_is_left_of_a_page(agent: Agent, pages: WebPages) -> None:
-    """No process, and no file of its profile."""
+    """No process is left, and no file of its profile."""
     agent.show_page(pages.url("/plain/red"))
     pid = agent.player_pid()
     profile = agent.folder / "state" / "players" / "pages" / str(pid)

@@ -1,4 +1,4 @@
-"""Passwords in addresses: who is told them and in which way, and what is said where they are wrong."""
+"""Passwords in addresses: who gets them in which way, and the error if they are wrong."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 def test_a_password_is_told_in_the_way_that_it_is_asked_for(
     agent: Agent, screen: Screen, media_server: MediaServer, methods: str, what: str, engine: str
 ) -> None:
-    """A camera that wants a digest never hears the password itself, and none hears it unasked."""
+    """A camera that asks for a digest never hears the password itself, and no camera hears it unasked."""
     media_server.reset()
     agent.start(media_server.url(f"/digest/{methods}/{what}", userinfo=RIGHT))
     wait_moves(screen, "cyan" if what == "mjpeg" else "red")
@@ -69,7 +69,7 @@ def test_a_wrong_password_is_named_at_once_and_not_tried_again(
 
 
 def test_a_digest_that_no_player_knows_is_named(agent: Agent, media_server: MediaServer) -> None:
-    """FFmpeg before 8 knows MD5 only, and libVLC none."""
+    """People are told of it: FFmpeg before 8 knows MD5 only, and libVLC knows no digest."""
     problem = agent.start(media_server.url("/digest/SHA-256/mjpeg", userinfo=RIGHT), expect=502)
     assert (problem["code"], "SHA-256" in problem["detail"]) == ("media_unauthorized", True), problem
 
@@ -78,7 +78,7 @@ def test_a_digest_that_no_player_knows_is_named(agent: Agent, media_server: Medi
 def test_a_camera_that_knows_sha_256_is_told_an_md5_digest(
     agent: Agent, screen: Screen, cameras: RtspServer, offered: list[str]
 ) -> None:
-    """FFmpeg would take the last of several digests, and say nothing where it does not know its algorithm."""
+    """FFmpeg would take the last of several digests, and say nothing if it does not know the algorithm."""
     with DigestGate(cameras.port, offered) as gate:
         agent.start(gate.url("/red", userinfo=RIGHT))
         wait_moves(screen, "red")
@@ -97,7 +97,7 @@ def test_a_camera_that_knows_sha_256_is_told_an_md5_digest(
 def test_a_camera_that_lets_nobody_in_says_why(
     agent: Agent, cameras: RtspServer, offered: list[str], userinfo: str, words: str, proofs: int
 ) -> None:
-    """And a wrong password is told once only."""
+    """A wrong password is sent only once."""
     with DigestGate(cameras.port, offered) as gate:
         problem = agent.start(gate.url("/red", userinfo=userinfo), expect=502)
         assert (problem["code"], words in problem["detail"]) == ("media_unauthorized", True)

@@ -48,7 +48,7 @@ def _plain(size: tuple[int, int] = (640, 360), colour: str = "orange") -> Image.
 
 
 def _qr_code(path: Path) -> None:
-    """Black on transparent, clear in the middle."""
+    """A code that is black on transparent, clear in the middle."""
     code = Image.new("RGBA", (90, 90), (0, 0, 0, 0))
     pen = ImageDraw.Draw(code)
     for x in (5, 25, 65, 80):
@@ -86,7 +86,8 @@ MAKERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_kind_of_picture_is_shown(agent: Agent, screen: Screen, folder: Path, name: str) -> None:
-    """Large and wide ones, transparent ones on what makes them readable, 16 bits, print colours, SVG, AVIF."""
+    """Pictures are shown whether they are large, wide, transparent (on a ground that makes them readable), of 16 bits,
+    in print colours, SVG or AVIF."""
     make, colour = MAKERS[name]
     make(folder / name)
     agent.start((folder / name).as_uri())
@@ -97,7 +98,7 @@ def test_every_kind_of_picture_is_shown(agent: Agent, screen: Screen, folder: Pa
 
 
 def test_a_photograph_is_shown_upright(agent: Agent, screen: Screen, folder: Path) -> None:
-    """The camera's note on how it was held is obeyed, with black at both sides."""
+    """The camera's note on its orientation is obeyed, with black at both sides."""
     _turned(folder / "turned.jpg")
     agent.start((folder / "turned.jpg").as_uri())
     wait_until(lambda: name_of(screen.pixel(320, 60)) == "red", timeout_s=3, what="red above")
@@ -117,7 +118,7 @@ def test_an_animation_moves(agent: Agent, screen: Screen, folder: Path, ending: 
 
 
 def test_an_animation_that_ends_keeps_its_last_picture(agent: Agent, screen: Screen, folder: Path) -> None:
-    """One that is to be played once stands then, and is still on."""
+    """A picture that is to be played once stands then, and is still on."""
     path = folder / "once.gif"
     _plain((64, 36), "red").save(path, save_all=True, append_images=[_plain((64, 36), "blue")], duration=100)
     agent.start(path.as_uri())
@@ -151,7 +152,7 @@ def test_a_picture_follows_the_screen(media_server: MediaServer, clips: Clips) -
 def test_what_is_no_picture_says_so(
     agent: Agent, folder: Path, name: str, content: bytes, code: str, says: str
 ) -> None:
-    """The answer tells what is wrong with it, in a sentence."""
+    """The answer says in a sentence what is wrong."""
     (folder / name).write_bytes(content)
     answer = agent.start((folder / name).as_uri(), expect=502)
     assert (answer["code"], says in answer["detail"]) == (code, True), answer
@@ -345,7 +346,7 @@ def test_a_snapshot_is_fetched_again_without_black(
 
 
 def _replace(file: Path, colour: str) -> None:
-    """Whole, as a server would."""
+    """Replace the file as a whole, as a server would."""
     new = file.with_suffix(".new")
     _plain(colour=colour).save(new, format="png")
     new.replace(file)

@@ -22,12 +22,12 @@ from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
 TOLERANCE_S = 0.5
-"""Of a duration."""
+"""The tolerance of a duration."""
 STALL_TIMEOUT_S = 4.0
 SLOW_S = 0.8
-"""Until a source answers."""
+"""The time until a source answers."""
 STILL_S = 0.5
-"""A film goes on that never stands for longer than that and the longest pause of the recorder, on a busy machine."""
+"""A film never stands for longer than that and the longest pause of the recorder, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 
 @pytest.fixture
 def agent(shared: Agent, media_server: MediaServer) -> Iterator[Agent]:
-    """Idle at the beginning, and at the end."""
+    """An agent that shows nothing at the beginning and at the end of a test."""
     yield shared
     shared.stop(all=True)
     shared.wait_until(lambda: len(shared.children()) <= 1, 5, "only the spare is left")

@@ -23,7 +23,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 
 
 def list_of(media_server: MediaServer, *entries: str) -> str:
-    """The address of a playlist that holds these."""
+    """The address of a playlist that holds these entries."""
     return media_server.url("/list.m3u?" + "&".join(f"entry={quote(entry, safe='')}" for entry in entries))
 
 
@@ -49,7 +49,7 @@ def test_a_list_that_cannot_be_played_makes_way_for_the_next_entry(
 
 
 def test_a_silent_entry_makes_way_in_time(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """It takes its share of the time for a first frame only."""
+    """A silent entry takes only its share of the time for a first frame."""
     agent.start(list_of(media_server, media_server.url("/never"), media_server.url("/film/blue.mp4")))
     wait_moves(screen, "blue")
 

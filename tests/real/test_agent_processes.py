@@ -21,7 +21,7 @@ from tests.support.tools import wait_until
 from tests.support.xserver import XServer
 
 AT_ONCE_S = 1.0
-"""For what takes some 20 ms; the rest is for a busy machine."""
+"""The longest wait for what takes some 20 ms; the rest is for a busy machine."""
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def agent(xserver: XServer) -> Iterator[Agent]:
 
 
 def test_a_killed_player_is_a_failure_with_its_signal(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """The session ends `failed` with the signal's name, the screen is clear, and the next start works at once. Who was
-    about to pause it is told that it is over."""
+    """The session ends `failed` with the signal's name, the screen is clear, and the next start works at once. A caller
+    who was about to pause it is told that it is over."""
     session_id = agent.start(media_server.url("/film/red.mp4"))["session_id"]
     player = agent.player_pid()
     agent.wait_for_spare()

@@ -19,13 +19,13 @@ from tests.support.sound import PulseServer
 from tests.support.xserver import XServer
 
 COLOUR_OF = {360: "red", 720: "green", 1080: "blue"}
-"""Of each rendition of the HLS clip."""
+"""The colour of each rendition of the HLS clip."""
 BEGINNING = 2
-"""Segments of each rendition that FFmpeg reads to know what it is, in whatever order."""
+"""The segments of each rendition that FFmpeg reads to know what it is, in whatever order."""
 NEAR_S = 0.4
-"""Of a live stream is left to be shown, with `low-latency`, when its source falls silent."""
+"""The seconds that a live stream still has to show, with `low-latency`, when its source falls silent."""
 SOONER_S = 0.3
-"""It moves, with `low-latency`."""
+"""The seconds by which it moves sooner with `low-latency`."""
 
 
 @pytest.fixture(scope="module", params=["vlc", "mpv"])
@@ -111,7 +111,7 @@ def _fetched(media_server: MediaServer, name: str) -> bool:
 
 
 def _heights(media_server: MediaServer, *, since: int = 0) -> list[int]:
-    """Of the segments fetched so far, in their order; without those before segment number `since`."""
+    """The heights of the segments fetched so far, in their order, without those before segment number `since`."""
     paths = [request.path for request in media_server.requests("/media/hls-variants") if request.path.endswith(".ts")]
     found = [re.search(r"/(\d+)p/seg(\d+)\.ts$", path) for path in paths]
     return [int(match[1]) for match in found if match is not None and int(match[2]) >= since]

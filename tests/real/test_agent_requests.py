@@ -79,7 +79,7 @@ BAD = [
 
 
 def test_bad_requests_leave_the_film_on(agent: Agent, screen: Screen, media_server: MediaServer) -> None:
-    """Each is answered 4xx with its code and the field, and after each the film still moves on the screen."""
+    """Each request is answered 4xx with its code and the field, and after each the film still moves on the screen."""
     film = agent.start(media_server.file_url(media_server.clips.film_mp4("red", 60)))["session_id"]
     for bad in BAD:
         answer = agent.call(bad.method, bad.path, bad.body, headers=bad.headers)

@@ -21,7 +21,7 @@ from tests.support.xserver import XServer
 
 GREEN, TONE = 880, 660
 BACK_S = 5.0
-"""From the start of the daemon to the picture: the promise."""
+"""The promised time from the start of the daemon to the picture."""
 
 
 @pytest.fixture(scope="module", params=["vlc", "mpv"])
@@ -35,8 +35,8 @@ def shared(request: pytest.FixtureRequest, xserver: XServer, pulse: PulseServer,
 def test_a_paused_film_comes_back_paused(
     agent: Agent, screen: Screen, pulse: PulseServer, media_server: MediaServer, clips: Clips
 ) -> None:
-    """Killed while a film is paused over another one: it is on the screen again within 5 s, still, at its position and
-    without a sound; resumed it moves and is heard. The one below comes back paused, too."""
+    """A film that was killed while it was paused over another one is on the screen again within 5 s: still, at its
+    position, and without a sound. Resumed, it moves and is heard. The one below comes back paused, too."""
     below = agent.start(media_server.url("/film/red.mp4"), position=3)["session_id"]
     agent.wait_state("playing")
     assert agent.call("POST", "/pause").status == 200

@@ -20,7 +20,7 @@ from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
 RETURN_S = 4.0
-"""From a source that is back to moving pictures: at most the longest pause between two tries, and a start."""
+"""The time from a source that is back to moving pictures: at most the longest pause between two tries, and a start."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_killed_player_is_replaced(agent: Agent, xserver: XServer, screen: Scr
 def test_a_film_that_breaks_off_resumes_at_its_position(
     agent: Agent, screen: Screen, media_server: MediaServer
 ) -> None:
-    """A server that goes away in the middle of a film: it is taken up again at its position, and plays to its end."""
+    """A film whose server goes away in the middle resumes at its position, and plays to its end."""
     session = agent.start(media_server.url("/film/red.mp4?rate=15000"))["session_id"]
     agent.wait_until(lambda: (agent.status()["stream"]["position"] or 0) > 2, 10, "it is 2 s in")
     media_server.behave("/film", Behaviour(then=Then.RESET, after_bytes=0))

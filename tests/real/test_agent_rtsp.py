@@ -1,4 +1,5 @@
-"""RTSP cameras on a libVLC that has no RTSP: from /start to the pixels, on the real mpv and a real RTSP server."""
+"""RTSP cameras on a libVLC that has no RTSP: the way from /start to the pixels, on the real mpv and a real RTSP
+server."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ from tests.support.xserver import XServer
 START_TIMEOUT_S = 2
 STALL_TIMEOUT_S = 2
 AT_ONCE_S = 1.5
-"""For what takes 0.3 s; the rest is for a busy machine."""
+"""The longest wait for what takes 0.3 s; the rest is for a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,8 @@ def agent(shared: Agent, cameras: RtspServer, media_server: MediaServer) -> Iter
     ],
 )
 def test_a_camera_is_on_the_screen(agent: Agent, screen: Screen, cameras: RtspServer, path: str, userinfo: str) -> None:
-    """H.264 and H.265, with and without sound, over TCP or UDP, with a password: pictures move, and status says so."""
+    """Cameras with H.264 and H.265, with and without sound, over TCP or UDP, with a password: pictures move, and status
+    says so."""
     answer = agent.start(cameras.url(path, userinfo=userinfo))
     assert screen.colour_at_centre() == "red"
     wait_moves(screen, "red")
@@ -173,7 +175,7 @@ def test_a_camera_that_restarts_comes_back(agent: Agent, screen: Screen, xserver
 def test_switches_between_films_and_cameras_show_no_black(
     agent: Agent, xserver: XServer, cameras: RtspServer, media_server: MediaServer
 ) -> None:
-    """From libVLC to mpv and back, and from camera to camera: 0 ms of black, and nothing else in between."""
+    """Nothing is black, and nothing else is between, from libVLC to mpv and back, and from camera to camera."""
     order = [
         ("green", cameras.url("/green")),
         ("red", media_server.url("/film/red.mp4")),

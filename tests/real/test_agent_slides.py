@@ -22,7 +22,7 @@ from tests.support.xserver import XServer
 STALL_TIMEOUT_S = 2.0
 NOTICED_S = STALL_TIMEOUT_S + 1.0
 BUSY_S = 1.0
-"""For a machine on which other tests run."""
+"""The tolerance for a machine on which other tests run."""
 MUSIC, MUSIC_S = 660, 4.0
 SOON_S = 10.0
 

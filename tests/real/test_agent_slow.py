@@ -1,4 +1,4 @@
-"""Sources that send a picture every few seconds: that is their way, and no fault."""
+"""Sources that send a picture every few seconds: they work that way, and nothing is wrong with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.tools import LOOK_SELDOM_S
 from tests.support.xserver import XServer
 
 STALL_TIMEOUT_S = 1
-"""Less than the 2 s from picture to picture: of RTSP it takes one try to learn that."""
+"""A limit below the 2 s from picture to picture: with RTSP it takes one try to learn that."""
 
 WATCHED_S = 5.0
 

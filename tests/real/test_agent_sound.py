@@ -1,4 +1,6 @@
-"""The sound that is heard: real streams on a sound server of the tests' own, told apart by their pitch.
+"""The sound that is heard: real streams on a sound server of the tests' own, told apart by their pitch. PulseAudio
+mixes, so a loudspeaker that two programs cannot open at once is not here. What such a device needs is shown all the
+same: two of the agent's streams never have the loudspeaker open at the same time (`most_at_once`).
 
 PulseAudio mixes, so a loudspeaker that two programs cannot open at once is not here. What such a device needs is
 shown all the same: of the agent's streams never two have the loudspeaker open at the same time (`most_at_once`).
@@ -30,9 +32,9 @@ from tests.support.xserver import XServer
 SOON_S = 10.0
 """Sound comes 0.1-0.4 s after its picture; the rest is for a busy machine."""
 HEARD_AGAIN_S = 10.0
-"""After the sound server is there, as promised."""
+"""The promised time after the sound server is there."""
 LONGEST_GAP_S = 0.6
-"""Of silence at a switch: the old process's end, then a new stream at the sound server. 0.1-0.2 s is usual."""
+"""The longest silence at a switch: the old process's end, then a new stream at the sound server. 0.1-0.2 s is usual."""
 FULL = 0.5
 """The amplitude of the clips' tones, as a part of full scale."""
 GREEN, RED, TONE = 880, 440, 660
@@ -84,7 +86,7 @@ def test_only_one_stream_is_heard(agent: Agent, pulse: PulseServer, media_server
 def test_a_loudspeaker_that_cannot_be_shared_is_enough(
     agent: Agent, pulse: PulseServer, media_server: MediaServer
 ) -> None:
-    """Through films, a message and live streams, one after the other, the loudspeaker is never opened twice."""
+    """The loudspeaker is never opened twice, through films, a message and live streams, one after the other."""
     with pulse.watch() as watch:
         paths = ("/film/green.mp4", "/film.mp4", "/tone.ogg", "/live/green.ts", "/tone.mp3", "/film/green.mp4")
         for count, path in enumerate(paths, start=1):
@@ -313,7 +315,7 @@ def go_on(agent: Agent, *, pictures: int) -> None:
 
 
 def start_late(agent: Agent, media_server: MediaServer, path: str) -> float:
-    """Start what takes 1 s until it answers for the first time; when it was on."""
+    """Start a stream that takes 1 s until it answers for the first time; the time at which it was on."""
     media_server.behave(path, Behaviour(delay_s=1.0))
     session = agent.start(media_server.url(path), wait=None)["session_id"]
     media_server.wait_request(path, timeout_s=SOON_S)
@@ -401,7 +403,8 @@ def tone_seconds(heard: Heard, hz: int) -> float:
 def test_the_usual_track_is_heard(
     agent: Agent, xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips, kind: str
 ) -> None:
-    """And not the first one, also when it is not the language of the box; its picture stays on meanwhile."""
+    """The first track is not heard, even if the usual one is not in the language of the box; the picture stays on
+    meanwhile."""
     url = media_server.file_url(clips.two_tracks(kind))
     with pulse.listen() as listener:
         with ScreenRecorder(xserver.display) as recorder:
@@ -416,7 +419,7 @@ def test_the_usual_track_is_heard(
 def test_a_language_can_be_preferred(
     xserver: XServer, pulse: PulseServer, media_server: MediaServer, clips: Clips, engine: str
 ) -> None:
-    """With `[audio] languages` that track is taken, in both engines."""
+    """The track in a language of `[audio] languages` is taken, in both engines."""
     engines = f'{{"http": "{engine}"}}'
     with (
         Agent(xserver.display, env=pulse.env, audio__languages='["fr", "en"]', player__engines=engines) as agent,

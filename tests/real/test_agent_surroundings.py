@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a 
 
 HOST = "camera.test"
 RENEWED_S = 20.0
-"""A look every 5 s, 10 s after the last change at the earliest, and a new spare."""
+"""The longest wait: a look every 5 s, 10 s after the last change at the earliest, and a new spare."""
 
 
 def python_with_an_etc_of_its_own(folder: Path) -> str:
@@ -87,5 +87,5 @@ def test_the_next_start_has_what_came(
 
 
 def beside(agent: Agent, command: list[str]) -> None:
-    """Run it in the agent's mount namespace."""
+    """Run a command in the agent's mount namespace."""
     subprocess.run([need("nsenter"), "--target", str(agent.pid), "--mount", *command], check=True, timeout=10)

@@ -16,7 +16,8 @@ from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
 MISSED_AT_MOST_S = 0.1
-"""Between two looks of the recorder, on a machine that others use too. A gap that a person sees is longer."""
+"""The longest pause between two looks of the recorder, on a machine that others use too. A gap that a person sees is
+longer."""
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ WATCHDOG_S = 1.2
 
 
 class Manager:
-    """The service manager's socket, and what came in at it with the time."""
+    """The service manager's socket, and the messages that came in at it with their times."""
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -39,7 +39,7 @@ class Manager:
         self.heard: list[tuple[float, str]] = []
 
     def listen(self, until: str, timeout_s: float = HEARD_S) -> float:
-        """Hear everything up to a message that begins so; when it came."""
+        """Hear everything up to a message that begins so; the time at which it came."""
         deadline = time.monotonic() + timeout_s
         while True:
             self.socket.settimeout(max(0.01, deadline - time.monotonic()))
@@ -74,7 +74,8 @@ def agent(xserver: XServer, leaks: LeakCheck, manager: Manager, tmp_path: Path) 
 def test_systemd_is_told_all_that_it_wants_to_know(
     agent: Agent, manager: Manager, media_server: MediaServer, clips: Clips
 ) -> None:
-    """READY once requests are answered, what is on, signs of life while a player hangs, STOPPING; in this order."""
+    """systemd is told READY once requests are answered, what is on, signs of life while a player hangs, and STOPPING;
+    in this order."""
     manager.listen("READY=1")
     agent.start(media_server.file_url(clips.film_mp4("red")), title="A film")
     manager.listen("STATUS=On screen: A film")
@@ -129,7 +130,7 @@ def test_the_units_are_understood(tmp_path: Path) -> None:
 
 
 def test_the_daemon_is_shut_in() -> None:
-    """Exposure at most 3.0, by systemd's own count."""
+    """The exposure is at most 3.0, by systemd's own count."""
     need("systemd-analyze")
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=30", UNITS / "cast-agent.service"],

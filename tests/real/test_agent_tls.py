@@ -34,7 +34,7 @@ SAID = {
     ("mpv", "rtmps"): ("media_network", "update-ca-certificates"),
     ("vlc", "rtmps"): ("media_network", "certificate is not trusted"),
 }
-"""The codes where it is not simply forbidden."""
+"""The codes of failures that are not simply forbidden."""
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def fronts(certificate: Certificate, clips: Clips, media_server: MediaServer, le
 
 
 def test_a_certificate_that_is_not_trusted_is_refused(xserver: XServer, fronts: Fronts) -> None:
-    """A self-signed one, over https in both players and over rtsps: nothing is sent over it, above all no password;
-    the start fails at once, and the sentence says what to do."""
+    """Nothing is sent over a self-signed certificate, above all no password, whether over https in both players or over
+    rtsps. The start fails at once, and the sentence says what to do."""
     for engine in ("vlc", "mpv"):
         engines = f'{{"https": "{engine}", "rtmps": "{engine}"}}'
         with Agent(xserver.display, audio__output="none", player__engines=engines, stream__retry=False) as agent:
@@ -131,7 +131,7 @@ def test_what_the_system_trusts_is_played(
 
 @contextlib.contextmanager
 def rtmp_server(film: Path, port: int) -> Iterator[None]:
-    """For one client. One that comes too early is refused, and tries again."""
+    """A server for one client. A client that comes too early is refused, and tries again."""
     live = ["-nostdin", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(film), "-c", "copy", "-f", "flv"]
     process = subprocess.Popen([need("ffmpeg"), *live, "-listen", "1", f"rtmp://127.0.0.1:{port}/live/blue"])
     try:

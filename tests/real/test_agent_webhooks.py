@@ -16,8 +16,8 @@ def section(receiver: Receiver) -> str:
 
 
 def test_what_happens_on_the_screen_is_told(xserver: XServer, media_server: MediaServer) -> None:
-    """Signed and in order, over a kill and a receiver that is away; one that is added by a reload is told what happens
-    from then on; nothing secret is in the status or the log."""
+    """The calls are signed and in order, over a kill and a receiver that is away. A webhook that is added by a reload
+    is told what happens from then on. Nothing secret is in the status or the log."""
     with Receiver(secret=SECRET) as first, Receiver() as second:
         with Agent(xserver.display, config=section(first), audio__output="none") as agent:
             session = agent.start(media_server.url("/film/red.mp4"), title="A film")["session_id"]

@@ -27,7 +27,7 @@ ENDED_S = 15.0
 
 
 class Demo:
-    """It, with what it says on standard output through a pipe, as it says it."""
+    """The command, and its standard output through a pipe, as it comes."""
 
     def __init__(self, folder: Path, port: int, display: str | None) -> None:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
@@ -46,7 +46,8 @@ class Demo:
         self.said = ""
 
     def until(self, words: str) -> str:
-        """All that it has said when it says these words, or ends. Kills it when it says nothing of the kind."""
+        """The output so far when it has these words, or the process ends. Kills a process that says nothing of the
+        kind."""
         timer = threading.Timer(SHOWN_S, self.process.kill)
         timer.start()
         assert self.process.stdout is not None
@@ -63,14 +64,14 @@ class Demo:
         return self.process.wait(ENDED_S)
 
     def interrupt(self) -> int:
-        """Ctrl-C; its exit code."""
+        """Press Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.ended()
 
 
 @pytest.fixture
 def demos(tmp_path: Path) -> Iterator[list[Demo]]:
-    """Those that a test begins, which are not left behind."""
+    """The demos that a test begins, which are not left behind."""
     begun: list[Demo] = []
     yield begun
     for demo in begun:
@@ -91,7 +92,7 @@ def test_on_a_screen(demos: list[Demo], xserver: XServer, tmp_path: Path) -> Non
 
 
 def test_without_a_screen(demos: list[Demo], tmp_path: Path) -> None:
-    """With none there is a virtual one, a sentence says why, and a picture of it lies where it says."""
+    """Without a screen there is a virtual one, a sentence says why, and a picture of it lies where it says."""
     demos.append(demo := Demo(tmp_path, free_port(), ":59999"))
     said = demo.until("Ctrl-C ends the agent")
     assert "There is no X server on the display :59999" in said
@@ -113,7 +114,7 @@ def test_beside_a_running_agent(demos: list[Demo], xserver: XServer, tmp_path: P
 
 
 def test_on_a_busy_port(demos: list[Demo], xserver: XServer, tmp_path: Path) -> None:
-    """Another program has the port: that is said, and how to take another one."""
+    """If another program has the port, that is said, with the way to take another one."""
     with Receiver() as stranger:
         demos.append(demo := Demo(tmp_path, stranger.port, xserver.display))
         assert demo.ended() == 78

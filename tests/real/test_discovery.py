@@ -1,4 +1,4 @@
-"""Found on the LAN: the real agent, seen from other machines by Avahi and by python-zeroconf."""
+"""Discovery on the LAN: the real agent, seen from other machines by Avahi and by python-zeroconf."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ SEEN_S = 10.0
 """Being seen takes 1.2 s, and up to 6 s more where it has to be tried again."""
 NEW_ADDRESS_S = 5.0
 GOODBYE_S = 5.0
-"""It takes 1.3 s: a goodbye counts a second later (RFC 6762, 10.1). Without one it would be 75 minutes."""
+"""The time until it is gone is 1.3 s: a goodbye counts a second later (RFC 6762, 10.1). Without one it would be 75
+minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def resolved(name: str) -> Callable[[Sighting], bool]:
 
 
 def sighting_of(device_id: str, ip: str | None = None) -> Callable[[Sighting], bool]:
-    """For a name that was used before: Avahi keeps the former holder for a second after its goodbye."""
+    """The sighting of a name that was used before: Avahi keeps the former holder for a second after its goodbye."""
     return lambda sighting: f"id={device_id}" in sighting.txt and ip in (None, sighting.ip)
 
 

@@ -20,8 +20,8 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def test_it_is_found_and_says_goodbye(lan: Lan) -> None:
-    """Within FOUND_S of its start by one that waits for it. A search is answered and a call let in of an address that
-    may call, and of no other."""
+    """A controller that waits for it sees it within FOUND_S of its start. Only an address that may call gets an answer
+    to its search, and is let in."""
     box, home, stranger = (lan.machine(f"{address}/24", ipv6=False) for address in (BOX, HOME, STRANGER))
     box.ip("addr", "add", "10.78.0.9/24", "dev", "eth0")  # it is told of one address only
     for machine in (home, stranger):

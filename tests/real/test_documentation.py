@@ -59,7 +59,8 @@ class Shell:
         return done.stdout + done.stderr
 
     def answers(self, snippet: str) -> list[dict[str, Any]]:
-        """The JSON that each `curl` of it gets. One that the page shows has the members of the real one."""
+        """The JSON that each of its `curl` lines gets. An answer that the page shows has the members of the real
+        one."""
         got: list[dict[str, Any]] = []
         for line in snippet.splitlines():
             if line.startswith("curl") and "/snapshot" not in line:
@@ -97,7 +98,7 @@ def test_the_five_calls(shell: Shell) -> None:
 
 
 def test_the_calls(shell: Shell, tmp_path: Path) -> None:
-    """From the first start to the picture of the screen."""
+    """The calls work, from the first start to the picture of the screen."""
     (snippet,) = snippets("docs/api.md", "Examples")
     answers = shell.answers(snippet)
     assert [answer["status"] for answer in answers if "stream" not in answer] == ["success"] * (len(answers) - 1)

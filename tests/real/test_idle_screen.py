@@ -179,7 +179,8 @@ async def test_a_desktop_is_not_drawn_upon(xserver: XServer) -> None:
 def test_the_agent_shows_it_before_and_after_a_film(
     xserver: XServer, screen: Screen, media_server: MediaServer
 ) -> None:
-    """The name of the box and its address; a film covers it. Once there is a key, there is a code to pair with."""
+    """The card has the name of the box and its address; a film covers it. Once there is a key, it has a code to pair
+    with."""
     with Agent(xserver.display, display__idle="card", device__name=NAME, audio__output="none") as agent:
         address = lan_url("0.0.0.0", agent.port)
         card = centred(draw(Card(NAME, address), 640, 360))

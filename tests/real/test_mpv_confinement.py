@@ -1,4 +1,5 @@
-"""mpv stays in, whatever it is sent to: by its options, and where those do not help by the confinement.
+"""The places that mpv may reach, whatever it is sent to: its options keep it in, and the confinement does where they do
+not help. Each of the two is shown without the other. An mpv with neither goes there, so the machine is not the reason.
 
 Each of the two is shown without the other, and that neither is the machine's doing: an mpv with neither goes there.
 """
@@ -80,7 +81,7 @@ def places(film: Path) -> list[str]:
 
 
 def asked_directly(film: Path) -> list[str]:
-    """The same, and playlists that need no server."""
+    """The same places, and playlists that need no server."""
     return [
         *places(film),
         f"memory://#EXTM3U\n{film}\n",
@@ -148,7 +149,7 @@ def test_unconfined_it_goes_there(tmp_path: Path, secret: Path) -> None:
 
 
 def test_no_stream_leads_anywhere(tmp_path: Path, secret: Path, media_server: MediaServer) -> None:
-    """With the agent's options alone, unconfined: no redirect and no kind of playlist is followed to a file, a device
+    """With the agent's options alone, unconfined, no redirect and no kind of playlist is followed to a file, a device
     or the screen, though each is read."""
     with Mpv(tmp_path) as mpv, Opened(secret.parent) as opened:
         for number, url in enumerate(streams(secret, media_server), 1):
@@ -202,7 +203,7 @@ def test_the_graphics_driver_draws(means: str, tmp_path: Path, xserver: XServer,
 def test_playing_goes_on_as_ever(
     means: str, xserver: XServer, pulse: PulseServer, clips: Clips, media_server: MediaServer, secret: Path
 ) -> None:
-    """In the agent: confined, mpv resolves a name, is heard, plays from a media folder, and shows nothing of a file
+    """In the agent, a confined mpv resolves a name, is heard, plays from a media folder, and shows nothing of a file
     that a stream leads to."""
     agent = Agent(
         xserver.display,

@@ -22,7 +22,7 @@ from tests.support.xserver import XServer
 SOON_S = 10.0
 
 HURRIED = "const wait = window.setTimeout; window.setTimeout = (work, ms, ...rest) => wait(work, ms / 20, ...rest);"
-"""Time for the page goes twenty times as fast."""
+"""A script that makes time go twenty times as fast for the page."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 
 
 def command(agent: Agent, *arguments: str) -> str:
-    """A command beside the agent; its standard output."""
+    """Run a command beside the agent; its standard output."""
     done = subprocess.run(
         [sys.executable, "-m", "agent.cli", *arguments], env=agent.env, capture_output=True, text=True, timeout=SOON_S
     )
@@ -178,7 +178,7 @@ def test_a_line_that_is_silent_is_given_up(agent: Agent, browser: Chromium) -> N
 
 
 def test_a_device_is_let_in_and_out(browser: Chromium) -> None:
-    """By a link, and by a key. No key is in the log."""
+    """A link lets it in, and so does a key. No key is in the log."""
     with Agent(None, device__name="Kitchen") as agent:
         keys = KeyFile(agent.folder / "state")
         token = pair(agent, browser)
@@ -245,7 +245,8 @@ def sign_in(page: Page, key: str, keys: KeyFile) -> str:
 
 
 def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaServer) -> None:
-    """With something on, something waiting and something wrong, on a phone and on a desktop, light and dark."""
+    """The page is checked with something on, something waiting and something wrong, on a phone and on a desktop, light
+    and dark."""
     assert hashlib.sha256(AXE.read_bytes()).hexdigest() in (AXE.with_name("README.md")).read_text()
     agent.start(media_server.url("/film/green.mp4"), title="A film", duration=600)
     agent.start(media_server.url("/live/red.ts"), interrupt=True, title="A camera")

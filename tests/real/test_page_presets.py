@@ -83,7 +83,7 @@ def closed(page: Page) -> None:
 
 
 def test_a_preset_is_made_changed_and_deleted(agent: Agent, page: Page, media_server: MediaServer) -> None:
-    """With the keyboard, too. A mistake is told beside what was typed; each change is there for all pages; only a
+    """The keyboard is enough. A mistake is told beside what was typed; each change is there for all pages; only a
     second press deletes."""
     page.run("document.querySelector('#preset-new').focus()")
     page.press("Enter")
@@ -138,7 +138,8 @@ def test_a_preset_is_made_changed_and_deleted(agent: Agent, page: Page, media_se
 
 
 def test_what_is_on_or_was_on_is_saved(agent: Agent, page: Page, media_server: MediaServer) -> None:
-    """With the password of its address, which the page does not get to see; the recent ones can be cleared."""
+    """The preset has the password of its address, which the page does not get to see; the recent ones can be
+    cleared."""
     address = media_server.url("/film/green.mp4").replace("http://", "http://me:hunter2@")
     agent.start(address)
     page.wait_text("#state", "Playing")
@@ -202,7 +203,7 @@ def test_two_pages_change_the_same_preset(agent: Agent, page: Page) -> None:
 
 
 def test_what_cannot_be_changed_says_why(agent: Agent, page: Page) -> None:
-    """A preset of the configuration, and a broken one, with the reason."""
+    """A preset of the configuration, and a broken one, are shown with the reason."""
     edit(page, "Radio")
     page.wait_text("#preset-note", "part of the configuration")
     assert page.run("document.querySelector('#preset-fields').disabled")
@@ -233,7 +234,8 @@ def test_a_disk_that_takes_nothing_leaves_the_page_usable(agent: Agent, page: Pa
 
 
 def test_axe_finds_nothing_in_the_dialogs(agent: Agent, page: Page) -> None:
-    """On a phone and on a desktop, light and dark, with a mistake, and with a question on top."""
+    """The dialogs are checked on a phone and on a desktop, light and dark, with a mistake, and with a question on
+    top."""
     add(agent, page)
     fill(page, "url", "gopher://x")
     page.click("#preset-save")

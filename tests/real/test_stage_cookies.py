@@ -54,7 +54,8 @@ async def test_the_usual_places_are_looked_at(tmp_path: Path, place: str) -> Non
 
 @pytest.mark.parametrize("host", ["", "the-old-name", None])
 async def test_a_display_is_opened_by_the_cookie_that_fits(tmp_path: Path, host: str | None) -> None:
-    """Beside those of sessions before, whatever the host was called then, and handed on for any name of the host."""
+    """The cookie is found beside those of earlier sessions, whatever the host was called then, and handed on for any
+    name of the host."""
     right, runtime = cookie(), tmp_path / "run"
     runtime.mkdir()
     for age in range(3):
@@ -107,7 +108,8 @@ def test_what_others_put_into_tmp_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["vlc", "mpv", "pillow"])
 def test_every_player_is_let_in(media_server: MediaServer, tmp_path: Path, engine: str) -> None:
-    """On a desktop whose cookie is in no file that an X client looks into, and bound to the name before."""
+    """Players are let in on a desktop whose cookie is in no file that an X client looks into, and is bound to the name
+    before."""
     right, runtime = cookie(), tmp_path / "run"
     runtime.mkdir()
     (runtime / "xauth_hWvUcJ").write_bytes(entry(right, host="the-old-name"))
@@ -122,7 +124,7 @@ def test_every_player_is_let_in(media_server: MediaServer, tmp_path: Path, engin
 
 
 def test_where_the_cookie_cannot_be_handed_on_players_look_for_it(media_server: MediaServer, tmp_path: Path) -> None:
-    """A full disk, or one that is read only, costs no picture where the cookie is where X clients look."""
+    """A full disk, or one that is read-only, costs no picture where the cookie is where X clients look."""
     right, runtime = cookie(), tmp_path / "run"
     (runtime / "cast-agent" / "Xauthority").mkdir(parents=True)  # nothing can take its place
     (tmp_path / "usual").write_bytes(entry(right))
@@ -134,7 +136,7 @@ def test_where_the_cookie_cannot_be_handed_on_players_look_for_it(media_server: 
 
 
 async def test_a_player_that_cannot_open_the_display_says_so(tmp_path: Path) -> None:
-    """And not that libVLC is installed badly, which crashes there."""
+    """The message does not say that libVLC is installed badly, although libVLC crashes there."""
     folder = tmp_path / "players"
     with private_display(entry(cookie()), tmp_path) as display:
         hand_on(Cookie(b"MIT-MAGIC-COOKIE-1", cookie()), int(display[1:]), tmp_path / "wrong")

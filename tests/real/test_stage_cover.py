@@ -1,4 +1,4 @@
-"""Other programs' windows over what is shown: told, and nothing is done about it."""
+"""Windows of other programs over what is shown: they are reported, and nothing is done about them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ async def covered(stage: X11Stage, *, is_covered: bool = True) -> None:
 
 
 async def stays_seen(stage: X11Stage, stranger: Stranger) -> None:
-    """It has looked, and finds it seen: a window that hides all is noticed, and this one beside it is not."""
+    """Check that the stage has looked and finds it seen: a window that hides all is noticed, and this one beside it is
+    not."""
     await stage._follow()
     assert not stage.health.covered
     whole = stranger.window(0, 0, WIDTH, HEIGHT)
@@ -90,7 +91,7 @@ async def test_several_windows_may_cover_together(xserver: XServer) -> None:
 
 
 async def test_a_notification_covers_nothing(xserver: XServer) -> None:
-    """Neither does a window that is small, not mapped, or cut out."""
+    """A window that is small, not mapped, or cut out covers nothing either."""
     async with showing(xserver.display) as stage:
         with Stranger(xserver.display) as stranger:
             stranger.window(400, 10, 200, 80, title="You have mail")
@@ -116,7 +117,7 @@ async def test_what_a_compositor_lets_through_covers_nothing(mortal: XServer) ->
 
 
 async def test_another_virtual_terminal_in_front_is_told(mortal: XServer) -> None:
-    """Then nothing of this display is seen, whatever its windows are."""
+    """Nothing of this display is seen then, whatever its windows are."""
     async with showing(mortal.display) as stage:
         with Stranger(mortal.display) as stranger:
             stranger.switch_terminal(away=True)
@@ -167,7 +168,7 @@ def test_two_agents_on_one_screen(mortal: XServer, media_server: MediaServer) ->
 
 
 def test_what_a_cover_leaves() -> None:
-    """The parts around it; all when they do not meet, nothing when it hides all."""
+    """The parts around the cover remain: all of them when the two do not meet, none when it hides all."""
     screen = Area(0, 0, 100, 50)
     assert without(screen, Area(0, 0, 100, 50)) == []
     assert without(screen, Area(100, 0, 10, 50)) == [screen]

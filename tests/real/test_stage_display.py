@@ -29,7 +29,7 @@ from tests.support.xserver import XServer, wait_answers
 AT_ONCE_S = 1.0
 HANG_NOTICED_S = 10.0
 BACK_S = 8.0
-"""A retry every second, and a server that has to start on a busy machine."""
+"""The time for a retry every second, and for a server that has to start on a busy machine."""
 STOP_S = 3.0
 
 
@@ -94,7 +94,7 @@ async def test_a_killed_server_is_noticed_and_found_again(mortal: XServer) -> No
 async def test_a_system_without_threads_is_told_of_and_costs_no_descriptor(
     xserver: XServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often it is tried in vain; once there are threads again the display is taken."""
+    """Its message comes however often it is tried in vain; once there are threads again the display is taken."""
     monkeypatch.setattr(x11_module, "RETRY_S", 0.01)
     tries = 0
 
@@ -133,7 +133,7 @@ async def test_a_frozen_server_is_noticed(mortal: XServer) -> None:
 
 @pytest.mark.parametrize("asked", ["nothing", "open", "snapshot", "close"])
 async def test_stop_does_not_wait_for_a_frozen_server(mortal: XServer, asked: str) -> None:
-    """stop() returns within 3 s while the server hangs, whatever was asked of it."""
+    """stop() returns within 3 s while the server hangs, whatever was asked of the server."""
     async with watching(X11Stage(mortal.display, "black")) as watched:
         stage = watched.stage
         window = await stage.open_window()

@@ -75,7 +75,8 @@ def colours(screen: Screen, *points: tuple[int, int]) -> list[str]:
 
 
 async def test_a_picture_is_there_while_a_stream_is_shown(stage: X11Stage, canvas: Canvas) -> None:
-    """Neither a hidden window nor an overlay is a picture of what is cast, nor one that went with its display."""
+    """Neither a hidden window nor an overlay is a picture of what is cast, nor is a window that went with its
+    display."""
     assert not stage.has_picture
     await canvas.show("red", Layer.OVERLAY, CORNER)
     await stage.open_window()
@@ -93,7 +94,7 @@ async def test_a_picture_is_there_while_a_stream_is_shown(stage: X11Stage, canva
 async def test_a_stream_is_shown_although_an_overlay_was_destroyed(
     canvas: Canvas, screen: Screen, xserver: XServer
 ) -> None:
-    """By another program; the overlays that are left stay above the stream."""
+    """Another program destroys it; the overlays that are left stay above the stream."""
     overlays = [await canvas.show("red", Layer.OVERLAY, CORNER), await canvas.show("white", Layer.TOP, CORNER)]
     with Stranger(xserver.display) as stranger:
         stranger.destroy(overlays[0].xid)
@@ -149,7 +150,7 @@ async def test_the_last_of_a_layer_is_over_the_others(canvas: Canvas, screen: Sc
 
 
 async def test_a_window_has_the_size_of_its_place(canvas: Canvas, screen: Screen) -> None:
-    """To the pixel; around it is what is below."""
+    """The size is right to the pixel; around the window is what is below."""
     await canvas.show("red")
     await canvas.show("white", Layer.OVERLAY, CORNER)
     edge = [(479, 45), (480, 45), (639, 45), (560, 0), (560, 89), (560, 90)]
@@ -159,7 +160,7 @@ async def test_a_window_has_the_size_of_its_place(canvas: Canvas, screen: Screen
 async def test_an_overlay_keeps_its_place_when_the_resolution_changes(
     canvas: Canvas, screen: Screen, xserver: XServer
 ) -> None:
-    """It stays the same part of the screen, over the stream."""
+    """The overlay stays the same part of the screen, over the stream."""
     try:
         await canvas.show("red")
         overlay = await canvas.show("white", Layer.OVERLAY, CORNER)
@@ -187,7 +188,7 @@ async def test_a_new_stream_passes_another_program(canvas: Canvas, screen: Scree
 
 
 async def test_a_small_window_alone_is_seen_as_covered(canvas: Canvas) -> None:
-    """Another program that hides all of it is told of, one beside it is not."""
+    """Another program that hides all of it is reported; one beside it is not."""
     await canvas.show("white", Layer.OVERLAY, CORNER)
     with Stranger(canvas.display) as stranger:
         stranger.window(0, 100, 640, 260)
@@ -200,7 +201,7 @@ async def test_a_small_window_alone_is_seen_as_covered(canvas: Canvas) -> None:
 async def test_the_name_of_the_box_is_over_everything_for_a_while(
     canvas: Canvas, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """White on black; then what is on is seen as before. To ask twice shows it once."""
+    """The name is white on black; then what is on is seen as before. A second request shows it once."""
     monkeypatch.setattr("agent.stage.nameplate.SHOWN_S", 0.5)
     await canvas.show("red")
     plate = Nameplate(canvas.stage, name="Living room")

@@ -219,8 +219,8 @@ def wayland_session(compositor: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _sees_shm() -> list[str]:
-    """For setpriv: an XWayland that may read the shared memory of clients of root, as one of the same user may. From 25
-    on Mesa draws nothing where it may not."""
+    """The options for setpriv, with which XWayland may read the shared memory of clients of root, as one of the same
+    user may. From 25 on Mesa draws nothing where it may not."""
     held = int(Path("/proc/self/status").read_text().partition("CapEff:")[2].split()[0], 16)
     return ["--inh-caps=+ipc_owner", "--ambient-caps=+ipc_owner"] if held >> _CAP_IPC_OWNER & 1 else []
 
@@ -269,7 +269,7 @@ async def test_in_a_wayland_session(
 
 
 async def layers_are_kept(stage: X11Stage, environ: dict[str, str], folder: Path) -> None:
-    """A backdrop is seen below all, and an overlay over a stream that is shown after it."""
+    """A backdrop is seen below everything, and an overlay over a stream that is shown after it."""
     display = stage.health.display or ""
     await stage.set_backdrop(Image.new("RGB", (1280, 720), PALETTE["orange"]))
     await photographed("orange", environ, folder)

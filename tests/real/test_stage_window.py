@@ -26,7 +26,7 @@ from tests.support.xserver import XServer
 SOON_S = 3.0
 """Everything here takes some ms; the rest is for a busy machine."""
 UNMOVED_S = 0.3
-"""Long enough for some 50 looks at a window."""
+"""The time for some 50 looks at a window."""
 
 eventually = partial(until, timeout_s=SOON_S)
 
@@ -262,7 +262,7 @@ async def test_the_monitor_is_followed(stage: X11Stage, xserver: XServer) -> Non
 
 
 async def test_a_closed_window_says_so(stage: X11Stage, window: X11Window) -> None:
-    """Whoever waits for a window that is closed meanwhile is told, and does not wait for ever."""
+    """A caller who waits for a window that is closed meanwhile is told, and does not wait for ever."""
     waiting = asyncio.create_task(window.first_pixel(pictures=no_pictures))
     await asyncio.sleep(0.05)  # it looks by now
     await window.close()

@@ -107,7 +107,7 @@ def test_looks_outside_of_the_switch_do_not_count() -> None:
 
 
 def test_a_missed_bar_is_said_twice() -> None:
-    """Beside its table and again at the end, where somebody looks who has no time."""
+    """The line stands beside its table and again at the end, where somebody looks who has no time."""
     bars = (Bar("quick", True, "1 ms"), Bar("small", False, "900 MiB"))
     point = Point("point", "1. A point", Table(("what", "ms"), (("it", "1"),)), bars)
     report = text_of([point], machine=[("cores", "2")], seconds=60.0)

@@ -104,7 +104,7 @@ def test_libraries_stay_in_their_room() -> None:
 
 
 def test_only_reporting_calls_out() -> None:
-    """Of aiohttp the API takes the server, and reporting the client; so do the events of DLNA, which are calls."""
+    """The API takes the server of aiohttp, and reporting the client; so do the events of DLNA, which are calls."""
     for path in MODULES:
         taken = {
             alias.name

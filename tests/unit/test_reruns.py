@@ -32,7 +32,7 @@ def pytest_configure(config):
 
 @pytest.mark.parametrize(("tests", "status"), [(RERUNS_LIMIT, 0), (RERUNS_LIMIT + 1, 1)])
 def test_a_run_with_too_many_second_tries_fails(tmp_path: Path, tests: int, status: int) -> None:
-    """Also when several workers share the tests, as in CI; it names them."""
+    """The run fails even if several workers share the tests, as in CI, and it names the tests."""
     (tmp_path / "test_flaky.py").write_text(FLAKY.format(tests=tests))
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

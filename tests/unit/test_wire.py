@@ -33,7 +33,7 @@ def test_an_event_that_is_told_has_no_flaw() -> None:
     "value", [math.inf, -math.inf, math.nan, 2**63, "\0", "\ud800", json.loads("[" * 40 + "]" * 40)]
 )
 def test_a_message_with_a_flaw_is_none(value: JsonValue) -> None:
-    """Wherever it is, and on both sides: neither makes one nor takes one."""
+    """A flaw anywhere makes it none, on both sides: neither makes such a message nor takes it."""
     event = {**event_of(Occurrence(EventKind.AGENT_STARTED, timestamp()), Run(BOX, "0.1.0"), 1), "device_id": BOX}
     wire.Event.model_validate(event)
     with pytest.raises(ValidationError, match="must "):

@@ -13,13 +13,14 @@ LOOK_EVERY_S: Final = 60.0
 """A leak of a page takes hours; a look costs 0.2 ms."""
 
 GROWN_BY: Final = 300 * 1024 * 1024
-"""Bytes, since the first look: as much again as most pages take. What a page comes and goes by is 200 MB."""
+"""Bytes since the first look: as much again as most pages take. The memory of a page goes up and down by 200 MB."""
 
 NEVER: Final = "never"
 
 
 async def until_old(renew_at: str, used: Callable[[], int], *, now: Callable[[], datetime] = datetime.now) -> str:
-    """Return why it is old, once it is. `renew_at` is a local time of day, or NEVER; `used` tells its bytes."""
+    """Wait until the browser is old, and return the reason. `renew_at` is a local time of day, or NEVER; `used` returns
+    its bytes."""
     due = None if renew_at == NEVER else _next(time.fromisoformat(renew_at), now())
     await asyncio.sleep(LOOK_EVERY_S)
     at_first = used()

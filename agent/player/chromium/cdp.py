@@ -12,15 +12,15 @@ import structlog
 END = b"\0"
 
 WAITING_LIMIT = 10_000
-"""Answers that are waited for: more come from no browser that still answers."""
+"""The most answers that are waited for: a browser that still answers never leaves more open."""
 
 log = structlog.get_logger(__name__)
 Then = Callable[[Mapping[str, Any]], None]
 
 
 class Cdp:
-    """`write` takes one message to the browser; `on_event` is told what comes unasked: the method, its parameters and
-    the session that it is about, empty for the browser itself."""
+    """The codec of the protocol. `write` takes one message to the browser. `on_event` is called with each event that
+    was not asked for: the method, its parameters, and its session, which is empty for the browser itself."""
 
     def __init__(
         self, write: Callable[[bytes], None], *, on_event: Callable[[str, Mapping[str, Any], str], None]
@@ -31,7 +31,8 @@ class Cdp:
         self._waiting: dict[int, Then] = {}
 
     def say(self, method: str, *, session: str = "", then: Then | None = None, **parameters: Any) -> None:
-        """A command. `then` gets its result, or `{"error": ...}` with the sentence of the browser where it refuses."""
+        """Send a command. `then` is called with its result, or with `{"error": ...}` and the browser's sentence if it
+        refuses."""
         self._asked += 1
         message: dict[str, Any] = {"id": self._asked, "method": method, "params": parameters}
         if session:

@@ -17,7 +17,7 @@ FD = "%FD"
 """In a command: the descriptor of Chromium's end of the socket pair."""
 
 SCHEMES = frozenset({"http", "https"})
-"""The schemes of a page. Chromium would show `file:`, `chrome:` and `view-source:`, too, when it is told to."""
+"""The schemes of a page. Chromium would also show `file:`, `chrome:` and `view-source:` when it is told to."""
 
 _PROGRAMS = (
     "/usr/lib/chromium/chromium",  # Debian; its /usr/bin/chromium is a script with options of its own
@@ -29,13 +29,13 @@ _NAMES = ("chromium", "google-chrome-stable", "google-chrome")
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
 _DISK_CACHE_BYTES = 32 * 1024 * 1024
-"""Of one page, and gone with it: cards have few gigabytes, and wear out."""
+"""The cache of one page, which ends with it: cards have few gigabytes, and wear out."""
 
 _FEATURES_OFF = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "Translate", "MediaRouter", "OptimizationHints")
-"""The first two are a renderer of 80 MB each for what nobody sees."""
+"""The first two would start a renderer of 80 MB each, and nobody sees what those draw."""
 
 _FEATURES_ON = ("EnablePortBoundCookies", "EnableSchemeBoundCookies")
-"""A cookie that logs in to one server is not for another one on the same host."""
+"""With it, a cookie that logs in to one server is not sent to another one on the same host."""
 
 
 def program() -> str | None:
@@ -73,7 +73,7 @@ def chromium_command(
 
 
 def chromium_arguments(audio: AudioSettings, *, pins: Collection[str] = (), dev: Path = Path("/dev")) -> list[str]:
-    """Chromium 120 and newer know all of these; an unknown one is overlooked."""
+    """The options. Chromium 120 and newer know all of these; an unknown one is ignored."""
     return [
         "--remote-debugging-pipe",
         "--ozone-platform=x11",
@@ -103,7 +103,7 @@ def chromium_arguments(audio: AudioSettings, *, pins: Collection[str] = (), dev:
 
 
 def _environment(audio: AudioSettings) -> list[str]:
-    """Chromium has no option for a loudspeaker of the sound server; libpulse has this."""
+    """The environment, with the sound server for libpulse: Chromium has no option for a loudspeaker of it."""
     return ["/usr/bin/env", f"PULSE_SINK={audio.device}"] if audio.output == "pulse" and audio.device else []
 
 
@@ -115,6 +115,6 @@ def _sound(audio: AudioSettings) -> list[str]:
 
 
 def _pinned(pins: Collection[str]) -> list[str]:
-    """`agent.player.chromium.pins` sees to it that each counts for its own origin."""
+    """The pins as an option. `agent.player.chromium.pins` makes sure that each counts for its own origin."""
     keys = ",".join(sorted(pin.removeprefix("sha256/") for pin in pins))
     return [f"--ignore-certificate-errors-spki-list={keys}"] if keys else []

@@ -23,10 +23,10 @@ class Companion:
         self._id = ""
         self._session = ""
         self._workers: dict[str, str] = {}
-        """Service workers of extensions that it may be, by the address of each."""
+        """The service workers that may belong to our extension, by the address of each."""
 
     def load(self, folder: str) -> None:
-        """Add it to the browser, from a folder that this may read."""
+        """Add the extension to the browser, from a folder that the browser may read."""
         self._cdp.say("Extensions.loadUnpacked", path=folder, then=self._on_loaded)
 
     def mute(self, muted: bool, *, then: Callable[[Mapping[str, Any]], None]) -> None:
@@ -38,7 +38,7 @@ class Companion:
         self._call(f"zoom({factor:g})", then)
 
     def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
-        """Take in an event of the browser."""
+        """Process an event of the browser."""
         target = about.get("targetInfo") or {}
         if event == "Target.targetCreated" and target.get("type") == "service_worker" and not self.is_ready.done():
             self._workers[str(target.get("url", ""))] = str(target["targetId"])

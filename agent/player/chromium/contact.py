@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from agent.player.chromium.reasons import UNREACHABLE
 
 REQUESTS_KEPT = 1000
-"""Requests without an end yet. A page has some dozens; those of one that loses count are not followed."""
+"""The most requests without an end that are followed. A page has some dozens; those of one that exceeds it are
+ignored."""
 
 
 class Contact:
@@ -20,15 +21,15 @@ class Contact:
         self.reachable = True
         self._server = ""
         self._open: set[str] = set()
-        """Requests to its own server that go on."""
+        """The requests to its own server that have no end yet."""
 
     def moved(self, url: str) -> None:
-        """The page is another one."""
+        """Note that the page is another one."""
         self._server, self.reachable = _server(url), True
         self._open.clear()
 
     def take(self, event: str, about: Mapping[str, Any]) -> None:
-        """An event of the domain Network, without that in front of it."""
+        """Process an event of the domain Network, whose name is left out of `event`."""
         request = str(about.get("requestId", ""))
         match event:
             case "requestWillBeSent":
@@ -53,7 +54,7 @@ class Contact:
 
 
 def _server(url: str) -> str:
-    """Host and port; those of a websocket are the page's own."""
+    """The host and the port; those of a websocket are the page's own."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:

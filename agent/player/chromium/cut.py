@@ -1,4 +1,4 @@
-"""Messages of megabytes, such as of a page that sends a file: they are not read, but for what has to be answered."""
+"""Messages of megabytes, such as of a page that sends a file: only what must be answered is read of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Final
 from agent.player.chromium.cdp import END
 
 TAIL_BYTES: Final = 4096
-"""Of the end of such a message: enough for who asks for a password, and for the session that it is about."""
+"""Bytes at the end of such a message: enough for the request that asks for a password, and for its session."""
 
 _WAITS: Final = re.compile(rb'\{"method":"(Fetch\.(?:requestPaused|authRequired))","params":\{"requestId":"([^"]+)"')
-"""The beginning of a message without whose answer a request of the page goes no further."""
+"""The beginning of a message that holds a request of the page until it is answered."""
 
 _REQUEST: Final = re.compile(rb',"request":\{"url":"((?:[^"\\]|\\.)*)","method":"[^"]*","headers":')
 _CHALLENGE: Final = re.compile(rb'"authChallenge":(\{[^{}]*\})')
@@ -34,8 +34,8 @@ async def tail_of(reader: asyncio.StreamReader, head: bytes) -> bytes:
 
 
 def waiting(head: bytes, tail: bytes) -> tuple[str, dict[str, Any], str] | None:
-    """The event that is to be answered, what is known of it, and its session; None for all else. `head` is how the
-    message begins, `tail` its last TAIL_BYTES."""
+    """The event that must be answered, what is known of it, and its session; None for any other message. `head` is the
+    beginning of the message, `tail` its last TAIL_BYTES."""
     begins, session = _WAITS.match(head), _SESSION.search(tail)
     if begins is None or session is None:
         return None

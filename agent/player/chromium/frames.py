@@ -9,7 +9,7 @@ from agent.player.chromium.cdp import Cdp
 
 
 class Frames:
-    """Those of one page. `prepare` is called with the session of each, before its first script runs."""
+    """The frames of one page. `prepare` is called with the session of each, before its first script runs."""
 
     def __init__(self, cdp: Cdp, *, prepare: Callable[[str], None]) -> None:
         self._cdp = cdp
@@ -20,7 +20,7 @@ class Frames:
         return session in self._sessions
 
     def watch(self, session: str) -> None:
-        """Be told of the frames in the one of this session; they wait until they are prepared."""
+        """Watch for frames within this session; they wait until they are prepared."""
         self._cdp.say(
             "Target.setAutoAttach",
             session=session,
@@ -31,7 +31,7 @@ class Frames:
         )
 
     def take(self, name: str, about: Mapping[str, Any]) -> None:
-        """An event of the domain Target, without that in front of it."""
+        """Process an event of the domain Target, whose name is left out of `name`."""
         session = str(about.get("sessionId", ""))
         if name == "attachedToTarget" and (about.get("targetInfo") or {}).get("type") == "iframe":
             self._sessions.add(session)
@@ -44,7 +44,7 @@ class Frames:
 
 
 def intercept(cdp: Cdp, session: str) -> None:
-    """Be told of the requests of a frame, and asked before each. A server that asks for a password would otherwise have
+    """Have each request of a frame held until it is answered. Otherwise a server that asks for a password would have
     the browser ask a person."""
     cdp.say("Page.enable", session=session)
     cdp.say("Network.enable", session=session, maxTotalBufferSize=0, maxResourceBufferSize=0, maxPostDataSize=0)

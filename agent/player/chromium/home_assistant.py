@@ -14,13 +14,14 @@ from agent.player.chromium.login_secrets import Login
 BINDING: Final = "castAgentHome"
 
 LOADED_WITHIN_S: Final = 5.0
-"""From the connection to the end of the launch screen, which takes 1 s, and longer on a busy machine."""
+"""The longest wait from the connection to the end of the launch screen, which takes 1 s, and longer on a busy
+machine."""
 
 MESSAGE_LIMIT: Final = 4096
-"""Characters of a message: those that are understood have some 100."""
+"""Characters of a message: the messages that are understood have some 100."""
 
 EXPIRES_IN_S: Final = 86400
-"""A long-lived token lasts for ten years. It is asked for again after this, and given again."""
+"""A long-lived token lasts for ten years; Home Assistant asks for it again after this time, and gets the same one."""
 
 _FORM_PATH: Final = "/auth/authorize"
 """The path at which Home Assistant asks a person to log in."""
@@ -40,13 +41,13 @@ if (window === window.top && location.origin === %s) {
 }"""
 
 _CONFIG: Final = {"hasSettingsScreen": False, "hasSidebar": True, "canWriteTag": False, "hasExoPlayer": False}
-"""Of an app with a sidebar of its own: Home Assistant leaves its own out."""
+"""The configuration of an app with a sidebar of its own: Home Assistant hides its own sidebar then."""
 
 
 class HomeAssistant:
-    """One page of it. `run` evaluates an expression in the context that has spoken; `changed` is called when
-    `is_connected` or `is_ready` has changed, `refused` when Home Assistant has refused the token. That is not given
-    again then: each try counts towards a ban of this box."""
+    """One page of Home Assistant. `run` evaluates an expression in the context that made a call. `changed` is called
+    when `is_connected` or `is_ready` has changed, `refused` when Home Assistant has refused the token. The token is not
+    given again then: each try counts towards a ban of this box."""
 
     def __init__(
         self,
@@ -62,33 +63,34 @@ class HomeAssistant:
         self._on_refused = refused
         self._is_refused = False
         self._launch: asyncio.TimerHandle | None = None
-        """The end of the time that its cards are given."""
+        """The timer after which the page counts as ready without its cards."""
         self.is_connected = False
         self.is_ready = False
-        """It has been connected, and its cards are there."""
+        """True once it has been connected and its cards are there."""
 
     @property
     def script(self) -> str:
-        """For each new document."""
+        """The script for each new document."""
         return _SCRIPT % (json.dumps(self.login.origin), BINDING)
 
     @staticmethod
     def address(url: str) -> str:
-        """The same with what has the front-end ask for its token."""
+        """The address, with the parameter that makes the front-end ask for its token."""
         parts = urlsplit(url)
         if "external_auth=1" in parts.query.split("&"):
             return url
         return parts._replace(query=f"{parts.query}{'&' if parts.query else ''}external_auth=1").geturl()
 
     def moved(self, url: str) -> None:
-        """The document is another one."""
+        """Note that the document is another one."""
         self._give_time(None)
         self.is_connected = self.is_ready = False
         if url.startswith(f"{self.login.origin}{_FORM_PATH}"):
             self._refuse()
 
     def hear(self, text: str, context: int) -> None:
-        """A call of the front-end, from this context. Nonsense is overlooked: any script of the page may call."""
+        """Process a call that the front-end made in this context. An invalid one is ignored: any script of the page may
+        call."""
         try:
             call = json.loads(text[:MESSAGE_LIMIT])
             asked = json.loads(call["payload"])
@@ -131,7 +133,7 @@ class HomeAssistant:
             self._on_changed()
 
     def _give_time(self, seconds: float | None) -> None:
-        """Wait for its cards for so long from now; None: not any more."""
+        """Wait so long for its cards; None ends the wait."""
         if self._launch is not None:
             self._launch.cancel()
         self._launch = asyncio.get_running_loop().call_later(seconds, self._set_ready) if seconds else None
@@ -146,6 +148,6 @@ class HomeAssistant:
         self._on_refused(self.login)
 
     def _call(self, call: str, context: int) -> None:
-        """In its own main frame only, whichever script has asked: the token is for nobody else."""
+        """Call the front-end in its own main frame only, whichever script has asked: nobody else may get the token."""
         here = f"window === window.top && location.origin === {json.dumps(self.login.origin)}"
         self._run(f"if ({here}) window.{call}", context)

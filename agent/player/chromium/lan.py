@@ -1,6 +1,6 @@
-"""The places to which a page from the internet may not lead: this box, and its network. Chromium itself refuses the
-requests of scripts and frames of such a page (local network access, for nobody answers its prompt); where the page
-itself goes is refused here."""
+"""The places to which a page from the internet may not lead: this box, and its network. Chromium refuses the requests
+of scripts and frames of such a page (local network access, because nobody answers its prompt). Navigations of the page
+itself are refused here."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from agent.media.origins import origin_of
 from agent.player.chromium.cdp import Cdp
 
 _PERMISSIONS: Final = ("local-network-access", "local-network", "loopback-network")
-"""The names in several versions of Chromium; the others are unknown to each, and that is no harm."""
+"""The names of the permission in several versions of Chromium; each version ignores those that it does not know."""
 
 _LOCAL_NAMES: Final = ("localhost", "local", "lan", "home", "internal", "home.arpa", "fritz.box")
 
 
 class Lan:
-    """Of one page. The `guests` are origins of the internet that may."""
+    """The rules for one page. The origins in `guests` may reach the network although they are on the internet."""
 
     def __init__(self, guests: Collection[str] = ()) -> None:
         self._guests = guests
         self._is_outside = False
-        """True if the page that is shown, or has just led elsewhere, is from the internet, and no guest."""
+        """True if the page on the screen, or the one that has just led elsewhere, is from the internet and no guest."""
 
     def admit(self, cdp: Cdp) -> None:
-        """Have the browser grant it to the guests, too."""
+        """Have the browser grant the permission to the guests, too."""
         for origin in self._guests:
             for name in _PERMISSIONS:
                 cdp.say("Browser.setPermission", origin=origin, permission={"name": name}, setting="granted")
@@ -43,8 +43,8 @@ class Lan:
         return "LocalNetwork" in error or "PrivateNetwork" in error
 
     def take(self, response: Mapping[str, Any]) -> bool:
-        """An answer to a request for the page itself, or one that leads elsewhere. Return True if that may not be
-        shown: only where it came from tells that it is local."""
+        """Process an answer to a request for the page itself, or a redirection. Return True if the page may not be
+        shown: only the address that answered tells that it is local."""
         try:
             address = ipaddress.ip_address(str(response.get("remoteIPAddress", "")).strip("[]"))
         except ValueError:  # it came from no network

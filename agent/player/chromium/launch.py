@@ -25,14 +25,14 @@ READS, WRITES = 3, 4
 """The descriptors of `--remote-debugging-pipe`."""
 
 MEMORY_LIMIT = 1000 * 1024 * 1024
-"""Bytes of data in any one process: a start needs 320 MB, a large dashboard 450; a page that asks for more is refused
-it, and is a page with an error and not a box without memory."""
+"""Bytes of data in any one process: a start needs 320 MB, a large dashboard 450. A page that asks for more gets an
+error, and the box keeps its memory."""
 
 _COMPANION = "companion"
-"""The folder of an extension, beside this file, and in the home."""
+"""The folder of an extension beside this file; its copy in the home has the same name."""
 
 _ORDINARY = 1000
-"""The id of a user, inside."""
+"""The id of the user in the namespace."""
 
 _NO_SANDBOX = """\
 Chromium's own sandbox needs user namespaces, which this system does not allow: sysctl user.max_user_namespaces, \
@@ -41,7 +41,8 @@ RestrictNamespaces=user mnt pid net."""
 
 
 def main(arguments: list[str]) -> None:
-    """Returns by exception only: ValueError for other arguments, OSError when the program cannot be executed."""
+    """Become the browser; never return. Raises ValueError for other arguments, OSError when the program cannot be
+    executed."""
     rule = arguments.index("--")
     options, command = arguments[:rule], arguments[rule + 1 :]
     if options[:6:2] != ["--parent", "--fd", "--folder"] or not command:
@@ -79,7 +80,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _home(folder: str) -> str:
-    """A new folder for this process. Those of processes that are gone are removed: a daemon that was killed leaves
+    """Make a new folder for this process. Remove those of processes that are gone: a daemon that was killed leaves
     them."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     for name in os.listdir(folder):
@@ -93,7 +94,8 @@ def _home(folder: str) -> str:
 
 
 def _move_to(home: str) -> None:
-    """Whatever it keeps, it keeps there. Not the session bus: it would wait for a wallet that nobody opens."""
+    """Have Chromium keep all its files there. Hide the session bus: Chromium would wait for a wallet that nobody
+    opens."""
     before = os.environ.get("HOME", "")
     os.environ.setdefault("XAUTHORITY", os.path.join(before, ".Xauthority"))
     _remember("PULSE_SERVER", os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), "pulse/native"))

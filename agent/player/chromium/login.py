@@ -21,10 +21,11 @@ from agent.player.chromium.login_secrets import Login
 from agent.types import ErrorCode, Failure
 
 QUESTIONS_KEPT: Final = 1000
-"""Requests that were given a password last. Who asks a second time for the same one refuses it, and does so at once."""
+"""The number of requests whose password is remembered. A server that asks a second time for the same one refuses it,
+and does so at once."""
 
 _WORLD: Final = "cast-agent"
-"""The world in which our scripts see the page, and the page sees nothing of them."""
+"""The world in which our scripts see the page while the page sees nothing of them."""
 
 _FORM: Final = "castAgentForm"
 
@@ -81,18 +82,18 @@ class PageLogin:
         """The origin of what the main frame shows."""
         own = self._of(self._here)
         self._is_ours = bool(own)
-        """It is to be logged in: a form that asks for a password is not what was meant."""
+        """True if a login is for this page: a form that asks for a password is a refusal then."""
         self._hold = f"/.well-known/cast-agent-{secrets.token_hex(8)}"
-        """Never sent and never answered: a page stands still, before it has drawn its form, while it waits for this."""
+        """The path of a request that is held and never answered: the page stands still before it has drawn its form."""
         self._context = 0
-        """In which the scripts of the main frame run."""
+        """The context of the scripts of the main frame."""
         self._questions: deque[str] = deque(maxlen=QUESTIONS_KEPT)
         home = next((login for login in own if login.kind is LoginKind.HOME_ASSISTANT), None)
         self._home = HomeAssistant(home, self._run, changed=changed, refused=self._refuse) if home else None
 
     @property
     def is_connected(self) -> bool:
-        """Return True if the page has a connection to its server, as far as it tells of that: Home Assistant does."""
+        """Return True if the page has a connection to its server, as far as it tells: only Home Assistant's does."""
         return not self._is_home or self._home is None or self._home.is_connected
 
     @property
@@ -101,7 +102,7 @@ class PageLogin:
         return not self._is_home or self._home is None or self._home.is_ready
 
     def open(self, then: Callable[[str], None]) -> None:
-        """Have everything there before the first request, and then call `then` with the address to open."""
+        """Prepare everything before the first request, and then call `then` with the address to open."""
         if not self._logins:
             then(self._url)
             return
@@ -130,27 +131,27 @@ class PageLogin:
             self._cdp.say(method, session=self._session, then=answered, **parameters)
 
     def open_frame(self, session: str) -> None:
-        """The same for a frame with a process of its own."""
+        """Prepare a frame with a process of its own in the same way."""
         for method, parameters in self._for_frame():
             self._cdp.say(method, session=session, **parameters)
 
     # --- what becomes of it ---
 
     def moved(self, url: str) -> None:
-        """The main frame shows another document."""
+        """Note that the main frame shows another document."""
         self._here = origin_of(url)
         if self._home is not None:
             self._home.moved(url)
 
     def take_context(self, context: Mapping[str, Any], frame: str) -> None:
-        """Scripts can run somewhere (`Runtime.executionContextCreated`); `frame` is the main frame."""
+        """Process a new context for scripts (`Runtime.executionContextCreated`); `frame` is the main frame."""
         where = context.get("auxData") or {}
         if where.get("isDefault") and where.get("frameId") == frame:
             self._context = int(context["id"])
 
     def next_of(self, about: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-        """The way a request goes on (`Fetch.requestPaused`): a command and its parameters; None for one that does
-        not."""
+        """The command, with its parameters, that lets a request continue (`Fetch.requestPaused`); None for a request
+        that is held."""
         request = about.get("request") or {}
         url = str(request.get("url", ""))
         if self._is_ours and url.endswith(self._hold):
@@ -182,7 +183,7 @@ class PageLogin:
         return {"response": "CancelAuth"}
 
     def take_response(self, about: Mapping[str, Any]) -> None:
-        """An answer to a request (`Network.responseReceived`). Whoever says 401 to a token refuses it."""
+        """Process an answer to a request (`Network.responseReceived`). The status 401 refuses a token."""
         response = about.get("response") or {}
         if response.get("status") == 401 and about.get("type") != "Preflight":
             for login in self._of(origin_of(str(response.get("url", ""))), LoginKind.HEADER):
@@ -201,7 +202,7 @@ class PageLogin:
         return True
 
     def take_call(self, about: Mapping[str, Any]) -> None:
-        """A script of ours, or Home Assistant's front-end, has something to say (`Runtime.bindingCalled`)."""
+        """Process a call of one of our scripts, or of Home Assistant's front-end (`Runtime.bindingCalled`)."""
         name, text, context = about.get("name"), str(about.get("payload", "")), about.get("executionContextId")
         if name == home_assistant.BINDING and self._home is not None and self._is_home and context == self._context:
             self._home.hear(text, self._context)
@@ -226,7 +227,8 @@ class PageLogin:
         return [login for login in self._logins if login.kind is kind and not login.problem]
 
     def _for_frame(self) -> list[tuple[str, dict[str, Any]]]:
-        """The commands for each frame that has a process of its own. A service worker would ask without what we add."""
+        """The commands for each frame that has a process of its own. A service worker would send its requests without
+        what we add."""
         if not self._logins:
             return []
         commands: list[tuple[str, dict[str, Any]]] = [("Network.setBypassServiceWorker", {"bypass": True})]
@@ -261,7 +263,7 @@ def _advice(login: Login) -> str:
 
 
 def _cookie(login: Login) -> dict[str, Any]:
-    """For this origin alone, and not for what scripts may read."""
+    """The cookie, for this origin alone and hidden from scripts."""
     parts = urlsplit(login.origin)
     is_secure = parts.scheme == "https"
     source = {"sourceScheme": "Secure" if is_secure else "NonSecure", "sourcePort": parts.port or (80, 443)[is_secure]}

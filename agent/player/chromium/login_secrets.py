@@ -11,7 +11,7 @@ from agent.errors import ConfigError
 from agent.util.threads import in_thread
 
 READ_WITHIN_S = 2.0
-"""Some files of a few hundred bytes. A disk that takes longer does not answer."""
+"""The longest wait for some files of a few hundred bytes: a disk that takes longer does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Login:
 
     kind: LoginKind
     origin: str
-    """The origin of its pages here."""
+    """The origin of its pages, as this box reaches them."""
     entry: str
-    """The origin that the configuration has for it."""
+    """The origin as the configuration has it."""
     name: str = ""
     user: str = ""
     secret: str = field(default="", repr=False)
@@ -31,14 +31,14 @@ class Login:
 
     @property
     def header(self) -> tuple[str, str]:
-        """Name and value of a header; a bare token in `Authorization` is a bearer token."""
+        """The name and the value of a header; a bare token in `Authorization` is a bearer token."""
         name = self.name or AUTHORIZATION
         is_bare = name.lower() == AUTHORIZATION.lower() and " " not in self.secret
         return name, f"Bearer {self.secret}" if is_bare else self.secret
 
 
 async def read_logins(entries: Sequence[BoundLogin]) -> tuple[Login, ...]:
-    """All of them, also those whose secret cannot be read: a page may not need it."""
+    """Read all entries, also those whose secret cannot be read: a page may not need it."""
     if not entries:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""The appearance of one page: larger, in the dark, or in another language, as its caller wants it."""
+"""The appearance of one page: its size, its colours and its language, as its caller wants them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CSS = """{
     return root;
   };
 }"""
-"""Also where custom elements hide their parts, such as the header of Home Assistant."""
+"""CSS that also reaches parts which custom elements hide, such as the header of Home Assistant."""
 
 _SCROLL = """if (self === top) {
   history.scrollRestoration = "manual";
@@ -35,14 +35,14 @@ _SCROLL = """if (self === top) {
   });
   addEventListener("DOMContentLoaded", () => follow.observe(document.documentElement));
 }"""
-"""A page grows while it loads: before each of its pictures, until it is long enough."""
+"""A script that scrolls before each picture until the page is long enough: a page grows while it loads."""
 
 log = structlog.get_logger(__name__)
 
 
 class Look:
-    """The appearance of the page of `session`. `failed` receives what the browser does not support; `draw` has the page
-    draw, and then calls what it is given."""
+    """The appearance of the page of `session`. `failed` receives what the browser does not support. `draw` has the page
+    draw, and then calls its argument."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Look:
         self._draw = draw
 
     def apply(self, user_agent: str) -> None:
-        """Have it all there before the page is opened; `user_agent` is the browser's own."""
+        """Prepare all of it before the page is opened; `user_agent` is the browser's own."""
         wanted = self._options
         if wanted.dark is not None:
             scheme = {"name": "prefers-color-scheme", "value": "dark" if wanted.dark else "light"}
@@ -80,13 +80,13 @@ class Look:
             self._say("Page.addScriptToEvaluateOnNewDocument", source=_SCROLL % (wanted.scroll, wanted.scroll))
 
     def moved(self) -> None:
-        """The page is another one. Chromium keeps how large it is for each server, so it can be told from now on."""
+        """Note that the page is another one. Chromium keeps the zoom of each server, so it can be set from now on."""
         if self._options.zoom is not None:
             self._companion.zoom(self._options.zoom, then=self._on_zoomed)
 
     def when_ready(self, then: Callable[[], None]) -> None:
-        """Call `then` when a page that has painted is as large as it is to be. The browser may have known of the page
-        later than its own process did, which told us: what it was told before is lost then."""
+        """Call `then` when a page that has painted has its final size. The browser may have learned of the page later
+        than the process of the page, which reported it: a zoom that was set before that is lost."""
         if self._options.zoom is None:
             then()
             return

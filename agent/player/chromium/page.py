@@ -25,25 +25,26 @@ from agent.types import Failure
 from agent.util.futures import new_future, resolve
 
 BARE_AFTER_S = 2.0
-"""A page without any content has no first contentful paint. What has painted something, and asked its server for
-nothing for so long, shows all that it has."""
+"""The time without requests to its server after which a page that has painted something counts as complete. A page
+without any content has no first contentful paint."""
 
 REFUSALS_LOGGED = 10
-"""Of one page: it may ask without end."""
+"""The most refusals of one page that are logged: it may ask without end."""
 
 _ON_EVERY_PAGE = "window.print = () => {};"
-"""A preview would lie over the page."""
+"""A script for every page that switches printing off: a preview would lie over the page."""
 
 _TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
-"""Answered when a picture was drawn since: by the page, its compositor and the process that draws for all."""
+"""A script that answers when a picture was drawn since: by the page, its compositor and the process that draws for
+all."""
 
 log = structlog.get_logger(__name__)
 
 
 class Page:
     """The only page of a browser, from the empty one that it starts with. `painted` is called once, at the first
-    contentful paint of what was opened, and `failed` when that cannot be shown, or not any more; `refused` when it is
-    not logged in, and `crashed` when its process has gone. `denied` is called with each thing that it may not have."""
+    contentful paint of what was opened. `failed` is called when that cannot be shown, or no longer can; `refused` when
+    it is not logged in; `crashed` when its process has gone; `denied` with each thing that it may not have."""
 
     def __init__(
         self,
@@ -68,16 +69,16 @@ class Page:
         self._lan = Lan()
         self._pins = self._pins_of({})
         self._frame = ""
-        """The main frame has the id of its target."""
+        """The id of the main frame, which is that of its target."""
         self._session = ""
         self._look: Look | None = None
         self._url = ""
         self._loader = ""
-        """The id of what the main frame shows now."""
+        """The id of the document in the main frame."""
         self._document = ""
-        """The request for what it is to show next."""
+        """The request for the next document."""
         self._signs: set[str] = set()
-        """Of a page without content."""
+        """The signs that a page without content is complete."""
         self._has_content = self._has_painted = False
         self._refusals = 0
         self._login = self._login_at("", ())
@@ -85,18 +86,18 @@ class Page:
 
     @property
     def is_connected(self) -> bool:
-        """Its server can be reached, as far as the page tells."""
+        """Return True if its server can be reached, as far as the page tells."""
         return self.contact.reachable and self._login.is_connected
 
     def find(self) -> None:
-        """Look for the page, and make it ready."""
+        """Find the page, and prepare it."""
         self._cdp.say("Browser.setDownloadBehavior", behavior="deny", eventsEnabled=True)
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
     def open(
         self, url: str, options: PageOptions, *, user_agent: str, web: WebSettings, logins: Sequence[Login] = ()
     ) -> None:
-        """Go to an address. Called once, when it is ready; `user_agent` is what the browser says that it is."""
+        """Go to an address. Called once, when the page is ready; `user_agent` is the browser's own."""
         self._url = url
         self._lan = Lan(web.lan_guests)
         self._lan.admit(self._cdp)
@@ -109,21 +110,21 @@ class Page:
         self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
 
     def allow_input(self, allowed: bool) -> None:
-        """Have keyboard, mouse and touch reach the page, or not any more."""
+        """Let keyboard, mouse and touch reach the page, or stop that."""
         self._say("Input.setIgnoreInputEvents", ignore=not allowed)
         if allowed:  # keys are for its address bar at first, although nobody sees that
             self._say("Page.bringToFront")
 
     def reload(self) -> None:
-        """Load it anew; it stays on the screen until the new one paints."""
+        """Load the page again; the old one stays on the screen until the new one paints."""
         self._say("Page.reload")
 
     def draw(self, then: Callable[[], None]) -> None:
-        """Have it draw; `then` is called when it has, or has just gone to another address."""
+        """Have the page draw; `then` is called when it has, or when it has just gone to another address."""
         self._say("Runtime.evaluate", expression=_TWO_FRAMES, awaitPromise=True, then=lambda _: then())
 
     def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
-        """Take in an event of the browser or of a session of it."""
+        """Process an event of the browser or of one of its sessions."""
         domain, _, name = event.partition(".")
         if domain == "Target":
             self._on_target(name, about)
@@ -159,7 +160,7 @@ class Page:
             self._hear_own(domain, name, about)
 
     def _hear_own(self, domain: str, name: str, about: Mapping[str, Any]) -> None:
-        """An event of the page itself, and not of a frame with a process of its own."""
+        """Process an event of the page itself, and not of a frame with a process of its own."""
         match domain:
             case "Network":
                 self._on_network(name, about)

@@ -1,4 +1,4 @@
-"""Keys that the configuration vouches for (`[web] pins`), each for one origin. Chromium accepts them from every server
+"""Keys for which the configuration vouches (`[web] pins`), each for one origin. Chromium accepts them from every server
 (`--ignore-certificate-errors-spki-list`), so the certificates of all that a page loads are compared with them here."""
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from agent.media.origins import origin_of
 from agent.player.chromium.cdp import Cdp
 
 ASKED_LIMIT: Final = 1000
-"""Origins whose certificates are known. A page has some dozens; those of one that exceeds it are asked for again."""
+"""The most origins whose certificates are remembered. A page has some dozens; those of one that exceeds it are asked
+for again."""
 
 
 class Pins:
-    """Those of one page, by origin. `misused` is called with an origin that has shown the key of another one."""
+    """The pins of one page, by origin. `misused` is called with an origin that has shown the key of another one."""
 
     def __init__(self, cdp: Cdp, pins: Mapping[str, str], *, misused: Callable[[str], None]) -> None:
         self._cdp = cdp
@@ -29,8 +30,8 @@ class Pins:
         return origin_of(url) in self._pins
 
     def take(self, event: str, about: Mapping[str, Any], session: str) -> None:
-        """Take in an event of a session: what has answered has shown its certificate. That of a document is known once
-        the document is there."""
+        """Process an event of a session: a server that answered has shown its certificate. That of a document is known
+        once the document is there."""
         if event == "Page.frameNavigated":
             frame = about.get("frame") or {}
             if "parentId" not in frame:

@@ -35,14 +35,15 @@ from agent.util.threads import in_thread
 from agent.util.waiting import first_of
 
 DRAW_EVERY_S = 0.5
-"""Between two pictures that a page is asked for to see that it lives; each takes 33 ms, and next to no processor."""
+"""The pause between two pictures that a page is asked for to prove that it lives; each takes 33 ms, and next to no
+processor."""
 
 HUNG_AFTER_S = 5.0
-"""Without a picture. Large pages work for a second or two at a time, on a small box; whoever looks at it sees by then
-that it stands."""
+"""The longest time without a picture. Large pages work for a second or two at a time on a small box; after this time,
+people see that the page stands."""
 
 CLEANED_WITHIN_S = 2.0
-"""For the 3-6 MB of a profile; a card that does not answer is left to the next start."""
+"""The longest wait for the 3-6 MB of a profile; a card that does not answer is left to the next start."""
 
 _UNHEARD = tuple(
     b'{"method":"' + name
@@ -51,7 +52,7 @@ _UNHEARD = tuple(
         *(b"Network.resourceChanged", b"Runtime.consoleAPICalled", b"Runtime.exceptionThrown"),
     )
 )
-"""Messages that come by the hundred and tell nothing: not worth reading."""
+"""Messages that come by the hundred and tell nothing: reading them is not worth it."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ class ChromiumPlayer(ChildPlayer):
         self._version = self._user_agent = self._confinement = self._home = ""
         self._web = WebSettings()
         self._pids: set[int] = set()
-        """Of the browser, from the first paint on."""
+        """The processes of the browser, from the first paint on."""
         self._has_sound = False
         self._is_muted = False
         self._has_sandbox = True
@@ -96,11 +97,11 @@ class ChromiumPlayer(ChildPlayer):
 
     @property
     def version(self) -> str:
-        """Empty until it has said it, some 0.5 s after its start."""
+        """The version; empty until the browser has told it, some 0.5 s after its start."""
         return self._version
 
     async def warm(self, xid: int, *, timeout_s: float) -> bool:
-        """Wait until it has an empty page; that is drawn in a window of its own."""
+        """Wait until the browser has an empty page, which is drawn in a window of its own."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._is_ready()
@@ -137,13 +138,13 @@ class ChromiumPlayer(ChildPlayer):
         await self._silence()
 
     async def pause(self, on: bool) -> None:
-        """Nothing: a page goes on."""
+        """Do nothing: a page has no pause."""
 
     async def seek(self, position: float) -> None:
-        """Nothing: a page has no position."""
+        """Do nothing: a page has no position."""
 
     async def _is_ready(self) -> None:
-        """Return when it has a page, which is silent."""
+        """Return when the browser has a page, which is silent."""
         await self._unless_gone(self._page.is_ready)
         await self._unless_gone(self._companion.is_ready)
 
@@ -254,7 +255,7 @@ class ChromiumPlayer(ChildPlayer):
         self._on_crashed()
 
     def _on_crashed(self) -> None:
-        """Kill it at once: 15 ms later it paints that it has crashed."""
+        """Kill the browser at once: 15 ms later it paints that the page has crashed."""
         if not self._gone.done():
             self._child.strike()
             log.warning("page_crashed", pid=self.pid)
@@ -267,7 +268,7 @@ class ChromiumPlayer(ChildPlayer):
         self._keep(self._tell_refusal(failure), "login")
 
     async def _tell_refusal(self, failure: Failure) -> None:
-        """Unless there is a new secret, which the next attempt takes."""
+        """Tell of the refusal, unless there is a new secret: the next attempt takes that."""
         is_renewed = await read_logins(self._entries) != self._logins
         self._fail(login_renewed(failure.message) if is_renewed else failure)
 

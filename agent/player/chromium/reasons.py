@@ -71,12 +71,12 @@ def is_download(url: str) -> Failure:
 
 
 def login_renewed(refusal: str) -> Failure:
-    """The server has refused a secret of which there is a newer one: the next attempt has that."""
+    """The failure of a server that refused a secret although there is a newer one: the next attempt has that."""
     return shared.failure(ErrorCode.MEDIA_NETWORK, f"{refusal} There is a new one already, which is tried next.")
 
 
 def key_misused(origin: str) -> Failure:
-    """A server has the key of another one."""
+    """The failure of a server that has the key of another one."""
     return shared.failure(
         ErrorCode.MEDIA_FORBIDDEN,
         f"{origin} shows a key that [web] pins has for another address: somebody may pose as it. If both are the same "
@@ -85,7 +85,7 @@ def key_misused(origin: str) -> Failure:
 
 
 def _not_trusted(where: str, *, is_pinned: bool) -> Failure:
-    """Chromium does not ask for what the system trusts."""
+    """The failure for a certificate of an authority that the system alone trusts: Chromium does not ask the system."""
     advice = "if it is your own server, put the pin of its key under [web] pins (docs/pages.md)."
     if is_pinned:
         advice = "and its key is not the one under [web] pins: if that server has a new key, pin that one."
@@ -94,10 +94,10 @@ def _not_trusted(where: str, *, is_pinned: bool) -> Failure:
 
 
 def crashed() -> str:
-    """The process of the page has died."""
+    """The failure of a page whose process has died."""
     return "The page crashed, or needed more memory than a page may have (1 GB)."
 
 
 def hung(seconds: float) -> str:
-    """It draws nothing any more."""
+    """The failure of a page that draws nothing any more."""
     return f"The page hung: it has drawn nothing for {seconds:.0f} s, although it was asked to."

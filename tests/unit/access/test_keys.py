@@ -137,7 +137,7 @@ def test_the_daemon_sees_each_change_at_once(file: KeyFile, ring: KeyRing[ApiKey
 
 
 def test_every_one_of_many_changes_is_seen(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
-    """Also of changes that follow each other within a tick of the file system's clock."""
+    """Every change is seen, even if it follows another one within a tick of the file system's clock."""
     for number in range(200):
         key = file.add("a")
         assert knows(ring, key), number
@@ -180,7 +180,7 @@ def test_a_change_does_not_wait_for_ever(file: KeyFile, monkeypatch: pytest.Monk
 
 
 def test_use_is_kept(file: KeyFile, ring: KeyRing[ApiKey]) -> None:
-    """Of the keys that there are; a key that was revoked meanwhile does not come back."""
+    """The use is kept for the keys that there are; a key that was revoked meanwhile does not come back."""
     key, gone = file.add("a"), file.add("b")
     moment = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
     file.revoke("b")
@@ -278,7 +278,7 @@ def test_root_changes_the_keys_of_another_user(open_folder: Path) -> None:
 
 
 def test_the_file_is_readable_for_people(file: KeyFile) -> None:
-    """Names and times stand there in words."""
+    """Names and times stand in it in words."""
     file.add("ha")
     kept = json.loads(file.path.read_text())
     assert kept["version"] == 1

@@ -36,7 +36,7 @@ def pairing(tmp_path: Path, clock: Clock) -> Pairing:
 
 
 def test_a_link_is_good_once(pairing: Pairing, tmp_path: Path) -> None:
-    """Also for another process, and its token is not what lies on the disk."""
+    """No other process can use it again either, and its token is not what lies on the disk."""
     token = pairing.offer()
     file = tmp_path / "pairing-links.json"
     assert token not in file.read_text()

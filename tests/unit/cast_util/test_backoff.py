@@ -10,7 +10,7 @@ from cast_util.backoff import Backoff
 
 
 def test_pauses_double_up_to_their_cap() -> None:
-    """Also after more failures than a float has doublings."""
+    """Pauses stay at the cap after more failures than a float has doublings."""
     pauses = Backoff(0.5, cap_s=6.0)
     assert [pauses.after(failures) for failures in (1, 2, 3, 4, 5, 6, 1_000_000)] == [0.5, 1.0, 2.0, 4.0, 6.0, 6.0, 6.0]
 

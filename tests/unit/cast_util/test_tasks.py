@@ -1,4 +1,4 @@
-"""Long-lived tasks that fail: restarted, reported, and forgiven. Time is virtual."""
+"""Long-lived tasks that fail: they are restarted, reported, and forgiven. Time is virtual."""
 
 from __future__ import annotations
 

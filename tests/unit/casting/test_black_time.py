@@ -23,7 +23,7 @@ Scene = Callable[[StreamTracker, FakeStage, FakePlayers], Awaitable[None]]
 
 
 def black_s(scene: Scene) -> float:
-    """Of a tracker to which this happens."""
+    """The seconds of black that a tracker counts when this happens."""
 
     async def run() -> float:
         players = FakePlayers()

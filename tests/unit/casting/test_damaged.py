@@ -15,7 +15,7 @@ from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.virtual_time import VirtualTimeLoop
 
 LONG_ENOUGH_S = 60.0
-"""For all tries with both engines, in virtual time."""
+"""The time for all tries with both engines, in virtual time."""
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,8 @@ LONG_ENOUGH_S = 60.0
     [("damaged", "finished", ["fake"] * 3 + ["other"]), ("breaks", "failed", ["fake"] * 3)],
 )
 def test_another_engine_goes_on_behind_a_missing_piece(host: str, reason: str, engines: list[str]) -> None:
-    """After three tries. What broke off at the same place each time is over: nobody has the rest."""
+    """The other engine plays after three tries. A stream that broke off at the same place each time is over: nobody has
+    the rest."""
 
     async def work() -> None:
         players = FakePlayers()

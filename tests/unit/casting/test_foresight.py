@@ -58,7 +58,7 @@ async def test_pages_are_expected_as_pages(tmp_path: Path) -> None:
 
 
 async def test_new_presets_count_from_then_on(tmp_path: Path) -> None:
-    """Also when so much happens meanwhile that events are lost."""
+    """A new preset is noticed even if so much happens meanwhile that events are lost."""
     bus, players = EventBus(), FakePlayers()
     presets = Presets(EntryFile(tmp_path / "presets"), policy=AnyUrl(), emit=bus.publish)
     foresight = Foresight(presets, Recent(EntryFile(tmp_path / "recent")), players=players)

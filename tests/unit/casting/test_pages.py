@@ -201,7 +201,7 @@ async def test_pages_follow_one_another(box: Box) -> None:
 
 @scene
 async def test_a_page_whose_log_in_is_refused_is_not_tried_again(box: Box) -> None:
-    """In the rounds that follow, whether it is the first page of all or another one."""
+    """It is left out of the rounds that follow, whether it is the first page of all or another one."""
     await box.show(page("logged-out", then=("page", "logged-out", "other-page")))
     await asyncio.sleep(5 * TURN_S)
     assert [player.url for player in box.players.players].count("http://logged-out/") == 2

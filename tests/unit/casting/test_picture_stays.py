@@ -104,7 +104,7 @@ def test_a_start_that_fails_takes_the_picture_with_it(box: tuple[VirtualTimeLoop
 
 
 def test_a_plain_stop_leaves_nothing(box: tuple[VirtualTimeLoop, Box]) -> None:
-    """Also one that comes while the picture of another stays, and ends what is being prepared."""
+    """A stop that comes while the picture of another stays, and ends what is being prepared, leaves nothing either."""
     loop, of = box
 
     async def scene() -> None:

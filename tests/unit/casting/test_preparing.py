@@ -16,7 +16,7 @@ from tests.support.fakes import FakePlayers, FakeStage
 from tests.support.virtual_time import VirtualTimeLoop
 
 WITHIN_S = 12.0
-"""So that the second player is asked after 3 s."""
+"""The time for a start, so that the second player is asked after 3 s."""
 
 
 def two_engines() -> FakePlayers:
@@ -26,7 +26,7 @@ def two_engines() -> FakePlayers:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    """In virtual time."""
+    """Run in virtual time."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(_run(work))
 
@@ -49,7 +49,7 @@ async def prepare(players: FakePlayers, host: str) -> tuple[Preparation, EngineC
 
 
 def test_another_engine_shows_what_the_first_is_silent_on() -> None:
-    """And plays it from then on; of the first neither process nor window is left."""
+    """The other engine plays it from then on; neither process nor window is left of the first."""
 
     async def work() -> None:
         players = two_engines()

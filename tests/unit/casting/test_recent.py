@@ -68,7 +68,7 @@ async def test_what_is_no_address_on_the_disk_is_passed_over(tmp_path: Path) -> 
 
 
 async def test_a_disk_that_was_too_slow_costs_no_more_than_what_it_missed() -> None:
-    """More events than wait for one follower; the next first frame is noted."""
+    """The disk misses more events than wait for one follower; the next first frame is noted."""
     disk = asyncio.Event()
 
     class Slow(NotKept):

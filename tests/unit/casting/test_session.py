@@ -67,7 +67,7 @@ async def test_other_moves_are_refused(before: SessionState, after: SessionState
 
 
 def test_every_state_but_the_last_can_end() -> None:
-    """From every state that is in use there is a way to `ended`, and none leads out of it."""
+    """Every state that is in use has a way to `ended`, and none leads out of it."""
     reach = {SessionState.ENDED}
     for _ in SessionState:
         reach |= {state for state, moves in MOVES.items() if moves & reach}
@@ -103,7 +103,7 @@ async def test_a_list_in_a_list_takes_the_place_of_its_entry() -> None:
 
 
 async def test_lists_in_lists_are_bounded() -> None:
-    """In depth, so that one that names itself comes to an end, and in number."""
+    """The depth is bounded, so that a list that names itself comes to an end, and so is the number."""
     one = session()
     assert [one.playlist.take(["http://itself/"]) for _ in range(LISTS_IN_EACH_OTHER + 1)] == [True] * 3 + [False]
     one = session()

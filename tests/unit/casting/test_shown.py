@@ -27,7 +27,7 @@ def on_screen(video_id: str | None = VIDEO) -> Session:
 
 @in_virtual_time
 async def test_only_what_plays_is_counted() -> None:
-    """Not what is loading, paused, interrupted or over."""
+    """The time in which it is loading, paused, interrupted or over does not count."""
     one = Session(StartRequest(url="", join=StreamRef(video_id=VIDEO)), shown_url="", volume=1.0, muted=False)
     one.move(SessionState.STARTING)
     await asyncio.sleep(1)
@@ -50,7 +50,7 @@ async def test_only_what_plays_is_counted() -> None:
 
 @in_virtual_time
 async def test_the_end_of_the_video_completes_it() -> None:
-    """Also the first of several times that it is repeated."""
+    """The first end of a video that is repeated completes it, too."""
     one = on_screen()
     one.request = replace(one.request, loop=True)
     assert one.goes_on()
@@ -59,7 +59,7 @@ async def test_the_end_of_the_video_completes_it() -> None:
 
 @in_virtual_time
 async def test_what_was_shown_is_kept_over_a_restart() -> None:
-    """With the session itself, and goes on from there."""
+    """The count is kept with the session itself, and goes on from there."""
     one = on_screen()
     await asyncio.sleep(10)
     one.shown.completes()

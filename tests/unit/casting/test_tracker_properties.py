@@ -33,7 +33,7 @@ from tests.support.virtual_time import VirtualTimeLoop
 
 ENDLESS = ["film", "slow", "radio", "tough"]
 SETTLED_S = 60.0
-"""Of virtual time: longer than any script, duration and pause of these."""
+"""Virtual time that is longer than any script, duration and pause of these."""
 
 
 class TrackerMachine(RuleBasedStateMachine):

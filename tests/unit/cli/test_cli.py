@@ -390,7 +390,7 @@ def test_what_is_no_time(written: str) -> None:
 
 @pytest.mark.parametrize(("written", "level"), [("0.5", 0.5), ("50%", 0.5), ("1", 1.0), ("0", 0.0), ("100%", 1.0)])
 def test_volumes_are_written_as_people_do(written: str, level: float) -> None:
-    """From 0 to 1, or in per cent."""
+    """A volume is a number from 0 to 1, or per cent."""
     assert volume_of(written) == level
 
 

@@ -83,7 +83,7 @@ def test_what_is_switched_off_says_how_to_switch_it_on(
 
 
 def test_a_damaged_key_names_its_file(tmp_path: Path, capsys: Output) -> None:
-    """And a reset repairs it."""
+    """A reset repairs it."""
     (tmp_path / KEY_FILE).write_text("nonsense")
     assert main(["esphome", "key"]) == 1
     assert str(tmp_path / KEY_FILE) in capsys.readouterr().err
@@ -92,7 +92,7 @@ def test_a_damaged_key_names_its_file(tmp_path: Path, capsys: Output) -> None:
 
 
 def test_setup_names_the_box_and_opens_the_window(tmp_path: Path, capsys: Output) -> None:
-    """Until Home Assistant knows it: from then on neither changes."""
+    """Neither changes once Home Assistant knows the box."""
     config = ["--no-key", "--config", str(tmp_path / "config.toml")]
     IdentityFile(tmp_path).keep(EspHomeIdentity("001122334455", "raspberrypi-334455"))  # of the first start
     assert main(["setup", "--name", "Living room", *config]) == 0

@@ -26,7 +26,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_link_goes_to_standard_output_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """So that a script can take it; a person is told that nobody answers."""
+    """A script can take the link; a person is told that nobody answers."""
     assert main(["pair"]) == 0
     said = capsys.readouterr()
     [link] = said.out.splitlines()
@@ -52,7 +52,7 @@ def test_where_everybody_is_let_in_no_link_is_made(
 
 
 def test_a_terminal_shows_a_code(tmp_path: Path) -> None:
-    """Of half blocks, before the link."""
+    """The code is made of half blocks, and comes before the link."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1"}
     subprocess.run(

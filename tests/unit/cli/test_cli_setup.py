@@ -147,7 +147,7 @@ def test_who_is_no_address_may_not_call(tmp_path: Path, capsys: Output) -> None:
 
 
 def test_a_person_is_asked_once_about_dlna(tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nobody else: a script that has no answer would wait for ever."""
+    """Only a person is asked: a script that has no answer would wait for ever."""
     file = tmp_path / "config.toml"
     command = ["setup", "--no-key", "--config", str(file)]
 

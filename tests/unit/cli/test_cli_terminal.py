@@ -52,7 +52,7 @@ class Terminal:
         self.shown = ""
 
     async def until(self, words: str) -> None:
-        """Until it has shown these words."""
+        """Wait until it has shown these words."""
         async with asyncio.timeout(SOON_S):
             while words not in self.shown:
                 piece = await asyncio.to_thread(self._read)

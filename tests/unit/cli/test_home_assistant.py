@@ -38,8 +38,8 @@ SOON_S = 5.0
 
 
 UNIVERSAL_PLAYER_SHOWS = {"state", "volume_level", "is_volume_muted"}
-"""Those of its attributes that it takes from `attributes:`, of all that we have; the title, for one, it does not
-(universal/media_player.py of core 2024.3 and 2025.4)."""
+"""The attributes that a universal player takes from `attributes:`, of all that we have; it does not take the title, for
+one (universal/media_player.py of core 2024.3 and 2025.4)."""
 
 
 def load(text: str, *, key: str = "") -> Any:
@@ -130,7 +130,7 @@ async def box(tmp_path: Path) -> AsyncIterator[Tracked]:
 
 @pytest.fixture(params=["with a key", "without keys"])
 def hass(box: Tracked, tmp_path: Path, request: pytest.FixtureRequest) -> HomeAssistant:
-    """Of a box that lets nobody in without the key in secrets.yaml, and of one that needs none."""
+    """The configurations for a box that lets nobody in without the key in secrets.yaml, and for one that needs none."""
     if request.param == "with a key":
         return HomeAssistant(box, key=KeyFile(tmp_path).add("home-assistant"))
     return HomeAssistant(box, package(replace(EXAMPLE, needs_key=False)))

@@ -138,7 +138,7 @@ def test_empty_variable_counts_as_unset(file: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("value", ['"a b/c"', '""', "-1", "99999999", "1.5", "nan", "true", "[5]", "{x = 1}"])
 def test_what_is_wrong_is_told_in_words(file: Path, value: str) -> None:
-    """Whatever stands at whichever key: what is allowed there, and no expression."""
+    """The message says what is allowed at that key, whatever stands there, and shows no expression."""
     told = []
     for section, model in sections().items():
         for key in model.model_fields:
@@ -291,7 +291,7 @@ def test_what_is_wrong_about_pages_is_told(file: Path, line: str, says: str) -> 
 
 
 def test_a_pin_is_for_an_origin(file: Path) -> None:
-    """In the form in which a browser compares it."""
+    """The origin has the form in which a browser compares it."""
     file.write_text(f'[web.pins]\n"https://NAS.lan:443" = "sha256/{"A" * 43}="\n')
     assert load_settings(file).web.pins == {"https://nas.lan": f"sha256/{'A' * 43}="}
 
@@ -300,7 +300,8 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def test_there_may_be_several_webhooks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the file as a list of tables; a variable takes the place of all of them, and an empty list takes them away."""
+    """The file has them as a list of tables; a variable takes the place of all of them, and an empty list takes them
+    away."""
     file.write_text(
         f'[[webhook]]\nurl = "HTTP://ha.local:8123/api/webhook/x?y=1"\n'
         f'[[webhook]]\nurl = "https://me:pw@n8n.example/hook"\nsecret = "{SECRET}"\nevents = ["session_started"]\n'

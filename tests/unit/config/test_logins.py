@@ -55,7 +55,7 @@ def test_what_is_wrong_with_a_login(tmp_path: Path, text: str, said: str) -> Non
 
 
 def test_logins_are_told_without_their_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the file or in the environment, and in the one form that there is of an origin."""
+    """Log-ins of the file and of the environment are shown, in the one form that an origin has."""
     file = tmp_path / "config.toml"
     file.write_text(f'{HEADER}name = "X-Key"\n')
     settings = load_settings(file)

@@ -226,7 +226,7 @@ async def test_a_lost_name_means_a_new_announcement(made: list[FakeAnnouncement]
 
 
 async def test_other_services_are_announced_as_they_come_and_change(made: list[FakeAnnouncement]) -> None:
-    """Beside the agent, without saying the agent's own words again."""
+    """They are announced beside the agent, and the agent's own words are not said again."""
     others: list[LanService] = []
     advertiser = Advertiser(
         device=DEVICE, settings=DiscoverySettings(), auth=lambda: Auth.NONE, others=lambda: tuple(others)

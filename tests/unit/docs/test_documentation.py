@@ -78,7 +78,7 @@ def test_each_page_is_in_the_index() -> None:
 
 
 def test_each_error_code_is_explained() -> None:
-    """With the HTTP status that it has, and with what to do."""
+    """Each is there with the HTTP status that it has, and with what to do."""
     rows = {words(row[0])[0]: row for row in table(DOCS / "troubleshooting.md", "code")[2:]}
     assert rows.keys() == set(ErrorCode)
     for code in ErrorCode:
@@ -198,7 +198,7 @@ def check_call(words_: list[str]) -> None:
 
 @pytest.mark.parametrize("block", blocks(*PAGES, kind="sh"), ids=str)
 def test_a_command_can_be_typed(block: Block) -> None:
-    """Into a shell; and each program, target and call in it is there, with these options and fields."""
+    """A shell takes it, and each program, target and call in it is there, with these options and fields."""
     subprocess.run(["bash", "-n"], input=block.text, text=True, check=True, timeout=10)
     for line in commands(block):
         parse(line)

@@ -293,7 +293,7 @@ def unix_socket(path: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def program(says: bytes) -> AsyncIterator[int]:
-    """Something that listens, and says this to whoever connects; its port."""
+    """A program that listens, and says this to whoever connects; its port."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if says:
@@ -340,7 +340,7 @@ def discovery(host: str = "0.0.0.0", **section: object) -> Finding:
 
 
 def test_what_is_not_to_be_announced_is_no_problem() -> None:
-    """Switched off, or bound to this machine only: that is how somebody wants it."""
+    """An agent that is switched off, or bound to this machine only, is what somebody wants."""
     assert discovery(enabled=False).level is Level.OK
     assert "this machine only" in discovery(host="127.0.0.1").found
 

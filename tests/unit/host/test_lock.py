@@ -38,7 +38,7 @@ def test_a_second_agent_is_refused_and_told_which_is_the_first(tmp_path: Path) -
 
 
 def test_the_command_says_so_and_ends(tmp_path: Path) -> None:
-    """With the exit code of a wrong configuration, before it touches a screen."""
+    """It ends with the exit code of a wrong configuration, before it touches a screen."""
     command = [sys.executable, "-m", "agent.cli", "run"]
     environ = os.environ | {"CAST_AGENT_STATE__DIR": str(tmp_path), "CAST_AGENT_LOG__LEVEL": "error"}
     with only_agent(tmp_path):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 SOON_S = 10.0
-"""For what takes some milliseconds once Python has started."""
+"""The longest wait for what takes some milliseconds once Python has started."""
 
 PROGRAM = """
 import asyncio, sys, threading, time

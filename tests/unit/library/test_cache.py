@@ -144,8 +144,8 @@ def hash_of(central: Central, video_id: str) -> str:
 
 
 async def test_a_video_is_kept_and_plays_from_its_file(tmp_path: Path) -> None:
-    """After its first picture, under its hash; it plays from there while the central API is away or hangs, also after a
-    restart."""
+    """It is kept after its first picture, under its hash. It plays from there while the central API is away or hangs,
+    also after a restart."""
     central = Central()
     async with life(tmp_path, central) as box:
         assert (await box.play("a")).startswith("http://central/a")
@@ -211,7 +211,7 @@ async def test_knowledge_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_download_goes_on_where_it_broke_off(tmp_path: Path) -> None:
-    """After a lost connection, and after a restart, without another play."""
+    """It goes on after a lost connection, and after a restart, without another play."""
     central = Central()
     central.breaks_at = 100
     async with life(tmp_path, central) as box:
@@ -242,7 +242,7 @@ async def test_wrong_bytes_are_thrown_away_and_told(tmp_path: Path) -> None:
 
 
 async def test_what_was_played_longest_ago_goes_first(tmp_path: Path) -> None:
-    """But nothing that is on or waits, and what is larger than the cache is not fetched."""
+    """A video that is on or waits stays, and a video that is larger than the cache is not fetched."""
     central = Central()
     central.videos["d"] = b"d" * (LIMIT + 1)
     async with life(tmp_path, central) as box:

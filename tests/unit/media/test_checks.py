@@ -1,4 +1,4 @@
-"""Looking at files whose disks may hang."""
+"""Looks at files whose disks may hang."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 async def test_a_dead_share_keeps_no_other_folder_waiting(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often it is asked for: the calls are told so, few threads hang, and what is elsewhere is played."""
+    """However often the dead share is asked for, the calls are told so, few threads hang, and what is elsewhere is
+    played."""
     monkeypatch.setattr(checks, "FILE_CHECK_TIMEOUT_S", 0.3)
     dead, alive = folders
     share = DeadShare(dead, monkeypatch)

@@ -54,7 +54,7 @@ class Box:
 
 @asynccontextmanager
 async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> AsyncIterator[Box]:
-    """From the start of an agent to its end, which is a crash unless it is said otherwise."""
+    """The life of an agent, from its start to its end, which is a crash unless the test says otherwise."""
     players, bus = FakePlayers(), EventBus()
     tracker = StreamTracker(
         SessionParts(players, FakeStage(players), lambda url: url, check=check),
@@ -146,7 +146,7 @@ async def test_a_restart_of_the_service_keeps_what_is_on(tmp_path: Path) -> None
 
 
 async def test_a_writer_that_fails_holds_nobody_up_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever keeps the writer from writing: callers have their answer at once, it is told, and it is tried again."""
+    """Whatever stops the writer, callers have their answer at once, the failure is told, and the writer tries again."""
     monkeypatch.setattr(saver_module, "KEPT_TIMEOUT_S", 10 * SOON_S)
     async with life(tmp_path) as box:
         with monkeypatch.context() as broken:
@@ -264,7 +264,8 @@ async def test_a_power_cut_may_tear_the_newest_file(tmp_path: Path, torn: bytes)
 
 @pytest.mark.parametrize("older", [FILE, SAFE_FILE])
 async def test_the_later_of_both_files_counts(tmp_path: Path, older: str) -> None:
-    """Whichever of the two a power cut has left behind, also when the clock was set back between their writes."""
+    """The later one counts, whichever of the two a power cut has left behind, even if the clock was set back between
+    their writes."""
     async with life(tmp_path) as box:
         await box.play("http://film/")
         await box.until(lambda: (tmp_path / SAFE_FILE).exists() and sessions(tmp_path, SAFE_FILE))
@@ -500,7 +501,7 @@ async def test_a_system_without_threads_keeps_no_agent_from_starting(
 
 
 def left_of(box: Box) -> float:
-    """Seconds of the duration of what is on."""
+    """The seconds that are left of the duration of what is on."""
     return box.tracker.saved()[0].remaining or 0.0
 
 

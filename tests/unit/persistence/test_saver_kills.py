@@ -14,7 +14,7 @@ from tests.support.faked_agent import FakedAgent
 
 LIVES = 30
 LIVES_AT_MOST = 120
-"""On a machine that is busy a life is often over before its first answer."""
+"""A limit for busy machines, on which a life is often over before its first answer."""
 SEED = 3
 
 

@@ -28,7 +28,7 @@ class Clock:
 
 @in_virtual_time
 async def test_a_page_is_renewed_once_a_night() -> None:
-    """At the next such time of day, today or tomorrow."""
+    """It is renewed at the next such time of day, today or tomorrow."""
     for at, hours in (("23:30", 0.5), ("04:00", 5.0), ("22:00", 23.0)):
         clock = Clock()
         assert await until_old(at, lambda: 0, now=clock) == "night"
@@ -37,7 +37,7 @@ async def test_a_page_is_renewed_once_a_night() -> None:
 
 @in_virtual_time
 async def test_a_page_that_grows_is_renewed() -> None:
-    """By more than it comes and goes by; how much it took at first does not count."""
+    """The growth is larger than its usual ups and downs; how much it took at first does not count."""
     began = asyncio.get_running_loop().time()
 
     def used() -> int:

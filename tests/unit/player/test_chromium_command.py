@@ -27,7 +27,7 @@ def test_the_sound_goes_where_it_is_configured(tmp_path: Path) -> None:
 
 
 def test_only_pinned_keys_are_accepted(tmp_path: Path) -> None:
-    """And no certificate is ignored without one."""
+    """Without a pin, no certificate is ignored."""
     confinement = Confinement(folder=str(tmp_path))
     pinned = chromium_command(AudioSettings(), confinement=confinement, pins=["sha256/b=", "sha256/a="])()
     assert [part for part in pinned if "certificate" in part] == ["--ignore-certificate-errors-spki-list=a=,b="]

@@ -62,7 +62,7 @@ def test_it_becomes_the_program_with_a_home_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root does without")
 def test_root_does_without_the_sandbox_where_there_are_no_namespaces(tmp_path: Path) -> None:
-    """And says so."""
+    """It says so."""
     process, line = begin(tmp_path, *WITHOUT_NAMESPACES)
     with line:
         about = json.loads(line.recv(4096).partition(b"\0")[0])["params"]

@@ -54,7 +54,8 @@ def answered(browser: ScriptedBrowser, url: str, status: int, kind: str = "XHR")
 
 
 async def test_a_header_is_for_its_origin_alone() -> None:
-    """Also where the page itself sets it; neither another port, nor another scheme, nor a name that begins alike."""
+    """Another origin does not get it, even if the page itself sets it: neither another port, nor another scheme, nor a
+    name that begins alike."""
     browser = opened(login())
     for url in (f"{PANEL}/x", f"{PANEL}:443/y", "HTTPS://PANEL.lan/z"):
         headers = asked(browser, url, Accept="*/*", authorization="mine")["params"]["headers"]
@@ -328,7 +329,8 @@ async def test_a_card_that_its_user_may_not_have_is_no_refusal() -> None:
 
 
 async def test_another_page_than_home_assistant_gets_no_token() -> None:
-    """Wherever the main frame has gone, and whatever a frame in it says; nor does nonsense stop anything."""
+    """It gets none wherever the main frame has gone, and whatever a frame in it says; nor does nonsense stop
+    anything."""
     home = Home()
     home.begin(6, frame="inside")
     home.begin(7, is_default=False)
@@ -355,7 +357,7 @@ async def test_another_page_than_home_assistant_gets_no_token() -> None:
 
 
 async def test_secrets_are_read_anew_each_time(tmp_path: Path) -> None:
-    """And what is wrong with a file is a sentence."""
+    """A file with a mistake is reported in a sentence."""
     file = tmp_path / "token"
     entry = BoundLogin(LoginSettings(origin=PANEL, kind=LoginKind.HEADER, secret_file=file), PANEL)
     problems = []

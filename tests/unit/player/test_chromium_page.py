@@ -23,7 +23,7 @@ from tests.support.scripted_browser import MAIN, SESSION, URL, ScriptedBrowser
 
 @pytest.fixture
 async def browser() -> ScriptedBrowser:
-    """With its page ready, and an address opened."""
+    """A browser whose page is ready, with an address opened."""
     return opened(PageOptions())
 
 
@@ -36,7 +36,7 @@ def opened(options: PageOptions, *, refusing: str = "", web: WebSettings | None 
 
 
 async def test_the_first_contentful_paint_of_what_was_opened_counts(browser: ScriptedBrowser) -> None:
-    """Not that of a frame inside it, nor of what it has left already."""
+    """The paint of a frame inside it does not count, nor does that of a page that it has left."""
     browser.commit("L1")
     browser.commit("L2")
     browser.sign("firstContentfulPaint", "L1")
@@ -171,7 +171,7 @@ async def test_a_crash_is_told(browser: ScriptedBrowser, event: str, session: st
 
 
 def test_its_own_server_tells_whether_it_can_be_reached() -> None:
-    """Not those of others, and not an answer that somebody gave up."""
+    """Other servers do not count, nor does an answer that somebody gave up."""
     contact = Contact()
     contact.moved(URL)
     own, other = {"url": "http://panel.lan:3000/data"}, {"url": "http://ads.example/"}
@@ -216,7 +216,7 @@ REASONS = [
 
 @pytest.mark.parametrize(("error", "code", "says"), REASONS)
 def test_each_error_has_a_sentence(error: str, code: ErrorCode, says: str) -> None:
-    """And none has the password of the address."""
+    """No sentence has the password of the address."""
     failure = not_loaded(error, URL)
     assert failure.code is code
     assert says in failure.message
@@ -316,7 +316,7 @@ async def test_a_page_of_the_internet_does_not_lead_into_the_lan(url: str, goes:
 
 
 async def test_a_redirect_into_the_lan_is_an_error() -> None:
-    """Also where only the answer tells that it came from there."""
+    """The redirect is an error even if only the answer tells that it came from there."""
     for first in (True, False):
         browser = opened(PageOptions())
         outside = came_from("https://board.example/", "93.184.216.34")

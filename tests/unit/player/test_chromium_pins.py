@@ -26,7 +26,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 async def browser(certificate: bytes) -> ScriptedBrowser:
-    """In which every server shows that certificate."""
+    """A browser in which every server shows that certificate."""
     made = ScriptedBrowser.with_page()
     web = WebSettings(pins={OWN: pin_of(certificate), "https://x.lan": f"sha256/{'A' * 43}="})
     made.page.open(f"{OWN}/wall", PageOptions(), user_agent="Chrome/1", web=web)
@@ -83,7 +83,7 @@ async def test_an_answer_without_a_certificate_is_no_answer(browser: ScriptedBro
 
 @pytest.mark.parametrize(("is_pinned", "says"), [(True, "has a new key"), (False, "put the pin of its key")])
 def test_a_certificate_that_is_not_trusted_says_what_to_do(*, is_pinned: bool, says: str) -> None:
-    """Also where it is for another name, for a pinned one."""
+    """A certificate for another name is told of, too, if its origin has a pin."""
     error = "net::ERR_CERT_COMMON_NAME_INVALID" if is_pinned else "net::ERR_CERT_AUTHORITY_INVALID"
     failure = not_loaded(error, f"{OWN}/wall", is_pinned=is_pinned)
     assert (failure.code, says in failure.message) == (ErrorCode.MEDIA_FORBIDDEN, True)

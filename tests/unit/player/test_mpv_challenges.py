@@ -34,7 +34,7 @@ def refusal(*challenges: bytes, end: bytes = b"\r\n") -> bytes:
 def test_what_ffmpeg_cannot_meet_is_left_out_where_it_can_meet_another(
     told: list[bytes], heard: list[bytes], unknown: str, piece: int
 ) -> None:
-    """Whatever the order, and in whatever pieces it comes; everything else goes through as it is."""
+    """The order does not matter, nor do the pieces in which it comes; everything else goes through as it is."""
     challenges = Challenges()
     says = OPTIONS + refusal(*told, end=PAGE) + SDP + b"$\x00\x00\x04" + refusal(SHA, MD5)
     parts = [challenges.pass_on(says[at : at + piece]) for at in range(0, len(says), piece)]

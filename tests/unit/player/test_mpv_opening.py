@@ -46,7 +46,7 @@ class Bench:
 
 
 def test_each_way_is_tried_once_and_none_before_it_again() -> None:
-    """TCP, then UDP, then with the password told in another way, then sound alone; then it has failed."""
+    """The ways are TCP, then UDP, then the password told in another way, then sound alone; then it has failed."""
     bench = Bench()
     assert bench.fails(NO_TCP)
     assert (bench.opening.way, bench.said[0]) == (Way.UDP, ["set_property", "rtsp-transport", "udp"])

@@ -34,7 +34,7 @@ def test_hardware_is_looked_for_only_where_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [VideoOutput.GL, VideoOutput.X11])
 def test_an_output_that_is_asked_for_is_taken(wanted: VideoOutput, tmp_path: Path) -> None:
-    """Whatever the machine has."""
+    """The output is taken, whatever the machine has."""
     assert output_for(wanted, tmp_path) == wanted
 
 

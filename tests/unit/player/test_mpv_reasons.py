@@ -67,7 +67,7 @@ def test_each_reason_has_its_code_and_sentence(line: str, code: str, words: str)
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_each_error_of_a_connection_of_ours_has_them_too(error: Exception, code: str, words: str) -> None:
-    """Whatever Python says when a secure connection to a camera cannot be made."""
+    """Each has them, whatever Python says when a secure connection to a camera cannot be made."""
     failure = no_connection(error, URL.replace("rtsp:", "rtsps:"))
     assert failure.code == code
     assert words in failure.message

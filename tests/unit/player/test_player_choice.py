@@ -23,12 +23,12 @@ def players() -> FakePlayers:
 
 
 async def engine_of(choice: EngineChoice, url: str = URL) -> str:
-    """Of the player that it takes."""
+    """The engine of the player that it takes."""
     return (await choice.take(url)).engine
 
 
 async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlayers) -> None:
-    """And what it has shown it plays from then on; another address begins with the table's engine."""
+    """The other engine plays what it has shown from then on; another address begins with the table's engine."""
     choice = EngineChoice(players)
     assert await engine_of(choice) == "fake"
     assert choice.failed(URL, NO_DECODER) is None
@@ -42,7 +42,8 @@ async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlay
 
 
 async def test_another_engine_goes_on_where_the_first_comes_no_further(players: FakePlayers) -> None:
-    """Once: what that one cannot pass either is the end. What broke off ends there for all of them."""
+    """The other engine tries once: if it cannot pass the place either, that is the end. A stream that broke off ends
+    there for all of them."""
     missing = MediaError(ErrorCode.MEDIA_NOT_FOUND, "A piece of the recording is missing.")
     choice = EngineChoice(players)
     await choice.take(URL)

@@ -83,7 +83,8 @@ async def test_a_hang_is_noticed(player: WorkerPlayer, monkeypatch: pytest.Monke
     [(signal.SIGSTOP, KillReason.HUNG), (signal.SIGKILL, KillReason.DIED), (signal.SIGCONT, KillReason.STALLED)],
 )
 async def test_its_end_is_counted(sent: signal.Signals, why: KillReason, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once, with its pictures; what has become of the process comes before the reason that others have."""
+    """The end is counted once, with its pictures; what has become of the process comes before the reason that others
+    have."""
     monkeypatch.setattr(process, "PING_AFTER_S", 0.2)
     monkeypatch.setattr(process, "PONG_TIMEOUT_S", 0.3)
     tally = Tally()

@@ -103,7 +103,7 @@ async def test_an_engine_for_pages_is_not_tried_with_streams_nor_the_others_with
 
 
 async def test_pages_without_an_engine_for_them_are_refused() -> None:
-    """Also with an engine that is not installed, and then with what to install."""
+    """A page for an engine that is not installed is refused, too, with what to install."""
     async with engines(*USUAL) as made:
         with pytest.raises(PlayerUnavailableError, match="No engine of this agent shows web pages"):
             made.check(PAGE, kind=MediaType.WEB)

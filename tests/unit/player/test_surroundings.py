@@ -28,7 +28,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def test_a_file_in_place_of_another_is_another(tmp_path: Path) -> None:
-    """Not one that is written to; also one that comes, or goes, or is behind a link."""
+    """A file that is written to is the same one; a file that comes, or goes, or is behind a link is another."""
     file, link, missing = tmp_path / "resolv.conf", tmp_path / "link", tmp_path / "missing"
     file.write_text("one")
     link.symlink_to(file)

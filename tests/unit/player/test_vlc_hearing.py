@@ -103,7 +103,7 @@ def test_a_sound_that_is_taken_again_before_it_was_left_is_not_left() -> None:
 
 
 def test_a_lost_sound_is_chosen_again_with_a_new_output() -> None:
-    """In two steps: libVLC has to leave the track before its output may be replaced."""
+    """The choice takes two steps: libVLC has to leave the track before its output may be replaced."""
     bench = Bench()
     bench.hearing.take()
     bench.lose_sound()

@@ -41,7 +41,7 @@ def test_a_playlist_that_is_read_again_is_live(line: str, live: bool) -> None:
 def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engine(
     content_type: str, badly: bool
 ) -> None:
-    """By what its server calls it, before any of its pictures."""
+    """It is known by what its server calls it, before any of its pictures."""
     log = reader((DEBUG, f"incoming response:\nHTTP/1.1 200 OK\r\nServer: cam\r\ncontent-type: {content_type}\r\n\r\n"))
     assert (played_badly(log) is not None) is badly
 
@@ -56,7 +56,8 @@ def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engi
     ],
 )
 def test_live_hls_in_fragmented_mp4_is_left_to_another_engine(playlist: str, segments: str, badly: bool) -> None:
-    """Whichever is logged first: that the playlist goes on, or what its segments are."""
+    """The order of the lines does not matter: that the playlist goes on, or what its segments are, may be logged
+    first."""
     first, then = (DEBUG, playlist), (DEBUG, f'using demux module "{segments}"')
     adaptive = (DEBUG, 'using demux module "adaptive"')
     assert (played_badly(reader(adaptive, first, then)) is not None) is badly

@@ -74,7 +74,7 @@ async def test_the_rest_of_a_film_comes_in_pieces(url: str) -> None:
     ],
 )
 async def test_what_goes_wrong_is_said(url: str, path: str, reason: str) -> None:
-    """Without what signs the address."""
+    """The message has nothing of what signs the address."""
     with pytest.raises(CentralUnavailableError, match=reason) as failed:
         async for _ in Downloads(agent_version="0.1.0").pieces(f"{url}/{path}?token=1", 100):
             pass

@@ -66,7 +66,8 @@ def test_a_start_that_is_tried_again_has_not_failed() -> None:
 
 
 def test_one_outage_and_one_list_are_kept_once() -> None:
-    """However often it is tried again, and however many entries it plays: a card lasts only so many writes."""
+    """They are kept once, however often it is tried again, and however many entries it plays: a card lasts only so many
+    writes."""
     box = Box()
     box.tell(EventKind.SESSION_STARTED, **START)
     for _ in range(3):
@@ -95,7 +96,7 @@ def test_a_session_begins_with_its_address() -> None:
 
 
 def test_what_was_shown_of_a_video_is_kept() -> None:
-    """Of a session of the library that was seen; the others tell nothing of it."""
+    """The count is kept for a session of the library that was seen; the others tell nothing of it."""
     box = Box()
     box.tell(EventKind.SESSION_STARTED, **START)
     end = {"reason": EndReason.FINISHED, "code": None, "message": None, "position": None}

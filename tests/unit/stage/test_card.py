@@ -18,7 +18,7 @@ def is_black(picture: Image.Image) -> bool:
 
 @pytest.mark.parametrize(("width", "height"), SCREENS)
 def test_it_fits_and_is_drawn_on_any_screen(width: int, height: int) -> None:
-    """With everything on it, and a name of the greatest length."""
+    """The card fits with everything on it, and a name of the greatest length."""
     picture = draw(Card("W" * 63, "http://192.168.1.20:8090", LINK), width, height)
     assert picture.width <= width
     assert picture.height <= height

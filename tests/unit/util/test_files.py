@@ -13,7 +13,7 @@ from agent.util.files import write_whole
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which alone can give files away")
 def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
-    """So that a daemon of another user can read it, and nobody else."""
+    """A daemon of another user can read it then, and nobody else can."""
     folder, file = tmp_path / "state", tmp_path / "state" / "file"
     folder.mkdir()
     os.chown(folder, 65534, 65533)

@@ -12,7 +12,7 @@ from tests.support.tools import wait_until
 
 
 async def test_what_comes_next_needs_no_new_thread() -> None:
-    """However much is done one after another, it is done by the threads that are there."""
+    """Much that is done one after another is done by the threads that are there."""
     threads = {await in_thread(threading.current_thread) for _ in range(50)}
     assert threading.current_thread() not in threads
     assert len(threads) <= 2, "one may not be idle yet when the next thing comes"
@@ -30,7 +30,7 @@ async def test_what_hangs_holds_up_nothing_else() -> None:
 
 
 async def test_an_error_is_raised_where_it_is_waited_for() -> None:
-    """And the thread does what comes next all the same."""
+    """The thread does what comes next all the same."""
     with pytest.raises(ZeroDivisionError):
         await in_thread(lambda: 1 / 0)
     assert await in_thread(lambda: 1) == 1

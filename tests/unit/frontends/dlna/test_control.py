@@ -83,7 +83,7 @@ async def test_a_pause_ends_with_play(face: Face) -> None:
 
 
 async def test_another_address_named_while_one_plays_plays_at_once(face: Face) -> None:
-    """So has UPnP it: Home Assistant sends no Play then. One that comes is answered when there is a picture."""
+    """UPnP has it so: Home Assistant sends no Play then. A Play that comes is answered when there is a picture."""
     await face.name("http://film/one")
     await face.act(AVT, "Play", Speed="1")
     await face.name("http://film/two")

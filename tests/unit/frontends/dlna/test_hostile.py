@@ -50,7 +50,8 @@ async def test_without_others_that_may_call_it_says_so(face: Face) -> None:
 
 
 async def test_a_page_in_a_browser_is_refused(face: Face) -> None:
-    """With its own origin, under a name that it has pointed here, and without the header that no page may send."""
+    """A page is refused with its own origin, under a name that it has pointed here, and without the header that no page
+    may send."""
     assert (await face.request("GET", "/description.xml", Origin=face.url)).status == 403
     assert (await face.request("GET", "/description.xml", Host="box.example")).status == 403
     assert (await face.request("GET", "/description.xml")).status == 200

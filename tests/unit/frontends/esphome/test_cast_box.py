@@ -214,7 +214,7 @@ async def test_a_stream_that_breaks_later_is_failing_until_it_is_back() -> None:
 
 @in_virtual_time
 async def test_a_burst_leaves_the_newest_state() -> None:
-    """Also where so much happens at once that events are lost."""
+    """The newest state is there even where so much happens at once that events are lost."""
     async with boxed() as box:
         await asyncio.sleep(1)
         for number in range(QUEUE_LIMIT + 10):

@@ -69,7 +69,7 @@ async def test_a_burst_of_states_ends_with_the_last_one(tmp_path: Path) -> None:
 
 
 async def test_lists_that_changed_end_the_connection_plainly(tmp_path: Path) -> None:
-    """Without a DisconnectRequest, after which Home Assistant would stay away for 5 s."""
+    """No DisconnectRequest is sent, after which Home Assistant would stay away for 5 s."""
     async with face(tmp_path) as served, served.client() as client:
         client.subscribe_states(lambda _: None)
         await served.until(lambda: served.box.peers, "it has subscribed")

@@ -32,7 +32,7 @@ PLATFORMS = {
 
 @in_virtual_time
 async def test_each_entity_and_action_is_named() -> None:
-    """By the id that Home Assistant makes of it, and no other."""
+    """Each is named by the id that Home Assistant makes of it, and no other is."""
     async with boxed(configured=[{"id": "news", "url": "http://film/"}], restart=lambda: None) as box:
         box.reporting = ReportingStatus(enabled=True)
         listed = box.listed().values()

@@ -20,7 +20,7 @@ from tests.support.esphome import KEY, Secret, face, framed, text
 from tests.support.malformed import send_esphome
 
 SOCKETS_BYTES = 16 * 1024 * 1024
-"""More than the buffers of both sockets hold."""
+"""Bytes that exceed the buffers of both sockets."""
 
 
 async def ended(reader: asyncio.StreamReader) -> None:
@@ -35,7 +35,7 @@ async def ended(reader: asyncio.StreamReader) -> None:
 
 @pytest.mark.parametrize("begin", [b"", b"\x01", b"\x01\0\0", b"\x01\0\0\x01\0\x31\0half of a handshake"])
 async def test_who_says_no_hello_in_time_is_disconnected(tmp_path: Path, begin: bytes) -> None:
-    """However far it comes."""
+    """A client is disconnected then, however far it has come."""
     async with face(tmp_path, timings=Timings(hello=0.2)) as served, served.raw() as (reader, writer):
         writer.write(begin)
         await ended(reader)
@@ -61,7 +61,7 @@ async def test_a_silent_client_is_disconnected(tmp_path: Path, logged: StringIO)
 async def test_a_client_that_does_not_read_is_disconnected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: StringIO
 ) -> None:
-    """After a time, also while what waits for it is within its bounds."""
+    """It is disconnected after a time, even while what waits for it is within its bounds."""
     monkeypatch.setattr(outbox, "BYTES_LIMIT", 1 << 30)
     async with face(tmp_path, timings=Timings(write=0.2)) as served, served.secret() as client:
         client.send(20)
@@ -74,7 +74,7 @@ async def test_a_client_that_does_not_read_is_disconnected(
 
 
 async def test_what_waits_for_a_client_is_bounded(tmp_path: Path, logged: StringIO) -> None:
-    """At once, without a wait for the network."""
+    """The bound holds at once, without a wait for the network."""
     async with face(tmp_path) as served, served.secret() as client:
         client.send(20)
         await served.until(lambda: served.box.peers, "it has subscribed")
@@ -99,7 +99,7 @@ async def test_strangers_keep_nobody_out(tmp_path: Path) -> None:
 
 
 async def test_the_client_that_was_silent_for_longest_makes_room(tmp_path: Path) -> None:
-    """Of those that know the key: most likely its connection is dead."""
+    """The client is one of those that know the key: most likely its connection is dead."""
     async with AsyncExitStack() as clients:
         served = await clients.enter_async_context(face(tmp_path))
         known = [await clients.enter_async_context(served.secret()) for _ in range(CLIENTS_LIMIT)]
@@ -111,7 +111,8 @@ async def test_the_client_that_was_silent_for_longest_makes_room(tmp_path: Path)
 
 
 async def test_the_hello_counts_as_something_heard(tmp_path: Path) -> None:
-    """Not when the connection was opened: a client that has just said who it is was not silent."""
+    """The time counts from the hello, not from the opening of the connection: a client that has just said who it is was
+    not silent."""
     async with AsyncExitStack() as clients:
         served = await clients.enter_async_context(face(tmp_path))
         slow = await clients.enter_async_context(served.raw())
@@ -137,7 +138,7 @@ async def test_the_hello_counts_as_something_heard(tmp_path: Path) -> None:
     ],
 )
 async def test_what_is_no_handshake_is_refused_at_once(tmp_path: Path, logged: StringIO, sent: bytes) -> None:
-    """Without a word in the log that a network scan could fill it with."""
+    """No line is logged, because a network scan could fill the log."""
     async with face(tmp_path) as served, served.raw() as (reader, writer):
         writer.write(sent)
         await ended(reader)
@@ -146,7 +147,7 @@ async def test_what_is_no_handshake_is_refused_at_once(tmp_path: Path, logged: S
 
 @pytest.mark.parametrize("key", [pytest.param(KEY, id="with a key"), pytest.param(None, id="without a key")])
 async def test_malformed_messages_leave_nothing_behind(tmp_path: Path, logged: StringIO, key: bytes | None) -> None:
-    """Hundreds of them, with the key and without: no fault, no task, no socket, and the next client is served.
+    """Hundreds of them, with the key and without, leave no fault, no task and no socket, and the next client is served.
     `python -m soak.faces` sends ten thousand to the whole agent."""
     source = random.Random(6053)
     async with face(tmp_path, key=key) as served:

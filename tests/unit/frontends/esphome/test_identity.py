@@ -43,7 +43,7 @@ def cards(folder: Path, **macs: str) -> Path:
     ],
 )
 def test_the_address_is_that_of_a_network_card(tmp_path: Path, macs: dict[str, str], found: str) -> None:
-    """Of a wired one before a wireless one, and none that software has made up."""
+    """A wired card comes before a wireless one, and one that software has made up does not count."""
     assert chosen(**BOX, sys_net=cards(tmp_path, **macs)).mac == found
 
 
@@ -98,7 +98,7 @@ def test_a_name_is_chosen_anew_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "[]", '{"mac": 1, "name": "x"}', '{"mac": "xyz", "name": "hall"}'])
 def test_a_damaged_file_is_replaced(tmp_path: Path, content: str, logged: StringIO) -> None:
-    """With a word in the log, because Home Assistant may take the box for another one."""
+    """The log says so, because Home Assistant may take the box for another one."""
     (tmp_path / IDENTITY_FILE).write_text(content)
     made = IdentityFile(tmp_path).load(**BOX)
     assert json.loads((tmp_path / IDENTITY_FILE).read_text()) == {"mac": made.mac, "name": made.name}

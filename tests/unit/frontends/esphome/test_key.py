@@ -191,7 +191,7 @@ async def test_a_key_that_was_removed_ends_its_connections(tmp_path: Path) -> No
 
 
 async def test_who_had_a_key_that_was_removed_is_told_nothing(tmp_path: Path) -> None:
-    """Also one that only listens."""
+    """A client that only listens is told nothing either."""
     async with face(tmp_path) as served, served.secret() as client:
         client.send(20)
         assert await client.receive() == number_of(api.SwitchStateResponse)
@@ -202,7 +202,7 @@ async def test_who_had_a_key_that_was_removed_is_told_nothing(tmp_path: Path) ->
 
 
 async def test_a_damaged_key_lets_nobody_in(tmp_path: Path, logged: StringIO) -> None:
-    """Also not to bring another one; the status says what to do."""
+    """Nobody can bring another one either; the status says what to do."""
     async with face(tmp_path) as served:
         served.keys.path.write_text("nonsense")
         for key in (text(KEY), ZERO_KEY, None):
@@ -216,7 +216,8 @@ async def test_a_damaged_key_lets_nobody_in(tmp_path: Path, logged: StringIO) ->
 
 
 def test_the_window_opens_once_in_each_run_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the first start without a key, and at no other; the machine's own time counts, because clocks are set."""
+    """It opens at the first start without a key, and at no other; the machine's own time counts, because clocks are
+    set."""
     now = since_boot()
     ring = KeyRing(tmp_path, now=lambda: now)
     assert ring.window_s == 0.0
@@ -257,7 +258,7 @@ def test_a_window_that_cannot_be_opened_is_in_the_log(
 
 @pytest.mark.parametrize("until", ["1e12", "inf", "nan"])
 def test_no_file_opens_the_window_for_longer_than_a_command(tmp_path: Path, until: str) -> None:
-    """Also not for a little longer at each look."""
+    """The window does not grow by a little at each look either."""
     (tmp_path / WINDOW_FILE).write_text(f"{boot_id()} {until}\n")
     assert KeyRing(tmp_path).window_s == 0.0
 

@@ -34,7 +34,7 @@ async def start(api: Served | Tracked, body: object, *, query: str = "", status:
 
 
 async def on(box: Tracked, **fields: object) -> str:
-    """Start a film and wait for its first frame; its id."""
+    """Start a film, wait for its first frame, and return its id."""
     return str((await start(box, {"url": FILM, **fields}, query="?wait=5"))["session_id"])
 
 

@@ -37,7 +37,7 @@ async def post(api: Served | Tracked, path: str, body: object = b"", *, status: 
 
 
 async def on(box: Tracked, url: str = "http://film/1.mp4", **fields: object) -> object:
-    """Start it and wait for its first frame; its id."""
+    """Start it, wait for its first frame, and return its id."""
     return (await post(box, "/start?wait=5", {"url": url, **fields}))["session_id"]
 
 
@@ -154,7 +154,7 @@ async def test_a_player_that_hangs_is_a_504(api: Served, path: str, body: bytes)
     ("path", "body"), [("/pause", b""), ("/resume", b"{}"), ("/reload", b""), ("/seek", b'{"position": 5}')]
 )
 async def test_nothing_on_is_a_conflict(box: Tracked, path: str, body: bytes) -> None:
-    """While the box is idle, and while the only stream is still being prepared, there is nothing to pause or seek:
+    """There is nothing to pause or seek while the box is idle, or while the only stream is still being prepared:
     409."""
     assert (await post(box, path, body, status=409))["code"] == "invalid_transition"
     await post(box, "/start", {"url": "http://never/"})
@@ -209,7 +209,7 @@ async def test_the_volume_of_a_start_is_its_own(box: Tracked) -> None:
 
 @pytest.mark.parametrize(("wish", "position"), [(5.0, 5.0), (90.0, 9.0)])
 async def test_a_seek_is_told_at_once(wish: float, position: float) -> None:
-    """Whatever the player still reports: the answers to the seek and to what follows it tell where it goes on; beyond
+    """The answers to the seek and to what follows it tell where it goes on, whatever the player still reports; beyond
     the end of a film that is its end."""
     async with tracked() as box:
         await post(box, "/start?wait=5", {"url": "http://film/"})

@@ -24,7 +24,7 @@ from tests.support.api import ScriptedStage, ScriptedTracker, Tracked, served_by
 from tests.support.fakes import FakePlayers
 
 END = b"0\r\n\r\n"
-"""Of an answer that is whole."""
+"""The end of an answer that is whole."""
 
 
 @dataclass
@@ -161,7 +161,7 @@ async def test_a_revoked_key_is_noticed_while_event_follows_event(
 
 
 async def test_what_happens_together_comes_together() -> None:
-    """In one piece, so that a page changes once."""
+    """The events come in one piece, so that a page changes once."""
     bus = EventBus()
     async with (
         served_by(ScriptedTracker(), ScriptedStage(), FakePlayers(), bus=bus) as (client, _port),
@@ -225,7 +225,7 @@ async def test_a_slow_reader_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_who_reads_nothing_at_all_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the kernel does not do it; its place is free for others."""
+    """The client is cut off even where the kernel does not do it; its place is free for others."""
     monkeypatch.setattr("aiohttp_sse._TCP_USER_TIMEOUT", None)
     monkeypatch.setattr(events, "CLIENTS_LIMIT", 1)
     monkeypatch.setattr(events, "SEND_TIMEOUT_S", 0.2)

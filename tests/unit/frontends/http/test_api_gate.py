@@ -68,7 +68,7 @@ async def test_a_key_comes_in_either_header(api: Served, file: KeyFile) -> None:
 
 
 async def test_what_is_no_key_is_refused(api: Served, file: KeyFile) -> None:
-    """With a sentence that says what to do, and the header that RFC 9110 asks for."""
+    """The answer has a sentence that says what to do, and the header that RFC 9110 asks for."""
     key = file.add("ha")
     for headers, says in (
         ({}, "cast-agent key add"),

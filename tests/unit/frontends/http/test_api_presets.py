@@ -270,7 +270,7 @@ async def test_what_was_played_is_played_again(box: Tracked, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kept", [True, False])
 async def test_what_is_on_is_saved_with_its_credentials(box: Tracked, kept: bool) -> None:
-    """From the session, and from the list of what was played lately: with an address that callers are not shown."""
+    """An address that callers are not shown is saved from a session, and from the list of what was played lately."""
     url = "http://me:hunter2@film/one.mp4"
     started = await call(box, "POST", "/start?wait=5", {"url": url, "title": "Gate", "refresh": 5, "volume": 0.2})
     source = {"session_id": started["session_id"]}

@@ -38,7 +38,7 @@ def test_every_code_has_its_status() -> None:
 
 
 async def test_an_unknown_path_says_where_the_calls_are(api: Served) -> None:
-    """In the form of RFC 9457."""
+    """The answer has the form of RFC 9457."""
     async with api.client.get("/play?secret=1") as answer:
         body = await answer.json()
     assert body == {

@@ -15,7 +15,7 @@ from tests.support.api import ScriptedStage, Served, served
 
 
 class Camera:
-    """Stands in for the stage's: counts the pictures, and takes each when it is told to."""
+    """A camera in place of the stage's: it counts the pictures, and takes each when it is told to."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, int | None]] = []
@@ -58,7 +58,7 @@ async def body(api: Served, query: str = "") -> bytes:
 
 
 async def test_who_asks_at_the_same_moment_shares_one_picture(api: Served, camera: Camera) -> None:
-    """Never one that was begun before the question: whoever has just changed something sees it."""
+    """No caller gets a picture that was begun before the question: whoever has just changed something sees it."""
     camera.go.clear()
     first = asyncio.create_task(body(api))
     while not camera.taken:

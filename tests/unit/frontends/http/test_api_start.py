@@ -125,7 +125,7 @@ async def test_an_empty_field_counts_as_left_out(api: Served, empty: object) -> 
 
 @pytest.mark.parametrize("typed", ["K7QF2M", "k7q-f2m", " K7Q F2M ", "k7_qf_2m", 234567])
 async def test_a_code_as_people_type_it(api: Served, typed: object) -> None:
-    """In lower case, with blanks and dashes, and as the number that a template makes of digits."""
+    """A code may have lower case, blanks and dashes, or be the number that a template makes of digits."""
     await start(api, {"code": typed, "url": "", "duration": 5})
     code = "234567" if typed == 234567 else "K7QF2M"
     assert api.tracker.requests == [StartRequest(join=StreamRef(code=code), quality=Quality.HD, duration=5.0)]

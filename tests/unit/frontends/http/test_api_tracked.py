@@ -33,7 +33,7 @@ async def post(box: Tracked, path: str, body: object = None) -> dict[str, Any]:
 
 
 async def on(box: Tracked, url: str, **fields: object) -> str:
-    """Start it and wait for its first frame; its id."""
+    """Start it, wait for its first frame, and return its id."""
     return str((await post(box, "/start?wait=5", {"url": url, **fields}))["session_id"])
 
 

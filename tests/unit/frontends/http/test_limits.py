@@ -37,7 +37,7 @@ async def test_a_call_that_takes_too_long_is_given_up() -> None:
 
 
 def test_every_call_has_a_limit_that_its_own_waits_fit_into() -> None:
-    """But for the events, which go on until the caller has gone."""
+    """The events alone have none: they go on until the caller has gone."""
     limits = {operation.name: operation.timeout_s for operation in OPERATIONS}
     assert [name for name, limit_s in limits.items() if limit_s is None] == ["events"]
     assert all(limit_s is None or limit_s > READ_TIMEOUT_S for limit_s in limits.values())

@@ -41,10 +41,10 @@ KEPT = ROOT / "docs" / "openapi.json"
 DOCUMENT = document(SERVICE, OPERATIONS)
 
 EXAMPLES = 8
-"""Of each call, beside those that schemathesis makes of the description itself: about 10 s for all."""
+"""The number for each call, beside those that schemathesis makes of the description itself: about 10 s for all."""
 
 CHAINS, CHAIN_CALLS = 20, 6
-"""Of calls that follow links, and of how many calls at most: some 5 s."""
+"""The number of calls that follow links, and the most calls in one chain: some 5 s."""
 
 UNENDING = {"events"}
 """Calls whose answer does not end; see tests of their own."""
@@ -87,7 +87,7 @@ async def test_nothing_else_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_anybody_gets_the_description(api: Served) -> None:
-    """Also through a proxy, and under a name that is not known."""
+    """Callers get it through a proxy, too, and under a name that is not known."""
     headers = {"Host": "rebound.example", "X-Forwarded-For": "192.0.2.1"}
     async with api.client.get("/openapi.json", headers=headers) as answer:
         assert (answer.status, await answer.json()) == (200, DOCUMENT)
@@ -173,7 +173,7 @@ def _fuzz(operation: Operation) -> Callable[..., None]:
     @SCHEMA.include(operation_id=operation.name).parametrize()
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def test(case: schemathesis.Case[Any], fuzzed: str) -> None:
-        """Whatever is sent: no 500, and no status, header or body that is not described."""
+        """No 500 is answered, whatever is sent, and no status, header or body that is not described."""
         answer = case.call_and_validate(base_url=fuzzed, excluded_checks=LENIENT)
         assert answer.status_code != 500
 

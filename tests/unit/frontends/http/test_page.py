@@ -34,7 +34,7 @@ def logged() -> Iterator[StringIO]:
 
 
 async def sign_in(api: Served, key: str) -> str:
-    """Sign in; the key in the cookie."""
+    """Sign in, and return the key in the cookie."""
     async with api.client.post("/session", json={"key": key}, headers=PHONE) as answer:
         assert answer.status == 200, await answer.text()
         return str(answer.cookies[COOKIE.format(api.port)].value)
@@ -70,7 +70,8 @@ def test_the_page_asks_nobody_else() -> None:
 
 
 async def test_the_page_is_open_to_all_and_allows_itself_nothing_else(api: Served, file: KeyFile) -> None:
-    """Also where a key is needed: it says how to get in. It is asked for each time, and sent only when it is new."""
+    """It is open where a key is needed, too: it says how to get in. It is asked for each time, and sent only when it is
+    new."""
     file.add("ha")
     async with api.client.get("/") as answer:
         assert (answer.status, answer.content_type) == (200, "text/html")
@@ -109,7 +110,7 @@ async def test_a_key_gets_the_device_one_of_its_own(api: Served, file: KeyFile) 
 
 
 async def test_signing_out_revokes_the_key_of_the_page_alone(api: Served, file: KeyFile) -> None:
-    """And forgets the cookie. A key that was not made for a page stays, whoever asks with it."""
+    """The page forgets the cookie. A key that was not made for a page stays, whoever asks with it."""
     key = file.add("mine")
     cookie = await sign_in(api, key)
     origin = f"http://127.0.0.1:{api.port}"
@@ -149,7 +150,7 @@ async def test_a_cookie_counts_for_our_own_page_only(
 
 
 async def test_the_page_itself_may_change_things(api: Served, file: KeyFile) -> None:
-    """With the `Origin` that its browser sends."""
+    """It may do so with the `Origin` that its browser sends."""
     cookie = await sign_in(api, file.add("mine"))
     assert await ask(api, "POST", "/stop", cookie, Origin=f"http://127.0.0.1:{api.port}") == (200, "")
 
@@ -185,7 +186,7 @@ async def test_too_many_keys_are_refused_with_what_to_do(api: Served, file: KeyF
 
 
 async def test_a_link_pairs_one_device(api: Served, file: KeyFile, tmp_path: Path) -> None:
-    """Without any key and from anywhere: the token is enough, once."""
+    """It needs no key and works from anywhere: the token is enough, once."""
     token = Pairing(tmp_path).offer()
     async with api.client.get("/pair") as answer:
         assert (answer.status, answer.content_type) == (200, "text/html")
@@ -210,7 +211,7 @@ async def test_wrong_links_are_counted(api: Served, tmp_path: Path) -> None:
 
 
 async def test_only_the_page_itself_may_pair(api: Served, tmp_path: Path) -> None:
-    """Not a page of another site that got hold of a link."""
+    """A page of another site that got hold of a link may not."""
     body = {"token": Pairing(tmp_path).offer()}
     async with api.client.post("/pair", json=body, headers={"Origin": "http://evil.example"}) as answer:
         assert (answer.status, (await answer.json())["code"]) == (403, "forbidden_origin")
