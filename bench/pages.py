@@ -27,7 +27,7 @@ USABLE = "a page is opened: controls and picture"
 CHANGE = f"another stream on the screen, in {PAGES} pages"
 HERE = 5
 """Pages in Chromium while all others are elsewhere, as in a house: they are connections that ask as pages do."""
-PICTURE = "/snapshot?format=jpeg&width=480"
+PICTURE = "/snapshot?format=jpeg&width=480&max_age=1"
 CHANGE_HERE = f"another stream on the screen, in {HERE} pages while {PAGES - HERE} are elsewhere"
 
 WATCHED = f"""
@@ -113,8 +113,8 @@ def _openings(lab: Lab, agent: Agent, browser: Chromium) -> dict[str, list[float
 
 
 class _Asker:
-    """Asks for what the pages of `followers` would ask for: a picture each second, and one more, with both
-    lists, as soon as something else is on."""
+    """Asks for what the pages of `followers` would ask for: a picture each second, and one more, with the recent
+    addresses, as soon as something else is on."""
 
     def __init__(self, port: int, followers: Followers) -> None:
         self._followers = followers
@@ -134,9 +134,9 @@ class _Asker:
         told, pages = 0, PAGES - HERE
         while not self._closing.wait(0.1):
             before, told = told, self._followers.count(b"first_frame")
-            paths = [f"{PICTURE}&max_age=1"] * (pages // 10)
+            paths = [PICTURE] * (pages // 10)
             if told > before:
-                paths += [f"{PICTURE}&max_age=0"] * pages + ["/presets", "/recent"] * pages
+                paths += [PICTURE, "/recent"] * pages
             for path in paths:
                 self._connection.request("GET", path)
                 self._connection.getresponse().read()

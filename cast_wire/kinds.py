@@ -29,7 +29,8 @@ class EventKind(StrEnum):
     DISPLAY_CHANGED = "display_changed"
     ACCESS_CHANGED = "access_changed"
     PRESETS_CHANGED = "presets_changed"
-    """A preset or the list of what was played lately."""
+    RECENT_CHANGED = "recent_changed"
+    """The list of recently played addresses is another one, as after each first frame."""
     EVENTS_DROPPED = "events_dropped"
     """The outbox was full, or could not be written; these will never come."""
     OUTBOX_SET_ASIDE = "outbox_set_aside"
@@ -55,3 +56,11 @@ FOLLOWED: Final = tuple(
     if kind not in (EventKind.AGENT_STARTED, EventKind.EVENTS_DROPPED, EventKind.OUTBOX_SET_ASIDE)
 )
 """The kinds that live followers of the box receive."""
+
+SEEN_ON_SCREEN: Final = (
+    EventKind.FIRST_FRAME,
+    EventKind.SESSION_RESUMED,
+    EventKind.SESSION_ENDED,
+    EventKind.DISPLAY_CHANGED,
+)
+"""The kinds after which the screen shows something else."""

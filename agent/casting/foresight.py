@@ -16,6 +16,9 @@ from cast_wire.kinds import EventKind
 LATELY: Final = timedelta(days=1)
 """The period for recent addresses: media that was played once a day is likely to be played again."""
 
+EXPECTED_FROM: Final = (EventKind.PRESETS_CHANGED, EventKind.RECENT_CHANGED)
+"""The events after which other players may be needed."""
+
 
 class Foresight:
     """Keeps a spare player of each engine that a preset or a recent address (LATELY) needs, so that the first doorbell
@@ -33,7 +36,7 @@ class Foresight:
             try:
                 await self.look()
                 with contextlib.suppress(SlowFollowerError):  # then it looks anew
-                    while (await follower.next()).kind is not EventKind.PRESETS_CHANGED:
+                    while (await follower.next()).kind not in EXPECTED_FROM:
                         pass
             finally:
                 follower.close()

@@ -153,7 +153,7 @@ class Recent:
     async def _write(self, played: tuple[Played, ...]) -> None:
         # Also while the disk takes nothing: they are there until the next restart then.
         self._played = played
-        self._emit(EventKind.PRESETS_CHANGED)
+        self._emit(EventKind.RECENT_CHANGED)
         await self._file.write([one.entry() for one in played])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,12 +50,19 @@ class Snapshots:
         self._busy = asyncio.Lock()
         self._next: dict[Kind, asyncio.Task[Taken]] = {}
         self._kept: OrderedDict[Kind, Taken] = OrderedDict()
+        self._changed_at = -math.inf
+        """The monotonic time since which the screen shows what it shows now."""
+
+    def expire(self) -> None:
+        """Make all pictures so far too old for everyone: the screen shows something else."""
+        self._changed_at = asyncio.get_running_loop().time()
 
     async def take(self, kind: Kind, *, max_age_s: float) -> Taken:
-        """A picture that began to be taken after this call, or at most `max_age_s` before it (0 to MAX_AGE_LIMIT_S).
-        Raises PlayerUnavailableError."""
+        """A picture that began to be taken after this call, or at most `max_age_s` before it (0 to MAX_AGE_LIMIT_S), and
+        not before `expire`. Raises PlayerUnavailableError."""
         kept = self._kept.get(kind)
-        if kept is not None and asyncio.get_running_loop().time() - kept.at <= max_age_s:
+        oldest = max(asyncio.get_running_loop().time() - max_age_s, self._changed_at)
+        if kept is not None and kept.at >= oldest:
             return kept
         task = self._next.get(kind)
         if task is None:

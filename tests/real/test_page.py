@@ -114,6 +114,17 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     assert page.complaints() == []
 
 
+def test_a_start_makes_the_page_ask_for_the_recent_addresses_alone(
+    agent: Agent, page: Page, media_server: MediaServer
+) -> None:
+    """The presets have not changed, so nobody asks for them."""
+    before = len(page.requests())
+    agent.start(media_server.url("/film/blue.mp4"), title="A blue film")
+    agent.wait_until(lambda: "recent" in page.requests()[before:], SOON_S, "the page asks for the recent addresses")
+    assert "presets" not in page.requests()[before:]
+    page.wait_text("#recent-list", "A blue film")
+
+
 def test_home_assistant_and_dlna_are_told_of(agent: Agent, page: Page) -> None:
     """Until they use the box, the page says what to do, there or in the settings."""
     page.wait(LIVE)

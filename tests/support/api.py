@@ -280,13 +280,14 @@ async def served(
     settings: ApiSettings | None = None,
     folder: Path | None = None,
     supervisor: Supervisor | None = None,
+    bus: EventBus | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the API with scripted rooms on a free port of `host`; its client calls it there. Its keys are in
     `folder`; without one there are none."""
     tracker, stage, players = ScriptedTracker(), ScriptedStage(), ScriptedPlayers()
     try:
         async with served_by(
-            tracker, stage, players, host=host, settings=settings, folder=folder, supervisor=supervisor
+            tracker, stage, players, host=host, settings=settings, folder=folder, supervisor=supervisor, bus=bus
         ) as (
             client,
             port,

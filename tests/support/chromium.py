@@ -30,6 +30,8 @@ AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
 LIVE: Final = "document.body.dataset.connection == 'live'"
 """True in the page of an agent that is connected."""
 
+SENT: Final = "Network.requestWillBeSent"
+
 _READ_BYTES: Final = 1 << 16
 
 
@@ -251,11 +253,20 @@ class Page:
         found: list[dict[str, Any]] = self.send("Network.getCookies")["cookies"]
         return found
 
+    def requests(self) -> list[str]:
+        """The paths of all requests of the page so far, with their queries."""
+        urls = [event["params"]["request"]["url"] for event in self._told() if event["method"] == SENT]
+        return [url.split("/", 3)[-1] for url in urls]
+
+    def _told(self) -> list[dict[str, Any]]:
+        """All that the browser has told of this page so far."""
+        self.run("0")  # what was told before has been heard then
+        return [event for event in self._browser.events if event.get("sessionId") == self._session]
+
     def complaints(self) -> list[str]:
         """The complaints of the browser so far: errors of scripts, refusals of the content policy. Answers of the agent
         are not among them."""
-        self.run("0")  # what was told before has been heard then
-        mine = [event for event in self._browser.events if event.get("sessionId") == self._session]
+        mine = self._told()
         thrown = [event["params"]["exceptionDetails"] for event in mine if event["method"] == "Runtime.exceptionThrown"]
         logged = [event["params"]["entry"] for event in mine if event["method"] == "Log.entryAdded"]
         wrong = [entry for entry in logged if entry["level"] == "error" and entry["source"] != "network"]

@@ -24,7 +24,7 @@ from agent.frontends.esphome.seen import Option, Seen, options_of
 from agent.health import ReportingStatus
 from agent.stage.snapshots import Snapshots
 from cast_util.tasks import Supervisor
-from cast_wire.kinds import EventKind
+from cast_wire.kinds import SEEN_ON_SCREEN, EventKind
 from cast_wire.storable import storable
 
 LOOK_EVERY_S: Final = 5.0
@@ -35,13 +35,6 @@ SETTLED_S: Final = 0.5
 """The time from an event to the picture of it: windows close, and the idle screen is drawn, after the event."""
 
 HOME_ASSISTANT_EVENT: Final = "esphome.cast_agent"
-
-_SEEN_ON_SCREEN: Final = (
-    EventKind.FIRST_FRAME,
-    EventKind.SESSION_RESUMED,
-    EventKind.SESSION_ENDED,
-    EventKind.DISPLAY_CHANGED,
-)
 
 _LIMITS: Final = {"title": TITLE_LIMIT, "url": URL_LIMIT, "message": MESSAGE_LIMIT}
 
@@ -192,7 +185,7 @@ class CastBox:
             self._refusal = None
         if event.kind in EVENT_TYPES:
             self._send_session(event)
-        if event.kind in _SEEN_ON_SCREEN:
+        if event.kind in SEEN_ON_SCREEN:
             if self._picture_timer is not None:
                 self._picture_timer.cancel()
             later = asyncio.get_running_loop().call_later

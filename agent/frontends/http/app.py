@@ -11,7 +11,7 @@ from agent.access.gate import Gate
 from agent.access.hooks import Hooks
 from agent.casting.service import CastingService
 from agent.config.settings import ApiSettings
-from agent.events.bus import EventBus
+from agent.events.bus import Event, EventBus
 from agent.frontends.http import app_keys as parts
 from agent.frontends.http.body import BODY_LIMIT
 from agent.frontends.http.cache import CACHE
@@ -35,6 +35,7 @@ from cast_http.limits import in_time, limit_body
 from cast_http.server import ApiRunner, expect
 from cast_util.health import Check
 from cast_util.tasks import Supervisor
+from cast_wire.kinds import SEEN_ON_SCREEN
 
 SHUTDOWN_S: Final = 0.5
 """The time that answers under way may take at the end; the whole daemon has 5 s to stop."""
@@ -83,6 +84,12 @@ def create_app(
     app[parts.STORAGE] = storage
     app[parts.IN_FORCE] = in_force
     app[SNAPSHOTS] = snapshots
+
+    def changed(event: Event) -> None:
+        if event.kind in SEEN_ON_SCREEN:
+            snapshots.expire()  # before clients hear of the change, and ask for a picture of it
+
+    bus.listen(changed)
     make_metrics(app, bus, supervisor.start)
     describe: Callable[[], str] = description
     app[DESCRIPTION] = describe

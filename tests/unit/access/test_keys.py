@@ -249,7 +249,7 @@ def test_a_change_that_cannot_be_written_leaves_the_old(file: KeyFile, monkeypat
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """One that every user can get to, unlike pytest's own."""
+    """A folder that every user can get to, unlike pytest's own."""
     with tempfile.TemporaryDirectory(prefix="keys-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

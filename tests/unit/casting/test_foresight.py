@@ -13,7 +13,7 @@ from agent.casting.presets import Presets
 from agent.casting.recent import Recent
 from agent.events.bus import QUEUE_LIMIT, EventBus
 from agent.persistence.entry_file import EntryFile
-from agent.types import MediaType
+from agent.types import MediaType, Quality, StartRequest
 from cast_wire.kinds import EventKind
 from tests.support.fakes import FakePlayers
 from tests.support.tools import until
@@ -57,13 +57,15 @@ async def test_pages_are_expected_as_pages(tmp_path: Path) -> None:
     assert players.expected_kinds == [MediaType.WEB, None, MediaType.WEB]
 
 
-async def test_new_presets_count_from_then_on(tmp_path: Path) -> None:
+async def test_new_presets_and_what_is_played_count_from_then_on(tmp_path: Path) -> None:
     """A new preset is noticed even if so much happens meanwhile that events are lost."""
     bus, players = EventBus(), FakePlayers()
     presets = Presets(EntryFile(tmp_path / "presets"), policy=AnyUrl(), emit=bus.publish)
-    foresight = Foresight(presets, Recent(EntryFile(tmp_path / "recent")), players=players)
-    following = asyncio.create_task(foresight.follow(bus))
+    recent = Recent(EntryFile(tmp_path / "recent"), emit=bus.publish)
+    following = asyncio.create_task(Foresight(presets, recent, players=players).follow(bus))
     await asyncio.sleep(0)
+    await recent.note(StartRequest(url="rtsp://played", quality=Quality.AUTO))
+    await until(lambda: "rtsp://played" in players.expected)
     await presets.add({"id": "door", "url": "rtsp://door"})
     await until(lambda: "rtsp://door" in players.expected)
     players.expected.clear()

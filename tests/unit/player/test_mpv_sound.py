@@ -17,7 +17,8 @@ def test_a_lost_output_is_missed_after_a_pause_and_sought_again_and_again() -> N
 
 
 def test_an_output_that_opens_again_is_lost_no_more() -> None:
-    """Nor is one that nobody misses, such as during a pause; and the pause before an attempt begins anew."""
+    """An output that nobody misses, such as during a pause, is not lost either; and the pause before an attempt begins
+    anew."""
     lost = LostSound()
     for change in (lambda: lost.output_changed(True), lambda: lost.is_due(SOUND_PAUSE_S, expected=False)):
         lost.output_changed(True)

@@ -5,7 +5,7 @@ import { find, make, refill, say, show } from "./dom.js";
 
 export function showName(device) {
   say(find("name"), device.name);
-  document.title = device.name;
+  if (document.title !== device.name) document.title = device.name;
 }
 
 /** Fetch the health of the box, and show what is wrong with it. */

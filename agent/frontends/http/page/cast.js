@@ -6,10 +6,12 @@ import { editPreset, newPreset, setUpPresets } from "./presets.js";
 import { nameOf } from "./text.js";
 
 let stream = null; // What is on.
-let presets = [];
-let recent = [];
-let asked = 0;
-let shown = 0;
+
+/** What the box offers, by the name of the call: its items, why they are not all there, and how they are shown. */
+const offers = {
+  presets: { items: [], problem: "", asked: 0, answered: 0, render: renderPresets },
+  recent: { items: [], problem: "", asked: 0, answered: 0, render: renderRecent },
+};
 
 const interrupt = () => !find("how").hidden && document.querySelector("[name=how]:checked").value === "interrupt";
 
@@ -34,16 +36,16 @@ export function setUpCasting(act) {
   });
   onButton("preset-list", {
     play: (id, button) => act(() => start({ preset: id }), button),
-    edit: (id) => editPreset(presets.find((preset) => preset.id === id)),
+    edit: (id) => editPreset(offers.presets.items.find((preset) => preset.id === id)),
   });
   onButton("recent-list", {
     play: (id, button) => act(() => start({ recent: id }), button),
-    keep: (id) => keep(recent.find((one) => one.id === id), { recent: id }),
+    keep: (id) => keep(offers.recent.items.find((one) => one.id === id), { recent: id }),
   });
   find("preset-new").addEventListener("click", () => newPreset());
   find("preset-keep").addEventListener("click", () => keep(stream, { session_id: stream.session_id }));
   find("recent-clear").addEventListener("click", (event) => act(clear, event.currentTarget));
-  setUpPresets(act, refreshOffers, focusPreset);
+  setUpPresets(act, () => refreshOffers(["presets"]), focusPreset);
 }
 
 /** Call what a button in a list is for, by its `data-do`. */
@@ -63,7 +65,7 @@ async function clear() {
   const answer = await ask({ heading: "Clear the recent addresses?", text: "The box forgets them, for everyone who uses it. Presets stay.", yes: "Clear", no: "Keep" });
   if (answer !== "yes") return;
   await call("DELETE", "recent");
-  await refreshOffers();
+  await refreshOffers(["recent"]);
   find("preset-new").focus();
 }
 
@@ -79,18 +81,29 @@ export function showChoice(now) {
   show(find("preset-keep"), Boolean(now));
 }
 
-/** Fetch presets and what was on lately. */
-export async function refreshOffers() {
-  const turn = ++asked;
-  const answers = await Promise.all([listed("presets"), listed("recent")]);
-  if (turn < shown) return; // a later question was answered before
-  shown = turn;
-  [presets, recent] = answers.map((answer) => answer.items);
+/** Fetch the presets, what was on lately, or both. */
+export function refreshOffers(names = Object.keys(offers)) {
+  return Promise.all(names.map(refreshOffer));
+}
+
+async function refreshOffer(name) {
+  const offer = offers[name];
+  const turn = ++offer.asked;
+  const answer = await listed(name);
+  if (turn < offer.answered) return; // a later question was answered before
+  offer.answered = turn;
+  Object.assign(offer, answer);
+  say(find("offers-problem"), Object.values(offers).map(({ problem }) => problem).filter(Boolean).join(" "));
+  offer.render(offer.items);
+}
+
+function renderPresets(presets) {
   presets.sort((one, other) => Boolean(one.problem) - Boolean(other.problem)); // Those that can be played come first.
-  const problems = answers.map((answer) => answer.problem).filter(Boolean);
-  say(find("offers-problem"), problems.join(" "));
   show(find("preset-none"), presets.length === 0);
   refill(find("preset-list"), presets, () => presets.map(tile));
+}
+
+function renderRecent(recent) {
   show(find("recent"), recent.length > 0);
   refill(find("recent-list"), recent, () => recent.map(row));
 }

@@ -152,6 +152,7 @@ const untilEnd = () => (Date.parse(status.stream.expires_at) - Date.now() - ahea
 const picture = {
   timer: 0,
   shown: "",
+  tag: null, // Of the picture that is shown.
   busy: false,
   stale: false, // Something has changed since the picture was asked for.
   /** The screen shows something else: ask for a picture of it. */
@@ -164,14 +165,13 @@ const picture = {
   },
   async fetch() {
     this.busy = true;
-    const age = this.stale ? 0 : 1; // Others may have asked for the same picture.
     this.stale = false;
     try {
       const needed = find("screen").clientWidth * devicePixelRatio;
       const width = PICTURE_WIDTHS.find((one) => one >= needed) ?? PICTURE_WIDTHS.at(-1);
-      const answer = await request("GET", `snapshot?format=jpeg&width=${width}&max_age=${age}`);
-      const blob = await answer.blob();
-      if (status?.on_screen) this.put(URL.createObjectURL(blob));
+      const answer = await request("GET", `snapshot?format=jpeg&width=${width}&max_age=1`); // Others may have asked for it.
+      const [blob, tag] = [await answer.blob(), answer.headers.get("ETag")];
+      if (status?.on_screen && (!tag || tag !== this.tag)) this.put(URL.createObjectURL(blob), tag);
     } catch {
       this.drop(); // What is wrong with the screen is told by its health, in words.
     }
@@ -179,7 +179,8 @@ const picture = {
     const moves = status?.on_screen && document.visibilityState === "visible";
     if (moves) this.timer = setTimeout(() => this.fetch(), this.stale ? 0 : PICTURE_EVERY_MS);
   },
-  put(address) {
+  put(address, tag) {
+    this.tag = tag;
     find("picture").src = address;
     show(find("picture"), true);
     show(find("empty"), false);
@@ -190,6 +191,7 @@ const picture = {
     show(find("picture"), false);
     show(find("empty"), true);
     find("picture").removeAttribute("src");
+    this.tag = null;
     if (this.shown) URL.revokeObjectURL(this.shown);
     this.shown = "";
   },

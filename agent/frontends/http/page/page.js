@@ -10,12 +10,13 @@ import { setUpControls, showNow } from "./now.js";
 
 const LOOK_AGAIN_MS = 60_000; // For what no event tells, such as a disk that is full.
 
+const OFFERS = { presets_changed: "presets", recent_changed: "recent" };
 const OFFERS_WITHIN_MS = 800;
 
 let connect = null;
 let status = null;
 let looking = 0;
-let offering = 0;
+const offersDue = new Set(); // The lists that will be fetched in a moment.
 
 /** Run a call for a button. True when it was done; what went wrong is told by `complain`. */
 async function act(work, button = null, complain = notify) {
@@ -68,13 +69,19 @@ function changed(messages, ahead) {
   if (first) lookAtBox();
   else if (happened("display_changed", "access_changed")) look();
   if (first) refreshOffers().catch(failed);
-  else if (happened("presets_changed")) offersSoon();
+  else messages.map(({ event }) => OFFERS[event]).filter(Boolean).forEach(offerSoon);
 }
 
-/** Fetch the offers in a moment: each start changes them, and what is on matters more while all pages ask at once. */
-function offersSoon() {
-  clearTimeout(offering);
-  offering = setTimeout(() => status && refreshOffers().catch(failed), OFFERS_WITHIN_MS * (0.5 + Math.random() / 2));
+/** Fetch a list in a moment: each start changes one, and what is on matters more while all pages ask at once. */
+function offerSoon(name) {
+  if (!offersDue.size) setTimeout(fetchOffers, OFFERS_WITHIN_MS * (0.5 + Math.random() / 2));
+  offersDue.add(name);
+}
+
+function fetchOffers() {
+  const names = [...offersDue];
+  offersDue.clear();
+  if (status) refreshOffers(names).catch(failed);
 }
 
 /** See how the box is, and again in a while. */

@@ -95,14 +95,14 @@ async def announced(answers: Callable[[str, str], bool] = lambda own, peer: True
 
 @contextlib.asynccontextmanager
 async def searching() -> AsyncIterator[Ear]:
-    """One that searches, once it is listened: late answers to the searches before that go to another port."""
+    """A program that searches, once it is listened: late answers to the searches before that go to another port."""
     async with listening(group=False) as first, listening(group=False) as ear:
         await until(first.asked)
         yield ear
 
 
 async def test_it_says_that_it_is_there_and_says_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three times, with what Home Assistant looks for: ST, the kind of device, and where it is described."""
+    """It says so three times, with what Home Assistant looks for: ST, the kind of device, and where it is described."""
     monkeypatch.setattr(ssdp, "ALIVE_FIRST_S", (0.0, 0.01, 0.02))
     async with listening(group=True) as ear:
         async with announced():

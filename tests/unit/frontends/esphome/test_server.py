@@ -87,7 +87,7 @@ async def test_a_box_without_a_key_does_not_move(tmp_path: Path, monkeypatch: py
 
 
 class IdleBox(FakeBox):
-    """One that has nothing to follow."""
+    """A box that has nothing to follow."""
 
     async def start(self) -> None:
         """There is nothing to be begun."""

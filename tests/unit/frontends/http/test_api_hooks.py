@@ -18,7 +18,7 @@ DOOR = {"id": "front-door", "title": "Front door", "url": "http://film/door.mp4"
 
 @pytest.fixture
 async def box(tmp_path: Path) -> AsyncIterator[Tracked]:
-    """One that asks for a key."""
+    """A box that asks for a key."""
     KeyFile(tmp_path).add("home-assistant")
     async with tracked(folder=tmp_path, configured=[DOOR]) as box:
         yield box

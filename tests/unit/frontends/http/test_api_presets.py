@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import StreamReader
 
 from agent.types import MediaType
 from tests.support.api import Tracked, tracked
@@ -306,9 +307,22 @@ async def test_what_was_not_played_cannot_be_saved(
     assert (await call(box, "POST", "/presets", body, status=status))["code"] == code
 
 
-async def test_pages_are_told_of_a_change(box: Tracked) -> None:
-    async with box.client.get("/events") as events:
+async def test_pages_are_told_which_list_changed(box: Tracked) -> None:
+    """A start changes the recent addresses alone, and a new preset the presets."""
+    async with asyncio.timeout(5), box.client.get("/events") as events:
+        await call(box, "POST", "/start?wait=5", {"url": "http://film/one.mp4"})
+        started = await kinds_until("recent_changed", events.content)
+        assert "presets_changed" not in started
         await call(box, "POST", "/presets", DOOR, status=201)
-        async with asyncio.timeout(5):
-            while (line := await events.content.readline()) != b"event: presets_changed\r\n":
-                assert line
+        assert "recent_changed" not in await kinds_until("presets_changed", events.content)
+
+
+async def kinds_until(last: str, events: StreamReader) -> list[str]:
+    """The kinds of the next events, up to one of the kind `last`."""
+    kinds: list[str] = []
+    while last not in kinds:
+        line = (await events.readline()).decode()
+        assert line, kinds
+        if line.startswith("event: "):
+            kinds.append(line.removeprefix("event: ").strip())
+    return kinds

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agent.events.bus import EventBus
 from agent.stage import snapshots as snapshots_module
 from agent.stage.base import ImageFormat
 from agent.stage.snapshots import KEPT_LIMIT, Kind, Snapshots, Taken
+from cast_wire.kinds import EventKind
 from tests.support.api import ScriptedStage, Served, served
 
 
@@ -75,6 +77,17 @@ async def test_a_hundred_pages_cost_one_picture_a_second(api: Served, camera: Ca
     assert camera.taken == [("jpeg", 640)]
     assert await body(api, "?width=640&format=jpeg") == b"picture 2"
     assert await body(api, "?max_age=10") == b"picture 3"
+
+
+async def test_no_picture_is_from_before_a_change_on_the_screen(camera: Camera) -> None:
+    """Pages that ask after the change share the next picture; a change of the volume is not seen."""
+    bus = EventBus()
+    async with served(bus=bus) as api:
+        assert await body(api, "?max_age=10") == b"picture 1"
+        bus.publish(EventKind.VOLUME_CHANGED)
+        assert await body(api, "?max_age=10") == b"picture 1"
+        bus.publish(EventKind.FIRST_FRAME)
+        assert {await body(api, "?max_age=10") for _ in range(50)} == {b"picture 2"}
 
 
 async def test_a_picture_that_is_known_is_not_sent_again(api: Served, camera: Camera) -> None:

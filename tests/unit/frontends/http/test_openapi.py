@@ -144,7 +144,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, leaks: LeakCheck) -> Iterat
 
 
 def test_calls_that_succeed_answer_as_described(fuzzed: str) -> None:
-    """One after the other, each with what earlier ones have answered."""
+    """The calls are made one after the other, each with what earlier ones have answered."""
 
     def call(name: str, body: Any = NOT_SET, *, status: int = 200, **path: str) -> Any:
         case = SCHEMA.find_operation_by_id(name).Case(path_parameters=path, body=body)
