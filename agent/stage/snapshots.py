@@ -58,8 +58,8 @@ class Snapshots:
         self._changed_at = asyncio.get_running_loop().time()
 
     async def take(self, kind: Kind, *, max_age_s: float) -> Taken:
-        """A picture that began to be taken after this call, or at most `max_age_s` before it (0 to MAX_AGE_LIMIT_S), and
-        not before `expire`. Raises PlayerUnavailableError."""
+        """A picture that began to be taken after this call, or at most `max_age_s` before it (0 to MAX_AGE_LIMIT_S) and
+        after the last `expire`. Raises PlayerUnavailableError."""
         kept = self._kept.get(kind)
         oldest = max(asyncio.get_running_loop().time() - max_age_s, self._changed_at)
         if kept is not None and kept.at >= oldest:
