@@ -111,7 +111,8 @@ function renderTimes() {
   if (!stream) return;
   const slider = find("seek");
   if (stream.duration !== null && stream.position !== null) {
-    slider.max = Math.ceil(stream.duration);
+    const max = String(Math.ceil(stream.duration));
+    if (slider.max !== max) slider.max = max; // Even the same one would have the page laid out again.
     const at = dragging === slider ? Number(slider.value) : Math.floor(position()); // The page is drawn once a second.
     if (dragging !== slider) slider.value = at;
     fill(slider);
