@@ -36,6 +36,9 @@ from central.devices.feature import devices_feature
 from central.library.feature import disk_of, library_feature
 from central.library.folder import Folder
 from central.library.service import Library
+from central.library.videos import GIGABYTE
+from central.live.feature import live_feature
+from central.live.service import Lives
 from central.locks import LOCK_ORDER
 from central.media.feature import media_feature
 from central.media.mediamtx import MediaMtx
@@ -74,6 +77,7 @@ class Services:
     boxes: Boxes
     media: Media
     library: Library
+    live: Lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,19 @@ async def running(
         box_secret = devices.service.devices.token_hash
         disk = disk_of(settings.library, settings.library_folder())
         library = library_feature(database, settings.library, disk, Folder(disk), box_secret, now=now)
+        live = live_feature(
+            database,
+            streams.service,
+            media.service,
+            library.service,
+            settings.mediamtx,
+            server,
+            settings.retention,
+            keep_free=int(settings.library.keep_free * GIGABYTE),
+            now=now,
+        )
         analytics = analytics_feature(database, settings.retention, now=now)
-        features: list[Feature[Any]] = [devices, streams, media, library, analytics]
+        features: list[Feature[Any]] = [devices, streams, media, library, live, analytics]
         supervisor = Supervisor()
         for feature in features:
             workers |= {f"{feature.name}_{name}": work for name, work in feature.workers.items()}
@@ -130,7 +145,9 @@ async def running(
         await _advise(settings, access, has_urls=urls.are_known)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
-        services = Services(database, access, streams.service, devices.service, media.service, library.service)
+        services = Services(
+            database, access, streams.service, devices.service, media.service, library.service, live.service
+        )
         yield Running(services, host, port)
         log.info("central_stop_requested")
 

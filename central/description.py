@@ -13,6 +13,7 @@ from central.core.ids import ID_PATTERN
 from central.core.operations import Access, Operation
 from central.devices import operations as devices
 from central.library import operations as library
+from central.live import operations as live
 from central.media import operations as media
 from central.streams import operations as streams
 
@@ -71,6 +72,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *streams.OPERATIONS,
     *media.OPERATIONS,
     *library.OPERATIONS,
+    *live.OPERATIONS,
     *analytics.OPERATIONS,
     *system.OPERATIONS,
 )

@@ -14,6 +14,7 @@ from central.core.workers import repeated
 from central.library.checking import AT_ONCE, Checking
 from central.library.disk import Disk
 from central.library.ffmpeg import Ffmpeg
+from central.library.imports import Imports
 from central.library.jobs import Jobs
 from central.library.operations import OPERATIONS
 from central.library.probe import Probe
@@ -44,7 +45,7 @@ def library_feature(
     workers |= {f"job_{number}": working.run for number in range(1, settings.workers + 1)}
     return Feature(
         "library",
-        Library(videos, uploads, sources, checking, jobs, upkeep),
+        Library(videos, uploads, Imports(database, videos, uploads), sources, checking, jobs, upkeep),
         OPERATIONS,
         workers={**workers, **storage.workers, "upkeep": repeated(upkeep.once, every_s=EVERY_S)},
     )

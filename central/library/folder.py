@@ -54,7 +54,8 @@ class Folder:
                 awaited = sum(begun.values()) - sum(self._received(begun).values())
                 self._disk.require_room(size, awaited=awaited)
                 (file.parent / MARK).touch(mode=0o600)
-                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+                # An import that was killed before there was a row has left one, which is empty, too.
+                os.close(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
             except OSError as error:
                 raise LibraryUnavailableError(
                     f"The folder of the library cannot be written to ({error.strerror}). {ADVICE}"

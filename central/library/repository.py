@@ -80,9 +80,12 @@ async def change(
     return (await session.scalars(statement.returning(Video))).one_or_none()
 
 
-async def remove(session: AsyncSession, video_id: str, *, now: datetime) -> bool:
-    """Delete a video, and keep its title. Return False if there was none."""
-    title = await session.scalar(delete(Video).where(Video.id == video_id).returning(Video.title))
-    if title is not None:
-        session.add(DeletedVideo(id=video_id, title=title, deleted_at=now))
-    return title is not None
+async def remove(
+    session: AsyncSession, video_id: str, *, now: datetime, without_trace: VideoState | None = None
+) -> bool:
+    """Delete a video, and keep its title unless it is in the state `without_trace`. Return False if there was none."""
+    statement = delete(Video).where(Video.id == video_id).returning(Video.title, Video.state)
+    removed = (await session.execute(statement)).one_or_none()
+    if removed is not None and removed.state != without_trace:
+        session.add(DeletedVideo(id=video_id, title=removed.title, deleted_at=now))
+    return removed is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from central.library.checking import Checking
+from central.library.imports import Imports
 from central.library.jobs import Jobs
 from central.library.sources import Sources
 from central.library.upkeep import Upkeep
@@ -18,6 +19,7 @@ class Library:
 
     videos: Videos
     uploads: Uploads
+    imports: Imports
     sources: Sources
     checking: Checking
     jobs: Jobs

@@ -84,4 +84,7 @@ class Upkeep:
 
     async def _delete(self, video_id: str) -> None:
         await self._storage.delete(video_id)
-        await self._database.write(lambda session: repository.remove(session, video_id, now=self._now()))
+        # An import that was interrupted for that long begins anew, so nothing may say that somebody deleted the video.
+        await self._database.write(
+            lambda session: repository.remove(session, video_id, now=self._now(), without_trace=VideoState.UPLOADING)
+        )

@@ -53,8 +53,8 @@ class Videos:
         self._problem = problem
         self._now = now
 
-    async def reserve(self, caller: Caller, body: VideoBody) -> Video:
-        """A video without any bytes.
+    async def reserve(self, caller: Caller, body: VideoBody, *, video_id: str | None = None) -> Video:
+        """A video without any bytes. With `video_id` it gets that id, which nobody else may be about to use.
 
         Raises InvalidRequestError when it is too large, LibraryQuotaExceededError, StorageFullError,
         LibraryUnavailableError or OverloadedError.
@@ -67,7 +67,7 @@ class Videos:
             begun = await repository.uploads(session, limit=OPEN_LIMIT)
         if len(begun) == OPEN_LIMIT:
             raise OverloadedError(f"{OPEN_LIMIT} uploads have begun and not ended. Complete or delete some of them.")
-        video = self._made(caller, body)
+        video = self._made(caller, body, video_id or new_id())
         await self._storage.reserve(video.id, video.size, begun=begun)
         try:
             await self._database.write(lambda session: self._add(session, video))
@@ -142,10 +142,10 @@ class Videos:
                 )
         session.add(video)
 
-    def _made(self, caller: Caller, body: VideoBody) -> Video:
+    def _made(self, caller: Caller, body: VideoBody, video_id: str) -> Video:
         now = self._now()
         video = Video(
-            id=new_id(),
+            id=video_id,
             title=body.title,
             description=body.description,
             tags=_lines(body.tags),

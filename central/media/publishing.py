@@ -170,7 +170,7 @@ class Publishing:
             "connection_id": connection_id,
             "connection_type": publisher.connection_type,
             "stream_key_id": key_id,
-            "title": key.broadcaster_name if key else path[:200],
+            "title": (key.key.title or key.broadcaster_name) if key else path[:200],
         }
         for _ in range(_TRIES):
             on = await streams.lock_active(session, path=path, stream_key_id=key_id)

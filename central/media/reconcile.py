@@ -14,7 +14,7 @@ from central.core.errors import DatabaseUnavailableError
 from central.core.pages import Clock, utc_now
 from central.media import repository
 from central.media.publishing import Publishing
-from central.media.server import MediaServer, MediaServerError, Publisher, kick_all
+from central.media.server import Look, MediaServer, MediaServerError, Publisher, kick_all
 from central.media.settings import MediaMtxSettings
 from central.streams import repository as streams
 
@@ -49,6 +49,8 @@ class Reconciliation:
         self._now = now
         self.reachable: bool | None = None
         """True if the media server answered the last call; None before the first."""
+        self.last: Look | None = None
+        """The last look that was answered."""
 
     @property
     def is_configured(self) -> bool:
@@ -71,7 +73,7 @@ class Reconciliation:
         """One look. A media server that does not answer changes nothing: what was on may well be on still."""
         began = self._now()
         try:
-            there = {publisher.path: publisher for publisher in await self._server.publishers()}
+            look = await self._server.look()
         except MediaServerError as error:
             write = log.warning if self.reachable is not False else log.debug
             write("mediamtx_call_failed", message=str(error))
@@ -80,6 +82,8 @@ class Reconciliation:
         if self.reachable is False:
             log.info("mediamtx_connected")
         self.reachable = True
+        self.last = look
+        there = {publisher.path: publisher for publisher in look.publishers}
         for path in there:
             self._publishing.came(path)
         await self._end_what_is_gone(there, before=began - timedelta(seconds=YOUNG_S))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, delete, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.core.db.engine import insert_rows_into
+from central.core.db.engine import insert_into, insert_rows_into
 from central.media.tables import Broadcaster, Claim, StreamKey
 from central.streams.tables import Stream
 from central.streams.types import StreamStatus
@@ -25,6 +25,12 @@ async def broadcasters(session: AsyncSession, *, after: str | None, limit: int) 
     if after is not None:
         query = query.where(Broadcaster.id < after)
     return (await session.scalars(query)).all()
+
+
+async def add_or_find_broadcaster(session: AsyncSession, values: dict[str, Any]) -> str:
+    """The id of the broadcaster with the name in `values`, who is added with these if there is none."""
+    await session.execute(insert_into(session, Broadcaster).values(values).on_conflict_do_nothing())
+    return (await session.scalars(select(Broadcaster.id).where(Broadcaster.name == values["name"]))).one()
 
 
 async def broadcaster_of(session: AsyncSession, key_id: str) -> Broadcaster | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -29,11 +30,27 @@ class Publisher:
     `rtsp`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The paths of the media server at one moment."""
+
+    asked_at: float
+    """Seconds since 1970, before it answered."""
+    publishers: Sequence[Publisher]
+    """The publishers of all paths that are ready to be viewed."""
+    recorded: frozenset[str]
+    """The paths with a configuration of their own, as `record` gives them one; others may be among them."""
+
+
 class MediaServer(Protocol):
     """The media server. Every call is bounded in time and raises MediaServerError."""
 
-    async def publishers(self) -> Sequence[Publisher]:
-        """The publishers of all paths that are ready to be viewed."""
+    async def look(self) -> Look:
+        """Its paths now."""
+
+    async def record(self, path: str, folder: Path | None) -> None:
+        """Record what is published on this path, now and later, into a folder of that name in `folder`; None: no
+        longer. Its publisher stays connected. A media server that is restarted forgets it."""
 
     async def kick(self, publisher: Publisher) -> bool:
         """End its connection; False when it was gone already."""
@@ -42,11 +59,14 @@ class MediaServer(Protocol):
 class NoMediaServer:
     """None is configured: nobody is there, and nobody can be kicked."""
 
-    async def publishers(self) -> Sequence[Publisher]:
-        raise MediaServerError("No control API of MediaMTX is configured (mediamtx.api_url).")
+    async def look(self) -> Look:
+        raise _not_configured()
+
+    async def record(self, path: str, folder: Path | None) -> None:
+        raise _not_configured()
 
     async def kick(self, publisher: Publisher) -> bool:
-        raise MediaServerError("No control API of MediaMTX is configured (mediamtx.api_url).")
+        raise _not_configured()
 
 
 async def kick_all(server: MediaServer, publishers: Iterable[Publisher]) -> int:
@@ -59,3 +79,7 @@ async def kick_all(server: MediaServer, publishers: Iterable[Publisher]) -> int:
         except MediaServerError as error:
             log.warning("kick_failed", path=publisher.path, connection=publisher.connection_id, message=str(error))
     return kicked
+
+
+def _not_configured() -> MediaServerError:
+    return MediaServerError("No control API of MediaMTX is configured (mediamtx.api_url).")

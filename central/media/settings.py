@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from cast_util.settings import Section
+from cast_util.settings import AbsolutePath, Section
 from central.core.settings import Networks, Secret
 
 
@@ -25,11 +25,20 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _rtsp_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname or parts.username is not None:
-        raise ValueError("should begin with rtsp:// or rtsps:// and a host, without user name and password")
-    return url.rstrip("/")
+def _media_url(*schemes: str) -> AfterValidator:
+    """An address with one of these schemes, which everybody may see."""
+    allowed = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in schemes or not parts.hostname or parts.username is not None:
+            raise ValueError(f"should begin with {allowed} and a host, without user name and password")
+        if parts.query or parts.fragment:
+            raise ValueError("should hold no ? and no #")
+        _ = parts.port  # raises ValueError when it is none
+        return url.rstrip("/")
+
+    return AfterValidator(check)
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -49,9 +58,17 @@ class MediaMtxSettings(Section):
     webrtc_url: PublicUrl | None = Field(
         default=None, description="as viewers reach it, such as https://media.example.org/webrtc"
     )
-    rtsp_url: Annotated[str, AfterValidator(_rtsp_url)] | None = Field(
+    rtsp_url: Annotated[str, _media_url("rtsp", "rtsps")] | None = Field(
         default=None, description="as viewers reach it, such as rtsp://media.example.org:8554"
     )
+    rtmp_url: Annotated[str, _media_url("rtmp", "rtmps")] | None = Field(
+        default=None, description="as publishers reach it, such as rtmp://media.example.org"
+    )
+    srt_url: Annotated[str, _media_url("srt")] | None = Field(
+        default=None, description="as publishers reach it, such as srt://media.example.org:8890"
+    )
+    recordings: AbsolutePath | None = Field(default=None, description="an absolute path")
+    """The folder into which MediaMTX records live streams; it has the same path for both."""
     secret: Secret | None = Field(default=None, description="16 to 200 printable ASCII characters without blanks")
     addresses: Networks = Field(default=(), description="a list of IP addresses or networks")
     """May call /auth and /webhook without the secret; this machine may, too, as long as there is none."""

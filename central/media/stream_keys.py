@@ -41,6 +41,11 @@ class StreamKeys:
             raise _name_in_use(name) from error
         return made
 
+    async def broadcaster_named(self, name: str) -> str:
+        """The id of the broadcaster of this name, which is added if there is none."""
+        new = {"id": new_id(), "name": name, "created_at": self._now(), "updated_at": self._now(), "meta": {}}
+        return await self._database.write(lambda session: repository.add_or_find_broadcaster(session, new))
+
     async def broadcasters(self, *, cursor: str | None, limit: int) -> Page[Broadcaster]:
         """The newest first."""
         async with self._database.read() as session:
@@ -85,25 +90,26 @@ class StreamKeys:
         await kick_all(self._server, await self._database.write(work))
 
     async def add(
-        self, broadcaster_id: str, *, name: str | None, path: str | None, expires_at: datetime | None
+        self, broadcaster_id: str, *, name: str | None, path: str | None, expires_at: datetime | None, **columns: Any
     ) -> tuple[KeyRecord, str]:
-        """A new key, told this once. Raises BroadcasterNotFoundError, or InvalidRequestError when it has run out
-        before it begins."""
+        """A new key, told this once. `columns` are those that a live stream has beside these.
+
+        Raises BroadcasterNotFoundError, or InvalidRequestError when it has run out before it begins.
+        """
         now, token = self._now(), new_token(TokenKind.STREAM_KEY)
         if expires_at is not None and expires_at <= now:
             raise InvalidRequestError.of("expires_at", "must be in the future")
-        key = StreamKey(
-            id=new_id(),
-            broadcaster_id=broadcaster_id,
-            name=name or "stream key",
-            key_hash=digest(token),
-            path=path,
-            created_at=now,
-            updated_at=now,
-            expires_at=expires_at,
-            revoked_at=None,
-            last_used=None,
-        )
+        fixed: dict[str, Any] = {
+            "id": new_id(),
+            "broadcaster_id": broadcaster_id,
+            "name": name or "stream key",
+            "key_hash": digest(token),
+            "path": path,
+            "created_at": now,
+            "updated_at": now,
+            "expires_at": expires_at,
+        }
+        key = StreamKey(**(fixed | columns))
         try:
             await self._database.add(key)
         except IntegrityError as error:  # the foreign key

@@ -34,6 +34,14 @@ class StreamKey(Base):
     key_hash: Mapped[str] = mapped_column(DIGEST, unique=True)
     path: Mapped[str | None] = mapped_column(Text)
     """The only one that may be published to; None: any that is free."""
+    title: Mapped[str | None] = mapped_column(NAME)
+    """The title of its streams, if it is the key of a live stream; None: they are titled by the broadcaster."""
+    record: Mapped[bool] = mapped_column(default=False)
+    """MediaMTX records what is published with it, and the library takes the recordings."""
+    owner_id: Mapped[str | None] = mapped_column(ID)
+    """The admin key that made the live stream: the recordings count for its quota. None if it was made with the secret
+    of the API."""
+    owner_name: Mapped[str | None] = mapped_column(NAME)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

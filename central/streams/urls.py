@@ -37,9 +37,9 @@ class PlayUrls:
 
     def __init__(self, *, public: str | None, hls: str | None, webrtc: str | None, rtsp: str | None) -> None:
         """`public` is scheme and host, with MediaMTX's usual ports; the others are whole, for where that is not so."""
-        self._hls = hls or _with_port(public, 8888)
-        self._webrtc = webrtc or _with_port(public, 8889)
-        self._rtsp = rtsp or _with_port(public, 8554, scheme="rtsp")
+        self._hls = hls or with_port(public, 8888)
+        self._webrtc = webrtc or with_port(public, 8889)
+        self._rtsp = rtsp or with_port(public, 8554, scheme="rtsp")
 
     @property
     def are_known(self) -> bool:
@@ -58,7 +58,8 @@ class PlayUrls:
         return urls
 
 
-def _with_port(public: str | None, port: int, *, scheme: str | None = None) -> str | None:
+def with_port(public: str | None, port: int, *, scheme: str | None = None) -> str | None:
+    """The public address with this port, and with this scheme where one is named. None without an address."""
     if public is None:
         return None
     parts = urlsplit(public)

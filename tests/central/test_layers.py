@@ -27,6 +27,7 @@ FEATURES: dict[str, set[str]] = {
     "devices": {"streams"},
     "media": {"streams"},
     "library": set(),
+    "live": {"library", "media", "streams"},
     "analytics": {"library"},
 }
 """Each feature, and which others it may import beside `core`."""

@@ -5,9 +5,11 @@ Admin keys are missing: what makes and revokes them locks one row that nothing e
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from central.core.settings import RetentionSettings
@@ -15,7 +17,7 @@ from central.devices.settings import DeviceSettings
 from central.devices.upkeep import Upkeep
 from central.media.interruptions import Interruptions
 from central.media.reconcile import Reconciliation
-from central.media.server import Publisher
+from central.media.server import Look, Publisher
 from central.media.settings import MediaMtxSettings
 from tests.central.support.scene import C1, C2, Scene
 from tests.central.support.service import Central, Client
@@ -178,8 +180,11 @@ class _Listed:
     def __init__(self, publishers: Sequence[Publisher]) -> None:
         self._publishers = publishers
 
-    async def publishers(self) -> Sequence[Publisher]:
-        return self._publishers
+    async def look(self) -> Look:
+        return Look(time.time(), self._publishers, frozenset())
+
+    async def record(self, path: str, folder: Path | None) -> None:
+        """Nothing is recorded."""
 
     async def kick(self, _publisher: Publisher) -> bool:
         return True

@@ -54,6 +54,7 @@ async def fill(central: Central) -> None:
         shown = {"video_id": video["id"], "seconds": 12.5, "completed": True}
         await box.send(box.event("session_ended", data={"reason": "finished", "shown": shown}))
     await central.services.database.write(_library)
+    await central.admin("POST", "/api/v1/live", {"title": "A live stream"})
     revoked = await central.key()
     await central.admin("DELETE", f"/stream-keys/{revoked['id']}")
 

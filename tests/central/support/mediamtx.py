@@ -38,6 +38,8 @@ class FakeControlApi:
     paths: dict[str, dict[str, Any]] = field(default_factory=dict)
     kicked: list[str] = field(default_factory=list)
     """The calls that ended a connection, such as `rtspsessions/ID`."""
+    recorded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The configuration of each path that has one of its own."""
     failing: bool = False
     """Answers 500 to everything."""
     lists: int = 0
@@ -45,17 +47,33 @@ class FakeControlApi:
     url: str = ""
 
     def put_on(self, path: str, connection: str, kind: str = "rtspSession", *, ready: bool = True) -> None:
-        self.paths[path] = {"name": path, "ready": ready, "source": {"type": kind, "id": connection}, "readers": []}
+        source = {"type": kind, "id": connection}
+        self.paths[path] = {"name": path, "confName": "all_others", "ready": ready, "source": source, "readers": []}
 
     async def _list(self, request: web.Request) -> web.Response:
         self.lists += 1
         if self.failing:
             return web.json_response({"status": "error", "error": "scripted"}, status=500)
         size, page = int(request.query["itemsPerPage"]), int(request.query["page"])
-        items = list(self.paths.values())
+        empty: dict[str, Any] = {"ready": False, "source": None, "readers": []}
+        items = [path | ({"confName": name} if name in self.recorded else {}) for name, path in self.paths.items()]
+        items += [{"name": name, "confName": name, **empty} for name in self.recorded if name not in self.paths]
         count = -(-len(items) // size)
         body = {"itemCount": len(items), "pageCount": count, "items": items[page * size : (page + 1) * size]}
         return web.json_response(body)
+
+    async def _replace(self, request: web.Request) -> web.Response:
+        if self.failing:
+            return web.json_response({"status": "error", "error": "scripted"}, status=500)
+        self.recorded[request.match_info["name"]] = await request.json()
+        return web.json_response({"status": "ok"})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        if self.failing:
+            return web.json_response({"status": "error", "error": "scripted"}, status=500)
+        if self.recorded.pop(request.match_info["name"], None) is None:
+            return web.json_response({"status": "error", "error": "path configuration not found"}, status=404)
+        return web.json_response({"status": "ok"})
 
     async def _kick(self, request: web.Request) -> web.Response:
         if self.failing:
@@ -76,6 +94,8 @@ async def fake_control_api() -> AsyncIterator[FakeControlApi]:
     app = web.Application()
     app.router.add_get("/v3/paths/list", fake._list)
     app.router.add_post("/v3/{kind}/kick/{id}", fake._kick)
+    app.router.add_post("/v3/config/paths/replace/{name:.+}", fake._replace)
+    app.router.add_delete("/v3/config/paths/delete/{name:.+}", fake._delete)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
