@@ -30,7 +30,14 @@ const ask = async () => {
 }
 setInterval(ask, 200)
 fetch("/elsewhere", {mode: "no-cors"}).catch(() => {})
-new WebSocket("%(other)s/line".replace("http", "ws"))
+for (const server of ["%(other)s", location.origin]) new WebSocket(`${server}/line`.replace("http", "ws"))
+</script>"""
+
+_FRAME: Final = """
+<script>
+fetch("/of-the-frame")
+fetch("/guarded").then(() => fetch("/answered"))
+new WebSocket(document.referrer.replace("http", "ws") + "line")
 </script>"""
 
 # The front-end's side of the exchange (src/external_app, src/entrypoints/core.ts, home-assistant-js-websocket).
@@ -98,6 +105,8 @@ class LoginPages(WebPages):
         self.other = other
         self.failures = 0
         """Log-ins that were refused."""
+        self.lines: dict[str, bool] = {}
+        """For each origin that opened a websocket of a wall: True if it came with the header."""
         self._lines: set[web.WebSocketResponse] = set()
 
     def renew(self) -> str:
@@ -117,6 +126,8 @@ class LoginPages(WebPages):
         app.router.add_get("/wall/{kinds}/{colour}", self._wall)
         app.router.add_get("/home/{colour}", self._home)
         app.router.add_get("/data", self._data)
+        app.router.add_get("/live/{colour}", self._live)
+        app.router.add_get("/line", self._line)
         app.router.add_get("/elsewhere", self._elsewhere)
         app.router.add_get("/api/websocket", self._websocket)
 
@@ -158,6 +169,10 @@ class LoginPages(WebPages):
             return web.Response(status=401)
         return web.Response(text="1")
 
+    async def _line(self, request: web.Request) -> web.WebSocketResponse:
+        self.lines[request.headers["Origin"]] = self._is_in(request, "header")
+        return await super()._line(request)
+
     async def _elsewhere(self, request: web.Request) -> web.Response:
         raise web.HTTPTemporaryRedirect(self.other.url("/redirected"))
 
@@ -194,8 +209,7 @@ class Stranger(WebPages):
     async def _any(self, request: web.Request) -> web.Response:
         self._hear(request)
         if request.path == "/frame":  # its own requests are those of a frame of another site
-            asks = "<script>fetch('/of-the-frame'); fetch('/guarded').then(() => fetch('/answered'))</script>"
-            return web.Response(text=f"<!doctype html>frame{asks}", content_type="text/html")
+            return web.Response(text=f"<!doctype html>frame{_FRAME}", content_type="text/html")
         if request.path == "/guarded":
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
         return web.Response(headers={"Access-Control-Allow-Origin": "*"})

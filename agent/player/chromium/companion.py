@@ -1,4 +1,4 @@
-"""The companion of a page: an extension in its browser, for what Chromium lets nothing else do."""
+"""The companion of a page: extensions in its browser, for what Chromium lets nothing else do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,60 @@ from agent.util.futures import new_future, reject, resolve
 
 TOO_OLD = "This Chromium is too old to show pages: version 126 or newer is needed."
 
+Then = Callable[[Mapping[str, Any]], None]
+
 
 class Companion:
-    """Silences and enlarges the only tab of a browser. `is_ready` is done when the tab is silent."""
+    """Silences and enlarges the only tab of a browser, and adds headers to its websockets. `is_ready` is done when the
+    tab is silent."""
 
     def __init__(self, cdp: Cdp) -> None:
         self._cdp = cdp
+        self._folder = ""
+        self._tab = _Extension(cdp, begin="mute(true)")
+        self._sockets: _Extension | None = None
+
+    @property
+    def is_ready(self) -> asyncio.Future[None]:
+        return self._tab.is_ready
+
+    def load(self, folder: str) -> None:
+        """Add it to the browser, from a folder that the browser may read."""
+        self._folder = folder
+        self._tab.load(f"{folder}/tab")
+
+    def mute(self, muted: bool, *, then: Then) -> None:
+        """Mute or unmute the page. A muted page has no sound device."""
+        self._tab.call(f"mute({json.dumps(muted)})", then)
+
+    def zoom(self, factor: float, *, then: Then) -> None:
+        """Set the zoom of the page, and of all pages of the same server; 1 is the usual one."""
+        self._tab.call(f"zoom({factor:g})", then)
+
+    def add_headers(self, headers: list[dict[str, str]]) -> asyncio.Future[None]:
+        """Send headers with the handshakes of websockets, of which no other part of Chromium tells before they are
+        sent. Called once; the result is done when they count. Each has its `name` and `value`, counts where the address
+        matches its `filter`, and for the pages of its `host`.
+
+        With headers, Chromium does not tell why a websocket fails. So the extension is added only where it is needed.
+        """
+        self._sockets = _Extension(self._cdp, begin=f"addHeaders({json.dumps(headers)})")
+        self._sockets.load(f"{self._folder}/sockets")
+        return self._sockets.is_ready
+
+    def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
+        """Process an event of the browser."""
+        self._tab.hear(event, about, session)
+        if self._sockets is not None:
+            self._sockets.hear(event, about, session)
+
+
+class _Extension:
+    """One extension. `is_ready` is done when its worker has run `begin`."""
+
+    def __init__(self, cdp: Cdp, *, begin: str) -> None:
+        self._cdp = cdp
+        self._begin = begin
         self.is_ready: asyncio.Future[None] = new_future()
         self._id = ""
         self._session = ""
@@ -26,25 +74,18 @@ class Companion:
         """The service workers that may belong to our extension, by the address of each."""
 
     def load(self, folder: str) -> None:
-        """Add the extension to the browser, from a folder that the browser may read."""
         self._cdp.say("Extensions.loadUnpacked", path=folder, then=self._on_loaded)
 
-    def mute(self, muted: bool, *, then: Callable[[Mapping[str, Any]], None]) -> None:
-        """Mute or unmute the page. A muted page has no sound device."""
-        self._call(f"mute({json.dumps(muted)})", then)
-
-    def zoom(self, factor: float, *, then: Callable[[Mapping[str, Any]], None]) -> None:
-        """Set the zoom of the page, and of all pages of the same server; 1 is the usual one."""
-        self._call(f"zoom({factor:g})", then)
+    def call(self, expression: str, then: Then) -> None:
+        self._cdp.say("Runtime.evaluate", session=self._session, expression=expression, awaitPromise=True, then=then)
 
     def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
-        """Process an event of the browser."""
         target = about.get("targetInfo") or {}
         if event == "Target.targetCreated" and target.get("type") == "service_worker" and not self.is_ready.done():
             self._workers[str(target.get("url", ""))] = str(target["targetId"])
             self._attach()
         elif event == "Runtime.executionContextCreated" and session == self._session and not self.is_ready.done():
-            self.mute(True, then=lambda _: resolve(self.is_ready, None))
+            self.call(self._begin, self._on_begun)
 
     def _on_loaded(self, result: Mapping[str, Any]) -> None:
         if "error" in result:
@@ -53,7 +94,7 @@ class Companion:
         self._attach()
 
     def _attach(self) -> None:
-        """Attach the page once both its given name and its worker are known."""
+        """Attach the worker once both it and the name that the browser gave the extension are known."""
         for url, target in self._workers.items():
             if self._id and url.startswith(f"chrome-extension://{self._id}/"):
                 self._workers = {}
@@ -64,5 +105,7 @@ class Companion:
         self._session = str(result.get("sessionId", ""))
         self._cdp.say("Runtime.enable", session=self._session)
 
-    def _call(self, expression: str, then: Callable[[Mapping[str, Any]], None]) -> None:
-        self._cdp.say("Runtime.evaluate", session=self._session, expression=expression, awaitPromise=True, then=then)
+    def _on_begun(self, result: Mapping[str, Any]) -> None:
+        if "error" in result or "exceptionDetails" in result:  # not told, because it may hold a secret
+            reject(self.is_ready, PlayerUnavailableError("An extension of the agent does not work in this Chromium."))
+        resolve(self.is_ready, None)

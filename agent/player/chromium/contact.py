@@ -22,11 +22,14 @@ class Contact:
         self._server = ""
         self._open: set[str] = set()
         """The requests to its own server that have no end yet."""
+        self._connected: set[str] = set()
+        """Those of them that are websockets, and have a connection."""
 
     def moved(self, url: str) -> None:
         """Note that the page is another one."""
         self._server, self.reachable = _server(url), True
         self._open.clear()
+        self._connected.clear()
 
     def take(self, event: str, about: Mapping[str, Any]) -> None:
         """Process an event of the domain Network, whose name is left out of `event`."""
@@ -38,10 +41,18 @@ class Contact:
                 self._begun(request, str(about.get("url", "")))
             case "responseReceived" | "webSocketHandshakeResponseReceived" if request in self._open:
                 self.reachable = True
-            case "loadingFailed" | "webSocketFrameError" if request in self._open:
-                self._failed(str(about.get("errorText") or about.get("errorMessage") or ""))
+            case "webSocketWillSendHandshakeRequest" if request in self._open:
+                self._connected.add(request)
+            case "loadingFailed" if request in self._open:
+                self._failed(str(about.get("errorText", "")))
+            case "webSocketFrameError" if request in self._open:
+                self._failed(error := str(about.get("errorMessage", "")))
+                # Where websockets get headers of ours, Chromium does not say why one failed.
+                if not error and request not in self._connected:
+                    self.reachable = False
         if event in ("loadingFinished", "loadingFailed", "webSocketClosed"):
             self._open.discard(request)
+            self._connected.discard(request)
 
     def _begun(self, request: str, url: str) -> None:
         if len(self._open) < REQUESTS_KEPT and _server(url) == self._server:

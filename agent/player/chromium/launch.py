@@ -28,8 +28,8 @@ MEMORY_LIMIT = 1000 * 1024 * 1024
 """Bytes of data in any one process: a start needs 320 MB, a large dashboard 450. A page that asks for more gets an
 error, and the box keeps its memory."""
 
-_COMPANION = "companion"
-"""The folder of an extension beside this file; its copy in the home has the same name."""
+_EXTENSIONS = "extensions"
+"""The folder of our extensions beside this file; its copy in the home has the same name."""
 
 _ORDINARY = 1000
 """The id of the user in the namespace."""
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
         command += ["--no-sandbox", "--test-type"]  # the latter keeps it from telling people so on the screen
     lower(resource.RLIMIT_DATA, MEMORY_LIMIT)
     _move_to(home)
-    found = {"confinement": by, "sandbox": has_sandbox, "home": home, "companion": f"{home}/{_COMPANION}"}
+    found = {"confinement": by, "sandbox": has_sandbox, "home": home, "extensions": f"{home}/{_EXTENSIONS}"}
     os.write(fd, json.dumps({"method": "launched", "params": found}).encode() + b"\0")
     for wanted in (READS, WRITES):
         os.dup2(fd, wanted)
@@ -89,7 +89,7 @@ def _home(folder: str) -> str:
     home = os.path.join(folder, str(os.getpid()))
     shutil.rmtree(home, ignore_errors=True)
     os.mkdir(home, mode=0o700)
-    shutil.copytree(os.path.join(os.path.dirname(os.path.abspath(__file__)), _COMPANION), f"{home}/{_COMPANION}")
+    shutil.copytree(os.path.join(os.path.dirname(os.path.abspath(__file__)), _EXTENSIONS), f"{home}/{_EXTENSIONS}")
     return home
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from agent.config.logins import AUTHORIZATION, BoundLogin, LoginKind
 from agent.errors import ConfigError
@@ -47,6 +48,21 @@ async def read_logins(entries: Sequence[BoundLogin]) -> tuple[Login, ...]:
     except TimeoutError:
         problem = f"The files with the secrets could not be read within {READ_WITHIN_S:.0f} s: check their disk."
         return tuple(Login(each.entry.kind, each.origin, each.entry.origin, problem=problem) for each in entries)
+
+
+def socket_headers(logins: Sequence[Login]) -> list[dict[str, str]]:
+    """The headers for `Companion.add_headers`: each for the websockets of its origin, which only pages of the same host
+    may open with it."""
+    headers = [login for login in logins if login.kind is LoginKind.HEADER and not login.problem]
+    return [
+        {
+            "host": urlsplit(login.origin).hostname or "",
+            "filter": f"|ws{login.origin.removeprefix('http')}/",
+            "name": login.header[0],
+            "value": login.header[1],
+        }
+        for login in headers
+    ]
 
 
 def _login(login: BoundLogin) -> Login:

@@ -24,7 +24,7 @@ from agent.player.chromium.cdp import END, Cdp
 from agent.player.chromium.command import FD
 from agent.player.chromium.companion import Companion
 from agent.player.chromium.cut import tail_of, waiting
-from agent.player.chromium.login_secrets import Login, read_logins
+from agent.player.chromium.login_secrets import Login, read_logins, socket_headers
 from agent.player.chromium.page import Page
 from agent.player.chromium.reasons import crashed, hung, login_renewed
 from agent.player.spawn import Child
@@ -118,6 +118,8 @@ class ChromiumPlayer(ChildPlayer):
         self._is_muted = media.muted or not media.volume
         self._entries = media.logins
         self._logins = await read_logins(media.logins)
+        if headers := socket_headers(self._logins):
+            await self._unless_gone(self._companion.add_headers(headers))
         options = media.page or PageOptions()
         self._page.open(media.url, options, user_agent=self._user_agent, web=media.web, logins=self._logins)
 
@@ -212,7 +214,7 @@ class ChromiumPlayer(ChildPlayer):
             self._has_sandbox = bool(about.get("sandbox"))
             if not self._has_sandbox:
                 log.warning("page_sandbox_disabled", pid=self.pid)
-            self._companion.load(str(about.get("companion", "")))
+            self._companion.load(str(about.get("extensions", "")))
         else:
             self._companion.hear(event, about, session)
             self._page.hear(event, about, session)

@@ -13,14 +13,15 @@ import pytest
 
 from agent.config.logins import BoundLogin, LoginKind, LoginSettings
 from agent.config.web import WebSettings
+from agent.errors import PlayerUnavailableError
 from agent.page_options import PageOptions
 from agent.player.chromium import home_assistant as home_module
 from agent.player.chromium import login as login_module
 from agent.player.chromium.cut import TAIL_BYTES, waiting
 from agent.player.chromium.login import QUESTIONS_KEPT
-from agent.player.chromium.login_secrets import Login, read_logins
+from agent.player.chromium.login_secrets import Login, read_logins, socket_headers
 from agent.types import ErrorCode
-from tests.support.scripted_browser import MAIN, ScriptedBrowser
+from tests.support.scripted_browser import MAIN, SESSION, ScriptedBrowser
 from tests.support.virtual_time import in_virtual_time
 
 SECRET = "geheim-1234"
@@ -67,6 +68,30 @@ async def test_a_header_is_for_its_origin_alone() -> None:
         command = asked(browser, url, Accept="*/*")
         assert command["method"] == "Fetch.continueRequest"
         assert SECRET not in json.dumps(command)
+
+
+async def test_websockets_have_their_headers_before_the_page_is_opened() -> None:
+    """Each at its own origin, for pages of that host; of one that the browser refuses, the secret is not told."""
+    browser = ScriptedBrowser()
+    headers = socket_headers([login(), login(origin=HOME, name="X-Token"), login(LoginKind.COOKIE, name="x")])
+    assert headers == [
+        {"host": "panel.lan", "filter": "|wss://panel.lan/", "name": "Authorization", "value": f"Bearer {SECRET}"},
+        {"host": "ha.local", "filter": "|ws://ha.local:8123/", "name": "X-Token", "value": SECRET},
+    ]
+    browser.results["Extensions.loadUnpacked"] = {"id": "abc"}
+    browser.results["Runtime.evaluate"] = {"exceptionDetails": {"text": SECRET}}
+    added = browser.companion.add_headers(headers)
+    browser.answer()
+    worker = {"targetId": "W1", "type": "service_worker", "url": "chrome-extension://abc/worker.js"}
+    browser.companion.hear("Target.targetCreated", {"targetInfo": worker}, "")
+    browser.answer()
+    browser.companion.hear("Runtime.executionContextCreated", {}, SESSION)
+    assert browser.said[-1]["params"]["expression"] == f"addHeaders({json.dumps(headers)})"
+    assert not added.done()
+    browser.answer()
+    with pytest.raises(PlayerUnavailableError) as raised:
+        await added
+    assert SECRET not in str(raised.value)
 
 
 @pytest.mark.parametrize(

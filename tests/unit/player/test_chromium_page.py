@@ -191,6 +191,20 @@ def test_its_own_server_tells_whether_it_can_be_reached() -> None:
     assert contact.reachable
 
 
+def test_a_websocket_without_a_connection_tells_so_without_words() -> None:
+    """Where it has headers of ours, Chromium does not say why it failed: one that had a connection was refused."""
+    contact = Contact()
+    contact.moved(URL)
+    for request, is_sent in (("1", True), ("2", False)):
+        contact.take("webSocketCreated", {"requestId": request, "url": "ws://panel.lan:3000/live"})
+        if is_sent:
+            contact.take("webSocketWillSendHandshakeRequest", {"requestId": request})
+        contact.take("webSocketFrameError", {"requestId": request, "errorMessage": ""})
+        assert contact.reachable is is_sent
+        contact.take("webSocketClosed", {"requestId": request})
+    assert not contact._connected
+
+
 def test_a_page_that_never_ends_its_requests_is_not_counted_for_ever() -> None:
     contact = Contact()
     contact.moved(URL)
@@ -263,6 +277,7 @@ async def test_a_page_is_silent_before_it_is_opened() -> None:
     browser.companion.hear("Target.targetCreated", {"targetInfo": worker}, "")
     browser.results["Extensions.loadUnpacked"] = {"id": "abc"}
     browser.companion.load("/folder")
+    assert browser.said[-1]["params"] == {"path": "/folder/tab"}
     browser.answer()
     assert [command["params"].get("targetId") for command in browser.said] == ["W1"]
     browser.answer()
