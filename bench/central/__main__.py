@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import machine
-from bench.central import boxes, load, races
+from bench.central import boxes, library, load, races
 from bench.central.world import busy_core, world
 from bench.report import Point, data_of, text_of
 
 DATABASES = ("sqlite", "postgres")
-PARTS = ("load", "races", "boxes")
+PARTS = ("load", "races", "library", "boxes")
 
 
 def main() -> int:
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="some of the parts")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each kind of load")
     parser.add_argument("--races", type=int, default=10_000)
+    parser.add_argument("--videos", type=int, default=100_000)
     parser.add_argument("--boxes", type=int, default=2_000)
     parser.add_argument(
         "--boxes-seconds", type=float, default=90.0, help="at least 60: each box begins within a minute"
@@ -47,6 +48,8 @@ def main() -> int:
                 points.append(asyncio.run(load.measure(made, seconds=options.seconds)))
             if "races" in options.only:
                 points.append(asyncio.run(races.measure(made, races=options.races)))
+            if "library" in options.only and database == "postgres":
+                points.append(asyncio.run(library.measure(made, videos=options.videos, seconds=options.seconds)))
             if "boxes" in options.only and database == "postgres":
                 measured = boxes.measure(made, boxes=options.boxes, seconds=options.boxes_seconds)
                 points.append(asyncio.run(measured))

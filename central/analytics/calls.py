@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import asdict
 from typing import Any
 
 from cast_http.operations import NoQuery
@@ -21,7 +20,7 @@ async def get_video_stats(call: Call[Analytics, None, StatsQuery]) -> Reply | St
         await service.title(video_id)
         return _csv(service.video_lines(video_id, service.days(query)), f"video-{video_id}.csv")
     found = await service.of_video(video_id, query)
-    boxes = [models.ShownByBox(device_id=box.of, **asdict(box.counts)) for box in found.page.items]
+    boxes = [models.ShownByBox(device_id=box.of, **box.counts._asdict()) for box in found.page.items]
     answer = models.VideoStats(video_id=video_id, title=found.titles[video_id], by_box=boxes, **_common(found))
     return Reply(answer)
 
@@ -32,7 +31,7 @@ async def get_analytics(call: Call[Analytics, None, StatsQuery]) -> Reply | Stre
         return _csv(service.all_lines(service.days(query)), "videos.csv")
     found = await service.of_all(query)
     videos = [
-        models.ShownOfVideo(video_id=video.of, title=found.titles.get(video.of), **asdict(video.counts))
+        models.ShownOfVideo(video_id=video.of, title=found.titles.get(video.of), **video.counts._asdict())
         for video in found.page.items
     ]
     return Reply(models.Analytics(videos=videos, **_common(found)))
@@ -53,10 +52,10 @@ def _common(found: Found) -> dict[str, Any]:
         "from_": found.days.first,
         "to": found.days.last,
         "total": _shown(found.total),
-        "by_day": [models.ShownOnDay(day=day.of, **asdict(day.counts)) for day in found.by_day],
+        "by_day": [models.ShownOnDay(day=day.of, **day.counts._asdict()) for day in found.by_day],
         "next_cursor": found.page.next_cursor,
     }
 
 
 def _shown(counts: Counts) -> models.Shown:
-    return models.Shown(**asdict(counts))
+    return models.Shown(**counts._asdict())

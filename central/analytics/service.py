@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -15,11 +16,13 @@ from central.analytics.counting import LATE
 from central.analytics.csv_text import csv_lines
 from central.analytics.models import StatsQuery
 from central.analytics.repository import Counts, CountsOf, Days
+from central.core.batch import Batcher
 from central.core.db.engine import Database
 from central.core.errors import InvalidRequestError
 from central.core.forgetting import forget, in_portions
 from central.core.ids import bad_cursor, from_cursor, is_id
 from central.core.pages import Clock, Page, id_behind, page_of, utc_now
+from central.core.shared import Shared
 from central.core.types import Caller
 from central.library.videos import not_there
 
@@ -44,6 +47,15 @@ class Found:
     """The titles by the id of the video, including deleted ones."""
 
 
+class Asked(NamedTuple):
+    """The part of the counts that a caller asks for."""
+
+    days: Days
+    after: str | None
+    """The id of the box behind which the page begins."""
+    limit: int
+
+
 class Analytics:
     """Reads, resets and forgets the counts."""
 
@@ -52,6 +64,8 @@ class Analytics:
         self._database = database
         self._kept = kept
         self._now = now
+        self._asked: Batcher[tuple[str, Asked], Found] = Batcher("stats", self._of_videos)
+        self._shared: Shared[Found] = Shared()
 
     def days(self, query: StatsQuery) -> Days:
         """The days of a query. Raises InvalidRequestError."""
@@ -72,24 +86,12 @@ class Analytics:
 
     async def of_video(self, video_id: str, query: StatsQuery) -> Found:
         """The views of one video, with a page of boxes. Raises VideoNotFoundError, InvalidRequestError."""
-        days, after = self.days(query), id_behind(query.cursor)
-        async with self._database.read() as session:
-            titles = await repository.titles(session, [video_id])
-            by_day = await repository.by_day(session, days, video_id)
-            boxes = await repository.by_box(session, days, video_id, after=after, limit=query.limit + 1)
-        if video_id not in titles:
-            raise not_there()
-        return Found(days, _total(by_day), by_day, page_of(boxes, query.limit, lambda box: box.of), titles)
+        return await self._asked.submit((video_id, Asked(self.days(query), id_behind(query.cursor), query.limit)))
 
     async def of_all(self, query: StatsQuery) -> Found:
         """The views of all videos, with a page of the most viewed ones. Raises InvalidRequestError."""
-        days, after = self.days(query), _behind(query.cursor)
-        async with self._database.read() as session:
-            by_day = await repository.by_day(session, days)
-            videos = await repository.top(session, days, after=after, limit=query.limit + 1)
-            titles = await repository.titles(session, [video.of for video in videos])
-        page = page_of(videos, query.limit, lambda video: f"{video.counts.views} {video.of}")
-        return Found(days, _total(by_day), by_day, page, titles)
+        days, after, limit = self.days(query), _behind(query.cursor), query.limit
+        return await self._shared.ask((days, after, limit), lambda: self._of_all(days, after, limit))
 
     async def video_lines(self, video_id: str, days: Days) -> AsyncGenerator[bytes, None]:
         """The views of a video as CSV, with a line for each day and box."""
@@ -130,6 +132,32 @@ class Analytics:
         titles = await forget(self._database, repository.forget_titles, before=now - LATE)
         if count or titles:
             log.info("records_deleted", video_views=count, video_titles=titles)
+
+
+    async def _of_videos(self, asked: Sequence[tuple[str, Asked]]) -> Sequence[Found | BaseException]:
+        together: defaultdict[Asked, set[str]] = defaultdict(set)
+        for video_id, part in asked:
+            together[part].add(video_id)
+        found: dict[tuple[str, Asked], Found] = {}
+        async with self._database.read() as session:
+            titles = await repository.titles(session, {video_id for video_id, _ in asked})
+            for part, ids in together.items():
+                days, after, limit = part
+                by_day = await repository.by_day_of(session, days, ids)
+                boxes = await repository.by_box_of(session, days, ids, after=after, limit=limit + 1)
+                for video_id in ids & titles.keys():
+                    counts = by_day.get(video_id, [])
+                    page = page_of(boxes.get(video_id, []), limit, lambda box: box.of)
+                    found[video_id, part] = Found(days, _total(counts), counts, page, titles)
+        return [found.get(each) or not_there() for each in asked]
+
+    async def _of_all(self, days: Days, after: tuple[int, str] | None, limit: int) -> Found:
+        async with self._database.read() as session:
+            by_day = await repository.by_day(session, days)
+            videos = await repository.top(session, days, after=after, limit=limit + 1)
+            titles = await repository.titles(session, [video.of for video in videos])
+        page = page_of(videos, limit, lambda video: f"{video.counts.views} {video.of}")
+        return Found(days, _total(by_day), by_day, page, titles)
 
 
 def _total(counts: list[CountsOf]) -> Counts:

@@ -57,9 +57,10 @@ async def records(
     return [DeviceRecord(*row) for row in await session.execute(query)]
 
 
-async def token_hash(session: AsyncSession, device_id: str) -> str | None:
-    """The hash of the token of a box that is not revoked."""
-    return await session.scalar(select(Device.token_hash).where(Device.id == device_id, Device.revoked_at.is_(None)))
+async def token_hashes(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
+    """The hashes of the tokens by box, of those of these boxes that are not revoked."""
+    query = select(Device.id, Device.token_hash).where(Device.id.in_(ids), Device.revoked_at.is_(None))
+    return {row.id: row.token_hash for row in await session.execute(query)}
 
 
 async def with_token(session: AsyncSession, token_hash: str) -> Device | None:

@@ -59,6 +59,7 @@ class Devices:
         self._quota = quota
         self._now = now
         self._heard: Batcher[Heard, list[wire.EventResult]] = Batcher("events", self._keep)
+        self._hashes: Batcher[str, str | None] = Batcher("token-hashes", self._look_up)
 
     @property
     def heartbeat_s(self) -> float:
@@ -107,8 +108,7 @@ class Devices:
     async def token_hash(self, device_id: str) -> str | None:
         """The hash of the token of this box, which only this service and its database know; None for one that is
         revoked."""
-        async with self._database.read() as session:
-            return await repository.token_hash(session, device_id)
+        return await self._hashes.submit(device_id)
 
     async def get(self, caller: Caller, device_id: str) -> DeviceRecord:
         """The box with this id. Raises DeviceNotFoundError."""
@@ -215,6 +215,11 @@ class Devices:
 
     def _online_until(self, now: datetime) -> datetime:
         return now + timedelta(seconds=MISSED_HEARTBEATS * JITTER * self.heartbeat_s)
+
+    async def _look_up(self, ids: Sequence[str]) -> Sequence[str | None]:
+        async with self._database.read() as session:
+            found = await repository.token_hashes(session, set(ids))
+        return [found.get(device_id) for device_id in ids]
 
     async def _keep(self, heard: Sequence[Heard]) -> Sequence[list[wire.EventResult] | BaseException]:
         now = self._now()

@@ -39,7 +39,7 @@ def library_feature(
     videos = Videos(database, storage, settings, problem=probe.problem, now=now)
     jobs = Jobs(database, storage, videos, added=working.wake, now=now)
     uploads = Uploads(database, storage, videos, completed=checking.wake, now=now)
-    sources = Sources(database, storage, box_secret, now=now)
+    sources = Sources(database, videos, storage, box_secret, now=now)
     upkeep = Upkeep(database, storage, Workshop(disk, storage), now=now)
     workers = {f"checking_{number}": checking.run for number in range(1, AT_ONCE + 1)}
     workers |= {f"job_{number}": working.run for number in range(1, settings.workers + 1)}

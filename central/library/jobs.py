@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central.core.batch import Batcher
 from central.core.db.engine import Database
 from central.core.errors import JobNotFoundError, WrongStateError
 from central.core.ids import new_id
@@ -41,6 +43,7 @@ class Jobs:
         self._videos = videos
         self._added = added
         self._now = now
+        self._asked: Batcher[tuple[str, ...], Mapping[str, list[Rendition]]] = Batcher("renditions", self._made_of)
 
     async def add(self, caller: Caller, video_id: str, kind: JobKind) -> tuple[Job, bool]:
         """A job of this kind, and whether it is new: one that waits or runs is told as it is.
@@ -108,11 +111,14 @@ class Jobs:
 
     async def renditions(self, videos: Iterable[Video]) -> Mapping[str, list[Rendition]]:
         """By id what was made of each."""
-        found: dict[str, list[Rendition]] = {video.id: [] for video in videos}
+        return await self._asked.submit(tuple(video.id for video in videos))
+
+    async def _made_of(self, asked: Sequence[tuple[str, ...]]) -> Sequence[Mapping[str, list[Rendition]]]:
+        found: dict[str, list[Rendition]] = {video_id: [] for video_id in chain(*asked)}
         async with self._database.read() as session:
             for rendition in await repository.renditions(session, found):
                 found[rendition.video_id].append(rendition)
-        return found
+        return [{video_id: found[video_id] for video_id in ids} for ids in asked]
 
 
 def new_job(video: Video, kind: JobKind, *, now: datetime) -> Job:

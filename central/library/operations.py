@@ -17,7 +17,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "GET", "/api/v1/videos", calls.list_videos, Access.UPLOAD,
         "The videos, the newest first; for an upload key its own.",
-        {200: models.Videos}, query=models.VideosQuery,
+        {200: models.Videos}, query=models.VideosQuery, shared=True,
     ),
     Operation(
         "GET", "/api/v1/videos/{id}", calls.get_video, Access.UPLOAD,

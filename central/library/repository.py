@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,6 +33,11 @@ async def uploads(session: AsyncSession, *, limit: int) -> dict[str, int]:
 async def there(session: AsyncSession, video_ids: Iterable[str]) -> set[str]:
     """Those of the ids that videos have."""
     return set(await session.scalars(select(Video.id).where(Video.id.in_(list(video_ids)))))
+
+
+async def of_ids(session: AsyncSession, ids: Collection[str]) -> dict[str, Video]:
+    """The videos by id, of those that there are."""
+    return {video.id: video for video in await session.scalars(select(Video).where(Video.id.in_(ids)))}
 
 
 async def page(

@@ -20,7 +20,7 @@ from central.library.models import FileQuery
 from central.library.storage import Storage
 from central.library.tables import Rendition, Video
 from central.library.types import JobKind, VideoState
-from central.library.videos import not_there
+from central.library.videos import Videos, not_there
 
 VALID_FOR: Final = timedelta(hours=24)
 """Longer than anybody pauses a film; a box asks anew for each start and after each failure."""
@@ -52,12 +52,14 @@ class Sources:
     def __init__(
         self,
         database: Database,
+        videos: Videos,
         storage: Storage,
         box_secret: BoxSecret,
         *,
         now: Clock = utc_now,
     ) -> None:
         self._database = database
+        self._videos = videos
         self._storage = storage
         self._box_secret = box_secret
         self._now = now
@@ -121,8 +123,7 @@ class Sources:
         return found
 
     async def _ready(self, video_id: str) -> Video:
-        async with self._database.read() as session:
-            video = await session.get(Video, video_id)
+        video = await self._videos.find(video_id)
         if video is None:
             raise not_there()
         if video.state != VideoState.READY:

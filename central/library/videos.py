@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central.core.batch import Batcher
 from central.core.db.engine import Database
 from central.core.errors import (
     InvalidRequestError,
@@ -52,6 +53,7 @@ class Videos:
         self._quota = int(settings.quota * GIGABYTE)
         self._problem = problem
         self._now = now
+        self._asked: Batcher[str, Video | None] = Batcher("videos", self._look_up)
 
     async def reserve(self, caller: Caller, body: VideoBody, *, video_id: str | None = None) -> Video:
         """A video without any bytes. With `video_id` it gets that id, which nobody else may be about to use.
@@ -93,11 +95,14 @@ class Videos:
 
     async def get(self, caller: Caller, video_id: str) -> Video:
         """Raises VideoNotFoundError, for an upload key also for a video of another key."""
-        async with self._database.read() as session:
-            found = await session.get(Video, video_id)
+        found = await self.find(video_id)
         if found is None or (caller.role is Role.UPLOADER and found.key_id != caller.id):
             raise not_there()
         return found
+
+    async def find(self, video_id: str) -> Video | None:
+        """The video with this id. Those that are asked for at the same time are looked up together."""
+        return await self._asked.submit(video_id)
 
     async def received(self, videos: Iterable[Video]) -> dict[str, int]:
         """By id how many bytes of each there are."""
@@ -131,6 +136,11 @@ class Videos:
         if not was_there:
             raise not_there()
         log.info("video_deleted", video_id=video_id)
+
+    async def _look_up(self, ids: Sequence[str]) -> Sequence[Video | None]:
+        async with self._database.read() as session:
+            found = await repository.of_ids(session, set(ids))
+        return [found.get(video_id) for video_id in ids]
 
     async def _add(self, session: AsyncSession, video: Video) -> None:
         if video.key_id is not None:

@@ -12,7 +12,7 @@ CORE: list[set[str]] = [
     {"types"},
     {"errors", "secrets"},
     {"ids", "batch", "settings", "limits", "threads"},
-    {"pages"},
+    {"pages", "shared"},
     {"log", "wording", "fields"},
     {"models", "replies", "uploads", "db"},
     {"operations"},

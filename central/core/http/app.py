@@ -10,12 +10,13 @@ from aiohttp import web
 from cast_http.server import ApiRunner, expect
 from central.core.feature import Feature
 from central.core.http.body import BODY_LIMIT
-from central.core.http.endpoint import Endpoint, Shared
+from central.core.http.endpoint import Answered, Endpoint
 from central.core.http.guard import Guard
 from central.core.http.live import Live
 from central.core.http.metrics import Metrics
 from central.core.http.middleware import around_request
 from central.core.http.problems import PROBLEMS
+from central.core.shared import Shared
 
 SHUTDOWN_S: Final = 10.0
 """The time that answers under way may take at the end. systemd gives 90 s."""
@@ -23,7 +24,8 @@ SHUTDOWN_S: Final = 10.0
 
 def create_app(features: Iterable[Feature[Any]], guard: Guard, metrics: Metrics) -> web.Application:
     """The application with the calls of these features. It owns none of what it is given."""
-    shared, live = Shared(), Live()
+    shared: Shared[Answered] = Shared()
+    live = Live()
     app = web.Application(middlewares=[around_request(metrics)], client_max_size=BODY_LIMIT)
     for feature in features:
         for operation in feature.operations:

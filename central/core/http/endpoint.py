@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from cast_http.limits import in_time, limit_body
 from cast_http.negotiate import preference
-from central.core.batch import Batcher
 from central.core.errors import MissingError
 from central.core.http.body import query_of, read_form, read_json, read_raw, upload_of, validated
 from central.core.http.guard import Guard
@@ -20,36 +17,18 @@ from central.core.http.middleware import CALLER, OPERATION
 from central.core.ids import ID_PATTERN
 from central.core.operations import Call, Operation
 from central.core.replies import AnyReply, Reply
-from central.core.types import Role
+from central.core.shared import Shared
 
 Answered = tuple[int, str, str, dict[str, str]]
 """Status, text, content type, headers."""
-Question = tuple[object, Callable[[], Awaitable[Answered]]]
-"""A key that is equal for the same question, and the function that answers it."""
 
 _ID = re.compile(ID_PATTERN)
-
-
-class Shared:
-    """Answers the same question of several callers with one look, which begins after each of them asked."""
-
-    def __init__(self) -> None:
-        self._batcher: Batcher[Question, Answered] = Batcher("shared", self._answer)
-
-    async def ask(self, key: object, answer: Callable[[], Awaitable[Answered]]) -> Answered:
-        return await self._batcher.submit((key, answer))
-
-    async def _answer(self, questions: Sequence[Question]) -> Sequence[Answered | BaseException]:
-        once = dict(questions)
-        answers = await asyncio.gather(*(answer() for answer in once.values()), return_exceptions=True)
-        by_key = dict(zip(once, answers, strict=True))
-        return [by_key[key] for key, _ in questions]
 
 
 class Endpoint:
     """Serves one operation."""
 
-    def __init__(self, operation: Operation, service: object, guard: Guard, shared: Shared, live: Live) -> None:
+    def __init__(self, operation: Operation, service: object, guard: Guard, shared: Shared[Answered], live: Live) -> None:
         self._operation = operation
         self._service = service
         self._guard = guard
@@ -82,7 +61,7 @@ class Endpoint:
             return _rendered(reply)
 
         if operation.shared:
-            whose = caller.id if caller.role is Role.DEVICE else ""
+            whose = "" if caller.is_admin else caller.id
             key = (operation.name, tuple(request.match_info.values()), query, caller.role, whose)
             status, text, content_type, headers = await self._shared.ask(key, answer)
         else:
