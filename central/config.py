@@ -16,6 +16,8 @@ ALIASES: Final = {
     "DATABASE_URL": ("database", "url"),
     "API_SECRET": ("api", "secret"),
     "API_PORT": ("api", "port"),
+    "REDIS_URL": ("cache", "url"),
+    "RABBITMQ_URL": ("broker", "url"),
     "MEDIAMTX_API_URL": ("mediamtx", "api_url"),
     "MEDIAMTX_PUBLIC_URL": ("mediamtx", "public_url"),
     "MEDIAMTX_SECRET": ("mediamtx", "secret"),

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from cast_util.tasks import Supervisor
-from central.analytics.counting import count
+from central.analytics.counting import Counting
 from central.analytics.feature import analytics_feature
 from central.core.access.service import Access
 from central.core.db.clock import ADJUST_S, DatabaseClock
@@ -46,6 +46,7 @@ from central.media.publishers import StreamPublishers
 from central.media.server import MediaServer, NoMediaServer
 from central.media.service import Media
 from central.media.settings import MediaMtxSettings
+from central.servers import Servers, servers_of
 from central.settings import Settings
 from central.streams.feature import streams_feature
 from central.streams.service import Streams
@@ -78,6 +79,7 @@ class Services:
     media: Media
     library: Library
     live: Lives
+    servers: Servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ async def running(
         database = Database(settings.database_url(), pool=settings.database.pool, lock_order=order)
         stack.push_async_callback(database.close)
         await migrated(database)
-        workers: dict[str, Worker] = {}
+        servers = servers_of(settings.cache, settings.broker)
+        workers: dict[str, Worker] = {**servers.workers}
         if now is None:
             now = clock = DatabaseClock(database)
             await clock.adjust()
@@ -114,11 +117,12 @@ async def running(
         access = Access(database, TOKENS, secret=settings.api.secret, now=now)
         urls = _urls(settings.mediamtx)
         streams = streams_feature(database, StreamPublishers(server), urls, settings.retention, now=now)
-        devices = devices_feature(database, settings.devices, urls, settings.retention, count, now=now)
+        counting = Counting(servers.cache)
+        devices = devices_feature(database, settings.devices, urls, settings.retention, counting, now=now)
         media = media_feature(database, access, settings.mediamtx, server, now=now)
         box_secret = devices.service.devices.token_hash
         disk = disk_of(settings.library, settings.library_folder())
-        library = library_feature(database, settings.library, disk, Folder(disk), box_secret, now=now)
+        library = library_feature(database, settings.library, disk, Folder(disk), box_secret, servers.wakes, now=now)
         live = live_feature(
             database,
             streams.service,
@@ -130,7 +134,7 @@ async def running(
             keep_free=int(settings.library.keep_free * GIGABYTE),
             now=now,
         )
-        analytics = analytics_feature(database, settings.retention, now=now)
+        analytics = analytics_feature(database, servers.cache, settings.retention, now=now)
         features: list[Feature[Any]] = [devices, streams, media, library, live, analytics]
         supervisor = Supervisor()
         for feature in features:
@@ -139,14 +143,14 @@ async def running(
             run_beside(stack, supervisor.start(work, name=name))
         metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))
         reconciliation = media.service.reconciliation
-        system = System(database, reconciliation, urls, supervisor, metrics, description)
+        system = System(database, reconciliation, urls, servers, supervisor, metrics, description)
         host, port = await _serve(stack, settings, [*features, system_feature(system)], access, metrics)
         log.info("central_started", host=host, port=port, database=database.url.render_as_string())
         await _advise(settings, access, has_urls=urls.are_known)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
         services = Services(
-            database, access, streams.service, devices.service, media.service, library.service, live.service
+            database, access, streams.service, devices.service, media.service, library.service, live.service, servers
         )
         yield Running(services, host, port)
         log.info("central_stop_requested")

@@ -10,6 +10,8 @@ from cast_util.settings import Sections
 from central.core.errors import ConfigError
 from central.core.settings import (
     ApiSettings,
+    BrokerSettings,
+    CacheSettings,
     DatabaseSettings,
     LogSettings,
     RetentionSettings,
@@ -25,6 +27,8 @@ class Settings(Sections):
 
     api: ApiSettings = Field(default_factory=ApiSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    broker: BrokerSettings = Field(default_factory=BrokerSettings)
     state: StateSettings = Field(default_factory=StateSettings)
     mediamtx: MediaMtxSettings = Field(default_factory=MediaMtxSettings)
     devices: DeviceSettings = Field(default_factory=DeviceSettings)

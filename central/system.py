@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from cast_http.operations import NoQuery
+from cast_util.health import Check as PartCheck
 from cast_util.tasks import Supervisor
 from central.core.db.engine import Database
 from central.core.errors import DatabaseUnavailableError
@@ -20,6 +21,7 @@ from central.core.models import Answer
 from central.core.operations import Access, Call, Operation
 from central.core.replies import Reply
 from central.media.reconcile import Reconciliation
+from central.servers import Servers
 from central.streams.urls import NO_VIEWERS, PlayUrls
 
 VERSION: Final = version("cast-agent")
@@ -35,6 +37,8 @@ class Health(Answer):
     version: str
     database: Check
     mediamtx: Check
+    cache: Check = Field(description="Redis. Without it answers come from the database.")
+    broker: Check = Field(description="RabbitMQ. Without it workers look for work every 5 s.")
     workers: Check = Field(description="What the service does by itself, such as ending streams of lost boxes.")
 
 
@@ -45,6 +49,7 @@ class System:
     database: Database
     reconciliation: Reconciliation
     urls: PlayUrls
+    servers: Servers
     supervisor: Supervisor
     metrics: Metrics
     describe: Callable[[], str]
@@ -59,12 +64,10 @@ async def health(call: Call[System, None, NoQuery]) -> Reply:
     except DatabaseUnavailableError as error:
         database = Check(status="unavailable", detail=str(error))
     mediamtx = _media_server(system)
-    running = system.supervisor.health
-    workers = Check(status="available" if running.available else "unavailable", detail=running.message or None)
-    well = database.status == "available" and "unavailable" not in (mediamtx.status, workers.status)
-    answer = Health(
-        status="healthy" if well else "degraded", version=VERSION, database=database, mediamtx=mediamtx, workers=workers
-    )
+    checks = {name: _check(system.servers.checks.get(name)) for name in ("cache", "broker")}
+    checks |= {"database": database, "mediamtx": mediamtx, "workers": _check(lambda: system.supervisor.health)}
+    well = "unavailable" not in {check.status for check in checks.values()}
+    answer = Health(status="healthy" if well else "degraded", version=VERSION, **checks)
     return Reply(answer, status=200 if database.status == "available" else 503)
 
 
@@ -93,6 +96,14 @@ UNDESCRIBED: Final[tuple[Operation, ...]] = (
 
 def system_feature(system: System) -> Feature[System]:
     return Feature("system", system, (*OPERATIONS, *UNDESCRIBED))
+
+
+def _check(told: Callable[[], PartCheck] | None) -> Check:
+    """The check of a part; None when it is not configured."""
+    if told is None:
+        return Check(status="unconfigured")
+    part = told()
+    return Check(status="available" if part.available else "unavailable", detail=part.message or None)
 
 
 def _media_server(system: System) -> Check:

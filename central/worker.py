@@ -12,13 +12,15 @@ from central.core.db.clock import ADJUST_S, DatabaseClock
 from central.core.db.engine import Database
 from central.core.errors import ConfigError, LibraryUnavailableError
 from central.core.forgetting import EVERY_S
+from central.core.settings import CacheSettings
 from central.core.workers import repeated
 from central.daemon import asked_to_stop, migrated, run_beside
 from central.library.confined import missing
-from central.library.feature import disk_of, working_on
+from central.library.feature import JOBS, disk_of, working_on
 from central.library.folder import Folder
 from central.library.upkeep import Upkeep
 from central.library.workshop import Workshop
+from central.servers import servers_of
 from central.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -42,11 +44,14 @@ async def run_worker(settings: Settings) -> None:
         disk = disk_of(settings.library, settings.library_folder())
         storage = Folder(disk)
         working = working_on(database, disk, storage, now=clock)
+        servers = servers_of(CacheSettings(), settings.broker)
+        servers.wakes.join(JOBS, working.wake)
         upkeep = Upkeep(database, storage, Workshop(disk, storage), now=clock)
         workers = {**storage.workers, "upkeep": repeated(upkeep.once, every_s=EVERY_S)}
         workers |= {f"job_{number}": working.run for number in range(1, settings.library.workers + 1)}
+        workers = {f"library_{name}": work for name, work in workers.items()} | servers.workers
         for name, work in workers.items():
-            run_beside(stack, supervisor.start(work, name=f"library_{name}"))
+            run_beside(stack, supervisor.start(work, name=name))
         log.info("worker_started", database=database.url.render_as_string(), jobs_at_once=settings.library.workers)
         await asked.wait()
     log.info("worker_stopped")

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cast_wire import models as wire
 from cast_wire.kinds import EventKind
 from central.analytics import repository
+from central.analytics.sums import ALL
+from central.core.cache import Cache
 
 LATE: Final = timedelta(days=8)
 """A box keeps unsent events for 7 days, so an event that claims to be older comes from a wrong clock."""
@@ -19,9 +21,25 @@ LATE: Final = timedelta(days=8)
 log = structlog.stdlib.get_logger(__name__)
 
 
-async def count(session: AsyncSession, events: Sequence[wire.Event], now: datetime) -> None:
-    """Count the sessions that end with these events, which are all new. A video that never was in the library is left
-    out."""
+class Counting:
+    """Counts the sessions that end with events, each of which is new."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    async def count(self, session: AsyncSession, events: Sequence[wire.Event], now: datetime) -> None:
+        """Count them within the unit of work that keeps the events. A video that never was in the library is left
+        out."""
+        await _count(session, events, now)
+
+    async def counted(self, events: Sequence[wire.Event]) -> None:
+        """The unit of work is done: what is cached of these videos is out of date."""
+        videos = {shown.video_id for event in events if (shown := _shown(event)) is not None}
+        if videos:
+            await self._cache.forget([*videos, ALL])
+
+
+async def _count(session: AsyncSession, events: Sequence[wire.Event], now: datetime) -> None:
     ended = [(event, shown) for event in events if (shown := _shown(event)) is not None]
     if not ended:
         return

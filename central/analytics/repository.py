@@ -147,7 +147,8 @@ def _sums(of: Any, days: Days, *wider: Any) -> Select[Any]:
     # PostgreSQL sums whole numbers to decimals, each of which takes longer to read than the rest of its row.
     numbers = (cast(func.sum(getattr(VideoViews, name)), BigInteger).label(name) for name in COUNTS[:2])
     sums = (*numbers, func.sum(VideoViews.seconds).label("seconds"))
-    return select(*wider, of, *sums).where(_within(days)).group_by(*wider, of)
+    columns: list[Any] = [*wider, of, *sums]
+    return select(*columns).where(_within(days)).group_by(*wider, of)
 
 
 async def _summed(session: AsyncSession, query: Select[Any]) -> list[CountsOf]:

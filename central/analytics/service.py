@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.analytics import repository
 from central.analytics.counting import LATE
 from central.analytics.csv_text import csv_lines
 from central.analytics.models import StatsQuery
 from central.analytics.repository import Counts, CountsOf, Days
+from central.analytics.sums import ALL, Sums, from_bytes, to_bytes
 from central.core.batch import Batcher
+from central.core.cache import Cache, Question
 from central.core.db.engine import Database
 from central.core.errors import InvalidRequestError
 from central.core.forgetting import forget, in_portions
@@ -51,17 +54,22 @@ class Asked(NamedTuple):
     """The part of the counts that a caller asks for."""
 
     days: Days
-    after: str | None
-    """The id of the box behind which the page begins."""
+    after: Any
+    """The box or the video behind which the page begins."""
     limit: int
+
+    def question(self, topic: str) -> Question:
+        """The same for the cache."""
+        return Question(topic, f"{self.days.first} {self.days.last} {self.limit} {self.after}")
 
 
 class Analytics:
     """Reads, resets and forgets the counts."""
 
-    def __init__(self, database: Database, *, kept: timedelta, now: Clock = utc_now) -> None:
+    def __init__(self, database: Database, cache: Cache, *, kept: timedelta, now: Clock = utc_now) -> None:
         """`kept` is how long a day is kept."""
         self._database = database
+        self._cache = cache
         self._kept = kept
         self._now = now
         self._asked: Batcher[tuple[str, Asked], Found] = Batcher("stats", self._of_videos)
@@ -90,8 +98,8 @@ class Analytics:
 
     async def of_all(self, query: StatsQuery) -> Found:
         """The views of all videos, with a page of the most viewed ones. Raises InvalidRequestError."""
-        days, after, limit = self.days(query), _behind(query.cursor), query.limit
-        return await self._shared.ask((days, after, limit), lambda: self._of_all(days, after, limit))
+        asked = Asked(self.days(query), _behind(query.cursor), query.limit)
+        return await self._shared.ask(asked, partial(self._of_all, asked))
 
     async def video_lines(self, video_id: str, days: Days) -> AsyncGenerator[bytes, None]:
         """The views of a video as CSV, with a line for each day and box."""
@@ -123,6 +131,7 @@ class Analytics:
         """Delete the counts of a video, and log who did. Raises VideoNotFoundError."""
         await self.title(video_id)
         rows = await in_portions(self._database, partial(repository.reset, video_id=video_id))
+        await self._cache.forget([video_id, ALL])
         log.info("video_stats_deleted", video_id=video_id, rows=rows, by=caller.name, key_id=caller.id or None)
 
     async def upkeep(self) -> None:
@@ -133,31 +142,52 @@ class Analytics:
         if count or titles:
             log.info("records_deleted", video_views=count, video_titles=titles)
 
-
     async def _of_videos(self, asked: Sequence[tuple[str, Asked]]) -> Sequence[Found | BaseException]:
-        together: defaultdict[Asked, set[str]] = defaultdict(set)
-        for video_id, part in asked:
-            together[part].add(video_id)
-        found: dict[tuple[str, Asked], Found] = {}
+        unique = list(dict.fromkeys(asked))
+        recalled = await self._cache.recall([part.question(video_id) for video_id, part in unique])
+        places = {each: place for each, (_, place) in zip(unique, recalled, strict=True) if place is not None}
+        values = zip(unique, recalled, strict=True)
+        known = {each: sums for each, (value, _) in values if (sums := from_bytes(value)) is not None}
         async with self._database.read() as session:
-            titles = await repository.titles(session, {video_id for video_id, _ in asked})
-            for part, ids in together.items():
-                days, after, limit = part
-                by_day = await repository.by_day_of(session, days, ids)
-                boxes = await repository.by_box_of(session, days, ids, after=after, limit=limit + 1)
-                for video_id in ids & titles.keys():
-                    counts = by_day.get(video_id, [])
-                    page = page_of(boxes.get(video_id, []), limit, lambda box: box.of)
-                    found[video_id, part] = Found(days, _total(counts), counts, page, titles)
-        return [found.get(each) or not_there() for each in asked]
+            titles = await repository.titles(session, {video_id for video_id, _ in unique})
+            missing = [each for each in unique if each not in known and each[0] in titles]
+            new = await _looked_up(session, missing)
+        await self._cache.keep({places[each]: to_bytes(sums) for each, sums in new.items() if each in places})
+        known |= new
+        return [
+            _found(part, known[video_id, part], titles, lambda box: box.of) if video_id in titles else not_there()
+            for video_id, part in asked
+        ]
 
-    async def _of_all(self, days: Days, after: tuple[int, str] | None, limit: int) -> Found:
+    async def _of_all(self, asked: Asked) -> Found:
+        [(value, place)] = await self._cache.recall([asked.question(ALL)])
+        known = from_bytes(value)
         async with self._database.read() as session:
-            by_day = await repository.by_day(session, days)
-            videos = await repository.top(session, days, after=after, limit=limit + 1)
-            titles = await repository.titles(session, [video.of for video in videos])
-        page = page_of(videos, limit, lambda video: f"{video.counts.views} {video.of}")
-        return Found(days, _total(by_day), by_day, page, titles)
+            sums = known or Sums(
+                await repository.by_day(session, asked.days),
+                await repository.top(session, asked.days, after=asked.after, limit=asked.limit + 1),
+            )
+            titles = await repository.titles(session, [video.of for video in sums.page])
+        if known is None and place is not None:
+            await self._cache.keep({place: to_bytes(sums)})
+        return _found(asked, sums, titles, lambda video: f"{video.counts.views} {video.of}")
+
+
+async def _looked_up(session: AsyncSession, asked: Sequence[tuple[str, Asked]]) -> dict[tuple[str, Asked], Sums]:
+    together: defaultdict[Asked, list[str]] = defaultdict(list)
+    for video_id, part in asked:
+        together[part].append(video_id)
+    found: dict[tuple[str, Asked], Sums] = {}
+    for part, ids in together.items():
+        by_day = await repository.by_day_of(session, part.days, ids)
+        boxes = await repository.by_box_of(session, part.days, ids, after=part.after, limit=part.limit + 1)
+        found |= {(each, part): Sums(by_day.get(each, []), boxes.get(each, [])) for each in ids}
+    return found
+
+
+def _found(asked: Asked, sums: Sums, titles: dict[str, str], position: Callable[[CountsOf], str]) -> Found:
+    page = page_of(sums.page, asked.limit, position)
+    return Found(asked.days, _total(sums.by_day), sums.by_day, page, titles)
 
 
 def _total(counts: list[CountsOf]) -> Counts:

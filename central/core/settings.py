@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -37,6 +37,25 @@ def _database_url(url: str) -> str:
     if {name for name, _ in asked} - ({"ssl", "host", "port"} if driver.startswith("postgresql") else set()):
         raise ValueError("should have nothing behind a ? but sslmode, or host and port of a socket")
     return f"{driver}://{rest}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def _server_url(url: str, *schemes: str, example: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:  # the port; its text would be that of the whole address
+        is_one = False
+    if not is_one:
+        raise ValueError(f"should be like {example}; in the password write @ : / ? # and % as %40 %3A %2F %3F %23 %25")
+    return url
+
+
+def _redis_url(url: str) -> str:
+    return _server_url(url, "redis", "rediss", example="redis://host:6379/0")
+
+
+def _amqp_url(url: str) -> str:
+    return _server_url(url, "amqp", "amqps", example="amqp://user:password@host:5672/")
 
 
 def _network(text: str) -> str:
@@ -86,6 +105,24 @@ class DatabaseSettings(Section):
         default=None, description="postgresql://user:password@host/name, or sqlite:////path/to/file"
     )
     pool: int = Field(default=5, ge=2, le=100, description="a whole number from 2 to 100")
+
+
+class CacheSettings(Section):
+    """Redis, which spares the database some of the work for statistics."""
+
+    url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
+        default=None, description="redis://user:password@host:6379/0, or rediss:// for TLS"
+    )
+    prefix: str = Field(default="cast-central", pattern=r"^[a-z0-9-]{1,40}$", description="up to 40 of a-z, 0-9 and -")
+    """Begins all names in Redis: others with another database need another one."""
+
+
+class BrokerSettings(Section):
+    """RabbitMQ, which wakes the workers of all programs at once."""
+
+    url: Annotated[str, AfterValidator(_amqp_url)] | None = Field(
+        default=None, description="amqp://user:password@host:5672/, or amqps:// for TLS"
+    )
 
 
 class RetentionSettings(Section):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,8 +20,14 @@ EVENT_BYTES: Final = 512
 """Bytes of an event on the disk besides its data, with its places in the indexes."""
 
 
-Count = Callable[[AsyncSession, Sequence[wire.Event], datetime], Awaitable[None]]
-"""Counts what these events tell, at that moment, within the unit of work that keeps them."""
+class Counter(Protocol):
+    """Counts what events tell, each of them once."""
+
+    async def count(self, session: AsyncSession, events: Sequence[wire.Event], now: datetime) -> None:
+        """Count these, at that moment, within the unit of work that keeps them."""
+
+    async def counted(self, events: Sequence[wire.Event]) -> None:
+        """That unit of work is done."""
 
 
 def is_its_own(device_id: str, envelope: wire.Envelope) -> None:

@@ -10,7 +10,7 @@ from central.core.settings import RetentionSettings
 from central.core.workers import repeated
 from central.devices.boxes import Boxes
 from central.devices.enrolments import Enrolments
-from central.devices.events import Count
+from central.devices.events import Counter
 from central.devices.operations import OPERATIONS
 from central.devices.own_streams import OwnStreams
 from central.devices.quota import Quota
@@ -25,13 +25,13 @@ def devices_feature(
     settings: DeviceSettings,
     urls: PlayUrls,
     retention: RetentionSettings,
-    count: Count,
+    counter: Counter,
     *,
     now: Clock,
 ) -> Feature[Boxes]:
-    """All of it on a database that is up to date. `count` is told each event once."""
+    """All of it on a database that is up to date. `counter` is told each event once."""
     quota = Quota(settings.quota)
-    devices = Devices(database, settings, quota, count, now=now)
+    devices = Devices(database, settings, quota, counter, now=now)
     boxes = Boxes(devices, Enrolments(database, now=now), OwnStreams(database, quota, now=now), urls)
 
     async def online() -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,7 +23,7 @@ from central.core.types import Caller, Role
 from central.devices import event_repository as events
 from central.devices import repository
 from central.devices.enrolment_repository import use_enrolment
-from central.devices.events import Count, Good, is_its_own, read_event, row_of, size_of
+from central.devices.events import Counter, Good, is_its_own, read_event, row_of, size_of
 from central.devices.quota import Quota
 from central.devices.repository import DeviceRecord
 from central.devices.settings import DeviceSettings
@@ -50,11 +50,11 @@ class Devices:
     """The boxes. Methods with a `caller` raise ForbiddenError when it may not do that."""
 
     def __init__(
-        self, database: Database, settings: DeviceSettings, quota: Quota, count: Count, *, now: Clock = utc_now
+        self, database: Database, settings: DeviceSettings, quota: Quota, counter: Counter, *, now: Clock = utc_now
     ) -> None:
-        """`count` is told each event once."""
+        """`counter` is told each event once."""
         self._database = database
-        self._count = count
+        self._counter = counter
         self._settings = settings
         self._quota = quota
         self._now = now
@@ -233,13 +233,18 @@ class Devices:
                 rows = [row_of(item.device_id, event, now) for item in items for event in item.events]
                 new = await events.add(session, rows)
                 results = [_results(item, new) for item in items]
-                await self._count(session, _accepted(items, results), now)
+                await self._counter.count(session, _accepted(zip(items, results, strict=True)), now)
                 return results
 
             kept = iter(await apply(add, known))
             return [next(kept) if item.device_id in there else missing_device(item.device_id) for item in heard]
 
-        return await write_round(self._database, work)
+        results = await write_round(self._database, work)
+        told = zip(heard, results, strict=True)
+        await self._counter.counted(
+            _accepted((item, answers) for item, answers in told if not isinstance(answers, BaseException))
+        )
+        return results
 
 
 def _results(item: Heard, new: set[tuple[str, str]]) -> list[wire.EventResult]:
@@ -252,8 +257,8 @@ def _results(item: Heard, new: set[tuple[str, str]]) -> list[wire.EventResult]:
     return results
 
 
-def _accepted(items: Sequence[Heard], results: Sequence[list[wire.EventResult]]) -> list[wire.Event]:
-    pairs = (zip(item.events, answers, strict=True) for item, answers in zip(items, results, strict=True))
+def _accepted(answered: Iterable[tuple[Heard, list[wire.EventResult]]]) -> list[wire.Event]:
+    pairs = (zip(item.events, results, strict=True) for item, results in answered)
     return [event for pair in pairs for event, answer in pair if answer.status is _ACCEPTED]
 
 

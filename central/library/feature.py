@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Final
 
 from central.core.db.engine import Database
 from central.core.feature import Feature
 from central.core.forgetting import EVERY_S
 from central.core.pages import Clock
+from central.core.wakes import Wakes
 from central.core.workers import repeated
 from central.library.checking import AT_ONCE, Checking
 from central.library.disk import Disk
@@ -28,17 +30,29 @@ from central.library.videos import GIGABYTE, Videos
 from central.library.working import Working
 from central.library.workshop import Workshop
 
+JOBS: Final = "jobs"
+CHECKS: Final = "checks"
+"""The kinds of work for which workers are woken."""
+
 
 def library_feature(
-    database: Database, settings: LibrarySettings, disk: Disk, storage: Storage, box_secret: BoxSecret, *, now: Clock
+    database: Database,
+    settings: LibrarySettings,
+    disk: Disk,
+    storage: Storage,
+    box_secret: BoxSecret,
+    wakes: Wakes,
+    *,
+    now: Clock,
 ) -> Feature[Library]:
     """All of it on a database that is up to date. `disk` is worked on here, and `storage` has the bytes of videos."""
     probe = Probe()
     working = working_on(database, disk, storage, now=now)
-    checking = Checking(database, storage, probe, added=working.wake, now=now)
+    job_added = wakes.join(JOBS, working.wake)
+    checking = Checking(database, storage, probe, added=job_added, now=now)
     videos = Videos(database, storage, settings, problem=probe.problem, now=now)
-    jobs = Jobs(database, storage, videos, added=working.wake, now=now)
-    uploads = Uploads(database, storage, videos, completed=checking.wake, now=now)
+    jobs = Jobs(database, storage, videos, added=job_added, now=now)
+    uploads = Uploads(database, storage, videos, completed=wakes.join(CHECKS, checking.wake), now=now)
     sources = Sources(database, videos, storage, box_secret, now=now)
     upkeep = Upkeep(database, storage, Workshop(disk, storage), now=now)
     workers = {f"checking_{number}": checking.run for number in range(1, AT_ONCE + 1)}

@@ -17,6 +17,7 @@ from central.core.db.migrate import migrate
 from central.core.log import configure
 from central.core.settings import DatabaseSettings, LogSettings
 from tests.central.support.postgres import PostgresServer
+from tests.central.support.servers import RedisServer
 from tests.central.support.service import Central, served
 from tests.support.leaks import LeakCheck
 
@@ -66,6 +67,18 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     file = tmp_path / "central.db"
     shutil.copy(sqlite_template, file)
     return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def redis(leaks: LeakCheck) -> Iterator[RedisServer]:
+    """An empty server."""
+    server = RedisServer()
+    leaks.own_pids(lambda: server.pids)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from tests.unit.test_layers import ROOT, imports_of
 CORE: list[set[str]] = [
     {"types"},
     {"errors", "secrets"},
-    {"ids", "batch", "settings", "limits", "threads"},
-    {"pages", "shared"},
+    {"ids", "batch", "settings", "limits", "threads", "cache", "wakes"},
+    {"pages", "shared", "redis_cache", "rabbit_wakes"},
     {"log", "wording", "fields"},
     {"models", "replies", "uploads", "db"},
     {"operations"},
@@ -32,14 +32,16 @@ FEATURES: dict[str, set[str]] = {
 }
 """Each feature, and which others it may import beside `core`."""
 
-ABOVE = ("locks", "settings", "config", "system", "description", "daemon", "worker", "cli")
+ABOVE = ("locks", "settings", "config", "servers", "system", "description", "daemon", "worker", "cli")
 """The modules that know the features, from the ground up."""
 
 ONLY_IN = {
     "aiohttp": {"core/http/", "media/mediamtx.py", "daemon.py"},
     "aiohttp_sse": {"core/http/"},
     "alembic": {"core/db/"},
+    "aio_pika": {"core/rabbit_wakes.py"},
     "prometheus_client": {"core/http/"},
+    "redis": {"core/redis_cache.py"},
 }
 SQL_IN_SERVICES = {"sqlalchemy.exc.IntegrityError", "sqlalchemy.exc", "sqlalchemy.ext.asyncio"}
 """A service knows that a constraint was hurt, and hands sessions on; it says no SQL."""

@@ -28,7 +28,9 @@ _ID = re.compile(ID_PATTERN)
 class Endpoint:
     """Serves one operation."""
 
-    def __init__(self, operation: Operation, service: object, guard: Guard, shared: Shared[Answered], live: Live) -> None:
+    def __init__(
+        self, operation: Operation, service: object, guard: Guard, shared: Shared[Answered], live: Live
+    ) -> None:
         self._operation = operation
         self._service = service
         self._guard = guard

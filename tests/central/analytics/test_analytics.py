@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy
 import structlog
-from sqlalchemy import event
 
 from central.analytics import service as service_module
 from central.analytics.csv_text import csv_lines
 from central.core import forgetting
+from central.core.cache import NoCache
 from central.core.types import Role
 from tests.central.support.service import Answered, Box, Central, Client
 
@@ -86,7 +87,7 @@ async def test_many_videos_are_looked_up_together(central: Central) -> None:
     queries = ("", "limit=1", f"to={central.clock.at:%Y-%m-%d}")
     seen: Counter[str] = Counter()
     engine = central.services.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *args: seen.update([str(args[2]).split()[0]]))
+    sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *args: seen.update([str(args[2]).split()[0]]))
     asked = [stats(central, film, query) for film in films for query in queries]
     missing = central.admin("GET", f"/api/v1/videos/{ID}/stats")
     *found, unknown = await asyncio.gather(*asked, missing)
@@ -119,7 +120,9 @@ async def test_a_video_that_is_deleted_keeps_its_statistics(central: Central) ->
     found = await stats(central, film)
     assert (found["title"], found["total"]) == ("New", counts(1, 0, 10.0))
     central.clock.forward(731 * 86_400)
-    service = service_module.Analytics(central.services.database, kept=timedelta(days=730), now=central.clock)
+    service = service_module.Analytics(
+        central.services.database, NoCache(), kept=timedelta(days=730), now=central.clock
+    )
     await service.upkeep()
     assert (await central.admin("GET", f"/api/v1/videos/{film}/stats")).status == 404
 

@@ -1,0 +1,124 @@
+"""Redis and RabbitMQ of the tests' own: each in a folder of its own, on a loopback port, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.support.sockets import free_port
+from tests.support.tools import end, last_words, need, wait_until
+
+REDIS_START_S = 10.0
+RABBIT_START_S = 60.0
+"""Erlang and the plug-ins take some 10 s on a busy machine."""
+PASSWORD = "of-the-tests"
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""The program itself: what is on the PATH in Debian changes to a user of its own."""
+
+
+class Server:
+    """Started with `start`; `kill` and `start` again play a crash."""
+
+    start_s: float
+
+    def __init__(self, name: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"central-{name}-"))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = self.folder / "log"
+
+    @property
+    def pids(self) -> set[int]:
+        return {self._process.pid} if self._process is not None else set()
+
+    @property
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {}
+
+    def start(self) -> None:
+        """Returns once it takes connections."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, cwd=self.folder, env=os.environ | self.environ
+            )
+        wait_until(self._is_open, timeout_s=self.start_s, what=f"{self.command[0]} at port {self.port}")
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Like a crash."""
+        if self._process is not None:
+            end(self._process, with_signal=signal.SIGKILL)
+            self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_open(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"{self.command[0]} does not start: {last_words(self._log)}")
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class RedisServer(Server):
+    """With a password, and nothing kept on the disk."""
+
+    start_s = REDIS_START_S
+
+    def __init__(self) -> None:
+        super().__init__("redis")
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+
+    @property
+    def command(self) -> list[str]:
+        options = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "requirepass": PASSWORD}
+        return [need("redis-server"), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+class RabbitServer(Server):
+    """A node of its own; Erlang's own daemon of names is not needed for one."""
+
+    start_s = RABBIT_START_S
+
+    def __init__(self) -> None:
+        super().__init__("rabbitmq")
+        self._distribution = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    @property
+    def command(self) -> list[str]:
+        return [str(RABBITMQ)]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        folders = {name: str(self.folder / name.lower()) for name in ("MNESIA_BASE", "LOG_BASE")}
+        return {f"RABBITMQ_{name}": value for name, value in folders.items()} | {
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": f"cast-central-{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
+        }
