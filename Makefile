@@ -53,7 +53,7 @@ check: lint test ## what CI runs: lint, types, layers, tests
 bench: setup-test ## speed, memory, black time and returns beside vlc and mpv, as ratios (under half an hour)
 	$(BIN)/python -m bench --cycles $(CYCLES)
 
-bench-central: setup-test ## the central API under load on both databases (about 6 minutes); DATABASE=sqlite, postgres
+bench-central: setup-test ## the central API under load on both databases (about 8 minutes); DATABASE=sqlite, postgres
 	$(BIN)/python -m bench.central $(if $(DATABASE),--database $(DATABASE))
 
 drops: setup-test ## DROPS=20 times a publisher is away for 2 s, over RTSP and RTMP; MEDIAMTX=FILE, a real one (10 minutes)

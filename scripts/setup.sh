@@ -31,6 +31,7 @@ if [ "$purpose" = test ]; then
     systemd                # its journal, which is asked what it makes of our log
     dbus avahi-daemon avahi-utils  # another mDNS than ours, to be found by
     postgresql             # the other database of the central API
+    redis-server           # its cache
     nginx-light haproxy    # proxies in front of the central API
     vlc-bin                # what `make bench` compares with, beside mpv
     python3-gi             # the RTSP cameras of the tests, with the four below

@@ -14,18 +14,18 @@ VIEWS_EACH: Final = 20
 """The days and boxes of one video within the last 30 days."""
 
 _ID: Final = "01a1fd12-0000-7000-8000-{:012x}"
-_FILL: Final = """
+_FILL: Final = r"""
 INSERT INTO videos (id, title, description, tags, words, type, size, sha256, state, duration, width, height,
     video_codec, audio_codec, made_by, created_at, updated_at)
-SELECT '01a1fd12-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), 'Film ' || n, md5(n::text), E'\\nbench\\n',
-    'film ' || n || E'\\n' || md5(n::text) || E'\\nbench\\n', 'video/mp4', 1000000 + n, repeat(md5(n::text), 2), 'ready',
+SELECT '01a1fd12-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), 'Film ' || n, md5(n::text), E'\nbench\n',
+    'film ' || n || E'\n' || md5(n::text) || E'\nbench\n', 'video/mp4', 1000000 + n, repeat(md5(n::text), 2), 'ready',
     60, 1920, 1080, 'h264', 'aac', 'bench', now(), now() FROM generate_series(1, {videos}) AS n;
 CREATE TEMPORARY TABLE boxes AS SELECT id, row_number() OVER () - 1 AS n FROM devices;
 INSERT INTO video_views (video_id, day, device_id, views, completed, seconds)
 SELECT '01a1fd12-0000-7000-8000-' || lpad(to_hex(1 + (random() * ({videos} - 1))::int), 12, '0'),
     (now() AT TIME ZONE 'UTC')::date - day, boxes.id, 1 + (random() * 3)::int, 1, 30 * random()
-FROM generate_series(29, 0, -1) AS day, generate_series(1, {views}) AS n
-    JOIN boxes ON boxes.n = n % (SELECT count(*) FROM boxes)
+FROM generate_series(29, 0, -1) AS day, generate_series(1, {views}) AS view
+    JOIN boxes ON boxes.n = view % (SELECT count(*) FROM boxes)
 ON CONFLICT DO NOTHING;
 ANALYZE videos; ANALYZE video_views;
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,7 @@ class Program:
     def __init__(self, url: str) -> None:
         self.wakes = RabbitWakes(url)
         self.heard: set[str] = set()
-        self.tell = {
-            topic: self.wakes.join(topic, lambda topic=topic: self.heard.add(topic)) for topic in ("film", "sound")
-        }
+        self.tell = {topic: self.wakes.join(topic, partial(self.heard.add, topic)) for topic in ("film", "sound")}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Program]:
@@ -106,8 +105,8 @@ async def test_workers_of_all_programs_are_woken(rabbit: RabbitServer) -> None:
             two.tell["sound"]()
             await until(lambda: one.heard == {"film", "sound"})
             await asyncio.to_thread(rabbit.kill)
+            await until(lambda: not any(program.wakes.check().available for program in (one, two)))
             for program in (one, two):
-                await until(lambda program=program: not program.wakes.check().available)
                 program.heard.clear()
             await asyncio.to_thread(rabbit.start)
             for program in (one, two):
