@@ -49,8 +49,8 @@ async def run_worker(settings: Settings) -> None:
         upkeep = Upkeep(database, storage, Workshop(disk, storage), now=clock)
         workers = {**storage.workers, "upkeep": repeated(upkeep.once, every_s=EVERY_S)}
         workers |= {f"job_{number}": working.run for number in range(1, settings.library.workers + 1)}
-        workers = {f"library_{name}": work for name, work in workers.items()} | servers.workers
-        for name, work in workers.items():
+        named = {f"library_{name}": work for name, work in workers.items()}
+        for name, work in {**named, **servers.workers}.items():
             run_beside(stack, supervisor.start(work, name=name))
         log.info("worker_started", database=database.url.render_as_string(), jobs_at_once=settings.library.workers)
         await asked.wait()
