@@ -8,7 +8,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -136,11 +136,7 @@ async def running(
         )
         analytics = analytics_feature(database, servers.cache, settings.retention, now=now)
         features: list[Feature[Any]] = [devices, streams, media, library, live, analytics]
-        supervisor = Supervisor()
-        for feature in features:
-            workers |= {f"{feature.name}_{name}": work for name, work in feature.workers.items()}
-        for name, work in workers.items():
-            run_beside(stack, supervisor.start(work, name=name))
+        supervisor = _supervised(stack, workers, features)
         metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))
         reconciliation = media.service.reconciliation
         system = System(database, reconciliation, urls, servers, supervisor, metrics, description)
@@ -154,6 +150,17 @@ async def running(
         )
         yield Running(services, host, port)
         log.info("central_stop_requested")
+
+
+def _supervised(
+    stack: contextlib.AsyncExitStack, workers: Mapping[str, Worker], features: Sequence[Feature[Any]]
+) -> Supervisor:
+    """Run these workers and those of the features until the end of the stack."""
+    supervisor = Supervisor()
+    named = {f"{feature.name}_{name}": work for feature in features for name, work in feature.workers.items()}
+    for name, work in {**workers, **named}.items():
+        run_beside(stack, supervisor.start(work, name=name))
+    return supervisor
 
 
 async def _serve(
