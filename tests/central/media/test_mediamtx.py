@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import ClientSession
 
-from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, real_mediamtx
+from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, publisher, real_mediamtx
 from tests.central.support.service import Central, served
 from tests.support.tools import LOOK_EVERY_S
 
@@ -40,24 +39,6 @@ async def both(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator
         ) as media,
     ):
         yield central, media
-
-
-@contextlib.asynccontextmanager
-async def publisher(address: str, *, kind: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """ffmpeg sending a test picture."""
-    options = ["-rtsp_transport", "tcp"] if kind == "rtsp" else []
-    source = ["-re", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10"]
-    encode = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10", "-pix_fmt", "yuv420p"]
-    process = await asyncio.create_subprocess_exec(
-        "ffmpeg", "-v", "error", *source, *encode, *options, "-f", kind, address,
-        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
 
 
 async def eventually(look: Callable[[], Awaitable[bool]]) -> None:

@@ -119,6 +119,7 @@ class MediaMtxProcess:
     rtsp: int
     rtmp: int
     log: Path
+    process: asyncio.subprocess.Process
 
 
 @contextlib.asynccontextmanager
@@ -158,12 +159,30 @@ async def real_mediamtx(
                         break
                 assert process.returncode is None, log.read_text()
                 await asyncio.sleep(LOOK_EVERY_S)
-        yield MediaMtxProcess(api, rtsp, rtmp, log)
+        yield MediaMtxProcess(api, rtsp, rtmp, log, process)
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
         shutil.rmtree(folder)
+
+
+@contextlib.asynccontextmanager
+async def publisher(address: str, *, kind: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """ffmpeg sending a test picture."""
+    options = ["-rtsp_transport", "tcp"] if kind == "rtsp" else []
+    source = ["-re", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10"]
+    encode = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10", "-pix_fmt", "yuv420p"]
+    process = await asyncio.create_subprocess_exec(
+        "ffmpeg", "-v", "error", *source, *encode, *options, "-f", kind, address,
+        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
 
 
 def free_port() -> int:
