@@ -62,7 +62,7 @@ async def studio(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Studio]:
         "recordings": str(recordings),
         "grace": 1,
     }
-    changes = {"rtmpAddress": f"127.0.0.1:{rtmp}", "srt": True, "srtAddress": f"127.0.0.1:{srt}"}
+    changes: dict[str, Any] = {"rtmpAddress": f"127.0.0.1:{rtmp}", "srt": True, "srtAddress": f"127.0.0.1:{srt}"}
     library = {"dir": str(tmp_path / "library"), "workers": 0}
     async with (
         served(sqlite_url, mediamtx=settings, library=library) as central,
