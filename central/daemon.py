@@ -33,8 +33,7 @@ from central.description import description
 from central.devices.boxes import Boxes
 from central.devices.enrolment_repository import TOKENS
 from central.devices.feature import devices_feature
-from central.library.feature import disk_of, library_feature
-from central.library.folder import Folder
+from central.library.feature import disk_of, library_feature, opened
 from central.library.service import Library
 from central.library.videos import GIGABYTE
 from central.live.feature import live_feature
@@ -122,7 +121,8 @@ async def running(
         media = media_feature(database, access, settings.mediamtx, server, now=now)
         box_secret = devices.service.devices.token_hash
         disk = disk_of(settings.library, settings.library_folder())
-        library = library_feature(database, settings.library, disk, Folder(disk), box_secret, servers.wakes, now=now)
+        storage = await stack.enter_async_context(opened(settings.s3, disk, now=now))
+        library = library_feature(database, settings.library, disk, storage, box_secret, servers.wakes, now=now)
         live = live_feature(
             database,
             streams.service,

@@ -18,7 +18,7 @@ from central.core.settings import (
     StateSettings,
 )
 from central.devices.settings import DeviceSettings
-from central.library.settings import LibrarySettings
+from central.library.settings import LibrarySettings, S3Settings
 from central.media.settings import MediaMtxSettings
 
 
@@ -33,6 +33,7 @@ class Settings(Sections):
     mediamtx: MediaMtxSettings = Field(default_factory=MediaMtxSettings)
     devices: DeviceSettings = Field(default_factory=DeviceSettings)
     library: LibrarySettings = Field(default_factory=LibrarySettings)
+    s3: S3Settings = Field(default_factory=S3Settings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -16,8 +16,7 @@ from central.core.settings import CacheSettings
 from central.core.workers import repeated
 from central.daemon import asked_to_stop, migrated, run_beside
 from central.library.confined import missing
-from central.library.feature import JOBS, disk_of, working_on
-from central.library.folder import Folder
+from central.library.feature import JOBS, disk_of, opened, working_on
 from central.library.upkeep import Upkeep
 from central.library.workshop import Workshop
 from central.servers import servers_of
@@ -42,7 +41,7 @@ async def run_worker(settings: Settings) -> None:
         await clock.adjust()
         run_beside(stack, supervisor.start(repeated(clock.adjust, every_s=ADJUST_S), name="clock"))
         disk = disk_of(settings.library, settings.library_folder())
-        storage = Folder(disk)
+        storage = await stack.enter_async_context(opened(settings.s3, disk, now=clock))
         working = working_on(database, disk, storage, now=clock)
         servers = servers_of(CacheSettings(), settings.broker)
         servers.wakes.join(JOBS, working.wake)

@@ -58,6 +58,20 @@ def _amqp_url(url: str) -> str:
     return _server_url(url, "amqp", "amqps", example="amqp://user:password@host:5672/")
 
 
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("should begin with http:// or https:// and a host, and hold no ? and no #")
+    _ = parts.port  # raises ValueError when it is none
+    return url.rstrip("/")
+
+
+def _public_url(url: str) -> str:
+    if urlsplit(_http_url(url)).username is not None:
+        raise ValueError("should hold no user name and no password: everybody sees it")
+    return url.rstrip("/")
+
+
 def _network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text, strict=False))
@@ -66,6 +80,8 @@ def _network(text: str) -> str:
 
 
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Secret = Annotated[str, Field(min_length=16, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +18,14 @@ from central.core.workers import repeated
 from central.library.checking import AT_ONCE, Checking
 from central.library.disk import Disk
 from central.library.ffmpeg import Ffmpeg
+from central.library.folder import Folder
 from central.library.imports import Imports
 from central.library.jobs import Jobs
 from central.library.operations import OPERATIONS
 from central.library.probe import Probe
+from central.library.scratch import Scratch
 from central.library.service import Library
-from central.library.settings import LibrarySettings
+from central.library.settings import LibrarySettings, S3Settings
 from central.library.sources import BoxSecret, Sources
 from central.library.storage import Storage
 from central.library.upkeep import Upkeep
@@ -69,6 +73,20 @@ def working_on(database: Database, disk: Disk, storage: Storage, *, now: Clock) 
     """The worker of the jobs, in the service or in a program of its own."""
     name = f"{socket.gethostname()[:180]}:{os.getpid()}"
     return Working(database, storage, Workshop(disk, storage), Ffmpeg(disk, Probe()), name=name, now=now)
+
+
+@asynccontextmanager
+async def opened(settings: S3Settings, disk: Disk, *, now: Clock) -> AsyncIterator[Storage]:
+    """The storage: the bucket, if one is set, or else the folder."""
+    if settings.bucket is None:
+        yield Folder(disk)
+        return
+    # To load these takes up to a second, and 25 MB.
+    from central.library.bucket import Bucket
+    from central.library.s3 import connected
+
+    async with connected(settings) as s3:
+        yield Bucket(s3, Scratch(disk), prefix=settings.prefix, now=now)
 
 
 def disk_of(settings: LibrarySettings, path: Path | None) -> Disk:

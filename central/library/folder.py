@@ -19,7 +19,6 @@ from typing import BinaryIO, Final
 from central.core.errors import (
     LibraryUnavailableError,
     StorageFullError,
-    TooLargeError,
     UploadIncompleteError,
     UploadInUseError,
     WrongOffsetError,
@@ -29,7 +28,7 @@ from central.core.threads import in_thread
 from central.core.uploads import Upload
 from central.core.workers import Worker
 from central.library.disk import ADVICE, Disk, synced
-from central.library.parts import TOLD, Part, Plan, bounds, part_size
+from central.library.parts import TOLD, Part, Plan, bounds, part_size, too_much
 
 MARK: Final = ".cast-central"
 """A file that is in the folder, and not where a disk should be mounted that has it."""
@@ -85,12 +84,12 @@ class Folder:
                 raise WrongOffsetError(f"{length} bytes are there. Send those behind them, with ?offset={length}.")
             room = size - length
             if upload.length is not None and upload.length > room:
-                raise _too_much(size)
+                raise too_much(size)
             piece = bytearray()
             try:
                 async for chunk in upload.chunks:
                     if len(piece) + len(chunk) > room:
-                        raise _too_much(size)
+                        raise too_much(size)
                     piece += chunk
                     if len(piece) >= PIECE:
                         written, piece = piece, bytearray()
@@ -221,7 +220,3 @@ async def _add(file: BinaryIO, piece: bytearray) -> None:
         raise StorageFullError(
             f"The disk of the library takes no more ({error.strerror}). Free space on it, and go on from `received`."
         ) from error
-
-
-def _too_much(size: int) -> TooLargeError:
-    return TooLargeError(f"The video was reserved with {size} bytes, and more than those were sent.")

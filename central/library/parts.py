@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from central.core.errors import TooLargeError
+
 MEBIBYTE: Final = 1024 * 1024
 LEAST: Final = 16 * MEBIBYTE
 """Bytes of a part of most videos: 13 s at 10 Mbit/s, so a lost connection costs little. S3 takes no less than 5 MiB."""
@@ -54,3 +56,8 @@ def bounds(size: int) -> Iterator[tuple[int, int, int]]:
     step = part_size(size)
     for number, offset in enumerate(range(0, size, step), 1):
         yield number, offset, min(step, size - offset)
+
+
+def too_much(size: int) -> TooLargeError:
+    """The error of an upload that goes on behind its end."""
+    return TooLargeError(f"The video was reserved with {size} bytes, and more than those were sent.")

@@ -37,9 +37,8 @@ class Storage(Protocol):
         """Add what comes behind the bytes that are there, of which there are `offset`. What came before something went
         wrong stays.
 
-        Raises UploadInUseError, WrongOffsetError, TooLargeError, StorageFullError, what `upload` raises,
-        WrongStateError where bytes are sent to the storage itself, and FileNotFoundError when the video has been
-        deleted.
+        Raises UploadInUseError, WrongOffsetError, TooLargeError, StorageFullError, OverloadedError, what `upload`
+        raises, and FileNotFoundError when the video has been deleted.
         """
 
     def held(self, video_id: str) -> AbstractAsyncContextManager[object]:

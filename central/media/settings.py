@@ -8,21 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from cast_util.settings import AbsolutePath, Section
-from central.core.settings import Networks, Secret
-
-
-def _http_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("should begin with http:// or https:// and a host, and hold no ? and no #")
-    _ = parts.port  # raises ValueError when it is none
-    return url.rstrip("/")
-
-
-def _public_url(url: str) -> str:
-    if urlsplit(_http_url(url)).username is not None:
-        raise ValueError("should hold no user name and no password: everybody sees it")
-    return url.rstrip("/")
+from central.core.settings import HttpUrl, Networks, PublicUrl, Secret
 
 
 def _media_url(*schemes: str) -> AfterValidator:
@@ -39,10 +25,6 @@ def _media_url(*schemes: str) -> AfterValidator:
         return url.rstrip("/")
 
     return AfterValidator(check)
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-PublicUrl = Annotated[str, AfterValidator(_public_url)]
 
 
 class MediaMtxSettings(Section):

@@ -36,10 +36,12 @@ ABOVE = ("locks", "settings", "config", "servers", "system", "description", "dae
 """The modules that know the features, from the ground up."""
 
 ONLY_IN = {
-    "aiohttp": {"core/http/", "media/mediamtx.py", "daemon.py"},
+    "aiobotocore": {"library/s3.py"},
+    "aiohttp": {"core/http/", "library/s3.py", "media/mediamtx.py", "daemon.py"},
     "aiohttp_sse": {"core/http/"},
     "alembic": {"core/db/"},
     "aio_pika": {"core/rabbit_wakes.py"},
+    "botocore": {"library/s3.py"},
     "prometheus_client": {"core/http/"},
     "redis": {"core/redis_cache.py"},
 }

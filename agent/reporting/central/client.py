@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from agent.reporting.http.client import Caller
 from agent.reporting.http.errors import central_at, of_answer
@@ -61,13 +61,26 @@ class Streams(BaseModel):
 class VideoSource(BaseModel):
     """The address at which this box gets a video of the library."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    path: str = Field(pattern=r"^/api/v1/videos/[!-~]{1,500}$", repr=False)
+    path: str | None = Field(default=None, pattern=r"^/api/v1/videos/[!-~]{1,500}$", repr=False)
+    """On the central API itself."""
+    url: str | None = Field(default=None, pattern=r"^https?://[!-~]{1,2000}$", repr=False)
+    """Instead of the path: on a server that keeps its videos, which signs addresses in more words."""
     title: wire.Title
     type: str = Field(pattern=r"^[!-~]{1,100}$")
     size: int = Field(gt=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _has_one_address(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("needs either path or url")
+        return self
+
+    def address_at(self, central: str) -> str:
+        """The whole address; `central` is that of the central API."""
+        return self.url or f"{central}{self.path}"
 
 
 class Device(BaseModel):

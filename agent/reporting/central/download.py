@@ -1,4 +1,4 @@
-"""The bytes of a video, from the central API."""
+"""The bytes of a video, from the central API or the server that has them for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from yarl import URL
 
 from agent.errors import CentralUnavailableError
 from agent.reporting.http.client import connector_to
-from agent.reporting.http.errors import CallFailedError, central_at, of_answer, of_error
+from agent.reporting.http.errors import CallFailedError, Peer, Trouble, of_busy, of_error
 from agent.reporting.http.resolver import FindLocal
 
 SILENCE_S: Final = 30.0
@@ -33,7 +33,7 @@ class Downloads:
     async def pieces(self, url: str, offset: int) -> AsyncGenerator[bytes, None]:
         """The bytes of a signed address from `offset` on. Raises CentralUnavailableError when they do not come, or end
         too early."""
-        peer = central_at(url)
+        peer = Peer(url, _CHECK_SERVER, _CHECK_SERVER, "see the video")
         timeout = ClientTimeout(total=None, connect=SILENCE_S, sock_read=SILENCE_S)
         headers = {**self._headers, "Range": f"bytes={offset}-"}
         try:
@@ -44,8 +44,7 @@ class Downloads:
             ):
                 begins = answer.headers.get("Content-Range", "")
                 if answer.status != 206 or not begins.startswith(f"bytes {offset}-"):
-                    why = _NO_RANGE if answer.status < 300 else None
-                    raise _failed(of_answer(peer.url, answer.status, answer.headers, b"", why=why))
+                    raise _failed(_refusal(peer.host, answer.status, answer.headers))
                 piece = bytearray()
                 async for some in answer.content.iter_any():
                     piece += some
@@ -58,7 +57,15 @@ class Downloads:
             raise _failed(of_error(peer, error, timeout_s=SILENCE_S)) from error
 
 
-_NO_RANGE: Final = "it does not send the part of a video that it was asked for"
+_CHECK_SERVER: Final = "Check the server of the central API's videos, and the network to it."
+
+
+def _refusal(host: str, status: int, headers: Mapping[str, str]) -> CallFailedError:
+    """The failure of a call whose answer is not the part of the video. A new address may be another matter."""
+    if (busy := of_busy(host, status, headers)) is not None:
+        return busy
+    why = "the whole video or nothing, instead of the rest of it" if status < 300 else str(status)
+    return CallFailedError(Trouble.PASSING, f"{host} answered {why}. {_CHECK_SERVER}")
 
 
 def _failed(error: CallFailedError) -> CentralUnavailableError:

@@ -71,7 +71,7 @@ class Lookup:
 
         async def ask(client: CentralClient) -> CentralVideo:
             source = await client.video_source(video_id)
-            return CentralVideo(client.url + source.path, source.title, source.type, source.size, source.sha256)
+            return CentralVideo(source.address_at(client.url), source.title, source.type, source.size, source.sha256)
 
         try:
             return await self._asked(ask)

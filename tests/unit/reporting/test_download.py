@@ -66,9 +66,9 @@ async def test_the_rest_of_a_film_comes_in_pieces(url: str) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("whole", "does not send the part"),
-        ("moved", "redirects"),
-        ("nothing", "it said 404"),
+        ("whole", "answered the whole video or nothing"),
+        ("moved", "answered 302"),
+        ("nothing", "answered 404"),
         ("broken", "broke the connection off"),
         ("silent", "did not answer within"),
     ],
