@@ -4,6 +4,7 @@
 import { Problem, request } from "./box.js";
 
 const SILENCE_MS = 20_000; // The box is heard every 15 s at the latest.
+const LOOK_EVERY_MS = 250;
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000]; // The last one repeats.
 
 /**
@@ -58,7 +59,8 @@ export function follow({ lost, changed, refused }) {
 
 /** Pass on the messages of one connection; throws when it ends, or is silent for too long. */
 async function listen(line, heard) {
-  let silence = setTimeout(() => line.abort(), SILENCE_MS);
+  let heardAt = Date.now(); // This clock goes on while the device sleeps, and timers do not.
+  const silence = setInterval(() => Date.now() - heardAt > SILENCE_MS && line.abort(), LOOK_EVERY_MS);
   try {
     const answer = await request("GET", "events", undefined, { signal: line.signal, headers: { Accept: "text/event-stream" } });
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -67,15 +69,14 @@ async function listen(line, heard) {
     for (let rest = ""; ;) {
       const { value, done } = await reader.read();
       if (done) throw new Error("The box has ended the connection.");
-      clearTimeout(silence);
-      silence = setTimeout(() => line.abort(), SILENCE_MS);
+      heardAt = Date.now();
       const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
       rest = blocks.pop();
       const messages = blocks.map(parsed).filter(Boolean);
       if (messages.length) heard(messages, ahead);
     }
   } finally {
-    clearTimeout(silence);
+    clearInterval(silence);
   }
 }
 
