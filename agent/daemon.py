@@ -30,12 +30,13 @@ from agent.frontends.http.app import runner_of
 from agent.health import DisplayHealth
 from agent.host.log import configure
 from agent.host.signals import Signals, stop_this_process
-from agent.host.systemd import Notifier
+from agent.host.systemd import status_line
 from agent.player.engines import Engines
 from agent.player.file_watch import identities, of_the_system
 from agent.player.respawn import Respawn
 from agent.reporting.reporter import Reporter
 from agent.util.threads import in_thread
+from cast_util.notify import Notifier
 from cast_wire.kinds import EventKind
 
 RELOAD_TIMEOUT_S = 5.0
@@ -208,7 +209,7 @@ async def _show(
     try:
         while True:
             snapshot = casting.tracker.snapshot()
-            systemd.show(snapshot, platform.stage.health)
+            systemd.show(status_line(snapshot, platform.stage.health))
             if idle_screen is not None:
                 idle_screen.follow(snapshot)
             if (await follower.next()).kind is EventKind.DISPLAY_CHANGED:
