@@ -1,9 +1,10 @@
-"""The command line: `cast-central run`, `worker`, `key add|list|revoke`, `enrol`, `openapi`."""
+"""The command line: `cast-central run`, `worker`, `key add|list|revoke`, `enrol`, `backup`, `restore`, `openapi`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -14,10 +15,11 @@ from typing import Any, TypeVar
 import uvloop
 
 from cast_util import output
+from central.backup import back_up
 from central.config import load_settings, settings_beside
 from central.core import log
 from central.core.access.service import Access
-from central.core.db.engine import Database
+from central.core.db.engine import Database, opened, sqlite_file
 from central.core.db.migrate import migrate
 from central.core.errors import CentralError, ConfigError, DatabaseUnavailableError
 from central.core.settings import LogSettings
@@ -25,6 +27,7 @@ from central.core.types import Role
 from central.daemon import run
 from central.description import description
 from central.devices.enrolments import Enrolments
+from central.restore import Restore
 from central.settings import Settings
 from central.worker import run_worker
 
@@ -130,6 +133,30 @@ def _enrol(options: argparse.Namespace) -> int:
     return 0
 
 
+def _backup(options: argparse.Namespace) -> int:
+    settings = _settings_for_copying(options)
+    made = back_up(settings, options.file, with_library=not options.without_library)
+    what = f"{made.files} files of the library" if made.has_library else "not the library"
+    print(f"Wrote {options.file}: {options.file.stat().st_size // 1_000_000} MB, the database and {what}.")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    manifest, lost = Restore(_settings_for_copying(options)).run(options.file, replace=options.replace)
+    what = f"{sum(manifest.rows.values())} rows and {manifest.files - lost} files of the library"
+    print(f"Restored the backup of {manifest.made_at:%Y-%m-%d %H:%M} UTC: {what}.")
+    if lost:
+        print(f"{lost} videos were deleted while it was made. They are `failed`, and are removed after 7 days.")
+    return 0
+
+
+def _settings_for_copying(options: argparse.Namespace) -> Settings:
+    """The settings of the service; and SIGTERM has what was begun cleaned up, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    log.configure(LogSettings(level="error"))
+    return settings_beside(options.config)
+
+
 def _openapi(_options: argparse.Namespace) -> int:
     print(description(), end="")
     return 0
@@ -139,22 +166,20 @@ def _on_database(options: argparse.Namespace, do: Callable[[Database], Awaitable
     """Run a command that needs only the database, so it works while the service is stopped, too."""
     settings = settings_beside(options.config)
     log.configure(LogSettings(level="error"))
-    database = Database(settings.database_url())
-    file = Path(database.url.database or "") if database.is_sqlite else None
+    url = settings.database_url()
+    file = sqlite_file(url)
     is_new = file is not None and not file.exists()
 
     async def done() -> T:
-        try:
-            await migrate(database)
-            return await do(database)
-        finally:
-            await database.close()
+        async with opened(url) as database:
+            try:
+                await migrate(database)
+                return await do(database)
+            except DatabaseUnavailableError as error:
+                cause = str(error.__cause__).partition("\n")[0]
+                raise DatabaseUnavailableError(f"{database.url.render_as_string()}: {error}\n{cause}") from error
 
-    try:
-        result = asyncio.run(done())
-    except DatabaseUnavailableError as error:
-        cause = str(error.__cause__).partition("\n")[0]
-        raise DatabaseUnavailableError(f"{database.url.render_as_string()}: {error}\n{cause}") from error
+    result = asyncio.run(done())
     if is_new:
         print(
             f"Made the database {file}. A service that runs already uses another: name its --config.", file=sys.stderr
@@ -231,6 +256,12 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("--uses", type=_uses, default=1, metavar="N", help="for how many boxes (1)")
     enrol.add_argument("--hours", type=_hours, default=24.0, metavar="H", help="for how long (24)")
     enrol.add_argument("--revoke", action="store_true", help="revoke all tokens made so far instead")
+    backup = command(commands, "backup", _backup, "write the database and the library to a file; the service may run")
+    backup.add_argument("file", type=Path, metavar="FILE", help="replaced, if it is there, when the new one is whole")
+    backup.add_argument("--without-library", action="store_true", help="leave out the files of videos")
+    restore = command(commands, "restore", _restore, "put back what a backup holds; the service must not run")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.add_argument("--replace", action="store_true", help="delete the database and the library that are there")
     command(commands, "openapi", _openapi, "print the OpenAPI document")
     return parser
 

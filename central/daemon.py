@@ -15,13 +15,14 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
+from cast_util.notify import Notifier
 from cast_util.tasks import Supervisor
 from central.analytics.counting import Counting
 from central.analytics.feature import analytics_feature
 from central.core.access.service import Access
 from central.core.db.clock import ADJUST_S, DatabaseClock
 from central.core.db.engine import Database
-from central.core.db.migrate import migrate
+from central.core.db.migrate import in_use, migrate
 from central.core.errors import ConfigError, DatabaseUnavailableError
 from central.core.feature import Feature
 from central.core.http.app import create_app, runner_of
@@ -102,6 +103,7 @@ async def running(
         order = LOCK_ORDER if checks_locks else None
         database = Database(settings.database_url(), pool=settings.database.pool, lock_order=order)
         stack.push_async_callback(database.close)
+        stack.enter_context(in_use(database))
         await migrated(database)
         servers = servers_of(settings.cache, settings.broker)
         workers: dict[str, Worker] = {**servers.workers}
@@ -206,9 +208,16 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError or DatabaseUnavailableError."""
     _allow_many_connections()
     asked = asked_to_stop()
-    async with running(settings):
-        gc.set_threshold(*GC_THRESHOLD)
-        await asked.wait()
+    systemd = Notifier()
+    systemd.start()
+    try:
+        async with running(settings):
+            gc.set_threshold(*GC_THRESHOLD)
+            systemd.ready()
+            await asked.wait()
+            systemd.stopping()
+    finally:
+        systemd.close()
     log.info("central_stopped")
 
 

@@ -10,6 +10,7 @@ import structlog
 from cast_util.tasks import Supervisor
 from central.core.db.clock import ADJUST_S, DatabaseClock
 from central.core.db.engine import Database
+from central.core.db.migrate import in_use
 from central.core.errors import ConfigError, LibraryUnavailableError
 from central.core.forgetting import EVERY_S
 from central.core.settings import CacheSettings
@@ -36,6 +37,7 @@ async def run_worker(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.database_url(), pool=settings.database.pool)
         stack.push_async_callback(database.close)
+        stack.enter_context(in_use(database))
         await migrated(database)
         clock = DatabaseClock(database)
         await clock.adjust()

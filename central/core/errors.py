@@ -18,6 +18,10 @@ class ConfigError(CentralError):
     """The configuration cannot be used; the text names the key, the problem and the fix."""
 
 
+class BackupError(CentralError):
+    """A backup cannot be made or restored; the text says why, and what to do."""
+
+
 class InvalidRequestError(CentralError):
     """The request cannot be understood; `errors` names each field."""
 

@@ -32,6 +32,8 @@ from central.library.parts import TOLD, Part, Plan, bounds, part_size, too_much
 
 MARK: Final = ".cast-central"
 """A file that is in the folder, and not where a disk should be mounted that has it."""
+MADE: Final = "renditions"
+"""The folder of what is made, with one in it for each video."""
 PIECE: Final = 1024 * 1024
 """Bytes that are written together: a thread costs more than to write a few."""
 
@@ -165,7 +167,7 @@ class Folder:
         return self._disk.root / video_id
 
     def _made(self, video_id: str) -> Path:
-        return self._disk.root / "renditions" / video_id
+        return self._disk.root / MADE / video_id
 
     def _received(self, sizes: Mapping[str, int]) -> dict[str, int]:
         found = {}

@@ -10,7 +10,7 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.tables import AdminKey
-from central.library.tables import DeletedVideo, Video
+from central.library.tables import DeletedVideo, Rendition, Video
 from central.library.types import VideoState
 
 LEAST: Final = 1_000_000
@@ -38,6 +38,17 @@ async def there(session: AsyncSession, video_ids: Iterable[str]) -> set[str]:
 async def of_ids(session: AsyncSession, ids: Collection[str]) -> dict[str, Video]:
     """The videos by id, of those that there are."""
     return {video.id: video for video in await session.scalars(select(Video).where(Video.id.in_(ids)))}
+
+
+async def ids(session: AsyncSession, *, without: Collection[VideoState]) -> Sequence[str]:
+    """The ids of all videos that are in none of these states."""
+    return (await session.scalars(select(Video.id).where(Video.state.not_in(without)).order_by(Video.id))).all()
+
+
+async def renditions(session: AsyncSession) -> Sequence[tuple[str, str]]:
+    """The video and the id of each rendition."""
+    found = await session.execute(select(Rendition.video_id, Rendition.id).order_by(Rendition.video_id, Rendition.id))
+    return [(row.video_id, row.id) for row in found]
 
 
 async def page(

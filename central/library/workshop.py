@@ -18,6 +18,7 @@ from central.core.threads import in_thread
 from central.library.disk import Disk
 from central.library.storage import Storage
 
+WORK: Final = "work"
 SWEPT: Final = 100
 """The most folders of one sweep."""
 
@@ -54,7 +55,7 @@ class Workshop:
 
         def look() -> list[str]:
             try:
-                return [entry.name for entry in (self._disk.root / "work").iterdir()]
+                return [entry.name for entry in (self._disk.root / WORK).iterdir()]
             except FileNotFoundError:
                 return []
 
@@ -64,4 +65,4 @@ class Workshop:
         return [pair for pair in pairs if all(map(is_id, pair))][:SWEPT]
 
     def _work(self, video_id: str, lease_id: str) -> Path:
-        return self._disk.root / "work" / f"{video_id}.{lease_id}"
+        return self._disk.root / WORK / f"{video_id}.{lease_id}"

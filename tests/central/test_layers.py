@@ -32,7 +32,10 @@ FEATURES: dict[str, set[str]] = {
 }
 """Each feature, and which others it may import beside `core`."""
 
-ABOVE = ("locks", "settings", "config", "servers", "system", "description", "daemon", "worker", "cli")
+ABOVE = (
+    *("locks", "settings", "config", "servers", "system", "description", "daemon", "worker"),
+    *("progress", "archive", "backup", "restore", "cli"),
+)
 """The modules that know the features, from the ground up."""
 
 ONLY_IN = {

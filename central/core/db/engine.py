@@ -29,6 +29,9 @@ from central.core.errors import ConfigError, DatabaseFullError, DatabaseUnavaila
 
 log = structlog.stdlib.get_logger(__name__)
 
+PROGRAM: Final = "cast-central"
+"""The name of our connections to PostgreSQL."""
+
 CONNECT_TIMEOUT_S: Final = 5.0
 """A server that is there answers in milliseconds, also from afar."""
 
@@ -156,6 +159,16 @@ class Database:
             await asyncio.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - it keeps the two from meeting again
 
 
+@contextlib.asynccontextmanager
+async def opened(url: str, *, cascades: bool = True) -> AsyncIterator[Database]:
+    """A database for a command, closed at the end of the block."""
+    database = Database(url, cascades=cascades)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
     """An INSERT that can say what happens ON CONFLICT, in the dialect of the session's database."""
     is_postgres = session.get_bind().dialect.name == "postgresql"
@@ -170,11 +183,29 @@ def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert
     return postgres_insert(of) if is_postgres else sqlite_insert(of)
 
 
+def sqlite_file(url: str | URL) -> Path | None:
+    """The file of an SQLite database; None of another one. Raises ConfigError when the address is none."""
+    parsed = _parsed(url) if isinstance(url, str) else url
+    in_file = parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:"
+    return Path(str(parsed.database)) if in_file else None
+
+
 def make_directory(url: URL) -> None:
     """The folder of an SQLite file, and the file, for their user alone. Raises OSError."""
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(open_private(Path(url.database)))  # SQLite gives the files beside it the same mode and owner
+    if (file := sqlite_file(url)) is not None:
+        make_private(file.parent)
+        os.close(open_private(file))  # SQLite gives the files beside it the same mode and owner
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for its user alone, as `open_private` makes a file. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        above = folder.parent.stat()
+        os.chown(folder, above.st_uid, above.st_gid)
 
 
 def open_private(file: Path) -> int:
@@ -207,7 +238,7 @@ def _postgres_arguments() -> dict[str, Any]:
     return {
         "timeout": CONNECT_TIMEOUT_S,
         "command_timeout": STATEMENT_TIMEOUT_S,
-        "server_settings": {"application_name": "cast-central", "timezone": "UTC"},
+        "server_settings": {"application_name": PROGRAM, "timezone": "UTC"},
     }
 
 

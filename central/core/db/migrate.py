@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
 import sqlite3
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +18,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.core.db.engine import Database, make_directory, open_private
+from central.core.db.dump import copy_sqlite
+from central.core.db.engine import Database, make_directory, opened, sqlite_file
+from central.core.db.file_lock import locked
 from central.core.errors import ConfigError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -32,8 +32,6 @@ BACKUPS: Final = 3
 """Backups of an SQLite database: as many versions to go back to; each is as large as the database was."""
 
 _LOCK_NUMBER: Final = 0x63617374  # "cast": the key of the advisory lock
-_LOOK_AGAIN_S: Final = 0.05
-"""The interval between two tries: nothing ends a wait in flock(2), and a migration takes longer than this."""
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
@@ -48,22 +46,42 @@ async def migrate(database: Database, revision: str = "head") -> None:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
         await connection.run_sync(_to_revision, revision)
 
-    try:
-        make_directory(database.url)
-        with _file_lock(database):
-            # Without the order of locks, which is for units of work, and without cascades, which cannot be switched off
-            # inside the transaction: an SQLite table that is made anew is dropped and renamed, and with cascades that
-            # deletes what refers to it.
-            apart = Database(database.url.render_as_string(hide_password=False), cascades=False)
-            try:
-                await apart.write(work)
-            finally:
-                await apart.close()
-    except OSError as error:
-        raise ConfigError(
-            f"The folder of the database {database.url.database} cannot be used ({error.strerror}). Let the user who "
-            "runs cast-central write to it, or set dir in the section [state] of the configuration to another one."
-        ) from error
+    with _usable_folder(database), _file_lock(database):
+        # Without the order of locks, which is for units of work, and without cascades, which cannot be switched off
+        # inside the transaction: an SQLite table that is made anew is dropped and renamed, and with cascades that
+        # deletes what refers to it.
+        async with opened(database.url.render_as_string(hide_password=False), cascades=False) as apart:
+            await apart.write(work)
+
+
+@contextlib.contextmanager
+def in_use(database: Database) -> Iterator[None]:
+    """Keep `cast-central restore` away from an SQLite database until the end of the block. PostgreSQL knows who is
+    connected.
+
+    Raises ConfigError while such a restore is under way, or when the folder of the database cannot be used.
+    """
+    with contextlib.ExitStack() as held:
+        with _usable_folder(database):
+            if (file := sqlite_file(database.url)) is not None:
+                try:
+                    held.enter_context(locked(use_file(file), shared=True))
+                except BlockingIOError as error:
+                    raise ConfigError(
+                        f"A backup is being restored into {file}. Start cast-central after that."
+                    ) from error
+        yield
+
+
+def use_file(database: Path) -> Path:
+    """The file that those who use an SQLite database have locked."""
+    return Path(f"{database}.use")
+
+
+def known_revisions() -> Sequence[str]:
+    """All revisions of this program, the newest first."""
+    scripts = ScriptDirectory.from_config(configuration())
+    return [script.revision for script in scripts.walk_revisions()]
 
 
 def configuration() -> Config:
@@ -78,7 +96,7 @@ def _to_revision(connection: Connection, revision: str) -> None:
     config = configuration()
     scripts = ScriptDirectory.from_config(config)
     now = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = known_revisions()
     if now is not None and now not in known:
         raise ConfigError(
             "The database was made by a newer version of cast-central than this one. Install that version again, or "
@@ -105,9 +123,7 @@ def back_up(file: Path, revision: str) -> None:
     copy = file.with_name(f"{file.name}.before-{revision}")
     unfinished = copy.with_name(f"{copy.name}.part")
     try:
-        os.close(open_private(unfinished))
-        with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(unfinished)) as to:
-            source.backup(to)
+        copy_sqlite(file, unfinished)
         os.replace(unfinished, copy)
     except (OSError, sqlite3.Error) as error:
         with contextlib.suppress(OSError):
@@ -128,22 +144,20 @@ def _is_older(scripts: ScriptDirectory, one: str, other: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _file_lock(database: Database) -> Iterator[None]:
+def _usable_folder(database: Database) -> Iterator[None]:
+    """Make the folder of an SQLite database, and turn an OSError of the block into ConfigError."""
+    try:
+        make_directory(database.url)
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The folder of the database {database.url.database} cannot be used ({error.strerror}). Let the user who "
+            "runs cast-central write to it, or set dir in the section [state] of the configuration to another one."
+        ) from error
+
+
+def _file_lock(database: Database) -> contextlib.AbstractContextManager[None]:
     """A lock on a file beside an SQLite database. It also covers the creation of the database."""
     if not database.is_sqlite:
-        yield
-        return
-    descriptor = open_private(Path(f"{database.url.database}.lock"))
-    try:
-        deadline = time.monotonic() + LOCK_TIMEOUT_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_LOOK_AGAIN_S)  # before anything is served, so nothing else waits for this loop
-        yield
-    finally:
-        os.close(descriptor)
+        return contextlib.nullcontext()
+    return locked(Path(f"{database.url.database}.lock"), timeout_s=LOCK_TIMEOUT_S)
