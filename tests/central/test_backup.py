@@ -24,7 +24,8 @@ from central.cli import main
 from central.core.db.migrate import known_revisions
 from central.core.errors import BackupError, CentralError, ConfigError
 from central.core.ids import new_id
-from central.library import repository, uploads
+from central.library import folder as library_folder
+from central.library import repository
 from central.library.types import VideoState
 from central.restore import Restore
 from central.settings import Settings
@@ -90,7 +91,7 @@ async def test_a_service_that_runs_is_backed_up_and_restored_elsewhere(
 ) -> None:
     """Every row and every file is there. The upload that was under way goes on, a video that was deleted meanwhile has
     failed, and all is for its user alone."""
-    monkeypatch.setattr(uploads, "PIECE", 1)
+    monkeypatch.setattr(library_folder, "PIECE", 1)
     here, backup, go_on = place_of(database_url, tmp_path / "state"), tmp_path / "central.tar", asyncio.Event()
     folder = tmp_path / "state" / "library"
 
