@@ -22,6 +22,7 @@ from central.analytics.feature import analytics_feature
 from central.core.access.service import Access
 from central.core.db.clock import ADJUST_S, DatabaseClock
 from central.core.db.engine import Database
+from central.core.db.locks import LockOrder
 from central.core.db.migrate import in_use, migrate
 from central.core.errors import ConfigError, DatabaseUnavailableError
 from central.core.feature import Feature
@@ -101,10 +102,7 @@ async def running(
     """
     async with contextlib.AsyncExitStack() as stack:
         order = LOCK_ORDER if checks_locks else None
-        database = Database(settings.database_url(), pool=settings.database.pool, lock_order=order)
-        stack.push_async_callback(database.close)
-        stack.enter_context(in_use(database))
-        await migrated(database)
+        database = await stack.enter_async_context(database_of(settings, lock_order=order))
         servers = servers_of(settings.cache, settings.broker)
         workers: dict[str, Worker] = {**servers.workers}
         if now is None:
@@ -238,7 +236,20 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def migrated(database: Database) -> None:
+@contextlib.asynccontextmanager
+async def database_of(settings: Settings, *, lock_order: LockOrder | None = None) -> AsyncIterator[Database]:
+    """The database, up to date, and no restore's until the end of the block. Raises ConfigError or
+    DatabaseUnavailableError."""
+    database = Database(settings.database_url(), pool=settings.database.pool, lock_order=lock_order)
+    try:
+        with in_use(database):
+            await _migrated(database)
+            yield database
+    finally:
+        await database.close()
+
+
+async def _migrated(database: Database) -> None:
     """Wait for the database, and bring it up to date. Raises ConfigError or DatabaseUnavailableError."""
     last = "It does not answer."
     try:

@@ -9,13 +9,11 @@ import structlog
 
 from cast_util.tasks import Supervisor
 from central.core.db.clock import ADJUST_S, DatabaseClock
-from central.core.db.engine import Database
-from central.core.db.migrate import in_use
 from central.core.errors import ConfigError, LibraryUnavailableError
 from central.core.forgetting import EVERY_S
 from central.core.settings import CacheSettings
 from central.core.workers import repeated
-from central.daemon import asked_to_stop, migrated, run_beside
+from central.daemon import asked_to_stop, database_of, run_beside
 from central.library.confined import missing
 from central.library.feature import JOBS, disk_of, opened, working_on
 from central.library.upkeep import Upkeep
@@ -35,10 +33,7 @@ async def run_worker(settings: Settings) -> None:
         raise ConfigError("workers in the section [library] is 0: this would do nothing. Set it to 1 or more here.")
     asked, supervisor = asked_to_stop(), Supervisor()
     async with contextlib.AsyncExitStack() as stack:
-        database = Database(settings.database_url(), pool=settings.database.pool)
-        stack.push_async_callback(database.close)
-        stack.enter_context(in_use(database))
-        await migrated(database)
+        database = await stack.enter_async_context(database_of(settings))
         clock = DatabaseClock(database)
         await clock.adjust()
         run_beside(stack, supervisor.start(repeated(clock.adjust, every_s=ADJUST_S), name="clock"))
