@@ -33,7 +33,7 @@ from central.core.uploads import Upload
 from central.core.workers import Worker, repeated
 from central.library.multipart import Multipart
 from central.library.parts import TOLD, Part, Plan, bounds, part_size, too_much
-from central.library.s3 import S3
+from central.library.s3 import S3, SEND_S
 from central.library.scratch import Scratch, full
 
 LOOK_EVERY_S: Final = 30.0
@@ -77,10 +77,10 @@ class Bucket:
 
         async def look(video_id: str, size: int) -> None:
             async with turns:
-                found[video_id] = sum((await self._there(video_id, size)).values())
+                with suppress(LibraryUnavailableError):  # its worker tells that the bucket is away
+                    found[video_id] = sum((await self._there(video_id, size)).values())
 
-        # A bucket that is away is told by its worker; whoever asks for a list is not held up by it.
-        with suppress(TimeoutError, LibraryUnavailableError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(RECEIVED_S):
                 await asyncio.gather(*(look(*each) for each in sizes.items()))
         return found
@@ -111,29 +111,6 @@ class Bucket:
                 await self._pass_on(video_id, size, upload, offset)
         finally:
             self._receiving -= 1
-
-    async def _pass_on(self, video_id: str, size: int, upload: Upload, offset: int) -> None:
-        key = self._key(video_id)
-        upload_id = await self._uploads.begin(key)
-        there = await self._uploads.sizes(key, upload_id, size)
-        left = deque(dropwhile(lambda each: each[0] in there, bounds(size)))
-        if offset != (begin := left[0][1] if left else size):
-            raise WrongOffsetError(
-                f"{begin} bytes are there in a row. Send those behind them, with ?offset={begin}, or the parts that "
-                f"GET /api/v1/videos/{video_id}/upload tells."
-            )
-        rest, piece = size - offset, bytearray()
-        if upload.length is not None and upload.length > rest:
-            raise too_much(size)
-        async for chunk in upload.chunks:
-            rest -= len(chunk)
-            if rest < 0:
-                raise too_much(size)
-            piece += chunk
-            while left and len(piece) >= left[0][2]:
-                number, _, length = left.popleft()
-                await self._uploads.send(key, upload_id, number, bytes(piece[:length]))
-                del piece[:length]
 
     @asynccontextmanager
     async def held(self, video_id: str) -> AsyncIterator[None]:
@@ -191,7 +168,8 @@ class Bucket:
         file = await in_thread(made.open, "rb")
         try:
             if size <= part_size(size):
-                await self._s3.ask("put_object", Key=key, Body=BytesIO(await in_thread(file.read)))
+                body = BytesIO(await in_thread(file.read))
+                await self._s3.ask("put_object", within_s=SEND_S, Key=key, Body=body)
                 return
             upload_id = await self._uploads.begin(key)
             for number, _, length in bounds(size):
@@ -250,6 +228,29 @@ class Bucket:
         key = self._key(video_id)
         upload_id = await self._uploads.find(key)
         return {} if upload_id is None else await self._uploads.sizes(key, upload_id, size)
+
+    async def _pass_on(self, video_id: str, size: int, upload: Upload, offset: int) -> None:
+        key = self._key(video_id)
+        upload_id = await self._uploads.begin(key)
+        there = await self._uploads.sizes(key, upload_id, size)
+        left = deque(dropwhile(lambda each: each[0] in there, bounds(size)))
+        if offset != (begin := left[0][1] if left else size):
+            raise WrongOffsetError(
+                f"{begin} bytes are there in a row. Send those behind them, with ?offset={begin}, or the parts that "
+                f"GET /api/v1/videos/{video_id}/upload tells."
+            )
+        rest, piece = size - offset, bytearray()
+        if upload.length is not None and upload.length > rest:
+            raise too_much(size)
+        async for chunk in upload.chunks:
+            rest -= len(chunk)
+            if rest < 0:
+                raise too_much(size)
+            piece += chunk
+            while left and len(piece) >= left[0][2]:
+                number, _, length = left.popleft()
+                await self._uploads.send(key, upload_id, number, bytes(piece[:length]))
+                del piece[:length]
 
     async def _copy(self, key: str, file: BinaryIO, size: int) -> None:
         """Fetch an object of that size. Raises OSError when it ends early."""

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from central.library.parts import bounds
-from central.library.s3 import S3
+from central.library.s3 import COMPLETE_S, S3, SEND_S
 
 
 class Multipart:
@@ -58,17 +58,20 @@ class Multipart:
 
     async def send(self, key: str, upload_id: str, number: int, piece: bytes) -> None:
         """Send a part from here."""
-        await self._s3.ask("upload_part", Key=key, UploadId=upload_id, PartNumber=number, Body=BytesIO(piece))
+        part = {"Key": key, "UploadId": upload_id, "PartNumber": number, "Body": BytesIO(piece)}
+        await self._s3.ask("upload_part", within_s=SEND_S, **part)
 
     async def put_together(self, key: str, size: int) -> None:
-        """Make the object of its parts, if it is being uploaded."""
+        """Make the object of its parts, if all of them are there."""
         if (upload_id := await self.find(key)) is None:
             return
         parts = _right(await self.parts(key, upload_id), size)
+        if sum(part["Size"] for part in parts) != size:
+            return
         listed = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
         whole = {"Key": key, "UploadId": upload_id, "MultipartUpload": {"Parts": listed}}
         with suppress(FileNotFoundError):  # another instance was quicker
-            await self._s3.ask("complete_multipart_upload", **whole)
+            await self._s3.ask("complete_multipart_upload", within_s=COMPLETE_S, **whole)
 
     async def abort(self, upload: Mapping[str, Any]) -> None:
         """End an upload without an object. Idempotent."""

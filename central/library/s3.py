@@ -20,9 +20,13 @@ from central.library.settings import S3Settings
 
 CONNECT_S: Final = 5.0
 SILENCE_S: Final = 30.0
-"""A server from which nothing comes for so long is gone; uploads to this service have the same."""
-CALL_S: Final = 120.0
-"""A whole call, with one more try. What takes longest is to send a part of a rendition: 16 MiB at 2 Mbit/s."""
+"""A server from which nothing of an object comes for so long is gone; uploads to this service have the same."""
+ANSWER_S: Final = 10.0
+"""A whole call that moves no bytes of videos, with one more try: somebody may wait for it."""
+SEND_S: Final = 300.0
+"""The same with the bytes of a part: 16 MiB at 0.5 Mbit/s, and 96 MiB of the largest video at 3."""
+COMPLETE_S: Final = 600.0
+"""To make an object of its parts: some servers copy all of them."""
 CONNECTIONS: Final = 32
 PIECE: Final = 1024 * 1024
 """Bytes that are handed on together: a thread costs more than to write a few."""
@@ -40,10 +44,10 @@ class S3:
         self._bucket = settings.bucket
         self._at = settings.url or "Amazon"
 
-    async def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    async def ask(self, operation: str, *, within_s: float = ANSWER_S, **parameters: Any) -> dict[str, Any]:
         """The answer to a call of S3. Raises FileNotFoundError for what is not there, LibraryUnavailableError."""
         try:
-            async with asyncio.timeout(CALL_S):
+            async with asyncio.timeout(within_s):
                 answer: dict[str, Any] = await getattr(self._client, operation)(Bucket=self._bucket, **parameters)
                 return answer
         except (ClientError, BotoCoreError, HttpError, OSError) as error:
@@ -116,7 +120,7 @@ async def connected(settings: S3Settings) -> AsyncIterator[S3]:
         logging.getLogger(name).setLevel(logging.WARNING)  # the others tell headers and addresses with what signs them
     config = AioConfig(
         connect_timeout=CONNECT_S,
-        read_timeout=SILENCE_S,
+        read_timeout=COMPLETE_S,  # each call has a limit of its own
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": 2},
         signature_version="s3v4",

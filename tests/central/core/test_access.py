@@ -324,6 +324,14 @@ TOKEN = "sk_" + "Ab9-_x" * 7 + "Q"
         (f"/live/{TOKEN[:24]}", "/live/sk_***"),
         ("/live/sk_short", "/live/sk_short"),
         ("100%25", "100%25"),
+        (
+            "http://s3/a?partNumber=1&X-Amz-Signature=0ab&x-amz-date=1",
+            "http://s3/a?partNumber=1&X-Amz-Signature=***&x-amz-date=1",
+        ),
+        (
+            "http://s3/a?X-Amz-Credential=AK%2F2026&X-Amz-Security-Token=a",
+            "http://s3/a?X-Amz-Credential=***&X-Amz-Security-Token=***",
+        ),
     ],
 )
 def test_a_token_is_hidden_in_whatever_form(text: str, expected: str) -> None:

@@ -20,9 +20,12 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from central.core.errors import LibraryUnavailableError, StorageFullError
+from central.core.ids import new_id
+from central.core.types import Caller, Role
 from central.library import bucket, parts
 from central.library.bucket import Bucket
 from central.library.disk import Disk
+from central.library.models import VideoBody
 from central.library.s3 import S3, connected
 from central.library.scratch import Scratch
 from central.library.settings import S3Settings
@@ -213,9 +216,10 @@ async def test_what_is_wrong_in_the_bucket_is_said(shelf: BucketShelf, s3: S3, c
 
 
 async def test_bytes_come_through_this_service_too(
-    small_parts: None, shelf: BucketShelf, monkeypatch: pytest.MonkeyPatch
+    small_parts: None, shelf: BucketShelf, clips: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As they come to the folder: from where the last whole part ended, and never more than was reserved."""
+    """As they come to the folder: from where the last whole part ended, and never more than was reserved. So do
+    recordings of live streams, which are files of this machine."""
     data = os.urandom(LEAST + 1000)
     video_id = (await shelf.reserve(data))["id"]
     assert (await shelf.put(video_id, BytesIO(data[: LEAST + 10])))["received"] == LEAST
@@ -229,6 +233,13 @@ async def test_bytes_come_through_this_service_too(
         assert (await shelf.put(video_id, data[LEAST:], LEAST))["code"] == "overloaded"
     assert (await shelf.put(video_id, data[LEAST:], LEAST))["received"] == len(data)
     assert (await shelf.complete(video_id)).status == 202
+    recording, owner = (
+        VideoBody(title="Live", type="video/mp4", size=clips.film_mp4().stat().st_size),
+        Caller(Role.ADMIN),
+    )
+    with clips.film_mp4().open("rb") as file:
+        await shelf.central.services.library.imports.take(owner, recorded := new_id(), recording, file)
+    assert (await shelf.end_of_check(recorded))["state"] == "ready"
 
 
 async def test_what_nobody_goes_on_with_leaves_the_bucket(shelf: BucketShelf, server: S3Server) -> None:
