@@ -30,7 +30,7 @@ def back_up(settings: Settings, file: Path, *, with_library: bool = True) -> arc
 
     Raises BackupError, ConfigError or DatabaseUnavailableError.
     """
-    root = settings.library_folder() if with_library else None
+    root = settings.videos_folder() if with_library else None
     try:
         with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as scratch:
             dump, whole = Path(scratch) / "database", Path(scratch) / "archive"

@@ -43,7 +43,7 @@ class Restore:
         """Raises ConfigError."""
         self._url = settings.database_url()
         self._file = sqlite_file(self._url)
-        self._root = settings.library_folder()
+        self._root = settings.videos_folder()
         self._beside = (self._file.parent if self._file else settings.state.directory()) / FOLDER
         self._dump = self._beside / archive.DATABASE
 
@@ -121,7 +121,9 @@ class Restore:
                 "to another one."
             )
         if manifest.has_library and self._root is None:
-            raise BackupError("The backup holds a library, and there is no folder for it. Set library.dir.")
+            raise BackupError(
+                "The backup holds a library, and there is no folder for it. Set library.dir, and no bucket in [s3]."
+            )
         has_library = manifest.has_library and self._root is not None and not contents.is_empty(self._root)
         if (is_taken or has_library) and not replace:
             what = "a database" if is_taken else "a library"

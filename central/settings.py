@@ -46,6 +46,10 @@ class Settings(Sections):
         except ConfigError:
             return None
 
+    def videos_folder(self) -> Path | None:
+        """The same, if the bytes of videos are there; None where a bucket has them."""
+        return self.library_folder() if self.s3.bucket is None else None
+
     def database_url(self) -> str:
         """The URL of the configured database, or of the SQLite file in the state directory."""
         return self.database.url or f"sqlite+aiosqlite:///{self.state.directory() / 'central.db'}"

@@ -26,6 +26,7 @@ from central.core.errors import BackupError, CentralError, ConfigError
 from central.core.ids import new_id
 from central.library import folder as library_folder
 from central.library import repository
+from central.library.settings import S3Settings
 from central.library.types import VideoState
 from central.restore import Restore
 from central.settings import Settings
@@ -206,6 +207,15 @@ def test_what_is_broken_or_of_another_program_is_refused(
     with pytest.raises(BackupError, match=sentence):
         Restore(place).run(backup, replace=True)
     assert files_in(tmp_path) == before | {backup.name: backup.read_bytes()}
+
+
+def test_a_bucket_is_in_no_backup_and_gets_none(sqlite_url: str, backup: Path, tmp_path: Path) -> None:
+    """The database alone is copied, and a library of files is refused where nobody would look for it."""
+    in_bucket = place_of(sqlite_url, tmp_path / "state").model_copy(update={"s3": S3Settings(bucket="cast")})
+    assert not back_up(in_bucket, tmp_path / "rows.tar").has_library
+    empty = sqlite_in(tmp_path / "empty").model_copy(update={"s3": S3Settings(bucket="cast")})
+    with pytest.raises(BackupError, match="no bucket in"):
+        Restore(empty).run(backup, replace=False)
 
 
 def test_what_is_there_is_replaced_only_on_demand(backup: Path, tmp_path: Path) -> None:
