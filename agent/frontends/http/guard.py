@@ -8,7 +8,6 @@ import socket
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -19,6 +18,7 @@ from agent.config.settings import ApiSettings
 from agent.frontends.http.app_keys import CALLER, DEVICE, SETTINGS
 from agent.host.identity import host_name
 from agent.types import DeviceInfo, ErrorCode
+from cast_http.origins import is_from_own_page, is_own_origin, parse_host
 from cast_http.proxies import is_proxied
 
 GATE: Final = web.AppKey[Gate]("gate")
@@ -41,12 +41,6 @@ class Access(StrEnum):
 
 ACCESS: Final = web.AppKey[Mapping[web.AbstractRoute, Access]]("access")
 """The access of each route, from the table of calls; any other request needs a key."""
-
-_SAFE: Final = frozenset({"GET", "HEAD"})
-"""Methods that change nothing."""
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\[\]:/@?#\s]+))(?::(?P<port>[0-9]{0,5}))?")
 
 
 @web.middleware
@@ -112,11 +106,7 @@ def page_keys(request: web.Request, port: int) -> list[str]:
     key = request.cookies.get(cookie_name(port))
     if not key:
         return []
-    site = request.headers.get("Sec-Fetch-Site")
-    is_ours = site in ("same-origin", "none") or (
-        site is None and (request.method in _SAFE or "Origin" in request.headers)
-    )
-    if not is_ours:
+    if not is_from_own_page(request):
         raise _forbidden_origin()
     return [key]
 
@@ -129,7 +119,7 @@ def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
     """
     if not hosts:
         return
-    parsed = _parse_host(hosts[0]) if len(hosts) == 1 else None
+    parsed = parse_host(hosts[0]) if len(hosts) == 1 else None
     if parsed is not None and (_is_address(parsed[0]) or parsed[0] in names):
         return
     raise GateError(
@@ -141,9 +131,8 @@ def check_host(hosts: list[str], *, names: frozenset[str]) -> None:
 
 def check_origin(origins: list[str], hosts: list[str]) -> None:
     """Raise GateError (`forbidden_origin`) when a page of another host or port in a browser sends the request."""
-    if len(origins) == 1 and len(hosts) == 1 and _same_origin(origins[0], hosts[0]):
-        return
-    raise _forbidden_origin()
+    if not is_own_origin(origins, hosts):
+        raise _forbidden_origin()
 
 
 def _forbidden_origin() -> GateError:
@@ -164,7 +153,7 @@ def own_names(device: DeviceInfo, settings: ApiSettings) -> frozenset[str]:
     if slug:
         names.add(f"{slug}.local")
     for allowed in settings.allowed_hosts:
-        parsed = _parse_host(allowed)
+        parsed = parse_host(allowed)
         if parsed is not None:
             names.add(parsed[0])
     return frozenset(names)
@@ -183,24 +172,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _parse_host(host: str) -> tuple[str, int | None] | None:
-    """Name or address in lower case, and the port if there is one; None when it is not a host at all."""
-    match = _HOST.fullmatch(host.strip())
-    if match is None:
-        return None
-    name = (match["v6"] or match["name"]).lower().rstrip(".")
-    return name, int(match["port"]) if match["port"] else None
-
-
-def _same_origin(origin: str, host: str) -> bool:
-    try:
-        scheme, netloc, *rest = urlsplit(origin)
-    except ValueError:
-        return False
-    default = _DEFAULT_PORTS.get(scheme)
-    theirs, ours = _parse_host(netloc), _parse_host(host)
-    if default is None or theirs is None or ours is None or any(rest):
-        return False
-    return (theirs[0], theirs[1] or default) == (ours[0], ours[1] or default)

@@ -29,6 +29,7 @@ from agent.frontends.http.guard import Access
 from agent.frontends.http.health import Alive, HealthAnswer
 from cast_http.operations import Link
 from cast_http.operations import Operation as BaseOperation
+from cast_http.page_files import MEDIA_TYPES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -247,7 +248,7 @@ OPERATIONS: Final = (
     Operation(
         "GET", "/page/{name}", remote_page.page_file, Access.OPEN,
         "A file that the page is made of.",
-        {200: ", ".join(remote_page.MEDIA_TYPES), 304: None}, (404,), headers=(_IF_NONE_MATCH,),
+        {200: ", ".join(MEDIA_TYPES), 304: None}, (404,), headers=(_IF_NONE_MATCH,),
     ),
     Operation(
         "GET", "/openapi.json", openapi.openapi, Access.OPEN,

@@ -1,7 +1,7 @@
 // What can be put on: an address, a preset, something that was on lately.
 
 import { call } from "./box.js";
-import { about, ask, find, make, refill, say, show } from "./dom.js";
+import { about, ask, find, make, onButton, refill, say, show } from "./dom.js";
 import { editPreset, newPreset, setUpPresets } from "./presets.js";
 import { nameOf } from "./text.js";
 
@@ -46,14 +46,6 @@ export function setUpCasting(act) {
   find("preset-keep").addEventListener("click", () => keep(stream, { session_id: stream.session_id }));
   find("recent-clear").addEventListener("click", (event) => act(clear, event.currentTarget));
   setUpPresets(act, () => refreshOffers(["presets"]), focusPreset);
-}
-
-/** Call what a button in a list is for, by its `data-do`. */
-function onButton(list, work) {
-  find(list).addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-do]");
-    if (button) work[button.dataset.do](button.dataset.id, button);
-  });
 }
 
 /** Save as a preset what is on or was on: the box knows the address with its credentials. */

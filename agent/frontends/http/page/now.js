@@ -2,7 +2,8 @@
 
 import { call, request } from "./box.js";
 import { describe, fill, find, make, about, refill, say, setIcon, show } from "./dom.js";
-import { clock, endOf, nameOf, spoken, stateOf } from "./text.js";
+import { endOf, nameOf, stateOf } from "./text.js";
+import { clock, spoken } from "./times.js";
 
 const PICTURE_EVERY_MS = 1000;
 const PICTURE_SOON_MS = 400; // After a change: what is on is shown first, and not all pages ask at the same moment.

@@ -1,19 +1,4 @@
-// Times and states in words.
-
-/** `1:02:03` or `2:03` from seconds. */
-export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-}
-
-/** `1 hour 2 minutes` from seconds, for people who listen. */
-export function spoken(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const parts = [[Math.floor(whole / 3600), "hour"], [Math.floor(whole / 60) % 60, "minute"], [whole % 60, "second"]];
-  const said = parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}${count === 1 ? "" : "s"}`);
-  return said.join(" ") || "0 seconds";
-}
+// Names and states in words.
 
 /** The name of a stream: its title, else the last part of its address. */
 export function nameOf(stream) {
@@ -43,5 +28,3 @@ export function endOf(last) {
   const words = { finished: "ended", stopped: "was stopped", replaced: "was replaced", expired: "ended: its time was over", failed: "failed", shutdown: "ended with the agent" };
   return `${nameOf(last)} ${words[last.reason] ?? "ended"}`;
 }
-
-const pad = (number) => String(number).padStart(2, "0");

@@ -1,4 +1,4 @@
-// Small helpers for the elements of the page.
+// Small helpers for the elements of a page, which has the dialog `question`.
 
 export const find = (id) => document.getElementById(id);
 
@@ -39,6 +39,14 @@ export function make(tag, properties = {}, ...children) {
 export function about(tag, name, detail, properties = {}) {
   const strong = make("strong", { dir: "auto" }, name);
   return make(tag, { className: "about", ...properties }, strong, ...(detail ? [make("small", { dir: "auto" }, detail)] : []));
+}
+
+/** Call what a button in a list is for, by its `data-do`. */
+export function onButton(list, work) {
+  find(list).addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-do]");
+    if (button) work[button.dataset.do](button.dataset.id, button);
+  });
 }
 
 /** Ask a question. The answer is "yes", "no", or "" when it was closed. */
