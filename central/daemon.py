@@ -47,6 +47,8 @@ from central.media.publishers import StreamPublishers
 from central.media.server import MediaServer, NoMediaServer
 from central.media.service import Media
 from central.media.settings import MediaMtxSettings
+from central.page.feature import page_feature
+from central.page.repository import tokens
 from central.servers import Servers, servers_of
 from central.settings import Settings
 from central.streams.feature import streams_feature
@@ -113,7 +115,7 @@ async def running(
         if settings.mediamtx.api_url:
             server = client = MediaMtx(settings.mediamtx.api_url)
             stack.push_async_callback(client.close)
-        access = Access(database, TOKENS, secret=settings.api.secret, now=now)
+        access = Access(database, {**TOKENS, **tokens(settings.api.secret)}, secret=settings.api.secret, now=now)
         urls = _urls(settings.mediamtx)
         streams = streams_feature(database, StreamPublishers(server), urls, settings.retention, now=now)
         counting = Counting(servers.cache)
@@ -135,7 +137,8 @@ async def running(
             now=now,
         )
         analytics = analytics_feature(database, servers.cache, settings.retention, now=now)
-        features: list[Feature[Any]] = [devices, streams, media, library, live, analytics]
+        page = page_feature(database, access, connect=settings.page_origins(), now=now)
+        features: list[Feature[Any]] = [devices, streams, media, library, live, analytics, page]
         supervisor = _supervised(stack, workers, features)
         metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))
         reconciliation = media.service.reconciliation

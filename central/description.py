@@ -11,13 +11,15 @@ from central.analytics import operations as analytics
 from central.core.http.problems import Problem
 from central.core.ids import ID_PATTERN
 from central.core.operations import Access, Operation
+from central.core.secrets import SESSION_COOKIE
 from central.devices import operations as devices
 from central.library import operations as library
 from central.live import operations as live
 from central.media import operations as media
+from central.page import operations as page
 from central.streams import operations as streams
 
-_KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"api_key": []}]
+_KEYS: Final[list[dict[str, list[str]]]] = [{"key": []}, {"api_key": []}, {"session": []}]
 
 
 def _refusals(operation: Operation) -> set[int]:
@@ -40,6 +42,12 @@ SERVICE: Final[Service[Operation]] = Service(
             "enrolment token (et_) or an upload key (uk_).",
         },
         "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": SESSION_COOKIE,
+            "description": "The cookie of a page that has logged in with an admin key or an upload key.",
+        },
         "shared_secret": {
             "type": "http",
             "scheme": "basic",
@@ -57,6 +65,7 @@ SERVICE: Final[Service[Operation]] = Service(
     },
     path_parameters={
         "id": {"type": "string", "pattern": ID_PATTERN},
+        "name": {"type": "string"},
         "stream": {
             "type": "string",
             "minLength": 1,
@@ -74,6 +83,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *library.OPERATIONS,
     *live.OPERATIONS,
     *analytics.OPERATIONS,
+    *page.OPERATIONS,
     *system.OPERATIONS,
 )
 """All but those of the service itself that tell about these: `/metrics` and `/openapi.json`."""

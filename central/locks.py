@@ -8,6 +8,7 @@ from central.core.db.locks import LockOrder
 
 LOCK_ORDER: Final[LockOrder] = {
     "admin_keys": None,
+    "page_sessions": None,
     "videos": None,
     "jobs": None,
     "renditions": None,

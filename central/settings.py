@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -49,6 +50,15 @@ class Settings(Sections):
     def videos_folder(self) -> Path | None:
         """The same, if the bytes of videos are there; None where a bucket has them."""
         return self.library_folder() if self.s3.bucket is None else None
+
+    def page_origins(self) -> tuple[str, ...]:
+        """The origins that the page calls beside its own: uploads go straight to a bucket."""
+        if self.s3.bucket is None:
+            return ()
+        if address := self.s3.public_url or self.s3.url:
+            parts = urlsplit(address)
+            return (f"{parts.scheme}://{parts.netloc}",)
+        return ("https://s3.amazonaws.com", f"https://s3.{self.s3.region}.amazonaws.com")
 
     def database_url(self) -> str:
         """The URL of the configured database, or of the SQLite file in the state directory."""

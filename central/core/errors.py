@@ -49,6 +49,12 @@ class ForbiddenError(CentralError):
     code = ErrorCode.FORBIDDEN
 
 
+class ForbiddenOriginError(ForbiddenError):
+    """A page of another origin sent the request, and a browser added the cookie of our page."""
+
+    code = ErrorCode.FORBIDDEN_ORIGIN
+
+
 class TooManyRequestsError(CentralError):
     """Too many tries; `retry_after_s` tells when the next one makes sense."""
 

@@ -28,9 +28,15 @@ class MissLimit:
     Right ones cost nothing."""
 
     def __init__(
-        self, *, misses: int = MISSES, whose: str = "this address", monotonic: Callable[[], float] = time.monotonic
+        self,
+        *,
+        misses: int = MISSES,
+        what: str = "codes",
+        whose: str = "this address",
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = misses
+        self._what = what
         self._whose = whose
         self._monotonic = monotonic
         self._misses: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -47,7 +53,7 @@ class MissLimit:
         if weight > self._limit - 1:
             wait_s = (weight - (self._limit - 1)) * PERIOD_S / self._limit
             raise TooManyRequestsError(
-                f"Too many wrong codes came from {self._whose}. Try again in {math.ceil(wait_s)} s.", wait_s
+                f"Too many wrong {self._what} came from {self._whose}. Try again in {math.ceil(wait_s)} s.", wait_s
             )
 
     def missed(self, caller: str) -> None:

@@ -22,12 +22,12 @@ HIDDEN: Final = "***"
 
 # Also a part of one, as a text that was cut holds it.
 _TOKEN_LEAST = 19
-_TOKEN = re.compile(r"(?<![A-Za-z0-9])(ak|dt|et|sk|uk)_[A-Za-z0-9_-]{16,}")
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])(ak|dt|et|ps|sk|uk)_[A-Za-z0-9_-]{16,}")
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _QUERY_SECRET = re.compile(
     r"(?i)(?<=[?&])((?:key|token|pass|password|secret|code|x-amz-(?:credential|security-token|signature))=)[^&\s]+"
 )
-_SUSPECT: Final = ("%", "@", "=", "\\", "\x7f", "ak_", "dt_", "et_", "sk_", "uk_")
+_SUSPECT: Final = ("%", "@", "=", "\\", "\x7f", "ak_", "dt_", "et_", "ps_", "sk_", "uk_")
 """JSON in ASCII holds one of these wherever `_clean` changes a text."""
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _FIRST: Final = ("timestamp", "level", "logger", "event")

@@ -43,6 +43,8 @@ class Call(Generic[ServiceT, BodyT, QueryT]):
     caller: Caller
     address: str
     """The address of the client, as far as it is known."""
+    is_secure: bool
+    """The client called by https, as far as that is known."""
     path: Mapping[str, str]
     body: BodyT
     query: QueryT

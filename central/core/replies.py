@@ -19,6 +19,8 @@ class Reply:
     text: str = ""
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    tag: str = ""
+    """The entity tag of the text: a caller that has it already is answered 304."""
 
 
 @dataclass(frozen=True, slots=True)

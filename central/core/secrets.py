@@ -16,6 +16,7 @@ class TokenKind(StrEnum):
     ADMIN = "ak"
     DEVICE = "dt"
     ENROLMENT = "et"
+    SESSION = "ps"
     STREAM_KEY = "sk"
     UPLOAD = "uk"
 
@@ -23,8 +24,11 @@ class TokenKind(StrEnum):
 TOKEN_BYTES: Final = 32
 """256 random bits, 43 characters in URL-safe base64: not to be guessed, so a plain SHA-256 at rest is enough."""
 
-TOKEN_PATTERN: Final = re.compile(r"(ak|dt|et|sk|uk)_[A-Za-z0-9_-]{43}")
+TOKEN_PATTERN: Final = re.compile(r"(ak|dt|et|ps|sk|uk)_[A-Za-z0-9_-]{43}")
 TOKEN_LENGTH: Final = 46
+
+SESSION_COOKIE: Final = "cast_central"
+"""The name of the cookie with the token of a page: one for all instances behind one address."""
 
 DIGEST_PATTERN: Final = r"^[0-9a-f]{64}$"
 """A SHA-256 as it is written."""

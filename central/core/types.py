@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class ErrorCode(StrEnum):
@@ -18,6 +19,8 @@ class ErrorCode(StrEnum):
     """A box has had as much stored as it may for now."""
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    FORBIDDEN_ORIGIN = "forbidden_origin"
+    """A page of another origin sent a request with the cookie of ours."""
     INTERNAL = "internal"
     DATABASE_UNAVAILABLE = "database_unavailable"
     DATABASE_FULL = "database_full"
@@ -71,6 +74,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+API_HOLDER: Final = "api.secret"
+"""The name of whoever calls with the secret of the API."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The caller: its role, and the id and the name of its key or token."""
@@ -78,6 +85,8 @@ class Caller:
     role: Role
     id: str = ""
     name: str = ""
+    session: str = ""
+    """The hash of the token by which a page is logged in as that key; empty for a caller that sent the key."""
 
     @property
     def is_admin(self) -> bool:

@@ -29,6 +29,7 @@ FEATURES: dict[str, set[str]] = {
     "library": set(),
     "live": {"library", "media", "streams"},
     "analytics": {"library"},
+    "page": set(),
 }
 """Each feature, and which others it may import beside `core`."""
 

@@ -17,7 +17,7 @@ from central.core.db.engine import Database
 from central.core.errors import ForbiddenError, NameInUseError, UnauthorizedError
 from central.core.pages import Clock, utc_now
 from central.core.secrets import TokenKind, digest, kind_of, new_token, same
-from central.core.types import Caller, Role
+from central.core.types import API_HOLDER, Caller, Role
 
 KINDS: Final[Mapping[Role, TokenKind]] = {Role.ADMIN: TokenKind.ADMIN, Role.UPLOADER: TokenKind.UPLOAD}
 """The kind of token of each role."""
@@ -46,7 +46,7 @@ class Access:
         """The caller to whom this token belongs. Raises UnauthorizedError if it belongs to nobody, or is no longer
         valid."""
         if self._secret is not None and same(token, self._secret):
-            return Caller(Role.ADMIN, name="api.secret")
+            return Caller(Role.ADMIN, name=API_HOLDER)
         kind = kind_of(token)
         if kind not in self._tokens:
             raise _unknown()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from cast_http.limits import in_time, limit_body
-from cast_http.negotiate import preference
+from cast_http.negotiate import has_already, preference
 from central.core.errors import MissingError
 from central.core.http.body import query_of, read_form, read_json, read_raw, upload_of, validated
 from central.core.http.guard import Guard
@@ -52,6 +53,7 @@ class Endpoint:
             service=self._service,
             caller=caller,
             address=self._guard.address(request),
+            is_secure=self._guard.is_secure(request),
             path=request.match_info,
             body=await self._body(request),
             query=query,
@@ -77,6 +79,8 @@ class Endpoint:
                 )
             if operation.quiet and not _prefers_all(request):
                 reply = Reply(status=204)
+            if reply.tag:
+                reply = _tagged(request, reply)
             status, text, content_type, headers = _rendered(reply)
         return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)
 
@@ -99,6 +103,12 @@ class Endpoint:
 def _prefers_all(request: web.Request) -> bool:
     told = ",".join(request.headers.getall("Prefer", ())).lower()
     return "return=representation" in re.split(r"[,;\s]+", told)
+
+
+def _tagged(request: web.Request, reply: Reply) -> Reply:
+    """The reply with its entity tag, and without its text for a caller that has that already."""
+    tagged = replace(reply, headers={**reply.headers, "ETag": f'"{reply.tag}"'})
+    return replace(tagged, status=304, text="") if has_already(request, reply.tag) else tagged
 
 
 def _rendered(reply: Reply) -> Answered:

@@ -11,11 +11,12 @@ from typing import Final
 
 from aiohttp import web
 
+from cast_http.origins import is_from_own_page
 from cast_http.proxies import is_proxied
 from central.core.access.service import Access as Identities
-from central.core.errors import ForbiddenError, UnauthorizedError
+from central.core.errors import ForbiddenError, ForbiddenOriginError, UnauthorizedError
 from central.core.operations import Access
-from central.core.secrets import same
+from central.core.secrets import SESSION_COOKIE, TokenKind, kind_of, same
 from central.core.types import Caller, Role
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -66,7 +67,7 @@ class Guard:
             return self._media_server(request)
         if access is Access.LOCAL and self._is_this_machine(request):
             return Caller(Role.ANYBODY)
-        token = _token(request)
+        token = _token(request) or _page_token(request)
         if token is None:
             raise UnauthorizedError(f"This call needs {_NEEDS[access]}: send it as Authorization: Bearer.")
         caller = await self._identities.identify(token)
@@ -86,6 +87,13 @@ class Guard:
                 break
             address = hop.strip()
         return address
+
+    def is_secure(self, request: web.Request) -> bool:
+        """Return True if the client called by https, as far as that is known: a proxy that is trusted says so."""
+        if not _is_in(_parse(request.remote or ""), self._proxies):
+            return request.secure
+        said = ",".join(request.headers.getall("X-Forwarded-Proto", [])).rpartition(",")[2]
+        return said.strip().lower() == "https"
 
     def is_shared_secret(self, given: str) -> bool:
         return self._secret is not None and same(given, self._secret)
@@ -147,6 +155,19 @@ def _token(request: web.Request) -> str | None:
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     return request.headers.get("X-API-Key") or None
+
+
+def _page_token(request: web.Request) -> str | None:
+    """The token in the cookie of a page that is logged in. Raises ForbiddenOriginError if another page sends it."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    if kind_of(token) is not TokenKind.SESSION:
+        return None
+    if not is_from_own_page(request):
+        raise ForbiddenOriginError(
+            "A web page of another origin sent this request, so it is refused. Open the page of this service itself; a "
+            "program sends a key as Authorization: Bearer."
+        )
+    return token
 
 
 def _password(request: web.Request) -> str | None:

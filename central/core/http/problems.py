@@ -24,6 +24,7 @@ HTTP_STATUS: Final[Mapping[ErrorCode, int]] = MappingProxyType(
         ErrorCode.QUOTA_EXCEEDED: 429,
         ErrorCode.UNAUTHORIZED: 401,
         ErrorCode.FORBIDDEN: 403,
+        ErrorCode.FORBIDDEN_ORIGIN: 403,
         ErrorCode.INTERNAL: 500,
         ErrorCode.DATABASE_UNAVAILABLE: 503,
         ErrorCode.DATABASE_FULL: 503,

@@ -33,6 +33,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 async def fill(central: Central) -> None:
     """Rows in every table: boxes with and without a stream, a revoked one, publishers, keys, claims, tokens."""
     await central.services.access.add_key("an admin")
+    await central.anybody("POST", "/api/v1/session", {"key": central.admin.token})
     await central.services.boxes.enrolments.add(uses=3, valid_for=timedelta(days=1))
     for name in ("kitchen", "hall"):
         box = await central.box(name)

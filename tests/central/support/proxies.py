@@ -45,7 +45,8 @@ backend central
     server central 127.0.0.1:{upstream}
 """
 RECOMMENDED = {
-    "nginx": "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "nginx": "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; "
+    "proxy_set_header X-Forwarded-Proto $scheme;",
     "haproxy": "option forwardfor",
 }
 """The lines that docs/central.md has for each."""

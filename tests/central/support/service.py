@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, DummyCookieJar
 from uuid_utils import uuid7
 
 from central.daemon import Services, running
@@ -167,6 +167,6 @@ async def served(database_url: str, **sections: dict[str, Any]) -> AsyncIterator
         run = await stack.enter_async_context(running(settings, now=clock, checks_locks=True))
         token = await run.services.access.add_key(f"test {uuid4().hex}")
         url = f"http://127.0.0.1:{run.port}"
-        session = await stack.enter_async_context(ClientSession(url))
+        session = await stack.enter_async_context(ClientSession(url, cookie_jar=DummyCookieJar()))
         secret = settings.mediamtx.secret
         yield Central(run.services, session, Client(session, token), Client(session), clock, url, stack, secret)
