@@ -246,6 +246,27 @@ class Page:
         self.click(selector)
         self.send("Input.insertText", text=text)
 
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files in this field."""
+        found = self.send("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        paths = [str(file) for file in files]
+        self.send("DOM.setFileInputFiles", files=paths, objectId=found["result"]["objectId"])
+
+    def drop(self, selector: str, *files: Path) -> None:
+        """Drag files from elsewhere to this element, and let go of them."""
+        look = f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({json.dumps(selector)})"
+        x, y = self.run(f"{look}.getBoundingClientRect())")
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.send("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def upload_at(self, bps: int) -> None:
+        """Bound what the page sends to so many bytes a second; 0 for no bound."""
+        bound = bps or -1
+        self.send(
+            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=bound
+        )
+
     def text(self, selector: str) -> str:
         return str(self.run(f"document.querySelector({json.dumps(selector)}).innerText"))
 
