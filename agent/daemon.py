@@ -142,6 +142,7 @@ async def _start(current: Current, running: AsyncExitStack, systemd: Notifier) -
         casting.bus.publish(EventKind.DISPLAY_CHANGED, available=health.available)
 
     stage.on_change = display_changed
+    stage.power.on_change = lambda: casting.bus.publish(EventKind.SCREEN_CHANGED, on=stage.power.is_on)
 
     # Each is to be stopped also when a signal comes while it starts.
     running.push_async_callback(frontends.advertiser.stop)

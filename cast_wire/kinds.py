@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     """`state` is another one: playing, buffering, paused, loading or idle."""
     VOLUME_CHANGED = "volume_changed"
     DISPLAY_CHANGED = "display_changed"
+    SCREEN_CHANGED = "screen_changed"
+    """The screen was switched on or off."""
     ACCESS_CHANGED = "access_changed"
     PRESETS_CHANGED = "presets_changed"
     RECENT_CHANGED = "recent_changed"

@@ -88,24 +88,39 @@ def build_casting(
         retry=settings.stream.retry,
         emit=bus.publish,
     )
-    saver = Saver(tracker, bus=bus, folder=folder, restore=settings.stream.restore, supervisor=platform.supervisor)
-    storage = Storage(folder, platform.own, not_written=lambda: saver.not_written, supervisor=platform.supervisor)
-    service = CastingService(
+    saver = Saver(
         tracker,
-        policy=checks,
+        platform.stage.power,
+        bus=bus,
+        folder=folder,
+        restore=settings.stream.restore,
+        supervisor=platform.supervisor,
+    )
+    storage = Storage(folder, platform.own, not_written=lambda: saver.not_written, supervisor=platform.supervisor)
+    service = _service(current, platform, tracker, saver, bus, policy=checks)
+    return Casting(tracker, service, saver, storage, lookup, cache, local_names, bus)
+
+
+def _service(
+    current: Current, platform: Platform, tracker: StreamTracker, saver: Saver, bus: EventBus, *, policy: MediaChecks
+) -> CastingService:
+    folder = current.settings.state.directory()
+    return CastingService(
+        tracker,
+        policy=policy,
         default_quality=lambda: current.settings.player.quality,
         kept=saver.kept,
         presets=Presets(
             EntryFile(folder / PRESETS_FILE),
             configured=lambda: [preset.model_dump(exclude_unset=True) for preset in current.settings.preset],
-            policy=checks,
+            policy=policy,
             emit=bus.publish,
         ),
         recent=Recent(
             EntryFile(folder / RECENT_FILE), enabled=lambda: current.settings.stream.recent, emit=bus.publish
         ),
+        screen=platform.stage.power,
     )
-    return Casting(tracker, service, saver, storage, lookup, cache, local_names, bus)
 
 
 def limits_of(settings: Settings) -> Limits:

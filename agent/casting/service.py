@@ -11,6 +11,7 @@ from agent.casting.entries import NotKept
 from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
+from agent.casting.screen import NoScreen, Screen
 from agent.casting.wish import NO_PAGE, SPOKEN, WHAT, Policy, Wish, check_together, check_turns, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
@@ -111,8 +112,10 @@ class CastingService:
         kept: Callable[[], Awaitable[None]] = _kept_at_once,
         presets: Presets | None = None,
         recent: Recent | None = None,
+        screen: Screen | None = None,
     ) -> None:
         self._tracker = tracker
+        self._screen = screen or NoScreen()
         self._policy = policy
         self._default_quality = default_quality
         self._kept = kept
@@ -182,6 +185,20 @@ class CastingService:
         volume = await self._tracker.set_volume(level, muted)
         await self._kept()
         return volume
+
+    async def switch_screen(self, on: bool) -> None:
+        """Switch the screen on; or end everything and switch it off. What is shown after that lights it until it ends.
+        Raises NotSupportedError, PlayerUnavailableError."""
+        self._screen.require()
+        if not on:
+            await self._tracker.stop(everything=True)
+        await self._screen.switch(on)
+        await self._kept()
+
+    @property
+    def screen_is_on(self) -> bool | None:
+        """The screen is lit; None where it cannot be switched, or is not there."""
+        return self._screen.is_on
 
     async def save_preset(
         self, given: Mapping[str, Any], *, recent: str | None = None, session_id: str | None = None

@@ -84,6 +84,14 @@ def seek(options: argparse.Namespace) -> int:
     return _controlled(options, agent_of(options).call("POST", "/seek", {"position": options.position}))
 
 
+def screen(options: argparse.Namespace) -> int:
+    """`cast-agent screen`."""
+    agent = agent_of(options)
+    wish = {"on": options.power == "on"}
+    answer = agent.call("POST", "/screen", wish) if options.power else agent.call("GET", "/status")["screen"]
+    return _tell(options, answer, text.power(answer))
+
+
 def volume(options: argparse.Namespace) -> int:
     """`cast-agent volume`."""
     agent = agent_of(options)

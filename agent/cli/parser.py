@@ -236,6 +236,8 @@ def _playing(commands: Commands[_Parser]) -> None:
     mute = volume.add_mutually_exclusive_group()
     mute.add_argument("--mute", dest="muted", action="store_true", default=None, help="no sound")
     mute.add_argument("--unmute", dest="muted", action="store_false", help="sound again")
+    screen = _client(commands, "screen", "switch the screen on or off, or say which it is")
+    screen.add_argument("power", nargs="?", choices=["on", "off"], help="off ends everything that is on")
     cache = _client(commands, "cache", "list the library's videos that the box keeps, or remove them")
     cache.set_defaults(command=_later("cache", "cache"))
     cache.add_argument("action", nargs="?", choices=["list", "clear"], default="list", help="default: list")

@@ -64,6 +64,13 @@ def local_time(moment: datetime | None) -> str:
     return "never" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def power(answer: dict[str, Any]) -> str:
+    """A sentence on the power of the screen."""
+    if answer["on"] is None:
+        return "This box cannot switch its screen, or has none."
+    return f"The screen is {'on' if answer['on'] else 'off'}."
+
+
 def volume(answer: dict[str, Any]) -> str:
     """The volume as `50 %`, or that it is muted."""
     return f"{answer['volume_level'] * 100:.0f} %" + (", muted" if answer["muted"] else "")
@@ -91,6 +98,8 @@ def status(answer: dict[str, Any], url: str) -> str:
         why = f": {error['message']}" if error else ""
         lines.append(["last", f"{title(answer['last'])}, {answer['last']['reason']}{why}"])
     lines.append(["volume", volume(answer["volume"])])
+    if answer["screen"]["on"] is False:
+        lines.append(["screen", "off"])
     return table([*lines, *_told(answer)])
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from agent.casting.announcer import BY_PLAYER
 from agent.casting.saved import Saved
+from agent.casting.screen import ScreenWish
 from agent.casting.tracker import StreamTracker
 from agent.events.bus import Event, EventBus
 from agent.host.clock import WallClock
@@ -62,6 +63,7 @@ class Saver:
     def __init__(
         self,
         tracker: StreamTracker,
+        screen: ScreenWish,
         *,
         bus: EventBus,
         folder: Path,
@@ -70,6 +72,7 @@ class Saver:
     ) -> None:
         self._supervisor = supervisor or Supervisor()
         self._tracker = tracker
+        self._screen = screen
         self._bus = bus
         self._folder = folder
         self._files = WantedFiles(folder)
@@ -144,6 +147,7 @@ class Saver:
     async def _take_up(self, kept: Kept) -> None:
         self._number = kept.number
         self._clock.was(kept.written_at)
+        self._screen.restore(kept.screen_off)
         wanted = self._still_wanted(kept) if self._restore else []
         if wanted and kept.restores >= RESTORES_ALLOWED:
             log.error(
@@ -198,7 +202,7 @@ class Saver:
 
     def _heard(self, event: Event) -> None:
         """Note that the wanted sessions have changed, unless the player changed them: that would wear the card out."""
-        is_kept = event.session_id is not None or event.kind is EventKind.VOLUME_CHANGED
+        is_kept = event.session_id is not None or event.kind in (EventKind.VOLUME_CHANGED, EventKind.SCREEN_CHANGED)
         if is_kept and not BY_PLAYER.items() <= event.data.items():
             self._changes += 1
             self._dirty.set()
@@ -279,6 +283,7 @@ class Saver:
             written_at=self._clock.at_least,
             restores=self._restores,
             volume=KeptVolume.of(self._tracker.volume),
+            screen_off=self._screen.is_off,
             sessions=tuple(KeptSession.of(saved, now=self._time()) for saved in self._tracker.saved()),
         )
 

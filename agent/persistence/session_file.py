@@ -174,6 +174,8 @@ class Kept(BaseModel):
     restores: int = Field(default=0, ge=0)
     """The number of times that this file was restored without the agent getting far."""
     volume: KeptVolume
+    screen_off: bool = False
+    """The screen is to be off while nothing is shown."""
     sessions: tuple[KeptSession, ...] = Field(max_length=16)
 
 

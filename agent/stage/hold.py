@@ -7,6 +7,7 @@ from PIL import Image
 from agent.errors import PlayerUnavailableError
 from agent.stage import requests
 from agent.stage.adoption import Adoptions
+from agent.stage.power import Power
 from agent.stage.screen import Area
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb
@@ -15,8 +16,9 @@ from agent.stage.xcb import Xcb
 class Hold:
     """The windows of one connection. It ends with its connection."""
 
-    def __init__(self, floor: Floor, name: str, monitor: Area) -> None:
+    def __init__(self, floor: Floor, name: str, monitor: Area, power: Power) -> None:
         self.floor = floor
+        self._power = power
         self.name = name
         self.monitor = monitor
         self.adoptions = Adoptions(floor.connection, floor.screen.root)
@@ -31,13 +33,10 @@ class Hold:
         return min(self.seen, key=lambda window: window.layer, default=None)
 
     def shown(self, window: X11Window) -> None:
-        """Record that a window was raised: the screen is awake for as long as one is seen."""
+        """Record that a window was raised."""
         if self.windows.get(window.xid) is not window:
             return
-        connection, screen = self.floor.connection, self.floor.screen
-        connection.post(lambda xcb: requests.light_up(xcb, screen))
-        if not self.seen:
-            connection.post(lambda xcb: requests.keep_lit(xcb, screen, True))
+        self._power.shown()
         self.seen = [window, *(other for other in self.seen if other is not window)]
 
     def closed(self, window: X11Window) -> bool:
@@ -48,8 +47,7 @@ class Hold:
         if window in self.seen:
             self.seen.remove(window)
             if not self.seen:
-                screen = self.floor.screen
-                self.floor.connection.post(lambda xcb: requests.keep_lit(xcb, screen, False))
+                self._power.closed()
         return True
 
     async def set_backdrop(self, picture: Image.Image | None) -> None:

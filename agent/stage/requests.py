@@ -23,7 +23,7 @@ from PIL import Image
 
 from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel
-from agent.stage.xcb import Xcb, dpms, screensaver, xcffib, xproto
+from agent.stage.xcb import Xcb, xcffib, xproto
 from agent.util.ximage import Layout, put_picture
 
 NAME = "cast-agent"
@@ -183,22 +183,6 @@ def raise_curtain(xcb: Xcb, curtain: int) -> None:
 
 def destroy_window(xcb: Xcb, window: int) -> None:
     xcb.core.DestroyWindow(window, is_checked=True).check()
-
-
-def light_up(xcb: Xcb, screen: Screen) -> None:
-    """Wake a screen that is blanked or switched off."""
-    xcb.core.ForceScreenSaver(xproto.ScreenSaver.Reset)
-    if screen.has_dpms and xcb(dpms.key).Info().reply().state:
-        xcb(dpms.key).ForceLevel(dpms.DPMSMode.On)
-
-
-def keep_lit(xcb: Xcb, screen: Screen, on: bool) -> None:
-    """Suspend blanking, or give it back. The server counts: each `on` needs one off; our death undoes all.
-
-    DPMS is suspended with it. What the user has set is not touched.
-    """
-    if screen.has_screensaver:
-        xcb(screensaver.key).Suspend(int(on))
 
 
 def _stacked_below(sibling: int) -> tuple[int, list[int]]:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from agent.errors import PlayerUnavailableError
 from agent.stage.base import Place
-from agent.stage.xcb import Xcb, randr, xcffib, xproto
+from agent.stage.xcb import Xcb, dpms, randr, xcffib, xproto
 
 FULL_DEPTH: Final = 24
 """Bits of colour in a pixel: what GL draws without fail."""
@@ -80,6 +80,7 @@ class Screen:
     has_monitors: bool
     """RandR 1.5 or newer."""
     has_dpms: bool
+    """It can be switched off."""
     has_screensaver: bool
     rootless: bool
     """XWayland inside a Wayland session: the root window has no pixels, each window is the compositor's."""
@@ -113,7 +114,7 @@ def read_screen(xcb: Xcb, number: int) -> Screen:
         format=_pixel_format(xcb, depth, visual),
         colormap=colormap,
         has_monitors=has_monitors,
-        has_dpms=_has(xcb, "DPMS"),
+        has_dpms=_has(xcb, "DPMS") and bool(xcb(dpms.key).Capable().reply().capable),
         has_screensaver=_has(xcb, "MIT-SCREEN-SAVER"),
         rootless=_is_rootless(xcb, root.root),
     )

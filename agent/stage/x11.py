@@ -26,6 +26,7 @@ from agent.stage.displays import SOCKETS, addresses
 from agent.stage.hold import Hold
 from agent.stage.layers import Layers
 from agent.stage.pixels import Picture, black_picture, encode, read_picture
+from agent.stage.power import Power
 from agent.stage.screen import Area, read_monitor, read_screen
 from agent.stage.window import Floor, X11Window
 from agent.stage.xcb import Xcb, randr, xcffib, xproto
@@ -78,6 +79,7 @@ class X11Stage:
         self._authority = authority
         self.on_change: Callable[[DisplayHealth], None] | None = None
         """Called on the event loop when a display comes or goes; not when it is only resized, nor by `stop`."""
+        self.power = Power()
         self._health = DisplayHealth(False, message="The display has not been looked for yet.")
         self._hold: Hold | None = None
         self._task: asyncio.Task[None] | None = None
@@ -192,12 +194,14 @@ class X11Stage:
             return Floor(connection, screen, tools, curtain, Layers(), Backdrop()), monitor
 
         floor, monitor = await connection.call(prepare)
-        self._hold = Hold(floor, address.name, monitor)
+        self._hold = Hold(floor, address.name, monitor, self.power)
+        self.power.found(floor)
         depth = floor.screen.root_format.depth
         health = DisplayHealth(True, address.name, monitor.width, monitor.height, depth=depth)
         wayland = floor.screen.rootless
         _log.info("display_found", display=health.display, width=health.width, height=health.height, xwayland=wayland)
         self._set_health(health)
+        await self.power.look()
         self._tried.set()
 
     async def _serve(self, connection: Connection) -> None:
@@ -216,6 +220,7 @@ class X11Stage:
         if monitor != hold.monitor:
             self._move_to(hold, monitor)
         await self._look_above(hold)
+        await self.power.look()
 
     def _move_to(self, hold: Hold, monitor: Area) -> None:
         hold.move_to(monitor)
@@ -270,6 +275,7 @@ class X11Stage:
 
     def _unavailable(self, reason: str) -> None:
         self._hold = None
+        self.power.lost()
         self._tried.set()
         if self._health.available:
             _log.warning("display_lost", display=self._health.display, reason=reason)

@@ -51,7 +51,7 @@ from agent.types import (
     StartRequest,
 )
 from cast_util.tasks import Supervisor
-from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.fakes import FakePlayers, FakeScreen, FakeStage
 from tests.support.library import video_cache
 
 ENTRIES = ("presets", "recent")
@@ -247,6 +247,7 @@ class Tracked(Client):
     tracker: StreamTracker
     stage: FakeStage
     players: FakePlayers
+    screen: FakeScreen
 
 
 class Rooms:
@@ -263,6 +264,7 @@ class Rooms:
             seed=7,
             emit=self.bus.publish,
         )
+        self.screen = FakeScreen(self.bus.publish)
         policy = MediaChecks(MediaPolicy())
         presets, recent = (NotKept() if folder is None else EntryFile(folder / f"{name}.json") for name in ENTRIES)
         self.casting = CastingService(
@@ -270,6 +272,7 @@ class Rooms:
             policy=policy,
             presets=Presets(presets, configured=lambda: configured, policy=policy, emit=self.bus.publish),
             recent=Recent(recent, emit=self.bus.publish),
+            screen=self.screen,
         )
 
 
@@ -312,7 +315,7 @@ async def tracked(
     )
     try:
         async with served_with as (client, port):
-            yield Tracked(client, "127.0.0.1", port, tracker, rooms.stage, rooms.players)
+            yield Tracked(client, "127.0.0.1", port, tracker, rooms.stage, rooms.players, rooms.screen)
     finally:
         noting.cancel()
         await tracker.close()

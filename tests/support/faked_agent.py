@@ -40,7 +40,7 @@ from agent.reporting.http import circuit
 from agent.reporting.reporter import ReportedBox, Reporter
 from agent.types import DeviceInfo
 from tests.support.api import served_by
-from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.fakes import FakePlayers, FakeScreen, FakeStage
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -98,7 +98,7 @@ async def _live(folder: Path, number: int) -> None:
     tracker = StreamTracker(
         SessionParts(players, stage, redact), limits=Limits(start_timeout=5.0, stall_timeout=5.0), emit=bus.publish
     )
-    kept = Saver(tracker, bus=bus, folder=folder, restore=True)
+    kept = Saver(tracker, FakeScreen(), bus=bus, folder=folder, restore=True)
     reporter = Reporter(
         ReportedBox(
             DeviceInfo(id="4f0c", name="Living Room", version="0.1.0"),

@@ -18,15 +18,18 @@ from agent.errors import (
     AgentError,
     CentralUnavailableError,
     MediaError,
+    NotSupportedError,
     PlayerTimeoutError,
     PlayerUnavailableError,
     StreamNotFoundError,
 )
+from agent.events.bus import Emit, nobody
 from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
+from cast_wire.kinds import EventKind
 from tests.support.tools import LOOK_EVERY_S
 
 T = TypeVar("T")
@@ -425,6 +428,31 @@ class FakeStage:
         if not self.available:
             self.available = True
             self.loss = asyncio.Event()
+
+
+class FakeScreen:
+    """The power of a screen that obeys at once; `can` says whether it can be switched."""
+
+    def __init__(self, emit: Emit = nobody, *, can: bool = True) -> None:
+        self.can = can
+        self.is_off = False
+        self._emit = emit
+
+    @property
+    def is_on(self) -> bool | None:
+        return not self.is_off if self.can else None
+
+    def require(self) -> None:
+        if not self.can:
+            raise NotSupportedError("scripted: it cannot be switched")
+
+    async def switch(self, on: bool) -> None:
+        self.require()
+        self.is_off = not on
+        self._emit(EventKind.SCREEN_CHANGED, on=on)
+
+    def restore(self, is_off: bool) -> None:
+        self.is_off = is_off
 
 
 def _set(future: asyncio.Future[T], value: T) -> None:

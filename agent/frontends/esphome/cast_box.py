@@ -219,8 +219,16 @@ class CastBox:
 
     def _look(self) -> None:
         """Send clients the changes since the last look."""
-        reporting, casting = self._reporting(), self._casting
-        seen = Seen(casting.snapshot(), casting.volume, reporting, self._problems(), self._options, self._refusal)
+        casting = self._casting
+        seen = Seen(
+            casting.snapshot(),
+            casting.volume,
+            self._reporting(),
+            self._problems(),
+            self._options,
+            casting.screen_is_on,
+            self._refusal,
+        )
         entities = list(entities_of(seen, restarts=self._restarts))
         listed = [entity.listing for entity in entities]
         if listed != self._listed:

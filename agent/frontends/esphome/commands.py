@@ -12,7 +12,7 @@ from agent.casting.forms import PlayForm
 from agent.casting.service import CastingService
 from agent.casting.wish import Wish
 from agent.errors import NotSupportedError
-from agent.frontends.esphome.entities import IDENTIFY, RESTART, STOP, STOP_ALL
+from agent.frontends.esphome.entities import IDENTIFY, RESTART, SCREEN, STOP, STOP_ALL
 from agent.frontends.esphome.messages import api
 
 
@@ -41,6 +41,8 @@ class Commands:
                 await self._play(message)
             case api.SelectCommandRequest():
                 await self._casting.start(Wish(preset=self._preset_id(message.state)))
+            case api.SwitchCommandRequest() if message.key == SCREEN.key:
+                await self._casting.switch_screen(message.state)
             case api.ButtonCommandRequest() if message.key in (STOP.key, STOP_ALL.key):
                 await self._casting.stop(everything=message.key == STOP_ALL.key)
             case api.ButtonCommandRequest() if message.key == IDENTIFY.key:
@@ -68,6 +70,8 @@ class Commands:
             api.MEDIA_PLAYER_COMMAND_STOP: casting.stop,
             api.MEDIA_PLAYER_COMMAND_MUTE: lambda: casting.set_volume(None, True),
             api.MEDIA_PLAYER_COMMAND_UNMUTE: lambda: casting.set_volume(None, False),
+            api.MEDIA_PLAYER_COMMAND_TURN_ON: lambda: casting.switch_screen(True),
+            api.MEDIA_PLAYER_COMMAND_TURN_OFF: lambda: casting.switch_screen(False),
         }
         if command not in controls:
             raise NotSupportedError("This player has no such command.")

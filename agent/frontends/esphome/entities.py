@@ -23,6 +23,9 @@ FEATURES: Final = 1 | 4 | 8 | 512 | 4096 | 16384 | 1 << 17 | 1 << 20
 """The features of Home Assistant's media players: pause, set the volume, mute, play media, stop, play, browse and
 announce."""
 
+SWITCHED: Final = FEATURES | 128 | 256
+"""Those of a player whose screen can be switched: turn on and turn off, too."""
+
 COMMAND_FAILED: Final = "command_failed"
 
 EVENT_TYPES: Final = (*(kind for kind in REPORTED if kind in FOLLOWED), COMMAND_FAILED)
@@ -53,7 +56,7 @@ class Entity:
 
 def entities_of(seen: Seen, *, restarts: bool) -> Iterator[Entity]:
     """The entities of this box. `restarts` is true if a service manager restarts the agent when it ends."""
-    yield MEDIA_PLAYER
+    yield MEDIA_PLAYER if seen.screen_is_on is None else SWITCHED_PLAYER
     yield from _SENSORS
     if seen.reporting.enabled:
         yield from _CENTRAL
@@ -61,6 +64,8 @@ def entities_of(seen: Seen, *, restarts: bool) -> Iterator[Entity]:
     yield ACTIVITY
     if seen.options:
         yield _select(seen)
+    if seen.screen_is_on is not None:
+        yield SCREEN
     yield STOP
     yield STOP_ALL
     yield IDENTIFY
@@ -115,16 +120,28 @@ def _button(name: str, **fields: object) -> Entity:
     return Entity(_listed(api.ListEntitiesButtonResponse, "button", name, **fields))
 
 
-def _player() -> Entity:
+def _player(features: int) -> Entity:
     listing = _listed(
-        api.ListEntitiesMediaPlayerResponse, "media_player", "", supports_pause=True, feature_flags=FEATURES
+        api.ListEntitiesMediaPlayerResponse, "media_player", "", supports_pause=True, feature_flags=features
     )
 
     def state(seen: Seen) -> Message:
         state, volume = _STATES.get(_playing(seen), api.MEDIA_PLAYER_STATE_ON), seen.volume
+        if seen.current is None and seen.screen_is_on is False:
+            state = api.MEDIA_PLAYER_STATE_OFF
         made: Message = api.MediaPlayerStateResponse(
             key=listing.key, state=state, volume=volume.level, muted=volume.muted
         )
+        return made
+
+    return Entity(listing, state)
+
+
+def _switch(name: str, is_on: Callable[[Seen], bool], **fields: object) -> Entity:
+    listing = _listed(api.ListEntitiesSwitchResponse, "switch", name, **fields)
+
+    def state(seen: Seen) -> Message:
+        made: Message = api.SwitchStateResponse(key=listing.key, state=is_on(seen))
         return made
 
     return Entity(listing, state)
@@ -176,7 +193,8 @@ def _seconds(seen: Seen) -> float | None:
 
 _DIAGNOSTIC: Final = {"entity_category": api.ENTITY_CATEGORY_DIAGNOSTIC}
 
-MEDIA_PLAYER: Final = _player()
+MEDIA_PLAYER: Final = _player(FEATURES)
+SWITCHED_PLAYER: Final = _player(SWITCHED)
 
 _SENSORS: Final = (
     _text("State", _playing, icon="mdi:television-play"),
@@ -208,6 +226,7 @@ ACTIVITY: Final = Entity(
     _listed(api.ListEntitiesEventResponse, "event", "Activity", icon="mdi:cast", event_types=list(EVENT_TYPES))
 )
 
+SCREEN: Final = _switch("Screen", lambda seen: bool(seen.screen_is_on), icon="mdi:monitor")
 STOP: Final = _button("Stop", icon="mdi:stop")
 STOP_ALL: Final = _button("Stop all", icon="mdi:stop-circle")
 IDENTIFY: Final = _button("Identify", device_class="identify", **_DIAGNOSTIC)

@@ -64,6 +64,8 @@ class Seen:
     """The problems of the box, in sentences; none when a start would work."""
     options: Mapping[str, Option] = field(default_factory=dict)
     """The presets by the names under which they are selected."""
+    screen_is_on: bool | None = None
+    """None where the screen cannot be switched."""
     refusal: str | None = None
     """The reason why the latest command failed, of those that could not be answered; None once something was started
     since."""

@@ -1,4 +1,4 @@
-"""The calls that work on what is on: pause, resume, seek, reload, volume."""
+"""The calls that work on what is on: pause, resume, seek, reload, volume, screen."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from aiohttp import web
 
 from agent.frontends.http.app_keys import CASTING, SESSION_ID
 from agent.frontends.http.body import read_form
-from agent.frontends.http.requests import NoBody, SeekBody, VolumeBody
-from agent.frontends.http.responses import Controlled, VolumeSet
+from agent.frontends.http.requests import NoBody, ScreenBody, SeekBody, VolumeBody
+from agent.frontends.http.responses import Controlled, ScreenSet, VolumeSet
 from agent.snapshot import SessionSnapshot
 from cast_http.negotiate import json_answer
 
@@ -40,6 +40,13 @@ async def volume(request: web.Request) -> web.Response:
     wish = await read_form(request, VolumeBody)
     now = await request.app[CASTING].set_volume(wish.volume_level, wish.muted)
     return json_answer(VolumeSet.of(now).model_dump_json())
+
+
+async def screen(request: web.Request) -> web.Response:
+    """`POST /screen`: switches the screen on, or ends everything and switches it off."""
+    wish, casting = await read_form(request, ScreenBody), request.app[CASTING]
+    await casting.switch_screen(wish.on)
+    return json_answer(ScreenSet(on=casting.screen_is_on).model_dump_json())
 
 
 async def _pause(request: web.Request, *, on: bool) -> web.Response:

@@ -124,6 +124,11 @@ OPERATIONS: Final = (
         {200: responses.VolumeSet}, (503, 504), body=requests.VolumeBody,
     ),
     Operation(
+        "POST", "/screen", controls.screen, Access.KEY,
+        "Switch the screen on, or end everything and switch it off.",
+        {200: responses.ScreenSet}, (501, 503), body=requests.ScreenBody,
+    ),
+    Operation(
         "GET", "/presets", presets.list_presets, Access.KEY,
         "All presets. One that cannot be played has a problem.",
         {200: preset_responses.PresetsAnswer}, (507,),

@@ -168,6 +168,14 @@ class VolumeBody(Form):
         return [] if given else [FieldError("volume_level", f"or muted is required, for example {cls.EXAMPLE}")]
 
 
+class ScreenBody(Form):
+    """The body of `POST /screen`."""
+
+    EXAMPLE = '{"on": false}'
+
+    on: Annotated[bool, BeforeValidator(as_switch)]
+
+
 class PairBody(Form):
     """The body of `POST /pair`."""
 

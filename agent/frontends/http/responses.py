@@ -71,6 +71,19 @@ class VolumeSet(VolumeAnswer):
     status: Literal["success"] = "success"
 
 
+class ScreenAnswer(Answer):
+    """The power of the screen."""
+
+    on: bool | None
+    """The screen is lit; null where it cannot be switched, or is not there."""
+
+
+class ScreenSet(ScreenAnswer):
+    """The answer of `POST /screen`."""
+
+    status: Literal["success"] = "success"
+
+
 class SettingsAnswer(Answer):
     """The answer of `GET /settings`."""
 
@@ -179,6 +192,7 @@ class StatusAnswer(Answer):
     """The streams that wait underneath, the next to come back first."""
     last: EndedAnswer | None
     volume: VolumeAnswer
+    screen: ScreenAnswer
     device: DeviceAnswer
     reporting: ReportingAnswer
     webhooks: tuple[WebhookAnswer, ...]
@@ -193,6 +207,7 @@ class StatusAnswer(Answer):
         snapshot: TrackerSnapshot,
         device: DeviceInfo,
         volume: Volume,
+        screen_is_on: bool | None,
         reporting: ReportingStatus,
         webhooks: tuple[WebhookStatus, ...],
         esphome: EspHomeStatus | None = None,
@@ -206,6 +221,7 @@ class StatusAnswer(Answer):
             interrupted=tuple(StreamAnswer.model_validate(waiting) for waiting in snapshot.interrupted),
             last=None if last is None else EndedAnswer.model_validate(last),
             volume=VolumeAnswer.of(volume),
+            screen=ScreenAnswer(on=screen_is_on),
             device=DeviceAnswer.model_validate(device),
             reporting=ReportingAnswer.model_validate(reporting),
             webhooks=tuple(WebhookAnswer.model_validate(webhook) for webhook in webhooks),

@@ -33,7 +33,7 @@ def status_answer(app: web.Application) -> StatusAnswer:
     """The current status."""
     casting = app[CASTING]
     beside = (app[REPORTING](), app[TOLD](), app[ESPHOME](), app[DLNA]())
-    return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, *beside)
+    return StatusAnswer.of(casting.snapshot(), app[DEVICE], casting.volume, casting.screen_is_on, *beside)
 
 
 async def health(request: web.Request) -> web.Response:

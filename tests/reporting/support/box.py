@@ -23,7 +23,7 @@ from agent.reporting.central.lookup import Lookup
 from agent.reporting.central.state import View
 from agent.reporting.reporter import ReportedBox, Reporter
 from agent.types import DeviceInfo, SessionId, StartRequest
-from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.fakes import FakePlayers, FakeScreen, FakeStage
 from tests.support.tools import LOOK_EVERY_S
 
 SETTLED_S = 15.0
@@ -85,7 +85,7 @@ async def box(
         seed=1,
         emit=bus.publish,
     )
-    saver = Saver(tracker, bus=bus, folder=folder, restore=restores)
+    saver = Saver(tracker, FakeScreen(), bus=bus, folder=folder, restore=restores)
     problems: list[str] = []
     reporter = Reporter(
         ReportedBox(

@@ -18,11 +18,14 @@ STREAM_ID = "01a1fd5d-4c98-70b2-b68c-1f518cf199fc"
 
 
 def shown(
-    snapshot: TrackerSnapshot | None = None, reporting: ReportingStatus | None = None, *webhooks: WebhookStatus
+    snapshot: TrackerSnapshot | None = None,
+    reporting: ReportingStatus | None = None,
+    *webhooks: WebhookStatus,
+    screen_is_on: bool | None = None,
 ) -> list[str]:
     """The lines."""
     answer = StatusAnswer.of(
-        snapshot or TrackerSnapshot(), DEVICE, Volume(), reporting or ReportingStatus(), webhooks
+        snapshot or TrackerSnapshot(), DEVICE, Volume(), screen_is_on, reporting or ReportingStatus(), webhooks
     ).model_dump_json()
     return text.status(json.loads(answer), "http://127.0.0.1:8090").splitlines()
 
@@ -36,6 +39,8 @@ def missed(**wish: str) -> SessionSnapshot:
 def test_how_others_join_and_what_is_wrong_with_telling_them() -> None:
     """The code of this box, and the problems of the central API and of each webhook; nothing more while all is well."""
     assert shown()[-1] == "volume  100 %"
+    assert shown(screen_is_on=True) == shown()
+    assert shown(screen_is_on=False)[-1] == "screen  off"
     well = shown(None, ReportingStatus(enabled=True, connected=True, code="K7QF2M"), WebhookStatus("http://ha:8123"))
     assert well[-1] == "code    K7QF2M, by which others join what is on"
     failing = ReportingStatus(enabled=True, problem="central did not answer within 10 s.")
@@ -53,7 +58,6 @@ def test_what_was_asked_for_and_is_not_found_has_a_name() -> None:
     last = shown(TrackerSnapshot(last=missed(stream_id=STREAM_ID)))[2]
     assert last.startswith(f"last    stream {STREAM_ID}, failed: ")
     looked_up = session_snapshot(url="", code="K7QF2M")
-    answer = json.loads(
-        StatusAnswer.of(TrackerSnapshot(stream=looked_up), DEVICE, Volume(), ReportingStatus(), ()).model_dump_json()
-    )
+    looked = StatusAnswer.of(TrackerSnapshot(stream=looked_up), DEVICE, Volume(), None, ReportingStatus(), ())
+    answer = json.loads(looked.model_dump_json())
     assert text.what_is_on(answer) == "loading: code K7QF2M"

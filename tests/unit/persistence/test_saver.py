@@ -26,7 +26,7 @@ from agent.persistence.saver import Saver
 from agent.persistence.session_file import FILE, SAFE_FILE, SET_ASIDE
 from agent.types import ErrorCode, MediaType, PlayerState, SessionChange, SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
-from tests.support.fakes import FakePlayers, FakeStage
+from tests.support.fakes import FakePlayers, FakeScreen, FakeStage
 from tests.support.tools import SOON_S, until
 
 
@@ -38,6 +38,7 @@ class Box:
     saver: Saver
     players: FakePlayers
     bus: EventBus
+    screen: FakeScreen
 
     def on(self) -> str | None:
         stream = self.tracker.snapshot().stream
@@ -62,10 +63,11 @@ async def life(folder: Path, *, crash: bool = True, check: Check = any_url) -> A
         seed=1,
         emit=bus.publish,
     )
-    saver = Saver(tracker, bus=bus, folder=folder, restore=True)
+    screen = FakeScreen(bus.publish)
+    saver = Saver(tracker, screen, bus=bus, folder=folder, restore=True)
     await saver.start()
     try:
-        yield Box(tracker, saver, players, bus)
+        yield Box(tracker, saver, players, bus, screen)
     finally:
         if crash:  # what was not written until now never is
             tasks, saver._tasks = saver._tasks, []
@@ -83,6 +85,18 @@ def written(folder: Path, name: str = FILE) -> dict[str, object]:
 
 def sessions(folder: Path, name: str = FILE) -> list[dict[str, object]]:
     return written(folder, name)["sessions"]  # type: ignore[return-value]
+
+
+async def test_a_screen_that_was_switched_off_is_off_after_a_restart(tmp_path: Path) -> None:
+    async with life(tmp_path) as box:
+        await box.screen.switch(False)
+        await box.saver.kept()
+    async with life(tmp_path) as box:
+        assert box.screen.is_off
+        await box.screen.switch(True)
+        await box.saver.kept()
+    async with life(tmp_path) as box:
+        assert not box.screen.is_off
 
 
 async def test_a_page_is_restored_as_a_page(tmp_path: Path) -> None:

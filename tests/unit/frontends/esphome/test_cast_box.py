@@ -61,11 +61,18 @@ async def test_the_first_list_has_the_presets() -> None:
 async def test_a_box_lists_what_it_has() -> None:
     """An entity that this box does not have is not listed, and no two messages share a key."""
     async with boxed() as box:
+        box.rooms.screen.can = False
         assert object_ids(box) == ALWAYS
     async with boxed(configured=[DOOR], restart=lambda: None) as box:
         box.reporting = ReportingStatus(enabled=True)
         await asyncio.sleep(LOOK_EVERY_S)
-        more = {"Preset": "preset", "Join code": "join_code", "Central": "central", "Restart": "restart"}
+        more = {
+            "Preset": "preset",
+            "Join code": "join_code",
+            "Central": "central",
+            "Restart": "restart",
+            "Screen": "screen",
+        }
         assert object_ids(box) == ALWAYS | more
         keys = [message.key for message in box.box.entities()]  # type: ignore[attr-defined]
         assert len(set(keys)) == len(keys)

@@ -193,6 +193,44 @@ async def test_a_command_that_fails_is_told_by_a_sensor_and_an_event() -> None:
 
 
 @in_virtual_time
+@pytest.mark.parametrize("by", ["switch", "player"])
+async def test_the_screen_is_switched_off_and_on(by: str) -> None:
+    """Off ends what is on; the player is off while nothing is shown on a screen that is off."""
+    async with boxed() as box:
+
+        async def switch(on: bool) -> None:
+            key = box.listed()["Screen"].key
+            turn = api.MEDIA_PLAYER_COMMAND_TURN_ON if on else api.MEDIA_PLAYER_COMMAND_TURN_OFF
+            if by == "player":
+                await box.play(command=turn)
+            else:
+                await box.box.command(api.SwitchCommandRequest(key=key, state=on), box.client)
+            await asyncio.sleep(1)
+
+        await box.act("play", FILM)
+        await asyncio.sleep(1)
+        assert (box.state("Screen"), box.state("")) == (True, api.MEDIA_PLAYER_STATE_PLAYING)
+        await switch(False)
+        assert (box.state("Screen"), box.state(""), box.state("State")) == (False, api.MEDIA_PLAYER_STATE_OFF, "idle")
+        await switch(True)
+        assert (box.state("Screen"), box.state("")) == (True, api.MEDIA_PLAYER_STATE_IDLE)
+
+
+@in_virtual_time
+async def test_a_screen_that_cannot_be_switched_has_no_switch() -> None:
+    async with boxed() as box:
+        box.rooms.screen.can = False
+        flags = box.listed()[""].feature_flags
+        assert "Screen" not in box.listed()
+        assert not flags & (128 | 256)
+        await box.act("play", FILM)
+        await asyncio.sleep(1)
+        await box.play(command=api.MEDIA_PLAYER_COMMAND_TURN_OFF)
+        assert box.client.events[-1]["code"] == "not_supported"
+        assert box.state("State") == "playing"
+
+
+@in_virtual_time
 async def test_buttons_stop_identify_and_restart() -> None:
     restarts: list[None] = []
     async with boxed(restart=lambda: restarts.append(None)) as box:

@@ -26,6 +26,7 @@ PLATFORMS = {
     api.ListEntitiesCameraResponse: "camera",
     api.ListEntitiesEventResponse: "event",
     api.ListEntitiesSelectResponse: "select",
+    api.ListEntitiesSwitchResponse: "switch",
     api.ListEntitiesButtonResponse: "button",
 }
 

@@ -1,4 +1,4 @@
-"""POST /pause, /resume, /seek and /volume over a real socket, with the real tracker wherever it decides."""
+"""POST /pause, /resume, /seek, /volume and /screen over a real socket, with the real tracker wherever it decides."""
 
 from __future__ import annotations
 
@@ -87,6 +87,22 @@ async def test_volume_takes_either_part(
     assert api.tracker.controls == [("set_volume", level, muted)]
 
 
+async def test_the_screen_is_switched_off_with_everything_that_is_on() -> None:
+    """And on again; where it cannot be switched, nothing is ended."""
+    async with tracked() as api:
+        await post(api, "/start?wait=5", {"url": "http://film/"})
+        assert await post(api, "/screen", {"on": False}) == {"status": "success", "on": False}
+        status = await (await api.client.get("/status")).json()
+        assert (status["status"], status["screen"]) == ("idle", {"on": False})
+        assert await post(api, "/screen", {"on": "true"}) == {"status": "success", "on": True}
+        await post(api, "/start?wait=5", {"url": "http://film/"})
+        api.screen.can = False
+        refused = await post(api, "/screen", {"on": False}, status=501)
+        assert refused["code"] == "not_supported"
+        status = await (await api.client.get("/status")).json()
+        assert (status["status"], status["screen"]) == ("casting", {"on": None})
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -115,6 +131,10 @@ async def test_volume_takes_either_part(
         ("/volume", b'{"muted": "loud"}', "muted"),
         ("/volume", b'{"volume_level": 0.5, "level": 1}', "level"),
         ("/volume?muted=true", b'{"muted": true}', "muted"),
+        ("/screen", b"", "on"),
+        ("/screen", b'{"on": null}', "on"),
+        ("/screen", b'{"on": "dim"}', "on"),
+        ("/screen", b'{"on": true, "level": 1}', "level"),
     ],
 )
 async def test_refuses_and_names_the_field(api: Served, path: str, body: bytes, field: str) -> None:

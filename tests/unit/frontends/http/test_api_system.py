@@ -40,6 +40,7 @@ async def test_status_when_idle(api: Served) -> None:
         "interrupted": [],
         "last": None,
         "volume": {"volume_level": 1.0, "muted": False},
+        "screen": {"on": None},
         "device": {"id": "4f0c", "name": "Living Room", "version": "0.1.0"},
         "reporting": {
             "enabled": False,
