@@ -137,7 +137,7 @@ async def running(
             now=now,
         )
         analytics = analytics_feature(database, servers.cache, settings.retention, now=now)
-        page = page_feature(database, access, connect=settings.page_origins(), now=now)
+        page = page_feature(database, access, connect=(*settings.page_origins(), *urls.origins), now=now)
         features: list[Feature[Any]] = [devices, streams, media, library, live, analytics, page]
         supervisor = _supervised(stack, workers, features)
         metrics = Metrics(database, (gauge for feature in features for gauge in feature.gauges))

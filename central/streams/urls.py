@@ -46,6 +46,14 @@ class PlayUrls:
         """Return True if viewers can be told any address."""
         return bool(self._hls or self._webrtc or self._rtsp)
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origin with which a page negotiates WebRTC; none if that is not known."""
+        if self._webrtc is None:
+            return ()
+        parts = urlsplit(self._webrtc)
+        return (f"{parts.scheme}://{parts.netloc}",)
+
     def of(self, path: str) -> dict[str, str]:
         """The addresses for HLS, WebRTC (WHEP) and RTSP that are known."""
         urls = {}

@@ -75,6 +75,8 @@ class Chromium(Started):
             "--disable-component-update",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",  # pages may use the camera that it makes up
             "--remote-debugging-pipe",
             f"--user-data-dir={folder}/profile",
         ]

@@ -2,6 +2,7 @@
 
 import { find, make, say, show } from "./dom.js";
 import { refreshLibrary, setUpLibrary } from "./library.js";
+import { refreshLive, setUpLive } from "./live.js";
 import { call } from "./server.js";
 import { refreshStatistics, setUpStatistics } from "./statistics.js";
 import { isSending, setUpUploads, showUploads } from "./uploads.js";
@@ -14,6 +15,7 @@ import { openVideo, refreshVideo, setUpVideo } from "./video.js";
  */
 const VIEWS = {
   library: { name: "Library", refresh: refreshLibrary },
+  live: { name: "Live", refresh: refreshLive, admin: true },
   statistics: { name: "Statistics", refresh: refreshStatistics, admin: true },
 };
 
@@ -135,6 +137,7 @@ window.addEventListener("hashchange", () => session && navigate());
 document.addEventListener("visibilitychange", refresh);
 setUpUploads(refresh);
 setUpLibrary(refresh, (video) => { openVideo(video, session.role); refresh(); });
+setUpLive(act, refresh);
 setUpStatistics(refresh);
 setUpVideo(act, refresh);
 enter();
