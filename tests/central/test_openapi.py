@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from cast_http.openapi import as_text, document
-from central.core.operations import Operation
 from central.description import OPERATIONS, SERVICE
 from central.system import UNDESCRIBED
 from tests.central.support.process import central_process
+from tests.support.fuzzing import fuzz
 from tests.support.leaks import LeakCheck
 
 KEPT = Path(__file__).parents[2] / "docs" / "central.openapi.json"
@@ -52,21 +51,15 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, leaks: LeakCheck) -> Iterat
         yield process.url, process.command("key", "add", "fuzz")
 
 
-def _fuzz(operation: Operation) -> Callable[..., None]:
-    @SCHEMA.include(operation_id=operation.name).parametrize()
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def test(case: schemathesis.Case[Any], fuzzed: tuple[str, str]) -> None:
-        """Whatever is sent: no 500, no status, header or body that is not described, no bad data taken, no way around
-        the key. (That good data is always taken cannot be asked: that a box exists, or that an address holds no
-        password, no schema can say.)"""
-        url, key = fuzzed
-        headers = {"Authorization": f"Bearer {key}"}
+@pytest.mark.parametrize("call", [operation.name for operation in OPERATIONS])
+def test_a_call_does_what_its_description_says(call: str, fuzzed: tuple[str, str]) -> None:
+    """Whatever is sent: no 500, no status, header or body that is not described, no bad data taken, no way around the
+    key. (That good data is always taken cannot be asked: that a box exists, or that an address holds no password, no
+    schema can say.)"""
+    url, key = fuzzed
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def check(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(base_url=url, headers=headers, excluded_checks=[positive_data_acceptance])
 
-    fuzz: Callable[..., None] = test
-    return fuzz
-
-
-# One test for each call: schemathesis would give all of them one name, of which a run on several cores keeps one.
-for _operation in OPERATIONS:
-    globals()[f"test_{_operation.name}_does_what_its_description_says"] = _fuzz(_operation)
+    fuzz(SCHEMA, call, check, examples=EXAMPLES)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from aiohttp import web
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.core import NOT_SET
@@ -33,6 +33,7 @@ from cast_http.openapi import document
 from cast_http.server import ApiRunner
 from tests.support.api import Served, served, tracked
 from tests.support.fuzzed_agent import fuzzed_agent
+from tests.support.fuzzing import fuzz
 from tests.support.leaks import LeakCheck
 from tests.support.tools import wait_until
 from tests.unit.test_layers import ROOT
@@ -169,22 +170,15 @@ def test_calls_that_succeed_answer_as_described(fuzzed: str) -> None:
     assert call("status")["last"] is not None
 
 
-def _fuzz(operation: Operation) -> Callable[..., None]:
-    @SCHEMA.include(operation_id=operation.name).parametrize()
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def test(case: schemathesis.Case[Any], fuzzed: str) -> None:
-        """No 500 is answered, whatever is sent, and no status, header or body that is not described."""
+@pytest.mark.parametrize("call", [operation.name for operation in OPERATIONS if operation.name not in UNENDING])
+def test_a_call_does_what_its_description_says(call: str, fuzzed: str) -> None:
+    """No 500 is answered, whatever is sent, and no status, header or body that is not described."""
+
+    def check(case: schemathesis.Case[Any]) -> None:
         answer = case.call_and_validate(base_url=fuzzed, excluded_checks=LENIENT)
         assert answer.status_code != 500
 
-    fuzz: Callable[..., None] = test
-    return fuzz
-
-
-# One test for each call: schemathesis would give all of them one name, of which a run on several cores keeps one.
-for _operation in OPERATIONS:
-    if _operation.name not in UNENDING:
-        globals()[f"test_{_operation.name}_does_what_its_description_says"] = _fuzz(_operation)
+    fuzz(SCHEMA, call, check, examples=EXAMPLES)
 
 
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.links], ids=lambda each: each.name)
