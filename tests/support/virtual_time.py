@@ -46,6 +46,7 @@ class _Skipping(selectors.BaseSelector):
             raise RuntimeError("nothing will ever happen: every task waits for something that no timer brings")
         if timeout > 0:
             self._loop.skip(timeout)
+            return []
         return self._real.select(0)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:

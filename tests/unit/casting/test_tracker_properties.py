@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from agent.casting import watching
 from agent.casting.limits import Limits
 from agent.casting.moves import MOVES
 from agent.casting.parts import SessionParts
@@ -34,6 +35,10 @@ from tests.support.virtual_time import VirtualTimeLoop
 ENDLESS = ["film", "slow", "radio", "tough"]
 SETTLED_S = 60.0
 """Virtual time that is longer than any script, duration and pause of these."""
+SWITCHED_S = 10.0
+"""The part of it in which one session takes the place of another. In the rest sessions fail or end."""
+SELDOM_S = 1.0
+"""The pause between two looks at a player in that rest: a fifth of the time after which it counts as stalled."""
 
 
 class TrackerMachine(RuleBasedStateMachine):
@@ -77,7 +82,11 @@ class TrackerMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(coroutine)
 
     def settle(self) -> None:
-        self.run(asyncio.sleep(SETTLED_S))
+        """Wait until nothing happens any more. Four looks a second for all of that took most of the time of this test."""
+        self.run(asyncio.sleep(SWITCHED_S))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(watching, "OBSERVE_EVERY_S", SELDOM_S)
+            self.run(asyncio.sleep(SETTLED_S - SWITCHED_S))
 
     @rule(
         target=sessions,
