@@ -12,6 +12,9 @@ DROPS ?= 20
 RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
+# The folders of long files first, those of short ones last: no worker is left alone with a long one at the end. pytest-xdist
+# by itself begins with the files of many tests, which are the short ones.
+TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit
 
 .PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-home-assistant clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall
@@ -35,7 +38,7 @@ run-central: setup-central ## install what is missing and start the central API
 	@$(BIN)/cast-central run
 
 test: setup-test ## install what is missing and run the tests, except those of the installation (test-install)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TEST_ORDER)
 
 test-pythons: setup-test ## the unit tests with the oldest and the newest other Python (3.11 to 3.13) that is here
 	@TEST_WORKERS=$(TEST_WORKERS) scripts/test-pythons.sh

@@ -6,6 +6,7 @@ centre says which clip is seen, the bottom says whether it moves.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import random
@@ -63,7 +64,8 @@ class Clips:
         self.folder = folder
 
     def make_all(self) -> None:
-        """Make what most tests use, two at a time, so that no test waits for ffmpeg in its own time."""
+        """Make what most tests use, two at a time, so that no test waits for ffmpeg in its own time. Of several
+        workers that ask at the same moment one makes it, and the others wait."""
         need("ffmpeg")
         self.folder.mkdir(parents=True, exist_ok=True)
         makers: list[Callable[[], Path]] = [
@@ -87,7 +89,8 @@ class Clips:
             lambda: self.image("jpeg"),
             lambda: self.image("webp"),
         ]
-        with ThreadPoolExecutor(2) as pool:
+        with (self.folder / ".lock").open("w") as turn, ThreadPoolExecutor(2) as pool:
+            fcntl.flock(turn, fcntl.LOCK_EX)
             for made in [pool.submit(maker) for maker in makers]:
                 made.result()
 
