@@ -82,7 +82,7 @@ class TrackerMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(coroutine)
 
     def settle(self) -> None:
-        """Wait until nothing happens any more. Four looks a second for all of that took most of the time of this test."""
+        """Wait until nothing happens any more. Four looks a second for all of that took most of this test."""
         self.run(asyncio.sleep(SWITCHED_S))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(watching, "OBSERVE_EVERY_S", SELDOM_S)
