@@ -109,6 +109,15 @@ def test_a_command_works_on_the_database_of_the_installed_service(tmp_path: Path
         ({"MEDIAMTX_PUBLIC_URL": "http://user:pw@media"}, "should hold no user name and no password"),
         ({"CAST_CENTRAL_MEDIAMTX__ADDRESSES": "10.0.0.1"}, "allowed: a list of IP addresses or networks"),
         ({"CAST_CENTRAL_RETENTION__EVENTS": "3"}, "allowed: days, from 8 to 3650"),
+        (
+            {"CAST_CENTRAL_S3__BUCKET": "a", "CAST_CENTRAL_S3__PREFIX": "/"},
+            "a folder in the bucket that ends with a slash",
+        ),
+        ({"CAST_CENTRAL_S3__URL": "http://s3"}, "needs a bucket"),
+        (
+            {"CAST_CENTRAL_S3__BUCKET": "cast", "CAST_CENTRAL_S3__SECRET_KEY": "pw"},
+            "needs both access_key and secret_key",
+        ),
     ],
 )
 def test_mistakes_in_the_environment_are_told(environ: dict[str, str], said: str) -> None:
