@@ -8,7 +8,6 @@ from typing import Any
 from cast_http.operations import NoQuery
 from central.analytics import models
 from central.analytics.models import StatsQuery
-from central.analytics.repository import Counts
 from central.analytics.service import Analytics, Found
 from central.core.operations import Call
 from central.core.replies import Reply, StreamReply
@@ -20,8 +19,8 @@ async def get_video_stats(call: Call[Analytics, None, StatsQuery]) -> Reply | St
         await service.title(video_id)
         return _csv(service.video_lines(video_id, service.days(query)), f"video-{video_id}.csv")
     found = await service.of_video(video_id, query)
-    boxes = [models.ShownByBox(device_id=box.of, **box.counts._asdict()) for box in found.page.items]
-    answer = models.VideoStats(video_id=video_id, title=found.titles[video_id], by_box=boxes, **_common(found))
+    boxes = [{"device_id": box.of, **box.counts._asdict()} for box in found.page.items]
+    answer = models.VideoStats(video_id=video_id, title=found.titles[video_id], **_common(found, by_box=boxes))
     return Reply(answer)
 
 
@@ -31,10 +30,10 @@ async def get_analytics(call: Call[Analytics, None, StatsQuery]) -> Reply | Stre
         return _csv(service.all_lines(service.days(query)), "videos.csv")
     found = await service.of_all(query)
     videos = [
-        models.ShownOfVideo(video_id=video.of, title=found.titles.get(video.of), **video.counts._asdict())
+        {"video_id": video.of, "title": found.titles.get(video.of), **video.counts._asdict()}
         for video in found.page.items
     ]
-    return Reply(models.Analytics(videos=videos, **_common(found)))
+    return Reply(models.Analytics(**_common(found, videos=videos)))
 
 
 async def reset_video_stats(call: Call[Analytics, None, NoQuery]) -> Reply:
@@ -47,15 +46,13 @@ def _csv(lines: AsyncGenerator[bytes, None], name: str) -> StreamReply:
     return StreamReply(lines, "text/csv; charset=utf-8", headers)
 
 
-def _common(found: Found) -> dict[str, Any]:
+def _common(found: Found, **page: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of both answers. The models check lists of dictionaries in less time than it takes to make models."""
     return {
         "from_": found.days.first,
         "to": found.days.last,
-        "total": _shown(found.total),
-        "by_day": [models.ShownOnDay(day=day.of, **day.counts._asdict()) for day in found.by_day],
+        "total": found.total._asdict(),
+        "by_day": [{"day": day.of, **day.counts._asdict()} for day in found.by_day],
         "next_cursor": found.page.next_cursor,
+        **page,
     }
-
-
-def _shown(counts: Counts) -> models.Shown:
-    return models.Shown(**counts._asdict())

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, delete, func, or_, select, tuple_, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    and_,
+    cast,
+    delete,
+    func,
+    null,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.analytics.tables import VideoViews
+from central.core.db.among import among
+from central.core.db.base import ID
 from central.core.db.engine import insert_rows_into
 from central.library.tables import DeletedVideo, Video
 
@@ -44,8 +62,8 @@ class CountsOf(NamedTuple):
 
 async def titles(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
     """The titles by id, of videos that exist or were deleted."""
-    there = select(Video.id, Video.title).where(Video.id.in_(ids))
-    gone = select(DeletedVideo.id, DeletedVideo.title).where(DeletedVideo.id.in_(ids))
+    there = select(Video.id, Video.title).where(among(Video.id, ids))
+    gone = select(DeletedVideo.id, DeletedVideo.title).where(among(DeletedVideo.id, ids))
     return {row.id: row.title for row in await session.execute(union_all(there, gone))}
 
 
@@ -63,24 +81,29 @@ async def by_day(session: AsyncSession, days: Days) -> list[CountsOf]:
     return await _summed(session, _sums(VideoViews.day, days).order_by(VideoViews.day))
 
 
-async def by_day_of(session: AsyncSession, days: Days, videos: Collection[str]) -> dict[str, list[CountsOf]]:
-    """The same by video, of each of these videos."""
-    query = _sums(VideoViews.day, days, VideoViews.video_id).where(VideoViews.video_id.in_(videos))
-    return await _summed_of(session, query.order_by(VideoViews.video_id, VideoViews.day))
-
-
-async def by_box_of(
+async def of_videos(
     session: AsyncSession, days: Days, videos: Collection[str], *, after: str | None, limit: int
-) -> dict[str, list[CountsOf]]:
-    """The boxes that have views of each of these videos, in the order of their ids; at most `limit` of each."""
-    place = func.row_number().over(partition_by=VideoViews.video_id, order_by=VideoViews.device_id).label("place")
-    query = _sums(VideoViews.device_id, days, VideoViews.video_id).where(VideoViews.video_id.in_(videos))
+) -> dict[str, tuple[list[CountsOf], list[CountsOf]]]:
+    """The days that have views of each of these videos, the oldest first, and the boxes in the order of their ids, at
+    most `limit` of each video. A video without views is left out."""
+    numbers = (getattr(VideoViews, name) for name in COUNTS)
+    query = select(*KEY, *numbers).where(_within(days), among(VideoViews.video_id, videos))
+    views = query.cte("views").c  # read once, because the database takes longest for that
+    by_day = select(views.video_id, views.day, cast(null(), ID).label("device_id"), *_sums_of(views))
+    place = func.row_number().over(partition_by=views.video_id, order_by=views.device_id)
+    boxes = select(views.video_id, views.device_id, *_sums_of(views), place.label("place"))
     if after is not None:
-        query = query.where(VideoViews.device_id > after)
-    boxes = query.add_columns(place).subquery()
-    columns = [column for column in boxes.columns if column.name != place.name]
-    found = select(*columns).where(boxes.c.place <= limit).order_by(boxes.c.video_id, boxes.c.place)
-    return await _summed_of(session, found)
+        boxes = boxes.where(views.device_id > after)
+    ranked = boxes.group_by(views.video_id, views.device_id).subquery().c
+    page = select(ranked.video_id, cast(null(), Date), ranked.device_id, *(ranked[name] for name in COUNTS))
+    both = union_all(by_day.group_by(views.video_id, views.day), page.where(ranked.place <= limit))
+    found: defaultdict[str, tuple[list[CountsOf], list[CountsOf]]] = defaultdict(lambda: ([], []))
+    for video_id, day, device_id, *numbers in await session.execute(both):
+        found[video_id][device_id is not None].append(_counts_of(day or device_id, *numbers))
+    for lists in found.values():
+        for counts in lists:
+            counts.sort(key=itemgetter(0))
+    return found
 
 
 async def by_video(session: AsyncSession, days: Days, *, after: str | None, limit: int) -> list[CountsOf]:
@@ -142,24 +165,18 @@ def _within(days: Days) -> ColumnElement[bool]:
     return VideoViews.day.between(days.first, days.last)
 
 
-def _sums(of: Any, days: Days, *wider: Any) -> Select[Any]:
-    """The sums for each `of`, within each of the `wider` columns, which come first."""
+def _sums(of: Any, days: Days) -> Select[Any]:
+    return select(of, *_sums_of(VideoViews)).where(_within(days)).group_by(of)
+
+
+def _sums_of(views: Any) -> list[Any]:
     # PostgreSQL sums whole numbers to decimals, each of which takes longer to read than the rest of its row.
-    numbers = (cast(func.sum(getattr(VideoViews, name)), BigInteger).label(name) for name in COUNTS[:2])
-    sums = (*numbers, func.sum(VideoViews.seconds).label("seconds"))
-    columns: list[Any] = [*wider, of, *sums]
-    return select(*columns).where(_within(days)).group_by(*wider, of)
+    numbers = (cast(func.sum(getattr(views, name)), BigInteger).label(name) for name in COUNTS[:2])
+    return [*numbers, func.sum(views.seconds).label("seconds")]
 
 
 async def _summed(session: AsyncSession, query: Select[Any]) -> list[CountsOf]:
     return [_counts_of(*row) for row in await session.execute(query)]
-
-
-async def _summed_of(session: AsyncSession, query: Select[Any]) -> dict[str, list[CountsOf]]:
-    found: dict[str, list[CountsOf]] = {}
-    for video_id, *row in await session.execute(query):
-        found.setdefault(video_id, []).append(_counts_of(*row))
-    return found
 
 
 def _counts_of(of: Any, views: int, completed: int, seconds: float) -> CountsOf:

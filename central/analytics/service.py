@@ -179,9 +179,8 @@ async def _looked_up(session: AsyncSession, asked: Sequence[tuple[str, Asked]]) 
         together[part].append(video_id)
     found: dict[tuple[str, Asked], Sums] = {}
     for part, ids in together.items():
-        by_day = await repository.by_day_of(session, part.days, ids)
-        boxes = await repository.by_box_of(session, part.days, ids, after=part.after, limit=part.limit + 1)
-        found |= {(each, part): Sums(by_day.get(each, []), boxes.get(each, [])) for each in ids}
+        counted = await repository.of_videos(session, part.days, ids, after=part.after, limit=part.limit + 1)
+        found |= {(each, part): Sums(*counted.get(each, ([], []))) for each in ids}
     return found
 
 

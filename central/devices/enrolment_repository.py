@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.repository import Callers
+from central.core.db.among import among
 from central.core.ids import new_id
 from central.core.secrets import TokenKind
 from central.core.types import Caller, Role
@@ -19,7 +20,7 @@ from central.devices.tables import Device, EnrolmentToken
 async def boxes(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
     """Boxes with a token that is not revoked, by its hash."""
     found = select(Device.token_hash, Device.id, Device.name).where(
-        Device.token_hash.in_(hashes), Device.revoked_at.is_(None)
+        among(Device.token_hash, hashes), Device.revoked_at.is_(None)
     )
     return {row.token_hash: Caller(Role.DEVICE, row.id, row.name) for row in await session.execute(found)}
 
@@ -28,7 +29,7 @@ async def enrolments(session: AsyncSession, hashes: Collection[str], now: dateti
     """Callers with an enrolment token that has not expired, by its hash. A used-up token counts as well: the box that
     used it may not have received the answer."""
     found = select(EnrolmentToken.token_hash, EnrolmentToken.id).where(
-        EnrolmentToken.token_hash.in_(hashes), EnrolmentToken.expires_at > now
+        among(EnrolmentToken.token_hash, hashes), EnrolmentToken.expires_at > now
     )
     return {row.token_hash: Caller(Role.ENROLMENT, row.id) for row in await session.execute(found)}
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central.core.db.among import among
 from central.core.db.engine import insert_into
 from central.devices.tables import Device, DeviceBoot, DeviceState
 from central.streams.tables import Stream
@@ -59,7 +60,7 @@ async def records(
 
 async def token_hashes(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
     """The hashes of the tokens by box, of those of these boxes that are not revoked."""
-    query = select(Device.id, Device.token_hash).where(Device.id.in_(ids), Device.revoked_at.is_(None))
+    query = select(Device.id, Device.token_hash).where(among(Device.id, ids), Device.revoked_at.is_(None))
     return {row.id: row.token_hash for row in await session.execute(query)}
 
 
@@ -82,7 +83,7 @@ async def lock(session: AsyncSession, device_id: str) -> bool:
 
 async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> set[str]:
     """Record contact with these boxes; the ids of those that exist."""
-    statement = update(Device).where(Device.id.in_(_locked(Device.id.in_(ids))))
+    statement = update(Device).where(Device.id.in_(_locked(among(Device.id, ids))))
     touched = statement.values(last_seen=now, online_until=online_until).returning(Device.id)
     return set((await session.scalars(touched.execution_options(synchronize_session=False))).all())
 

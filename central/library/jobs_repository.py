@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central.core.db.among import among
 from central.library.tables import Job, Rendition, Video
 from central.library.types import JobKind, JobState, VideoState
 
@@ -100,9 +101,9 @@ async def page(
     return (await session.scalars(select(Job).where(*conditions).order_by(Job.id.desc()).limit(limit))).all()
 
 
-async def renditions(session: AsyncSession, video_ids: Iterable[str]) -> Sequence[Rendition]:
+async def renditions(session: AsyncSession, video_ids: Collection[str]) -> Sequence[Rendition]:
     """The renditions of these videos, in the order of their making."""
-    query = select(Rendition).where(Rendition.video_id.in_(video_ids)).order_by(Rendition.id)
+    query = select(Rendition).where(among(Rendition.video_id, video_ids)).order_by(Rendition.id)
     return (await session.scalars(query)).all()
 
 

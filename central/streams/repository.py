@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central.core.db.among import among
 from central.core.db.engine import insert_into
 from central.streams.tables import Stream
 from central.streams.types import StreamEnd, StreamSource, StreamStatus
@@ -51,7 +52,7 @@ async def active_of_code(session: AsyncSession, code: str) -> Stream | None:
 async def of_many(session: AsyncSession, by: By, values: Collection[str]) -> dict[str, Stream]:
     """Streams by the value of that column: the streams with these ids, or the active ones with these codes or boxes."""
     column = {By.ID: Stream.id, By.CODE: Stream.code, By.DEVICE: Stream.device_id}[by]
-    query = select(Stream).where(column.in_(values))
+    query = select(Stream).where(among(column, values))
     if by is not By.ID:
         query = query.where(Stream.status == StreamStatus.ACTIVE)
     return {getattr(stream, by.value): stream for stream in await session.scalars(query)}

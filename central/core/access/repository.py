@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.tables import AdminKey
+from central.core.db.among import among
 from central.core.ids import new_id
 from central.core.types import Caller, Role
 
@@ -19,7 +20,7 @@ Callers = Callable[[AsyncSession, Collection[str], datetime], Awaitable[dict[str
 async def holders(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
     """The callers whose key is not revoked, by its hash."""
     found = select(AdminKey.key_hash, AdminKey.role, AdminKey.id, AdminKey.name).where(
-        AdminKey.key_hash.in_(hashes), AdminKey.revoked_at.is_(None)
+        among(AdminKey.key_hash, hashes), AdminKey.revoked_at.is_(None)
     )
     return {row.key_hash: Caller(Role(row.role), row.id, row.name) for row in await session.execute(found)}
 
