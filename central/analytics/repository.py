@@ -98,8 +98,8 @@ async def of_videos(
     page = select(ranked.video_id, cast(null(), Date), ranked.device_id, *(ranked[name] for name in COUNTS))
     both = union_all(by_day.group_by(views.video_id, views.day), page.where(ranked.place <= limit))
     found: defaultdict[str, tuple[list[CountsOf], list[CountsOf]]] = defaultdict(lambda: ([], []))
-    for video_id, day, device_id, *numbers in await session.execute(both):
-        found[video_id][device_id is not None].append(_counts_of(day or device_id, *numbers))
+    for video_id, day, device_id, *sums in await session.execute(both):
+        found[video_id][device_id is not None].append(_counts_of(day or device_id, *sums))
     for lists in found.values():
         for counts in lists:
             counts.sort(key=itemgetter(0))

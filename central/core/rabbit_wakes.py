@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
+from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
 from cast_util.backoff import Backoff
@@ -21,8 +22,8 @@ CONNECT_S: Final = 5.0
 """The longest wait for a connection; a server that is there answers in milliseconds, also from afar."""
 CONFIRM_S: Final = 5.0
 """The longest wait until the server has taken a word."""
-HEARTBEAT_S: Final = 10
-"""Seconds between two signs of life. A server that misses two of them is gone."""
+CLOSE_S: Final = 1.0
+"""The longest wait for the goodbye of a server, which may be gone."""
 PAUSES: Final = Backoff(1.0, cap_s=30.0)
 """The pauses between tries to connect. Workers look by themselves every 5 s meanwhile."""
 
@@ -78,24 +79,33 @@ class RabbitWakes:
     async def _connect(self) -> None:
         """Listen and tell until the connection is lost, which raises."""
         connection = await aio_pika.connect(self._url, timeout=CONNECT_S)
-        async with connection:
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.close_callbacks.add(lambda *_: lost.done() or lost.set_result(None))
+        try:
             async with asyncio.timeout(CONNECT_S):
-                channel = await connection.channel()
-                exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.FANOUT, auto_delete=True)
-                queue = await channel.declare_queue(exclusive=True, arguments={"x-max-length": QUEUE_LIMIT})
-                await queue.bind(exchange)
-                await queue.consume(self._hear, no_ack=True)
+                exchange = await self._listen(connection)
             self._recovered()
             telling = asyncio.create_task(self._tell(exchange), name="broker-telling")
-            closed = asyncio.ensure_future(connection.closed())
             try:
-                done, _ = await asyncio.wait((telling, closed), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((telling, lost), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 telling.cancel()
                 await asyncio.gather(telling, return_exceptions=True)
             if telling in done:
                 telling.result()  # raises what it raised
-            raise ConnectionError("the connection was closed")
+            raise ConnectionError("the connection was lost")
+        finally:
+            with contextlib.suppress(AMQPError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await connection.close()
+
+    async def _listen(self, connection: AbstractConnection) -> AbstractExchange:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.FANOUT, auto_delete=True)
+        queue = await channel.declare_queue(exclusive=True, arguments={"x-max-length": QUEUE_LIMIT})
+        await queue.bind(exchange)
+        await queue.consume(self._hear, no_ack=True)
+        return exchange
 
     async def _tell(self, exchange: AbstractExchange) -> None:
         while True:

@@ -48,7 +48,12 @@ class Server:
         """Returns once it takes connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, cwd=self.folder, env=os.environ | self.environ
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=os.environ | self.environ,
             )
         wait_until(self._is_open, timeout_s=self.start_s, what=f"{self.command[0]} at port {self.port}")
 
@@ -93,13 +98,18 @@ class RedisServer(Server):
 
 
 class RabbitServer(Server):
-    """A node of its own; Erlang's own daemon of names is not needed for one."""
+    """A node with a daemon of names of its own, which otherwise would be left behind."""
 
     start_s = RABBIT_START_S
 
     def __init__(self) -> None:
         super().__init__("rabbitmq")
-        self._distribution = free_port()
+        self._distribution, self._names_port = free_port(), free_port()
+        self._names = subprocess.Popen([need("epmd"), "-port", str(self._names_port), "-address", "127.0.0.1"])
+
+    @property
+    def pids(self) -> set[int]:
+        return super().pids | {self._names.pid}
 
     @property
     def url(self) -> str:
@@ -111,14 +121,20 @@ class RabbitServer(Server):
 
     @property
     def environ(self) -> dict[str, str]:
-        folders = {name: str(self.folder / name.lower()) for name in ("MNESIA_BASE", "LOG_BASE")}
-        return {f"RABBITMQ_{name}": value for name, value in folders.items()} | {
+        return {
             "HOME": str(self.folder),
+            "ERL_EPMD_PORT": str(self._names_port),
+            "RUNNING_UNDER_SYSTEMD": "yes",  # the script becomes the node, so that what is killed is the node
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
+            "RABBITMQ_DIST_PORT": str(self._distribution),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_NODENAME": f"cast-central-{self.port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(self._distribution),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
-            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
         }
+
+    def close(self) -> None:
+        end(self._names)
+        super().close()
