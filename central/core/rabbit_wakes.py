@@ -80,7 +80,12 @@ class RabbitWakes:
         """Listen and tell until the connection is lost, which raises."""
         connection = await aio_pika.connect(self._url, timeout=CONNECT_S)
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.close_callbacks.add(lambda *_: lost.done() or lost.set_result(None))
+
+        def ended(*_: object) -> None:
+            if not lost.done():
+                lost.set_result(None)
+
+        connection.close_callbacks.add(ended)
         try:
             async with asyncio.timeout(CONNECT_S):
                 exchange = await self._listen(connection)
