@@ -17,7 +17,7 @@ TEST_WORKERS ?= 3
 TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit
 
 .PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-home-assistant clean setup setup-central setup-test
-.PHONY: install test-install test-pythons rollback uninstall
+.PHONY: install test-install test-pythons rollback uninstall install-central rollback-central uninstall-central
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,15 @@ rollback: ## (sudo) go back to the version before the last upgrade
 
 uninstall: ## (sudo) remove what install made, but for the configuration; INSTALL_ARGS=--purge for that too
 	@scripts/install.sh uninstall $(INSTALL_ARGS)
+
+install-central: ## (sudo) install or upgrade the central API in the same way: user, /opt/cast-central, systemd unit
+	@scripts/install.sh --central install
+
+rollback-central: ## (sudo) go back to its version before the last upgrade
+	@scripts/install.sh --central rollback
+
+uninstall-central: ## (sudo) remove it, but for its configuration, database and videos; INSTALL_ARGS=--purge for those too
+	@scripts/install.sh --central uninstall $(INSTALL_ARGS)
 
 clean: ## remove what was made here
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

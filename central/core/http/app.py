@@ -19,7 +19,7 @@ from central.core.http.problems import PROBLEMS
 from central.core.shared import Shared
 
 SHUTDOWN_S: Final = 10.0
-"""The time that answers under way may take at the end. systemd gives 90 s."""
+"""The time that answers under way may take at the end. The unit gives 30 s."""
 
 
 def create_app(features: Iterable[Feature[Any]], guard: Guard, metrics: Metrics) -> web.Application:
