@@ -270,8 +270,9 @@ do_uninstall() {
   is_central && [ "$purge" = no ] || rm -rf $state
   [ "$(readlink $command || true)" != $opt/current/bin/$program ] || rm -f $command
   ! has_systemd || systemctl daemon-reload
-  # It may hold secrets, and the number of the group that read it may be given to another group.
+  # They may hold secrets, and the numbers of their user and group may be given to others.
   [ ! -e $etc/config.toml ] || chown root:root $etc/config.toml
+  [ ! -e $state ] || chown -R --no-dereference root:root $state
   ! getent passwd $user >/dev/null || userdel $user || say "The user $user stays, because something still runs as it"
   if [ "$purge" = yes ]; then
     rm -rf $etc

@@ -60,7 +60,7 @@ class Box:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            print(self.run("journalctl -u cast-agent -n 40 --no-pager", check=False))
+            print(self.run("journalctl -u cast-agent -u cast-central -n 40 --no-pager", check=False))
         self.power_off()
         self._folder.cleanup()
 
