@@ -16,7 +16,7 @@ TEST_WORKERS ?= 3
 # by itself begins with the files of many tests, which are the short ones.
 TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit
 
-.PHONY: help run run-central test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-home-assistant clean setup setup-central setup-test
+.PHONY: help run run-central run-central-full test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-home-assistant clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall install-central rollback-central uninstall-central
 
 help: ## what there is
@@ -36,6 +36,9 @@ run: setup ## install what is missing, start the agent and show a first picture
 
 run-central: setup-central ## install what is missing and start the central API
 	@$(BIN)/cast-central run
+
+run-central-full: setup-test ## the central API with PostgreSQL, Redis, RabbitMQ, S3 and MediaMTX, as far as they are installed
+	@$(BIN)/python -m scripts.central_full
 
 test: setup-test ## install what is missing and run the tests, except those of the installation (test-install)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TEST_ORDER)

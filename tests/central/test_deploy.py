@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -23,11 +24,19 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 GIVEN = {"API_SECRET": "a" * 48, "MEDIAMTX_SECRET": "b" * 48, "PUBLIC_HOST": "192.0.2.10"}
 """The variables that the operator writes into .env."""
+LARGER = dict.fromkeys(("POSTGRES_PASSWORD", "S3_SECRET", "REDIS_PASSWORD", "RABBITMQ_PASSWORD"), "c" * 48)
+"""Those for the larger installation."""
+SERVERS = ("postgres", "s3", "redis", "rabbitmq")
 
 
 @pytest.fixture(scope="module")
 def compose() -> Any:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+
+@pytest.fixture(scope="module")
+def larger() -> Any:
+    return yaml.safe_load((DEPLOY / "compose.full.yaml").read_text())["services"]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +49,7 @@ def dockerfile() -> list[list[str]]:
 def filled(environment: dict[str, str]) -> dict[str, str]:
     """The file as compose fills it in; a variable that .env lacks is an error."""
     return {
-        name: re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: GIVEN[found[1]], str(text))
+        name: re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: (GIVEN | LARGER)[found[1]], str(text))
         for name, text in environment.items()
     }
 
@@ -112,9 +121,35 @@ def test_mediamtx_asks_the_service_and_publishes_what_viewers_are_told(compose: 
     assert settings["apiAddress"].lstrip(":") not in ports(service)
 
 
+def test_the_larger_installation_is_understood(compose: Any, larger: Any) -> None:
+    """The service and its worker use the servers that are there, by their names and with their secrets."""
+    for name in ("central", "worker"):
+        environ = filled(compose["central"]["environment"] | larger[name]["environment"])
+        assert all(name in ALIASES or name.startswith(LOADER.prefix) for name in environ)
+        settings = load_settings(environ=environ)
+        urls = (settings.database.url, settings.s3.url, settings.cache.url, settings.broker.url)
+        assert tuple(urlsplit(str(url)).hostname for url in urls) == SERVERS
+        assert set(larger[name]["depends_on"]) <= set(SERVERS)
+    assert str(settings.state.directory(environ)) == larger["worker"]["volumes"][0].partition(":")[2]
+    known = subprocess.run([*CLI, *larger["worker"]["command"], "--help"], capture_output=True, check=False)
+    assert known.returncode == 0
+    secrets = {value for name in SERVERS for value in filled(larger[name]["environment"]).values() if len(value) == 48}
+    assert secrets == set(LARGER.values())
+    assert urlsplit(str(settings.database.url)).username == larger["postgres"]["environment"]["POSTGRES_USER"]
+    assert settings.s3.public_url == f"http://{GIVEN['PUBLIC_HOST']}:{ports(larger['s3']).pop()}"
+    assert larger["s3"]["volumes"] == [f"videos:/data/{settings.s3.bucket}"]
+
+
+def test_servers_are_pinned_and_say_whether_they_are_well(larger: Any) -> None:
+    for name in SERVERS:
+        assert re.search(r":v?\d", larger[name]["image"]), name
+        assert larger[name]["healthcheck"]["test"], name
+
+
 def test_the_quickstart_names_what_has_to_be_given() -> None:
     """In the documentation and beside the file."""
     documentation = (ROOT / "docs" / "central.md").read_text()
-    for text in (documentation, (DEPLOY / "compose.yaml").read_text()):
-        for name in GIVEN:
-            assert f"{name}=" in text
+    for file, names in (("compose.yaml", GIVEN), ("compose.full.yaml", LARGER)):
+        for name in names:
+            assert f"{name}=" in (DEPLOY / file).read_text()
+            assert name in documentation

@@ -53,7 +53,12 @@ class PostgresServer:
         log = (self._folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                [str(self._bin / "postgres"), *arguments], user=self._user, stdout=log, stderr=log, cwd=self._folder
+                [str(self._bin / "postgres"), *arguments],
+                user=self._user,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                process_group=0,  # Ctrl-C is not for it: who uses it ends first
             )
         deadline = time.monotonic() + START_S
         ready = [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "central"]

@@ -35,7 +35,7 @@ class S3Server:
             command = [gateway, "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(self._folder / "data")]
         environ = os.environ | {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
         with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, process_group=0)
         deadline = time.monotonic() + START_S
         while not _listens(port):
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -54,6 +54,7 @@ class Server:
                 stderr=log,
                 cwd=self.folder,
                 env=os.environ | self.environ,
+                process_group=0,
             )
         wait_until(self._is_open, timeout_s=self.start_s, what=f"{self.command[0]} at port {self.port}")
 
