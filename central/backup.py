@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from central import archive
 from central.core.db.dump import revision, rows, snapshot
@@ -24,12 +25,17 @@ from central.library import contents
 from central.progress import progress
 from central.settings import Settings
 
+COUNT_S: Final = 600.0
+"""The longest time for which the rows of one table are counted: it may hold events of years."""
+
 
 def back_up(settings: Settings, file: Path, *, with_library: bool = True) -> archive.Manifest:
     """Write a backup to `file`, where it appears when it is whole, for its user alone.
 
     Raises BackupError, ConfigError or DatabaseUnavailableError.
     """
+    if file.is_dir():
+        raise BackupError(f"{file} is a folder. Name a file in it.")
     root = settings.videos_folder() if with_library else None
     try:
         with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as scratch:
@@ -49,7 +55,7 @@ def back_up(settings: Settings, file: Path, *, with_library: bool = True) -> arc
 
 async def _saved(settings: Settings, dump: Path, root: Path | None) -> tuple[archive.Manifest, Mapping[str, Path]]:
     """Write the database to `dump`; the description of the backup, and the files that the database knows."""
-    async with opened(settings.database_url()) as database:
+    async with opened(settings.database_url(), statement_s=COUNT_S) as database:
         if (file := sqlite_file(database.url)) is not None and not file.exists():
             raise BackupError(f"There is no database {file}. Name the configuration of the service with --config.")
         async with snapshot(database, dump) as session:

@@ -18,7 +18,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from central import archive
-from central.core.db.dump import has_tables, load_postgres, users
+from central.core.db.dump import has_tables, load_postgres, revision, users
 from central.core.db.engine import make_private, open_private, opened, sqlite_file
 from central.core.db.file_lock import locked
 from central.core.db.migrate import known_revisions, migrate, use_file
@@ -89,6 +89,8 @@ class Restore:
         async with opened(self._url) as database, database.read() as session:
             if await users(session):
                 raise BackupError(_RUNS)
+            if await revision(session) not in (None, *known_revisions()):
+                raise BackupError("The database is one of a newer version of cast-central. Name an empty one.")
             return await has_tables(session)
 
     def _unpack(self, backup: Path, *, is_taken: bool, replace: bool) -> archive.Manifest:
@@ -148,12 +150,13 @@ class Restore:
             os.replace(self._dump, self._file)
         else:
             asyncio.run(self._loaded())
-        if not manifest.has_library or self._root is None:
-            return 0
-        make_private(self._root / FOLDER)
-        contents.replace(self._root, self._root / FOLDER)
+        lost = 0
+        if manifest.has_library and self._root is not None:
+            make_private(self._root / FOLDER)
+            contents.replace(self._root, self._root / FOLDER)
+            lost = asyncio.run(self._lost(self._root))
         os.sync()  # what is called restored outlives a power cut
-        return asyncio.run(self._lost(self._root))
+        return lost
 
     async def _migrated(self, url: str) -> None:
         async with opened(url) as database:

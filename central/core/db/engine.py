@@ -64,10 +64,18 @@ class Database:
     """One engine. `read` and `write` are units of work; both raise DatabaseUnavailableError if the database is not
     available."""
 
-    def __init__(self, url: str, *, pool: int = 5, cascades: bool = True, lock_order: LockOrder | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool: int = 5,
+        cascades: bool = True,
+        lock_order: LockOrder | None = None,
+        statement_s: float = STATEMENT_TIMEOUT_S,
+    ) -> None:
         """Connects to nothing yet. `pool` bounds the connections. Without `cascades` SQLite does not look after foreign
-        keys, which a migration needs. With `lock_order` a unit of work that breaks it raises LockOrderError. Raises
-        ConfigError when the address is none."""
+        keys, which a migration needs. With `lock_order` a unit of work that breaks it raises LockOrderError. A
+        statement may take `statement_s` seconds on PostgreSQL. Raises ConfigError when the address is none."""
         self.url: URL = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
@@ -75,7 +83,7 @@ class Database:
             options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
         else:
             # A ping costs one round trip, and spares each caller after a restart of the server an error.
-            options |= {"pool_pre_ping": True, "connect_args": _postgres_arguments()}
+            options |= {"pool_pre_ping": True, "connect_args": _postgres_arguments(statement_s)}
         self.engine = create_async_engine(self.url, **options)
         reading, writing = self.engine, self.engine
         if self.is_sqlite:
@@ -160,9 +168,11 @@ class Database:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, *, cascades: bool = True) -> AsyncIterator[Database]:
+async def opened(
+    url: str, *, cascades: bool = True, statement_s: float = STATEMENT_TIMEOUT_S
+) -> AsyncIterator[Database]:
     """A database for a command, closed at the end of the block."""
-    database = Database(url, cascades=cascades)
+    database = Database(url, cascades=cascades, statement_s=statement_s)
     try:
         yield database
     finally:
@@ -234,10 +244,10 @@ def _parsed(url: str) -> URL:
         ) from None
 
 
-def _postgres_arguments() -> dict[str, Any]:
+def _postgres_arguments(statement_s: float) -> dict[str, Any]:
     return {
         "timeout": CONNECT_TIMEOUT_S,
-        "command_timeout": STATEMENT_TIMEOUT_S,
+        "command_timeout": statement_s,
         "server_settings": {"application_name": PROGRAM, "timezone": "UTC"},
     }
 
