@@ -31,6 +31,10 @@ from central.settings import Settings
 FOLDER: Final = "restoring"
 """A folder in which what is restored is prepared; one that a killed restore left behind is deleted."""
 
+LOOKS: Final = 10
+LOOK_EVERY_S: Final = 0.1
+"""A service that was stopped a moment ago may still be connected in the eyes of PostgreSQL."""
+
 _RUNS: Final = (
     "cast-central runs on this database. Stop the service and its workers first: systemctl stop cast-central."
 )
@@ -87,7 +91,11 @@ class Restore:
         if self._file:
             return self._file.exists() and self._file.stat().st_size > 0
         async with opened(self._url) as database, database.read() as session:
-            if await users(session):
+            for _ in range(LOOKS):
+                if not await users(session):
+                    break
+                await asyncio.sleep(LOOK_EVERY_S)
+            else:
                 raise BackupError(_RUNS)
             if await revision(session) not in (None, *known_revisions()):
                 raise BackupError("The database is one of a newer version of cast-central. Name an empty one.")

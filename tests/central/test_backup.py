@@ -140,6 +140,8 @@ async def test_a_service_that_runs_is_backed_up_and_restored_elsewhere(
         assert (await shelf.put(coming, FILM[CUT:], CUT))["received"] == len(FILM)
         assert (await shelf.complete(coming)).status == 202
         assert "was deleted while" in (await shelf.get(deleted))["problem"]
+    await asyncio.to_thread(Restore(elsewhere).run, backup, replace=True)
+    assert [line for line in rows(elsewhere) if deleted not in line] == [line for line in before if deleted not in line]
 
 
 async def _made_ready(session: AsyncSession, *video_ids: str) -> list[tuple[str, str]]:
