@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from central.cli import main
 from central.config import ALIASES, LOADER, load_settings
 from central.core.settings import ApiSettings
 from central.description import OPERATIONS
 from central.streams.urls import PlayUrls
-from tests.central.support.process import CLI
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -88,8 +87,7 @@ def test_the_image_has_what_it_is_made_of_and_runs_the_command(compose: Any, doc
     said = dict(pair for pair in dockerfile if pair[0] in ("ENTRYPOINT", "CMD", "EXPOSE", "VOLUME"))
     [command] = json.loads(said["ENTRYPOINT"])
     assert project["scripts"][command] == "central.cli:main"
-    known = subprocess.run([*CLI, *json.loads(said["CMD"]), "--help"], capture_output=True, check=False)
-    assert known.returncode == 0
+    assert main([*json.loads(said["CMD"]), "--help"]) == 0
     assert said["EXPOSE"] == str(ApiSettings().port)
     assert said["VOLUME"] == compose["central"]["environment"]["CAST_CENTRAL_STATE__DIR"]
     [environment] = [rest for kind, rest in dockerfile if kind == "ENV"]
@@ -131,8 +129,7 @@ def test_the_larger_installation_is_understood(compose: Any, larger: Any) -> Non
         assert tuple(urlsplit(str(url)).hostname for url in urls) == SERVERS
         assert set(larger[name]["depends_on"]) <= set(SERVERS)
     assert str(settings.state.directory(environ)) == larger["worker"]["volumes"][0].partition(":")[2]
-    known = subprocess.run([*CLI, *larger["worker"]["command"], "--help"], capture_output=True, check=False)
-    assert known.returncode == 0
+    assert main([*larger["worker"]["command"], "--help"]) == 0
     secrets = {value for name in SERVERS for value in filled(larger[name]["environment"]).values() if len(value) == 48}
     assert secrets == set(LARGER.values())
     assert urlsplit(str(settings.database.url)).username == larger["postgres"]["environment"]["POSTGRES_USER"]
