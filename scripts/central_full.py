@@ -95,21 +95,21 @@ async def _postgres(running: Running) -> Environ:
 async def _redis(running: Running) -> Environ:
     if shutil.which("redis-server") is None:
         raise MissingServerError("Redis is missing (apt install redis-server): statistics are counted for each call.")
-    server = RedisServer()
-    running.callback(server.close)
-    server.start()
-    print(f"==> Redis: port {server.port}")
-    return {"REDIS_URL": server.url}
+    return {"REDIS_URL": _started(running, "Redis", RedisServer())}
 
 
 async def _rabbitmq(running: Running) -> Environ:
     if not RABBITMQ.exists():
         raise MissingServerError("RabbitMQ is missing (apt install rabbitmq-server): workers look for jobs every 5 s.")
-    server = RabbitServer()
+    return {"RABBITMQ_URL": _started(running, "RabbitMQ", RabbitServer())}
+
+
+def _started(running: Running, name: str, server: RedisServer | RabbitServer) -> str:
+    """Start it until the end; its address."""
     running.callback(server.close)
     server.start()
-    print(f"==> RabbitMQ: port {server.port}")
-    return {"RABBITMQ_URL": server.url}
+    print(f"==> {name}: port {server.port}")
+    return server.url
 
 
 async def _s3(running: Running) -> Environ:
