@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from central.core.fields import Name
 from central.core.models import Answer, Body, PageQuery, Patch
@@ -17,13 +17,13 @@ class LiveBody(Body):
     """A live stream: a stream key with a path of its own."""
 
     title: Name
-    record: bool = Field(default=False, description="What is published becomes videos of the library.")
+    record: StrictBool = Field(default=False, description="What is published becomes videos of the library.")
     expires_at: Expiry | None = Field(default=None, description="From then on no publisher is let in.")
 
 
 class LivePatch(Patch):
     title: Name = Field(default="")
-    record: bool = False
+    record: StrictBool = False
 
 
 class LiveQuery(PageQuery):

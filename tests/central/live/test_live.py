@@ -197,6 +197,6 @@ async def test_what_is_none_of_them_is_not_found(central: Central) -> None:
 
 
 async def test_bad_input_is_named(central: Central) -> None:
-    for wrong in ({"title": ""}, {"expires_at": "2001-01-01T00:00:00Z"}, {"path": "live/mine"}):
+    for wrong in ({"title": ""}, {"expires_at": "2001-01-01T00:00:00Z"}, {"path": "live/mine"}, {"record": 0}):
         answer = await central.admin("POST", "/api/v1/live", {"title": "Front door"} | wrong)
         assert (answer.status, answer["errors"][0]["field"]) == (422, next(iter(wrong)))
