@@ -261,7 +261,7 @@ def sign_in(page: Page, key: str, keys: KeyFile) -> str:
 
 def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaServer) -> None:
     """The page is checked with something on, something waiting and something wrong, on a phone and on a desktop, light
-    and dark."""
+    and dark. It fits the narrowest phone, from right to left, too."""
     assert hashlib.sha256(AXE.read_bytes()).hexdigest() in (AXE.with_name("README.md")).read_text()
     agent.start(media_server.url("/film/green.mp4"), title="A film", duration=600)
     agent.start(media_server.url("/live/red.ts"), interrupt=True, title="A camera")
@@ -276,5 +276,8 @@ def test_axe_finds_nothing(agent: Agent, browser: Chromium, media_server: MediaS
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     page.resize(320, 700)  # the narrowest phone
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.run("document.documentElement.dir = 'rtl'")
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    assert page.run("document.querySelector('.mark').getBoundingClientRect().left > innerWidth / 2")
     assert page.run("(pause => pause.offsetWidth == pause.offsetHeight)(document.querySelector('#pause'))")
     page.close()

@@ -4,7 +4,7 @@
 import { Problem, request } from "./box.js";
 
 const SILENCE_MS = 20_000; // The box is heard every 15 s at the latest.
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 500; // With the first pause the true state is there within 1 s of waking.
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000]; // The last one repeats.
 
 /**
