@@ -75,8 +75,8 @@ soak: setup-test ## MINUTES=15 of random starts, stops, faults and kills, with a
 soak-reports: setup-test ## EVENTS=10000 while both sides are killed at random (about 6 minutes); SEED=N, DATABASE_URL, REAL=1
 	$(BIN)/python -m soak.reports $(if $(REAL),--real,--events $(EVENTS)) $(if $(SEED),--seed $(SEED))
 
-soak-library: setup-test ## JOBS=1000 of the library while workers and central API are killed at random, on both databases; SEED=N
-	$(BIN)/python -m soak.library --jobs $(JOBS) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
+soak-library: setup-test ## JOBS=1000 of the library while workers and central API are killed at random, on both databases; SERVERS=1 with Redis and RabbitMQ; SEED=N
+	$(BIN)/python -m soak.library --jobs $(JOBS) $(if $(SERVERS),--servers) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 
 soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
 	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))

@@ -29,16 +29,19 @@ from central.core.db.clock import DatabaseClock
 from central.core.db.engine import Database
 from central.core.ids import new_id
 from central.core.log import configure
-from central.core.settings import DatabaseSettings, LogSettings
+from central.core.settings import BrokerSettings, CacheSettings, DatabaseSettings, LogSettings
 from central.library.disk import Disk
+from central.library.feature import JOBS
 from central.library.folder import MARK, Folder
 from central.library.tables import Job, Rendition, Video
 from central.library.types import JobKind, JobState, VideoState
 from central.library.upkeep import Upkeep
 from central.library.working import Assignment, Made, Working
 from central.library.workshop import Workshop
+from central.servers import servers_of
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.process import central_process
+from tests.central.support.servers import RabbitServer, RedisServer, Server
 from tests.reporting.support.kills import Killable, Span, kills
 
 WORKERS: Final = 3
@@ -68,8 +71,8 @@ class Scripted:
 class WorkerProcess:
     """A worker in a process of its own, which is killed."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self._command = [sys.executable, "-m", "soak.library", "--work", url, str(folder)]
+    def __init__(self, url: str, folder: Path, broker: str) -> None:
+        self._command = [sys.executable, "-m", "soak.library", "--work", url, str(folder), broker]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -85,16 +88,20 @@ class WorkerProcess:
             return process.wait(10)
 
 
-async def work(url: str, folder: Path) -> None:
-    """Work like `cast-central worker` does, until this is killed."""
+async def work(url: str, folder: Path, broker: str) -> None:
+    """Work like `cast-central worker` does, until this is killed. `broker` is empty where there is none."""
     configure(LogSettings(level="error"))
     database = Database(url)
     clock = DatabaseClock(database)
     await clock.adjust()
     disk, name = Disk(folder, keep_free=0), str(os.getpid())
     library = Folder(disk)
+    workshop = Workshop(disk, library)
+    working = Working(database, library, workshop, Scripted(), name=name, now=clock, lease_s=LEASE_S)
+    servers = servers_of(CacheSettings(), BrokerSettings(url=broker or None))
+    servers.wakes.join(JOBS, working.wake)
     print("works", flush=True)
-    await Working(database, library, Workshop(disk, library), Scripted(), name=name, now=clock, lease_s=LEASE_S).run()
+    await asyncio.gather(working.run(), *(work() for work in servers.workers.values()))
 
 
 def soak(url: str, folder: Path, options: argparse.Namespace) -> bool:
@@ -103,17 +110,19 @@ def soak(url: str, folder: Path, options: argparse.Namespace) -> bool:
     dice, began = random.Random(options.seed), time.monotonic()  # noqa: S311 - it is printed
     folder.mkdir()
     (folder / MARK).touch()
-    with central_process(url, ahead_s=0.0, **environ) as central, ExitStack() as stack:
+    with ExitStack() as stack:
+        servers, broker = _servers(stack, environ) if options.servers else ((), "")
+        central = stack.enter_context(central_process(url, ahead_s=0.0, **environ))
         key = central.command("key", "add", "soak")
         database_url = str(DatabaseSettings(url=url).url)
         videos = asyncio.run(_videos(database_url, folder, -(-options.jobs // len(KINDS))))
         wanted = [(video, kind) for video in videos for kind in KINDS][: options.jobs]
-        workers = [WorkerProcess(database_url, folder) for _ in range(WORKERS)]
+        workers = [WorkerProcess(database_url, folder, broker) for _ in range(WORKERS)]
         for worker in workers:
             worker.start()
             stack.callback(worker.end)
         with ExitStack() as killing:
-            programs: tuple[Killable, ...] = (central, *workers)
+            programs: tuple[Killable, ...] = (central, *workers, *servers)
             killed = [
                 killing.enter_context(kills(each, random.Random(dice.random()), up=UP, down=DOWN))  # noqa: S311
                 for each in programs
@@ -128,6 +137,16 @@ def soak(url: str, folder: Path, options: argparse.Namespace) -> bool:
     for problem in wrong:
         print(f"  {problem}")
     return not wrong
+
+
+def _servers(stack: ExitStack, environ: dict[str, str]) -> tuple[tuple[Server, ...], str]:
+    """Redis and RabbitMQ until the end of the stack, and the address of the latter; the environment names both."""
+    redis, rabbit = RedisServer(), RabbitServer()
+    for server in (redis, rabbit):
+        stack.callback(server.close)
+        server.start()
+    environ |= {"CAST_CENTRAL_CACHE__URL": redis.url, "CAST_CENTRAL_BROKER__URL": rabbit.url}
+    return (redis, rabbit), rabbit.url
 
 
 async def _ask(url: str, key: str, wanted: list[tuple[str, JobKind]]) -> None:
@@ -234,7 +253,8 @@ def main() -> int:
     options = _options()
     configure(LogSettings(level="error"))
     if options.work:
-        asyncio.run(work(options.work[0], Path(options.work[1])))
+        database_url, folder, broker = options.work
+        asyncio.run(work(database_url, Path(folder), broker))
         return 0
     try:
         right = [_on(kind, options) for kind in options.database or ("sqlite", "postgres")]
@@ -265,7 +285,8 @@ def _options() -> argparse.Namespace:
     seed = random.randrange(100_000)  # noqa: S311 - it is printed
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help="the same seed rolls the same dice")
     parser.add_argument("--database", choices=("sqlite", "postgres"), action="append", help="one alone")
-    parser.add_argument("--work", nargs=2, metavar=("URL", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--servers", action="store_true", help="with Redis and RabbitMQ, which are killed, too")
+    parser.add_argument("--work", nargs=3, metavar=("URL", "FOLDER", "BROKER"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Final
 
 import aio_pika
@@ -33,6 +34,9 @@ PROBLEM: Final = (
 )
 
 log = structlog.stdlib.get_logger(__name__)
+
+# It logs each try that fails as an error, and raises it, too; for debugging it logs every frame, and one has the password.
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 class RabbitWakes:

@@ -35,6 +35,7 @@ class Sums:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_cache, "TIMEOUT_S", 5.0)  # a server that is well is not too slow on a busy machine
     monkeypatch.setattr(redis_cache, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(redis_cache, "PAUSES", Backoff(0.02, cap_s=0.05))
 
@@ -88,7 +89,7 @@ async def test_statistics_are_right_without_the_cache(sqlite_url: str, redis: Re
             assert "cached_answer_rejected" in [line["event"] for line in logs]
         assert (await one.anybody("GET", "/health"))["cache"] == {"status": "available", "detail": None}
         with capture_logs() as logs:
-            redis.kill()
+            redis.end()
             for number in (1, 2, 3):
                 await box.send(shown(box, film, one.clock.at))
                 assert [(await stats(each, film))["total"]["views"] for each in (one, two)] == [number] * 2

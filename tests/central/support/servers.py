@@ -22,7 +22,7 @@ RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 class Server:
-    """Started with `start`; `kill` and `start` again play a crash."""
+    """Started with `start`; `end` and `start` again play a crash."""
 
     start_s: float
 
@@ -58,18 +58,20 @@ class Server:
             )
         wait_until(self._is_open, timeout_s=self.start_s, what=f"{self.command[0]} at port {self.port}")
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def kill(self) -> None:
-        """Like a crash."""
-        if self._process is not None:
-            end(self._process, with_signal=signal.SIGKILL)
-            self._process = None
+    def end(self, number: int = signal.SIGKILL) -> int:
+        """Like a crash; the exit code."""
+        if self._process is None:
+            return 0
+        end(self._process, with_signal=number)
+        code, self._process = self._process.returncode, None
+        return code
 
     def close(self) -> None:
-        self.kill()
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _is_open(self) -> bool:
