@@ -35,7 +35,8 @@ PROBLEM: Final = (
 
 log = structlog.stdlib.get_logger(__name__)
 
-# It logs each try that fails as an error, and raises it, too; for debugging it logs every frame, and one has the password.
+# It logs each try that fails as an error, and raises it, too. For debugging it logs every frame, and one has the
+# password.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
