@@ -278,7 +278,7 @@ do_uninstall() {
     rm -rf $etc
     say "$program is removed, and its configuration"
   else
-    say "$program is removed; $etc$(! is_central || echo " and $state") stay (uninstall --purge removes that, too)"
+    say "$program is removed, but for $etc$(! is_central || echo " and $state") (uninstall --purge removes that, too)"
   fi
 }
 
