@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,7 +19,7 @@ from central.library.imports import Imports
 from central.library.models import VideoBody
 from central.live import repository, segments
 from central.live.segments import Segment
-from central.live.types import FOLDER, is_live
+from central.live.types import is_live
 from central.media.reconcile import Reconciliation
 from central.media.server import Look, MediaServer, MediaServerError
 from central.media.tables import StreamKey
@@ -28,6 +30,8 @@ ALIGN_S: Final = 1.0
 """As often as there is a new look at MediaMTX."""
 SWEEP_S: Final = 3.0
 """A recording is settled after two seconds, and checked within one."""
+RETRY_AFTER: Final = timedelta(minutes=1)
+"""The pause after which a recording that could not be imported is tried again: each try asks the storage."""
 TITLE_LIMIT: Final = 175
 """Characters of a live stream's title in that of a recording: 200 hold the time, too."""
 
@@ -57,8 +61,8 @@ class Recording:
         self._now = now
         self._aligned: Look | None = None
         self._paused = False
-        self._refused: set[str] = set()
-        """The ids of segments that are told of in the log, as long as they are there."""
+        self._refused: dict[str, datetime] = {}
+        """The time of the next try, by the id of the video: of recordings that the log has told of."""
 
     @property
     def is_configured(self) -> bool:
@@ -100,34 +104,41 @@ class Recording:
         except OSError as error:
             self._refuse(str(folder), f"The folder of the recordings cannot be read: {error.strerror}.")
             return
+        keys: Mapping[str, StreamKey] = {}
+        if found:
+            async with self._database.read() as session:
+                keys = await repository.keys_of(session, {segment.live_id for segment in found})
+        self._refused = {
+            each.video_id: self._refused[each.video_id] for each in found if each.video_id in self._refused
+        }
         for segment in found:
-            try:
-                if await self._import(segment):
-                    self._refused.discard(segment.video_id)
-            except DatabaseUnavailableError:
-                raise
-            except (CentralError, OSError) as error:
-                self._refuse(segment.video_id, str(error), path=f"{FOLDER}/{segment.live_id}", file=segment.file.name)
+            # What belongs to nobody any more is left to whoever looks after the disk.
+            if segment.live_id in keys and self._refused.get(segment.video_id, self._now()) <= self._now():
+                await self._import(keys[segment.live_id], segment)
         await in_thread(segments.tidy, folder, look)
 
-    async def _import(self, segment: Segment) -> bool:
-        """Return True if the recording is in the library, and its file is gone."""
-        async with self._database.read() as session:
-            live = await repository.get(session, segment.live_id)
-        if live is None:
-            return False  # nobody's any more: it is left to whoever looks after the disk
-        file = await in_thread(segments.take, segment)
-        if file is None:
-            return False
+    async def _import(self, key: StreamKey, segment: Segment) -> None:
+        """Take a recording into the library, and delete its file; what stands against that is told."""
+        file = None
         try:
-            size = (await in_thread(os.fstat, file.fileno())).st_size
-            if size:
-                await self._take(live.key, segment, file, size)
+            file = await in_thread(segments.take, segment)
+            if file is None:
+                return
+            if size := (await in_thread(os.fstat, file.fileno())).st_size:
+                await self._take(key, segment, file, size)
             await in_thread(segments.remove, segment)
+        except DatabaseUnavailableError:
+            raise
+        except CentralError as error:
+            self._refuse(segment.video_id, str(error), file=str(segment.file))
+        except OSError as error:
+            advice = "cast-central needs the right to read and to delete what MediaMTX records."
+            self._refuse(segment.video_id, f"{error.strerror}: {advice}", file=str(segment.file))
+        else:
+            log.info("recording_imported", video_id=segment.video_id, live_id=segment.live_id, size=size)
         finally:
-            await in_thread(file.close)
-        log.info("recording_imported", video_id=segment.video_id, live_id=segment.live_id, size=size)
-        return True
+            if file is not None:
+                await in_thread(file.close)
 
     async def _take(self, key: StreamKey, segment: Segment, file: BinaryIO, size: int) -> None:
         assert key.title is not None, "a live stream has one"
@@ -143,7 +154,7 @@ class Recording:
 
     def _refuse(self, what: str, message: str, **where: str) -> None:
         write = log.debug if what in self._refused else log.warning
-        self._refused.add(what)
+        self._refused[what] = self._now() + RETRY_AFTER
         write("recording_import_failed", message=message, **where)
 
     def _has_room(self, folder: Path) -> bool:
@@ -155,6 +166,8 @@ class Recording:
         was_paused = self._paused
         self._paused = disk.f_bavail * disk.f_frsize < self._keep_free * (2 if was_paused else 1)
         if self._paused != was_paused:
-            event = "recording_paused" if self._paused else "recording_resumed"
-            log.warning(event, message="The disk of the recordings is full." if self._paused else None)
+            if self._paused:
+                log.warning("recording_paused", message="The disk of the recordings is full. Free space on it.")
+            else:
+                log.info("recording_resumed")
         return not self._paused

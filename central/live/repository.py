@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,12 @@ class LiveRecord:
 async def get(session: AsyncSession, live_id: str) -> LiveRecord | None:
     row = (await session.execute(_lives().where(StreamKey.id == live_id))).one_or_none()
     return None if row is None else LiveRecord(*row)
+
+
+async def keys_of(session: AsyncSession, live_ids: Collection[str]) -> dict[str, StreamKey]:
+    """The keys of those of these that there are, by id."""
+    query = select(StreamKey).where(StreamKey.id.in_(live_ids), StreamKey.title.is_not(None))
+    return {key.id: key for key in await session.scalars(query)}
 
 
 async def page(

@@ -21,10 +21,15 @@ SETTLED_S: Final = 2.0
 """A segment that is finished was not written to for that long: MediaMTX writes its length after its stream has left the
 list of paths."""
 
+SILENT_S: Final = 30.0
+"""The same while its path is on, and should not be recorded: MediaMTX may be configured to record everything, and drops a
+publisher from which nothing comes for 10 s."""
+
 HEAD: Final = 65_536
 """Bytes: the tracks of an MP4 of MediaMTX are described within the first few kB."""
 
-_NAME: Final = re.compile(r"(\d{9,11})-(\d{6})\.mp4")
+_NAME: Final = re.compile(r"\d{9,11}-\d{6}\.mp4")
+_VIDEO_TRACK: Final = re.compile(rb"hdlr.{8}vide", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,7 @@ def finished(root: Path, look: Look) -> list[Segment]:
     """Those that MediaMTX had closed before that look, the oldest first. Raises OSError when `root` cannot be read."""
     if not root.is_dir():
         raise FileNotFoundError(2, "there is no such folder", str(root))
-    written = {publisher.path for publisher in look.publishers} & look.recorded
-    found = [
-        segment
-        for live_id, folder in _folders(root / FOLDER)
-        for segment in _closed(live_id, folder, look, is_written=f"{FOLDER}/{live_id}" in written)
-    ]
+    found = [segment for live_id, folder in _folders(root / FOLDER) for segment in _closed(live_id, folder, look)]
     return sorted(found, key=lambda segment: segment.began_at)
 
 
@@ -72,7 +72,7 @@ def take(segment: Segment) -> BinaryIO | None:
 def has_pictures(file: BinaryIO) -> bool:
     """Return True if one of its tracks is a video."""
     file.seek(0)
-    return b"vide" in file.read(HEAD)
+    return _VIDEO_TRACK.search(file.read(HEAD)) is not None
 
 
 def remove(segment: Segment) -> None:
@@ -93,15 +93,18 @@ def _folders(lives: Path) -> Iterator[tuple[str, Path]]:
         yield from ((folder.name, folder) for folder in lives.iterdir() if is_id(folder.name))
 
 
-def _closed(live_id: str, folder: Path, look: Look, *, is_written: bool) -> Iterator[Segment]:
-    """With `is_written` all but the last of them, which MediaMTX is about to write."""
+def _closed(live_id: str, folder: Path, look: Look) -> Iterator[Segment]:
+    """All but the last of them, while MediaMTX may write to that."""
+    path = f"{FOLDER}/{live_id}"
+    is_on = path in {publisher.path for publisher in look.publishers}
     written_at = {}
     for file in folder.iterdir():
         with suppress(FileNotFoundError):  # another instance has just taken it
             if _NAME.fullmatch(file.name):
                 written_at[file] = file.stat().st_mtime
     files = sorted(written_at, key=lambda file: (written_at[file], file.name))
-    for file in files[:-1] if is_written else files:
-        if written_at[file] < look.asked_at - SETTLED_S:
+    for file in files[:-1] if is_on and path in look.recorded else files:
+        quiet_s = SILENT_S if is_on and file == files[-1] else SETTLED_S
+        if written_at[file] < look.asked_at - quiet_s:
             seconds, microseconds = map(int, file.stem.split("-"))
             yield Segment(file, live_id, datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds))

@@ -96,7 +96,8 @@ class Lives:
 
         async def work(session: AsyncSession) -> None:
             await lock_keys(session, id=live_id)
-            await repository.change(session, live_id, values)
+            names = {"name": values["title"]} if "title" in values else {}
+            await repository.change(session, live_id, values | names)
             on = await repository.get(session, live_id)
             if "title" in values and on is not None and on.stream is not None:
                 changed = {"title": values["title"], "updated_at": self._now()}

@@ -89,14 +89,15 @@ async def test_what_mediamtx_records_is_in_the_library(studio: Studio) -> None:
     path = f"/api/v1/live/{live['id']}"
     async with publisher(live["publish"]["rtsp"], kind="rtsp") as process:
         await studio.is_(live, "live")
-        for count in (1, 2):
+        for _ in range(2):
             assert (await studio.central.admin("PATCH", path, {"record": True})).status == 200
             await asyncio.sleep(3)  # of film
             assert (await studio.central.admin("PATCH", path, {"record": False})).status == 200
-            await studio.ready(count)
+        await studio.ready(1)
         assert process.returncode is None
         await studio.central.admin("PATCH", path, {"record": True})
         await asyncio.sleep(4)
+        await studio.ready(2)
         [folder] = (studio.recordings / "live").iterdir()
         assert list(folder.iterdir())
         studio.media.process.kill()

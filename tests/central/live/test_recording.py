@@ -254,6 +254,7 @@ async def test_a_recording_that_cannot_be_imported_stays(sqlite_url: str, tmp_pa
         assert (file.exists(), second.exists()) == (False, True)
         [video] = await studio.videos()
         await studio.central.admin("DELETE", f"/api/v1/videos/{video['id']}")
+        studio.central.clock.forward(60)
         await studio.look()
         assert not second.exists()
 
