@@ -22,8 +22,8 @@ SETTLED_S: Final = 2.0
 list of paths."""
 
 SILENT_S: Final = 30.0
-"""The same while its path is on, and should not be recorded: MediaMTX may be configured to record everything, and drops a
-publisher from which nothing comes for 10 s."""
+"""The same while its path is on, and should not be recorded: MediaMTX may be configured to record everything. It drops
+a publisher from which nothing comes for 10 s."""
 
 HEAD: Final = 65_536
 """Bytes: the tracks of an MP4 of MediaMTX are described within the first few kB."""
