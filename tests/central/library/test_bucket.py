@@ -333,3 +333,15 @@ def test_copies_are_bounded_and_swept_after_a_crash(tmp_path: Path) -> None:
     scratch.end(file)
     with pytest.raises(LibraryUnavailableError):
         Scratch(Disk(None, keep_free=0)).begin(1)
+
+
+async def test_a_file_of_this_machine_is_imported_into_the_bucket(shelf: BucketShelf, clips: Clips) -> None:
+    """Such as a recording; once more changes nothing."""
+    film, video_id = clips.film_mp4(), new_id()
+    body = VideoBody(title="A recording", type="video/mp4", size=film.stat().st_size)
+    for _ in range(2):
+        with film.open("rb") as file:
+            await shelf.central.services.library.imports.take(Caller(Role.ADMIN, name="a key"), video_id, body, file)
+    found = await shelf.end_of_check(video_id)
+    assert (found["state"], found["sha256"]) == ("ready", sha256(film.read_bytes()))
+    assert f"library/videos/{video_id}" in await shelf.objects()
