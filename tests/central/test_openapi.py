@@ -20,7 +20,7 @@ from tests.support.leaks import LeakCheck
 KEPT = Path(__file__).parents[2] / "docs" / "central.openapi.json"
 
 EXAMPLES = 25
-"""Of each call, beside those that schemathesis makes of the description itself: about 15 s for all."""
+"""Of each call, beside those that schemathesis makes of the description itself."""
 
 SCHEMA = schemathesis.openapi.from_dict(document(SERVICE, OPERATIONS))
 

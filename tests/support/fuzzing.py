@@ -15,7 +15,7 @@ from schemathesis.schemas import BaseSchema
 def fuzz(schema: BaseSchema, call: str, check: Callable[[schemathesis.Case[Any]], None], *, examples: int) -> None:
     """Run `check` with requests for this call: those that schemathesis makes of the description, and so many more.
 
-    They are made now. As a decorator, schemathesis makes those of all calls while tests are collected: ten seconds in
+    They are made now. As a decorator, schemathesis makes those of all calls while tests are collected: some seconds in
     each process that collects, whichever of them runs the tests.
     """
     limits = settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -365,7 +365,7 @@ class TrackerMachine(RuleBasedStateMachine):
         return list({s.session_id: s for s in seen if s is not None}.values())
 
 
-@pytest.mark.timeout(400)  # half a minute on a machine that has nothing else to do
+@pytest.mark.timeout(400)  # for a machine that others use too
 class TestTracker(TrackerMachine.TestCase):  # type: ignore[misc,valid-type]
     settings = settings(
         max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)

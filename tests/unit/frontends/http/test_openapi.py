@@ -42,7 +42,7 @@ KEPT = ROOT / "docs" / "openapi.json"
 DOCUMENT = document(SERVICE, OPERATIONS)
 
 EXAMPLES = 8
-"""The number for each call, beside those that schemathesis makes of the description itself: about 10 s for all."""
+"""The number for each call, beside those that schemathesis makes of the description itself."""
 
 CHAINS, CHAIN_CALLS = 20, 6
 """The number of calls that follow links, and the most calls in one chain: some 5 s."""
