@@ -7,6 +7,8 @@ MINUTES ?= 15
 EVENTS ?= 10000
 JOBS ?= 1000
 MESSAGES ?= 10000
+KILLS ?= 20
+RELOADS ?= 500
 ROUNDS ?= 200
 DROPS ?= 20
 RACES ?=
@@ -16,7 +18,7 @@ TEST_WORKERS ?= 3
 # by itself begins with the files of many tests, which are the short ones.
 TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit
 
-.PHONY: help run run-central run-central-full test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-home-assistant clean setup setup-central setup-test
+.PHONY: help run run-central run-central-full test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-pages soak-home-assistant clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall install-central rollback-central uninstall-central
 
 help: ## what there is
@@ -80,6 +82,9 @@ soak-library: setup-test ## JOBS=1000 of the library while workers and central A
 
 soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
 	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
+
+soak-pages: setup-test ## a web page: KILLS=20 of each of its processes, then RELOADS=500 (8 minutes)
+	$(BIN)/python -m soak.pages --kills $(KILLS) --reloads $(RELOADS)
 
 soak-home-assistant: setup-test ## HASS=FILE, a real one: its dashboard while it and the agent restart, and a revoked token (2 minutes)
 	$(BIN)/python -m soak.home_assistant $(if $(HASS),--hass $(HASS))

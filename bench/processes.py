@@ -40,6 +40,17 @@ def command_of(pid: int) -> list[str]:
         return []
 
 
+def group_of(pid: int) -> list[int]:
+    """The ids of all processes of the group that `pid` leads. A browser overwrites the environment of its processes, so
+    `processes_with` does not find them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(int(folder.name)) == pid:
+                found.append(int(folder.name))
+    return sorted(found)
+
+
 def family(pid: int) -> list[int]:
     """A process and its children. Raises OSError when it is gone."""
     return [pid, *_children(pid)]

@@ -8,14 +8,13 @@ import os
 import signal
 import time
 from datetime import datetime
-from pathlib import Path
 
 from bench.agent import Agent
 from bench.black_time import SHOWN_S, Outcome, Switch, brief, never_black, watched
 from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
-from bench.processes import Memory, cpu_s, memory_of
+from bench.processes import Memory, command_of, cpu_s, group_of, memory_of
 from bench.report import Bar, Point, Table
 from tests.support.tools import wait_until
 from tests.support.web_pages import WebPages
@@ -169,8 +168,8 @@ def _back(lab: Lab, agent: Agent, pages: WebPages) -> float:
     wait_until(lambda: _plays(agent), timeout_s=SEEN_S, what="the page to play")
     before = pages.asked["/plain/red"]
     for pid in _browser(agent):
-        with contextlib.suppress(OSError):
-            if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if "--type=renderer" in " ".join(command_of(pid)):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
     wait_until(lambda: pages.asked["/plain/red"] > before, timeout_s=SEEN_S, what="the page to be loaded anew")
@@ -189,14 +188,8 @@ def _used(lab: Lab, agent: Agent, pages: WebPages) -> tuple[float, Memory]:
 
 
 def _browser(agent: Agent) -> list[int]:
-    """The processes of the page that is on, which are a group. Chromium has overwritten their environment."""
-    group = next(int(line["pid"]) for line in reversed(agent.log()) if line["event"] == "stream_opened")
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(int(folder.name)) == group:
-                found.append(int(folder.name))
-    return found
+    """The processes of the page that is on."""
+    return group_of(next(int(line["pid"]) for line in reversed(agent.log()) if line["event"] == "stream_opened"))
 
 
 def _plays(agent: Agent) -> bool:

@@ -56,8 +56,9 @@ class Window(Protocol):
     async def first_pixel(self, *, pictures: Callable[[], int]) -> None:
         """Return when a picture has been drawn into the window.
 
-        A window that turned black counts only once `pictures()` (the player's own count of displayed pictures) is
-        above 0, because players paint black before their first picture and films open in black.
+        A window that turned black or white counts only once `pictures()` (the player's own count of displayed pictures)
+        is above 0: players paint black before their first picture, browsers begin with a white page, and films open in
+        black.
         Waits without limit: the caller bounds it. Raises PlayerUnavailableError when the display is lost.
         """
 

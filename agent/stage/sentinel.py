@@ -20,8 +20,9 @@ class Verdict(Enum):
     """The outcome of a sentinel."""
 
     UNTOUCHED = auto()
-    BLACK = auto()
-    """All that changed is black: a player that clears its window, or a film that opens in black."""
+    BARE = auto()
+    """All that changed is black or white: a player that clears its window, a film that opens in black, or the empty
+    page of a browser."""
     PICTURE = auto()
 
 
@@ -50,7 +51,7 @@ class Sentinel:
             return self._last[1]
         self._expect(width)
         verdicts = {self._judge_row(row) for row in rows}
-        verdict = next((v for v in (Verdict.PICTURE, Verdict.BLACK) if v in verdicts), Verdict.UNTOUCHED)
+        verdict = next((v for v in (Verdict.PICTURE, Verdict.BARE) if v in verdicts), Verdict.UNTOUCHED)
         self._last = (rows, verdict)
         return verdict
 
@@ -69,17 +70,17 @@ class Sentinel:
         seen = int.from_bytes(row, "big") & self._mask
         if seen == self._expected:
             return Verdict.UNTOUCHED
-        if seen == 0:
-            return Verdict.BLACK
+        if seen in (0, self._mask):
+            return Verdict.BARE
         # A player may cover only a part of the window: what it left alone says nothing.
         size = self._format.bits // 8
         now, before = seen.to_bytes(len(row), "big"), self._expected.to_bytes(len(row), "big")
-        black = bytes(size)
+        bare = (bytes(size), self._mask.to_bytes(len(row), "big")[:size])
         for at in range(0, self._width * size, size):
             pixel = now[at : at + size]
-            if pixel not in (black, before[at : at + size]):
+            if pixel not in bare and pixel != before[at : at + size]:
                 return Verdict.PICTURE
-        return Verdict.BLACK
+        return Verdict.BARE
 
 
 def _random_part() -> int:

@@ -128,7 +128,7 @@ class X11Window:
         began = loop.time()
         while True:
             verdict = await self._look()
-            if verdict is Verdict.PICTURE or (verdict is Verdict.BLACK and pictures() > 0):
+            if verdict is Verdict.PICTURE or (verdict is Verdict.BARE and pictures() > 0):
                 break
             close = loop.time() - began < CLOSE_LOOK_S
             await asyncio.sleep(CLOSE_LOOK_EVERY_S if close else LONG_LOOK_EVERY_S)

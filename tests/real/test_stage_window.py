@@ -83,9 +83,10 @@ async def test_untouched_is_never_a_first_pixel(window: X11Window, pictures: Cal
     assert not await seen(window, pictures=pictures, within_s=UNMOVED_S)
 
 
-@pytest.mark.parametrize("colour", [name for name in PALETTE if name != "black"])
+@pytest.mark.parametrize("colour", [name for name in PALETTE if name not in ("black", "white")])
 async def test_any_colour_is_a_first_pixel(window: X11Window, xserver: XServer, colour: str) -> None:
-    """No solid colour equals the sentinel, so each is noticed without the player's help."""
+    """No solid colour equals the sentinel, so each is noticed without the player's help; black and white are what a
+    window may show before its picture."""
     with Painter(xserver.display, window.xid) as painter:
         painter.fill(colour)
         assert await seen(window)
@@ -102,11 +103,12 @@ async def test_a_colour_of_the_sentinel_itself_is_a_first_pixel(
         assert await seen(window)
 
 
-async def test_black_counts_with_pictures_only(window: X11Window, xserver: XServer) -> None:
-    """A window that turned black waits until the player has displayed a picture."""
+@pytest.mark.parametrize("colour", ["black", "white"])
+async def test_what_is_bare_counts_with_pictures_only(window: X11Window, xserver: XServer, colour: str) -> None:
+    """A window that turned black or white waits until the player has displayed a picture."""
     pictures = 0
     with Painter(xserver.display, window.xid) as painter:
-        painter.fill("black")
+        painter.fill(colour)
         assert not await seen(window, within_s=UNMOVED_S)
         pixel = asyncio.create_task(window.first_pixel(pictures=lambda: pictures))
         await asyncio.sleep(0.05)  # some ten looks

@@ -19,6 +19,9 @@ from tests.support.sockets import free_port
 LATE_S = 0.4
 """The time after which a late page paints."""
 
+RELOADS_AFTER_S = 0.1
+"""The time that a page which reloads itself is shown: it has painted by then."""
+
 LARGE_BYTES = 300_000
 """The size of a page's data: more than an engine reads of one message."""
 
@@ -97,6 +100,11 @@ setInterval(() => document.querySelectorAll("canvas").forEach(canvas => {
 }), 1000)
 </script>"""
 
+_RELOADING = """
+<script>
+setInterval(async () => { if (await (await fetch("/again")).json()) location.reload() }, %d)
+</script>"""
+
 _SOUNDING = """
 <script>
 const context = new AudioContext(), tone = context.createOscillator()
@@ -116,6 +124,8 @@ class WebPages(Started):
         """The number of requests for each path."""
         self.told: list[dict[str, Any]] = []
         """The reports of pages on how they are shown."""
+        self.reloads = 0
+        """The number of times that reloading pages are still to reload themselves."""
         self.languages: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="web-pages", daemon=True)
@@ -161,6 +171,8 @@ class WebPages(Started):
         app.router.add_post("/told", self._told)
         app.router.add_get("/sounding/{colour}/{pitch}", self._sounding)
         app.router.add_get("/charts/{colour}", self._charts)
+        app.router.add_get("/reloading/{colour}", self._reloading)
+        app.router.add_get("/again", self._again)
         app.router.add_get("/keyed/{colour}", self._keyed)
         app.router.add_get("/nasty", self._nasty)
         app.router.add_get("/bare", self._bare)
@@ -220,6 +232,14 @@ class WebPages(Started):
 
     async def _charts(self, request: web.Request) -> web.Response:
         return self._page(request, request.match_info["colour"], _CHARTS)
+
+    async def _reloading(self, request: web.Request) -> web.Response:
+        more = _CHARTS + _RELOADING % (RELOADS_AFTER_S * 1000)
+        return self._page(request, request.match_info["colour"], more)
+
+    async def _again(self, request: web.Request) -> web.Response:
+        again, self.reloads = self.reloads > 0, max(0, self.reloads - 1)
+        return web.json_response(again)
 
     async def _nasty(self, request: web.Request) -> web.Response:
         return self._page(request, "green", _NASTY)

@@ -228,8 +228,7 @@ class ChromiumPlayer(ChildPlayer):
         if self._gone.done():
             return
         log.debug("page_painted", pid=self.pid)
-        now = asyncio.get_running_loop().time()
-        self._progress = Report(pictures=1, stream_type=StreamType.LIVE, at=now)
+        self._progress = Report(stream_type=StreamType.LIVE, at=asyncio.get_running_loop().time())
         resolve(self._opened, Opened(MediaType.WEB, has_audio=False))
         self._keep(self._watch_pictures(), "pictures")
         if self._refresh is not None:
@@ -277,7 +276,6 @@ class ChromiumPlayer(ChildPlayer):
     async def _watch_pictures(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._gone.done():
-            await asyncio.sleep(DRAW_EVERY_S)
             drawn = asyncio.Event()
             self._page.draw(drawn.set)
             try:
@@ -288,8 +286,10 @@ class ChromiumPlayer(ChildPlayer):
                     log.warning("page_stalled", pid=self.pid)
                 self._is_gone(PlayerTimeoutError(hung(HUNG_AFTER_S)))
                 return
-            pictures = self._progress.pictures + (1 if self._page.is_connected else 0)
-            self._progress = replace(self._progress, pictures=pictures, at=loop.time())
+            # The first one counts in any case: on a busy machine the white of before is seen until then.
+            counts = self._page.is_connected or not self._progress.pictures
+            self._progress = replace(self._progress, pictures=self._progress.pictures + counts, at=loop.time())
+            await asyncio.sleep(DRAW_EVERY_S)
 
     async def _reload(self, every_s: float) -> None:
         while not self._gone.done():
