@@ -83,7 +83,7 @@ soak-library: setup-test ## JOBS=1000 of the library while workers and central A
 soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
 	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
-soak-pages: setup-test ## a web page: KILLS=20 of each of its processes, then RELOADS=500 (8 minutes)
+soak-pages: setup-test ## a web page: KILLS=20 of each of its processes, then RELOADS=500
 	$(BIN)/python -m soak.pages --kills $(KILLS) --reloads $(RELOADS)
 
 soak-home-assistant: setup-test ## HASS=FILE, a real one: its dashboard while it and the agent restart, and a revoked token (2 minutes)
