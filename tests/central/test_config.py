@@ -22,6 +22,18 @@ def test_defaults_need_nothing(tmp_path: Path) -> None:
     assert settings.state.directory({"STATE_DIRECTORY": "/var/lib/cast-central"}) == Path("/var/lib/cast-central")
 
 
+def test_the_page_may_call_the_bucket() -> None:
+    """At the address by which browsers reach it, without a path; nothing else is needed where there is none."""
+    assert load_settings(environ={}).page_origins() == ()
+    environ = {"CAST_CENTRAL_S3__BUCKET": "films", "CAST_CENTRAL_S3__REGION": "eu-north-1"}
+    assert "https://s3.eu-north-1.amazonaws.com" in load_settings(environ=environ).page_origins()
+    environ |= {
+        "CAST_CENTRAL_S3__URL": "http://127.0.0.1:7070",
+        "CAST_CENTRAL_S3__PUBLIC_URL": "https://s3.example.org/x",
+    }
+    assert load_settings(environ=environ).page_origins() == ("https://s3.example.org",)
+
+
 def test_the_usual_names_are_taken_and_ours_win(tmp_path: Path) -> None:
     """Ours, then the usual ones, then the file."""
     file = tmp_path / "config.toml"
