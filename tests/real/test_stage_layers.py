@@ -58,7 +58,7 @@ class Canvas:
         window = await self.stage.open_window(layer=layer, place=place)
         painter = self.painters.enter_context(Painter(self.display, window.xid))
         painter.fill(colour)
-        await window.first_pixel(pictures=lambda: 0)
+        await window.first_pixel(pictures=lambda: 1)
         await window.show()
         return window
 

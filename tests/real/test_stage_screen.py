@@ -58,7 +58,7 @@ async def test_depths(depth: int) -> None:
                 await asyncio.wait_for(window.first_pixel(pictures=lambda: 1), 0.2)
             with Painter(display, window.xid) as painter:
                 painter.fill("white")
-                await asyncio.wait_for(window.first_pixel(pictures=lambda: 0), SOON_S)
+                await asyncio.wait_for(window.first_pixel(pictures=lambda: 1), SOON_S)
                 await window.show()
                 snapshot = await stage.snapshot()
             assert Image.open(io.BytesIO(snapshot)).size == (322, 200)

@@ -73,7 +73,7 @@ async def test_a_new_window_is_not_seen(stage: X11Stage, window: X11Window, xser
     """While a window is hidden, the screen stays black."""
     with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
         painter.fill("white")
-        assert await seen(window)
+        assert await seen(window, pictures=one_picture)
         assert screen.grab().getcolors() == [(640 * 360, (0, 0, 0))]
 
 
