@@ -41,5 +41,6 @@ def test_a_run_with_too_many_second_tries_fails(tmp_path: Path, tests: int, stat
     environ = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the others take seconds to load
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr
+    assert done.stdout.count("(call): assert False") == tests
     assert f"{tests} passed, {tests} rerun" in done.stdout
     assert (f"{tests} tests needed their second try" in done.stdout) == (status == 1)
