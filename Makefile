@@ -14,8 +14,8 @@ DROPS ?= 20
 RACES ?=
 SEED ?=
 TEST_WORKERS ?= 3
-# The folders of long files first, those of short ones last, and those that play spread among them (tests/support/order.py): no
-# worker is left alone with a long one at the end. pytest-xdist by itself begins with the files of many tests, the short ones.
+# The folders of long files first, those of short ones last: no worker is left alone with a long one at the end. pytest-xdist
+# by itself begins with the files of many tests, which are the short ones. Files that play: tests/support/order.py.
 TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit
 
 .PHONY: help run run-central run-central-full test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-pages soak-home-assistant clean setup setup-central setup-test

@@ -14,7 +14,7 @@ from tests.support.clips import Clips
 from tests.support.dead_share import DeadShare
 from tests.support.leaks import LeakCheck, no_tasks_left
 from tests.support.media_server import MediaServer
-from tests.support.order import SpreadOut
+from tests.support.order import Spread
 from tests.support.reruns import TooManyReruns
 from tests.support.sound import PulseServer
 from tests.support.xserver import XServer
@@ -26,7 +26,7 @@ _SERVER = pytest.StashKey[MediaServer]()
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEAKS] = LeakCheck()
     config.pluginmanager.register(TooManyReruns())
-    config.pluginmanager.register(SpreadOut())
+    config.pluginmanager.register(Spread())
     # What structlog does by itself is made for people: colours, and tracebacks with all variables.
     structlog.configure(
         processors=[

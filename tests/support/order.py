@@ -1,35 +1,46 @@
-"""The order of the test files: those that play in real time are spread among those that only compute.
+"""The order of the test files: at most two at a time play in real time, and beside them is one that computes.
 
-Side by side, three files that play take more than the two processors of a machine of CI, and a picture comes late; a
-file that computes fills the time in which one that plays waits.
+Three files that play side by side take more than the two processors of a machine of CI, and pictures come late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
-PLAYING: Final = "real"
-"""The folder below tests/ whose files play."""
-
-
-class SpreadOut:
-    """Registered by tests/conftest.py. Keeps the tests of a file together and in their order."""
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        files = list(dict.fromkeys(item.path for item in items))
-        place = {file: at for at, file in enumerate(spread_out(files))}
-        items.sort(key=lambda item: place[item.path])
+PLAYING: Final = "tests/real/"
+"""The folder whose files play."""
+PLAYERS_LIMIT: Final = 2
+"""One for each processor."""
 
 
-def spread_out(files: Iterable[Path]) -> list[Path]:
-    """Return the files that play at even distances among the others, each kind in the order in which it came."""
-    kinds: tuple[list[Path], list[Path]] = ([], [])
-    for file in files:
-        kinds[file.parent.name == PLAYING].append(file)
-    placed = [((at + 0.5) / len(kind), file) for kind in kinds for at, file in enumerate(kind)]
-    return [file for _, file in sorted(placed, key=lambda pair: pair[0])]
+class Spread:
+    """Registered by tests/conftest.py. Without effect where the tests have one process."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> SpreadScheduling:
+        return SpreadScheduling(config, log)
+
+
+class SpreadScheduling(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives a worker a file that plays while fewer than two others have one, and else the next that computes."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        others = (units for other, units in self.assigned_work.items() if other is not node)
+        playing = sum(any(_plays(file) and not all(done.values()) for file, done in units.items()) for units in others)
+        file = next_file(list(self.workqueue), plays=playing < PLAYERS_LIMIT)
+        self.workqueue.move_to_end(file, last=False)
+        super()._assign_work_unit(node)
+
+
+def next_file(waiting: list[str], *, plays: bool) -> str:
+    """Return the first file of the kind that is wanted, or the first of all when there is none."""
+    return next((file for file in waiting if _plays(file) is plays), waiting[0])
+
+
+def _plays(file: str) -> bool:
+    return file.startswith(PLAYING)
