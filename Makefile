@@ -18,6 +18,9 @@ TEST_WORKERS ?= 3
 # by itself begins with the files of many tests, which are the short ones. Files that play: tests/support/order.py.
 TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit
 
+# Containers set it, and each of the hundreds of processes of a test run would compile all of its modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run run-central run-central-full test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-pages soak-home-assistant clean setup setup-central setup-test
 .PHONY: install test-install test-pythons rollback uninstall install-central rollback-central uninstall-central
 
