@@ -17,6 +17,7 @@ import structlog
 
 from agent.errors import PlayerUnavailableError
 from agent.stage.displays import DisplayAddress
+from agent.stage.guests import REQUESTS, Guests
 from agent.stage.handshake import connect
 from agent.stage.xcb import Xcb, xcffib
 from agent.util.waiting import to_the_end
@@ -38,6 +39,7 @@ class Connection:
 
     def __init__(self, *, on_event: Callable[[Any], None], on_lost: Callable[[], None]) -> None:
         self._on_event = on_event
+        self._guests = Guests()
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
@@ -241,7 +243,10 @@ class Connection:
                 continue
             if event is None:
                 return
-            self._tell(self._on_event, event)
+            if isinstance(event, REQUESTS):
+                self._guests.obey(xcb, event)
+            else:
+                self._tell(self._on_event, event)
 
     def _over(self, reason: str) -> None:
         self._ended.set_result(None)

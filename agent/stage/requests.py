@@ -68,11 +68,12 @@ def make_window(xcb: Xcb, screen: Screen, tools: Tools, parent: int, place: Area
     """A hidden window that shows its sentinel; `place` is where it belongs in its parent."""
     window = xcb.generate_id()
     keep = {
+        xproto.CW.EventMask: xproto.EventMask.SubstructureNotify | xproto.EventMask.SubstructureRedirect,
         xproto.CW.BackPixmap: 0,
         xproto.CW.BitGravity: xproto.Gravity.NorthWest,  # a window that is resized keeps what it shows
         xproto.CW.BackingStore: xproto.BackingStore.Always,
     }
-    _create(xcb, screen, window, parent, hidden(place), {**keep, **_attributes(tools)})
+    _create(xcb, screen, window, parent, hidden(place), {**_attributes(tools), **keep})
     _name(xcb, window)
     xcb.core.MapWindow(window)
     paint_sentinel(xcb, tools, window, sentinel, place)

@@ -195,6 +195,21 @@ async def test_the_bars_follow_the_player(stage: X11Stage, window: X11Window, xs
         await eventually(lambda: screen.pixels([(5, 5), (320, 180), (5, 355)]) == [(0,) * 3, (0, 255, 255), (0,) * 3])
 
 
+async def test_a_players_own_window_is_seen_with_its_picture(stage: X11Stage, xserver: XServer) -> None:
+    """It is not seen before it is at its place, nor its background before it has a picture."""
+    corner, middle = (5, 5), (320, 180)
+    _window, painter = await shown(stage, xserver, "red")
+    with painter, Screen(xserver.display) as screen:
+        painter.ask_for_child(0, 0, 64, 64)
+        painter.fill("cyan")
+        await asyncio.sleep(UNMOVED_S)
+        assert screen.pixels([corner, middle]) == [PALETTE["red"]] * 2
+        painter.child(0, 0, 640, 360)
+        assert screen.pixels([corner, middle]) == [PALETTE["red"]] * 2
+        painter.fill("green")
+        assert screen.pixels([corner, middle]) == [PALETTE["green"]] * 2
+
+
 @pytest.mark.parametrize("box", [None, (0, 40, 640, 280)])
 async def test_the_last_picture_outlives_a_killed_player(
     stage: X11Stage, window: X11Window, xserver: XServer, box: tuple[int, int, int, int] | None

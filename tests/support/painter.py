@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from types import TracebackType
 from typing import Any
 
 from tests.support.colours import PALETTE
-from tests.support.tools import end
+from tests.support.tools import LOOK_EVERY_S, end
 
+LOOKS_LIMIT = 200
+"""2 s: the stage obeys at once."""
 LARGEST = 8192
 """Wider than any screen here. Not 65535: Xvfb computes in 16 bits with a sign what it has to bring to the screen."""
 
@@ -38,8 +41,12 @@ class Painter:
         self.kill()
 
     def child(self, x: int, y: int, width: int, height: int) -> None:
-        """Make the own window, or move and resize it."""
+        """Make the own window, or move and resize it. Returns when the stage has done so."""
         self._do("child", [x, y, width, height])
+
+    def ask_for_child(self, x: int, y: int, width: int, height: int) -> None:
+        """Ask for the same, and do not wait."""
+        self._do("ask", [x, y, width, height])
 
     def fill(self, colour: str, *, rows: tuple[int, int] | None = None) -> None:
         """Paint all of the window (or `rows`, from and to) in a palette colour."""
@@ -75,14 +82,16 @@ def main() -> None:
     visual = visuals[core.GetWindowAttributes(window).reply().visual]
     for line in sys.stdin:
         command, arguments = json.loads(line)
-        if command == "child" and not child:
-            child = connection.generate_id()
-            core.CreateWindow(
-                root.root_depth, child, window, *arguments, 0, 1, root.root_visual, xproto.CW.BackPixmap, [0]
-            )
-            core.MapWindow(child)
-        elif command == "child":
-            core.ConfigureWindow(child, 15, list(arguments))
+        if command in ("child", "ask"):
+            if child:
+                core.ConfigureWindow(child, 15, list(arguments))
+            else:
+                child = connection.generate_id()
+                black = xproto.CW.BackPixel, [0]  # as libVLC's X11 output has it
+                core.CreateWindow(root.root_depth, child, window, *arguments, 0, 1, root.root_visual, *black)
+                core.MapWindow(child)
+            if command == "child":
+                _until_there(core, child, tuple(arguments))
         else:
             colour, top, bottom = arguments
             pixel = _pixel(colour, visual)
@@ -91,6 +100,17 @@ def main() -> None:
             core.PolyFillRectangle(child or window, gc, 1, [area])
         core.GetInputFocus().reply()
         print("done", flush=True)
+
+
+def _until_there(core: Any, child: int, place: tuple[int, ...]) -> None:
+    """Return when the stage has mapped and placed a window: a player draws again, and this one does not."""
+    for _ in range(LOOKS_LIMIT):
+        is_seen = core.GetWindowAttributes(child).reply().map_state == 2  # Viewable
+        at = core.GetGeometry(child).reply()
+        if is_seen and (at.x, at.y, at.width, at.height) == place:
+            return
+        time.sleep(LOOK_EVERY_S)
+    raise RuntimeError("The stage did not map and place the window")
 
 
 def _pixel(colour: int, visual: Any) -> int:
