@@ -23,7 +23,7 @@ from central.library import repository as library_repository
 from central.library.folder import MARK
 from central.library.models import VideoBody
 from central.library.tables import Video
-from central.live import segments
+from central.live import feature, segments
 from tests.central.support.mediamtx import FakeControlApi, fake_control_api
 from tests.central.support.service import Answered, Central, Client, served
 from tests.support.clips import FFMPEG_TIMEOUT_S, Clips
@@ -67,6 +67,13 @@ class Studio:
     async def videos(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.central.admin("GET", "/api/v1/videos"))["items"]
         return found
+
+
+@pytest.fixture(autouse=True)
+def _only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that looks by itself as well has a recording at the moment in which the test looks for it."""
+    for name in ("ALIGN_S", "SWEEP_S"):
+        monkeypatch.setattr(feature, name, 3600.0)
 
 
 @asynccontextmanager
