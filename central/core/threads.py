@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import BinaryIO, TypeVar, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
+F = TypeVar("F", BinaryIO, BinaryIO | None)
 
 
 async def in_thread(do: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -19,3 +21,15 @@ async def in_thread(do: Callable[[*Ts], T], *args: *Ts) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([doing])
         raise
+
+
+@asynccontextmanager
+async def open_in_thread(take: Callable[[*Ts], F], *args: *Ts) -> AsyncIterator[F]:
+    """The file that `take` opens, closed at the end of the block, or if the caller is cancelled while it is opened."""
+    taking = asyncio.ensure_future(asyncio.to_thread(take, *args))
+    try:
+        yield await asyncio.shield(taking)
+    finally:
+        await asyncio.wait([taking])
+        if taking.exception() is None and (file := taking.result()) is not None:
+            await in_thread(file.close)

@@ -24,7 +24,7 @@ from central.core.errors import (
     WrongOffsetError,
 )
 from central.core.replies import FileReply
-from central.core.threads import in_thread
+from central.core.threads import in_thread, open_in_thread
 from central.core.uploads import Upload
 from central.core.workers import Worker
 from central.library.disk import ADVICE, Disk, synced
@@ -104,11 +104,8 @@ class Folder:
     @asynccontextmanager
     async def held(self, video_id: str) -> AsyncIterator[BinaryIO]:
         """See Storage. The file is nobody else's, here or in another process, until it is closed."""
-        file = await in_thread(self._take, video_id)
-        try:
+        async with open_in_thread(self._take, video_id) as file:
             yield file
-        finally:
-            await in_thread(file.close)
 
     async def require_whole(self, video_id: str, size: int) -> None:
         """See Storage."""

@@ -13,7 +13,7 @@ import structlog
 from central.core.db.engine import Database
 from central.core.errors import CentralError, DatabaseUnavailableError
 from central.core.pages import Clock, utc_now
-from central.core.threads import in_thread
+from central.core.threads import in_thread, open_in_thread
 from central.core.types import Caller, Role
 from central.library.imports import Imports
 from central.library.models import VideoBody
@@ -119,14 +119,13 @@ class Recording:
 
     async def _import(self, key: StreamKey, segment: Segment) -> None:
         """Take a recording into the library, and delete its file; what stands against that is told."""
-        file = None
         try:
-            file = await in_thread(segments.take, segment)
-            if file is None:
-                return
-            if size := (await in_thread(os.fstat, file.fileno())).st_size:
-                await self._take(key, segment, file, size)
-            await in_thread(segments.remove, segment)
+            async with open_in_thread(segments.take, segment) as file:
+                if file is None:
+                    return
+                if size := (await in_thread(os.fstat, file.fileno())).st_size:
+                    await self._take(key, segment, file, size)
+                await in_thread(segments.remove, segment)
         except DatabaseUnavailableError:
             raise
         except CentralError as error:
@@ -136,9 +135,6 @@ class Recording:
             self._refuse(segment.video_id, f"{error.strerror}: {advice}", file=str(segment.file))
         else:
             log.info("recording_imported", video_id=segment.video_id, live_id=segment.live_id, size=size)
-        finally:
-            if file is not None:
-                await in_thread(file.close)
 
     async def _take(self, key: StreamKey, segment: Segment, file: BinaryIO, size: int) -> None:
         assert key.title is not None, "a live stream has one"
