@@ -30,10 +30,12 @@ def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
 
 
 @pytest.fixture(autouse=True)
-def _without_saved_presets(agent: Agent) -> Iterator[None]:
+def _nothing_kept(agent: Agent) -> Iterator[None]:
+    """Films have the same name in each test, and another test may have played one from another address."""
     yield
     for preset in saved(agent).values():
         agent.call("DELETE", f"/presets/{preset['id']}")
+    agent.call("DELETE", "/recent")
 
 
 def saved(agent: Agent) -> dict[str, dict[str, Any]]:
