@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+from collections.abc import Iterator
 
 import structlog
 
@@ -35,6 +38,7 @@ class Handover:
         self._last_frame = LastFrame(closed=self.black_time.look)
         self._now = asyncio.get_running_loop().time
         self._lingers_until = self._now()
+        """Loop time until which the picture of what ends stays; without an end while a stop is on its way."""
 
     async def take_screen(self, attempt: Attempt) -> None:
         """Called by an attempt whose first frame is ready. Without a gap: the new one is raised over the old one,
@@ -70,12 +74,25 @@ class Handover:
         else:
             await window.close()
 
-    def linger(self, seconds: float) -> None:
-        """Keep the picture of what ends before `seconds` are over until then; and where a start is being prepared by
-        then, until that is shown or has failed. With 0.0 nothing stays, and a picture that stayed goes."""
-        self._lingers_until = self._now() + seconds
+    @contextlib.contextmanager
+    def lingering(self, seconds: float) -> Iterator[None]:
+        """Keep the picture of what ends within, and for `seconds` after it, however long it takes; and where a start is
+        being prepared by then, until that is shown or has failed. With 0.0 nothing stays, and a picture that stayed
+        goes."""
+        self._lingers_until = math.inf if seconds else self._now()
         if not seconds and self._stack.top is None and self._stack.starting is None:
             self._last_frame.close()
+        try:
+            yield
+        finally:
+            self.keep_picture(seconds)
+
+    def keep_picture(self, seconds: float) -> None:
+        """Have a picture that stays after a stop stay for `seconds` from now."""
+        if self._lingers_until > self._now():
+            self._lingers_until = self._now() + seconds
+            if self._stack.top is None:
+                self._close_later()
 
     def come_back(self) -> None:
         """Open the session that is on top again, after the one that interrupted it has ended."""
@@ -99,8 +116,9 @@ class Handover:
         await self._last_frame.gone()
 
     def _close_later(self) -> None:
-        left_s = self._lingers_until - self._now()
-        self._last_frame.close_in(left_s, unless=lambda: self._stack.starting is not None)
+        if math.isfinite(self._lingers_until):
+            left_s = self._lingers_until - self._now()
+            self._last_frame.close_in(left_s, unless=lambda: self._stack.starting is not None)
 
     async def _hand_over_to_audio(self, attempt: Attempt) -> None:
         """Hand over to audio. Only sound that is heard proves that audio plays, and only one of two may hold the

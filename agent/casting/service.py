@@ -54,6 +54,9 @@ class Tracker(Protocol):
     ) -> tuple[SessionSnapshot, ...]:
         """End one session, or what is on, or everything; return what it ended."""
 
+    def keep_picture(self, seconds: float) -> None:
+        """Have the picture that stays after a stop stay for `seconds` from now."""
+
     async def pause(self, on: bool) -> SessionSnapshot:
         """Pause what is on, or let it go on.
 
@@ -154,14 +157,18 @@ class CastingService:
         self, session_id: SessionId | None = None, *, everything: bool = False, picture_stays_s: float = 0.0
     ) -> tuple[SessionSnapshot, ...]:
         """End what is on, or the session of that id, or everything; return what it ended, which may be nothing.
-        `picture_stays_s` seconds of its last picture are for a start that is about to come: the screen is not black
-        in between. Raises InvalidRequestError for an id together with `everything`."""
+        `picture_stays_s` seconds of its last picture, from when it has ended, are for a start that is about to come:
+        the screen is not black in between. Raises InvalidRequestError for an id together with `everything`."""
         if session_id is not None and everything:
             message = "cannot be given together with all"
             raise InvalidRequestError(f"session_id {message}.", (FieldError("session_id", message),))
         ended = await self._tracker.stop(session_id, everything=everything, picture_stays_s=picture_stays_s)
         await self._kept()
         return ended
+
+    def keep_picture(self, seconds: float) -> None:
+        """Have the picture that stays after a stop, where it still does, stay for `seconds` from now."""
+        self._tracker.keep_picture(seconds)
 
     async def pause(self, on: bool) -> SessionSnapshot:
         """Pause what is on, or resume it. Raises InvalidTransitionError, PlayerTimeoutError."""

@@ -131,14 +131,18 @@ class StreamTracker:
     ) -> tuple[SessionSnapshot, ...]:
         """End what is on top and what is being prepared; or only the session of that id, on top, being prepared or
         waiting; or everything. What it ended, as it was at its end; empty when there was nothing. The players are gone
-        when this returns, and what was interrupted is on its way back. `picture_stays_s` as in Handover.linger."""
+        when this returns, and what was interrupted is on its way back. `picture_stays_s` as in Handover.lingering."""
         stack = self._stack
-        self._handover.linger(picture_stays_s)
-        reach = stack.wanted if everything or session_id is not None else (stack.top, stack.starting)
-        runners = [c for c in reach if c is not None and session_id in (None, c.session.id)]
-        await stack.end_all(runners, EndReason.STOPPED)
-        await self._handover.settled()  # the last picture of one that was between two attempts
+        with self._handover.lingering(picture_stays_s):
+            reach = stack.wanted if everything or session_id is not None else (stack.top, stack.starting)
+            runners = [c for c in reach if c is not None and session_id in (None, c.session.id)]
+            await stack.end_all(runners, EndReason.STOPPED)
+            await self._handover.settled()  # the last picture of one that was between two attempts
         return tuple(runner.session.snapshot() for runner in runners)
+
+    def keep_picture(self, seconds: float) -> None:
+        """Have the picture that stays after a stop stay for `seconds` from now."""
+        self._handover.keep_picture(seconds)
 
     async def pause(self, on: bool) -> SessionSnapshot:
         """Pause what is on, or let it go on. Raises InvalidTransitionError, PlayerTimeoutError."""

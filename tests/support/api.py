@@ -124,6 +124,9 @@ class ScriptedTracker:
         self.state = TrackerSnapshot(last=stream)
         return (stream,)
 
+    def keep_picture(self, seconds: float) -> None:
+        """There is no screen."""
+
     async def pause(self, on: bool) -> SessionSnapshot:
         return self._controlled("pause", on)
 

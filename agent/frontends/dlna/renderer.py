@@ -21,6 +21,7 @@ from agent.frontends.dlna.errors import (
     TRANSITION_NOT_AVAILABLE,
     UpnpError,
 )
+from agent.frontends.dlna.events import DELIVERED_S
 from agent.frontends.dlna.seen import CONNECTION, Named, av_transport, place, rendering
 from agent.frontends.dlna.services import AV_TRANSPORT, CONNECTION_MANAGER, RENDERING_CONTROL, Arguments, Service
 from agent.frontends.dlna.xml import XmlError, local_name, parse
@@ -31,7 +32,11 @@ PLAY_WAITS_S: Final = 3.0
 """The longest wait for a first frame, or for the reason why there is none: the callers' own patience is 5 s."""
 
 PICTURE_STAYS_S: Final = 0.6
-"""Callers stop one film before they name the next, 10-40 ms later; a slow one in a busy network takes some 0.3 s."""
+"""Callers stop one film before they name the next, 10-40 ms after the answer; a slow one in a busy network takes some
+0.3 s, and as long again to the Play after it."""
+
+UNTIL_ANSWER_S: Final = DELIVERED_S + PICTURE_STAYS_S
+"""The time for which the picture stays before the caller has its answer, which waits for events."""
 
 OPTIONS: Final = frozenset(PlayForm.model_fields) - set(WHAT)
 """The fields of a start that may follow the # of an address."""
@@ -96,6 +101,11 @@ class Renderer:
         values = {**CONNECTION, **self.variables(service), **place(self._casting.snapshot().stream)}
         return {argument: values[variable] for argument, variable in action.gives.items()}
 
+    def answers(self, name: str) -> None:
+        """Called when the caller of this action gets the answer: from now on the next call is the caller's to make."""
+        if name in ("Stop", "SetAVTransportURI"):
+            self._casting.keep_picture(PICTURE_STAYS_S)
+
     # --- AVTransport ---
 
     async def _name(self, given: Arguments) -> None:
@@ -105,6 +115,7 @@ class Renderer:
         stream = self._casting.snapshot().stream
         if stream is not None and stream.state is not PlayerState.PAUSED:
             await self._start(form, wait_s=None)
+        self._casting.keep_picture(UNTIL_ANSWER_S)
 
     async def _play(self, given: Arguments) -> None:
         stream = self._casting.snapshot().stream
@@ -127,7 +138,7 @@ class Renderer:
         await self._casting.pause(True)
 
     async def _stop(self, given: Arguments) -> None:
-        await self._casting.stop(picture_stays_s=PICTURE_STAYS_S)
+        await self._casting.stop(picture_stays_s=UNTIL_ANSWER_S)
 
     async def _seek(self, given: Arguments) -> None:
         match = _TIME.fullmatch(given["Target"].strip())

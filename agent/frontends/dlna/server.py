@@ -109,6 +109,7 @@ class DlnaApp:
                 # Before the answer: Home Assistant believes the last event, and leaves out Play after a Stop whose
                 # event comes later.
                 await self._subscriptions.delivered()
+            self._renderer.answers(name)
         return self._answer(soap.answer(service, name, gives))
 
     async def _subscribe(self, service: Service, request: web.Request) -> web.StreamResponse:

@@ -29,9 +29,9 @@ class Box:
     async def show(self, request: StartRequest = FILM) -> None:
         assert await self.tracker.first_frame(self.tracker.start(request), 10.0)
 
-    async def stop(self) -> None:
+    async def stop(self, *, stays_s: float = STAYS_S) -> None:
         """Stop it. Its player is gone, and nothing is on any more."""
-        (ended,) = await self.tracker.stop(picture_stays_s=STAYS_S)
+        (ended,) = await self.tracker.stop(picture_stays_s=stays_s)
         assert ended.reason == "stopped"
         assert self.tracker.snapshot().stream is None
 
@@ -64,6 +64,47 @@ def test_the_picture_goes_when_nothing_comes(box: tuple[VirtualTimeLoop, Box]) -
         await asyncio.sleep(STAYS_S - 0.1)
         assert not of.is_black
         await asyncio.sleep(0.2)
+        assert of.is_black
+
+    loop.run_until_complete(scene())
+
+
+@pytest.mark.parametrize("stays_s", [0.3, 0.6])
+def test_a_player_that_ends_slowly_takes_nothing_of_that_time(box: tuple[VirtualTimeLoop, Box], stays_s: float) -> None:
+    """Not even one that takes longer to end than the picture stays."""
+    loop, of = box
+
+    async def scene() -> None:
+        await of.show(StartRequest(url="http://tough/"))
+        stopping = asyncio.ensure_future(of.stop(stays_s=stays_s))
+        while not stopping.done():
+            assert not of.is_black
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(stays_s - 0.1)
+        assert not of.is_black
+        await asyncio.sleep(0.2)
+        assert of.is_black
+
+    loop.run_until_complete(scene())
+
+
+def test_it_may_be_kept_for_another_while(box: tuple[VirtualTimeLoop, Box]) -> None:
+    """As long as it is there: one that has gone does not come back."""
+    loop, of = box
+
+    async def scene() -> None:
+        await of.show()
+        await of.stop()
+        await asyncio.sleep(STAYS_S - 0.1)
+        of.tracker.keep_picture(STAYS_S)
+        await asyncio.sleep(STAYS_S - 0.1)
+        assert not of.is_black
+        of.tracker.keep_picture(0.1)
+        await asyncio.sleep(0.2)
+        assert of.is_black
+        of.tracker.keep_picture(STAYS_S)
+        await of.show()
+        await of.tracker.stop()
         assert of.is_black
 
     loop.run_until_complete(scene())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -112,9 +113,12 @@ class Ear:
     events: list[Answer] = field(default_factory=list)
     status: int = 200
     url: str = ""
+    takes_s: float = 0.0
+    """The time that it takes to answer."""
 
     async def hear(self, request: web.Request) -> web.Response:
         self.events.append(Answer(200, request.headers, await request.text()))
+        await asyncio.sleep(self.takes_s)
         return web.Response(status=self.status)
 
     def states(self) -> list[str]:

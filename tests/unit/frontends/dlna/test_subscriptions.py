@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from agent.frontends.dlna import events
 from agent.frontends.dlna.events import FIRST_EVENT_AFTER_S, SUBSCRIPTIONS_LIMIT, Subscriptions
+from agent.frontends.dlna.renderer import PICTURE_STAYS_S
 from agent.frontends.dlna.services import SERVICES
 from cast_util.backoff import Backoff
 from cast_util.tasks import Supervisor
@@ -61,6 +62,21 @@ async def test_the_end_is_told_before_stop_is_answered(face: Face, ear: Ear) -> 
     await face.act(AVT, "Play", Speed="1")
     await until(lambda: ear.states()[-1:] == ["PLAYING"])
     await face.act(AVT, "Stop")
+    assert ear.states()[-1] == "STOPPED"
+
+
+async def test_the_last_picture_waits_for_the_caller_from_the_answer_on(face: Face, ear: Ear) -> None:
+    """However long the events take that come before the answer, of a Stop and of the address of what follows."""
+    await face.subscribe(ear.url)
+    await face.name("http://film/")
+    await face.act(AVT, "Play", Speed="1")
+    await until(lambda: ear.states()[-1:] == ["PLAYING"])
+    ear.takes_s = PICTURE_STAYS_S + 0.1
+    for call in (face.act(AVT, "Stop"), face.name("http://film/2")):
+        await call
+        assert face.rooms.stage.stack
+    assert face.rooms.tracker.snapshot().stream is None
+    await until(lambda: not face.rooms.stage.stack)
     assert ear.states()[-1] == "STOPPED"
 
 
