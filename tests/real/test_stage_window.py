@@ -350,3 +350,23 @@ def resources(xserver: XServer) -> list[tuple[int, int]]:
         )
     finally:
         connection.disconnect()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("depth", [15, 16, 24, 30])
+async def test_an_empty_window_of_a_player_is_no_picture(depth: int) -> None:
+    """On a screen of few colours neither, where a player's window has fewer than ours: until the player has drawn, it
+    shows what is behind it in the colours that it has."""
+    with XServer(depth=depth) as server:
+        stage = X11Stage(server.display, "black")
+        await stage.start()
+        try:
+            window = await stage.open_window()
+            with Painter(server.display, window.xid) as painter:
+                painter.child(0, 0, 640, 360)
+                assert not await seen(window, pictures=one_picture, within_s=UNMOVED_S)
+                painter.fill("black")
+                assert not await seen(window, within_s=UNMOVED_S)
+                painter.fill("red")
+                assert await seen(window)
+        finally:
+            await stage.stop()

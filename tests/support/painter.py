@@ -87,9 +87,13 @@ def main() -> None:
                 core.ConfigureWindow(child, 15, list(arguments))
             else:
                 child = connection.generate_id()
-                black = xproto.CW.BackPixel, [0]  # as libVLC's X11 output has it
-                core.CreateWindow(root.root_depth, child, window, *arguments, 0, 1, root.root_visual, *black)
+                # The background is as libVLC's X11 output has it; the others allow for another depth than its parent's.
+                look = {xproto.CW.BackPixel: 0, xproto.CW.BorderPixel: 0, xproto.CW.Colormap: root.default_colormap}
+                kind = (0, 1, root.root_visual, sum(look), list(look.values()))
+                core.CreateWindow(root.root_depth, child, window, *arguments, *kind)
                 core.MapWindow(child)
+                gc, visual = connection.generate_id(), visuals[root.root_visual]
+                core.CreateGC(gc, child, 0, [])
             if command == "child":
                 _until_there(core, child, tuple(arguments))
         else:
