@@ -24,6 +24,9 @@ from tests.support.tools import end, last_words, need, run, wait_until
 START_S = 10.0
 """PulseAudio takes 0.2 s on an idle machine."""
 PACTL_S = 5.0
+HEARD_WITHIN_S = 4.0
+"""The sound of a live stream begins where mpv has read to when it is given it, 0.7-1 s after the picture; the rest is
+for busy machines. A sound that was lost is sought after 4 s only, which is not to be taken for this."""
 SINK = "loudspeaker"
 
 
@@ -259,6 +262,11 @@ class PulseServer(Started):
                 what=f"{seconds} s of sound",
             )
             return listener.heard()
+
+    def wait_heard(self, pitch: int) -> None:
+        """Return when this pitch is heard. Raises TimeoutError after HEARD_WITHIN_S. Blocks, too."""
+        with self.listen() as listener:
+            wait_until(lambda: pitch in listener.heard().heard(), timeout_s=HEARD_WITHIN_S, what=f"{pitch} Hz")
 
     def watch(self) -> DeviceWatch:
         """`with pulse.watch() as watch: ...; watch.most_at_once() == 1`."""
