@@ -25,7 +25,7 @@ START_S = 10.0
 """PulseAudio takes 0.2 s on an idle machine."""
 PACTL_S = 5.0
 HEARD_WITHIN_S = 4.0
-"""The sound of a live stream begins where mpv has read to when it is given it, 0.7-1 s after the picture; the rest is
+"""The sound of a live stream begins where mpv has read to when it is given it, about 1 s after the picture; the rest is
 for busy machines. A sound that was lost is sought after 4 s only, which is not to be taken for this."""
 SINK = "loudspeaker"
 
