@@ -34,6 +34,9 @@ REFUSALS_LOGGED = 10
 _ON_EVERY_PAGE = "window.print = () => {};"
 """A script for every page that switches printing off: a preview would lie over the page."""
 
+_CRASHED = "crashed"
+"""In the refusal of a command to a page whose process has gone ("Target crashed")."""
+
 _TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
 """A script that answers when a picture was drawn since: by the page, its compositor and the process that draws for
 all."""
@@ -122,6 +125,11 @@ class Page:
     def draw(self, then: Callable[[], None]) -> None:
         """Have the page draw; `then` is called when it has, or when it has just gone to another address."""
         self._say("Runtime.evaluate", expression=_TWO_FRAMES, awaitPromise=True, then=lambda _: then())
+
+    def ask(self, then: Callable[[bool], None]) -> None:
+        """Ask it for any answer; `then` is called with True if it lives, or has just gone to another address, and with
+        False if it has crashed. It is not called while the page works."""
+        self._say("Runtime.evaluate", expression="1", then=lambda result: then(_CRASHED not in result.get("error", "")))
 
     def hear(self, event: str, about: Mapping[str, Any], session: str) -> None:
         """Process an event of the browser or of one of its sessions."""

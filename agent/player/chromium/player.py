@@ -26,6 +26,7 @@ from agent.player.chromium.companion import Companion
 from agent.player.chromium.cut import tail_of, waiting
 from agent.player.chromium.login_secrets import Login, read_logins, socket_headers
 from agent.player.chromium.page import Page
+from agent.player.chromium.processes import Processes
 from agent.player.chromium.reasons import crashed, hung, login_renewed
 from agent.player.spawn import Child
 from agent.player.tally import Tally
@@ -74,14 +75,13 @@ class ChromiumPlayer(ChildPlayer):
             crashed=self._on_crashed,
             denied=tally.refused,
         )
+        self._processes = Processes(self._cdp, ask=self._page.ask, crashed=self._on_crashed)
         self._entries: Sequence[BoundLogin] = ()
         self._logins: Sequence[Login] = ()
         self._adoption: Adoption | None = None
         self._refresh: float | None = None
         self._version = self._user_agent = self._confinement = self._home = ""
         self._web = WebSettings()
-        self._pids: set[int] = set()
-        """The processes of the browser, from the first paint on."""
         self._has_sound = False
         self._is_muted = False
         self._has_sandbox = True
@@ -124,7 +124,7 @@ class ChromiumPlayer(ChildPlayer):
         self._page.open(media.url, options, user_agent=self._user_agent, web=media.web, logins=self._logins)
 
     async def outdated(self) -> None:
-        why = await until_old(self._web.renew_at, lambda: bytes_of(self._pids))
+        why = await until_old(self._web.renew_at, lambda: bytes_of(self._processes.pids))
         log.info("page_outdated", pid=self.pid, why=why)
 
     async def set_sound(self, on: bool) -> None:
@@ -193,6 +193,7 @@ class ChromiumPlayer(ChildPlayer):
 
     async def _clean_up(self) -> None:
         await super()._clean_up()
+        self._processes.close()
         with contextlib.suppress(ProcessLookupError, PermissionError):  # what was stopped when its browser died
             os.killpg(self.pid, signal.SIGKILL)
         if self._adoption is not None:
@@ -218,6 +219,7 @@ class ChromiumPlayer(ChildPlayer):
         else:
             self._companion.hear(event, about, session)
             self._page.hear(event, about, session)
+            self._processes.hear(event, about)
 
     def _on_version(self, result: Mapping[str, Any]) -> None:
         self._version = str(result.get("product", "")).rpartition("/")[2]
@@ -233,30 +235,10 @@ class ChromiumPlayer(ChildPlayer):
         self._keep(self._watch_pictures(), "pictures")
         if self._refresh is not None:
             self._keep(self._reload(self._refresh), "reload")
-        self._cdp.say("SystemInfo.getProcessInfo", then=self._on_processes)
-
-    def _on_processes(self, result: Mapping[str, Any]) -> None:
-        self._pids = {self.pid, *(int(process["id"]) for process in result.get("processInfo", ()))}
-        for process in result.get("processInfo", ()):
-            if process.get("type") == "GPU":
-                self._keep(self._watch_drawing_process(int(process["id"])), "drawing")
-
-    async def _watch_drawing_process(self, pid: int) -> None:
-        """Watch for the death of the drawing process, which the browser does not report while it shows a wrong picture
-        for 1 s."""
-        ended = asyncio.Event()
-        with contextlib.suppress(ProcessLookupError):
-            descriptor = os.pidfd_open(pid)
-            asyncio.get_running_loop().add_reader(descriptor, ended.set)
-            try:
-                await ended.wait()
-            finally:
-                asyncio.get_running_loop().remove_reader(descriptor)
-                os.close(descriptor)
-        self._on_crashed()
+        self._processes.look()
 
     def _on_crashed(self) -> None:
-        """Kill the browser at once: 15 ms later it paints that the page has crashed."""
+        """Kill the browser at once, before it paints that the page has crashed."""
         if not self._gone.done():
             self._child.strike()
             log.warning("page_crashed", pid=self.pid)
