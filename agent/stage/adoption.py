@@ -98,6 +98,7 @@ class Adoptions:
         self._connection = connection
         self._root = root
         self._by_pid: dict[int, X11Adoption] = {}
+        connection.on_event_here = self._take
 
     async def add(self, pid: int, home: X11Window) -> X11Adoption:
         """Adopt a window. Raises PlayerUnavailableError if the X server does not tell which process owns a window."""
@@ -112,31 +113,26 @@ class Adoptions:
         return adoption
 
     def heard(self, event: Any) -> None:
-        """Handle a new window: adopt it if it belongs to a process whose windows are wanted. Handle a lost focus."""
+        """Handle a lost focus."""
         if isinstance(event, xproto.FocusOutEvent):
             for adoption in self._by_pid.values():
                 adoption.lost_focus(event.event, {other.window for other in self._by_pid.values()} - {adoption.window})
-        is_new = isinstance(event, xproto.CreateNotifyEvent) and event.parent == self._root
-        if not is_new or event.width <= SMALLEST or not self._by_pid:
-            return
-        window, wanted = event.window, dict(self._by_pid)
-
-        def take(xcb: Xcb) -> X11Adoption | None:
-            adoption = wanted.get(_process_of(xcb, window) or 0)
-            if adoption is not None:
-                adoption.take(xcb, window)
-            return adoption
-
-        def taken(future: asyncio.Future[X11Adoption | None]) -> None:
-            if not future.cancelled() and future.exception() is None and (adoption := future.result()) is not None:
-                adoption.took(window)
-
-        self._connection.post(take).add_done_callback(taken)
 
     def fit(self) -> None:
         """The windows that they are in may have another size now."""
         for adoption in self._by_pid.values():
             self._connection.post(adoption.fit)
+
+    def _take(self, xcb: Xcb, event: Any) -> None:
+        """Adopt a new window if it belongs to a process whose windows are wanted. For the thread of the connection: on
+        a busy machine the event loop would have its turn when the window covers the screen already."""
+        is_new = isinstance(event, xproto.CreateNotifyEvent) and event.parent == self._root
+        if not is_new or event.width <= SMALLEST or not self._by_pid:
+            return
+        adoption = self._by_pid.get(_process_of(xcb, event.window) or 0)
+        if adoption is not None:
+            adoption.take(xcb, event.window)
+            self._connection.tell(adoption.took, event.window)
 
     def _release(self, adoption: X11Adoption) -> None:
         if self._by_pid.get(adoption.pid) is adoption:

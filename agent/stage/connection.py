@@ -35,12 +35,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Connection:
-    """One-shot: opened once, lost once, never used again. All methods are for the event loop's thread."""
+    """One-shot: opened once, lost once, never used again. All methods but `tell` are for the event loop's thread."""
 
     def __init__(self, *, on_event: Callable[[Any], None], on_lost: Callable[[], None]) -> None:
         self._on_event = on_event
         self._guests = Guests()
         self._on_lost = on_lost
+        self.on_event_here: Callable[[Xcb, Any], None] | None = None
+        """Called first with each event, on the connection's thread: for what cannot wait until the loop has its turn.
+        Raises no protocol errors."""
         self._loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
         self._reason = ""
@@ -165,7 +168,7 @@ class Connection:
         reason = ""
         try:
             address, xcb = self._first(environ, authority)
-            self._tell(_resolve, self._opened, address, None)
+            self.tell(_resolve, self._opened, address, None)
             name = address.name
             reason = (
                 f"The X server of the display {name} went away. cast-agent takes the screen again as soon as it is "
@@ -174,7 +177,7 @@ class Connection:
             self._serve(xcb)
         except PlayerUnavailableError as error:
             reason = str(error)
-            self._tell(_resolve, self._opened, None, error)
+            self.tell(_resolve, self._opened, None, error)
         except xcffib.ConnectionException:
             pass  # the server went away, or we hung up: `reason` says the one, and `_lose` knows the other
         except Exception as error:
@@ -183,7 +186,7 @@ class Connection:
         finally:
             if xcb is not None:
                 xcb.disconnect()
-            self._tell(self._over, reason)
+            self.tell(self._over, reason)
 
     def _first(self, environ: Mapping[str, str], authority: Path | None) -> tuple[DisplayAddress, Xcb]:
         refusal: PlayerUnavailableError | None = None
@@ -227,9 +230,9 @@ class Connection:
         except xcffib.ConnectionException:
             raise
         except Exception as error:
-            self._tell(_resolve, future, None, error)
+            self.tell(_resolve, future, None, error)
         else:
-            self._tell(_resolve, future, result, None)
+            self.tell(_resolve, future, result, None)
 
     def _take_events(self, xcb: Xcb) -> None:
         while True:
@@ -245,8 +248,10 @@ class Connection:
                 return
             if isinstance(event, REQUESTS):
                 self._guests.obey(xcb, event)
-            else:
-                self._tell(self._on_event, event)
+                continue
+            if self.on_event_here is not None:
+                self.on_event_here(xcb, event)
+            self.tell(self._on_event, event)
 
     def _over(self, reason: str) -> None:
         self._ended.set_result(None)
@@ -255,7 +260,8 @@ class Connection:
         else:
             self._lose(reason)
 
-    def _tell(self, tell: Callable[..., None], *arguments: Any) -> None:
+    def tell(self, tell: Callable[..., None], *arguments: Any) -> None:
+        """Have `tell` called on the event loop."""
         with suppress(RuntimeError):  # the loop is closed, so no caller waits
             self._loop.call_soon_threadsafe(tell, *arguments)
 

@@ -20,7 +20,7 @@ from agent.stage.x11 import X11Stage
 from tests.support.colours import PALETTE, name_of
 from tests.support.painter import Painter
 from tests.support.screen import Screen
-from tests.support.tools import until
+from tests.support.tools import until, wait_until
 from tests.support.xserver import XServer
 
 SOON_S = 3.0
@@ -370,3 +370,16 @@ async def test_an_empty_window_of_a_player_is_no_picture(depth: int) -> None:
                 assert await seen(window)
         finally:
             await stage.stop()
+
+
+async def test_a_window_of_a_browser_is_taken_while_the_loop_has_no_turn(
+    stage: X11Stage, xserver: XServer, screen: Screen
+) -> None:
+    """On a busy machine the window would otherwise cover the screen until the loop has its turn."""
+    with Painter(xserver.display, screen.root) as painter:
+        adoption = await stage.adopt(painter.pid)
+        painter.child(0, 0, 640, 360)
+        painter.fill("red")
+        wait_until(lambda: screen.colour_at_centre() == "black", timeout_s=SOON_S, what="it is off the screen")
+        await eventually(lambda: adoption.window)
+        await adoption.release()

@@ -40,6 +40,10 @@ class Painter:
     ) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def child(self, x: int, y: int, width: int, height: int) -> None:
         """Make the own window, or move and resize it. Returns when the stage has done so."""
         self._do("child", [x, y, width, height])

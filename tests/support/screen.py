@@ -69,6 +69,11 @@ class Screen:
         """Idempotent."""
         self._connection.disconnect()
 
+    @property
+    def root(self) -> int:
+        """The id of the root window."""
+        return int(self._root)
+
     def size(self) -> tuple[int, int]:
         """Width and height now, in pixels."""
         geometry = self._bounded(lambda: self._core.GetGeometry(self._root).reply())
