@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import xcffib
+import xcffib.res
 import xcffib.xproto
 import xcffib.xtest
 from PIL import Image
@@ -107,6 +108,18 @@ class Screen:
         """The palette colour in the middle of the screen, or `other`."""
         width, height = self.size()
         return name_of(self.pixel(width // 2, height // 2))
+
+    def keyboard_owner(self) -> int:
+        """The id of the process to whose window keys go; 0 if there is none."""
+
+        def ask() -> int:
+            window = self._core.GetInputFocus().reply().focus
+            whose: Any = xcffib.res.ClientIdSpec
+            pids = whose.synthetic(window, xcffib.res.ClientIdMask.LocalClientPID)
+            found = self._connection(xcffib.res.key).QueryClientIds(1, [pids]).reply().ids
+            return next((int(each.value[0]) for each in found if len(each.value)), 0)
+
+        return self._bounded(ask)
 
     def click(self) -> None:
         """Press the mouse in the middle of the screen."""
