@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,7 +24,6 @@ _SERVER = pytest.StashKey[MediaServer]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _keep_bytecode()
     config.stash[_LEAKS] = LeakCheck()
     config.pluginmanager.register(TooManyReruns())
     config.pluginmanager.register(Spread())
@@ -121,10 +118,3 @@ def _no_leaked_tasks(request: pytest.FixtureRequest, _no_leaks: None) -> None:
 async def _tasks_end() -> AsyncIterator[None]:
     async with no_tasks_left():
         yield
-
-
-def _keep_bytecode() -> None:
-    """Have this process and all that tests start compile each module once for all of them: where the environment
-    forbids that, as images of containers do, each of a thousand programs compiles all that it imports, for 2 s."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    sys.dont_write_bytecode = False
