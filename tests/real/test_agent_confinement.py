@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from agent.types import VideoOutput
 from tests.support import without_namespaces
 from tests.support.agent import Agent
 from tests.support.clips import Clips
@@ -30,11 +31,14 @@ def secret(clips: Clips, tmp_path: Path) -> Path:
     return Path(shutil.copy(clips.film_mp4("blue", 10, None), tmp_path / "secret.mp4"))
 
 
-def agent_confined_by(means: str, xserver: XServer, pulse: PulseServer, clips: Clips) -> Agent:
+def agent_confined_by(
+    means: str, xserver: XServer, pulse: PulseServer, clips: Clips, *, output: VideoOutput = VideoOutput.AUTO
+) -> Agent:
     return Agent(
         xserver.display,
         env={**pulse.env, "CONFINE_WITHOUT": WITHOUT[means]},
         player__media_folders=[str(clips.folder)],
+        player__output=output,
         player__start_timeout=3,
     )
 
@@ -122,7 +126,7 @@ def test_playing_goes_on_as_ever(
     means: str, xserver: XServer, pulse: PulseServer, clips: Clips, media_server: MediaServer, screen: Screen
 ) -> None:
     """Confined, a host's name resolves, the graphics driver draws, sound is heard, and media folders play."""
-    with agent_confined_by(means, xserver, pulse, clips) as agent:
+    with agent_confined_by(means, xserver, pulse, clips, output=VideoOutput.GL) as agent:
         agent.start(media_server.url("/live/green.ts").replace("127.0.0.1", "localhost"))
         wait_moves(screen, "green", timeout_s=5)
         pulse.wait_heard(880)
