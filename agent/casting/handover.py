@@ -92,6 +92,7 @@ class Handover:
         if self._lingers_until > self._now():
             self._lingers_until = self._now() + seconds
             if self._stack.top is None:
+                self._last_frame.forget_time()
                 self._close_later()
 
     def come_back(self) -> None:

@@ -26,21 +26,21 @@ class LastFrame:
         self._window = window
 
     def close_in(self, seconds: float, *, unless: Callable[[], bool] = lambda: False) -> None:
-        """Close the window after this time, whatever was said before, unless `unless` returns True then."""
-        self._disarm()
-        if self._window is not None:
+        """Close the window after this time at the latest, unless `unless` returns True then."""
+        if self._window is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._close_unless, unless)
 
     def close(self) -> None:
         """Close the window: something took its place, or nothing shall be seen."""
-        self._disarm()
+        self.forget_time()
         if self._window is not None:
             task = asyncio.create_task(self._window.close(), name="window-close")
             self._window = None
             self._closing.add(task)
             task.add_done_callback(self._is_off)
 
-    def _disarm(self) -> None:
+    def forget_time(self) -> None:
+        """Let the window stay until another time is given."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
