@@ -148,7 +148,6 @@ async def running(
         await _advise(settings, access, has_urls=urls.are_known)
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again and again made every hundredth answer late
-        stack.callback(gc.unfreeze)  # a worker that ended and stays would keep open what it used
         services = Services(
             database, access, streams.service, devices.service, media.service, library.service, live.service, servers
         )

@@ -66,9 +66,13 @@ class LeakCheck:
         processes, descriptors = set(_processes()), _descriptors()
         yield
         deadline = time.monotonic() + SETTLE_S
+        is_thawed = False
         while left := [*self._new_processes(processes), *self._new_descriptors(descriptors)]:
             if time.monotonic() > deadline:
-                raise AssertionError("The test left behind:\n  " + "\n  ".join(left))
+                if is_thawed:
+                    raise AssertionError("The test left behind:\n  " + "\n  ".join(left))
+                gc.unfreeze()  # the central API freezes what it has, its cycles too: for a program it is for ever
+                is_thawed = True
             gc.collect()  # what only a reference cycle keeps is Python's, not the test's
             time.sleep(LOOK_AGAIN_S)
 
