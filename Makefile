@@ -13,7 +13,7 @@ ROUNDS ?= 200
 DROPS ?= 20
 RACES ?=
 SEED ?=
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 # The folders of long files first, those of short ones last: no worker is left alone with a long one at the end. pytest-xdist
 # by itself begins with the files of many tests, which are the short ones. Files that play: tests/support/order.py.
 TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporting tests/real tests/unit

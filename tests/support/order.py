@@ -1,10 +1,11 @@
-"""The order of the test files: at most two at a time play in real time, and beside them is one that computes.
+"""The order of the test files: at most two at a time play in real time, and those beside them give way.
 
 Three files that play side by side take more than the two processors of a machine of CI, and pictures come late.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 import pytest
@@ -16,6 +17,8 @@ PLAYING: Final = "tests/real/"
 """The folder whose files play."""
 PLAYERS_LIMIT: Final = 2
 """One for each processor."""
+GIVES_WAY: Final = 5
+"""The nice value of tests that compute: they have a quarter of a processor that is wanted by both kinds."""
 
 
 class Spread:
@@ -24,6 +27,10 @@ class Spread:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> SpreadScheduling:
         return SpreadScheduling(config, log)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if os.geteuid() == 0:  # others may not take it back
+            os.setpriority(os.PRIO_PROCESS, 0, 0 if _plays(nodeid) else GIVES_WAY)
 
 
 class SpreadScheduling(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
