@@ -57,7 +57,7 @@ test-install: setup-test ## (root) install, upgrade, rollback and uninstall in D
 lint: setup-test ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	nice $(BIN)/mypy
 
 check: lint test ## what CI runs: lint, types, layers, tests
 
