@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -36,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
             structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
         ]
     )
+
+
+def pytest_collection_finish() -> None:
+    """Take what was collected from the garbage collector: a look through it stops a process of tests for a second, in
+    which it answers nobody."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
