@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,8 @@ def test_a_film_from_the_command_line(xserver: XServer, media_server: MediaServe
             assert done.returncode == expect, done
             return done.stdout + done.stderr
 
-        assert cli("start", media_server.url("/film/green.mp4"), "--wait").startswith("On the screen after 0.")
+        said = cli("start", media_server.url("/film/green.mp4"), "--wait")
+        assert re.match(r"On the screen after \d+\.\d\d s\. Session ", said), said
         assert screen.colour_at_centre() == "green"
         assert media_server.url("/film/green.mp4") in cli("status")
         picture = json.loads(cli("snapshot", str(tmp_path / "screen.png"), "--json"))
