@@ -19,7 +19,7 @@ from agent.errors import PlayerUnavailableError
 from agent.stage.displays import DisplayAddress
 from agent.stage.guests import REQUESTS, Guests
 from agent.stage.handshake import connect
-from agent.stage.xcb import Xcb, xcffib
+from agent.stage.xcb import Xcb, xcffib, xproto
 from agent.util.waiting import to_the_end
 
 T = TypeVar("T")
@@ -246,6 +246,8 @@ class Connection:
                 continue
             if event is None:
                 return
+            if isinstance(event, xproto.DestroyNotifyEvent):
+                self._guests.forget(event.window)
             if isinstance(event, REQUESTS):
                 self._guests.obey(xcb, event)
                 continue

@@ -28,6 +28,10 @@ class Guests:
         self._unmapped: set[int] = set()
         """The ones that wait for their place."""
 
+    def forget(self, window: int) -> None:
+        """Forget a window that is gone: its id may be that of another one soon. Idempotent."""
+        self._unmapped.discard(window)
+
     def obey(self, xcb: Xcb, event: Any) -> None:
         """Do what a player asked for, as far as it is to be done now."""
         with suppress(xcffib.Error):  # the player has gone

@@ -210,6 +210,17 @@ async def test_a_players_own_window_is_seen_with_its_picture(stage: X11Stage, xs
         assert screen.pixels([corner, middle]) == [PALETTE["green"]] * 2
 
 
+async def test_a_window_that_waits_for_its_place_is_forgotten_with_its_player(
+    stage: X11Stage, window: X11Window, xserver: XServer
+) -> None:
+    """Its id may be that of another window soon, which has asked for nothing."""
+    guests = window._floor.connection._guests
+    with Painter(xserver.display, window.xid) as painter:
+        painter.ask_for_child(0, 0, 64, 64)
+        await eventually(lambda: bool(guests._unmapped))
+    await eventually(lambda: not guests._unmapped)
+
+
 @pytest.mark.parametrize("box", [None, (0, 40, 640, 280)])
 async def test_the_last_picture_outlives_a_killed_player(
     stage: X11Stage, window: X11Window, xserver: XServer, box: tuple[int, int, int, int] | None
