@@ -124,7 +124,7 @@ def table_of(specs: Iterable[EngineSpec], configured: Mapping[str, str]) -> dict
 
 def _vlc(options: EngineOptions) -> Callable[[], list[str]]:
     return vlc_command(
-        output=options.output,
+        output=output_for(options.output),
         audio_output=options.audio.output,
         audio_device=options.audio.device,
         confinement=options.confinement,

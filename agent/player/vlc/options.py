@@ -14,6 +14,9 @@ LIVE_CACHING_MS = 100
 SHORT_CACHING_MS = 100
 """Shorter than any word, and not 0."""
 
+HELD = ":play-and-pause"
+"""libVLC pauses behind the last picture, and goes on drawing it, where it would end."""
+
 IN_ORDER = ":demux=avformat,any"
 """FFmpeg reads a Matroska file without a jump, libVLC's own module looks at its end first."""
 

@@ -13,7 +13,7 @@ from agent.player.vlc.facts import Facts
 from agent.player.vlc.inbox import Inbox
 from agent.player.vlc.log_reader import LogLine, LogReader
 from agent.player.vlc.login import Login
-from agent.player.vlc.options import IN_ORDER, media_options
+from agent.player.vlc.options import HELD, IN_ORDER, media_options
 from agent.types import MediaType, Quality
 
 
@@ -108,6 +108,12 @@ class Playback:
         """Open it from its beginning: its picture comes before the position, and is to be seen there too."""
         self.looked_back = True
         self.open(media_options(self.quality))
+
+    def hold(self) -> None:
+        """Open it anew for the picture at its end, to stay there: libVLC's X11 output draws a picture in its place once
+        that was shown elsewhere, and a film of one picture has ended before. It counts as ended all the same."""
+        self.open([*media_options(self.quality, position=0.0 if self.looked_back else self.begin_at), HELD])
+        self.enter(Phase.ENDED)
 
     def forget_events(self) -> None:
         """Discard the events of the media before, which has ended."""

@@ -211,6 +211,8 @@ class VlcWorker:
         self._report_progress()
         self._look_for_audio_only(time.monotonic())
         if not hearing.on and waits_for_sound(playback, self._log):
+            if playback.phase is Phase.ENDED and playback.has_video and self._canvas.output is VideoOutput.X11:
+                playback.hold()
             return
         if playback.kind is MediaType.AUDIO and hearing.may_begin_again:
             hearing.begin_again()
