@@ -81,7 +81,10 @@ async def test_films_in_a_row_play_without_black(
             await home.play_media(media_server.url(f"/film/{colour}.mp4"), f"Film {colour}")
             await asyncio.to_thread(wait_moves, screen, colour)
         recording = recorder.stop()
-    assert recording.colours() == ["green", *colours]
+    assert recording.colours() == ["green", *colours], [
+        *((run.colour, round(run.start, 3)) for run in recording.runs()),
+        *((call, round(at, 3)) for call, at in home.calls),
+    ]
     assert recording.seconds_of("black") == 0
     assert ("PLAYING", "PLAYING") not in pairwise(home.states)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -34,6 +35,8 @@ class Controller:
     def __init__(self, device: DmrDevice) -> None:
         self.device = device
         self.states: list[str] = []
+        self.calls: list[tuple[str, float]] = []
+        """What it did, and the monotonic time at which that was answered."""
         device.on_event = self._told
 
     def _told(self, service: UpnpService, variables: Sequence[UpnpStateVariable[str]]) -> None:
@@ -43,10 +46,16 @@ class Controller:
         """Do what the service media_player.play_media does: Play is left out where it takes the device for playing."""
         if self.device.can_stop:
             await self.device.async_stop()
+            self._did("Stop")
         await self.device.async_set_transport_uri(url, title)
+        self._did("SetAVTransportURI")
         if self.device.transport_state is not TransportState.PLAYING:
             await self.device.async_wait_for_can_play()
             await self.device.async_play()
+            self._did("Play")
+
+    def _did(self, call: str) -> None:
+        self.calls.append((call, time.monotonic()))
 
     async def places(self) -> tuple[int | None, int | None]:
         """Position and duration, in seconds."""
