@@ -28,7 +28,7 @@ from central.core.errors import (
 from central.core.ids import is_id
 from central.core.pages import Clock
 from central.core.replies import StreamReply
-from central.core.threads import in_thread
+from central.core.threads import in_thread, open_in_thread
 from central.core.uploads import Upload
 from central.core.workers import Worker, repeated
 from central.library.multipart import Multipart
@@ -165,8 +165,11 @@ class Bucket:
         """Send it, in parts if it is large."""
         key = self._key(video_id, rendition_id)
         size = (await in_thread(made.stat)).st_size
-        file = await in_thread(made.open, "rb")
-        try:
+
+        def take() -> BinaryIO:
+            return made.open("rb")
+
+        async with open_in_thread(take) as file:
             if size <= part_size(size):
                 body = BytesIO(await in_thread(file.read))
                 await self._s3.ask("put_object", within_s=SEND_S, Key=key, Body=body)
@@ -175,8 +178,6 @@ class Bucket:
             for number, _, length in bounds(size):
                 await self._uploads.send(key, upload_id, number, await in_thread(file.read, length))
             await self._uploads.put_together(key, size)
-        finally:
-            await in_thread(file.close)
 
     async def discard(self, video_id: str, rendition_id: str) -> None:
         """See Storage."""
