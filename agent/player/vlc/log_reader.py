@@ -45,6 +45,7 @@ _BUFFERED = re.compile(r"Stream buffering done \((\d+) ms in (\d+) ms\)")
 """Logged (src/input/es_out.c) when so much of the media was read, in so much time since its first bytes."""
 _SLOW_BY_MS = 250
 """The time beyond the length of what was buffered, 1 s as a rule. A radio sends as fast as it is heard."""
+_LATE_VIDEO_S = 0.4
 _CANNOT_JUMP = "cannot find any cluster or chapter"
 """Logged (demux/mkv) where libVLC cannot jump in a Matroska file, such as on a web server without ranges. It reads the
 file again from its beginning then, with FFmpeg, and how much it had read before nobody knows."""
@@ -114,6 +115,12 @@ class LogReader:
         self.not_updated_at = -math.inf
         """The monotonic time at which a live playlist last could not be read."""
         self._lines: deque[tuple[float, str]] = deque(maxlen=_LINES_KEPT)
+
+    @property
+    def late_video_s(self) -> float:
+        """The seconds by which video may be announced after sound: in adaptive and transport streams, within the first
+        packets of a segment."""
+        return _LATE_VIDEO_S if self.demuxer in ("adaptive", "ts") else 0.0
 
     def read(self, line: LogLine) -> None:
         self.body.read(line.text)

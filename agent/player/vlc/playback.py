@@ -111,7 +111,10 @@ class Playback:
 
     def hold(self) -> None:
         """Open it anew for the picture at its end, to stay there: libVLC's X11 output draws a picture in its place once
-        that was shown elsewhere, and a film of one picture has ended before. It counts as ended all the same."""
+        that was shown elsewhere, and a film of one picture has ended before. It counts as ended all the same.
+        Do nothing while it plays."""
+        if self.phase is not Phase.ENDED:
+            return
         self.open([*media_options(self.quality, position=0.0 if self.looked_back else self.begin_at), HELD])
         self.enter(Phase.ENDED)
 

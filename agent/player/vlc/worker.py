@@ -35,11 +35,6 @@ from cast_util.privileges import die_with_parent
 REPORT_INTERVAL_S = 0.25
 """libVLC renews its own statistics four times a second; asking more often brings nothing new."""
 
-LATE_VIDEO_GRACE_S = 0.4
-"""Adaptive and transport streams may announce their video after their audio, within a segment's first packets."""
-
-_LATE_VIDEO_DEMUXERS = {"adaptive", "ts"}
-
 
 class VlcWorker:
     """libVLC and its messages so far."""
@@ -178,9 +173,8 @@ class VlcWorker:
             if playback.has_sound and not playback.has_video:
                 self._report_opened(MediaType.AUDIO)
             return
-        late = LATE_VIDEO_GRACE_S if self._log.demuxer in _LATE_VIDEO_DEMUXERS else 0.0
         if (
-            now - self._buffered_at >= late
+            now - self._buffered_at >= self._log.late_video_s
             and self._player.audio_get_track_count() > 0
             and self._player.video_get_track_count() <= 0
         ):
@@ -211,7 +205,7 @@ class VlcWorker:
         self._report_progress()
         self._look_for_audio_only(time.monotonic())
         if not hearing.on and waits_for_sound(playback, self._log):
-            if playback.phase is Phase.ENDED and playback.has_video and self._canvas.output is VideoOutput.X11:
+            if playback.has_video and self._canvas.output is VideoOutput.X11:
                 playback.hold()
             return
         if playback.kind is MediaType.AUDIO and hearing.may_begin_again:
