@@ -47,6 +47,26 @@ class PlayerHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """The state of a camera that is to be kept ready."""
+
+    preset: str
+    """The id of the preset that says so."""
+    url: str
+    """Without credentials."""
+    ready: bool = False
+    """True if a start shows a picture at once."""
+    size: int = 0
+    """Bytes that are kept."""
+    seconds: float = 0.0
+    """The time since its last key frame."""
+    viewers: int = 0
+    """Players that show it now."""
+    problem: str | None = None
+    """A sentence that says what is wrong and what to do; None when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportingStatus:
     """The state of the reporting to a central API."""
 

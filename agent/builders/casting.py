@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent import __version__
-from agent.builders.platform import Platform, readable_folders
+from agent.builders.platform import Platform, confinement_of, readable_folders
 from agent.casting.limits import Limits
 from agent.casting.parts import SessionParts
 from agent.casting.presets import Presets
@@ -26,6 +26,7 @@ from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
 from agent.persistence.entry_file import LIBRARY_FILE, PRESETS_FILE, RECENT_FILE, EntryFile
 from agent.persistence.saver import Saver
+from agent.player.camera.keeper import ReadyCameras
 from agent.player.engines import Engines
 from agent.reporting.central.download import Downloads
 from agent.reporting.central.lookup import Lookup
@@ -43,6 +44,7 @@ class Casting:
     storage: Storage
     lookup: Lookup
     cache: VideoCache
+    cameras: ReadyCameras
     local_names: LocalNames
     bus: EventBus
     """The events of the sessions and of the device."""
@@ -70,6 +72,9 @@ def build_casting(
         sessions=lambda: tracker.snapshot().sessions,
         supervisor=platform.supervisor,
     )
+    cameras = ReadyCameras(
+        confinement=confinement_of(settings), locate=local_names.locate, supervisor=platform.supervisor
+    )
     playable = MediaChecks(MediaPolicy(settings.player.allowed_schemes, readable_folders(settings)))
     bus = EventBus()
     tracker = StreamTracker(
@@ -80,6 +85,7 @@ def build_casting(
             check=playable.check,
             look_up=look_up_name,
             locate=local_names.locate,
+            cameras=cameras,
             logins=lambda: current.settings.login,
             web=lambda: current.settings.web,
             streams=cache,
@@ -98,7 +104,7 @@ def build_casting(
     )
     storage = Storage(folder, platform.own, not_written=lambda: saver.not_written, supervisor=platform.supervisor)
     service = _service(current, platform, tracker, saver, bus, policy=checks)
-    return Casting(tracker, service, saver, storage, lookup, cache, local_names, bus)
+    return Casting(tracker, service, saver, storage, lookup, cache, cameras, local_names, bus)
 
 
 def _service(

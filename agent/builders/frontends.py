@@ -85,6 +85,7 @@ def build_frontends(
         supervisor=supervisor,
         esphome=lambda: None if frontends.esphome is None else frontends.esphome.status,
         dlna=lambda: None if dlna is None else dlna.status,
+        cameras=lambda: casting.cameras.health,
         storage=lambda: casting.storage.health,
         in_force=lambda: shown(current.settings),
     )

@@ -74,7 +74,7 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
     pins = tuple(settings.web.pins.values())
     if pins:
         prepare_pins()
-    options = EngineOptions(settings.audio, settings.player.output, _confinement_of(settings), table, pins)
+    options = EngineOptions(settings.audio, settings.player.output, confinement_of(settings), table, pins)
     pools = [
         PlayerPool(
             spec,
@@ -90,7 +90,7 @@ def build_players(settings: Settings, platform: Platform) -> Engines:
     return Engines(pools, table=table)
 
 
-def _confinement_of(settings: Settings) -> Confinement:
+def confinement_of(settings: Settings) -> Confinement:
     """The files and networks that players may reach. Makes the folder of kept videos: what is not there yet cannot be
     granted."""
     kept = settings.library.folder(settings.state.directory())

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from agent.casting.limits import Check, Limits
+from agent.casting.limits import Check, Limits, require_playable
 from agent.casting.parts import SessionParts
 from agent.casting.preparation import Preparation, Race, too_late
 from agent.casting.session import Session
@@ -17,15 +17,12 @@ from agent.casting.watching import notice_lost_display, notice_stall
 from agent.config.logins import BoundLogin, bound
 from agent.errors import (
     AgentError,
-    FileAwayError,
-    InvalidRequestError,
-    MediaError,
     PlayerUnavailableError,
 )
 from agent.media.names import NameWatch
 from agent.player.base import KillReason, Media, Player, Players
 from agent.stage.base import Window
-from agent.types import ErrorCode, MediaType
+from agent.types import MediaType
 from agent.util.waiting import first_of, to_the_end
 
 ROOM_AFTER = 0.5
@@ -63,6 +60,8 @@ class Attempt:
         self._parts = parts
         self._make_room = make_room
         self._located = session.url
+        self.is_ready = False
+        """True if it gets the pictures of a camera that is kept ready, and not from the camera itself."""
         self._logins: tuple[BoundLogin, ...] = ()
         self.session = session
         self._players = players
@@ -102,6 +101,8 @@ class Attempt:
             await self._watch()
         except AgentError as error:
             why = KillReason.of(error)
+            if self.is_ready:
+                self._parts.cameras.failed(self.session.url)
             raise
         finally:
             self.session.lets_go()
@@ -234,13 +235,10 @@ class Attempt:
 
     async def _find(self) -> None:
         url = self.session.url
-        try:
-            await self._check(url)
-        except FileAwayError as e:
-            raise MediaError(ErrorCode.MEDIA_NOT_FOUND, str(e)) from e
-        except InvalidRequestError as e:
-            raise MediaError(ErrorCode.MEDIA_FORBIDDEN, str(e)) from e
-        self._located = await self._parts.locate(url)
+        await require_playable(self._check, url)
+        ready = self._parts.cameras.address(url)
+        self.is_ready = ready is not None
+        self._located = ready or await self._parts.locate(url)
         self._logins = bound(self._parts.logins(), url, self._located)
 
     def _media(self) -> Media:
@@ -255,6 +253,7 @@ class Attempt:
             page=asked.page,
             logins=self._logins,
             web=self._parts.web(),
+            ready=self.is_ready,
         )
 
     def _plays_on(self, player: Player) -> None:

@@ -1,8 +1,10 @@
-"""A forecast of the players that will be needed: those of the presets, and of recent addresses."""
+"""A forecast of what will be needed: the players of the presets and of recent addresses, and the cameras that a preset
+keeps ready."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,12 +24,21 @@ EXPECTED_FROM: Final = (EventKind.PRESETS_CHANGED, EventKind.RECENT_CHANGED)
 
 class Foresight:
     """Keeps a spare player of each engine that a preset or a recent address (LATELY) needs, so that the first doorbell
-    after a power cut does not wait for its player."""
+    after a power cut does not wait for its player. `keep_ready` is told which cameras presets keep ready: the id of the
+    preset by the address of its camera."""
 
-    def __init__(self, presets: Presets, recent: Recent, *, players: PlayerSource) -> None:
+    def __init__(
+        self,
+        presets: Presets,
+        recent: Recent,
+        *,
+        players: PlayerSource,
+        keep_ready: Callable[[Mapping[str, str]], None] = lambda _cameras: None,
+    ) -> None:
         self._presets = presets
         self._recent = recent
         self._players = players
+        self._keep_ready = keep_ready
 
     async def follow(self, bus: EventBus) -> None:
         """Look now, and whenever the presets or the recent addresses have changed, for as long as the agent runs."""
@@ -43,8 +54,9 @@ class Foresight:
 
     async def look(self) -> None:
         """Tell the players what is expected."""
-        forms = (preset.form for preset in (await self._presets.all()).presets)
-        wanted = [(form.url, form.shown_as) for form in forms if form is not None]
+        forms = [preset.form for preset in (await self._presets.all()).presets if preset.form is not None]
+        wanted = [(form.url, form.shown_as) for form in forms]
+        self._keep_ready({form.url: form.id for form in reversed(forms) if form.keep_ready and form.url})
         since = datetime.now(UTC) - LATELY
         with contextlib.suppress(StorageError):  # callers of the list get this error
             lately = [one for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]

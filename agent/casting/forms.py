@@ -217,7 +217,14 @@ class PlayForm(Form):
         return Wish(**{**given, "page": self.page.options() if self.page else None})
 
 
-class PresetForm(PlayForm):
+class PresetFields(PlayForm):
+    """The fields of a start, and those that only a preset has."""
+
+    keep_ready: Annotated[bool | None, BeforeValidator(as_switch)] = None
+    """True if the camera at `url` (rtsp or rtsps) is to stay connected, so that a start shows its picture at once."""
+
+
+class PresetForm(PresetFields):
     """A preset: its id, and the fields of a start."""
 
     EXAMPLE = '{"id": "front-door", "title": "Front door", "url": "rtsp://camera.local/stream1"}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, any_url
@@ -12,6 +13,26 @@ from agent.config.web import WebSettings
 from agent.media.names import Locate, LookUp, as_it_is
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
+
+
+class Cameras(Protocol):
+    """The cameras that are kept ready."""
+
+    def address(self, url: str) -> str | None:
+        """The address at which a player has the pictures of this camera at once, or None where it is not ready."""
+
+    def failed(self, url: str) -> None:
+        """Record that it could not be played from there: the next attempts go to the camera itself."""
+
+
+class NoCameras:
+    """None is kept ready."""
+
+    def address(self, url: str) -> None:
+        return None
+
+    def failed(self, url: str) -> None:
+        """Do nothing: no address comes from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,8 @@ class SessionParts:
     """Asked why the host of a silent source cannot be found; None asks nobody."""
     locate: Locate = as_it_is
     """Makes of a URL the one that players can open."""
+    cameras: Cameras = field(default_factory=NoCameras)
+    """Knows the cameras that are kept ready."""
     logins: Callable[[], tuple[LoginSettings, ...]] = tuple
     """The logins of web pages."""
     web: Callable[[], WebSettings] = WebSettings

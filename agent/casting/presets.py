@@ -35,6 +35,9 @@ from cast_wire.kinds import EventKind
 PRESETS_LIMIT: Final = 200
 """Saved ones. A page with more is not to be overlooked, and their file stays below a megabyte or two."""
 
+READY_SCHEMES: Final = ("rtsp:", "rtsps:")
+"""The beginnings of the addresses of cameras that can be kept ready."""
+
 NAMES_SHOWN: Final = 10
 """The number of presets that an error names."""
 
@@ -222,6 +225,7 @@ class Presets:
             # A file may be on a disk that sleeps or hangs: it is looked at when it is to be played.
             if form.url is not None and not form.url.lower().startswith("file:"):
                 await self._policy.check(form.url)
+            _check_ready(form)
             await check_turns(self._policy, form.wish().page)
         except InvalidRequestError as error:
             return Preset(_id_of(given) or name, source, given, None, str(error))
@@ -229,6 +233,7 @@ class Presets:
 
     async def _checked(self, given: Mapping[str, Any]) -> PresetForm:
         form = PresetForm.parse(given)
+        _check_ready(form)
         await check_turns(self._policy, form.wish().page)
         if form.url is not None:
             try:
@@ -249,6 +254,13 @@ class Presets:
         await self._file.write([preset.given for preset in presets])
         self._saved = presets
         self._emit(EventKind.PRESETS_CHANGED)
+
+
+def _check_ready(form: PresetForm) -> None:
+    """Raises InvalidRequestError for a preset that is no camera, and is to be kept ready."""
+    if form.keep_ready and not (form.url or "").lower().startswith(READY_SCHEMES):
+        text = "is for cameras: give an rtsp or rtsps address as url, or leave keep_ready out"
+        raise InvalidRequestError(f"keep_ready {text}.", (FieldError("keep_ready", text),))
 
 
 def _id_of(given: Mapping[str, Any]) -> str | None:

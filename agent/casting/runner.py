@@ -190,6 +190,9 @@ class SessionRunner:
         if error.failure.is_full and not session.has_played and has_time and await self._make_room():
             self._has_room = True
             return
+        if attempt.is_ready and has_time:
+            log.info("camera_bypassed", session_id=session.id, code=error.failure.code, reason=str(error))
+            return
         remaining = self._engines.failed(session.url, error)
         if remaining is None and has_time:
             log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))

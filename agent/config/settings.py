@@ -220,6 +220,7 @@ class PresetSettings(Section):
     url: Any = Field(default=None, description="an address that can be played")
     duration: Any = Field(default=None, description="seconds, more than 0")
     interrupt: Any = Field(default=None, description="true or false")
+    keep_ready: Any = Field(default=None, description="true or false")
 
     def __repr_args__(self) -> Iterator[tuple[str, object]]:
         yield "id", self.id  # an address may hold a password

@@ -32,6 +32,8 @@ class Media:
     logins: tuple[BoundLogin, ...] = ()
     """The log-ins for web pages, each for its origin."""
     web: WebSettings = field(default_factory=WebSettings)
+    ready: bool = False
+    """It is a camera that is kept ready: pictures come at once, as fast as they can be shown, and from then on live."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ START_S = 15.0
 """GStreamer scans its plug-ins at the very first start, which takes some seconds."""
 
 RATE_HZ = 25
+SPARSE_S = 4
 SOUND_HZ = 8000
 TONE_HZ = 440
 
@@ -48,11 +49,13 @@ MOUNTS: dict[str, dict[str, object]] = {
     "/tcp": {"transport": "tcp"},
     "/unknown": {"codec": "unknown"},
     "/running": {"running": True},
+    "/sparse": {"running": True, "pictures": "sparse"},
+    "/sparse/sound": {"running": True, "pictures": "sparse", "sound": True},
     "/slow": {"rate_hz": 0.5},
 }
 """The streams below each colour, such as /red/h265; /red itself is H.264 without sound, over TCP or UDP. It begins with
 a key frame for every client; /running has one at each full second of the monotonic clock, and nothing that can be shown
-to a new client before; /slow sends a picture each 2 s."""
+to a new client before; /sparse has one each 4 s; /slow sends a picture each 2 s."""
 
 
 class RtspServer:
@@ -135,7 +138,10 @@ class RtspServer:
     def _elementary(self, colour: str, codec: str) -> Path:
         """Pictures with an access unit delimiter before each, which is how the program tells them apart."""
         source = ["-i", str(self._clips.live_ts(colour)), "-an"]
-        if codec == "h264":
+        if codec == "sparse":
+            making = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-g", str(SPARSE_S * RATE_HZ)]
+            making += ["-bsf:v", "h264_metadata=aud=insert", "-f", "h264"]
+        elif codec == "h264":
             making = ["-c:v", "copy", "-bsf:v", "h264_metadata=aud=insert", "-f", "h264"]
         else:
             tuned = ["-preset", "ultrafast", "-tune", "zerolatency"]
@@ -144,7 +150,7 @@ class RtspServer:
         return self._clips._ffmpeg(f"camera-{colour}.{codec}", [*source, *making])
 
 
-_WANTED = [*((colour, "h264") for colour in COLOURS), ("red", "h265")]
+_WANTED = [*((colour, "h264") for colour in COLOURS), ("red", "h265"), ("red", "sparse")]
 
 
 # --- the program, under the system's Python ---
@@ -177,7 +183,7 @@ def serve(port: int, files: dict[str, str], viewers: dict[str, str]) -> None:
     for colour in COLOURS:
         for suffix, kind in MOUNTS.items():
             codec = str(kind.get("codec", "h264"))
-            encoded = pictures.get(f"{colour}.{codec}", pictures[f"{colour}.h264"])
+            encoded = pictures.get(f"{colour}.{kind.get('pictures', codec)}", pictures[f"{colour}.h264"])
             factory = GstRtspServer.RTSPMediaFactory.new()
             factory.set_launch(_pipeline(codec, sound=bool(kind.get("sound"))))
             factory.set_latency(0)

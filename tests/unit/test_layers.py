@@ -124,7 +124,7 @@ SHORT_TASKS = {
     "casting/last_frame.py",
     "frontends/esphome/server.py",  # one command of a client
     "casting/start_waiters.py",
-    "player/mpv/relay.py",  # one connection of a camera
+    "player/ffmpeg/relay.py",  # one connection of a camera
     "player/child.py",  # one process, which is given up when what watches it fails
     "reporting/central/link.py",  # the last word
     "host/signals.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -25,7 +26,7 @@ from agent.frontends.http.openapi import DESCRIPTION
 from agent.frontends.http.operations import OPERATIONS, Handler, Operation
 from agent.frontends.http.problems import PROBLEMS
 from agent.frontends.http.snapshots import SNAPSHOTS
-from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.health import CameraHealth, DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.library.cache import VideoCache
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
@@ -58,6 +59,7 @@ def create_app(
     supervisor: Supervisor,
     esphome: Callable[[], EspHomeStatus | None] = lambda: None,
     dlna: Callable[[], DlnaStatus | None] = lambda: None,
+    cameras: Callable[[], tuple[CameraHealth, ...]] = tuple,
     storage: Callable[[], Check] = Check,
     in_force: Callable[[], Mapping[str, object]] = dict,
 ) -> web.Application:
@@ -80,16 +82,12 @@ def create_app(
     app[parts.TOLD] = told
     app[parts.ESPHOME] = esphome
     app[parts.DLNA] = dlna
+    app[parts.CAMERAS] = cameras
     app[parts.TASKS] = lambda: supervisor.health
     app[parts.STORAGE] = storage
     app[parts.IN_FORCE] = in_force
     app[SNAPSHOTS] = snapshots
-
-    def changed(event: Event) -> None:
-        if event.kind in SEEN_ON_SCREEN:
-            snapshots.expire()  # before clients hear of the change, and ask for a picture of it
-
-    bus.listen(changed)
+    bus.listen(partial(_expire, snapshots))
     make_metrics(app, bus, supervisor.start)
     describe: Callable[[], str] = description
     app[DESCRIPTION] = describe
@@ -100,6 +98,11 @@ def create_app(
             access[route] = operation.access
     app[ACCESS] = access
     return app
+
+
+def _expire(snapshots: Snapshots, event: Event) -> None:
+    if event.kind in SEEN_ON_SCREEN:
+        snapshots.expire()  # before clients hear of the change, and ask for a picture of it
 
 
 def limited(operation: Operation) -> Handler:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from agent.casting.service import CastingService
 from agent.config.settings import ApiSettings
-from agent.health import DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
+from agent.health import CameraHealth, DlnaStatus, EspHomeStatus, ReportingStatus, WebhookStatus
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
 from agent.types import DeviceInfo, SessionId
@@ -29,6 +29,8 @@ ESPHOME: Final = web.AppKey[Callable[[], EspHomeStatus | None]]("esphome")
 """The reachability of the box for Home Assistant; None when it is disabled."""
 DLNA: Final = web.AppKey[Callable[[], DlnaStatus | None]]("dlna")
 """The reachability of the box for DLNA controllers; None when it is disabled."""
+CAMERAS: Final = web.AppKey[Callable[[], tuple[CameraHealth, ...]]]("cameras")
+"""The cameras that are to be kept ready."""
 TASKS: Final = web.AppKey[Callable[[], Check]]("tasks")
 """The check that the long-lived tasks of the agent run."""
 STORAGE: Final = web.AppKey[Callable[[], Check]]("storage")

@@ -59,6 +59,25 @@ class DlnaAnswer(Answer):
     """The problem, and what to do about it."""
 
 
+class CameraAnswer(Answer):
+    """The state of a camera that is to be kept ready."""
+
+    preset: str
+    """The id of the preset with `keep_ready`."""
+    url: str
+    """Without credentials."""
+    ready: bool
+    """A start shows a picture at once."""
+    size: int
+    """Bytes in memory: all since the last key frame."""
+    seconds: Seconds
+    """The time since the last key frame."""
+    viewers: int
+    """Players that show it now; the camera is asked once for all of them."""
+    problem: str | None
+    """The problem, and what to do about it; a start goes to the camera itself meanwhile."""
+
+
 class EspHomeAnswer(Answer):
     """The reachability of this box for Home Assistant by ESPHome's native API."""
 

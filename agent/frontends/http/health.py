@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import Field
 
 from agent.frontends.http.answer import Answer
-from agent.frontends.http.connections import DlnaAnswer, EspHomeAnswer
-from agent.health import DisplayHealth, DlnaStatus, EspHomeStatus, PlayerHealth
+from agent.frontends.http.connections import CameraAnswer, DlnaAnswer, EspHomeAnswer
+from agent.health import CameraHealth, DisplayHealth, DlnaStatus, EspHomeStatus, PlayerHealth
 from agent.snapshot import TrackerSnapshot
 from agent.types import Auth
 from cast_util.health import Check
@@ -105,6 +105,8 @@ class HealthAnswer(Answer):
     player: Literal["available", "unavailable"]
     display: Literal["available", "unavailable"]
     checks: Checks
+    cameras: tuple[CameraAnswer, ...]
+    """The cameras of the presets with `keep_ready`. Starts work without them."""
     esphome: EspHomeAnswer | None
     """The reachability of the box for Home Assistant; null if `[esphome] enabled` is false. Starts work without it."""
     dlna: DlnaAnswer | None
@@ -120,6 +122,7 @@ class HealthAnswer(Answer):
         tasks: Check,
         storage: Check,
         cache: Check,
+        cameras: tuple[CameraHealth, ...] = (),
         esphome: EspHomeStatus | None = None,
         dlna: DlnaStatus | None = None,
     ) -> Self:
@@ -153,6 +156,7 @@ class HealthAnswer(Answer):
                 storage=SimpleCheck.of(storage),
                 cache=SimpleCheck.of(cache),
             ),
+            cameras=tuple(map(CameraAnswer.model_validate, cameras)),
             esphome=None if esphome is None else EspHomeAnswer.model_validate(esphome),
             dlna=None if dlna is None else DlnaAnswer.model_validate(dlna),
         )

@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 
 from agent.casting.service import CastingService
 from agent.events.bus import Event, EventBus, SlowFollowerError
-from agent.frontends.http.app_keys import CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
+from agent.frontends.http.app_keys import CAMERAS, CASTING, DEVICE, PLAYERS, REPORTING, STAGE, STORAGE, TASKS, TOLD
 from agent.frontends.http.cache import CACHE
 from agent.frontends.http.sums import Sum, Sums, sums_of_players
 from agent.host.processes import children_use, daemon_use
@@ -86,6 +86,8 @@ class Metrics:
         self._healthy = gauge("check_available", "1 if this part of the agent works.", "check")
         self._lag = gauge("event_loop_lag_seconds", "Longest delay of the event loop since the last scrape.")
         self._cache_used = gauge("cache_bytes", "Bytes that kept videos of the library take.")
+        self._cameras = gauge("ready_cameras", "Cameras to be kept ready, by whether they are.", "ready")
+        self._camera_bytes = gauge("ready_camera_bytes", "Bytes of cameras that are kept in memory.")
         self._queued = gauge("outbox_events", "Events that the central API does not have yet.")
         self._central = gauge("central_connected", "1 if the central API answered the last call.")
         self._webhooks = gauge("webhooks", "Webhooks, by whether the last call was answered.", "connected")
@@ -138,6 +140,10 @@ class Metrics:
         ):
             self._healthy.labels(check).set(available)
         self._set_reporting(app)
+        cameras = app[CAMERAS]()
+        for ready in (True, False):
+            self._cameras.labels(str(ready).lower()).set(sum(camera.ready is ready for camera in cameras))
+        self._camera_bytes.set(sum(camera.size for camera in cameras))
         cache = app[CACHE]
         self._cache_used.set(cache.used)
         self._lag.set(self._lag_s)

@@ -39,6 +39,8 @@ class PresetAnswer(Answer):
     loop: bool | None = None
     refresh: Seconds | None = None
     interrupt: bool | None = None
+    keep_ready: bool | None = None
+    """True if its camera stays connected, so that a start shows the picture at once."""
     shown_as: ShownAs | None = Field(default=None, alias="as")
     page: PageForm | None = None
 

@@ -22,7 +22,7 @@ from agent.casting.fields import (
     as_volume,
     parse_number,
 )
-from agent.casting.forms import Form, PlayForm, PresetForm
+from agent.casting.forms import Form, PlayForm, PresetFields, PresetForm
 from agent.casting.wish import STORED, WHAT, Wish, names_something, wrong_together
 from agent.errors import FieldError, InvalidRequestError
 
@@ -92,7 +92,7 @@ class HookQuery(Form):
 _SAVED_FROM: Final = (*WHAT, "recent", "session_id")
 
 
-class NewPreset(PlayForm):
+class NewPreset(PresetFields):
     """The body of `POST /presets`: the fields of the preset, with one of `url`, `code`, `stream_id`, `video_id`,
     `recent` and `session_id`."""
 
@@ -118,7 +118,7 @@ class NewPreset(PlayForm):
         return wrong or ([] if names else [cls._missing("url")])
 
 
-class PresetPatch(PlayForm):
+class PresetPatch(PresetFields):
     """The body of `PATCH /presets/{id}`: the fields to change."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})

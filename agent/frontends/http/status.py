@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent.frontends.http.app_keys import (
+    CAMERAS,
     CASTING,
     DEVICE,
     DLNA,
@@ -45,6 +46,7 @@ async def health(request: web.Request) -> web.Response:
         tasks=app[TASKS](),
         storage=app[STORAGE](),
         cache=app[CACHE].health,
+        cameras=app[CAMERAS](),
         esphome=app[ESPHOME](),
         dlna=app[DLNA](),
     )

@@ -1,4 +1,4 @@
-"""RTSP for mpv by way of the daemon, where FFmpeg cannot do alone what is needed.
+"""RTSP by way of the daemon, where FFmpeg cannot do alone what is needed.
 
 FFmpeg gives the connection of an rtsps address no options (libavformat/rtsp.c), so it takes any certificate, whatever
 mpv is told. Here the daemon makes that connection, checked against the system's authorities and the name in the
@@ -15,9 +15,13 @@ from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
 from agent.host.trust import trusted
-from agent.player.mpv.challenges import Challenges
-from agent.player.mpv.reasons import no_connection, refused
+from agent.player.ffmpeg.challenges import Challenges
+from agent.player.ffmpeg.reasons import no_connection, refused
 from agent.types import Failure
+
+RTSP_PROTOCOLS = "rtsp,tcp,udp,rtp,srtp"
+"""The protocols that FFmpeg may follow from inside RTSP. TLS is not among them, because it would not check certificates
+there."""
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 """The ports by IANA and FFmpeg."""

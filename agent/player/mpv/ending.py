@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agent.player.ffmpeg.reasons import broke_off
 from agent.player.mpv.facts import Facts
 from agent.player.mpv.log_reader import LogReader
-from agent.player.mpv.reasons import broke_off
 from agent.types import Failure
 
 EARLY_END_S = 3.0

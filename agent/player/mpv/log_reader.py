@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from agent.player.mpv.reasons import (
+from agent.player.ffmpeg.reasons import (
     explain,
     not_opened,
     nothing_shown,

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.player.base import Media
+from agent.player.ffmpeg.relay import RTSP_PROTOCOLS, Relay
 from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
-from agent.player.mpv.options import HEIGHTS, RTSP_PROTOCOLS, own_sound, rendition
-from agent.player.mpv.relay import Relay
+from agent.player.mpv.options import HEIGHTS, own_sound, rendition
 from agent.types import Failure, MediaType
 
 SILENT_OUTPUT = "null"
@@ -88,6 +88,13 @@ class Opening:
         position = self.begin_at if position is None else position
         self._line.set("start", f"{position:.3f}" if position > 0 else "none")
         self._line.say("loadfile", self._source)
+
+    def catch_up(self) -> None:
+        """Have it shown as fast as it can be, with nothing looked up before: what a camera sent, kept until now."""
+        self._line.set("demuxer-lavf-format", "nut")
+        self._line.set("demuxer-lavf-probe-info", "no")
+        self._line.set("stream-buffer-size", 4096)
+        self.show_at_once()
 
     def show_at_once(self) -> None:
         """Have each picture shown when it comes; mpv would wait for the second one to know how long the first lasts."""

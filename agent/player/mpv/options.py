@@ -35,9 +35,6 @@ _PROTOCOLS = "rtp,srtp,udp,tcp,tls,rtsp,rtsps,http,https,httpproxy,crypto,data,r
 HEIGHTS = {Quality.FULL_HD: 1080, Quality.HD: 720}
 """Lines that a picture may have at most."""
 
-RTSP_PROTOCOLS = "rtsp,tcp,udp,rtp,srtp"
-"""The same while RTSP is played. TLS is not among it, because FFmpeg would not check certificates there."""
-
 
 def mpv_is_installed() -> bool:
     """Return True if the program is there now."""

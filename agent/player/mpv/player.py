@@ -17,13 +17,13 @@ import structlog
 from agent.errors import AgentError, MediaError, PlayerTimeoutError
 from agent.player.base import Media, Opened
 from agent.player.child import DONE_TIMEOUT_S, ChildPlayer
+from agent.player.ffmpeg.reasons import refused
 from agent.player.mpv.ending import failure_at_end
 from agent.player.mpv.facts import OBSERVED, Facts
 from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
 from agent.player.mpv.opening import SILENT_OUTPUT, Opening, Way
 from agent.player.mpv.options import FD, UNTIMED
-from agent.player.mpv.reasons import refused
 from agent.player.mpv.sound import LostSound
 from agent.player.reasons import not_heard
 from agent.player.spawn import Child
@@ -32,6 +32,9 @@ from agent.types import Failure, MediaType, Quality
 
 REPORT_INTERVAL_S = 0.25
 """The interval at which libVLC updates its counts."""
+
+CATCH_UP_S = 1.5
+"""The time after which a camera that was kept ready is live: 4 s of its pictures are decoded in less."""
 
 _TALKING_OUTPUTS = ("pulse", "pipewire")
 """Sound servers keep a volume for each application, and remember it."""
@@ -75,11 +78,14 @@ class MpvPlayer(ChildPlayer):
     async def load(self, media: Media, xid: int) -> None:
         self._line.set("wid", xid)
         self._set_volume(media.volume, media.muted)
-        if media.url.startswith("rtsp") or media.quality is Quality.LOW_LATENCY:
+        if media.url.startswith("rtsp") or media.quality is Quality.LOW_LATENCY or media.ready:
             self._line.say("apply-profile", "low-latency")
             self._facts.clock = None  # it does not say any more when it waits for its source (cache-pause=no)
         for number, name in enumerate((*OBSERVED, "current-ao"), 1):
             self._line.say("observe_property", number, name)
+        if media.ready:
+            self._opening.catch_up()
+            self._keep(self._catch_up(), "catch-up")
         await self._opening.begin(media)
         self._keep(self._report(), "report")
 
@@ -167,6 +173,10 @@ class MpvPlayer(ChildPlayer):
     def _set_volume(self, volume: float, muted: bool) -> None:
         self._line.set("volume", round(volume * 100))
         self._line.set("mute", muted)
+
+    async def _catch_up(self) -> None:
+        await asyncio.sleep(CATCH_UP_S)
+        self._line.set("untimed", False)
 
     async def _report(self) -> None:
         while not self._gone.done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,23 @@ async def test_new_presets_and_what_is_played_count_from_then_on(tmp_path: Path)
         bus.publish(EventKind.VOLUME_CHANGED)
     await until(lambda: "rtsp://door" in players.expected)
     following.cancel()
+
+
+async def test_cameras_of_presets_are_kept_ready(tmp_path: Path) -> None:
+    """Those with `keep_ready` alone, each once; a preset of which it cannot be is broken, and says so."""
+    configured: list[dict[str, Any]] = [
+        {"id": "door", "url": "rtsp://door", "keep_ready": True},
+        {"id": "door-loud", "url": "rtsp://door", "keep_ready": True, "volume": 1},
+        {"id": "garden", "url": "rtsps://garden", "keep_ready": True},
+        {"id": "yard", "url": "rtsp://yard"},
+        {"id": "film", "url": "http://film", "keep_ready": True},
+    ]
+    presets = Presets(EntryFile(tmp_path / "presets"), configured=lambda: configured, policy=AnyUrl())
+    await presets.look()
+    kept: list[Mapping[str, str]] = []
+    recent = Recent(EntryFile(tmp_path / "recent"))
+    await Foresight(presets, recent, players=FakePlayers(), keep_ready=kept.append).look()
+    assert kept == [{"rtsp://door": "door", "rtsps://garden": "garden"}]
+    problems = {preset.id: preset.problem for preset in (await presets.all()).presets if preset.problem}
+    assert problems.keys() == {"film"}
+    assert "give an rtsp or rtsps address as url" in (problems["film"] or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.player.mpv.challenges import Challenges
+from agent.player.ffmpeg.challenges import Challenges
 
 SHA = b'WWW-Authenticate: Digest realm="cam", nonce="1", algorithm=SHA-256\r\n'
 MD5 = b'WWW-Authenticate: Digest realm="cam", nonce="1", algorithm="MD5"\r\n'

@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 
-from agent.player.mpv.reasons import explain, no_connection, not_opened, nothing_to_play, transport_refused
+from agent.player.ffmpeg.reasons import explain, no_connection, not_opened, nothing_to_play, transport_refused
 from agent.types import ErrorCode
 
 URL = "rtsp://user:secret@cam.local:8554/live"

@@ -233,6 +233,7 @@ async def test_health_when_all_is_well(api: Served) -> None:
             "storage": {"status": "ok", "message": ""},
             "cache": {"status": "ok", "message": ""},
         },
+        "cameras": [],
         "esphome": None,
         "dlna": None,
     }

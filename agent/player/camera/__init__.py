@@ -1,0 +1,1 @@
+"""Cameras that are kept ready: connected, with all since their last key frame in memory, and decoded by nobody."""

@@ -1,0 +1,208 @@
+"""The daemon's end of the process that keeps cameras ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.util import find_spec
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from agent.errors import PlayerUnavailableError
+from agent.health import CameraHealth
+from agent.media.redaction import redact
+from agent.player.camera.messages import CAMERAS_LIMIT, CameraReport, Wanted, decode_reports, encode_wanted
+from agent.player.confine import Confinement
+from agent.player.ffmpeg.relay import Relay
+from agent.player.spawn import Child, spawn, worker_environment
+from agent.types import Failure
+from agent.util.memory import available_bytes
+from agent.util.waiting import first_of
+from cast_util.tasks import Supervisor
+
+SILENCE_LIMIT_S: Final = 10.0
+"""The process reports each second; Python and FFmpeg from a cold SD card take some."""
+LEFT_S: Final = 30.0
+"""The time for which the camera itself is asked after a failure: whatever broke it off would do so again."""
+FIND_AGAIN_S: Final = 30.0
+"""The host of a camera that is not ready may have another address by now."""
+MEMORY_NEEDED: Final = 192 * 1024 * 1024
+"""Bytes that must be available for the process to be started: it takes some 50 MB, and a camera up to 32 MB."""
+
+MISSING: Final = (
+    "This machine keeps no camera ready: PyAV is not installed (there are packages for x86-64 and 64-bit ARM). A start "
+    "goes to the camera itself."
+)
+SHORT: Final = (
+    "Memory is short, so no camera is kept ready: a start goes to the camera itself. Stop what takes the memory, or "
+    "leave keep_ready out of the presets."
+)
+
+log = structlog.get_logger(__name__)
+
+
+class ReadyCameras:
+    """The cameras that are kept ready, by their address. `locate` makes of an address the one that players can open."""
+
+    def __init__(
+        self,
+        *,
+        confinement: Confinement,
+        locate: Callable[[str], Awaitable[str]],
+        supervisor: Supervisor,
+        is_installed: Callable[[], bool] = lambda: find_spec("av") is not None,
+        memory: Callable[[], int] = available_bytes,
+    ) -> None:
+        self._confinement = confinement
+        self._locate = locate
+        self._supervisor = supervisor
+        self._is_installed = is_installed
+        self._memory = memory
+        self._wanted: dict[str, str] = {}
+        """The id of the preset by address."""
+        self._changed = asyncio.Event()
+        self._reports: dict[str, CameraReport] = {}
+        self._relays: dict[str, str] = {}
+        """The address of the relay by that of the camera."""
+        self._problems: dict[str, str] = {}
+        """By address: what keeps a relay from its camera."""
+        self._problem = ""
+        self._left_until: dict[str, float] = {}
+
+    def keep(self, wanted: Mapping[str, str]) -> None:
+        """Keep these ready from now on, and no others: the id of a preset by its address. The first 16 of them."""
+        bounded = dict(list(wanted.items())[:CAMERAS_LIMIT])
+        if bounded != self._wanted:
+            self._left_until = {}
+            self._wanted = bounded
+            self._changed.set()
+
+    def address(self, url: str) -> str | None:
+        """The address at which a player has the pictures of this camera at once, or None where it is not ready."""
+        report, now = self._reports.get(url), asyncio.get_running_loop().time()
+        if report is None or not report.ready or now < self._left_until.get(url, now):
+            return None
+        return report.url
+
+    def failed(self, url: str) -> None:
+        """Record that it could not be played from there: the next attempts go to the camera itself."""
+        self._left_until[url] = asyncio.get_running_loop().time() + LEFT_S
+
+    @property
+    def health(self) -> tuple[CameraHealth, ...]:
+        """The state of each camera that is to be kept ready."""
+        return tuple(self._health(url, preset) for url, preset in self._wanted.items())
+
+    async def run(self) -> None:
+        """Keep them ready until cancelled. Raises PlayerUnavailableError when the process ends or hangs."""
+        while True:
+            self._changed.clear()
+            self._problem = "" if self._is_installed() else MISSING
+            if self._wanted and not self._problem and self._memory() < MEMORY_NEEDED:
+                self._problem = SHORT
+            if self._wanted and not self._problem:
+                await self._serve()
+            else:
+                with_memory = FIND_AGAIN_S if self._problem is SHORT else None
+                await _within(with_memory, self._changed.wait())
+
+    def _health(self, url: str, preset: str) -> CameraHealth:
+        report = self._reports.get(url)
+        problem = self._problem or self._problems.get(url) or (report.problem if report else "")
+        return CameraHealth(
+            preset=preset,
+            url=redact(url),
+            ready=report is not None and report.ready,
+            size=report.size if report else 0,
+            seconds=report.seconds if report else 0.0,
+            viewers=report.viewers if report else 0,
+            problem=problem or None,
+        )
+
+    async def _serve(self) -> None:
+        """Run the process for as long as any camera is wanted."""
+        command = [sys.executable, "-m", "agent.player.camera.worker", "--parent", str(os.getpid())]
+        confined = self._confinement.arguments()
+        environment = worker_environment("", base=os.environ)
+        async with AsyncExitStack() as stack:
+            child = await spawn(lambda fd: [*command, "--fd", str(fd), *confined], environment=environment)
+            stack.push_async_callback(child.close)
+            stack.push_async_callback(child.kill)
+            stack.callback(self._forget)
+            log.info("cameras_started", pid=child.process.pid, count=len(self._wanted))
+            await first_of(self._tell(child), self._hear(child), _read_out(child))
+
+    def _forget(self) -> None:
+        self._reports = {}
+        self._relays, self._problems = {}, {}
+
+    async def _tell(self, child: Child) -> None:
+        """Say which are wanted, whenever that changes, and where they are now. Returns when none is wanted."""
+        async with AsyncExitStack() as relays:
+            while self._wanted:
+                self._changed.clear()
+                cameras = {url: await self._source(url, relays) for url in self._wanted}
+                child.writer.write(encode_wanted(Wanted(cameras)))
+                await _within(FIND_AGAIN_S, self._changed.wait())
+
+    async def _source(self, url: str, relays: AsyncExitStack) -> str:
+        """The address for the process: FFmpeg checks no certificates of RTSP, so a relay does."""
+        located = await self._locate(url)
+        if urlsplit(located).scheme != "rtsps":
+            return located
+        if url not in self._relays:
+            relay = Relay(located, failed=partial(self._relay_failed, url))
+            self._relays[url] = await relay.open()
+            relays.callback(self._supervisor.start(relay.serve, name="camera-relay").cancel)
+        return self._relays[url]
+
+    def _relay_failed(self, url: str, failure: Failure) -> None:
+        self._problems[url] = failure.message
+
+    async def _hear(self, child: Child) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_LIMIT_S):
+                    line = await child.reader.readline()
+            except TimeoutError as error:
+                raise PlayerUnavailableError("The process that keeps cameras ready hung.") from error
+            if not line:
+                raise PlayerUnavailableError("The process that keeps cameras ready has ended.")
+            try:
+                reports = {report.id: report for report in decode_reports(line)}
+            except ValueError as error:
+                raise PlayerUnavailableError("The process that keeps cameras ready said nonsense.") from error
+            for url, report in reports.items():
+                before = self._reports.get(url)
+                if report.ready:
+                    self._problems.pop(url, None)
+                if before is None or before.ready != report.ready:
+                    log.info("camera_changed", url=redact(url), ready=report.ready, problem=report.problem or None)
+            self._reports = reports
+
+
+async def _within(limit_s: float | None, waiting: Awaitable[object]) -> None:
+    try:
+        async with asyncio.timeout(limit_s):
+            await waiting
+    except TimeoutError:
+        pass
+
+
+async def _read_out(child: Child) -> None:
+    """Log what it says on stderr."""
+    assert child.process.stderr is not None
+    while True:
+        try:
+            line = await child.process.stderr.readline()
+        except ValueError:  # longer than asyncio keeps
+            continue
+        if not line:
+            await asyncio.Event().wait()  # its death is noticed elsewhere
+        log.warning("camera_process_complained", text=redact(line.decode(errors="replace").rstrip()))

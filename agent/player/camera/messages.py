@@ -1,0 +1,64 @@
+"""The language of the daemon and the process that keeps cameras ready: one JSON object a line, over a socket pair."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+CAMERAS_LIMIT: Final = 16
+"""As many as a box shows side by side, and some. With the longest address each, all of them fit into one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """The state of one camera."""
+
+    id: str
+    ready: bool
+    """True if a start shows a picture at once."""
+    url: str = ""
+    """The address from which a player of this machine gets it; empty if nothing is to be had there."""
+    size: int = 0
+    """Bytes that are kept."""
+    seconds: float = 0.0
+    """The time since its last key frame."""
+    viewers: int = 0
+    """Players that show it now."""
+    problem: str = ""
+    """A sentence that says what is wrong and what to do; empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The cameras to keep ready from now on: address by id."""
+
+    cameras: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode_wanted(wanted: Wanted) -> bytes:
+    """One line."""
+    return json.dumps(wanted.cameras).encode() + b"\n"
+
+
+def decode_wanted(line: bytes) -> Wanted:
+    """Raises ValueError."""
+    cameras = json.loads(line)
+    if not isinstance(cameras, dict):
+        raise ValueError("not a list of cameras")
+    return Wanted({str(id_): str(url) for id_, url in cameras.items()})
+
+
+def encode_reports(reports: Sequence[CameraReport]) -> bytes:
+    """One line."""
+    return json.dumps([dataclasses.asdict(report) for report in reports]).encode() + b"\n"
+
+
+def decode_reports(line: bytes) -> tuple[CameraReport, ...]:
+    """Raises ValueError."""
+    try:
+        return tuple(CameraReport(**report) for report in json.loads(line))
+    except TypeError as error:
+        raise ValueError(str(error)) from error

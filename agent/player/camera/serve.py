@@ -1,0 +1,127 @@
+"""Cameras over HTTP on a port of this machine, each behind a path that nobody can guess, as NUT without end."""
+
+from __future__ import annotations
+
+import http.server
+import secrets
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import av
+import av.error
+
+from agent.player.camera.link import Camera, GoneError, Viewer
+from agent.player.camera.tail import Packet
+
+PIECES: Final = "chunked"
+"""With chunks, a camera that goes away is told from a stream that has ended: the last chunk is missing."""
+
+_FORMAT: Final = "nut"
+"""FFmpeg's own format: it holds whatever cameras send, G.711 too, and times as exactly as they do."""
+_OPTIONS: Final = {"flush_packets": "1", "write_index": "0"}
+"""Each packet goes out at once."""
+_REQUEST_LIMIT_S: Final = 5.0
+"""A player asks at once, and takes what comes; who does not is cut off."""
+
+
+class CameraServer:
+    """The port, and the paths of the cameras."""
+
+    def __init__(self) -> None:
+        self._cameras: dict[str, Camera] = {}
+        self._paths: dict[str, str] = {}
+        outer = self
+
+        class Handler(_Handler):
+            def camera(self) -> Camera | None:
+                return outer._cameras.get(self.path)
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
+
+    def serve(self, cameras: Mapping[str, Camera]) -> None:
+        """Serve these, by id, from now on; each under the path that it had."""
+        self._paths = {id_: self._paths.get(id_) or f"/{secrets.token_urlsafe(16)}.nut" for id_ in cameras}
+        self._cameras = {self._paths[id_]: camera for id_, camera in cameras.items()}
+
+    def url(self, id_: str) -> str:
+        """The address of this camera."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}{self._paths[id_]}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _REQUEST_LIMIT_S
+
+    def camera(self) -> Camera | None:
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        camera = self.camera()
+        try:
+            viewer = camera.join() if camera is not None else None
+        except GoneError:
+            viewer = None
+        if camera is None or viewer is None:
+            self.send_error(404)
+            return
+        try:
+            with suppress(OSError, GoneError):  # it watches no longer, or there is nothing more
+                self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.send_response(200)
+                self.send_header("Content-Type", "video/x-nut")
+                self.send_header("Transfer-Encoding", PIECES)
+                self.end_headers()
+                _Remux(viewer, self.wfile).run()
+        finally:
+            camera.leave(viewer)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: the path is a secret."""
+
+
+class _Remux:
+    """What one viewer gets."""
+
+    def __init__(self, viewer: Viewer, out: Any) -> None:
+        self._viewer = viewer
+        self._container = av.open(_Chunks(out), "w", format=_FORMAT, options=_OPTIONS)
+        source = viewer.container.streams
+        tracks = [source.video[0], *source.audio[:1]]
+        self._tracks = {track.index: self._container.add_stream_from_template(track) for track in tracks}
+        self._units = {track.index: track.time_base for track in tracks}
+        self._last: dict[int, int] = {}
+        """The time of the last packet of each track."""
+
+    def run(self) -> None:
+        """Write until one of both sides ends. Raises GoneError, OSError or an error of FFmpeg."""
+        for packet in self._viewer.first:
+            self._write(packet)
+        while True:
+            self._write(self._viewer.next())
+
+    def _write(self, packet: Packet) -> None:
+        # A camera that says what time it is (RTCP) may set its clock back a little; FFmpeg takes no time twice.
+        dts = max(packet.dts, self._last.get(packet.track, packet.dts - 1) + 1)
+        self._last[packet.track] = dts
+        written = av.Packet(packet.data)
+        written.time_base = self._units[packet.track]
+        written.pts, written.dts, written.duration = max(packet.pts, dts), dts, packet.duration
+        written.is_keyframe = packet.is_key
+        written.stream = self._tracks[packet.track]
+        self._container.mux(written)
+
+
+class _Chunks:
+    """A file for PyAV whose pieces are HTTP's chunks."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+
+    def write(self, data: bytes) -> int:
+        self._out.write(b"%x\r\n%b\r\n" % (len(data), bytes(data)))
+        return len(data)
