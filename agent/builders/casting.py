@@ -20,6 +20,7 @@ from agent.discovery.local_names import LocalNames
 from agent.events.bus import EventBus
 from agent.host.storage import Storage
 from agent.library.cache import VideoCache
+from agent.media.doors import knock_at
 from agent.media.names import look_up_name
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
@@ -85,6 +86,7 @@ def build_casting(
             check=playable.check,
             look_up=look_up_name,
             locate=local_names.locate,
+            knock_at=knock_at,
             cameras=cameras,
             logins=lambda: current.settings.login,
             web=lambda: current.settings.web,

@@ -10,6 +10,7 @@ from agent.casting.joined_source import NoStreams, Streams
 from agent.casting.limits import Check, any_url
 from agent.config.logins import LoginSettings
 from agent.config.web import WebSettings
+from agent.media.doors import Knock, always_open
 from agent.media.names import Locate, LookUp, as_it_is
 from agent.player.base import PlayerSource
 from agent.stage.base import Stage
@@ -50,6 +51,8 @@ class SessionParts:
     """Asked why the host of a silent source cannot be found; None asks nobody."""
     locate: Locate = as_it_is
     """Makes of a URL the one that players can open."""
+    knock_at: Callable[[str], Knock] = lambda _url: always_open
+    """Makes a way to tell whether the source of this address takes connections."""
     cameras: Cameras = field(default_factory=NoCameras)
     """Knows the cameras that are kept ready."""
     logins: Callable[[], tuple[LoginSettings, ...]] = tuple

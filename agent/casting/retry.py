@@ -21,6 +21,17 @@ process (0.3 s of processor time)."""
 
 PATIENT_PAUSES = Backoff(0.5, cap_s=15.0)
 
+HELD_S = 15.0
+"""The longest wait for a source that takes no connection. A try costs a player, and one that is over too soon is
+followed by a pause. The knock may be wrong, so there is a try now and then."""
+
+LAST_TRY_S = 1.0
+"""The time that is left for the last try of a stream that has not played yet."""
+
+KNOCK_EVERY_S = 0.05
+PATIENT_KNOCK_EVERY_S = 1.0
+"""The pauses between knocks at a source that takes no connection; the longer one after PATIENT_AFTER_S."""
+
 STEADY_S = 10.0
 """One that shows a picture and breaks again at once is still the same outage."""
 
@@ -73,6 +84,20 @@ class Outage:
         self._place = _Place()
         self._before: AgentError | None = None
         """The last failure before anything had played, of an attempt that had time enough."""
+
+    @property
+    def knock_every_s(self) -> float:
+        """Seconds between two knocks at a source that takes no connection."""
+        now = asyncio.get_running_loop().time()
+        is_long = self._broke_at is not None and now - self._broke_at > PATIENT_AFTER_S
+        return PATIENT_KNOCK_EVERY_S if is_long else KNOCK_EVERY_S
+
+    @property
+    def held_s(self) -> float:
+        """The longest wait, in seconds, for a source that takes no connection."""
+        if self._session.has_played:
+            return HELD_S
+        return max(0.0, self._retry.start_timeout - self._session.lifetime.accepted_for - LAST_TRY_S)
 
     def pause_after(self, error: AgentError, *, played_s: float, is_awaited: bool, has_room: bool) -> float:
         """Seconds until the next try, after one that was seen for `played_s` seconds. `is_awaited`: its publisher is

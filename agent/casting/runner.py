@@ -22,6 +22,7 @@ from agent.errors import (
     PlayerUnavailableError,
     PlaylistError,
 )
+from agent.media.doors import until_open
 from agent.player.base import Players
 from agent.player.fallback import EngineChoice
 from agent.types import EndReason, ErrorCode, Failure, MediaType, SessionState, StreamType
@@ -58,6 +59,7 @@ class SessionRunner:
         self._make_playback = make_attempt
         self._retry = retry
         self._check = parts.check
+        self._knock_at = parts.knock_at
         self._checked = checked
         self._make_room = make_room
         self._has_room = False
@@ -268,6 +270,9 @@ class SessionRunner:
                 raise
             log.info("engine_changed", session_id=session.id, code=e.failure.code, reason=str(e))
             delay = 0.0
+        knock = self._knock_at(session.url)
+        if takes_none := not await knock():
+            delay = max(delay, self._outage.held_s)
         session.failed_for_now(error.failure, retry_in_s=delay)
         level = log.warning if session.attempt == 2 else log.debug
         level(
@@ -280,7 +285,9 @@ class SessionRunner:
         )
         if not session.has_played or session.playlist.rotates:
             session.playlist.rewind()  # none of its entries could be played yet
-        await self._unless_changed(self._source.rest(delay))
+        rest = self._source.rest(delay)
+        opens = (until_open(knock, every_s=self._outage.knock_every_s),) if takes_none else ()
+        await self._unless_changed(first_of(rest, *opens))
         session.tries_again()
 
 
