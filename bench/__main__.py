@@ -35,6 +35,7 @@ from bench import (
     power_cut,
     reconnect,
     reporting,
+    sound,
     usage,
     web,
 )
@@ -48,6 +49,7 @@ POINTS: Mapping[str, Callable[[Lab], Point]] = {
     "black": black_time.measure,
     "interrupt": interrupt.measure,
     "reconnect": reconnect.measure,
+    "sound": sound.measure,
     "freeze": freeze.measure,
     "answers": answers.measure,
     "followers": followers.measure,

@@ -84,6 +84,14 @@ class Agent:
         """Make a call and wait for its answer. Raises OSError."""
         return call(self.port, method, path, body)
 
+    def command(self, *arguments: str) -> str:
+        """Run `cast-agent` with the settings of this agent; its standard output. Raises CalledProcessError."""
+        program = Path(sys.executable).with_name("cast-agent")
+        done = subprocess.run(  # noqa: S603 - our own program
+            [program, *arguments], env=self._env, stdout=subprocess.PIPE, text=True, timeout=START_S, check=True
+        )
+        return done.stdout.strip()
+
     def post_start(self, url: str) -> Call:
         """Send a start and do not wait for its answer."""
         return Call(self.port, "POST", "/start", {"url": url})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
+from urllib.parse import urlsplit
 
 from bench.agent import Agent
 from bench.black_time import SHOWN_S, Outcome, Switch, brief, never_black, watched
@@ -12,29 +14,40 @@ from bench.lab import SEEN_S, Lab
 from bench.media import Stream
 from bench.numbers import Series
 from bench.players import LOW_LATENCY, IdleMpv
-from bench.report import Point, Table
+from bench.report import Bar, Point, Table
 from bench.screens import Eye
 from tests.support.clips import Clips
-from tests.support.rtsp_server import RtspServer
+from tests.support.rtsp_server import SPARSE_S, RtspServer
+from tests.support.tools import wait_until
+
+READY = f"a ready camera, key frame each {SPARSE_S} s"
+HOOK = f"a hook of {READY}"
+READY_MS = 50.0
+READY_P95_MS = 100.0
+READY_WITHIN_S = 30.0
 
 
 def measure(lab: Lab) -> Point:
     """Raises TimeoutError when a player shows nothing, RuntimeError when there is no RTSP server."""
     ours: list[Outcome] = []
     theirs: list[Outcome] = []
-    with RtspServer(Clips()) as cameras, Agent(lab.agent_eye.display, lab.env) as agent:
+    with RtspServer(Clips()) as cameras, _agent(lab, cameras.url("/red/sparse")) as agent:
         kinds = {
+            HOOK: Stream(agent.command("hook", "add", "bell", "--preset", "camera"), "red"),
+            READY: Stream(cameras.url("/red/sparse"), "red"),
+            "the same camera, not ready": Stream(cameras.url("/red/sparse?other"), "red"),
             "an RTSP camera": Stream(cameras.url("/red/running"), "red"),
             "a live TS": lab.media.ts,
             "an HLS": lab.media.hls,
         }
+        plain = {kind: stream for kind, stream in kinds.items() if kind not in (HOOK, READY)}
         rounds = max(lab.scale.interruptions // len(kinds), 1)
         for number in range(rounds):
             lab.say(f"interruptions, round {number + 1} of {rounds}")
             ours += watched(lab.agent_eye, lambda: _agent_round(lab, agent, kinds))
             agent.stop()
             if number < lab.scale.bare_switch_rounds:
-                theirs += watched(lab.other_eye, lambda: _mpv_round(lab, kinds))
+                theirs += watched(lab.other_eye, lambda: _mpv_round(lab, plain))
     pause = Series.of([one.longest_pause_s * 1000 for one in ours])
     return Point(
         name="interrupt",
@@ -43,7 +56,7 @@ def measure(lab: Lab) -> Point:
             ("switch", "agent: black", "still", "to picture", "one mpv: black", "still", "to picture"),
             tuple(_row(ours, theirs, kind) for kind in dict.fromkeys(one.kind for one in ours)),
         ),
-        bars=(never_black(ours),),
+        bars=(never_black(ours), _soon(ours)),
         notes=(
             "Median (range). Black and still as with every switch: neither picture at any of five points; the longest",
             "time without a new picture. The film comes back at its position, at /stop of what interrupted it.",
@@ -55,16 +68,39 @@ def measure(lab: Lab) -> Point:
     )
 
 
+def _agent(lab: Lab, camera: str) -> Agent:
+    """An agent that keeps this camera ready."""
+    preset = {"id": "camera", "url": camera, "keep_ready": True, "interrupt": True}
+    return Agent(lab.agent_eye.display, lab.env, {"CAST_AGENT_PRESET": json.dumps([preset])})
+
+
+def _soon(ours: Sequence[Outcome]) -> Bar:
+    seen = Series.of([one.latency_s * 1000 for one in ours if one.kind == f"to {READY}"])
+    return Bar(
+        f"{READY}: at most {READY_MS:.0f} ms, {READY_P95_MS:.0f} ms at the 95th percentile",
+        seen.median <= READY_MS and seen.percentile(95) <= READY_P95_MS,
+        f"{seen.median:.0f} and {seen.percentile(95):.0f} ms",
+    )
+
+
 def _agent_round(lab: Lab, agent: Agent, kinds: dict[str, Stream]) -> list[Switch]:
     """A film, each kind over it, and the film again after each."""
 
     def interrupt(stream: Stream) -> None:
-        agent.start(stream.url, interrupt=True)
+        if "/hook/" in stream.url:
+            agent.call("POST", urlsplit(stream.url).path)
+        else:
+            agent.start(stream.url, interrupt=True)
 
     def go_back(film: Stream) -> None:
         agent.stop()
 
     agent.wait_spare()
+    wait_until(
+        lambda: agent.call("GET", "/health").body["cameras"][0]["ready"],
+        timeout_s=READY_WITHIN_S,
+        what="the camera to be ready",
+    )
     agent.start(lab.media.long_film.url)
     switches = _round(lab, lab.agent_eye, kinds, ready=agent.wait_spare, there=interrupt, back=go_back)
     if agent.call("GET", "/status").body["stream"] is None:

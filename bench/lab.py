@@ -35,7 +35,7 @@ class Scale:
     """Outages of each live source."""
     freezes: int = 6
     """Freezes of each engine."""
-    interruptions: int = 12
+    interruptions: int = 36
     """Each is two switches: to what interrupts, and back."""
     cycles: int = 300
     """Starts and stops in which nothing may grow."""
@@ -52,7 +52,7 @@ QUICK = Scale(
     usage_s=5.0,
     outages=1,
     freezes=1,
-    interruptions=3,
+    interruptions=6,
     cycles=30,
     discoveries=3,
 )
