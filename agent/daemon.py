@@ -224,10 +224,11 @@ async def _show(
 def _start_followers(platform: Platform, casting: Casting, players: Engines, running: AsyncExitStack) -> None:
     """Start what records facts about each stream that make later starts quicker."""
     recent = casting.service.recent
+    recent.listen(casting.bus, casting.tracker.saved)
     cameras = casting.cameras
     foresight = Foresight(casting.service.presets, recent, players=players, keep_ready=cameras.keep)
     for work, name in (
-        (lambda: recent.follow(casting.bus, casting.tracker.saved), "recent"),
+        (recent.follow, "recent"),
         (lambda: foresight.follow(casting.bus), "foresight"),
         (cameras.run, "cameras"),
     ):

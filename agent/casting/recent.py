@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -15,7 +16,7 @@ from agent.casting.entries import Entries
 from agent.casting.forms import PlayForm
 from agent.casting.wish import SPOKEN, Wish
 from agent.errors import InvalidRequestError, PresetNotFoundError, StorageError
-from agent.events.bus import Emit, EventBus, SlowFollowerError, Subscription, nobody
+from agent.events.bus import Emit, Event, EventBus, nobody
 from agent.page_options import PageOptions
 from agent.types import SessionId, ShownAs, StartRequest
 from cast_wire.kinds import EventKind
@@ -71,6 +72,9 @@ class Recent:
         self._played: tuple[Played, ...] | None = None
         """None until the file is read."""
         self._changing = asyncio.Lock()
+        self._heard: deque[StartRequest] = deque(maxlen=RECENT_LIMIT)
+        """What is to be recorded: no more than is kept."""
+        self._more = asyncio.Event()
         self._failed = False
         """The log tells it once."""
 
@@ -107,26 +111,25 @@ class Recent:
         if not self._enabled():
             await self._tried(self._forget())
 
-    async def follow(self, bus: EventBus, sessions: Callable[[], Sequence[Session]]) -> None:
-        """Record every stream at its first frame, for as long as the agent runs."""
+    def listen(self, bus: EventBus, sessions: Callable[[], Sequence[Session]]) -> None:
+        """Hear of every stream that gets to the screen, for `follow`. At once: it may have been replaced when the disk
+        has the one before."""
+
+        def heard(event: Event) -> None:
+            if event.kind is EventKind.FIRST_FRAME:
+                self._heard.extend(one.request for one in sessions() if one.session_id == event.session_id)
+                self._more.set()
+
+        bus.listen(heard)
+
+    async def follow(self) -> None:
+        """Record what is heard of, for as long as the agent runs."""
         await self.look()
         while True:
-            follower = bus.subscribe()
-            try:
-                await self._note_all(follower, sessions)
-            except SlowFollowerError:
-                log.warning("recent_write_failed", reason="The disk was too slow: some of what was played is missing.")
-            finally:
-                follower.close()
-
-    async def _note_all(self, follower: Subscription, sessions: Callable[[], Sequence[Session]]) -> NoReturn:
-        """Record every session that starts. Raises SlowFollowerError."""
-        while True:
-            event = await follower.next()
-            if event.kind is EventKind.FIRST_FRAME:
-                for session in sessions():
-                    if session.session_id == event.session_id:
-                        await self._tried(self.note(session.request))
+            await self._more.wait()
+            self._more.clear()
+            while self._heard:
+                await self._tried(self.note(self._heard.popleft()))
 
     async def _forget(self) -> None:
         if await self._read():
