@@ -82,8 +82,8 @@ async def test_films_in_a_row_play_without_black(
             await asyncio.to_thread(wait_moves, screen, colour)
         recording = recorder.stop()
     assert recording.colours() == ["green", *colours], [
-        *((run.colour, round(run.start, 3)) for run in recording.runs()),
         *((call, round(at, 3)) for call, at in home.calls),
+        *((run.colour, round(run.start, 3)) for run in recording.runs()),
     ]
     assert recording.seconds_of("black") == 0
     assert ("PLAYING", "PLAYING") not in pairwise(home.states)

@@ -312,7 +312,8 @@ async def tracked(
     rooms = Rooms(folder=folder, configured=configured)
     tracker, casting = rooms.tracker, rooms.casting
     await casting.presets.look()
-    noting = asyncio.create_task(casting.recent.follow(rooms.bus, tracker.saved))
+    casting.recent.listen(rooms.bus, tracker.saved)
+    noting = asyncio.create_task(casting.recent.follow())
     served_with = served_by(
         tracker, rooms.stage, rooms.players, folder=folder, bus=rooms.bus, port=port, casting=casting
     )

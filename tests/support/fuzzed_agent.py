@@ -57,7 +57,8 @@ async def main(folder: Path) -> None:
         presets=Presets(EntryFile(folder / "presets.json"), policy=policy, emit=bus.publish),
         recent=Recent(EntryFile(folder / "recent.json"), emit=bus.publish),
     )
-    noting = asyncio.create_task(casting.recent.follow(bus, tracker.saved))
+    casting.recent.listen(bus, tracker.saved)
+    noting = asyncio.create_task(casting.recent.follow())
     async with served_by(tracker, stage, players, bus=bus, casting=casting) as (_, port):
         print(port, flush=True)
         await asyncio.to_thread(sys.stdin.read)
