@@ -199,14 +199,23 @@ def test_a_film_is_no_camera(agent: Agent, media_server: MediaServer) -> None:
 def test_over_tls_with_a_password(
     xserver: XServer, cameras: RtspServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The certificate is checked, and the password is in no answer and no log."""
+    """The certificate is checked, and the password is in no answer and no log. What is wrong with a camera is told of
+    that one."""
     certificate = make_certificate(tmp_path)
     with TlsFront(certificate, before=cameras.port) as front:
         config = presets(f"rtsps://{USER}:{PASSWORD}@localhost:{front.port}/red/private")
-        with Agent(xserver.display, config=config, audio__output="none") as agent:
-            agent.wait_until(lambda: agent.health()["cameras"][0]["problem"], READY_WITHIN_S, "the refusal")
-            assert "certificate" in agent.health()["cameras"][0]["problem"]
-            assert not agent.health()["cameras"][0]["ready"]
+        others = ("rtsp://nobody-has-it.local/1", cameras.url(PATH))
+        more = config + presets(*others).replace("door-", "other-")
+        with Agent(xserver.display, config=more, audio__output="none") as agent:
+            agent.wait_until(
+                lambda: all((c["problem"], c["ready"])[n == 2] for n, c in enumerate(agent.health()["cameras"])),
+                READY_WITHIN_S,
+                "the refusals",
+            )
+            refused, unknown, ready = agent.health()["cameras"]
+            assert "certificate" in refused["problem"]
+            assert "answers to the name 'nobody-has-it.local'" in unknown["problem"]
+            assert (refused["ready"], unknown["ready"], ready["problem"]) == (False, False, None)
         monkeypatch.setattr(sys, "executable", python_that_trusts(certificate, tmp_path))
         with Agent(xserver.display, config=config, audio__output="none") as agent:
             assert PASSWORD not in str(wait_ready(agent))

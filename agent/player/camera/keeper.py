@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from agent.errors import PlayerUnavailableError
+from agent.errors import MediaError, PlayerUnavailableError
 from agent.health import CameraHealth
 from agent.media.redaction import redact
 from agent.player.camera.messages import CAMERAS_LIMIT, CameraReport, Wanted, decode_reports, encode_wanted
@@ -38,6 +39,10 @@ MEMORY_NEEDED: Final = 192 * 1024 * 1024
 MISSING: Final = (
     "This machine keeps no camera ready: PyAV is not installed (there are packages for x86-64 and 64-bit ARM). A start "
     "goes to the camera itself."
+)
+TOO_MANY: Final = (
+    f"{CAMERAS_LIMIT} cameras are kept ready, the most there may be: leave keep_ready out of a preset that is needed "
+    "less. A start goes to the camera itself."
 )
 SHORT: Final = (
     "Memory is short, so no camera is kept ready: a start goes to the camera itself. Stop what takes the memory, or "
@@ -66,21 +71,23 @@ class ReadyCameras:
         self._memory = memory
         self._wanted: dict[str, str] = {}
         """The id of the preset by address."""
+        self._left_out: dict[str, str] = {}
         self._changed = asyncio.Event()
         self._reports: dict[str, CameraReport] = {}
-        self._relays: dict[str, str] = {}
-        """The address of the relay by that of the camera."""
+        self._sources: dict[str, str] = {}
+        """The address for the process, by that of the camera."""
         self._problems: dict[str, str] = {}
-        """By address: what keeps a relay from its camera."""
+        """What keeps us from a camera, by its address, where the process does not know it."""
         self._problem = ""
         self._left_until: dict[str, float] = {}
 
     def keep(self, wanted: Mapping[str, str]) -> None:
         """Keep these ready from now on, and no others: the id of a preset by its address. The first 16 of them."""
-        bounded = dict(list(wanted.items())[:CAMERAS_LIMIT])
-        if bounded != self._wanted:
+        kept = dict(list(wanted.items())[:CAMERAS_LIMIT])
+        self._left_out = {url: preset for url, preset in wanted.items() if url not in kept}
+        if kept != self._wanted:
             self._left_until = {}
-            self._wanted = bounded
+            self._wanted = kept
             self._changed.set()
 
     def address(self, url: str) -> str | None:
@@ -97,7 +104,9 @@ class ReadyCameras:
     @property
     def health(self) -> tuple[CameraHealth, ...]:
         """The state of each camera that is to be kept ready."""
-        return tuple(self._health(url, preset) for url, preset in self._wanted.items())
+        kept = (self._health(url, preset) for url, preset in self._wanted.items())
+        left_out = (CameraHealth(preset, redact(url), problem=TOO_MANY) for url, preset in self._left_out.items())
+        return (*kept, *left_out)
 
     async def run(self) -> None:
         """Keep them ready until cancelled. Raises PlayerUnavailableError when the process ends or hangs."""
@@ -139,28 +148,40 @@ class ReadyCameras:
             await first_of(self._tell(child), self._hear(child), _read_out(child))
 
     def _forget(self) -> None:
-        self._reports = {}
-        self._relays, self._problems = {}, {}
+        self._reports, self._sources, self._problems = {}, {}, {}
 
     async def _tell(self, child: Child) -> None:
         """Say which are wanted, whenever that changes, and where they are now. Returns when none is wanted."""
         async with AsyncExitStack() as relays:
             while self._wanted:
                 self._changed.clear()
-                cameras = {url: await self._source(url, relays) for url in self._wanted}
+                cameras = {_id_of(url): await self._source(url, relays) for url in self._wanted}
                 child.writer.write(encode_wanted(Wanted(cameras)))
                 await _within(FIND_AGAIN_S, self._changed.wait())
 
     async def _source(self, url: str, relays: AsyncExitStack) -> str:
-        """The address for the process: FFmpeg checks no certificates of RTSP, so a relay does."""
-        located = await self._locate(url)
-        if urlsplit(located).scheme != "rtsps":
-            return located
-        if url not in self._relays:
+        """The address for the process, found again while the camera is not ready. FFmpeg checks no certificates of
+        RTSP, so a relay does."""
+        known = self._sources.get(url)
+        is_relayed = urlsplit(url).scheme.lower() == "rtsps"
+        if known is not None and (is_relayed or self._is_ready(url)):
+            return known
+        try:
+            located = await self._locate(url)
+        except MediaError as error:
+            self._problems[url] = str(error)
+            return known or url
+        self._problems.pop(url, None)
+        if is_relayed:
             relay = Relay(located, failed=partial(self._relay_failed, url))
-            self._relays[url] = await relay.open()
+            located = await relay.open()
             relays.callback(self._supervisor.start(relay.serve, name="camera-relay").cancel)
-        return self._relays[url]
+        self._sources[url] = located
+        return located
+
+    def _is_ready(self, url: str) -> bool:
+        report = self._reports.get(url)
+        return report is not None and report.ready
 
     def _relay_failed(self, url: str, failure: Failure) -> None:
         self._problems[url] = failure.message
@@ -175,7 +196,8 @@ class ReadyCameras:
             if not line:
                 raise PlayerUnavailableError("The process that keeps cameras ready has ended.")
             try:
-                reports = {report.id: report for report in decode_reports(line)}
+                known = {_id_of(url): url for url in self._wanted}
+                reports = {known[report.id]: report for report in decode_reports(line) if report.id in known}
             except ValueError as error:
                 raise PlayerUnavailableError("The process that keeps cameras ready said nonsense.") from error
             for url, report in reports.items():
@@ -185,6 +207,11 @@ class ReadyCameras:
                 if before is None or before.ready != report.ready:
                     log.info("camera_changed", url=redact(url), ready=report.ready, problem=report.problem or None)
             self._reports = reports
+
+
+def _id_of(url: str) -> str:
+    """Short, and without the password."""
+    return hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 async def _within(limit_s: float | None, waiting: Awaitable[object]) -> None:

@@ -90,7 +90,7 @@ class Camera:
         self._problem = ""
         self._transport = "tcp"
         self._ended = threading.Event()
-        threading.Thread(target=self._run, name=f"camera-{id_}", daemon=True).start()
+        threading.Thread(target=self._run, name="camera", daemon=True).start()
 
     def end(self) -> None:
         """Let it go, as soon as its connection says something or is silent for too long. Idempotent."""
@@ -155,11 +155,11 @@ class Camera:
             raise GoneError("The camera ended its stream; cast-agent connects again.")
         finally:
             with self._lock:
-                self._tail = None
+                self._tail = self._container = None
                 viewers, self._viewers = self._viewers, []
             for viewer in viewers:
                 viewer.end()
-            # A viewer may be about to read what the tracks are like, so the container is closed when nobody has it.
+            # A viewer may be about to read what the tracks are like: the container is closed when nobody has it.
 
     def _take(self, packet: Any) -> None:
         pts = packet.pts if packet.pts is not None else packet.dts

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 CAMERAS_LIMIT: Final = 16
-"""As many as a box shows side by side, and some. With the longest address each, all of them fit into one line."""
+"""As many as a box shows side by side, and some."""
+WANTED_LIMIT: Final = 256 * 1024
+"""Bytes of the line with all of them: 16 addresses of 2,048 characters, each of which may take 6 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class CameraReport:
     """The state of one camera."""
 
     id: str
+    """The one under which it was told to be kept ready."""
     ready: bool
     """True if a start shows a picture at once."""
     url: str = ""

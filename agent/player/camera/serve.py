@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import secrets
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,10 +15,14 @@ import av
 import av.error
 
 from agent.player.camera.link import Camera, GoneError, Viewer
+from agent.player.camera.messages import CAMERAS_LIMIT
 from agent.player.camera.tail import Packet
 
 PIECES: Final = "chunked"
 """With chunks, a camera that goes away is told from a stream that has ended: the last chunk is missing."""
+
+THREADS_LIMIT: Final = CAMERAS_LIMIT + 64
+"""One for each camera, and for those who watch. A port of this machine is open to its other users."""
 
 _FORMAT: Final = "nut"
 """FFmpeg's own format: it holds whatever cameras send, G.711 too, and times as exactly as they do."""
@@ -39,7 +44,7 @@ class CameraServer:
             def camera(self) -> Camera | None:
                 return outer._cameras.get(self.path)
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 
     def serve(self, cameras: Mapping[str, Camera]) -> None:
@@ -50,6 +55,14 @@ class CameraServer:
     def url(self, id_: str) -> str:
         """The address of this camera."""
         return f"http://127.0.0.1:{self._server.server_address[1]}{self._paths[id_]}"
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if threading.active_count() < THREADS_LIMIT:
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -77,6 +90,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header("Transfer-Encoding", PIECES)
                 self.end_headers()
                 _Remux(viewer, self.wfile).run()
+        except (av.error.FFmpegError, ValueError) as error:
+            print(f"A camera cannot be passed on: {error}", file=sys.stderr)
         finally:
             camera.leave(viewer)
 

@@ -15,10 +15,9 @@ import threading
 from typing import Final
 
 from agent.player.camera.link import Camera
-from agent.player.camera.messages import Wanted, decode_wanted, encode_reports
+from agent.player.camera.messages import WANTED_LIMIT, Wanted, decode_wanted, encode_reports
 from agent.player.camera.serve import CameraServer
 from agent.player.confine import Confinement, confine
-from agent.player.ipc import MAX_LINE_BYTES
 from cast_util.privileges import die_with_parent
 
 REPORT_INTERVAL_S: Final = 1.0
@@ -64,7 +63,7 @@ class CameraWorker:
 
     def _read(self) -> None:
         with self._line.makefile("rb") as lines:
-            while line := lines.readline(MAX_LINE_BYTES):
+            while line := lines.readline(WANTED_LIMIT):
                 try:
                     self._inbox.put(decode_wanted(line))
                 except ValueError:
