@@ -74,6 +74,7 @@ class Clips:
             lambda: self.live_ts("green", 880),
             self.film_mp4,
             lambda: self.film_mp4("green", 10, 880),
+            lambda: self.film_mp4("blue", 10, 660),
             lambda: self.film_mp4("blue", 10, None),
             self.hls,
             self.dash,
