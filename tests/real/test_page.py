@@ -133,6 +133,20 @@ def test_home_assistant_and_dlna_are_told_of(agent: Agent, page: Page) -> None:
     page.wait_text("#health-list", "add the addresses of others to allow under [dlna]")
 
 
+def test_the_screen_is_switched_where_it_can_be(agent: Agent, page: Page) -> None:
+    """This X server cannot switch it, so there is no button. One that could is told to the page alone; what the box says
+    to the click is shown."""
+    assert page.run("document.querySelector('#screen').hidden")
+    page.run(
+        "(async () => { const status = await (await fetch('status')).json();"
+        "const { showNow } = await import(new URL('now.js', document.querySelector('script[type=module]').src));"
+        "showNow({ ...status, screen: { on: true } }); })()"
+    )
+    page.wait_text("#screen", "Switch the screen off")
+    page.click("#screen")
+    page.wait_text("#notice-text", "cannot switch a screen off")
+
+
 def test_what_is_wrong_is_told(agent: Agent, page: Page, media_server: MediaServer) -> None:
     """A bad address is told beside its field, which keeps it; a stream that fails is told with what to do."""
     cast(page, "ftp://nas/film.mp4")

@@ -29,6 +29,7 @@ export function setUpControls(act) {
   on("back", () => call("POST", "seek", { position: Math.max(0, position() - 10) }));
   on("forward", () => call("POST", "seek", { position: Math.min(position() + 30, status.stream.duration ?? Infinity) }));
   on("mute", () => call("POST", "volume", { muted: !status.volume.muted }));
+  on("screen", () => call("POST", "screen", { on: !status.screen.on }));
   for (const button of document.querySelectorAll("[data-extend]")) {
     button.addEventListener("click", () => act(() => extend(Number(button.dataset.extend)), button));
   }
@@ -71,9 +72,16 @@ function slide(slider, tell, render, live = false) {
   slider.addEventListener("change", () => { wanted = Number(slider.value); next(); });
 }
 
+/** A screen that the box cannot switch (null) has no button. */
+function renderScreen(isOn, isUsed) {
+  show(find("screen"), isOn !== null);
+  say(find("screen"), isOn ? `${isUsed ? "End all and switch" : "Switch"} the screen off` : "Switch the screen on");
+}
+
 function render() {
   const { stream, on_screen: onScreen } = status;
   const last = status.last;
+  renderScreen(status.screen.on, Boolean(stream));
   say(find("title"), stream ? nameOf(stream) : "Nothing is on");
   say(find("state"), stream ? stateOf(stream, onScreen) : last ? `${endOf(last)}.` : "Put something on, here or from your home automation.");
   const error = stream ? stream.error : last?.reason === "failed" ? last.error : null;
