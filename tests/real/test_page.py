@@ -136,14 +136,14 @@ def test_home_assistant_and_dlna_are_told_of(agent: Agent, page: Page) -> None:
 def test_the_screen_is_switched_where_it_can_be(agent: Agent, page: Page) -> None:
     """This X server cannot switch it, so there is no button. One that could is told to the page alone; what the box says
     to the click is shown."""
-    assert page.run("document.querySelector('#screen').hidden")
+    assert page.run("document.querySelector('#power').hidden")
     page.run(
         "(async () => { const status = await (await fetch('status')).json();"
         "const { showNow } = await import(new URL('now.js', document.querySelector('script[type=module]').src));"
         "showNow({ ...status, screen: { on: true } }); })()"
     )
-    page.wait_text("#screen", "Switch the screen off")
-    page.click("#screen")
+    page.wait_text("#power", "Switch the screen off")
+    page.click("#power")
     page.wait_text("#notice-text", "cannot switch a screen off")
 
 

@@ -29,7 +29,7 @@ export function setUpControls(act) {
   on("back", () => call("POST", "seek", { position: Math.max(0, position() - 10) }));
   on("forward", () => call("POST", "seek", { position: Math.min(position() + 30, status.stream.duration ?? Infinity) }));
   on("mute", () => call("POST", "volume", { muted: !status.volume.muted }));
-  on("screen", () => call("POST", "screen", { on: !status.screen.on }));
+  on("power", () => call("POST", "screen", { on: !status.screen.on }));
   for (const button of document.querySelectorAll("[data-extend]")) {
     button.addEventListener("click", () => act(() => extend(Number(button.dataset.extend)), button));
   }
@@ -74,8 +74,8 @@ function slide(slider, tell, render, live = false) {
 
 /** A screen that the box cannot switch (null) has no button. */
 function renderScreen(isOn, isUsed) {
-  show(find("screen"), isOn !== null);
-  say(find("screen"), isOn ? `${isUsed ? "End all and switch" : "Switch"} the screen off` : "Switch the screen on");
+  show(find("power"), isOn !== null);
+  say(find("power"), isOn ? `${isUsed ? "End all and switch" : "Switch"} the screen off` : "Switch the screen on");
 }
 
 function render() {

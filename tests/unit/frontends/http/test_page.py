@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -53,6 +54,13 @@ async def ask(api: Served, method: str, path: str, cookie: str, **headers: str) 
 def test_all_files_of_the_page_are_small() -> None:
     """Less than 100 kB in all; a file of a kind that is not served does not load."""
     assert sum(len(file.text.encode()) for file in FILES.values()) < SIZE_LIMIT
+
+
+def test_no_two_elements_have_one_id() -> None:
+    """A script would find the first one alone."""
+    ids = re.findall(r'\bid="([^"]+)"', FILES["index.html"].text)
+    assert len(ids) > 50
+    assert [name for name in sorted(ids) if ids.count(name) > 1] == []
 
 
 def test_the_page_asks_nobody_else() -> None:
