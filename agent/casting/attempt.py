@@ -101,8 +101,6 @@ class Attempt:
             await self._watch()
         except AgentError as error:
             why = KillReason.of(error)
-            if self.is_ready:
-                self._parts.cameras.failed(self.session.url)
             raise
         finally:
             self.session.lets_go()

@@ -56,7 +56,11 @@ class Foresight:
         """Tell the players what is expected."""
         forms = [preset.form for preset in (await self._presets.all()).presets if preset.form is not None]
         wanted = [(form.url, form.shown_as) for form in forms]
-        self._keep_ready({form.url: form.id for form in reversed(forms) if form.keep_ready and form.url})
+        cameras: dict[str, str] = {}
+        for form in forms:
+            if form.keep_ready and form.url:
+                cameras.setdefault(form.url, form.id)
+        self._keep_ready(cameras)
         since = datetime.now(UTC) - LATELY
         with contextlib.suppress(StorageError):  # callers of the list get this error
             lately = [one for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]

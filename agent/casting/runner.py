@@ -59,7 +59,7 @@ class SessionRunner:
         self._make_playback = make_attempt
         self._retry = retry
         self._check = parts.check
-        self._knock_at = parts.knock_at
+        self._knock_at, self._cameras = parts.knock_at, parts.cameras
         self._checked = checked
         self._make_room = make_room
         self._has_room = False
@@ -192,6 +192,8 @@ class SessionRunner:
         if error.failure.is_full and not session.has_played and has_time and await self._make_room():
             self._has_room = True
             return
+        if attempt.is_ready:
+            self._cameras.failed(session.url)
         if attempt.is_ready and has_time:
             log.info("camera_bypassed", session_id=session.id, code=error.failure.code, reason=str(error))
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -17,8 +18,11 @@ KNOCK_LIMIT_S: Final = 0.5
 """A source on the LAN answers within some milliseconds, one on the internet within 0.3 s; one without power not at
 all."""
 
-ADDRESSES_LIMIT: Final = 2
-"""Of one name: one of each version of IP."""
+ADDRESSES_LIMIT: Final = 4
+"""Of one name. Those that are not looked at count as closed."""
+
+_AWAY: Final = (errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH)
+"""Errors by which a source is away; others, such as too many open files, are of this box, and tell nothing."""
 
 _PORTS: Final = {"http": 80, "https": 443, "rtmp": 1935, "rtmps": 443, "rtsp": 554, "rtsps": 322}
 """The ports by IANA and FFmpeg, of what is reached by TCP."""
@@ -72,7 +76,9 @@ async def _takes_connection(address: str, port: int) -> bool:
     try:
         async with asyncio.timeout(KNOCK_LIMIT_S):
             _, writer = await asyncio.open_connection(address, port)
-    except (OSError, TimeoutError):
+    except (ConnectionRefusedError, TimeoutError):
         return False
+    except OSError as error:
+        return error.errno not in _AWAY
     writer.transport.abort()
     return True

@@ -86,6 +86,8 @@ def worker_environment(display: str, *, base: Mapping[str, str], authority: Path
     environment = {k: v for k, v in base.items() if not k.startswith("CAST_AGENT_") and k != "WAYLAND_DISPLAY"}
     if authority is not None and authority.is_file():  # a client need not look where the stage has found its cookie
         environment["XAUTHORITY"] = str(authority)
+    for name in ("no_proxy", "NO_PROXY"):  # what comes from this machine itself does not go through a proxy
+        environment[name] = ",".join(filter(None, (environment.get(name), "127.0.0.1")))
     return environment | {"DISPLAY": display, "PYTHONUNBUFFERED": "1"}
 
 

@@ -204,18 +204,25 @@ def test_over_tls_with_a_password(
     certificate = make_certificate(tmp_path)
     with TlsFront(certificate, before=cameras.port) as front:
         config = presets(f"rtsps://{USER}:{PASSWORD}@localhost:{front.port}/red/private")
-        others = ("rtsp://nobody-has-it.local/1", cameras.url(PATH))
+        locked = cameras.url("/red/private", userinfo=f"{USER}:wrong")
+        others = ("rtsp://nobody-has-it.local/1", locked, cameras.url(PATH))
         more = config + presets(*others).replace("door-", "other-")
         with Agent(xserver.display, config=more, audio__output="none") as agent:
             agent.wait_until(
-                lambda: all((c["problem"], c["ready"])[n == 2] for n, c in enumerate(agent.health()["cameras"])),
+                lambda: all((c["problem"], c["ready"])[n == 3] for n, c in enumerate(agent.health()["cameras"])),
                 READY_WITHIN_S,
                 "the refusals",
             )
-            refused, unknown, ready = agent.health()["cameras"]
+            refused, unknown, locked, ready = agent.health()["cameras"]
             assert "certificate" in refused["problem"]
             assert "answers to the name 'nobody-has-it.local'" in unknown["problem"]
-            assert (refused["ready"], unknown["ready"], ready["problem"]) == (False, False, None)
+            assert "It is sent again in an hour" in locked["problem"]
+            assert (refused["ready"], unknown["ready"], locked["ready"], ready["problem"]) == (
+                False,
+                False,
+                False,
+                None,
+            )
         monkeypatch.setattr(sys, "executable", python_that_trusts(certificate, tmp_path))
         with Agent(xserver.display, config=config, audio__output="none") as agent:
             assert PASSWORD not in str(wait_ready(agent))

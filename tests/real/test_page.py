@@ -134,8 +134,8 @@ def test_home_assistant_and_dlna_are_told_of(agent: Agent, page: Page) -> None:
 
 
 def test_the_screen_is_switched_where_it_can_be(agent: Agent, page: Page) -> None:
-    """This X server cannot switch it, so there is no button. One that could is told to the page alone; what the box says
-    to the click is shown."""
+    """This X server cannot switch it, so there is no button. The page alone is told of one that could; what the box
+    answers to the click is shown."""
     assert page.run("document.querySelector('#power').hidden")
     page.run(
         "(async () => { const status = await (await fetch('status')).json();"

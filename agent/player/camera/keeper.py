@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.util import find_spec
@@ -76,6 +76,7 @@ class ReadyCameras:
         self._reports: dict[str, CameraReport] = {}
         self._sources: dict[str, str] = {}
         """The address for the process, by that of the camera."""
+        self._relays: dict[str, asyncio.Task[None]] = {}
         self._problems: dict[str, str] = {}
         """What keeps us from a camera, by its address, where the process does not know it."""
         self._problem = ""
@@ -152,14 +153,23 @@ class ReadyCameras:
 
     async def _tell(self, child: Child) -> None:
         """Say which are wanted, whenever that changes, and where they are now. Returns when none is wanted."""
-        async with AsyncExitStack() as relays:
+        async with AsyncExitStack() as stack:
+            stack.callback(self._close_relays)
             while self._wanted:
                 self._changed.clear()
-                cameras = {_id_of(url): await self._source(url, relays) for url in self._wanted}
+                wanted = tuple(self._wanted)
+                self._sources = {url: source for url, source in self._sources.items() if url in wanted}
+                self._close_relays(keep=wanted)
+                found = await asyncio.gather(*map(self._source, wanted))
+                cameras = {_id_of(url): source for url, source in zip(wanted, found, strict=True)}
                 child.writer.write(encode_wanted(Wanted(cameras)))
                 await _within(FIND_AGAIN_S, self._changed.wait())
 
-    async def _source(self, url: str, relays: AsyncExitStack) -> str:
+    def _close_relays(self, keep: Collection[str] = ()) -> None:
+        for url in self._relays.keys() - set(keep):
+            self._relays.pop(url).cancel()
+
+    async def _source(self, url: str) -> str:
         """The address for the process, found again while the camera is not ready. FFmpeg checks no certificates of
         RTSP, so a relay does."""
         known = self._sources.get(url)
@@ -168,16 +178,21 @@ class ReadyCameras:
             return known
         try:
             located = await self._locate(url)
-        except MediaError as error:
+            if is_relayed:
+                located = await self._relay(url, located)
+        except (MediaError, OSError) as error:
             self._problems[url] = str(error)
             return known or url
         self._problems.pop(url, None)
-        if is_relayed:
-            relay = Relay(located, failed=partial(self._relay_failed, url))
-            located = await relay.open()
-            relays.callback(self._supervisor.start(relay.serve, name="camera-relay").cancel)
         self._sources[url] = located
         return located
+
+    async def _relay(self, url: str, located: str) -> str:
+        """Raises OSError."""
+        relay = Relay(located, failed=partial(self._relay_failed, url))
+        address = await relay.open()
+        self._relays[url] = self._supervisor.start(relay.serve, name="camera-relay")
+        return address
 
     def _is_ready(self, url: str) -> bool:
         report = self._reports.get(url)

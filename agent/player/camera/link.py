@@ -22,11 +22,15 @@ from agent.player.ffmpeg.relay import RTSP_PROTOCOLS
 
 RETRY_S: Final = 15.0
 """The pause between tries: a camera that is away is left in peace, and a start of it goes to the camera itself."""
+REFUSED_RETRY_S: Final = 3600.0
+"""The same after a refused password: cameras lock accounts after some in a few minutes."""
 OPEN_LIMIT_S: Final = 10.0
-SILENCE_LIMIT_S: Final = 5.0
+SILENCE_LIMIT_S: Final = 15.0
 """A camera that sends nothing for so long is connected to anew."""
-FRESH_S: Final = 3.0
-"""The age of the newest packet of a camera from which a start shows what is on now."""
+FRESH_S: Final = 6.0
+"""The age of the newest picture of a camera from which a start shows what is on now. A connection that is silent for
+SILENCE_LIMIT_S is over anyway."""
+REFUSALS: Final = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 VIEWERS_LIMIT: Final = 8
 """Of one camera: as many places as a screen has."""
 JUMP_LIMIT_S: Final = 5.0
@@ -63,6 +67,11 @@ class Viewer:
         self._is_over = True
         with suppress(queue.Full):
             self._waiting.put_nowait(None)
+
+    def take_first(self) -> list[Packet]:
+        """The packets that it gets first; they are not kept for it any longer."""
+        first, self.first = self.first, []
+        return first
 
     def next(self) -> Packet:
         """The next packet. Raises GoneError when there will be none."""
@@ -128,12 +137,14 @@ class Camera:
 
     def _run(self) -> None:
         while not self._ended.is_set():
+            pause_s = RETRY_S
             try:
                 self._hold()
-            except (av.error.FFmpegError, OSError, ValueError, GoneError) as error:
+            except Exception as error:  # a thread that dies alone would look like a camera that is silent
+                pause_s = REFUSED_RETRY_S if isinstance(error, REFUSALS) else RETRY_S
                 self._take_note(error)
             self._changed()
-            self._ended.wait(RETRY_S)
+            self._ended.wait(pause_s)
 
     def _hold(self) -> None:
         """Hold the connection until it breaks. Raises what broke it."""
@@ -174,9 +185,10 @@ class Camera:
         taken = Packet(packet.stream_index, bytes(packet), pts, dts, packet.duration or 0, packet.is_keyframe)
         with self._lock:
             assert self._tail is not None, "it is held"
-            was_ready = self._tail.is_shown and time.monotonic() - self._came_at < FRESH_S
+            was_ready = self._tail.is_shown
             self._tail.add(taken)
-            self._came_at = time.monotonic()
+            if taken.track == self._tail.video:  # sound alone is no picture of what is on now
+                self._came_at = time.monotonic()
             is_ready = self._tail.is_shown
             viewers = list(self._viewers)
         for viewer in viewers:
@@ -191,5 +203,7 @@ class Camera:
         if not isinstance(error, GoneError):
             known = reasons.explain([text], self.url)
             text = known.message if known else f"The camera cannot be read ({redact(text)})."
+        if isinstance(error, REFUSALS):
+            text += " It is sent again in an hour, because cameras lock accounts."
         with self._lock:
             self._problem = text

@@ -10,6 +10,8 @@ from typing import Final
 
 CAMERAS_LIMIT: Final = 16
 """As many as a box shows side by side, and some."""
+OWN_ADDRESS: Final = "http://127.0.0.1:"
+"""The beginning of the address from which a player gets a camera."""
 WANTED_LIMIT: Final = 256 * 1024
 """Bytes of the line with all of them: 16 addresses of 2,048 characters, each of which may take 6 bytes."""
 
@@ -62,6 +64,17 @@ def encode_reports(reports: Sequence[CameraReport]) -> bytes:
 def decode_reports(line: bytes) -> tuple[CameraReport, ...]:
     """Raises ValueError."""
     try:
-        return tuple(CameraReport(**report) for report in json.loads(line))
+        reports = tuple(CameraReport(**report) for report in json.loads(line))
     except TypeError as error:
         raise ValueError(str(error)) from error
+    for report in reports:
+        _check(report)
+    return reports
+
+
+def _check(report: CameraReport) -> None:
+    """A hostile camera may have taken the process over: nothing that it says may do harm. Raises ValueError."""
+    kinds = {"id": str, "ready": bool, "url": str, "size": int, "seconds": float, "viewers": int, "problem": str}
+    wrong = [name for name, kind in kinds.items() if not isinstance(getattr(report, name), kind)]
+    if wrong or (report.url and not report.url.startswith(OWN_ADDRESS)):
+        raise ValueError(f"not a report on a camera: {', '.join(wrong) or 'its address'}")

@@ -15,11 +15,8 @@ import av
 import av.error
 
 from agent.player.camera.link import Camera, GoneError, Viewer
-from agent.player.camera.messages import CAMERAS_LIMIT
+from agent.player.camera.messages import CAMERAS_LIMIT, OWN_ADDRESS
 from agent.player.camera.tail import Packet
-
-PIECES: Final = "chunked"
-"""With chunks, a camera that goes away is told from a stream that has ended: the last chunk is missing."""
 
 THREADS_LIMIT: Final = CAMERAS_LIMIT + 64
 """One for each camera, and for those who watch. A port of this machine is open to its other users."""
@@ -54,7 +51,7 @@ class CameraServer:
 
     def url(self, id_: str) -> str:
         """The address of this camera."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}{self._paths[id_]}"
+        return f"{OWN_ADDRESS}{self._server.server_address[1]}{self._paths[id_]}"
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -87,7 +84,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.send_response(200)
                 self.send_header("Content-Type", "video/x-nut")
-                self.send_header("Transfer-Encoding", PIECES)
+                self.send_header("Connection", "close")
                 self.end_headers()
                 _Remux(viewer, self.wfile).run()
         except (av.error.FFmpegError, ValueError) as error:
@@ -104,7 +101,7 @@ class _Remux:
 
     def __init__(self, viewer: Viewer, out: Any) -> None:
         self._viewer = viewer
-        self._container = av.open(_Chunks(out), "w", format=_FORMAT, options=_OPTIONS)
+        self._container = av.open(out, "w", format=_FORMAT, options=_OPTIONS)
         source = viewer.container.streams
         tracks = [source.video[0], *source.audio[:1]]
         self._tracks = {track.index: self._container.add_stream_from_template(track) for track in tracks}
@@ -114,7 +111,7 @@ class _Remux:
 
     def run(self) -> None:
         """Write until one of both sides ends. Raises GoneError, OSError or an error of FFmpeg."""
-        for packet in self._viewer.first:
+        for packet in self._viewer.take_first():
             self._write(packet)
         while True:
             self._write(self._viewer.next())
@@ -129,14 +126,3 @@ class _Remux:
         written.is_keyframe = packet.is_key
         written.stream = self._tracks[packet.track]
         self._container.mux(written)
-
-
-class _Chunks:
-    """A file for PyAV whose pieces are HTTP's chunks."""
-
-    def __init__(self, out: Any) -> None:
-        self._out = out
-
-    def write(self, data: bytes) -> int:
-        self._out.write(b"%x\r\n%b\r\n" % (len(data), bytes(data)))
-        return len(data)

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 BYTES_LIMIT: Final = 32 * 1024 * 1024
 """For one camera: 20 s of a 4K camera at 12 Mbit/s."""
+PACKETS_LIMIT: Final = 4096
+"""30 s of a camera with 60 pictures and 50 pieces of sound a second, and some."""
 SECONDS_LIMIT: Final = 30.0
 """Cameras send a key frame each 1 to 4 s, those that save a lot each 10 to 20 s."""
 CATCH_UP: Final = Fraction(1, 100)
@@ -30,23 +32,37 @@ class Tail:
     time of each track. One thread adds; others take copies under the camera's lock."""
 
     def __init__(self, video: int, units: dict[int, Fraction]) -> None:
-        self._video = video
+        self.video = video
+        """The number of the track with pictures."""
         self._units = units
         self._packets: list[Packet] = []
         self._bytes = 0
+        self._newest = Fraction(0)
+        """The time of the newest picture, in seconds."""
         self.outgrown = False
         """True if there was no key frame for so long that nothing is kept until the next one."""
+        self._first: Fraction | None = None
+        """The time of the first picture before any key frame."""
 
     def add(self, packet: Packet) -> None:
         """Add what has come now. A key frame ends all that came before it."""
-        if packet.track == self._video and packet.is_key:
-            self._packets, self._bytes, self.outgrown = [], 0, False
-        elif not self._packets:
+        if packet.track == self.video:
+            self._newest = self._time(packet)
+            if packet.is_key:
+                self._packets, self._bytes, self.outgrown = [], 0, False
+        if not self._packets and not (packet.track == self.video and packet.is_key):
+            self._waited(packet)
             return  # nothing can be shown without the key frame
         self._packets.append(packet)
         self._bytes += len(packet.data)
-        if self._bytes > BYTES_LIMIT or self.seconds > SECONDS_LIMIT:
+        if self._bytes > BYTES_LIMIT or len(self._packets) > PACKETS_LIMIT or self.seconds > SECONDS_LIMIT:
             self._packets, self._bytes, self.outgrown = [], 0, True
+
+    def _waited(self, packet: Packet) -> None:
+        """Take in a picture that comes before any key frame."""
+        if packet.track == self.video:
+            self._first = self._newest if self._first is None else self._first
+            self.outgrown = self.outgrown or self._newest - self._first > SECONDS_LIMIT
 
     @property
     def size(self) -> int:
@@ -78,13 +94,8 @@ class Tail:
                 duration=0,
             )
             for packet in self._packets
-            if packet.track == self._video or self._time(packet) >= newest
+            if packet.track == self.video or self._time(packet) >= newest
         ]
-
-    @property
-    def _newest(self) -> Fraction:
-        """The time of the newest picture, in seconds."""
-        return self._time(next(packet for packet in reversed(self._packets) if packet.track == self._video))
 
     def _time(self, packet: Packet) -> Fraction:
         return packet.dts * self._units[packet.track]

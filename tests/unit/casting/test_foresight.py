@@ -90,7 +90,7 @@ async def test_cameras_of_presets_are_kept_ready(tmp_path: Path) -> None:
     kept: list[Mapping[str, str]] = []
     recent = Recent(EntryFile(tmp_path / "recent"))
     await Foresight(presets, recent, players=FakePlayers(), keep_ready=kept.append).look()
-    assert kept == [{"rtsp://door": "door", "rtsps://garden": "garden"}]
+    assert [list(cameras.items()) for cameras in kept] == [[("rtsp://door", "door"), ("rtsps://garden", "garden")]]
     problems = {preset.id: preset.problem for preset in (await presets.all()).presets if preset.problem}
     assert problems.keys() == {"film"}
     assert "give an rtsp or rtsps address as url" in (problems["film"] or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from agent.player.camera.tail import BYTES_LIMIT, SECONDS_LIMIT, Packet, Tail
+from agent.player.camera.tail import BYTES_LIMIT, PACKETS_LIMIT, SECONDS_LIMIT, Packet, Tail
 
 VIDEO, AUDIO = 0, 1
 VIDEO_HZ, AUDIO_HZ, RATE_HZ = 90000, 8000, 25
@@ -68,6 +68,24 @@ def test_pictures_that_are_shown_in_another_order_stay_in_it() -> None:
     order = sorted(range(4), key=lambda n: told[n].pts)
     assert order == [0, 2, 3, 1]
     assert all(packet.pts >= packet.dts for packet in told)
+
+
+def test_sound_alone_is_bounded_and_costs_no_more_than_a_moment() -> None:
+    """The pictures stop, and the sound goes on."""
+    kept = tail()
+    kept.add(picture(1.0, is_key=True))
+    for number in range(PACKETS_LIMIT):
+        kept.add(sound(1.0 + number / 50))
+    assert (kept.is_shown, kept.outgrown) == (False, True)
+
+
+def test_a_camera_that_never_sends_a_key_frame_is_told() -> None:
+    kept = tail()
+    for seconds in (1.0, SECONDS_LIMIT):
+        kept.add(picture(seconds))
+    assert not kept.outgrown
+    kept.add(picture(SECONDS_LIMIT + 1.1))
+    assert kept.outgrown
 
 
 def test_too_much_without_a_key_frame_is_not_kept() -> None:
