@@ -79,6 +79,8 @@ class RedisCache:
         try:
             while True:
                 failures = 0 if await self._reopen() else failures + 1
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError  # redis-py may swallow the one that meets the end of a call
                 await asyncio.sleep(PAUSES.after(failures) if failures else LOOK_EVERY_S)
         finally:
             self._is_open = False

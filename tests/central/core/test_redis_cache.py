@@ -67,6 +67,24 @@ async def test_answers_are_kept_until_their_topic_changes(redis: RedisServer) ->
             assert all([0 < await client.ttl(name) <= redis_cache.TOPIC_KEPT_S for name in names])
 
 
+async def test_it_ends_though_a_call_swallows_the_cancellation(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As redis-py did once, in the moment in which an answer came."""
+    calls = 0
+
+    async def swallow(*_: object, **__: object) -> None:
+        nonlocal calls
+        calls += 1
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+    async with opened(redis.url) as cache:
+        monkeypatch.setattr(cache._redis, "set", swallow)
+        await until(lambda: calls)
+    assert calls == 1
+
+
 async def test_a_late_answer_is_not_found_after_the_change(redis: RedisServer) -> None:
     """Whoever looked before the change keeps what it found after it: nobody is told that."""
     async with opened(redis.url) as one, opened(redis.url) as two:
