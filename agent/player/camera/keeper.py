@@ -214,7 +214,7 @@ class ReadyCameras:
                 known = {_id_of(url): url for url in self._wanted}
                 reports = {known[report.id]: report for report in decode_reports(line) if report.id in known}
             except ValueError as error:
-                raise PlayerUnavailableError("The process that keeps cameras ready said nonsense.") from error
+                raise PlayerUnavailableError("The process that keeps cameras ready sent an invalid message.") from error
             for url, report in reports.items():
                 before = self._reports.get(url)
                 if report.ready:
