@@ -252,7 +252,7 @@ def test_the_screen_is_seen_from_outside(xserver: XServer) -> None:
 
 
 def test_the_recorder_sees_short_flashes(xserver: XServer) -> None:
-    """Runs of colours are reported with their times, looked at 200 times a second, and half as often on busy machines."""
+    """Runs of colours are reported with their times, looked at 200 times a second; half as often on a busy machine."""
     connection = connect(xserver.display)
     try:
         with ScreenRecorder(xserver.display) as recorder:
