@@ -183,6 +183,8 @@ def main(display: str, file: str) -> None:
         over = True
 
     signal.signal(signal.SIGTERM, leave)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, 0)  # who looks does not give way, as tests that compute do (order.py)
     with Screen(display, guarded=False) as screen, open(file, "wb", buffering=1 << 20) as out:
         width, height = screen.size()
         areas = [(int(width * x), int(height * y), 1, 1) for x, y in POINTS]
