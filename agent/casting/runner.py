@@ -194,9 +194,9 @@ class SessionRunner:
             return
         if attempt.is_ready:
             self._cameras.failed(session.url)
-        if attempt.is_ready and has_time:
-            log.info("camera_bypassed", session_id=session.id, code=error.failure.code, reason=str(error))
-            return
+            if has_time:
+                log.info("camera_bypassed", session_id=session.id, code=error.failure.code, reason=str(error))
+                return
         remaining = self._engines.failed(session.url, error)
         if remaining is None and has_time:
             log.info("engine_changed", session_id=session.id, code=error.failure.code, reason=str(error))

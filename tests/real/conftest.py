@@ -9,9 +9,11 @@ import pytest
 
 from tests.support.agent import Agent
 from tests.support.chromium import LIVE, Chromium, Page
+from tests.support.clips import Clips
 from tests.support.confined import LANDLOCK, NAMESPACE, skip_unless_there
 from tests.support.lan import Lan, LanError
 from tests.support.leaks import LeakCheck
+from tests.support.rtsp_server import RtspServer
 from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
@@ -38,6 +40,16 @@ def page(agent: Agent, browser: Chromium) -> Iterator[Page]:
     page.wait(LIVE)
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
+    with leaks.adopting():
+        server = RtspServer(clips)
+        server.start()
+    leaks.own_pids(lambda: server.pids)
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.clips import Clips
 from tests.support.digest import PASSWORD, USER
 from tests.support.digest_gate import DigestGate
 from tests.support.leaks import LeakCheck
@@ -18,16 +17,6 @@ from tests.support.screen import Screen
 from tests.support.xserver import XServer
 
 RIGHT, WRONG = f"{USER}:{PASSWORD}", f"{USER}:wrong"
-
-
-@pytest.fixture(scope="module")
-def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
-    with leaks.adopting():
-        server = RtspServer(clips)
-        server.start()
-    leaks.own_pids(lambda: server.pids)
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

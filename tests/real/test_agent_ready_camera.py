@@ -17,7 +17,7 @@ from typing import Any
 import av
 import pytest
 
-from agent.player.camera.messages import CameraReport, Wanted, decode_reports, encode_wanted
+from agent.player.camera.messages import CameraReport, decode_reports, encode_wanted
 from tests.support.agent import PREFERRED, Agent
 from tests.support.clips import Clips
 from tests.support.leaks import LeakCheck
@@ -32,16 +32,6 @@ from tests.support.xserver import XServer
 READY_WITHIN_S = 30.0
 """15 s to the next try, 4 s to the next key frame; the rest is for a busy machine."""
 PATH = "/red/sparse/sound"
-
-
-@pytest.fixture(scope="module")
-def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
-    with leaks.adopting():
-        server = RtspServer(clips)
-        server.start()
-    leaks.own_pids(lambda: server.pids)
-    yield server
-    server.stop()
 
 
 def presets(*urls: str) -> str:
@@ -82,7 +72,7 @@ def camera_worker(wanted: dict[str, str]) -> Iterator[Callable[[], tuple[CameraR
         process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
         try:
             with ours.makefile("rb") as lines:
-                ours.sendall(encode_wanted(Wanted(wanted)))
+                ours.sendall(encode_wanted(wanted))
                 yield lambda: decode_reports(lines.readline())
         finally:
             end(process)

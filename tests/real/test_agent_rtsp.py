@@ -38,16 +38,6 @@ AT_ONCE_S = 1.5
 
 
 @pytest.fixture(scope="module")
-def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
-    with leaks.adopting():
-        server = RtspServer(clips)
-        server.start()
-    leaks.own_pids(lambda: server.pids)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
     with Agent(
         xserver.display,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.clips import Clips
 from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
 from tests.support.rtsp_server import RtspServer
@@ -19,16 +18,6 @@ STALL_TIMEOUT_S = 1
 """A limit below the 2 s from picture to picture: with RTSP it takes one try to learn that."""
 
 WATCHED_S = 5.0
-
-
-@pytest.fixture(scope="module")
-def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
-    with leaks.adopting():
-        server = RtspServer(clips)
-        server.start()
-    leaks.own_pids(lambda: server.pids)
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ START_S = 15.0
 
 RATE_HZ = 25
 SPARSE_S = 4
+"""Between two key frames of /sparse: what many cameras are set to."""
 SOUND_HZ = 8000
 TONE_HZ = 440
 

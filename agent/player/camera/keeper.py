@@ -18,7 +18,7 @@ import structlog
 from agent.errors import MediaError, PlayerUnavailableError
 from agent.health import CameraHealth
 from agent.media.redaction import redact
-from agent.player.camera.messages import CAMERAS_LIMIT, CameraReport, Wanted, decode_reports, encode_wanted
+from agent.player.camera.messages import CAMERAS_LIMIT, CameraReport, decode_reports, encode_wanted
 from agent.player.confine import Confinement
 from agent.player.ffmpeg.relay import Relay
 from agent.player.spawn import Child, spawn, worker_environment
@@ -119,20 +119,19 @@ class ReadyCameras:
             if self._wanted and not self._problem:
                 await self._serve()
             else:
-                with_memory = FIND_AGAIN_S if self._problem is SHORT else None
-                await _within(with_memory, self._changed.wait())
+                again_s = FIND_AGAIN_S if self._problem == SHORT else None
+                await _within(again_s, self._changed.wait())
 
     def _health(self, url: str, preset: str) -> CameraHealth:
-        report = self._reports.get(url)
-        problem = self._problem or self._problems.get(url) or (report.problem if report else "")
+        report = self._reports.get(url) or CameraReport("", ready=False)
         return CameraHealth(
             preset=preset,
             url=redact(url),
-            ready=report is not None and report.ready,
-            size=report.size if report else 0,
-            seconds=report.seconds if report else 0.0,
-            viewers=report.viewers if report else 0,
-            problem=problem or None,
+            ready=report.ready,
+            size=report.size,
+            seconds=report.seconds,
+            viewers=report.viewers,
+            problem=self._problem or self._problems.get(url) or report.problem or None,
         )
 
     async def _serve(self) -> None:
@@ -162,7 +161,7 @@ class ReadyCameras:
                 self._close_relays(keep=wanted)
                 found = await asyncio.gather(*map(self._source, wanted))
                 cameras = {_id_of(url): source for url, source in zip(wanted, found, strict=True)}
-                child.writer.write(encode_wanted(Wanted(cameras)))
+                child.writer.write(encode_wanted(cameras))
                 await _within(FIND_AGAIN_S, self._changed.wait())
 
     def _close_relays(self, keep: Collection[str] = ()) -> None:
@@ -219,8 +218,10 @@ class ReadyCameras:
                 before = self._reports.get(url)
                 if report.ready:
                     self._problems.pop(url, None)
-                if before is None or before.ready != report.ready:
-                    log.info("camera_changed", url=redact(url), ready=report.ready, problem=report.problem or None)
+                if before is None or (before.ready, before.problem) != (report.ready, report.problem):
+                    # One that sends a picture each 10 s is ready and not ready by turns.
+                    level = log.debug if before is not None and before.problem == report.problem else log.info
+                    level("camera_changed", url=redact(url), ready=report.ready, problem=report.problem or None)
             self._reports = reports
 
 

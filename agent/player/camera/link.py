@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from fractions import Fraction
 from typing import Any, Final
 
 import av
@@ -25,12 +24,14 @@ RETRY_S: Final = 15.0
 REFUSED_RETRY_S: Final = 3600.0
 """The same after a refused password: cameras lock accounts after some in a few minutes."""
 OPEN_LIMIT_S: Final = 10.0
+"""A camera on the LAN answers within 1 s, one that wakes up within some."""
 SILENCE_LIMIT_S: Final = 15.0
-"""A camera that sends nothing for so long is connected to anew."""
+"""A camera that sends nothing for so long is connected to anew: some send a picture each 10 s at night."""
 FRESH_S: Final = 6.0
 """The age of the newest picture of a camera from which a start shows what is on now. A connection that is silent for
 SILENCE_LIMIT_S is over anyway."""
 REFUSALS: Final = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
+"""The errors of a password that was refused."""
 VIEWERS_LIMIT: Final = 8
 """Of one camera: as many places as a screen has."""
 JUMP_LIMIT_S: Final = 5.0
@@ -93,8 +94,8 @@ class Camera:
         self._tail: Tail | None = None
         self._container: Any = None
         self._came_at = 0.0
-        self._times: dict[int, Fraction] = {}
-        """The time of the last packet of each track, by the clock of the camera."""
+        self._aheads: dict[int, float] = {}
+        """The seconds by which the clock of each track is ahead of ours."""
         self._viewers: list[Viewer] = []
         self._problem = ""
         self._transport = "tcp"
@@ -158,7 +159,7 @@ class Camera:
             units = {track.index: track.time_base for track in tracks if track.time_base is not None}
             with self._lock:
                 self._tail, self._container, self._problem = Tail(video.index, units), container, ""
-                self._times = {}
+                self._aheads = {}
             for packet in container.demux(tracks):
                 if self._ended.is_set():
                     return
@@ -177,10 +178,10 @@ class Camera:
         if pts is None:
             return  # the empty packet at the end
         dts = packet.dts if packet.dts is not None else pts
-        at = dts * packet.time_base
-        before = self._times.get(packet.stream_index, at)
-        self._times[packet.stream_index] = at
-        if abs(at - before) > JUMP_LIMIT_S:
+        ahead = float(dts * packet.time_base) - time.monotonic()
+        before = self._aheads.setdefault(packet.stream_index, ahead)
+        self._aheads[packet.stream_index] = ahead
+        if abs(ahead - before) > JUMP_LIMIT_S:
             raise GoneError("The clock of the camera jumped; cast-agent connects again.")
         taken = Packet(packet.stream_index, bytes(packet), pts, dts, packet.duration or 0, packet.is_keyframe)
         with self._lock:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, get_type_hints
 
 CAMERAS_LIMIT: Final = 16
 """As many as a box shows side by side, and some."""
@@ -36,24 +36,17 @@ class CameraReport:
     """A sentence that says what is wrong and what to do; empty when all is well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The cameras to keep ready from now on: address by id."""
-
-    cameras: Mapping[str, str] = field(default_factory=dict)
+def encode_wanted(cameras: Mapping[str, str]) -> bytes:
+    """One line: the cameras to keep ready from now on, address by id."""
+    return json.dumps(cameras).encode() + b"\n"
 
 
-def encode_wanted(wanted: Wanted) -> bytes:
-    """One line."""
-    return json.dumps(wanted.cameras).encode() + b"\n"
-
-
-def decode_wanted(line: bytes) -> Wanted:
+def decode_wanted(line: bytes) -> dict[str, str]:
     """Raises ValueError."""
     cameras = json.loads(line)
     if not isinstance(cameras, dict):
         raise ValueError("not a list of cameras")
-    return Wanted({str(id_): str(url) for id_, url in cameras.items()})
+    return {str(id_): str(url) for id_, url in cameras.items()}
 
 
 def encode_reports(reports: Sequence[CameraReport]) -> bytes:
@@ -74,7 +67,7 @@ def decode_reports(line: bytes) -> tuple[CameraReport, ...]:
 
 def _check(report: CameraReport) -> None:
     """A hostile camera may have taken the process over: nothing that it says may do harm. Raises ValueError."""
-    kinds = {"id": str, "ready": bool, "url": str, "size": int, "seconds": float, "viewers": int, "problem": str}
+    kinds = get_type_hints(CameraReport)
     wrong = [name for name, kind in kinds.items() if not isinstance(getattr(report, name), kind)]
     if wrong or (report.url and not report.url.startswith(OWN_ADDRESS)):
         raise ValueError(f"not a report on a camera: {', '.join(wrong) or 'its address'}")

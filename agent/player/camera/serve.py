@@ -7,8 +7,9 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import av
@@ -35,13 +36,7 @@ class CameraServer:
     def __init__(self) -> None:
         self._cameras: dict[str, Camera] = {}
         self._paths: dict[str, str] = {}
-        outer = self
-
-        class Handler(_Handler):
-            def camera(self) -> Camera | None:
-                return outer._cameras.get(self.path)
-
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), partial(_Handler, lambda path: self._cameras.get(path)))
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 
     def serve(self, cameras: Mapping[str, Camera]) -> None:
@@ -66,12 +61,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _REQUEST_LIMIT_S
 
-    def camera(self) -> Camera | None:
-        raise NotImplementedError
+    def __init__(self, find: Callable[[str], Camera | None], *arguments: Any) -> None:
+        self._find = find
+        super().__init__(*arguments)  # serves the request
 
     def do_GET(self) -> None:
         self.close_connection = True
-        camera = self.camera()
+        camera = self._find(self.path)
         try:
             viewer = camera.join() if camera is not None else None
         except GoneError:

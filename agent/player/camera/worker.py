@@ -7,16 +7,15 @@ which is why it is confined as they are.
 from __future__ import annotations
 
 import argparse
-import os
 import queue
-import socket
 import sysconfig
-import threading
+from collections.abc import Mapping
 from typing import Final
 
 from agent.player.camera.link import Camera
-from agent.player.camera.messages import WANTED_LIMIT, Wanted, decode_wanted, encode_reports
+from agent.player.camera.messages import WANTED_LIMIT, decode_wanted, encode_reports
 from agent.player.camera.serve import CameraServer
+from agent.player.channel import Channel
 from agent.player.confine import Confinement, confine
 from cast_util.privileges import die_with_parent
 
@@ -27,11 +26,10 @@ class CameraWorker:
     """The cameras, and the line to the daemon."""
 
     def __init__(self, fd: int) -> None:
-        self._line = socket.socket(fileno=fd)
-        self._inbox: queue.SimpleQueue[Wanted | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[dict[str, str] | None] = queue.SimpleQueue()
         self._cameras: dict[str, Camera] = {}
         self._server = CameraServer()
-        threading.Thread(target=self._read, name="commands", daemon=True).start()
+        self._channel = Channel(fd, self._inbox, decode=decode_wanted, limit=WANTED_LIMIT)
 
     def run(self) -> None:
         """Serve until the daemon goes away or kills."""
@@ -44,10 +42,10 @@ class CameraWorker:
                 self._keep(wanted)
             self._report()
 
-    def _keep(self, wanted: Wanted) -> None:
-        for id_ in self._cameras.keys() - wanted.cameras.keys():
+    def _keep(self, wanted: Mapping[str, str]) -> None:
+        for id_ in self._cameras.keys() - wanted.keys():
             self._cameras.pop(id_).end()
-        for id_, url in wanted.cameras.items():
+        for id_, url in wanted.items():
             if id_ in self._cameras:
                 self._cameras[id_].url = url
             else:
@@ -56,19 +54,7 @@ class CameraWorker:
 
     def _report(self) -> None:
         reports = [camera.report(self._server.url(id_)) for id_, camera in self._cameras.items()]
-        try:
-            self._line.sendall(encode_reports(reports))
-        except OSError:
-            os._exit(0)
-
-    def _read(self) -> None:
-        with self._line.makefile("rb") as lines:
-            while line := lines.readline(WANTED_LIMIT):
-                try:
-                    self._inbox.put(decode_wanted(line))
-                except ValueError:
-                    os._exit(2)  # the daemon speaks another version: only a new process helps
-        os._exit(0)
+        self._channel.say(encode_reports(reports))
 
 
 def main() -> None:

@@ -176,7 +176,8 @@ class MpvPlayer(ChildPlayer):
 
     async def _catch_up(self) -> None:
         await asyncio.sleep(CATCH_UP_S)
-        self._line.set("untimed", False)
+        with contextlib.suppress(AgentError):  # as in _report
+            self._line.set("untimed", False)
 
     async def _report(self) -> None:
         while not self._gone.done():

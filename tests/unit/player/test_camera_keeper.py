@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.player.camera.keeper import MEMORY_NEEDED, ReadyCameras
-from agent.player.camera.messages import CAMERAS_LIMIT, WANTED_LIMIT, Wanted, decode_wanted, encode_wanted
+from agent.player.camera.messages import CAMERAS_LIMIT, WANTED_LIMIT, decode_wanted, encode_wanted
 from agent.player.confine import Confinement
 from cast_util.tasks import Supervisor
 from tests.support.tools import until
@@ -56,7 +56,7 @@ async def test_the_first_ones_are_kept_and_the_others_say_why_not() -> None:
 
 
 def test_the_longest_addresses_fit_into_one_line() -> None:
-    wanted = Wanted({f"{number:016x}": "rtsp://" + "\u4e2d" * 2041 for number in range(CAMERAS_LIMIT)})
+    wanted = {f"{number:016x}": "rtsp://" + "\u4e2d" * 2041 for number in range(CAMERAS_LIMIT)}
     line = encode_wanted(wanted)
     assert len(line) <= WANTED_LIMIT
     assert decode_wanted(line) == wanted
