@@ -24,7 +24,9 @@ READY = f"a ready camera, key frame each {SPARSE_S} s"
 HOOK = f"a hook of {READY}"
 READY_MS = 50.0
 READY_P95_MS = 100.0
+"""The bars."""
 READY_WITHIN_S = 30.0
+"""It is connected to at once, and then waits for a key frame."""
 
 
 def measure(lab: Lab) -> Point:
