@@ -67,6 +67,22 @@ def test_a_quality_is_there_from_the_first_picture_on(
     assert set(_heights(media_server, since=0 if engine == "vlc" else BEGINNING)) == {height}
 
 
+@pytest.mark.parametrize("quality", ["auto", "1080p"])
+def test_a_film_goes_back_to_its_beginning(
+    agent: Agent, pulse: PulseServer, media_server: MediaServer, quality: str
+) -> None:
+    """It goes on from there with its sound, though that begins before its picture, and so does one that begins
+    there."""
+    url = media_server.file_url(media_server.clips.hls_variants())
+    session = agent.start(url, quality=quality, position=0.01)["session_id"]
+    agent.wait_until(lambda: (agent.status()["stream"]["position"] or 0) > 2, 8, "it is under way")
+    assert agent.call("POST", "/seek", {"position": 0}).status == 200
+    agent.wait_until(lambda: 0.5 < agent.status()["stream"]["position"] < 2, 8, "it goes on from its beginning")
+    stream = agent.wait_state("playing")
+    assert stream["session_id"] == session
+    assert pulse.record(0.8).heard() == {440}
+
+
 def test_auto_begins_low_and_goes_up(agent: Agent, engine: str, screen: Screen, media_server: MediaServer) -> None:
     """The first segment is the lowest rendition's; on a network as fast as this one a higher one follows."""
     if engine == "mpv":

@@ -17,6 +17,11 @@ from agent.types import Failure, MediaType
 SILENT_OUTPUT = "null"
 """An output of mpv that nobody hears."""
 
+BEGINNING_S = 0.5
+"""The positions that are played from the beginning. FFmpeg refuses to seek in HLS to before the first packet that it
+has read, in a film whose sound begins before its picture up to this much after position 0, and mpv takes that for the
+end of the film."""
+
 
 class Way(IntEnum):
     """The ways to open an address, in the order in which they are tried; none is tried twice."""
@@ -86,7 +91,7 @@ class Opening:
     def play(self, position: float | None = None) -> None:
         """Open it, from where it is to begin or at this position, in seconds."""
         position = self.begin_at if position is None else position
-        self._line.set("start", f"{position:.3f}" if position > 0 else "none")
+        self._line.set("start", f"{position:.3f}" if position >= BEGINNING_S else "none")
         self._line.say("loadfile", self._source)
 
     def catch_up(self) -> None:
@@ -149,6 +154,13 @@ class Opening:
 
     def _remember_outputs(self, data: Any) -> None:
         self.outputs = data
+
+
+def seek_to(position: float, *, file_format: str, exact: bool = False) -> tuple[str, float, str]:
+    """Return mpv's command that seeks to a position in seconds; `exact` also where a key frame would do."""
+    if file_format == "hls" and position < BEGINNING_S:
+        return "seek", BEGINNING_S, "absolute+keyframes"  # the key frame before it is the first one
+    return "seek", position, "absolute+exact" if exact else "absolute"
 
 
 def _has_password(url: str) -> bool:

@@ -22,7 +22,7 @@ from agent.player.mpv.ending import failure_at_end
 from agent.player.mpv.facts import OBSERVED, Facts
 from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
-from agent.player.mpv.opening import SILENT_OUTPUT, Opening, Way
+from agent.player.mpv.opening import SILENT_OUTPUT, Opening, Way, seek_to
 from agent.player.mpv.options import FD, UNTIMED
 from agent.player.mpv.sound import LostSound
 from agent.player.reasons import not_heard
@@ -93,13 +93,13 @@ class MpvPlayer(ChildPlayer):
         self._sound = on
         if self._facts.kind is not MediaType.AUDIO:
             position = self._facts.position()
-            begins_late = on and position is not None and (self._format == "hls" or await self._has_read_all())
+            begins_late = on and (self._format == "hls" or await self._has_read_all())
             await self._command("set_property", "aid", self._opening.audio if on else "no")
-            if begins_late:
+            if begins_late and position is not None:
                 # FFmpeg does not go back for a track that is chosen late: sound and picture would go on where it has
                 # read to, or end there. Also, mpv has turned a film of one picture into a still image by then, which
                 # would stay when its sound has ended.
-                await self._command("seek", position, "absolute+exact")
+                await self._command(*seek_to(position, file_format=self._format, exact=True))
         elif on:
             if self._opening.outputs is not None:
                 await self._command("set_property", "ao", self._opening.outputs)
@@ -122,7 +122,7 @@ class MpvPlayer(ChildPlayer):
         await self._command("set_property", "pause", on)
 
     async def seek(self, position: float) -> None:
-        await self._command("seek", position, "absolute")
+        await self._command(*seek_to(position, file_format=self._format))
 
     async def warm(self, xid: int, *, timeout_s: float) -> bool:
         """Return once mpv has reported its version. It loads nothing in advance."""
