@@ -7,6 +7,7 @@ MINUTES ?= 15
 EVENTS ?= 10000
 JOBS ?= 1000
 MESSAGES ?= 10000
+SWITCHES ?= 100
 KILLS ?= 20
 RELOADS ?= 500
 ROUNDS ?= 200
@@ -86,8 +87,8 @@ soak-library: setup-test ## JOBS=1000 of the library while workers and central A
 soak-faces: setup-test ## MESSAGES=10000, each malformed, to ESPHome's API and to DLNA while a film plays (2 minutes); SEED=N
 	$(BIN)/python -m soak.faces --messages $(MESSAGES) $(if $(SEED),--seed $(SEED))
 
-soak-pages: setup-test ## a web page: KILLS=20 of each of its processes, then RELOADS=500
-	$(BIN)/python -m soak.pages --kills $(KILLS) --reloads $(RELOADS)
+soak-pages: setup-test ## web pages: SWITCHES=100 to and from each kind, KILLS=20 of each process, then RELOADS=500 (a quarter of an hour)
+	$(BIN)/python -m soak.pages --switches $(SWITCHES) --kills $(KILLS) --reloads $(RELOADS)
 
 soak-home-assistant: setup-test ## HASS=FILE, a real one: its dashboard while it and the agent restart, and a revoked token (2 minutes)
 	$(BIN)/python -m soak.home_assistant $(if $(HASS),--hass $(HASS))

@@ -1,8 +1,9 @@
-"""`python -m soak.pages --kills 20 --reloads 500`: a web page on the screen of a real agent. Its renderer, its drawing
-process and its browser are killed so many times each; then it is reloaded so many times.
+"""`python -m soak.pages --switches 100 --kills 20 --reloads 500`: web pages on the screen of a real agent. Each kind of
+page and a film take turns, with so many switches; the renderer, the drawing process and the browser of a page are
+killed so many times each; then it is reloaded so many times.
 
-Exit code 0 when it was always back in time, without white or black, and its memory did not grow; 1 when not, 2 when it
-could not be begun.
+Exit code 0 when nothing white or black was seen, the page was always back in time, and its memory did not grow; 1 when
+not, 2 when it could not be begun.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from typing import Final
 
 from bench.processes import command_of, group_of, memory_of
 from tests.support.agent import Agent
-from tests.support.recorder import ScreenRecorder
+from tests.support.clips import Clips
+from tests.support.media_server import MediaServer
+from tests.support.recorder import POINTS, ScreenRecorder
 from tests.support.tools import MissingToolError
 from tests.support.web_pages import WebPages
 from tests.support.xserver import XServer
@@ -27,12 +30,29 @@ from tests.support.xserver import XServer
 NOT_RUN: Final = (MissingToolError, RuntimeError, OSError, AssertionError, subprocess.SubprocessError)
 
 BROWSER: Final = "browser"
+PAGES: Final = "chromium"
+ENGINES: Final = (PAGES, "vlc")
+"""The engines of pages and of the film, in the order of their turns."""
+
 KINDS: Final = ("renderer", "gpu-process", BROWSER)
 """The processes that are killed, as Chromium names them on their command lines; the browser has no name."""
 
 BACK_S: Final = 3.0
 GROWTH: Final = 1.5
 """The bars."""
+
+FILM: Final = "magenta"
+"""The colour of the film that pages take turns with."""
+SWITCHED: Final = {
+    "a solid page": ("/plain/red", "red"),
+    "a page that paints late": ("/late/green", "green"),
+    "a dashboard": ("/live/blue", "blue"),
+}
+"""The pages that take turns with it: path and colour. The dashboard has a websocket and draws ten times a second."""
+ROUND: Final = 4
+"""The switches of a round: to the page and back from spares, and again without."""
+BRIEFLY_S: Final = 0.3
+"""The time that a picture is on before a cold switch; a spare is made 1 s after the one before was taken."""
 
 SIZE: Final = (1280, 720)
 READY_S: Final = 30.0
@@ -46,13 +66,43 @@ LOOKS: Final = 5
 
 
 class Run:
-    """Kills, reloads, and notes what is wrong."""
+    """Switches, kills, reloads, and notes what is wrong."""
 
-    def __init__(self, agent: Agent, display: str, pages: WebPages) -> None:
+    def __init__(self, agent: Agent, display: str, pages: WebPages, film: str) -> None:
+        """`film`: the address of one that is longer than the switches take."""
         self._agent = agent
         self._display = display
         self._pages = pages
+        self._film = film
         self.wrong: list[str] = []
+
+    def switch(self, kind: str, times: int) -> None:
+        """Switch between a film and this kind of page. Raises AssertionError when one is not shown."""
+        path, colour = SWITCHED[kind]
+        url, order, cold = self._pages.url(path), [FILM], 0
+        self._agent.start(self._film, loop=True)
+        with ScreenRecorder(self._display) as recorder:
+            for number in range(times):
+                if number % ROUND == 0:
+                    self._agent.wait_until(lambda: all(map(self._has_spare, ENGINES)), READY_S, "the spares are ready")
+                time.sleep(BRIEFLY_S)
+                engine = ENGINES[number % 2]
+                cold += not self._has_spare(engine)
+                if engine == PAGES:
+                    self._agent.show_page(url)
+                else:
+                    self._agent.start(self._film, loop=True)
+                order.append((colour, FILM)[number % 2])
+            recording = recorder.stop()
+        seen = [recording.colours(point) for point in range(len(POINTS))]
+        others = [found for found in seen if found != order]
+        print(
+            f"{kind}: {times} switches to and from it, {cold} of them without a spare; "
+            f"{'nothing else was seen' if not others else f'seen: {others}'}, {recording.rate_hz:.0f} looks a second",
+            flush=True,
+        )
+        if others:
+            self.wrong.append(f"{kind}: the screen was not only {FILM} and {colour}")
 
     def kill(self, kind: str, times: int) -> None:
         """Kill the processes of this kind. Raises AssertionError when the page does not come back."""
@@ -90,7 +140,7 @@ class Run:
         """A new session, because the pauses before the attempts of one session grow while it keeps failing."""
         self._agent.show_page(self._pages.url(path))
         self._agent.wait_state("playing")
-        self._agent.wait_until(self._has_spare, READY_S, "a spare browser is ready")
+        self._agent.wait_until(lambda: self._has_spare(PAGES), READY_S, "a spare browser is ready")
 
     def _back(self, kind: str) -> float:
         """Seconds from the death of the processes to the next picture."""
@@ -106,8 +156,8 @@ class Run:
         self._agent.wait_state("playing")
         return time.monotonic() - began
 
-    def _has_spare(self) -> bool:
-        return bool(self._agent.health()["checks"]["player"]["engines"]["chromium"]["spare_ready"])
+    def _has_spare(self, engine: str) -> bool:
+        return bool(self._agent.health()["checks"]["player"]["engines"][engine]["spare_ready"])
 
     def _memory(self, player: int) -> float:
         """MiB of PSS, of all processes of the browser."""
@@ -127,9 +177,16 @@ def main() -> int:
     options = _options()
     run: Run | None = None
     try:
-        with WebPages() as pages, XServer(SIZE) as x, Agent(x.display, audio__output="none") as agent:
+        with (
+            MediaServer(Clips()) as media,
+            WebPages() as pages,
+            XServer(SIZE) as x,
+            Agent(x.display, audio__output="none") as agent,
+        ):
             agent.show_page(pages.url("/plain/red"))
-            run = Run(agent, x.display, pages)
+            run = Run(agent, x.display, pages, media.file_url(media.clips.film_mp4(FILM)))
+            for kind in SWITCHED:
+                run.switch(kind, options.switches)
             for kind in KINDS:
                 run.kill(kind, options.kills)
             run.reload(options.reloads)
@@ -143,7 +200,10 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="soak.pages", description="Kills and reloads a web page of the real agent.")
+    parser = argparse.ArgumentParser(
+        prog="soak.pages", description="Switches to, kills and reloads web pages of the real agent."
+    )
+    parser.add_argument("--switches", type=int, default=100, metavar="N", help="to and from each kind (default 100)")
     parser.add_argument("--kills", type=int, default=20, metavar="N", help="of each process (default 20)")
     parser.add_argument("--reloads", type=int, default=500, metavar="N", help="of one page (default 500)")
     return parser.parse_args()
