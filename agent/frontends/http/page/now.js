@@ -6,7 +6,7 @@ import { endOf, nameOf, stateOf } from "./text.js";
 import { clock, spoken } from "./times.js";
 
 const PICTURE_EVERY_MS = 1000;
-const PICTURE_SOON_MS = 200; // After a change: what is on is shown first, and not all pages ask at the same moment.
+const PICTURE_SOON_MS = 400; // After a change: what is on is shown first, and not all pages ask at the same moment.
 const PICTURE_WIDTHS = [480, 960]; // 20 and 60 kB. Few, because pages that ask for the same one share it.
 
 let status = null; // As the box told it last; null while there is no connection.
