@@ -18,7 +18,7 @@ from agent.stage import requests
 from agent.stage.connection import Connection
 from agent.stage.screen import Area
 from agent.stage.window import X11Window
-from agent.stage.xcb import Xcb, res, xcffib, xproto
+from agent.stage.xcb import Xcb, res, shape, xcffib, xproto
 from agent.util.waiting import first_of
 
 SMALLEST = 100
@@ -53,6 +53,7 @@ class X11Adoption:
         self._is_focused = on
         if on:
             self._connection.post(self._focus)
+        self._connection.post(lambda xcb: _let_pointer(xcb, self.window, on))
 
     async def release(self) -> None:
         self._released(self)
@@ -62,6 +63,7 @@ class X11Adoption:
         """Move a new window of the process off the screen. For the thread of the connection."""
         with suppress(xcffib.Error):  # it has gone already
             _put_into(xcb, window, self._home.xid)
+            _let_pointer(xcb, window, False)
 
     def took(self, window: int) -> None:
         """Note a new window of the process. The first one is to be seen; all others stay where nobody sees them."""
@@ -159,6 +161,16 @@ def _put_into(xcb: Xcb, window: int, parent: int) -> None:
     """Move a window of another program into one of ours, and have it fill that. Raises xcffib.Error."""
     _fit_into(xcb, window, parent)
     xcb.core.ReparentWindow(window, parent, 0, 0, is_checked=True).check()
+
+
+def _let_pointer(xcb: Xcb, window: int, on: bool) -> None:
+    """Let the pointer into a window, or have it be in ours around that, which shows none. A browser would show its own
+    over its page, also where nobody has a mouse: X puts one in the middle of the screen."""
+    kind = shape.SO.Set, shape.SK.Input
+    if on:
+        xcb(shape.key).Mask(*kind, window, 0, 0, xproto.Pixmap._None)
+    else:
+        xcb(shape.key).Rectangles(*kind, xproto.ClipOrdering.Unsorted, window, 0, 0, 0, [])
 
 
 async def _set(event: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import ssl
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from agent.host.trust import pin_of
 from agent.player.chromium.command import is_installed
 from tests.support.agent import Agent
+from tests.support.colours import PALETTE
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour
 from tests.support.media_server import MediaServer
@@ -35,6 +37,9 @@ SOON_S = 10.0
 SPARE_S = 20.0
 """The longest wait for the next browser, which starts when the one before has been taken. With others beside it that
 takes 7 s."""
+
+SIGN_S = 1.0
+"""Chromium's own sign of a zoom is over a page for 1.5 s."""
 
 BACK_S = 10.0
 """The time within which a page that crashed or hung is there again."""
@@ -206,6 +211,7 @@ def test_a_page_gets_keys_and_clicks_if_it_may(agent: Agent, pages: WebPages, sc
         agent.wait_until(lambda: screen.keyboard_owner() == own, SOON_S, "it has the keyboard")
         screen.press_key()
         screen.click()
+        assert screen.shows_pointer()
         expected = [{"page": "/keyed/green", "input": kind} for kind in ("keydown", "mousedown")]
         agent.wait_until(lambda: len(pages.told) >= 2, SOON_S, "it gets them")
         assert pages.told == expected
@@ -321,6 +327,15 @@ def test_a_page_looks_as_it_is_wanted(agent: Agent, pages: WebPages, screen: Scr
     # What it told before may arrive after it.
     agent.wait_until(lambda: expected in pages.told, SOON_S, "it is shown so")
     assert pages.languages[-1].startswith("de")
+
+
+def test_nothing_of_the_browser_is_over_a_page(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """No sign of its zoom, no scroll bar and no pointer: nobody has a mouse."""
+    agent.show_page(pages.url("/looking/green"), page={"zoom": 1.5, "css": "header {display: none !important}"})
+    until = time.monotonic() + SIGN_S
+    while time.monotonic() < until:
+        assert screen.grab().getcolors() == [(screen.size()[0] * screen.size()[1], PALETTE["green"])]
+        assert not screen.shows_pointer()
 
 
 def test_pages_follow_one_another_unseen(agent: Agent, xserver: XServer, pages: WebPages) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import xcffib
 import xcffib.res
+import xcffib.xfixes
 import xcffib.xproto
 import xcffib.xtest
 from PIL import Image
@@ -118,6 +119,16 @@ class Screen:
             pids = whose.synthetic(window, xcffib.res.ClientIdMask.LocalClientPID)
             found = self._connection(xcffib.res.key).QueryClientIds(1, [pids]).reply().ids
             return next((int(each.value[0]) for each in found if len(each.value)), 0)
+
+        return self._bounded(ask)
+
+    def shows_pointer(self) -> bool:
+        """Return True if a pointer is seen where the mouse is."""
+
+        def ask() -> bool:
+            fixes = self._connection(xcffib.xfixes.key)
+            fixes.QueryVersion(4, 0).reply()  # the server refuses who has not asked
+            return any(pixel >> 24 for pixel in fixes.GetCursorImage().reply().cursor_image)
 
         return self._bounded(ask)
 

@@ -33,7 +33,6 @@ class ScriptedBrowser:
         self.companion = Companion(self.cdp)
         self.page = Page(
             self.cdp,
-            self.companion,
             painted=self._paint,
             failed=self.failures.append,
             refused=self.refusals.append,

@@ -17,7 +17,7 @@ Then = Callable[[Mapping[str, Any]], None]
 
 
 class Companion:
-    """Silences and enlarges the only tab of a browser, and adds headers to its websockets. `is_ready` is done when the
+    """Silences the only tab of a browser, and adds headers to its websockets. `is_ready` is done when the
     tab is silent."""
 
     def __init__(self, cdp: Cdp) -> None:
@@ -38,10 +38,6 @@ class Companion:
     def mute(self, muted: bool, *, then: Then) -> None:
         """Mute or unmute the page. A muted page has no sound device."""
         self._tab.call(f"mute({json.dumps(muted)})", then)
-
-    def zoom(self, factor: float, *, then: Then) -> None:
-        """Set the zoom of the page, and of all pages of the same server; 1 is the usual one."""
-        self._tab.call(f"zoom({factor:g})", then)
 
     def add_headers(self, headers: list[dict[str, str]]) -> asyncio.Future[None]:
         """Send headers with the handshakes of websockets, of which no other part of Chromium tells before they are

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any
 
 import structlog
@@ -11,7 +12,6 @@ import structlog
 from agent.page_options import PageOptions
 from agent.player import reasons as shared
 from agent.player.chromium.cdp import Cdp
-from agent.player.chromium.companion import Companion
 from agent.types import ErrorCode, Failure
 
 _CSS = """{
@@ -41,8 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class Look:
-    """The appearance of the page of `session`. `failed` receives what the browser does not support. `draw` has the page
-    draw, and then calls its argument."""
+    """The appearance of the page of `session`. `failed` receives what the browser does not support."""
 
     def __init__(
         self,
@@ -50,19 +49,18 @@ class Look:
         session: str,
         *,
         options: PageOptions,
-        companion: Companion,
-        draw: Callable[[Callable[[], None]], None],
         failed: Callable[[Failure], None],
     ) -> None:
         self._cdp = cdp
         self._session = session
         self._options = options
-        self._companion = companion
+        self._zoom = options.zoom
+        self._size = (0, 0)
+        """The size of the window that the zoom was set for."""
         self._on_failed = failed
-        self._draw = draw
 
-    def apply(self, user_agent: str) -> None:
-        """Prepare all of it before the page is opened; `user_agent` is the browser's own."""
+    def apply(self, user_agent: str, then: Callable[[], None]) -> None:
+        """Prepare all of it before the page is opened, and call `then`; `user_agent` is the browser's own."""
         wanted = self._options
         if wanted.dark is not None:
             scheme = {"name": "prefers-color-scheme", "value": "dark" if wanted.dark else "light"}
@@ -78,28 +76,27 @@ class Look:
             self._say("Page.addScriptToEvaluateOnNewDocument", source=_CSS % json.dumps(wanted.css))
         if wanted.scroll is not None:
             self._say("Page.addScriptToEvaluateOnNewDocument", source=_SCROLL % (wanted.scroll, wanted.scroll))
+        self.fit(lambda _: then())
 
-    def moved(self) -> None:
-        """Note that the page is another one. Chromium keeps the zoom of each server, so it can be set from now on."""
-        if self._options.zoom is not None:
-            self._companion.zoom(self._options.zoom, then=self._on_zoomed)
+    def fit(self, then: Callable[[bool], None]) -> None:
+        """Have the page fill its window with its zoom. `then` is called with True if that was resized since.
 
-    def when_ready(self, then: Callable[[], None]) -> None:
-        """Call `then` when a page that has painted has its final size. The browser may have learned of the page later
-        than the process of the page, which reported it: a zoom that was set before that is lost."""
-        if self._options.zoom is None:
-            then()
+        The page believes in a smaller screen with more pixels. Chromium's own zoom shows a bubble over the page.
+        """
+        if self._zoom is None:
+            then(False)
             return
+        self._say("Browser.getWindowForTarget", then=lambda result: self._resize(result, then))
 
-        def zoomed(result: Mapping[str, Any]) -> None:
-            self._on_zoomed(result)
-            self._draw(then)
-
-        self._companion.zoom(self._options.zoom, then=zoomed)
-
-    def _on_zoomed(self, result: Mapping[str, Any]) -> None:
-        if problem := result.get("error") or result.get("exceptionDetails"):
-            log.warning("page_zoom_failed", reason=str(problem)[:200])
+    def _resize(self, result: Mapping[str, Any], then: Callable[[bool], None]) -> None:
+        bounds, zoom = result.get("bounds") or {}, self._zoom or 1.0
+        size = int(bounds.get("width", 0)), int(bounds.get("height", 0))
+        if changed := size != self._size and all(size):
+            self._size = size
+            width, height = (ceil(pixels / zoom) for pixels in size)  # at the edge, no pixel is left without the page
+            scale = {"deviceScaleFactor": zoom, "scale": zoom, "mobile": False, "dontSetVisibleSize": True}
+            self._say("Emulation.setDeviceMetricsOverride", width=width, height=height, then=_on_zoomed, **scale)
+        then(changed)
 
     def _known(self, what: str) -> Callable[[Mapping[str, Any]], None]:
         def answered(result: Mapping[str, Any]) -> None:
@@ -111,3 +108,8 @@ class Look:
 
     def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
         self._cdp.say(method, session=self._session, then=then, **parameters)
+
+
+def _on_zoomed(result: Mapping[str, Any]) -> None:
+    if "error" in result:
+        log.warning("page_zoom_failed", reason=str(result["error"])[:200])

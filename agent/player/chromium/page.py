@@ -13,7 +13,6 @@ from agent.page_options import PageOptions
 from agent.player.base import PageRefusal
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
-from agent.player.chromium.companion import Companion
 from agent.player.chromium.contact import Contact
 from agent.player.chromium.frames import Frames, intercept
 from agent.player.chromium.lan import Lan
@@ -52,7 +51,6 @@ class Page:
     def __init__(
         self,
         cdp: Cdp,
-        companion: Companion,
         *,
         painted: Callable[[], None],
         failed: Callable[[Failure], None],
@@ -61,7 +59,6 @@ class Page:
         denied: Callable[[PageRefusal], None],
     ) -> None:
         self._cdp = cdp
-        self._companion = companion
         self._on_painted = painted
         self._on_failed = failed
         self._on_refused = refused
@@ -105,18 +102,26 @@ class Page:
         self._lan = Lan(web.lan_guests)
         self._lan.admit(self._cdp)
         self._pins = self._pins_of(web.pins)
-        self._look = Look(
-            self._cdp, self._session, options=options, companion=self._companion, draw=self.draw, failed=self._on_failed
-        )
-        self._look.apply(user_agent)
-        self._login = self._login_at(url, logins)
-        self._login.open(lambda address: self._say("Page.navigate", url=address, then=self._on_navigated))
+        if not web.input:  # who cannot scroll needs no bar for it
+            self._say("Emulation.setScrollbarsHidden", hidden=True)
+        self._look = look = Look(self._cdp, self._session, options=options, failed=self._on_failed)
+        self._login = login = self._login_at(url, logins)
+
+        def navigate(address: str) -> None:
+            self._say("Page.navigate", url=address, then=self._on_navigated)
+
+        look.apply(user_agent, lambda: login.open(navigate))
 
     def allow_input(self, allowed: bool) -> None:
         """Let keyboard, mouse and touch reach the page, or stop that."""
         self._say("Input.setIgnoreInputEvents", ignore=not allowed)
         if allowed:  # keys are for its address bar at first, although nobody sees that
             self._say("Page.bringToFront")
+
+    def fit(self) -> None:
+        """Have the page fill its window, which may have been resized."""
+        if self._look is not None:
+            self._look.fit(lambda _: None)
 
     def reload(self) -> None:
         """Load the page again; the old one stays on the screen until the new one paints."""
@@ -237,8 +242,6 @@ class Page:
             self._signs.clear()
             self.contact.moved(str(frame.get("url", "")))
             self._login.moved(str(frame.get("url", "")))
-            if self._look is not None:
-                self._look.moved()
             if "unreachableUrl" in frame:
                 self._on_failed(reasons.not_loaded("ERR_FAILED", str(frame["unreachableUrl"])))
         elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
@@ -265,7 +268,7 @@ class Page:
         is_due = self._has_content and self._login.is_ready
         if is_due and not self._has_painted and self._look is not None:
             self._has_painted = True
-            self._look.when_ready(self._on_painted)
+            self._look.fit(lambda resized: self.draw(self._on_painted) if resized else self._on_painted())
 
     def _login_at(self, url: str, logins: Sequence[Login]) -> PageLogin:
         told: dict[str, Callable[..., None]] = {"refused": self._on_refused, "changed": self._paint}

@@ -68,7 +68,6 @@ class ChromiumPlayer(ChildPlayer):
         self._companion = Companion(self._cdp)
         self._page = Page(
             self._cdp,
-            self._companion,
             painted=self._on_painted,
             failed=self._fail,
             refused=self._on_refused,
@@ -259,6 +258,7 @@ class ChromiumPlayer(ChildPlayer):
         loop = asyncio.get_running_loop()
         while not self._gone.done():
             drawn = asyncio.Event()
+            self._page.fit()
             self._page.draw(drawn.set)
             try:
                 async with asyncio.timeout(HUNG_AFTER_S):

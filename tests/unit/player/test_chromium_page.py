@@ -242,25 +242,44 @@ def test_each_status_has_a_sentence(status: int) -> None:
     assert str(status) in answered(status, URL).message
 
 
-async def test_a_page_is_seen_when_it_is_as_large_as_it_is_to_be() -> None:
-    """Chromium keeps the size for each server, and so it is told when the page is of that server already."""
-    browser = opened(PageOptions(zoom=1.5))
+WINDOW = "Browser.getWindowForTarget"
+ZOOMED = "Emulation.setDeviceMetricsOverride"
+
+
+def zoomed(browser: ScriptedBrowser) -> list[tuple[int, int, float]]:
+    """Width, height and scale of the screens that the page was told of and the browser has not answered."""
+    told = [command["params"] for command in browser.said if command["method"] == ZOOMED]
+    return [(one["width"], one["height"], one["scale"]) for one in told]
+
+
+async def test_a_page_is_zoomed_before_it_is_opened() -> None:
+    """It is told of a screen that fills the window, rounded up: an edge without the page would be seen."""
+    browser = ScriptedBrowser.with_page()
+    browser.results[WINDOW] = {"bounds": {"width": 1280, "height": 720}}
+    browser.page.open(URL, PageOptions(zoom=1.5), user_agent="", web=WebSettings())
+    assert "Page.navigate" not in browser.methods
+    browser.answer()
+    assert zoomed(browser) == [(854, 480, 1.5)]
+    assert browser.methods.index(ZOOMED) < browser.methods.index("Page.navigate")
+
+
+async def test_a_page_whose_window_was_resized_is_seen_with_its_zoom() -> None:
+    browser = ScriptedBrowser.with_page()
+    browser.results[WINDOW] = {"bounds": {"width": 1280, "height": 720}}
+    browser.page.open(URL, PageOptions(zoom=2), user_agent="", web=WebSettings())
+    browser.answer()
+    browser.answer()
+    browser.results[WINDOW] = {"bounds": {"width": 640, "height": 360}}
     browser.commit("L1")
     browser.sign("firstContentfulPaint", "L1")
-    assert browser.painted == 0
     browser.answer()
+    assert zoomed(browser) == [(320, 180, 2)]
     assert browser.painted == 0, "the page is to draw with its new size"
     browser.answer()
     assert browser.painted == 1
-
-
-async def test_a_size_that_was_told_too_early_is_told_again() -> None:
-    """The process of a page tells of it before the browser knows it."""
-    browser = opened(PageOptions(zoom=1.5))
-    browser.commit("L1")
+    browser.page.fit()
     browser.answer()
-    browser.sign("firstContentfulPaint", "L1")
-    assert browser.said[-1]["params"]["expression"] == "zoom(1.5)"
+    assert zoomed(browser) == []
 
 
 async def test_what_the_browser_does_not_know_is_said() -> None:

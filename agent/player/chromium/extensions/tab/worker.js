@@ -4,6 +4,3 @@ const tab = async () => (await chrome.tabs.query({ active: true }))[0].id;
 
 /** Whether the page is silent. */
 globalThis.mute = async (muted) => chrome.tabs.update(await tab(), { muted });
-
-/** How large everything is; 1 is as usual. It counts for the server that the page is of. */
-globalThis.zoom = async (factor) => chrome.tabs.setZoom(await tab(), factor);
