@@ -243,7 +243,8 @@ def test_a_page_may_send_much(agent: Agent, pages: WebPages, screen: Screen) -> 
 
 
 def test_a_page_whose_server_is_away_buffers(agent: Agent, screen: Screen) -> None:
-    """The requests of the page to its own server tell of the failure; the page plays again when the server answers."""
+    """The requests of the page to its own server tell of the failure, or its proxy does; the page plays again when the
+    server answers."""
     with WebPages() as server:
         agent.show_page(server.url("/live/cyan"))
         agent.wait_state("playing")
@@ -251,6 +252,10 @@ def test_a_page_whose_server_is_away_buffers(agent: Agent, screen: Screen) -> No
         agent.wait_state("buffering")
         assert screen.colour_at_centre() == "cyan"
         server.start()
+        agent.wait_state("playing")
+        server.cut_lines(True)
+        agent.wait_state("buffering")
+        server.cut_lines(False)
         agent.wait_state("playing")
         agent.stop(all=True)
 

@@ -127,6 +127,8 @@ class WebPages(Started):
         self.reloads = 0
         """The number of times that reloading pages are still to reload themselves."""
         self.languages: list[str] = []
+        self._lines: set[web.WebSocketResponse] = set()
+        self._is_cut = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="web-pages", daemon=True)
         self._runner: web.AppRunner | None = None
@@ -142,6 +144,16 @@ class WebPages(Started):
     def pause(self) -> None:
         """Let go of its port; every connection breaks."""
         self._call(self._close())
+
+    def cut_lines(self, on: bool) -> None:
+        """Close all websockets and answer new ones as a proxy does whose server is away, or stop that."""
+        self._is_cut = on
+        if on:
+            self._call(self._close_lines())
+
+    async def _close_lines(self) -> None:
+        for line in list(self._lines):
+            await line.close()
 
     def stop(self) -> None:
         if self._thread.is_alive():
@@ -259,12 +271,18 @@ class WebPages(Started):
     async def _away(self, request: web.Request) -> web.Response:
         raise web.HTTPFound(f"/plain/{request.match_info['colour']}")
 
-    async def _line(self, request: web.Request) -> web.WebSocketResponse:
+    async def _line(self, request: web.Request) -> web.StreamResponse:
+        if self._is_cut:
+            return web.Response(status=503)
         line = web.WebSocketResponse()
         await line.prepare(request)
-        async for message in line:
-            if message.type is WSMsgType.TEXT:
-                await line.send_str(message.data)
+        self._lines.add(line)
+        try:
+            async for message in line:
+                if message.type is WSMsgType.TEXT:
+                    await line.send_str(message.data)
+        finally:
+            self._lines.discard(line)
         return line
 
 

@@ -12,6 +12,10 @@ REQUESTS_KEPT = 1000
 """The most requests without an end that are followed. A page has some dozens; those of one that exceeds it are
 ignored."""
 
+GATEWAY_FAILURES = tuple(f"response code: {status}" for status in (502, 503, 504))
+"""The ends of Chromium's error for a websocket whose server is away, as its proxy says: it tells the status nowhere
+else. A page may ask for one that does not exist, and be whole without it: 404 says nothing."""
+
 
 class Contact:
     """The contact of one page with its server. Requests to other servers do not count: advertisements may fail all
@@ -60,7 +64,7 @@ class Contact:
 
     def _failed(self, error: str) -> None:
         _, found, name = error.rpartition("net::")
-        if found and name.startswith(UNREACHABLE):
+        if (found and name.startswith(UNREACHABLE)) or error.endswith(GATEWAY_FAILURES):
             self.reachable = False
 
 

@@ -191,6 +191,16 @@ def test_its_own_server_tells_whether_it_can_be_reached() -> None:
     assert contact.reachable
 
 
+@pytest.mark.parametrize(("status", "is_reachable"), [(404, True), (502, False), (503, False)])
+def test_a_proxy_says_that_the_server_of_a_websocket_is_away(status: int, is_reachable: bool) -> None:
+    contact = Contact()
+    contact.moved(URL)
+    contact.take("webSocketCreated", {"requestId": "1", "url": "ws://panel.lan:3000/live"})
+    error = f"Error during WebSocket handshake: Unexpected response code: {status}"
+    contact.take("webSocketFrameError", {"requestId": "1", "errorMessage": error})
+    assert contact.reachable is is_reachable
+
+
 def test_a_websocket_without_a_connection_tells_so_without_words() -> None:
     """Where it has headers of ours, Chromium does not say why it failed: one that had a connection was refused."""
     contact = Contact()
