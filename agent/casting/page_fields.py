@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent.casting.fields import as_string, as_text, is_left_out, number, up_to_a_day, wrong
 from agent.media.redaction import redact
@@ -97,11 +98,19 @@ def as_language(value: object) -> str:
 
 
 def as_time_zone(value: object) -> str:
-    """A text that may be the name of a time zone."""
+    """The name of a time zone that this system knows, or any possible one where it knows none."""
     text = as_text(value)
-    if re.fullmatch(TIME_ZONE, text) is None:
+    if re.fullmatch(TIME_ZONE, text) is None or (_is_time_zone("UTC") and not _is_time_zone(text)):
         raise wrong("must be a time zone such as Europe/Berlin")
     return text
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError for a folder, such as Europe
+        return False
+    return True
 
 
 def as_user_agent(value: object) -> str:

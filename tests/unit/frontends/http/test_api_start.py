@@ -211,6 +211,8 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": URL, "as": "page", "page": {"css": "x" * 10_001}}, "page.css"),
         ({"url": URL, "as": "page", "page": {"language": "German"}}, "page.language"),
         ({"url": URL, "as": "page", "page": {"time_zone": "../zone"}}, "page.time_zone"),
+        ({"url": URL, "as": "page", "page": {"time_zone": "Berlin"}}, "page.time_zone"),
+        ({"url": URL, "as": "page", "page": {"time_zone": "Europe"}}, "page.time_zone"),
         ({"url": URL, "as": "page", "page": {"user_agent": "Wänd"}}, "page.user_agent"),
         ({"url": URL, "\ud800": 1}, "\ud800"),
         (b'{"url": "http://nas/x", "volume": NaN}', ""),
