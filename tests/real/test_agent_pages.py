@@ -225,6 +225,7 @@ def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: S
     agent.show_page(pages.url("/nasty"))
     agent.wait_until(lambda: refusals(agent, "dialog") >= 3, SOON_S, "its dialogs are answered")
     agent.wait_until(lambda: refusals(agent, "download") >= 1, SOON_S, "its download is refused")
+    assert refusals(agent, "pop_up") >= 1
     agent.wait_state("playing")
     assert screen.colour_at_centre() == "green"
 

@@ -192,7 +192,6 @@ class Page:
                 self._frame = str(target["targetId"])
                 self._cdp.say("Target.attachToTarget", targetId=self._frame, flatten=True, then=self._on_attached)
             elif target["targetId"] != self._frame:
-                self._deny(PageRefusal.POP_UP)
                 self._cdp.say("Target.closeTarget", targetId=target["targetId"])
         elif name in ("targetCrashed", "targetDestroyed") and about.get("targetId") == self._frame:
             self._on_crashed()
@@ -247,6 +246,8 @@ class Page:
         elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
             if about.get("loaderId") == self._loader and self._url:
                 self._on_sign(str(about.get("name", "")))
+        elif name == "windowOpen":  # told whether or not a window follows, which is closed above
+            self._deny(PageRefusal.POP_UP)
         elif name == "javascriptDialogOpening":  # the page stands still until it is answered
             self._deny(PageRefusal.DIALOG)
             self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")

@@ -128,7 +128,8 @@ async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: Scrip
 @pytest.mark.parametrize(
     ("event", "about", "kind"),
     [
-        ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, PageRefusal.POP_UP),
+        ("Page.windowOpen", {"url": "http://panel.lan/ad", "windowName": ""}, PageRefusal.POP_UP),
+        ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, None),  # which was told of
         ("Browser.downloadWillBegin", {"guid": "D1"}, PageRefusal.DOWNLOAD),
         (
             "Network.loadingFailed",
