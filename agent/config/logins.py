@@ -63,7 +63,9 @@ class LoginSettings(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.secret is None) == (self.secret_file is None):
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("has both secret and secret_file: keep one of them")
+        if self.secret is None and self.secret_file is None:
             raise ValueError("needs either secret or secret_file")
         if (self.user is not None) != (self.kind is LoginKind.BASIC):
             raise ValueError('needs a user if its kind is "basic", and has none otherwise')

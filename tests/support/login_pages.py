@@ -169,14 +169,14 @@ class LoginPages(WebPages):
             return web.Response(status=401)
         return web.Response(text="1")
 
-    async def _line(self, request: web.Request) -> web.WebSocketResponse:
+    async def _line(self, request: web.Request) -> web.StreamResponse:
         self.lines[request.headers["Origin"]] = self._is_in(request, "header")
         return await super()._line(request)
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         raise web.HTTPTemporaryRedirect(self.other.url("/redirected"))
 
-    async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
         line = web.WebSocketResponse()
         await line.prepare(request)
         self._lines.add(line)
@@ -214,7 +214,7 @@ class Stranger(WebPages):
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
         return web.Response(headers={"Access-Control-Allow-Origin": "*"})
 
-    async def _line(self, request: web.Request) -> web.WebSocketResponse:
+    async def _line(self, request: web.Request) -> web.StreamResponse:
         self._hear(request)
         return await super()._line(request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def refusal(file: Path, text: str) -> str:
         (HEADER.replace("panel.lan", "8.8.8.8"), "login.origin (login 1): should begin with https://"),
         (f'{ENTRY}kind = "form"\nsecret = "geheim"', "login.kind (login 1): not a word that is known here"),
         (f'{ENTRY}kind = "header"', "login (login 1): needs either secret or secret_file; allowed: up to 32 tables"),
-        (f'{HEADER}secret_file = "/x"', "login (login 1): needs either secret or secret_file"),
+        (f'{HEADER}secret_file = "/x"', "login (login 1): has both secret and secret_file: keep one of them"),
         (f'{ENTRY}kind = "header"\nsecret_file = "x"', "login.secret_file (login 1): should be an absolute path"),
         (f'{ENTRY}kind = "basic"\nsecret = "geheim"', 'login (login 1): needs a user if its kind is "basic"'),
         (f'{HEADER}user = "me"', 'login (login 1): needs a user if its kind is "basic", and has none otherwise'),
@@ -111,3 +112,24 @@ async def test_the_doctor_looks_at_the_files_of_secrets(tmp_path: Path) -> None:
     file.chmod(0o600)
     [good] = await logins(settings)
     assert good.level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("origin", "address", "level"),
+    [
+        ("http://panel.lan", "192.168.1.7", Level.OK),
+        ("http://panel.example.org", "8.8.8.8", Level.WARN),
+        ("https://panel.example.org", "8.8.8.8", Level.OK),
+    ],
+)
+async def test_the_doctor_warns_of_secrets_that_cross_the_internet(
+    monkeypatch: pytest.MonkeyPatch, origin: str, address: str, level: Level
+) -> None:
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    settings = Settings.model_validate({"login": [{"origin": origin, "kind": "header", "secret": "geheim"}]})
+    [found] = await logins(settings)
+    assert (found.level, address in found.found, "https://" in found.advice) == (
+        level,
+        *[level is Level.WARN] * 2,
+    )
