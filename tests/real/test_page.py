@@ -12,11 +12,13 @@ from collections.abc import Iterator
 import pytest
 
 from agent.access.keys import KeyFile
+from agent.player.chromium.command import is_installed
 from tests.support.agent import Agent
 from tests.support.chromium import AXE, LIVE, Chromium, Page
 from tests.support.colours import RGB, name_of
 from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
+from tests.support.web_pages import WebPages
 from tests.support.xserver import XServer
 
 SOON_S = 10.0
@@ -111,6 +113,26 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     page.click("#stop")
     page.wait_text("#title", "Nothing is on")
     assert colour(page) == ""
+    assert page.complaints() == []
+
+
+@pytest.mark.skipif(not is_installed(), reason="NOT TRIED: no Chromium for the agent here")
+def test_a_web_page_is_cast(agent: Agent, page: Page, pages: WebPages) -> None:
+    """The keyboard is enough to say that there is a web page at an address. The next address is of a stream again,
+    unless a start was refused: then all stays as it was put in."""
+    chosen = "document.querySelector('#cast [name=as]:checked').value"
+    page.run("document.querySelector('#cast [name=as]:checked').focus()")
+    page.press("ArrowDown")
+    assert page.run(chosen) == "page"
+    cast(page, "rtsp://camera.example/1")
+    page.wait_text("#cast-problem", "must begin with http")
+    assert page.run(chosen) == "page"
+    page.run("document.querySelector('#address').value = ''")
+    cast(page, pages.url("/plain/green"))
+    page.wait_text("#state", "Playing")
+    wait_colour(agent, page, "green")
+    assert agent.status()["stream"]["media_type"] == "web"
+    assert page.run(chosen) == ""
     assert page.complaints() == []
 
 
