@@ -136,6 +136,32 @@ def test_a_web_page_is_cast(agent: Agent, page: Page, pages: WebPages) -> None:
     assert page.complaints() == []
 
 
+@pytest.mark.skipif(not is_installed(), reason="NOT TRIED: no Chromium for the agent here")
+def test_a_web_page_that_is_on_is_reloaded(
+    agent: Agent, page: Page, pages: WebPages, media_server: MediaServer
+) -> None:
+    """A web page has that button instead of the one that pauses; all else has none. Axe finds nothing then, either."""
+    agent.start(media_server.url("/film/red.mp4"))
+    page.wait_text("#state", "Playing")
+    assert page.run("document.querySelector('#reload').hidden")
+    agent.show_page(pages.url("/plain/blue"))
+    page.wait_text("#reload", "Reload the web page")
+    page.wait("!document.querySelector('#reload').disabled")
+    assert page.run("document.querySelector('#pause').hidden")
+    asked = pages.asked["/plain/blue"]
+    page.click("#reload")
+    agent.wait_until(lambda: pages.asked["/plain/blue"] > asked, SOON_S, "the web page is loaded anew")
+    assert page.violations() == []
+    page.resize(320, 700)
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#stop")
+    page.wait_text("#title", "Nothing is on")
+    agent.start(media_server.url("/film/red.mp4"))
+    page.wait_text("#pause", "Pause")
+    assert page.run("document.querySelector('#reload').hidden")
+    assert page.complaints() == []
+
+
 def test_a_start_makes_the_page_ask_for_the_recent_addresses_alone(
     agent: Agent, page: Page, media_server: MediaServer
 ) -> None:
