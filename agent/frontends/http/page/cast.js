@@ -52,7 +52,8 @@ export function setUpCasting(act) {
 
 /** Save as a preset what is on or was on: the box knows the address with its credentials. */
 function keep(played, from) {
-  newPreset({ ...played, title: nameOf(played), duration: null, volume: null, muted: null }, from);
+  const as = played.media_type === "web" ? "page" : null;
+  newPreset({ ...played, as, title: nameOf(played), duration: null, volume: null, muted: null }, from);
 }
 
 async function clear() {
