@@ -17,7 +17,7 @@ import structlog
 
 from agent.casting.entries import Entries
 from agent.casting.forms import PresetForm
-from agent.casting.wish import Policy, Wish, check_turns
+from agent.casting.wish import Policy, Wish, check_page, check_turns
 from agent.errors import (
     FieldError,
     FileAwayError,
@@ -224,7 +224,7 @@ class Presets:
             form = PresetForm.parse(given)
             # A file may be on a disk that sleeps or hangs: it is looked at when it is to be played.
             if form.url is not None and not form.url.lower().startswith("file:"):
-                await self._policy.check(form.url)
+                check_page(form.wish(), await self._policy.check(form.url))
             _check_ready(form)
             await check_turns(self._policy, form.wish().page)
         except InvalidRequestError as error:
@@ -237,7 +237,7 @@ class Presets:
         await check_turns(self._policy, form.wish().page)
         if form.url is not None:
             try:
-                await self._policy.check(form.url)
+                check_page(form.wish(), await self._policy.check(form.url))
             except FileAwayError:
                 log.debug("preset_file_not_found", preset=form.id)  # it may be there when it is to be played
         return form

@@ -12,10 +12,10 @@ from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
 from agent.casting.screen import NoScreen, Screen
-from agent.casting.wish import NO_PAGE, SPOKEN, WHAT, Policy, Wish, check_together, check_turns, over
+from agent.casting.wish import SPOKEN, WHAT, Policy, Wish, check_page, check_together, check_turns, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
-from agent.types import Quality, SessionChange, SessionId, ShownAs, StartRequest, StreamRef
+from agent.types import Quality, SessionChange, SessionId, StartRequest, StreamRef
 
 LOCATED_S: Final = 2.5
 """Wait for a joined stream to be located: the central API is asked for 2 s at most."""
@@ -138,7 +138,7 @@ class CastingService:
         check_together(wish)
         wish = await self._resolved(wish)
         url = None if wish.url is None else await self._policy.check(wish.url)
-        _check_page(wish, url)
+        check_page(wish, url)
         await check_turns(self._policy, wish.page)
         if wish.session_id is not None:
             session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
@@ -277,15 +277,6 @@ class CastingService:
             shown_as=wish.shown_as,
             page=wish.page,
         )
-
-
-def _check_page(wish: Wish, url: str | None) -> None:
-    """Raise InvalidRequestError for a page at an address that can be none, and for how a page is shown without one."""
-    if wish.page is not None and wish.shown_as is not ShownAs.PAGE:
-        raise InvalidRequestError(f"{NO_PAGE.field} {NO_PAGE.message}.", (NO_PAGE,))
-    if wish.shown_as is ShownAs.PAGE and url is not None and not url.startswith(("http://", "https://")):
-        message = "must begin with http:// or https:// where as is page"
-        raise InvalidRequestError(f"url {message}.", (FieldError("url", message),))
 
 
 def _change(wish: Wish, url: str | None) -> SessionChange:

@@ -70,6 +70,15 @@ class Policy(Protocol):
         """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
 
 
+def check_page(wish: Wish, url: str | None) -> None:
+    """Raise InvalidRequestError for a page at an address that can be none, and for how a page is shown without one."""
+    if wish.page is not None and wish.shown_as is not ShownAs.PAGE:
+        raise InvalidRequestError(f"{NO_PAGE.field} {NO_PAGE.message}.", (NO_PAGE,))
+    if wish.shown_as is ShownAs.PAGE and url is not None and not url.startswith(("http://", "https://")):
+        message = "must begin with http:// or https:// where as is page"
+        raise InvalidRequestError(f"url {message}.", (FieldError("url", message),))
+
+
 async def check_turns(policy: Policy, page: PageOptions | None) -> None:
     """Check the addresses of the pages that follow. Raises InvalidRequestError with the field, such as
     `page.then.0.url`."""

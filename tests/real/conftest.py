@@ -15,6 +15,7 @@ from tests.support.lan import Lan, LanError
 from tests.support.leaks import LeakCheck
 from tests.support.rtsp_server import RtspServer
 from tests.support.screen import Screen
+from tests.support.web_pages import WebPages
 from tests.support.xserver import XServer
 
 
@@ -48,6 +49,15 @@ def cameras(clips: Clips, leaks: LeakCheck) -> Iterator[RtspServer]:
         server = RtspServer(clips)
         server.start()
     leaks.own_pids(lambda: server.pids)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def pages(leaks: LeakCheck) -> Iterator[WebPages]:
+    server = WebPages()
+    with leaks.adopting():
+        server.start()
     yield server
     server.stop()
 

@@ -46,15 +46,6 @@ BACK_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def pages(leaks: LeakCheck) -> Iterator[WebPages]:
-    server = WebPages()
-    with leaks.adopting():
-        server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return make_certificate(tmp_path_factory.mktemp("pinned"))
 

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 import pytest
 
 from agent.access.keys import KeyFile
+from agent.player.chromium.command import is_installed
 from tests.support.agent import Agent
 from tests.support.chromium import AXE, LIVE, Chromium, Page
 from tests.support.colours import RGB, name_of
 from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
+from tests.support.web_pages import WebPages
 from tests.support.xserver import XServer
 
 SOON_S = 10.0
@@ -111,6 +113,52 @@ def test_the_page_steers_what_is_on(agent: Agent, page: Page, media_server: Medi
     page.click("#stop")
     page.wait_text("#title", "Nothing is on")
     assert colour(page) == ""
+    assert page.complaints() == []
+
+
+@pytest.mark.skipif(not is_installed(), reason="NOT TRIED: no Chromium for the agent here")
+def test_a_web_page_is_cast(agent: Agent, page: Page, pages: WebPages) -> None:
+    """The keyboard is enough to say that there is a web page at an address. The next address is of a stream again,
+    unless a start was refused: then all stays as it was put in."""
+    chosen = "document.querySelector('#cast [name=as]:checked').value"
+    page.run("document.querySelector('#cast [name=as]:checked').focus()")
+    page.press("ArrowDown")
+    assert page.run(chosen) == "page"
+    cast(page, "rtsp://camera.example/1")
+    page.wait_text("#cast-problem", "must begin with http")
+    assert page.run(chosen) == "page"
+    page.run("document.querySelector('#address').value = ''")
+    cast(page, pages.url("/plain/green"))
+    page.wait_text("#state", "Playing")
+    wait_colour(agent, page, "green")
+    assert agent.status()["stream"]["media_type"] == "web"
+    assert page.run(chosen) == ""
+    assert page.complaints() == []
+
+
+@pytest.mark.skipif(not is_installed(), reason="NOT TRIED: no Chromium for the agent here")
+def test_a_web_page_that_is_on_is_reloaded(
+    agent: Agent, page: Page, pages: WebPages, media_server: MediaServer
+) -> None:
+    """A web page has that button instead of the one that pauses; all else has none. Axe finds nothing then, either."""
+    agent.start(media_server.url("/film/red.mp4"))
+    page.wait_text("#state", "Playing")
+    assert page.run("document.querySelector('#reload').hidden")
+    agent.show_page(pages.url("/plain/blue"))
+    page.wait_text("#reload", "Reload the web page")
+    page.wait("!document.querySelector('#reload').disabled")
+    assert page.run("document.querySelector('#pause').hidden")
+    asked = pages.asked["/plain/blue"]
+    page.click("#reload")
+    agent.wait_until(lambda: pages.asked["/plain/blue"] > asked, SOON_S, "the web page is loaded anew")
+    assert page.violations() == []
+    page.resize(320, 700)
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#stop")
+    page.wait_text("#title", "Nothing is on")
+    agent.start(media_server.url("/film/red.mp4"))
+    page.wait_text("#pause", "Pause")
+    assert page.run("document.querySelector('#reload').hidden")
     assert page.complaints() == []
 
 

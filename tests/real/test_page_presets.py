@@ -21,6 +21,9 @@ CONFIGURED = [
 
 CAMERA = {"title": "Front door", "url": "rtsp://me:hunter2@camera.example/1", "duration": 30, "interrupt": True}
 
+KIND = "document.querySelector('#preset [name=as]:checked').value"
+"""What is at the address in the dialog: `page`, or empty for a stream."""
+
 
 @pytest.fixture(scope="module")
 def shared(xserver: XServer, leaks: LeakCheck) -> Iterator[Agent]:
@@ -162,6 +165,66 @@ def test_what_is_on_or_was_on_is_saved(agent: Agent, page: Page, media_server: M
     page.wait("document.querySelector('#recent').hidden")
     assert agent.call("GET", "/recent").json["recent"] == []
     assert "hunter2" not in page.run("document.documentElement.outerHTML")
+
+
+def test_a_preset_is_a_web_page_or_a_stream(agent: Agent, page: Page) -> None:
+    """A new one, and one that is changed. What only a web page has goes with it; what somebody else has chosen is
+    told."""
+    page.click("#preset-new")
+    fill(page, "title", "Wall")
+    fill(page, "url", "rtsp://panel.example/1")
+    page.click("#preset-kind label:last-child")
+    page.click("#preset-save")
+    page.wait_text("#preset-problem", "must begin with http")
+    assert page.violations() == []
+    fill(page, "url", "https://panel.example/")
+    page.click("#preset-save")
+    closed(page)
+    where = f"/presets/{saved(agent)['Wall']['id']}"
+    assert saved(agent)["Wall"]["as"] == "page"
+
+    agent.call("PATCH", where, {"page": {"zoom": 2}, "duration": 60})
+    page.wait("document.querySelector('#preset-list').dataset.key.includes('zoom')")
+    edit(page, "Wall")
+    assert page.run(KIND) == "page"
+    fill(page, "duration", "30")
+    page.click("#preset-save")
+    closed(page)
+    assert (saved(agent)["Wall"]["as"], saved(agent)["Wall"]["page"]) == ("page", {"zoom": 2})
+
+    edit(page, "Wall")
+    agent.call("PATCH", where, {"duration": 10})
+    page.click("#preset-kind legend + label")
+    page.click("#preset-save")
+    page.wait_text("#question-text", "in seconds: 10.")
+    page.click("#question-yes")
+    closed(page)
+    assert not {"as", "page"} & saved(agent)["Wall"].keys()
+
+    edit(page, "Wall")
+    agent.call("PATCH", where, {"as": "page"})
+    fill(page, "title", "The wall")
+    page.click("#preset-save")
+    page.wait_text("#question-text", "It is now: A web page.")
+    decline(page)
+    assert page.run(KIND) == "page"
+
+
+def test_what_was_played_stays_what_it_was(agent: Agent, page: Page, media_server: MediaServer) -> None:
+    """The box knows whether there was a web page at its address; of another address, the page asks."""
+    agent.start(media_server.url("/film/green.mp4"))
+    page.wait_text("#recent-list", "green.mp4")
+    for button in ("#preset-keep", "#recent-list [data-do=keep]"):
+        page.click(button)
+        assert page.run("document.querySelector('#preset-kind').hidden")
+        page.click("#preset-cancel")
+        closed(page)
+    page.click("#preset-keep")
+    fill(page, "url", "https://panel.example/")
+    page.click("#preset-kind label:last-child")
+    page.click("#preset-save")
+    closed(page)
+    assert saved(agent)["green.mp4"]["as"] == "page"
 
 
 def test_two_pages_change_the_same_preset(agent: Agent, page: Page) -> None:

@@ -210,7 +210,7 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press a key, such as `Enter`."""
-        code = {"Enter": 13, "Escape": 27}[key]
+        code = {"Enter": 13, "Escape": 27, "ArrowDown": 40}[key]
         for kind in ("keyDown", "keyUp"):
             text = "\r" if (key, kind) == ("Enter", "keyDown") else ""
             self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)

@@ -24,15 +24,17 @@ export function setUpCasting(act) {
     say(find("cast-problem"), text);
     address.setAttribute("aria-invalid", String(text !== ""));
   };
-  address.addEventListener("input", () => complain(""));
+  const { as } = find("cast").elements; // Empty for a stream.
+  find("cast").addEventListener("input", () => complain(""));
   find("cast").addEventListener("submit", async (event) => {
     event.preventDefault();
     const url = address.value.trim();
     complain(url ? "" : "Paste an address, such as https://example.org/film.mp4.");
     if (!url) return address.focus();
-    const done = await act(() => start({ url }), event.submitter, complain);
-    if (done) address.value = "";
-    else address.focus();
+    const done = await act(() => start(as.value ? { url, as: as.value } : { url }), event.submitter, complain);
+    if (!done) return address.focus();
+    address.value = "";
+    as[0].checked = true;
   });
   onButton("preset-list", {
     play: (id, button) => act(() => start({ preset: id }), button),
@@ -50,7 +52,8 @@ export function setUpCasting(act) {
 
 /** Save as a preset what is on or was on: the box knows the address with its credentials. */
 function keep(played, from) {
-  newPreset({ ...played, title: nameOf(played), duration: null, volume: null, muted: null }, from);
+  const as = played.media_type === "web" ? "page" : null;
+  newPreset({ ...played, as, title: nameOf(played), duration: null, volume: null, muted: null }, from);
 }
 
 async function clear() {

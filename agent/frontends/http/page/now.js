@@ -28,6 +28,7 @@ export function setUpControls(act) {
   on("pause", () => call("POST", status.stream.state === "paused" ? "resume" : "pause"));
   on("back", () => call("POST", "seek", { position: Math.max(0, position() - 10) }));
   on("forward", () => call("POST", "seek", { position: Math.min(position() + 30, status.stream.duration ?? Infinity) }));
+  on("reload", () => call("POST", "reload"));
   on("mute", () => call("POST", "volume", { muted: !status.volume.muted }));
   on("power", () => call("POST", "screen", { on: !status.screen.on }));
   for (const button of document.querySelectorAll("[data-extend]")) {
@@ -107,7 +108,11 @@ function renderStream(stream) {
   setIcon(find("pause"), paused ? "#i-play" : "#i-pause");
   say(find("pause-text"), paused ? "Resume" : "Pause");
   const can = (what) => stream.capabilities[what] === "available";
+  const isPage = stream.media_type === "web"; // It cannot be paused; once it has painted, it can be reloaded.
+  show(find("pause"), !isPage);
   find("pause").disabled = !can("pause");
+  show(find("reload"), isPage);
+  find("reload").disabled = !can("snapshot");
   const seeks = can("seek") && stream.position !== null;
   show(find("back"), seeks);
   show(find("forward"), seeks);

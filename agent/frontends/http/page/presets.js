@@ -30,7 +30,10 @@ export function setUpPresets(act, refresh, focus) {
     event.preventDefault();
     run(save, find("preset-save"));
   });
-  form.addEventListener("input", () => complain(""));
+  form.addEventListener("input", () => {
+    complain("");
+    offerKinds();
+  });
   find("preset-delete").addEventListener("click", (event) => run(remove, event.currentTarget));
   find("preset-cancel").addEventListener("click", () => find("preset").close());
 }
@@ -76,11 +79,22 @@ function fill(preset) {
   show(find("preset-address"), !joins);
   find("preset-address").querySelector("input").required = !joins;
   for (const input of inputs) {
-    if (input.type === "checkbox") input.defaultChecked = preset[input.name] ?? false;
+    if (isTicked(input)) input.defaultChecked = ticked(input, preset);
     else input.defaultValue = typed(input, preset[input.name]);
   }
   form.reset();
+  offerKinds();
 }
+
+/** Ask what is at the address, unless it is that of what was played: the box knows it, and what is there. */
+function offerKinds() {
+  const { url } = form.elements;
+  const isKnown = (base.recent || base.session_id) && url.value === url.defaultValue;
+  show(find("preset-kind"), !find("preset-address").hidden && !isKnown);
+}
+
+const isTicked = (input) => input.type === "checkbox" || input.type === "radio";
+const ticked = (input, preset) => input.type === "radio" ? input.value === (preset[input.name] ?? "") : preset[input.name] ?? false;
 
 /** A value as it is in its field. */
 const typed = (input, value) => value === undefined || value === null ? "" : String(input.type === "number" ? Number((value * scale(input)).toFixed(3)) : value);
@@ -88,9 +102,13 @@ const scale = (input) => Number(input.dataset.scale ?? 1);
 
 /** What was changed in the fields; null for what was emptied. */
 function changes() {
-  const changed = inputs.filter((input) => input.type === "checkbox" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue);
-  return Object.fromEntries(changed.map((input) => [input.name, read(input)]));
+  const changed = inputs.filter((input) => isTicked(input) ? input.checked !== input.defaultChecked : input.value !== input.defaultValue);
+  const fields = Object.fromEntries(changed.filter(isAsked).map((input) => [input.name, read(input)]));
+  return fields.as === null ? { ...fields, page: null } : fields; // A stream has nothing that only a page has.
 }
+
+/** Not what is hidden, nor of two radio buttons the one that is not chosen. */
+const isAsked = (input) => !input.closest("[hidden]") && (input.type !== "radio" || input.checked);
 
 function read(input) {
   if (input.type === "checkbox") return input.checked;
@@ -123,7 +141,7 @@ async function save() {
 function added(changed) {
   if (!("url" in changed)) return { ...base, ...changed };
   const { recent, session_id, ...rest } = base;
-  return { ...rest, ...changed };
+  return { ...rest, as: form.elements.as.value || null, ...changed };
 }
 
 /** The preset becomes a new one, with all that it had. */
@@ -156,15 +174,19 @@ async function remove() {
 
 /** What a preset has that was not in the fields when they were filled, in words. */
 function differences(preset) {
-  const different = inputs.filter((input) => input.type === "checkbox" ? input.defaultChecked !== (preset[input.name] ?? false) : input.defaultValue !== typed(input, preset[input.name]));
-  const words = different.map((input) => `${input.labels[0].textContent.trim()}: ${input.type === "checkbox" ? (preset[input.name] ? "yes" : "no") : typed(input, preset[input.name]) || "none"}`);
+  const different = inputs.filter((input) => isTicked(input) ? input.defaultChecked !== ticked(input, preset) : input.defaultValue !== typed(input, preset[input.name]));
+  const words = different.filter((input) => input.type !== "radio" || ticked(input, preset)).map((input) => {
+    const label = input.labels[0].textContent.trim();
+    if (input.type === "radio") return label;
+    return `${label}: ${input.type === "checkbox" ? (preset[input.name] ? "yes" : "no") : typed(input, preset[input.name]) || "none"}`;
+  });
   return words.length ? `It is now: ${words.join("; ")}.` : "What differs is not among these fields.";
 }
 
 function complain(text, problem) {
   say(find("preset-problem"), text);
   const wrong = new Set(problem?.body?.errors?.map((error) => error.field));
-  for (const input of inputs) input.setAttribute("aria-invalid", String(wrong.has(input.name)));
+  for (const input of inputs) if (input.type !== "radio") input.setAttribute("aria-invalid", String(wrong.has(input.name)));
   inputs.find((input) => wrong.has(input.name))?.focus();
 }
 

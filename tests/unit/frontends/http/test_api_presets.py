@@ -162,6 +162,7 @@ async def test_a_broken_preset_is_listed_with_its_reason(box: Tracked) -> None:
         (DOOR | {"url": "file:///etc/passwd"}, "url"),
         (DOOR | {"code": "ABCDEF"}, "code"),
         (DOOR | {"as": "page", "page": {"then": [{"url": "http:///x"}]}}, "page.then.0.url"),
+        (DOOR | {"as": "page", "url": "rtsp://panel.example/1"}, "url"),
         ({"id": "x"}, "url"),
         ({"url": "http://film/"}, "id"),
         ({}, ""),
