@@ -114,6 +114,7 @@ def test_the_command_line(shell: Shell, agent: Agent) -> None:
     """Each command says line by line what the page shows, but for what holds a digit: addresses, times and ids."""
     (snippet,) = snippets("docs/cli.md", "The command line", "console")
     shell.type("cast-agent start http://nas.local/film.mp4 --wait --title Film")
+    agent.wait_until(lambda: agent.status()["stream"]["position"], 5, "the film tells how far it is")
     for part in re.split(r"^\$ ", snippet, flags=re.MULTILINE)[1:]:
         line, _, shown = part.partition("\n")
         if line == "cast-agent discover":  # which needs a network of its own: test_discovery
