@@ -134,11 +134,14 @@ def too_late(player: Player | None, race: Race, *, waited_s: float, names_proble
     """The error of a first picture that came too late; `names_problem` is the problem with the name of the host."""
     if player is None:
         return PlayerTimeoutError(f"No player process became ready within {waited_s:g} s.")
+    if not race.has_opened and names_problem:
+        return MediaError(ErrorCode.MEDIA_NETWORK, names_problem)
+    if (silence := player.progress.silence) is not None:
+        return MediaError(silence.code, silence.message)
     if not race.has_opened:
         return MediaError(
             ErrorCode.MEDIA_NETWORK,
-            names_problem
-            or f"No picture or sound came within {waited_s:g} s: is the source on and sending? "
+            f"No picture or sound came within {waited_s:g} s: is the source on and sending? "
             "A slow one needs a longer [player] start_timeout.",
         )
     return MediaError(

@@ -60,9 +60,12 @@ async def notice_stall(session: Session, player: Player, *, timeout_s: float) ->
         silent_s = asyncio.get_running_loop().time() - player.progress.at
         # A player that says nothing hangs, whatever the stream does: the player's own watch says so within 5 s.
         if still_s >= session.progress.stall_after(timeout_s) and silent_s < WATCH_INTERVAL_S * 3:
+            known = player.progress.silence
             raise MediaError(
                 ErrorCode.MEDIA_STALLED,
-                f"The stream stood still for {still_s:.0f} s: the source stopped sending, or the network lost it.",
+                known.message
+                if known
+                else f"The stream stood still for {still_s:.0f} s: the source stopped sending, or the network lost it.",
             )
 
 

@@ -12,7 +12,7 @@ from agent.config.web import WebSettings
 from agent.errors import AgentError, MediaError, PlayerTimeoutError, PlayerUnavailableError, PlaylistError
 from agent.health import PlayerHealth
 from agent.page_options import PageOptions
-from agent.types import ErrorCode, MediaType, Quality, StreamType
+from agent.types import ErrorCode, Failure, MediaType, Quality, StreamType
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class Report:
     """True if it was heard before and should be heard, but is not; the player seeks an output again and again."""
     untimed: bool = False
     """The media has no times: a picture comes whenever the source has one."""
+    silence: Failure | None = None
+    """The reason why nothing would advance now, as far as the player knows one."""
     at: float = 0.0
     """Monotonic time at which the report arrived."""
 

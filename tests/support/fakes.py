@@ -28,7 +28,7 @@ from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
-from agent.types import CentralStream, ErrorCode, MediaType, StreamRef, StreamType
+from agent.types import CentralStream, ErrorCode, Failure, MediaType, StreamRef, StreamType
 from cast_wire.kinds import EventKind
 from tests.support.tools import LOOK_EVERY_S
 
@@ -131,6 +131,8 @@ class FakePlayer:
         """Whatever it is told next, it crashes instead of answering."""
         self.position = 1.0
         self.is_outdated = asyncio.Event()
+        self.silence: Failure | None = None
+        """What it knows of why nothing would advance."""
         self.script = Script()
         self.xid: int | None = None
         self.url = ""
@@ -189,6 +191,7 @@ class FakePlayer:
             position=self.position,
             duration=LENGTH_S,
             stream_type=StreamType.BUFFERED,
+            silence=self.silence,
             at=now,
         )
 

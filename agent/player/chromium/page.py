@@ -79,7 +79,7 @@ class Page:
         """The request for the next document."""
         self._signs: set[str] = set()
         """The signs that a page without content is complete."""
-        self._has_content = self._has_painted = False
+        self._has_answered = self._has_content = self._has_painted = False
         self._refusals = 0
         self._login = self._login_at("", ())
         self._frames = Frames(cdp, prepare=lambda session: self._login.open_frame(session))
@@ -88,6 +88,13 @@ class Page:
     def is_connected(self) -> bool:
         """Return True if its server can be reached, as far as the page tells."""
         return self.contact.reachable and self._login.is_connected
+
+    @property
+    def silence(self) -> Failure | None:
+        """The reason why it has not painted, or no longer counts as connected; None before it was opened."""
+        if not self._has_answered:
+            return reasons.unanswered(self._url) if self._url else None
+        return reasons.blank(self._url) if self.is_connected else reasons.disconnected(self._url)
 
     def find(self) -> None:
         """Find the page, and prepare it."""
@@ -220,6 +227,8 @@ class Page:
         of_document = about.get("type") == "Document" and about.get("frameId") == self._frame
         request = str(about.get("requestId", ""))
         answer = about.get("response") or about.get("redirectResponse") or {}
+        if of_document:
+            self._has_answered = name == "responseReceived"
         if of_document and self._lan.take(answer):
             self._deny(PageRefusal.LAN)
             self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))

@@ -90,6 +90,10 @@ class ChromiumPlayer(ChildPlayer):
         return "chromium"
 
     @property
+    def progress(self) -> Report:
+        return replace(self._progress, silence=self._page.silence)
+
+    @property
     def features(self) -> Mapping[str, bool | str]:
         found: dict[str, bool | str] = {"sandbox": self._has_sandbox}
         return found | ({"confinement": self._confinement} if self._confinement else {})

@@ -62,6 +62,32 @@ def answered(status: int, url: str) -> Failure:
     return failure
 
 
+def unanswered(url: str) -> Failure:
+    """The failure of a page whose server has said nothing until the time was over."""
+    return shared.failure(
+        ErrorCode.MEDIA_NETWORK,
+        f"{shared.source_name(url)} has not answered in time: is the web server there running, and are address and "
+        "port right? A slow one needs a longer [player] start_timeout.",
+    )
+
+
+def blank(url: str) -> Failure:
+    """The failure of a page that came, and drew nothing until the time was over."""
+    return shared.failure(
+        ErrorCode.MEDIA_DECODE,
+        f"{shared.source_name(url)} answered, but its page has painted nothing in time: open it in a browser to see "
+        "whether it is empty, or a script of it fails or never ends. A slow one needs a longer [player] start_timeout.",
+    )
+
+
+def disconnected(url: str) -> Failure:
+    """The failure of a page that came, and has no connection to its server."""
+    return shared.failure(
+        ErrorCode.MEDIA_NETWORK,
+        f"The page has no connection to its server {shared.source_name(url)}: is that running, and in the network?",
+    )
+
+
 def is_download(url: str) -> Failure:
     """The failure for an address that leads to a file."""
     where = shared.source_name(url)

@@ -15,7 +15,7 @@ from agent.casting.tracker import StreamTracker
 from agent.errors import MediaError
 from agent.media.redaction import redact
 from agent.page_options import PageOptions, PageTurn
-from agent.types import ErrorCode, PlayerState, ShownAs, StartRequest
+from agent.types import ErrorCode, Failure, PlayerState, ShownAs, StartRequest
 from tests.support.fakes import FakePlayer, FakePlayers, FakeStage
 from tests.support.virtual_time import in_virtual_time
 
@@ -223,6 +223,30 @@ async def test_a_page_that_is_renewed_ends_when_its_log_in_is_refused(box: Box) 
     assert last is not None
     assert last.error is not None
     assert last.error.code is ErrorCode.PAGE_LOGIN
+
+
+@scene
+async def test_a_page_that_never_paints_says_why(box: Box) -> None:
+    """Its player knows whether its server has answered."""
+    await box.show(page())
+    blank = Failure(ErrorCode.MEDIA_DECODE, "It is blank.")
+    box.tracker.start(page("never"))
+    await box.until(lambda: len(box.players.players) == 2)
+    box.players.players[1].silence = blank
+    await box.until(lambda: box.tracker.snapshot().last)
+    last = box.tracker.snapshot().last
+    assert last is not None
+    assert last.error == blank
+
+
+@scene
+async def test_a_page_that_stands_still_says_why(box: Box) -> None:
+    """The code is that of any stream that does."""
+    (await box.show(page("stalls"))).silence = Failure(ErrorCode.MEDIA_NETWORK, "Its server is away.")
+    await box.until(lambda: (stream := box.tracker.snapshot().stream) and stream.error)
+    stream = box.tracker.snapshot().stream
+    assert stream is not None
+    assert stream.error == Failure(ErrorCode.MEDIA_STALLED, "Its server is away.")
 
 
 @scene

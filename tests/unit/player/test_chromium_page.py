@@ -16,7 +16,7 @@ from agent.player.base import PageRefusal
 from agent.player.chromium import page as page_module
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
 from agent.player.chromium.page import REFUSALS_LOGGED
-from agent.player.chromium.reasons import answered, not_loaded
+from agent.player.chromium.reasons import answered, blank, disconnected, not_loaded, unanswered
 from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, SESSION, URL, ScriptedBrowser
 
@@ -86,6 +86,26 @@ async def test_only_the_answer_to_the_page_itself_counts(browser: ScriptedBrowse
     browser.tell("Network.responseReceived", requestId="R1", type="Document", frameId=MAIN, response=missing)
     assert [failure.code for failure in browser.failures] == [ErrorCode.MEDIA_NOT_FOUND]
     assert "secret" not in browser.failures[0].message
+
+
+async def test_a_page_that_shows_nothing_says_why(browser: ScriptedBrowser) -> None:
+    """Each sentence names the server that the page is from by then, and never a password."""
+    assert ScriptedBrowser.with_page().page.silence is None
+    document, other = {"type": "Document", "frameId": MAIN, "requestId": "R1"}, "http://other.lan/"
+    for event, about, known in (
+        ("Network.requestWillBeSent", document | {"request": {"url": URL}}, unanswered(URL)),
+        ("Network.responseReceived", document | {"response": {"status": 200}}, blank(URL)),
+        ("Network.requestWillBeSent", document | {"request": {"url": other}}, unanswered(other)),
+        ("Network.responseReceived", document | {"response": {"status": 200}}, blank(other)),
+        ("Page.frameNavigated", {"frame": {"id": MAIN, "loaderId": "L1", "url": other}}, blank(other)),
+        ("Network.requestWillBeSent", {"requestId": "R2", "request": {"url": f"{other}data"}}, blank(other)),
+        ("Network.loadingFailed", {"requestId": "R2", "errorText": "net::ERR_TIMED_OUT"}, disconnected(other)),
+    ):
+        browser.tell(event, **about)
+        assert browser.page.silence == known
+    for failure in (unanswered(URL), blank(URL), disconnected(URL)):
+        assert "panel.lan:3000" in failure.message
+        assert "secret" not in failure.message
 
 
 async def test_a_page_that_leads_nowhere_later_fails(browser: ScriptedBrowser) -> None:
