@@ -150,7 +150,7 @@ def test_a_page_fills_a_screen_that_grows(agent: Agent, xserver: XServer, pages:
 
 
 ERRORS = (
-    ("/status/401", "media_unauthorized", "check user name and password"),
+    ("/status/401", "media_unauthorized", "Put it under [[login]]"),
     ("/file", "media_unsupported", "sent a file to keep"),
 )
 

@@ -3,6 +3,7 @@ and a sentence for a person. Where libVLC has the same reason, people read the s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from agent.player import reasons as shared
@@ -31,6 +32,15 @@ UNREACHABLE = (
 """The beginnings of the names of errors while a server is away, or the network to it."""
 
 
+_NOT_LET_IN = {
+    401: "the page needs a log-in. Put it under [[login]] (docs/pages.md#logged-in), or put the right user name and "
+    "password into the address.",
+    403: "this box may not see the page. If a log-in opens it, put that under [[login]] (docs/pages.md#logged-in); "
+    "otherwise have the server let this box in.",
+}
+"""What a page needs that answers with this status."""
+
+
 def not_loaded(error: str, url: str, *, is_pinned: bool = False) -> Failure:
     """The failure for the `errorText` of a navigation, such as `net::ERR_NAME_NOT_RESOLVED`; `is_pinned` if the
     configuration has a pin for that origin."""
@@ -46,6 +56,12 @@ def not_loaded(error: str, url: str, *, is_pinned: bool = False) -> Failure:
     known = shared.explain([line], url) if line else None
     if known is not None:
         return known
+    if name == "ERR_UNSAFE_PORT":
+        return shared.failure(
+            ErrorCode.MEDIA_FORBIDDEN,
+            f"Browsers open no page at {where}, because this port belongs to another service: have the server use "
+            "another one, such as 8080.",
+        )
     if name == "ERR_ABORTED":
         return shared.failure(ErrorCode.MEDIA_UNSUPPORTED, f"{where} sent no page: an empty answer, or a file to keep.")
     if name.startswith(("ERR_ACCESS_DENIED", "ERR_BLOCKED_", "ERR_UNSAFE_", "ERR_DISALLOWED_", "ERR_UNKNOWN_URL_")):
@@ -59,7 +75,9 @@ def answered(status: int, url: str) -> Failure:
     """The failure for the status of the page itself, from 400 on."""
     failure = shared.explain([f"HTTP {status} error"], url)
     assert failure is not None, "libVLC's reasons know every status"
-    return failure
+    if status not in _NOT_LET_IN:
+        return failure
+    return replace(failure, message=f"{shared.source_name(url)} answered {status}: {_NOT_LET_IN[status]}")
 
 
 def unanswered(url: str) -> Failure:

@@ -254,6 +254,7 @@ REASONS = [
     ("net::ERR_CERT_DATE_INVALID", ErrorCode.MEDIA_NETWORK, "not valid today"),
     ("net::ERR_SSL_PROTOCOL_ERROR", ErrorCode.MEDIA_NETWORK, "does not speak TLS"),
     ("net::ERR_ABORTED", ErrorCode.MEDIA_UNSUPPORTED, "sent no page"),
+    ("net::ERR_UNSAFE_PORT", ErrorCode.MEDIA_FORBIDDEN, "no page at panel.lan:3000, because this port"),
     ("net::ERR_BLOCKED_BY_CLIENT", ErrorCode.MEDIA_FORBIDDEN, "may not be shown"),
     ("net::ERR_HTTP2_PROTOCOL_ERROR", ErrorCode.MEDIA_NETWORK, "could not be loaded (ERR_HTTP2_PROTOCOL_ERROR)"),
 ]
@@ -271,6 +272,14 @@ def test_each_error_has_a_sentence(error: str, code: ErrorCode, says: str) -> No
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 500, 503])
 def test_each_status_has_a_sentence(status: int) -> None:
     assert str(status) in answered(status, URL).message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_that_lets_nobody_in_asks_for_a_log_in(status: int) -> None:
+    """Not for the password of a camera, nor for room at it."""
+    failure = answered(status, URL)
+    assert (failure.code, "[[login]]" in failure.message) == (ErrorCode.MEDIA_UNAUTHORIZED, True)
+    assert "viewer" not in failure.message
 
 
 WINDOW = "Browser.getWindowForTarget"
