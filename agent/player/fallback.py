@@ -7,6 +7,7 @@ from functools import partial
 
 from agent.errors import AgentError, MediaError
 from agent.player.base import Player, PlayerSource
+from agent.player.reasons import nothing_shown
 from agent.types import ErrorCode, MediaType
 
 _ANOTHER_MAY = {ErrorCode.MEDIA_UNSUPPORTED, ErrorCode.MEDIA_DECODE}
@@ -98,19 +99,19 @@ class EngineChoice:
                 missing.append(f"{engine} might play it. {others[engine]}")
         self._forget()
         self._chosen.pop(url, None)
-        return _together(refusals, missing)
+        return _together(url, refusals, missing)
 
     def _forget(self) -> None:
         self._refusals, self._beside = {}, {}
 
 
-def _together(refusals: Mapping[str, AgentError], missing: Sequence[str]) -> AgentError:
-    """The first error, with the errors or requirements of the other engines."""
+def _together(url: str, refusals: Mapping[str, AgentError], missing: Sequence[str]) -> AgentError:
+    """The first error, with the requirements of the other engines, and with their errors where they know another
+    reason."""
     first, *later = refusals.values()
-    said = list(dict.fromkeys(str(error) for error in refusals.values()))
     if not later and not missing:
         return first
-    if len(said) > 1:
-        said[1:] = [f"{engine}: {error}" for engine, error in list(refusals.items())[1:]]
+    known = (str(first), nothing_shown(url).message)
+    said = [f"{engine}: {error}" for engine, error in refusals.items() if str(error) not in known]
     is_full = any(error.failure.is_full for error in refusals.values())
-    return MediaError(first.failure.code, " ".join([*said, *missing]), is_full=is_full)
+    return MediaError(first.failure.code, " ".join([str(first), *said, *missing]), is_full=is_full)

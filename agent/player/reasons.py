@@ -20,6 +20,8 @@ _NO_PLACE = {429, 453, 458}
 """Too many requests; RTSP's "not enough bandwidth"; what panels of IPTV answer beyond the connections they sell."""
 _CODEC = re.compile(r"[Cc]odec [`'\"](\w+)[`'\"]? \(?([^)]*)\)? is not supported|could not decode the format \"(\w+)")
 
+_AS_PAGE = 'add "as": "page" to the start (on the command line --as page).'
+
 
 def explain(lines: Iterable[str], url: str) -> Failure | None:
     """The most telling reason in these log lines (oldest first), or None when they hold none."""
@@ -95,10 +97,15 @@ def not_heard() -> Failure:
 
 def nothing_shown(url: str) -> Failure:
     """The failure of media that "played" to its end, with nothing to see or hear."""
-    return failure(
-        ErrorCode.MEDIA_UNSUPPORTED,
-        f"{source_name(url)} sent data that is not video, audio or a picture (a web page, perhaps?).",
-    )
+    what = f"{source_name(url)} sent data that is not video, audio or a picture"
+    if _scheme(url) in ("http", "https"):
+        return failure(ErrorCode.MEDIA_UNSUPPORTED, f"{what}. If it is a web page, {_AS_PAGE}")
+    return failure(ErrorCode.MEDIA_UNSUPPORTED, f"{what}: check what is at this address.")
+
+
+def web_page(url: str) -> Failure:
+    """The failure of an address that its server says is a web page, and that was to be played as a stream."""
+    return failure(ErrorCode.MEDIA_UNSUPPORTED, f"{source_name(url)} sent a web page: to show it, {_AS_PAGE}")
 
 
 def broke_off(url: str, *, position: float, duration: float) -> Failure:

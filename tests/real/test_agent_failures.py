@@ -72,7 +72,7 @@ CASES = [
     Case("http://no-such-host.invalid/film.mp4", "media_network", "cannot be resolved"),
     Case("https://127.0.0.1:{port}/film.mp4", "media_network", "does not speak TLS", at_most_s=2),
     Case("/garbage", "media_unsupported", "not video, audio or a picture"),
-    Case("/page.html", "media_unsupported", "not video, audio or a picture"),
+    Case("/page.html", "media_unsupported", "sent a web page: to show it, add"),
     Case("/truncated.mp4", "media_unsupported", "not video, audio or a picture"),
     Case("/live.ts?then=end", "media_unsupported", "empty answer"),
     Case("/undecodable.mp4", "media_decode", "This libVLC has no decoder for zz99. mpv: This mpv has no decoder"),

@@ -143,7 +143,7 @@ def test_a_picture_follows_the_screen(media_server: MediaServer, clips: Clips) -
 @pytest.mark.parametrize(
     ("name", "content", "code", "says"),
     [
-        ("page.jpg", b"<!doctype html><html><body>Log in</body></html>", "media_unsupported", "a web page, perhaps"),
+        ("page.jpg", b"<!doctype html><html><body>Log in</body></html>", "media_unsupported", "check what is at"),
         ("phone.png", b"\0\0\0\x18ftypheic" + bytes(64), "media_unsupported", "HEIC"),
         ("empty.png", b"", "media_unsupported", "not video, audio or a picture"),
         ("broken.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><g>", "media_decode", "damaged or was cut off"),

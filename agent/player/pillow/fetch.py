@@ -26,8 +26,9 @@ REDIRECTS_LIMIT = 10
 _PIECE = 256 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = {"User-Agent": "cast-agent", "Accept": "image/*, */*;q=0.5"}
-_STREAMS = ("multipart/", "video/", "audio/", "text/html")
+_STREAMS = ("multipart/", "video/", "audio/")
 """Answers that are no picture, whatever comes: some of them never end."""
+_PAGE = "text/html"
 
 
 class NoPictureError(Exception):
@@ -87,7 +88,10 @@ def _auth(login: tuple[str, str], challenges: list[str]) -> httpx.Auth:
 def _body(answer: httpx.Response, url: str) -> bytes:
     if answer.status_code != 200:
         raise NoPictureError(_explained(f"HTTP {answer.status_code} error", url))
-    if answer.headers.get("Content-Type", "").lower().startswith(_STREAMS):
+    kind = answer.headers.get("Content-Type", "").lower()
+    if kind.startswith(_PAGE):
+        raise NoPictureError(reasons.web_page(url))
+    if kind.startswith(_STREAMS):
         raise NoPictureError(reasons.nothing_shown(url))
     data = bytearray()
     for piece in answer.iter_bytes(_PIECE):

@@ -20,6 +20,7 @@ _HARDWARE = re.compile(r"Using (.+) for hardware decoding")
 _DEMUXER = re.compile(r'using (?:access_)?demux module "(\w+)"')
 _PICTURE = re.compile(r"(?im)^\s*content-type:\s*image/")
 _MJPEG = re.compile(r"(?im)^\s*content-type:\s*multipart/x-mixed-replace\b")
+_PAGE = re.compile(r"(?im)^\s*content-type:\s*text/html\b")
 _HTTP_ANSWER = re.compile(r"incoming response:\s+HTTP/\S+ (\d{3})")
 _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _OLDER_ANSWER = re.compile(r"HTTP answer code (\d{3})")
@@ -97,6 +98,8 @@ class LogReader:
         """True if the server calls the media a picture."""
         self.is_mjpeg = False
         """True if the server sends one picture after the other, as cameras do (MJPEG)."""
+        self.is_page = False
+        """True if the server calls the media a web page."""
         self.pictured = False
         """True once the first picture was certainly drawn."""
         self.buffered = False
@@ -133,6 +136,7 @@ class LogReader:
         elif m := _HTTP_ANSWER.match(line.text):
             self.is_picture = _PICTURE.search(line.text) is not None
             self.is_mjpeg = _MJPEG.search(line.text) is not None
+            self.is_page = _PAGE.search(line.text) is not None
             if int(m[1]) >= 400:
                 self._keep(f"HTTP {m[1]} error")
             if int(m[1]) == 401:

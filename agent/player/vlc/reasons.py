@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.player import reasons as shared
 from agent.player.reasons import failure, source_name
 from agent.player.vlc.log_reader import LogReader
 from agent.types import ErrorCode, Failure
@@ -19,6 +20,11 @@ def played_badly(log: LogReader, *, heard: bool = True) -> Failure | None:
     if log.is_mjpeg:  # it looks for the beginning of the next one to know where a picture ends
         return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows each picture of an MJPEG camera too late.")
     return None
+
+
+def nothing_shown(log: LogReader, url: str) -> Failure:
+    """The failure of media that "played" to its end, with nothing to see or hear."""
+    return shared.web_page(url) if log.is_page else shared.nothing_shown(url)
 
 
 def comes_slowly() -> Failure:

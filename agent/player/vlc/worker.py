@@ -15,7 +15,7 @@ from agent.player import ipc
 from agent.player.channel import Channel
 from agent.player.confine import NONE, Confinement, confine
 from agent.player.confine.display import require_display
-from agent.player.reasons import no_decoder, not_heard, nothing_shown
+from agent.player.reasons import no_decoder, not_heard
 from agent.player.vlc import events, log_reader
 from agent.player.vlc.ending import entries, failure_at_end, lost_playlist, waits_for_sound
 from agent.player.vlc.events import PlayerEvent
@@ -27,7 +27,7 @@ from agent.player.vlc.output import Canvas
 from agent.player.vlc.playback import Phase, Playback
 from agent.player.vlc.plugins import has_plugin, has_plugin_cache, plugin_folders
 from agent.player.vlc.preroll import preroll
-from agent.player.vlc.reasons import comes_slowly, picture, played_badly
+from agent.player.vlc.reasons import comes_slowly, nothing_shown, picture, played_badly
 from agent.player.vlc.sound import Audio, SoundOutput
 from agent.types import ErrorCode, Failure, MediaType, VideoOutput
 from cast_util.privileges import die_with_parent
@@ -161,7 +161,7 @@ class VlcWorker:
                 self._hearing.track_changed()
             case "EncounteredError":
                 self._read_pending_log()
-                self._fail(self._log.reason(self._playback.url) or nothing_shown(self._playback.url))
+                self._fail(self._log.reason(self._playback.url) or nothing_shown(self._log, self._playback.url))
             case "EndReached":
                 self._on_end()
 
@@ -214,7 +214,7 @@ class VlcWorker:
             if found := entries(playback):
                 self._tell_end(ipc.Playlist(found))
             else:
-                self._fail(self._log.reason(playback.url) or nothing_shown(playback.url))
+                self._fail(self._log.reason(playback.url) or nothing_shown(self._log, playback.url))
         elif failure := failure_at_end(playback, self._log, heard=hearing.on):
             self._fail(failure)
         else:

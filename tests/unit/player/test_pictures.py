@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 
+import httpx
 import pytest
 from PIL import Image
 
 from agent.player.pillow.command import looks_like_picture
 from agent.player.pillow.decode import Picture, fitted
-from agent.player.pillow.fetch import NoPictureError
+from agent.player.pillow.fetch import NoPictureError, _body
 from agent.util.ximage import Layout
 
 COLOURS = [(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0), (0, 0, 255), (18, 52, 86)]
@@ -72,6 +73,12 @@ def test_a_picture_fills_the_screen_in_its_shape(
 def test_an_address_may_tell_a_picture(url: str, is_one: bool) -> None:
     """Its ending does, where it is one that can be fetched."""
     assert looks_like_picture(url) is is_one
+
+
+def test_a_web_page_in_place_of_a_picture_is_called_one() -> None:
+    answer = httpx.Response(200, headers={"Content-Type": "Text/HTML; charset=utf-8"}, content=b"<p>Log in")
+    with pytest.raises(NoPictureError, match="sent a web page"):
+        _body(answer, "http://camera.lan/snapshot.jpg")
 
 
 def test_a_file_of_comments_is_no_drawing_at_once() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from agent.errors import AgentError, MediaError, PlayerUnavailableError
 from agent.player.fallback import EngineChoice
+from agent.player.reasons import nothing_shown, web_page
 from agent.types import ErrorCode, Failure
 from tests.support.fakes import FakePlayers
 
@@ -39,6 +40,16 @@ async def test_another_engine_tries_what_the_first_cannot_play(players: FakePlay
     assert choice.failed(URL, NO_MEDIA) is NO_MEDIA, "what has played once is no other kind of media now"
     assert await engine_of(choice) == "other"
     assert await engine_of(choice, "http://nas.local/film.mp4") == "fake"
+
+
+async def test_an_engine_that_knows_no_reason_adds_nothing(players: FakePlayers) -> None:
+    """The first one knows that it is a web page; the other one found nothing in it."""
+    choice, page = EngineChoice(players), MediaError(ErrorCode.MEDIA_UNSUPPORTED, web_page(URL).message)
+    await choice.take(URL)
+    assert choice.failed(URL, page) is None
+    await choice.take(URL)
+    error = choice.failed(URL, MediaError(ErrorCode.MEDIA_UNSUPPORTED, nothing_shown(URL).message))
+    assert str(error) == str(page)
 
 
 async def test_another_engine_goes_on_where_the_first_comes_no_further(players: FakePlayers) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from agent.player.vlc.log_reader import LogLine, LogReader
-from agent.player.vlc.reasons import played_badly
+from agent.player.vlc.reasons import nothing_shown, played_badly
 from agent.types import ErrorCode
 
 DEBUG, WARNING, ERROR = 0, 3, 4
@@ -44,6 +44,12 @@ def test_a_camera_that_sends_one_picture_after_the_other_is_left_to_another_engi
     """It is known by what its server calls it, before any of its pictures."""
     log = reader((DEBUG, f"incoming response:\nHTTP/1.1 200 OK\r\nServer: cam\r\ncontent-type: {content_type}\r\n\r\n"))
     assert (played_badly(log) is not None) is badly
+
+
+@pytest.mark.parametrize(("content_type", "is_page"), [("text/html; charset=utf-8", True), ("video/mp4", False)])
+def test_a_server_that_calls_it_a_web_page_is_believed(content_type: str, is_page: bool) -> None:
+    log = reader((DEBUG, f"incoming response:\nHTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n\r\n"))
+    assert ("sent a web page" in nothing_shown(log, URL).message) is is_page
 
 
 @pytest.mark.parametrize(

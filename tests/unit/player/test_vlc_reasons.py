@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.player.reasons import broke_off, explain, nothing_shown
+from agent.player.reasons import broke_off, explain, nothing_shown, web_page
 from agent.types import ErrorCode
 
 GIVEN_UP = ["Your input can't be opened", "VLC is unable to open the MRL 'http://x/'. Check the log for details."]
@@ -80,6 +80,16 @@ def test_no_reason_is_none() -> None:
 def test_a_source_without_a_host_is_named() -> None:
     """A sentence about a source without a host name is a sentence all the same."""
     assert nothing_shown("udp://@:1234").message.startswith("The source sent")
+
+
+def test_what_may_be_a_web_page_says_how_to_show_it() -> None:
+    """Only an address of HTTP can be one."""
+    url = "http://user:secret@panel.lan:3000/wall"
+    for failure in (nothing_shown(url), web_page(url)):
+        assert failure.code is ErrorCode.MEDIA_UNSUPPORTED
+        assert all(words in failure.message for words in ("panel.lan:3000 sent", '"as": "page"', "--as page"))
+        assert "secret" not in failure.message
+    assert "page" not in nothing_shown("file:///srv/media/x.jpg").message
 
 
 def test_broken_off_says_where() -> None:
