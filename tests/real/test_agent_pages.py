@@ -164,11 +164,23 @@ def test_what_is_no_page_is_an_error(agent: Agent, pages: WebPages, screen: Scre
         for url, code, says in (
             *((pages.url(path), code, says) for path, code, says in ERRORS),
             (secure, "media_forbidden", "certificate"),
+            ("http://127.0.0.1:10080/", "media_forbidden", "no page at 127.0.0.1:10080"),
         ):
             problem = agent.show_page(url, expect=502, refresh=60)
             assert (problem["code"], says in problem["detail"]) == (code, True)
     assert agent.log("player_watch_failed") == []
     assert screen.colour_at_centre() == "red"
+
+
+def test_a_page_that_never_paints_says_why(xserver: XServer, pages: WebPages) -> None:
+    """The server has not answered, or the page that it sent never comes to paint."""
+    with Agent(xserver.display, audio__output="none", player__start_timeout=6) as agent:
+        for path, code, says in (
+            ("/silent", "media_network", f"127.0.0.1:{pages.port} has not answered"),
+            ("/endless", "media_decode", f"127.0.0.1:{pages.port} answered, but its page has painted nothing"),
+        ):
+            problem = agent.show_page(pages.url(path), expect=502)
+            assert (problem["code"], says in problem["detail"]) == (code, True), problem["detail"]
 
 
 def test_a_pinned_key_counts_for_its_origin_alone(agent: Agent, secure: TlsFront, screen: Screen) -> None:

@@ -188,6 +188,8 @@ class WebPages(Started):
         app.router.add_get("/keyed/{colour}", self._keyed)
         app.router.add_get("/nasty", self._nasty)
         app.router.add_get("/bare", self._bare)
+        app.router.add_get("/endless", self._endless)
+        app.router.add_get("/silent", self._silent)
         app.router.add_get("/status/{status}", self._status)
         app.router.add_get("/file", self._file)
         app.router.add_get("/away/{colour}", self._away)
@@ -258,6 +260,13 @@ class WebPages(Started):
 
     async def _bare(self, request: web.Request) -> web.Response:
         return self._page(request, "blue", text="")
+
+    async def _endless(self, request: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><script>for (;;) {}</script>Never seen", content_type="text/html")
+
+    async def _silent(self, request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
 
     async def _status(self, request: web.Request) -> web.Response:
         status = int(request.match_info["status"])
