@@ -17,7 +17,7 @@ import structlog
 
 from agent.casting.entries import Entries
 from agent.casting.forms import PresetForm
-from agent.casting.wish import Policy, Wish, check_page, check_turns
+from agent.casting.wish import Policy, Wish, check_page
 from agent.errors import (
     FieldError,
     FileAwayError,
@@ -222,11 +222,11 @@ class Presets:
         """The preset with its problem, if any; `name` stands for an invalid id."""
         try:
             form = PresetForm.parse(given)
+            await check_page(self._policy, form.wish())
             # A file may be on a disk that sleeps or hangs: it is looked at when it is to be played.
             if form.url is not None and not form.url.lower().startswith("file:"):
-                check_page(form.wish(), await self._policy.check(form.url))
+                await self._policy.check(form.url)
             _check_ready(form)
-            await check_turns(self._policy, form.wish().page)
         except InvalidRequestError as error:
             return Preset(_id_of(given) or name, source, given, None, str(error))
         return Preset(form.id, source, given, form)
@@ -234,10 +234,10 @@ class Presets:
     async def _checked(self, given: Mapping[str, Any]) -> PresetForm:
         form = PresetForm.parse(given)
         _check_ready(form)
-        await check_turns(self._policy, form.wish().page)
+        await check_page(self._policy, form.wish())
         if form.url is not None:
             try:
-                check_page(form.wish(), await self._policy.check(form.url))
+                await self._policy.check(form.url)
             except FileAwayError:
                 log.debug("preset_file_not_found", preset=form.id)  # it may be there when it is to be played
         return form

@@ -12,7 +12,7 @@ from agent.casting.presets import Preset, Presets
 from agent.casting.recent import Recent
 from agent.casting.saved import Saved, Volume
 from agent.casting.screen import NoScreen, Screen
-from agent.casting.wish import SPOKEN, WHAT, Policy, Wish, check_page, check_together, check_turns, over
+from agent.casting.wish import SPOKEN, WHAT, Policy, Wish, check_page, check_together, over
 from agent.errors import FieldError, InvalidRequestError, SessionNotFoundError
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
 from agent.types import Quality, SessionChange, SessionId, StartRequest, StreamRef
@@ -137,9 +137,8 @@ class CastingService:
         """
         check_together(wish)
         wish = await self._resolved(wish)
+        await check_page(self._policy, wish)
         url = None if wish.url is None else await self._policy.check(wish.url)
-        check_page(wish, url)
-        await check_turns(self._policy, wish.page)
         if wish.session_id is not None:
             session_id = self._tracker.change(SessionId(wish.session_id), _change(wish, url)).session_id
         else:

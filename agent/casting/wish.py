@@ -70,19 +70,15 @@ class Policy(Protocol):
         """The URL to play; waits for nothing but a file. Raises InvalidRequestError with the field `url`."""
 
 
-def check_page(wish: Wish, url: str | None) -> None:
-    """Raise InvalidRequestError for a page at an address that can be none, and for how a page is shown without one."""
+async def check_page(policy: Policy, wish: Wish) -> None:
+    """Check what a wish says of a page: its address, which may not be played for all that, and those of the pages that
+    follow. Raises InvalidRequestError with the field, such as `page.then.0.url`."""
     if wish.page is not None and wish.shown_as is not ShownAs.PAGE:
         raise InvalidRequestError(f"{NO_PAGE.field} {NO_PAGE.message}.", (NO_PAGE,))
-    if wish.shown_as is ShownAs.PAGE and url is not None and not url.startswith(("http://", "https://")):
-        message = "must begin with http:// or https:// where as is page"
+    if wish.shown_as is ShownAs.PAGE and wish.url is not None and not _may_be_page(wish.url):
+        message = "must begin with http:// or https:// where as is page, such as http://panel.lan:3000/wall"
         raise InvalidRequestError(f"url {message}.", (FieldError("url", message),))
-
-
-async def check_turns(policy: Policy, page: PageOptions | None) -> None:
-    """Check the addresses of the pages that follow. Raises InvalidRequestError with the field, such as
-    `page.then.0.url`."""
-    for number, turn in enumerate(page.then if page else ()):
+    for number, turn in enumerate(wish.page.then if wish.page else ()):
         try:
             await policy.check(turn.url)
         except InvalidRequestError as error:
@@ -111,6 +107,10 @@ def check_together(wish: Wish) -> None:
     errors = wrong_together(given) or ([] if names_something(given) else [FieldError("url", "is required")])
     if errors:
         raise InvalidRequestError(f"{errors[0].field} {errors[0].message}.", tuple(errors))
+
+
+def _may_be_page(url: str) -> bool:
+    return url.strip().lower().startswith(("http://", "https://"))
 
 
 def _given(wish: Wish) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from agent.errors import AgentError, InvalidRequestError
 from agent.media.policy import MediaChecks
 from agent.media.redaction import redact
 from agent.media.urls import MediaPolicy
-from agent.types import ErrorCode, PlayerState, Quality, SessionState
+from agent.types import ErrorCode, PlayerState, Quality, SessionState, ShownAs
 from tests.support.fakes import FakePlayers, FakeStage
 
 FILM, BELL = "http://film/one.mp4", "http://film/two.mp4"
@@ -116,6 +116,14 @@ async def test_two_things_to_play_are_refused_by_field(remote: Remote) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         await remote.casting.start(Wish(url=FILM, code="ABCDEF", stream_id="s"))
     assert [error.field for error in refused.value.errors] == ["code", "stream_id"]
+
+
+@pytest.mark.parametrize("url", ["chrome://version", "127.0.0.1:8123/x", "rtsp://camera/1", "file:///srv/x.html"])
+async def test_an_address_that_can_be_no_page_is_told_what_one_is(remote: Remote, url: str) -> None:
+    """Not which schemes there are for streams."""
+    with pytest.raises(InvalidRequestError, match=r"^url must begin with http:// or https:.*http://panel") as refused:
+        await remote.casting.start(Wish(url=url, shown_as=ShownAs.PAGE))
+    assert [error.field for error in refused.value.errors] == ["url"]
 
 
 async def test_a_start_that_is_not_waited_for_is_answered_before_its_first_frame(remote: Remote) -> None:
