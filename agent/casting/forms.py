@@ -8,7 +8,7 @@ from dataclasses import fields
 from itertools import islice
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from agent.casting.fields import (
     CODE,
@@ -32,6 +32,7 @@ from agent.casting.fields import (
     as_video_id,
     as_volume,
     is_left_out,
+    wrong,
 )
 from agent.casting.page_fields import (
     CSS_LIMIT,
@@ -164,12 +165,19 @@ class PageForm(Form):
         None
     )
     """The name that the browser gives itself."""
-    seconds: _TurnSeconds = None
-    """Seconds for which the page is shown before the first of `then`; 30 if left out."""
     then: Annotated[Annotated[tuple[TurnForm, ...], Field(max_length=TURNS_LIMIT)] | None, BeforeValidator(as_list)] = (
         None
     )
     """Pages that follow one another, from the first on again after the last."""
+    seconds: _TurnSeconds = None
+    """Seconds for which the page is shown before the first of `then`; 30 if left out."""
+
+    @field_validator("seconds")
+    @classmethod
+    def _of_several(cls, seconds: float | None, given: ValidationInfo) -> float | None:
+        if not given.data.get("then", True):  # a mistake in it is told by itself
+            raise wrong("is for several pages: add then, the pages that follow, or leave seconds out")
+        return seconds
 
     def options(self) -> PageOptions:
         """The options in this form."""

@@ -19,8 +19,11 @@ STORED: Final = ("preset", "recent")
 SPOKEN: Final = {"shown_as": "as"}
 """Fields that callers know by a name that Python has taken."""
 
-_NO_PAGES: Final = (("code", "as"), ("stream_id", "as"), ("video_id", "as"))
-"""A stream or a video of the central API is no page."""
+_NO_PAGES: Final = (
+    *(("code", "as"), ("stream_id", "as"), ("video_id", "as")),
+    *(("as", "quality"), ("as", "position")),
+)
+"""A stream or a video of the central API is no page, and a page has neither renditions nor a position."""
 
 NO_PAGE: Final = FieldError("page", "is for web pages: add as with the value page, or leave page out")
 

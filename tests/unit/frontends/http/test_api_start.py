@@ -67,11 +67,10 @@ LOOK = '{"zoom": "1.5", "scroll": 80, "dark": "on", "css": "h1 {color: red}", "l
 
 
 async def test_takes_every_field(api: Served) -> None:
-    """All fields reach the tracker."""
+    """All fields reach the tracker: those of a film, and those of a page."""
     body = {"url": URL, "quality": "1080p", "duration": 30, "title": "Door", "volume": 0.5, "muted": True}
-    await start(
-        api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10", "as": "Page", "page": LOOK}
-    )
+    await start(api, body | {"interrupt": True, "position": 90.5, "loop": True, "refresh": "10"})
+    await start(api, {"url": URL, "loop": False, "as": "Page", "page": LOOK})
     assert api.tracker.requests == [
         StartRequest(
             url=URL,
@@ -84,9 +83,13 @@ async def test_takes_every_field(api: Served) -> None:
             position=90.5,
             loop=True,
             refresh=10.0,
+        ),
+        StartRequest(
+            url=URL,
+            quality=Quality.HD,
             shown_as=ShownAs.PAGE,
             page=PageOptions(zoom=1.5, scroll=80, dark=True, css="h1 {color: red}", language="pt-BR"),
-        )
+        ),
     ]
 
 
@@ -214,6 +217,11 @@ async def test_switch_words(api: Served, word: tuple[object, bool]) -> None:
         ({"url": URL, "as": "page", "page": {"time_zone": "Berlin"}}, "page.time_zone"),
         ({"url": URL, "as": "page", "page": {"time_zone": "Europe"}}, "page.time_zone"),
         ({"url": URL, "as": "page", "page": {"user_agent": "Wänd"}}, "page.user_agent"),
+        ({"url": URL, "as": "page", "quality": "720p"}, "quality"),
+        ({"url": URL, "as": "page", "position": 90}, "position"),
+        ({"url": URL, "as": "page", "page": {"seconds": 10}}, "page.seconds"),
+        ({"url": URL, "as": "page", "page": {"seconds": 10, "then": []}}, "page.seconds"),
+        ({"url": URL, "as": "page", "page": {"seconds": 10, "then": "b"}}, "page.then"),
         ({"url": URL, "\ud800": 1}, "\ud800"),
         (b'{"url": "http://nas/x", "volume": NaN}', ""),
         (b'{"url": "http://nas/x", "volume": 1e999}', "volume"),
