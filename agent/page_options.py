@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 SHOWN_FOR_S: Final = 30.0
@@ -44,6 +44,10 @@ class PageOptions:
         """Its fields as plain JSON, without those that are left out."""
         given = {name: value for name, value in asdict(self).items() if value not in (None, ())}
         return given | ({"then": list(given["then"])} if self.then else {})
+
+    def alone(self) -> PageOptions:
+        """The same for another page, which none follow."""
+        return replace(self, seconds=None, then=())
 
     def rotation(self, url: str) -> tuple[tuple[str, float], ...]:
         """The page at `url` and those after it, each with its seconds; none where it is one alone."""

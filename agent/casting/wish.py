@@ -121,8 +121,11 @@ def _given(wish: Wish) -> dict[str, Any]:
 
 
 def over(stored: Wish, wish: Wish) -> Wish:
-    """The stored wish, with the fields of this wish in place of its own."""
+    """The stored wish, with the fields of this wish in place of its own. Where both are pages, that of this wish is
+    shown as the stored one was."""
     given = {name: value for name, value in _given(wish).items() if name not in STORED}
     if not given.keys().isdisjoint(WHAT):
-        stored = replace(stored, **dict.fromkeys((*WHAT, "shown_as", "page")))
+        shown_as = stored.shown_as if _may_be_page(wish.url or "") else None
+        page = stored.page.alone() if shown_as and stored.page else None
+        stored = replace(stored, **dict.fromkeys(WHAT), shown_as=shown_as, page=page)
     return replace(stored, **given)

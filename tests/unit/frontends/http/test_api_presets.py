@@ -68,15 +68,16 @@ async def test_a_preset_is_saved_played_changed_and_deleted(box: Tracked, tmp_pa
 
 
 async def test_a_preset_may_be_a_page(box: Tracked, tmp_path: Path) -> None:
-    """It is listed and played as one, also after a restart; with another address it is a stream."""
+    """It is listed and played as one, also after a restart, and so is another page in its place."""
     page = {"id": "wall", "url": "http://film/wall", "as": "page"}
     saved = await call(box, "POST", "/presets", page, status=201)
     assert saved["as"] == "page"
     async with tracked(folder=tmp_path) as after_a_restart:
         assert (await listed(after_a_restart))["wall"]["as"] == "page"
-    for body, kind in (({}, MediaType.WEB), ({"url": "http://film/a"}, None)):
+    for body in ({}, {"url": "http://film/a"}):
         await call(box, "POST", "/start?wait=5", {"preset": "wall", **body})
-        assert [session.request.kind for session in box.tracker.saved()] == [kind]
+        (session,) = box.tracker.saved()
+        assert (session.request.url, session.request.kind) == (body.get("url", page["url"]), MediaType.WEB)
 
 
 async def test_what_a_caller_plays_instead_takes_the_place_of_the_address(box: Tracked) -> None:
