@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -14,6 +16,8 @@ from agent.config.reload import RELOADABLE, Current
 from agent.config.settings import ApiSettings, DeviceSettings, LogSettings, PlayerSettings
 from agent.types import Quality
 from agent.util import threads as threads_module
+
+ROOT: Final = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +60,17 @@ def test_every_reloadable_key_exists() -> None:
     """A key that was renamed would otherwise silently need a restart."""
     keys = {f"{section}.{key}" for section, content in Settings() for key, _ in content}
     assert keys | {section for section in Settings.model_fields if LOADER.is_repeated(section)} > RELOADABLE
+
+
+def test_the_example_names_what_a_reload_takes_over() -> None:
+    """At its top: each section, with the keys of those that are not repeated."""
+    top = (ROOT / "config.example.toml").read_text().replace("\n#", "")
+    sentence = re.search(r"it takes over (.*?);", top)
+    assert sentence is not None
+    named = re.findall(r"\[+(\w+)\]+((?: [a-z_]+,?)*)", sentence[1])
+    keys = {(section, key) for section, words in named for key in re.findall(r"\w+", words) if key != "and"}
+    repeated = {(section, "") for section, _ in named if LOADER.is_repeated(section)}
+    assert {".".join(filter(None, each)) for each in keys | repeated} == RELOADABLE
 
 
 async def test_a_system_without_threads_keeps_the_settings_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
