@@ -165,7 +165,10 @@ def _text(value: object) -> str:
     """The value as text that can be written: no credentials, no control characters, no broken characters."""
     try:
         text = value if isinstance(value, str) else _describe(value)
-        return redact(text).translate(_CONTROL).encode("utf-8", "backslashreplace").decode("utf-8")
+        text = redact(text)
+        if text.isascii() and text.isprintable():
+            return text
+        return text.translate(_CONTROL).encode("utf-8", "backslashreplace").decode("utf-8")
     except Exception as error:  # a foreign __str__ or __repr__
         return f"<{type(value).__name__} cannot be shown: {type(error).__name__}>"
 

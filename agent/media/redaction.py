@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from agent.media.urls import authority_of
 
 HIDDEN = "***"
 """Stands where a secret was."""
+
+NAMES_KEPT = 512
+"""The names whose meaning is remembered: each line of the log has ten, and there are some hundred in all."""
 
 
 def redact(text: str) -> str:
@@ -18,10 +22,14 @@ def redact(text: str) -> str:
     of ours.
     Where a password cannot be told from a path it hides too much rather than too little. Linear, idempotent.
     """
-    # Query values first: one with an @ in it would be taken for the end of a password.
-    return _hide_userinfo(_hide_query_secrets(_OUR_KEY.sub(rf"\1{HIDDEN}", text), nested=False))
+    if "ca" in text:
+        text = _OUR_KEY.sub(rf"\1{HIDDEN}", text)
+    if "=" in text:  # before the next: a value with an @ in it would be taken for the end of a password
+        text = _hide_query_secrets(text, nested=False)
+    return _hide_userinfo(text) if "://" in text else text
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def names_secret(name: str) -> bool:
     """Return True if a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:200]).lower())

@@ -16,6 +16,10 @@ _AUTHORITIES = (
 _GPU_DEVICES = ("dri/renderD*", "nvidia[0-9]*", "video1[0-9]", "vchiq")
 """Render nodes of Mesa and NVIDIA; the stateful codecs and VideoCore of a Raspberry Pi."""
 
+INSTALLED_FOR_S = 1.0
+"""The time for which an engine counts as installed, or not, once that was looked up. Each call of the API asks for it
+some times, and people install engines while the agent runs."""
+
 
 def has_gpu(dev: Path = Path("/dev")) -> bool:
     """Return True if the machine has a device that could decode video."""

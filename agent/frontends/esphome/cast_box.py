@@ -163,7 +163,8 @@ class CastBox:
     async def _tell_all(self, follower: Subscription) -> None:
         await self._read_presets()
         while True:
-            self._look()
+            if self._peers:  # who comes next has a look of their own
+                self._look()
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._tell_waiting(follower)
@@ -183,6 +184,8 @@ class CastBox:
     def _tell(self, event: Event) -> None:
         if event.kind is EventKind.SESSION_STARTED:
             self._refusal = None
+        if not self._peers:
+            return
         if event.kind in EVENT_TYPES:
             self._send_session(event)
         if event.kind in SEEN_ON_SCREEN:

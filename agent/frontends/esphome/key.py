@@ -120,6 +120,18 @@ def open_window(folder: Path) -> None:
     write_whole(folder / WINDOW_FILE, f"{boot_id()} {int(since_boot() + WINDOW_S)}\n", durable=False)
 
 
+_Sign = tuple[int, ...] | None
+"""Another one when a file has changed; None where there is none, or it cannot be looked at."""
+
+
+def _sign_of(path: Path) -> _Sign:
+    try:
+        found = path.stat()
+    except OSError:  # the next read says what it is
+        return None
+    return found.st_ino, found.st_size, found.st_ctime_ns
+
+
 class KeyRing:
     """The key as the daemon knows it: that of the file, as soon as it changes. A file that cannot be read lets nobody
     in, with a key or without. `now` gives seconds since the machine was switched on."""
@@ -130,7 +142,10 @@ class KeyRing:
         self._window_file = folder / WINDOW_FILE
         self._now = now
         self._threads = Threads(KEY_FILE, limit=1)
-        self._seen: tuple[int, ...] | None = ()
+        self._seen: _Sign = ()
+        self._window_seen: _Sign = ()
+        self._opened = "", 0.0
+        """What the file of the window says."""
         self._key: bytes | None = None
         self.problem = ""
         """The reason why the key cannot be read; a sentence that says what to do."""
@@ -150,7 +165,7 @@ class KeyRing:
     def key(self) -> bytes | None:
         """The key now; None when there is none, or it cannot be read (`problem`). Costs 2 µs when the file is the same:
         its inode is looked at so often that it is in memory."""
-        if (seen := self._look()) != self._seen or self.problem:
+        if (seen := _sign_of(self._file.path)) != self._seen or self.problem:
             self._seen = seen
             self._read()
         return self._key
@@ -183,13 +198,6 @@ class KeyRing:
             log.error("esphome_key_write_failed", reason=reason)
             return False
 
-    def _look(self) -> tuple[int, ...] | None:
-        try:
-            found = self._file.path.stat()
-        except OSError:  # the next read says what it is
-            return None
-        return found.st_ino, found.st_size, found.st_ctime_ns
-
     def _read(self) -> None:
         try:
             self._key, self.problem = self._file.read(), ""
@@ -200,6 +208,11 @@ class KeyRing:
 
     def _window(self) -> tuple[str, float]:
         """The run of the machine in which the window was opened last, and its end by the clock of that run."""
+        if (seen := _sign_of(self._window_file)) != self._window_seen:
+            self._window_seen, self._opened = seen, self._read_window()
+        return self._opened
+
+    def _read_window(self) -> tuple[str, float]:
         with contextlib.suppress(OSError, ValueError):  # a new box has no such file; a torn one opens nothing
             with open(self._window_file, "rb", opener=_without_waiting) as stream:
                 boot, until = stream.read(READ_LIMIT).decode("ascii").split()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from agent.config.settings import AudioSettings
 from agent.player.confine import Confinement
-from agent.player.machine import has_gpu
+from agent.player.machine import INSTALLED_FOR_S, has_gpu
+from agent.util.remembering import remembered
 
 FD = "%FD"
 """In a command: the descriptor of Chromium's end of the socket pair."""
@@ -44,8 +45,9 @@ def program() -> str | None:
     return known or next((os.path.realpath(path) for name in _NAMES if (path := shutil.which(name))), None)
 
 
+@remembered(for_s=INSTALLED_FOR_S)
 def is_installed() -> bool:
-    """Return True if there is a browser now."""
+    """Return True if there was a browser a second ago."""
     return program() is not None
 
 

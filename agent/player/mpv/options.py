@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.player.confine import Confinement
-from agent.player.machine import authorities
+from agent.player.machine import INSTALLED_FOR_S, authorities
 from agent.types import Quality, VideoOutput
+from agent.util.remembering import remembered
 
 PROGRAM = "mpv"
 
@@ -36,8 +37,9 @@ HEIGHTS = {Quality.FULL_HD: 1080, Quality.HD: 720}
 """Lines that a picture may have at most."""
 
 
+@remembered(for_s=INSTALLED_FOR_S)
 def mpv_is_installed() -> bool:
-    """Return True if the program is there now."""
+    """Return True if the program was there a second ago."""
     return shutil.which(PROGRAM) is not None
 
 
