@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import tomllib
 from pathlib import Path
 
 from agent.config.loader import SYSTEM_CONFIG, Settings, installed_config, settings_beside
@@ -63,10 +64,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
 def configuration(config: Path | None, settings: Settings) -> Finding:
     """The file that these settings came from, if there is one: it can be read, by those alone who may."""
     if config is not None:
-        in_presets = any(redact(str(preset.url)) != str(preset.url) for preset in settings.preset)
-        in_logins = any(login.secret for login in settings.login)
-        has_secrets = settings.webhook or settings.central.token or in_presets or in_logins
-        if has_secrets and config.stat().st_mode & stat.S_IROTH:
+        if _has_secrets(config, settings) and config.stat().st_mode & stat.S_IROTH:
             found = f"{config} holds secrets of webhooks, presets or log-ins, or a token, and every user can read it."
             advice = f"Let its owner and the group of who runs cast-agent read it alone: chmod 640 {config}"
             return Finding(Level.WARN, "configuration", found, advice)
@@ -84,3 +82,15 @@ def configuration(config: Path | None, settings: Settings) -> Finding:
         advice = f"The service reads {SYSTEM_CONFIG}, and you may not: call the doctor with sudo."
         return Finding(Level.WARN, "configuration", found, advice)
     return Finding(Level.OK, "configuration", found)
+
+
+def _has_secrets(config: Path, settings: Settings) -> bool:
+    """Return True if these settings have secrets from this file; others come from the environment."""
+    held = {
+        "webhook": bool(settings.webhook),
+        "central": bool(settings.central.token),
+        "preset": any(redact(str(preset.url)) != str(preset.url) for preset in settings.preset),
+        "login": any(login.secret for login in settings.login),
+    }
+    own = tomllib.loads(config.read_text(encoding="utf-8-sig"))
+    return any(held[section] for section in held.keys() & own.keys())

@@ -102,6 +102,19 @@ def test_a_configuration_with_secrets_is_not_for_everybody(tmp_path: Path) -> No
     assert configuration(file, load_settings(file)).level is Level.OK
 
 
+def test_secrets_of_the_environment_are_not_in_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[api]\nport = 8091\n")
+    file.chmod(0o644)
+    login = {"origin": "http://panel.lan", "kind": "header", "secret": "geheim"}
+    monkeypatch.setenv("CAST_AGENT_LOGIN", json.dumps([login]))
+    settings = load_settings(file)
+    assert settings.login[0].secret == "geheim"
+    assert configuration(file, settings).level is Level.OK
+
+
 # --- the state folder ---
 
 
