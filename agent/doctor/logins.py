@@ -10,27 +10,34 @@ from urllib.parse import urlsplit
 
 from agent.config.loader import Settings
 from agent.config.logins import LoginSettings
-from agent.doctor.bounds import bounded
+from agent.doctor.bounds import ANSWER_TIMEOUT_S, bounded
 from agent.doctor.findings import Finding, Level
 from agent.errors import ConfigError
-from agent.media.urls import is_private
+from agent.reporting.http.resolver import Names, PublicAddressError
 from agent.util.threads import in_thread
 
 _NAME = "page log-ins"
 
 
-async def logins(settings: Settings) -> list[Finding]:
-    """A line for each that cannot be used or that others can read, or one when all are good; none when there are
-    none."""
-    looks = (bounded(_NAME, in_thread(partial(_look, login))) for login in settings.login)
+async def logins(settings: Settings, *, host_timeout_s: float = ANSWER_TIMEOUT_S) -> list[Finding]:
+    """A line for each that cannot be used or that others can read, or one when all are good; none when there are none.
+    A host that no name server knows within `host_timeout_s` is left to the page that needs it."""
+    looks = (bounded(_NAME, _look(login, host_timeout_s)) for login in settings.login)
     found = [finding for findings in await asyncio.gather(*looks) for finding in findings]
     if wrong := [finding for finding in found if finding.level is not Level.OK]:
         return wrong
     return found[:1]
 
 
-def _look(login: LoginSettings) -> Finding:
-    """Blocks for its file, and for DNS."""
+async def _look(login: LoginSettings, host_timeout_s: float) -> Finding:
+    found = await in_thread(partial(_of_file, login))
+    if found.level is Level.OK and (problem := await _crosses_the_internet(login.origin, host_timeout_s)):
+        return Finding(Level.WARN, _NAME, problem, "Use https:// for its pages and as the origin of the log-in.")
+    return found
+
+
+def _of_file(login: LoginSettings) -> Finding:
+    """Blocks for its file."""
     try:
         login.read_secret()
         mode = login.secret_file.stat().st_mode if login.secret_file is not None else 0
@@ -42,20 +49,18 @@ def _look(login: LoginSettings) -> Finding:
         found = f"Every user can read {login.secret_file}, which holds the secret for {login.origin}."
         advice = f"Let its owner and the group of who runs cast-agent read it alone: chmod 640 {login.secret_file}"
         return Finding(Level.WARN, _NAME, found, advice)
-    if address := _public_address(login.origin):
-        found = f"The secret for {login.origin} crosses the internet unencrypted: the host is {address}."
-        return Finding(Level.WARN, _NAME, found, "Use https:// for its pages and as the origin of the log-in.")
     return Finding(Level.OK, _NAME, "The secrets can be read. The servers were not asked whether they are right.")
 
 
-def _public_address(origin: str) -> str:
-    """An address outside of private networks of a server without encryption; empty if it has none. Blocks for DNS."""
+async def _crosses_the_internet(origin: str, timeout_s: float) -> str:
+    """The problem with an origin on the internet without encryption; empty for any other, and for an unknown host."""
     parts = urlsplit(origin)
-    if parts.scheme != "http":
-        return ""
-    try:
-        found = socket.getaddrinfo(parts.hostname, None, type=socket.SOCK_STREAM)
-    except OSError:  # its page will say so
-        return ""
-    addresses = (str(address[0]) for *_, address in found)
-    return next((address for address in addresses if not is_private(address)), "")
+    if parts.scheme == "http":
+        try:
+            async with asyncio.timeout(timeout_s):
+                await Names(private_only=True).resolve(parts.hostname or "", family=socket.AF_UNSPEC)
+        except PublicAddressError as error:
+            return f"The secret for {origin} crosses the internet unencrypted: {error.strerror}."
+        except OSError:  # also no answer in time: the page says so when it is shown
+            return ""
+    return ""

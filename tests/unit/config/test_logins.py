@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,15 @@ async def test_the_doctor_warns_of_secrets_that_cross_the_internet(
         level,
         *[level is Level.WARN] * 2,
     )
+
+
+async def test_the_doctor_waits_for_no_name_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret itself is good, and the page says it when its host is not found."""
+    silent = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(30))
+    entry = {"origin": "http://panel.lan", "kind": "header", "secret": "geheim"}
+    try:
+        [found] = await logins(Settings.model_validate({"login": [entry]}), host_timeout_s=0.05)
+    finally:
+        silent.set()
+    assert found.level is Level.OK
