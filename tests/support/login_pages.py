@@ -107,20 +107,11 @@ class LoginPages(WebPages):
         """Log-ins that were refused."""
         self.lines: dict[str, bool] = {}
         """For each origin that opened a websocket of a wall: True if it came with the header."""
-        self._lines: set[web.WebSocketResponse] = set()
 
     def renew(self) -> str:
         """Take another token from now on, and no other any more."""
         self.token = f"token-{secrets.token_hex(8)}"
         return self.token
-
-    def drop(self) -> None:
-        """Break every websocket."""
-        self._call(self._drop())
-
-    async def _drop(self) -> None:
-        for line in tuple(self._lines):
-            await line.close()
 
     def _add_routes(self, app: web.Application) -> None:
         app.router.add_get("/wall/{kinds}/{colour}", self._wall)

@@ -149,10 +149,14 @@ class WebPages(Started):
         """Close all websockets and answer new ones as a proxy does whose server is away, or stop that."""
         self._is_cut = on
         if on:
-            self._call(self._close_lines())
+            self.drop()
 
-    async def _close_lines(self) -> None:
-        for line in list(self._lines):
+    def drop(self) -> None:
+        """Break every websocket."""
+        self._call(self._drop())
+
+    async def _drop(self) -> None:
+        for line in tuple(self._lines):
             await line.close()
 
     def stop(self) -> None:
