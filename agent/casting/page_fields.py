@@ -100,7 +100,7 @@ def as_language(value: object) -> str:
 def as_time_zone(value: object) -> str:
     """The name of a time zone that this system knows, or any possible one where it knows none."""
     text = as_text(value)
-    if re.fullmatch(TIME_ZONE, text) is None or (_is_time_zone("UTC") and not _is_time_zone(text)):
+    if re.fullmatch(TIME_ZONE, text) is None or (not _is_time_zone(text) and _is_time_zone("UTC")):
         raise wrong("must be a time zone such as Europe/Berlin")
     return text
 

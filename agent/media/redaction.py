@@ -12,7 +12,8 @@ HIDDEN = "***"
 """Stands where a secret was."""
 
 NAMES_KEPT = 512
-"""The names whose meaning is remembered: each line of the log has ten, and there are some hundred in all."""
+"""The names, of 200 characters at most, whose meaning is remembered: each line of the log has ten, and there are some
+hundred in all."""
 
 
 def redact(text: str) -> str:
@@ -29,10 +30,14 @@ def redact(text: str) -> str:
     return _hide_userinfo(text) if "://" in text else text
 
 
-@lru_cache(maxsize=NAMES_KEPT)
 def names_secret(name: str) -> bool:
     """Return True if a key called `name` (`api_key`, `accessToken`, `Set-Cookie`) holds a secret."""
-    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:200]).lower())
+    return _names_secret(name[:200])
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def _names_secret(name: str) -> bool:
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
     return not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _HARMLESS_ENDINGS
 
 
