@@ -52,7 +52,8 @@ SWITCHED: Final = {
 ROUND: Final = 4
 """The switches of a round: to the page and back from spares, and again without."""
 BRIEFLY_S: Final = 0.3
-"""The time that a picture is on before a cold switch; a spare is made 1 s after the one before was taken."""
+"""The time that a picture is on before the next switch. A spare is made 1 s after the one before was taken, so there is
+none when the third and the fourth switch of a round come."""
 
 SIZE: Final = (1280, 720)
 READY_S: Final = 30.0
@@ -69,7 +70,7 @@ class Run:
     """Switches, kills, reloads, and notes what is wrong."""
 
     def __init__(self, agent: Agent, display: str, pages: WebPages, film: str) -> None:
-        """`film`: the address of one that is longer than the switches take."""
+        """`film`: the address of the one that pages take turns with."""
         self._agent = agent
         self._display = display
         self._pages = pages

@@ -159,7 +159,7 @@ class Opening:
 def seek_to(position: float, *, file_format: str, exact: bool = False) -> tuple[str, float, str]:
     """Return mpv's command that seeks to a position in seconds; `exact` also where a key frame would do."""
     if file_format == "hls" and position < BEGINNING_S:
-        return "seek", BEGINNING_S, "absolute+keyframes"  # the key frame before it is the first one
+        return "seek", BEGINNING_S, "absolute+keyframes"  # shows its first segment from the last key frame up to there
     return "seek", position, "absolute+exact" if exact else "absolute"
 
 
