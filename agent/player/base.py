@@ -205,6 +205,10 @@ class Player(Protocol):
     async def finished(self) -> None:
         """Return when the media has come to its end. Raises as `opened` does when it broke instead."""
 
+    async def go_to(self, media: Media) -> bool:
+        """Go on with other media in place, without a new start, and return True; False if that takes another player, as
+        for most it does. Raises PlayerTimeoutError, PlayerUnavailableError."""
+
     async def outdated(self) -> None:
         """Return when another process had better take over: some grow. Never, for most."""
 

@@ -103,6 +103,9 @@ class ChildPlayer(ABC):
     async def finished(self) -> None:
         await self._unless_gone(self._finished)
 
+    async def go_to(self, media: Media) -> bool:
+        return False
+
     async def outdated(self) -> None:
         await asyncio.Event().wait()
 

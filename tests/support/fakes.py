@@ -64,6 +64,8 @@ class Script:
     """The number of viewers that its source serves at once; another one is refused. None for any number."""
     deaf: bool = False
     """Commands for sound are never answered: the process hangs."""
+    has_views: bool = False
+    """It goes to another address of its host without a new start."""
 
 
 SCRIPTS = {
@@ -89,6 +91,7 @@ SCRIPTS = {
     "single": Script(viewers=1),
     "page": Script(media_type=MediaType.WEB),
     "other-page": Script(media_type=MediaType.WEB),
+    "home": Script(media_type=MediaType.WEB, has_views=True),
 }
 
 BY_ANOTHER = {
@@ -226,6 +229,12 @@ class FakePlayer:
         """It is there 0.25 s later, as libVLC tells it."""
         await self._done()
         self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
+
+    async def go_to(self, media: Media) -> bool:
+        await self._done()
+        goes = self.script.has_views and urlsplit(media.url).hostname == urlsplit(self.url).hostname
+        self.url = media.url if goes else self.url
+        return goes
 
     async def outdated(self) -> None:
         await self.is_outdated.wait()

@@ -14,6 +14,7 @@ from agent.player.base import PageRefusal
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.contact import Contact
+from agent.player.chromium.content import Content
 from agent.player.chromium.frames import Frames, intercept
 from agent.player.chromium.lan import Lan
 from agent.player.chromium.login import PageLogin
@@ -22,10 +23,6 @@ from agent.player.chromium.look import Look
 from agent.player.chromium.pins import Pins
 from agent.types import Failure
 from agent.util.futures import new_future, resolve
-
-BARE_AFTER_S = 2.0
-"""The time without requests to its server after which a page that has painted something counts as complete. A page
-without any content has no first contentful paint."""
 
 REFUSALS_LOGGED = 10
 """The most refusals of one page that are logged: it may ask without end."""
@@ -73,13 +70,10 @@ class Page:
         self._session = ""
         self._look: Look | None = None
         self._url = ""
-        self._loader = ""
-        """The id of the document in the main frame."""
         self._document = ""
         """The request for the next document."""
-        self._signs: set[str] = set()
-        """The signs that a page without content is complete."""
-        self._has_answered = self._has_content = self._has_painted = False
+        self._content = Content(self._paint)
+        self._has_answered = self._has_painted = False
         self._refusals = 0
         self._login = self._login_at("", ())
         self._frames = Frames(cdp, prepare=lambda session: self._login.open_frame(session))
@@ -133,6 +127,16 @@ class Page:
     def reload(self) -> None:
         """Load the page again; the old one stays on the screen until the new one paints."""
         self._say("Page.reload")
+
+    def go_to(self, url: str, then: Callable[[bool], None]) -> None:
+        """Go to another view of the same application without a reload. `then` is called with False if that cannot be
+        had; it is not called while the page works."""
+
+        def answered(has_gone: bool) -> None:
+            self._url = url if has_gone else self._url
+            then(has_gone)
+
+        self._login.go_to(url, answered)
 
     def draw(self, then: Callable[[], None]) -> None:
         """Have the page draw; `then` is called when it has, or when it has just gone to another address."""
@@ -246,36 +250,22 @@ class Page:
     def _on_page(self, name: str, about: Mapping[str, Any]) -> None:
         frame = about.get("frame") or {}
         if name == "frameNavigated" and frame.get("id") == self._frame:
-            self._loader = str(frame.get("loaderId", ""))
-            self._signs.clear()
+            self._content.begin(str(frame.get("loaderId", "")))
             self.contact.moved(str(frame.get("url", "")))
             self._login.moved(str(frame.get("url", "")))
             if "unreachableUrl" in frame:
                 self._on_failed(reasons.not_loaded("ERR_FAILED", str(frame["unreachableUrl"])))
         elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
-            if about.get("loaderId") == self._loader and self._url:
-                self._on_sign(str(about.get("name", "")))
+            if self._url:
+                self._content.take(str(about.get("name", "")), str(about.get("loaderId", "")))
         elif name == "windowOpen":  # told whether or not a window follows, which is closed above
             self._deny(PageRefusal.POP_UP)
         elif name == "javascriptDialogOpening":  # the page stands still until it is answered
             self._deny(PageRefusal.DIALOG)
             self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")
 
-    def _on_sign(self, sign: str) -> None:
-        self._signs.add(sign)
-        if sign == "firstContentfulPaint":
-            self._has_content = True
-            self._paint()
-        elif sign in ("firstPaint", "networkIdle") and {"firstPaint", "networkIdle"} <= self._signs:
-            asyncio.get_running_loop().call_later(BARE_AFTER_S, self._paint_bare, self._loader)
-
-    def _paint_bare(self, loader: str) -> None:
-        if loader == self._loader:
-            self._has_content = True
-            self._paint()
-
     def _paint(self) -> None:
-        is_due = self._has_content and self._login.is_ready
+        is_due = self._content.is_there and self._login.is_ready
         if is_due and not self._has_painted and self._look is not None:
             self._has_painted = True
             self._look.fit(lambda resized: self.draw(self._on_painted) if resized else self._on_painted())

@@ -13,7 +13,7 @@ from agent.config.web import WebSettings
 from agent.errors import PlayerUnavailableError
 from agent.page_options import PageOptions
 from agent.player.base import PageRefusal
-from agent.player.chromium import page as page_module
+from agent.player.chromium import content as content_module
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
 from agent.player.chromium.page import REFUSALS_LOGGED
 from agent.player.chromium.reasons import answered, blank, disconnected, not_loaded, unanswered
@@ -51,7 +51,7 @@ async def test_a_page_without_content_is_there_when_it_rests(
     browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colour alone is no content to the browser."""
-    monkeypatch.setattr(page_module, "BARE_AFTER_S", 0.0)
+    monkeypatch.setattr(content_module, "BARE_AFTER_S", 0.0)
     browser.commit("L1")
     browser.sign("networkIdle", "L1")
     await asyncio.sleep(0.01)
