@@ -117,6 +117,13 @@ class PageRefusal(StrEnum):
     DIALOG = "dialog"
     POP_UP = "pop_up"
     DOWNLOAD = "download"
+    PRINT = "print"
+    PERMISSION = "permission"
+    """To know where it is, to hear or see, or to notify."""
+    LOCAL = "local"
+    """An address of this machine, of the browser or of its tools, such as `file:`."""
+    PROGRAM = "program"
+    """An address that another program would open, such as `mailto:`."""
     LAN = "lan"
     """A page of the internet led to this box or into its network."""
 

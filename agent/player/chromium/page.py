@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from agent.config.web import WebSettings
 from agent.page_options import PageOptions
 from agent.player.base import PageRefusal
@@ -21,14 +19,9 @@ from agent.player.chromium.login import PageLogin
 from agent.player.chromium.login_secrets import Login
 from agent.player.chromium.look import Look
 from agent.player.chromium.pins import Pins
+from agent.player.chromium.refusals import Refusals
 from agent.types import Failure
 from agent.util.futures import new_future, resolve
-
-REFUSALS_LOGGED = 10
-"""The most refusals of one page that are logged: it may ask without end."""
-
-_ON_EVERY_PAGE = "window.print = () => {};"
-"""A script for every page that switches printing off: a preview would lie over the page."""
 
 _CRASHED = "crashed"
 """In the refusal of a command to a page whose process has gone ("Target crashed")."""
@@ -36,8 +29,6 @@ _CRASHED = "crashed"
 _TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
 """A script that answers when a picture was drawn since: by the page, its compositor and the process that draws for
 all."""
-
-log = structlog.get_logger(__name__)
 
 
 class Page:
@@ -60,7 +51,7 @@ class Page:
         self._on_failed = failed
         self._on_refused = refused
         self._on_crashed = crashed
-        self._on_denied = denied
+        self._refusals = Refusals(cdp, denied)
         self.is_ready: asyncio.Future[None] = new_future()
         self.contact = Contact()
         self._lan = Lan()
@@ -74,9 +65,8 @@ class Page:
         """The request for the next document."""
         self._content = Content(self._paint)
         self._has_answered = self._has_painted = False
-        self._refusals = 0
         self._login = self._login_at("", ())
-        self._frames = Frames(cdp, prepare=lambda session: self._login.open_frame(session))
+        self._frames = Frames(cdp, prepare=self._prepare_frame)
 
     @property
     def is_connected(self) -> bool:
@@ -92,7 +82,7 @@ class Page:
 
     def find(self) -> None:
         """Find the page, and prepare it."""
-        self._cdp.say("Browser.setDownloadBehavior", behavior="deny", eventsEnabled=True)
+        self._refusals.begin()
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
     def open(
@@ -153,17 +143,16 @@ class Page:
         if domain == "Target":
             self._on_target(name, about)
             self._frames.take(name, about)
-        elif event == "Browser.downloadWillBegin":
-            self._deny(PageRefusal.DOWNLOAD)
         is_frame = session in self._frames
-        if session != self._session and not is_frame:
+        if session and session != self._session and not is_frame:
             return
+        self._refusals.take(event, about, session)
         self._pins.take(event, about, session)
         match event:
             case "Fetch.requestPaused" if self._lan.refuses(str((about.get("request") or {}).get("url", ""))):
                 # A page that is shown stays; one that has shown nothing yet has failed.
                 reason = "Aborted" if self._has_painted else "BlockedByClient"
-                self._deny(PageRefusal.LAN)
+                self._refusals.tell(PageRefusal.LAN)
                 self._cdp.say("Fetch.failRequest", session=session, requestId=about["requestId"], errorReason=reason)
             case "Fetch.requestPaused":
                 if then := self._login.next_of(about):
@@ -175,7 +164,7 @@ class Page:
             case "Network.responseReceived":
                 self._login.take_response(about)
             case "Network.loadingFailed" if self._lan.refused(about):
-                self._deny(PageRefusal.LAN)
+                self._refusals.tell(PageRefusal.LAN)
             case "Runtime.executionContextCreated":
                 self._login.take_context(about.get("context") or {}, self._frame)
             case "Runtime.bindingCalled":
@@ -215,11 +204,11 @@ class Page:
         self._say("Inspector.enable")
         self._say("Input.setIgnoreInputEvents", ignore=True)
         self._say("Emulation.setFocusEmulationEnabled", enabled=True)
-        self._say(
-            "Page.addScriptToEvaluateOnNewDocument",
-            source=_ON_EVERY_PAGE,
-            then=lambda _: resolve(self.is_ready, None),
-        )
+        self._refusals.prepare(self._session, then=lambda _: resolve(self.is_ready, None))
+
+    def _prepare_frame(self, session: str) -> None:
+        self._refusals.prepare(session)
+        self._login.open_frame(session)
 
     def _on_navigated(self, result: Mapping[str, Any]) -> None:
         if result.get("isDownload"):
@@ -234,7 +223,7 @@ class Page:
         if of_document:
             self._has_answered = name == "responseReceived"
         if of_document and self._lan.take(answer):
-            self._deny(PageRefusal.LAN)
+            self._refusals.tell(PageRefusal.LAN)
             self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))
         elif name == "requestWillBeSent" and of_document:
             self._document = request
@@ -255,14 +244,8 @@ class Page:
             self._login.moved(str(frame.get("url", "")))
             if "unreachableUrl" in frame:
                 self._on_failed(reasons.not_loaded("ERR_FAILED", str(frame["unreachableUrl"])))
-        elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
-            if self._url:
-                self._content.take(str(about.get("name", "")), str(about.get("loaderId", "")))
-        elif name == "windowOpen":  # told whether or not a window follows, which is closed above
-            self._deny(PageRefusal.POP_UP)
-        elif name == "javascriptDialogOpening":  # the page stands still until it is answered
-            self._deny(PageRefusal.DIALOG)
-            self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")
+        elif name == "lifecycleEvent" and about.get("frameId") == self._frame and self._url:
+            self._content.take(str(about.get("name", "")), str(about.get("loaderId", "")))
 
     def _paint(self) -> None:
         is_due = self._content.is_there and self._login.is_ready
@@ -279,12 +262,6 @@ class Page:
 
     def _not_loaded(self, error: str) -> Failure:
         return reasons.not_loaded(error, self._url, is_pinned=self._pins.covers(self._url))
-
-    def _deny(self, what: PageRefusal) -> None:
-        self._on_denied(what)
-        self._refusals += 1
-        if self._refusals <= REFUSALS_LOGGED:
-            log.info("page_dialog_refused", kind=what.value)
 
     def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
         self._cdp.say(method, session=self._session, then=then, **parameters)

@@ -15,8 +15,8 @@ from agent.page_options import PageOptions
 from agent.player.base import PageRefusal
 from agent.player.chromium import content as content_module
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
-from agent.player.chromium.page import REFUSALS_LOGGED
 from agent.player.chromium.reasons import answered, blank, disconnected, not_loaded, unanswered
+from agent.player.chromium.refusals import LOGGED
 from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, SESSION, URL, ScriptedBrowser
 
@@ -139,10 +139,10 @@ async def test_nobody_is_asked_anything(browser: ScriptedBrowser) -> None:
 async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: ScriptedBrowser) -> None:
     """All is counted."""
     with capture_logs() as logs:
-        for _ in range(3 * REFUSALS_LOGGED):
+        for _ in range(3 * LOGGED):
             browser.tell("Page.javascriptDialogOpening", type="alert")
-    assert len(logs) == REFUSALS_LOGGED
-    assert browser.denials == [PageRefusal.DIALOG] * 3 * REFUSALS_LOGGED
+    assert len(logs) == LOGGED
+    assert browser.denials == [PageRefusal.DIALOG] * 3 * LOGGED
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,12 @@ async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: Scrip
         ("Page.windowOpen", {"url": "http://panel.lan/ad", "windowName": ""}, PageRefusal.POP_UP),
         ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, None),  # which was told of
         ("Browser.downloadWillBegin", {"guid": "D1"}, PageRefusal.DOWNLOAD),
+        ("Page.javascriptDialogOpening", {"type": "alert", "message": "cast-agent: print"}, PageRefusal.PRINT),
+        ("Page.javascriptDialogOpening", {"type": "alert", "message": "cast-agent: tea"}, PageRefusal.DIALOG),
+        ("Page.frameRequestedNavigation", {"url": "mailto:a@b.c"}, PageRefusal.PROGRAM),
+        ("Page.frameRequestedNavigation", {"url": "https://panel.lan/"}, None),
+        ("Log.entryAdded", {"entry": {"text": "Not allowed to load local resource: file:///x"}}, PageRefusal.LOCAL),
+        ("Log.entryAdded", {"entry": {"text": "Failed to load resource"}}, None),
         (
             "Network.loadingFailed",
             {"requestId": "R9", "corsErrorStatus": {"corsError": "LocalNetworkAccessPermissionDenied"}},
