@@ -145,18 +145,25 @@ async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: Scrip
     assert browser.denials == [PageRefusal.DIALOG] * 3 * LOGGED
 
 
+def entry(text: str) -> dict[str, Any]:
+    return {"entry": {"source": "security", "level": "error", "text": text}}
+
+
 @pytest.mark.parametrize(
     ("event", "about", "kind"),
     [
         ("Page.windowOpen", {"url": "http://panel.lan/ad", "windowName": ""}, PageRefusal.POP_UP),
         ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, None),  # which was told of
         ("Browser.downloadWillBegin", {"guid": "D1"}, PageRefusal.DOWNLOAD),
-        ("Page.javascriptDialogOpening", {"type": "alert", "message": "cast-agent: print"}, PageRefusal.PRINT),
-        ("Page.javascriptDialogOpening", {"type": "alert", "message": "cast-agent: tea"}, PageRefusal.DIALOG),
+        ("Page.javascriptDialogOpening", {"type": "alert", "message": "Hello"}, PageRefusal.DIALOG),
+        ("Page.fileChooserOpened", {"mode": "selectSingle"}, PageRefusal.FILE),
         ("Page.frameRequestedNavigation", {"url": "mailto:a@b.c"}, PageRefusal.PROGRAM),
         ("Page.frameRequestedNavigation", {"url": "https://panel.lan/"}, None),
-        ("Log.entryAdded", {"entry": {"text": "Not allowed to load local resource: file:///x"}}, PageRefusal.LOCAL),
-        ("Log.entryAdded", {"entry": {"text": "Failed to load resource"}}, None),
+        ("Log.entryAdded", entry("Not allowed to load local resource: file:///x"), PageRefusal.LOCAL),
+        ("Log.entryAdded", entry("Not allowed to load local resource: file:///cast-agent/print"), PageRefusal.PRINT),
+        ("Log.entryAdded", entry("Loading 'file:///cast-agent/print' violates the policy"), PageRefusal.PRINT),
+        ("Log.entryAdded", entry("Not allowed to load local resource: file:///cast-agent/tea"), PageRefusal.LOCAL),
+        ("Log.entryAdded", entry("Failed to load resource"), None),
         (
             "Network.loadingFailed",
             {"requestId": "R9", "corsErrorStatus": {"corsError": "LocalNetworkAccessPermissionDenied"}},
