@@ -27,6 +27,7 @@ from agent.events.bus import Emit, nobody
 from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
+from agent.raw_picture import RawPicture
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.types import CentralStream, ErrorCode, Failure, MediaType, StreamRef, StreamType
 from cast_wire.kinds import EventKind
@@ -368,8 +369,19 @@ class FakeStreams:
 class FakeWindow:
     def __init__(self, stage: FakeStage, xid: int) -> None:
         self.xid = xid
+        self.painted: RawPicture | None = None
+        """The picture that was drawn into it without a player."""
         self._stage = stage
         self._lost = stage.loss
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return 640, 360
+
+    async def paint(self, picture: RawPicture) -> None:
+        await asyncio.sleep(X_S)
+        self._check()
+        self.painted = picture
 
     async def first_pixel(self, *, pictures: Callable[[], int]) -> None:
         while True:
