@@ -20,7 +20,7 @@ from central.library.playable import is_playable
 from central.library.probe import Flaw, Probe
 from central.library.storage import Storage
 from central.library.tables import Video
-from central.library.types import JobKind, VideoState
+from central.library.types import PICTURES, JobKind, VideoState
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -100,9 +100,8 @@ class Checking:
                 session, video.id, values | {"updated_at": now}, state=VideoState.CHECKING
             )
             if changed is not None and changed.state != VideoState.FAILED and changed.type.startswith("video/"):
-                session.add(new_job(changed, JobKind.POSTER, now=now))
-                if changed.state == VideoState.TRANSCODING:
-                    session.add(new_job(changed, JobKind.FULL_HD, now=now))
+                films = (JobKind.FULL_HD,) if changed.state == VideoState.TRANSCODING else ()
+                session.add_all(new_job(changed, kind, now=now) for kind in (*films, *PICTURES))
             return changed
 
         changed = await self._database.write(work)

@@ -28,7 +28,7 @@ log = structlog.stdlib.get_logger(__name__)
 AWAITED: Final = 20
 """The priority of what boxes wait for."""
 QUICK: Final = 10
-"""The priority of posters, which take a second; what somebody asked for has 0."""
+"""The priority of posters, which take a second; thumbnails and what somebody asked for have 0."""
 
 
 class Jobs:
@@ -58,11 +58,11 @@ class Jobs:
                 raise not_there()
             if video.state != VideoState.READY or not video.type.startswith("video/"):
                 raise WrongStateError(
-                    f"It is {video.state}, of the type {video.type}. Renditions and posters are made of films that "
-                    "are ready."
+                    f"It is {video.state}, of the type {video.type}. Renditions, posters and thumbnails are made of "
+                    "films that are ready."
                 )
             if await repository.rendition(session, video_id, kind) is not None:
-                raise WrongStateError(f"The video has a {kind} already.")
+                raise WrongStateError(f"The video has {kind} already.")
             if (there := await repository.active(session, video_id, kind)) is not None:
                 return there, False
             session.add(made := new_job(video, kind, now=self._now()))
@@ -123,13 +123,13 @@ class Jobs:
 
 def new_job(video: Video, kind: JobKind, *, now: datetime) -> Job:
     """One that is due at once."""
-    priority = AWAITED if video.state == VideoState.TRANSCODING else 0
+    priorities = {JobKind.POSTER: QUICK, JobKind.FULL_HD: AWAITED if video.state == VideoState.TRANSCODING else 0}
     return Job(
         id=new_id(),
         video_id=video.id,
         kind=kind,
         state=JobState.QUEUED,
-        priority=QUICK if kind == JobKind.POSTER else priority,
+        priority=priorities.get(kind, 0),
         tries=0,
         progress=0.0,
         lease_until=now,

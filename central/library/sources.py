@@ -19,6 +19,7 @@ from central.library import jobs_repository
 from central.library.models import FileQuery
 from central.library.storage import Storage
 from central.library.tables import Rendition, Video
+from central.library.thumbnails import as_webvtt
 from central.library.types import JobKind, VideoState
 from central.library.videos import Videos, not_there
 
@@ -102,14 +103,23 @@ class Sources:
         media_type = RENDITION_TYPE if query.rendition else video.type
         return await self._storage.reply(video_id, query.rendition, media_type)
 
-    async def poster(self, video: Video) -> FileReply | StreamReply:
-        """The poster. Raises MissingError when there is none."""
-        async with self._database.read() as session:
-            found = await jobs_repository.rendition(session, video.id, JobKind.POSTER)
-        if found is None:
-            raise MissingError("This video has no poster, or not yet: GET /api/v1/jobs says what is being made.")
-        reply = await self._storage.reply(video.id, found.id, "image/jpeg")
+    async def picture(self, video: Video, kind: JobKind) -> FileReply | StreamReply:
+        """The poster or the thumbnails. Raises MissingError when there are none."""
+        reply = await self._storage.reply(video.id, (await self._picture(video, kind)).id, "image/jpeg")
         return replace(reply, headers={"Cache-Control": "private, no-cache"})
+
+    async def thumbnail_times(self, video: Video) -> str:
+        """The times and places of the thumbnails, as WebVTT. Raises MissingError when there are none."""
+        sheet = await self._picture(video, JobKind.THUMBNAILS)
+        assert video.duration is not None, "without a length there are no thumbnails"
+        return as_webvtt(video.duration, sheet.width, sheet.height)
+
+    async def _picture(self, video: Video, kind: JobKind) -> Rendition:
+        async with self._database.read() as session:
+            found = await jobs_repository.rendition(session, video.id, kind)
+        if found is None:
+            raise MissingError(f"This video has no {kind}, or not yet: GET /api/v1/jobs says what is being made.")
+        return found
 
     async def _rendition(self, video: Video, kind: JobKind | None) -> Rendition | None:
         """The rendition of the kind, or the one that stands for the original, if there is one. Raises

@@ -51,7 +51,7 @@ class Video(Base):
 
 
 class Rendition(Base):
-    """A file that was made of a video: a poster, or a film that is easier to decode."""
+    """A file that was made of a video: a picture, pictures, or a film that is easier to decode."""
 
     __tablename__ = "renditions"
 
