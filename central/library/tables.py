@@ -42,8 +42,6 @@ class Video(Base):
     """The key whose quota it counts for; None if it was made with the secret of the API, and counts for nobody."""
     made_by: Mapped[str] = mapped_column(NAME)
     """The name of that key."""
-    rendition_id: Mapped[str | None] = mapped_column(ID)
-    """The rendition that boxes get instead of the original, because they cannot decode that."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
