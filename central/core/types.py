@@ -75,7 +75,7 @@ class Role(StrEnum):
 
 
 Decodes = frozenset[str] | None
-"""The codecs that a box decodes, named as ffmpeg names them; None: it has not told."""
+"""The codecs that a box decodes, named as ffmpeg names them; None: it never told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,9 @@ class Devices:
             boot = await repository.boot_number(session, device_id, state.boot_id, now=now)
             kept = await repository.put_state(session, device_id, boot=boot, seq=state.seq, state=plain, now=now)
             if kept:
-                said: dict[str, Any] = {"agent_version": state.agent_version, "decodes": as_text(state.engines)}
+                said: dict[str, Any] = {"agent_version": state.agent_version}
+                if (decodes := as_text(state.engines)) is not None:
+                    said["decodes"] = decodes
                 if state.stopping:
                     said["online_until"] = now
                 await repository.change(session, device_id, said)

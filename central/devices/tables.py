@@ -40,7 +40,7 @@ class Device(Base):
     agent_version: Mapped[str | None] = mapped_column(String(64))
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
     decodes: Mapped[str | None] = mapped_column(Text)
-    """The codecs that its engines decode, sorted, with blanks between them; None: it has not told."""
+    """The codecs that its engines decode, as it told last, sorted, with blanks between them; None: it never did."""
 
 
 class DeviceBoot(Base):

@@ -90,7 +90,7 @@ async def test_a_box_that_comes_later_has_one_rendition_begun(shelf: ServedShelf
 
 
 async def test_engines_are_told_within_bounds(sqlite_shelf: ServedShelf) -> None:
-    """A name that none has, or too many, are refused; an engine whose codecs are not known is no reason to convert."""
+    """A name that none has, or too many, are refused. A box that has just started knows less than it told before."""
     late = await box(sqlite_shelf, "h264")
     for codecs in (["h264 OR 1=1"], ["H264"], ["x" * 33], [f"c{number}" for number in range(65)]):
         assert (await late.put(late.state(engines=[{"name": "vlc", "codecs": codecs}]))).status == 422
@@ -99,7 +99,9 @@ async def test_engines_are_told_within_bounds(sqlite_shelf: ServedShelf) -> None
     assert await known.decoders() == [frozenset({"h264"})]
     unknown = late.state(engines=[{"name": "vlc", "codecs": ["h264"]}, {"name": "mpv", "codecs": None}])
     assert (await late.put(unknown)).status == 200
-    assert await known.decoders() == [None]
+    assert await known.decoders() == [frozenset({"h264"})]
+    await box(sqlite_shelf)
+    assert set(await known.decoders()) == {None, frozenset({"h264"})}
 
 
 @pytest.mark.parametrize(
