@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RawPicture:
-    """Pixels of three bytes, red first, row by row from the top."""
+    """Pixels of four bytes, blue, green, red and one without a meaning, row by row from the top: X servers store them
+    so."""
 
     width: int
     height: int
-    stride: int
-    """Bytes from one row to the next."""
     data: bytes

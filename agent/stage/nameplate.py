@@ -58,4 +58,4 @@ class Nameplate:
 
 
 def _raw(image: Image.Image) -> RawPicture:
-    return RawPicture(image.width, image.height, 3 * image.width, image.tobytes())
+    return RawPicture(image.width, image.height, image.tobytes("raw", "BGRX"))

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import TypeVar
 
-from PIL import Image
-
 from agent.errors import PlayerUnavailableError
 from agent.raw_picture import RawPicture
 from agent.stage import requests
@@ -142,10 +140,8 @@ class X11Window:
 
     async def paint(self, picture: RawPicture) -> None:
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
-        size = (picture.width, picture.height)
-        image = Image.frombuffer("RGB", size, picture.data, "raw", "RGB", picture.stride, 1)
         self._enter(Phase.DRAWN)
-        await self._call(lambda xcb: requests.paint_picture(xcb, screen, tools, self._xid, place, image))
+        await self._call(lambda xcb: requests.paint_picture(xcb, screen, tools, self._xid, place, picture))
 
     async def show(self) -> None:
         untouched = self._phase is Phase.EMPTY and await self._look() is Verdict.UNTOUCHED

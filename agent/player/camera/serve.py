@@ -86,7 +86,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with suppress(OSError):
             self.send_response(200)
             self.send_header("Content-Type", TYPE)
-            self.send_header(SIZE_HEADER, f"{made.width} {made.height} {made.stride}")
+            self.send_header(SIZE_HEADER, f"{made.width} {made.height}")
+            self.send_header("Content-Length", str(len(made.data)))
             self.end_headers()
             self.wfile.write(made.data)
 

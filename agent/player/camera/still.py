@@ -12,7 +12,7 @@ SIDE_LIMIT: Final = 8192
 """Pixels of a side of the screen that a picture is asked for: more than any has."""
 FETCH_LIMIT_S: Final = 1.0
 """A key frame of 4K takes 40 ms; a player shows moving pictures long before this."""
-TYPE: Final = "image/x-rgb"
+TYPE: Final = "image/x-bgrx"
 SIZE_HEADER: Final = "X-Size"
 HD_LINES: Final = 720
 """Pictures of so many lines have the colours of HD where they do not say which; players take them so, too."""
@@ -54,9 +54,11 @@ def decode(track: Any, data: bytes, room: Room) -> RawPicture | None:
     width = min(room.width, round(room.height * ratio))
     height = min(room.height, round(room.width / ratio))
     space = frame.colorspace if frame.colorspace != UNKNOWN else (BT709 if frame.height >= HD_LINES else BT601)
-    made = frame.reformat(max(1, width), max(1, height), "rgb24", src_colorspace=space)
-    plane = made.planes[0]
-    return RawPicture(made.width, made.height, plane.line_size, bytes(plane))
+    made = frame.reformat(max(1, width), max(1, height), "bgra", src_colorspace=space)
+    plane, row = made.planes[0], made.width * 4
+    rows = memoryview(plane).cast("B")
+    packed = (rows[start : start + row] for start in range(0, plane.line_size * made.height, plane.line_size))
+    return RawPicture(made.width, made.height, bytes(rows) if plane.line_size == row else b"".join(packed))
 
 
 def fetch(address: str, room: Room) -> RawPicture | None:
@@ -69,13 +71,12 @@ def fetch(address: str, room: Room) -> RawPicture | None:
         answer = line.getresponse()
         if answer.status != http.HTTPStatus.OK:
             return None
-        width, height, stride = (int(number) for number in answer.getheader(SIZE_HEADER, "").split())
-        is_sound = 0 < width <= room.width and 0 < height <= room.height and width * 3 <= stride <= width * 3 + 256
-        if not is_sound:
+        width, height = (int(number) for number in answer.getheader(SIZE_HEADER, "").split())
+        if not (0 < width <= room.width and 0 < height <= room.height):
             raise ValueError("not the size of a picture that was asked for")
-        data = answer.read(stride * height)
-        if len(data) < stride * height:
+        data = answer.read(width * height * 4)
+        if len(data) < width * height * 4:
             raise ValueError("not all of a picture")
-        return RawPicture(width, height, stride, data)
+        return RawPicture(width, height, data)
     finally:
         line.close()

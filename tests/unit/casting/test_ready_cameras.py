@@ -93,7 +93,7 @@ def test_the_camera_itself_is_asked_at_once_when_that_fails(host: str, after_s: 
     run(work)
 
 
-PICTURE = RawPicture(1, 1, 3, b"abc")
+PICTURE = RawPicture(1, 1, b"abc_")
 
 
 def pictures(stage: FakeStage) -> list[RawPicture | None]:
