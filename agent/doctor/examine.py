@@ -23,6 +23,7 @@ from agent.doctor.logins import logins
 from agent.doctor.machine import as_service, display, hardware, sound, state, user_group, user_name
 from agent.doctor.pins import pins
 from agent.doctor.port import listening
+from agent.doctor.presets import presets
 from agent.doctor.webhooks import webhooks
 from agent.errors import ConfigError
 from agent.media.redaction import redact
@@ -45,6 +46,7 @@ async def examine(config: Path | None = None, *, dev: Path = Path("/dev")) -> li
         bounded("hardware", in_thread(lambda: hardware(dev))),
         bounded("sound", sound(settings, dev)),
         bounded("fonts", in_thread(fonts)),
+        presets(settings),
         logins(settings),
         pins(settings),
         bounded("port", listening(settings)),

@@ -68,15 +68,24 @@ class PresetsAnswer(Answer):
 class PlayedAnswer(Answer):
     """One address that was played; `POST /start {"recent": id}` plays it again."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     id: str
     url: str
     """Without credentials."""
     title: str | None
     played_at: str
+    shown_as: ShownAs | None = Field(default=None, alias="as")
 
     @classmethod
     def of(cls, played: Played) -> Self:
-        return cls(id=played.id, url=redact(played.url), title=played.title, played_at=played.played_at)
+        return cls(
+            id=played.id,
+            url=redact(played.url),
+            title=played.title,
+            played_at=played.played_at,
+            **{"as": played.shown_as},
+        )
 
 
 class RecentAnswer(Answer):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.casting.presets import Presets
 from agent.config.loader import Settings, load_settings
 from agent.discovery.interfaces import Interface
 from agent.doctor import lan
@@ -25,8 +26,12 @@ from agent.doctor.home_assistant import home_assistant
 from agent.doctor.lan import found_on_lan
 from agent.doctor.machine import hardware, sound, state
 from agent.doctor.port import listening
+from agent.doctor.presets import presets
 from agent.frontends.esphome.key import KEY_FILE, KeyFile
 from agent.host.clock import synchronised
+from agent.media.policy import MediaChecks
+from agent.media.urls import MediaPolicy
+from agent.persistence.entry_file import PRESETS_FILE, EntryFile
 from agent.util.threads import in_thread
 
 GOOD = Finding(Level.OK, "display", ":0 answers.")
@@ -67,6 +72,25 @@ def test_only_what_fails_fails() -> None:
     """A warning leaves the exit code at 0, a failure makes it 1."""
     assert exit_code([GOOD, DOUBTFUL]) == 0
     assert exit_code([GOOD, BAD]) == 1
+
+
+# --- presets ---
+
+
+async def test_presets_that_cannot_be_played_are_named(tmp_path: Path) -> None:
+    """Of the configuration, and saved ones; with what to do."""
+    state, good = {"dir": str(tmp_path)}, {"id": "a", "url": "http://cam.local/"}
+    assert await presets(settings(state=state)) == []
+    [found] = await presets(settings(state=state, preset=[good]))
+    assert (found.level, found.found) == (Level.OK, "The preset can be played.")
+    saved = Presets(EntryFile(tmp_path / PRESETS_FILE), policy=MediaChecks(MediaPolicy(("http", "rtsp"), ())))
+    await saved.add({"id": "c", "url": "rtsp://cam.local/"})
+    wrong = {"id": "b", "url": "http://cam.local/", "volume": "loud"}
+    bad = await presets(settings(state=state, preset=[good, wrong], player={"allowed_schemes": ["http"]}))
+    assert [finding.level for finding in bad] == [Level.WARN, Level.WARN]
+    assert bad[0].found == "b cannot be played: volume must be a number."
+    assert bad[0].advice == "Correct it in the configuration."
+    assert bad[1].advice == "Correct it with PATCH /presets/c."
 
 
 # --- configuration ---

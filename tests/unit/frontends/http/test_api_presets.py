@@ -274,6 +274,15 @@ async def test_what_was_played_is_played_again(box: Tracked, tmp_path: Path) -> 
     assert (await call(box, "POST", "/start", {"recent": played[0]["id"]}, status=404))["code"] == "preset_not_found"
 
 
+async def test_what_was_played_says_how_it_was_shown(box: Tracked) -> None:
+    for url, more in (("http://film/", {}), ("http://page/", {"as": "page"})):
+        await call(box, "POST", "/start?wait=5", {"url": url, **more})
+    async with asyncio.timeout(5):
+        while len(played := (await call(box, "GET", "/recent"))["recent"]) < 2:
+            await asyncio.sleep(0.01)
+    assert [(one["url"], one["as"]) for one in played] == [("http://page/", "page"), ("http://film/", None)]
+
+
 @pytest.mark.parametrize("kept", [True, False])
 async def test_what_is_on_is_saved_with_its_credentials(box: Tracked, kept: bool) -> None:
     """An address that callers are not shown is saved from a session, and from the list of what was played lately."""
