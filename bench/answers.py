@@ -129,9 +129,9 @@ def _hanging(lab: Lab, agent: Agent, times: Times, situation: str, url: str) -> 
         asked = lab.server.asked(url)
         agent.start(url)
         _wait_asked(lab, url, asked)
-    for number in range(lab.scale.starts):
+    for number in range(lab.scale.hanging_starts):
         if number % 20 == 0:
-            lab.say(f"answers {situation}, {number} of {lab.scale.starts}")
+            lab.say(f"answers {situation}, {number} of {lab.scale.hanging_starts}")
         times.take(situation, "/start", _post(agent, url))
         until = time.perf_counter() + BETWEEN_STARTS_S
         while time.perf_counter() < until:

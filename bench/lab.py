@@ -29,6 +29,8 @@ class Scale:
     """The same by bare libVLC, which may hang for HANG_S in each."""
     starts: int = 100
     """Timed starts in each situation."""
+    hanging_starts: int = 200
+    """The same while each of two streams hangs, since their 99th percentile is promised."""
     usage_s: float = 20.0
     """Over which processor time is counted, in ticks of 0.01 s: one of them is 0.05 % of it."""
     outages: int = 10
@@ -49,6 +51,7 @@ QUICK = Scale(
     switch_rounds=2,
     bare_switch_rounds=1,
     starts=12,
+    hanging_starts=12,
     usage_s=5.0,
     outages=1,
     freezes=1,
