@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.core.db.engine import insert_into
 from central.devices.tables import Device, DeviceBoot, DeviceState
 from central.streams.tables import Stream
@@ -58,10 +58,14 @@ async def records(
     return [DeviceRecord(*row) for row in await session.execute(query)]
 
 
+_TOKEN_HASHES: Final = select(Device.id, Device.token_hash).where(
+    among(Device.id, texts("ids")), Device.revoked_at.is_(None)
+)
+
+
 async def token_hashes(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
     """The hashes of the tokens by box, of those of these boxes that are not revoked."""
-    query = select(Device.id, Device.token_hash).where(among(Device.id, ids), Device.revoked_at.is_(None))
-    return {row.id: row.token_hash for row in await session.execute(query)}
+    return {row.id: row.token_hash for row in await session.execute(_TOKEN_HASHES, {"ids": ids})}
 
 
 async def with_token(session: AsyncSession, token_hash: str) -> Device | None:

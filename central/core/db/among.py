@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, String, bindparam
+from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, Dialect, String, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -16,13 +16,21 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 T = TypeVar("T")
 
 
-def among(column: InstrumentedAttribute[T], values: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition that the column, a text, has one of these values.
+def among(
+    column: InstrumentedAttribute[T], values: Collection[str] | BindParameter[Collection[str]]
+) -> ColumnElement[bool]:
+    """Return the condition that the column, a text, has one of these values, or of those of a parameter (`texts`).
 
     They are one parameter. With one for each, SQLAlchemy wrote the statement anew for each list, which took half of the
     time of a look-up, and PostgreSQL planned one for each length.
     """
-    return _Among(column, bindparam(None, values, _Texts(), unique=True))
+    given = values if isinstance(values, BindParameter) else bindparam(None, values, _Texts(), unique=True)
+    return _Among(column, given)
+
+
+def texts(name: str) -> BindParameter[Collection[str]]:
+    """A parameter of this name for a statement that is made once: to make it costs more than to execute it."""
+    return bindparam(name, type_=_Texts())
 
 
 class _Texts(TypeDecorator[Collection[str]]):
