@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from central.core.db import sqlite
 from central.core.db.base import Base
 from central.core.db.locks import LockOrder, check_locks
 from central.core.db.trouble import is_given_up, telling_what_is_wrong
@@ -80,7 +81,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S, "async_creator_fn": sqlite.connect}
         else:
             options["connect_args"] = _postgres_arguments(statement_s)
         self.engine = create_async_engine(self.url, **options)
@@ -89,6 +90,7 @@ class Database:
             _prepare_sqlite(self.engine.sync_engine, cascades=cascades)
             # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
             writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+            reading = self.engine.execution_options(begin="")  # as on PostgreSQL
         else:
             _prepare_postgres(self.engine.sync_engine)
             # In READ COMMITTED a transaction promises nothing to what only reads, and costs two round trips.
@@ -276,4 +278,5 @@ def _prepare_sqlite(engine: Any, *, cascades: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def begins(connection: Any) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+        if statement := connection.get_execution_options().get("begin", "BEGIN"):
+            connection.exec_driver_sql(statement)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.tables import AdminKey
 from central.core.db.among import among
@@ -27,6 +28,26 @@ async def test_a_list_of_any_length_is_one_statement(database_url: str) -> None:
             assert await _found(database, [*NAMES[:number], "missing"]) == sorted(NAMES[:number])
         assert await _found(database, []) == []
         assert len([statement for statement in seen if statement.startswith("SELECT")]) == 1, seen
+
+
+async def test_an_index_is_used(database_url: str) -> None:
+    """Nobody looks through the table for it."""
+    query = select(AdminKey.id).where(among(AdminKey.key_hash, [""]), AdminKey.revoked_at.is_(None))
+    async with opened(str(DatabaseSettings(url=database_url).url)) as database:
+        given, plan, found = (
+            ('[""]', "EXPLAIN QUERY PLAN", "SEARCH") if database.is_sqlite else ([""], "EXPLAIN", "Index")
+        )
+
+        async def work(session: AsyncSession) -> str:
+            if not database.is_sqlite:
+                await session.execute(
+                    text("SET LOCAL enable_seqscan = off")
+                )  # it would rather read a table of one page
+            connection = await session.connection()
+            told = await connection.exec_driver_sql(f"{plan} {query.compile(connection.engine.sync_engine)}", (given,))
+            return str(told.all())
+
+        assert found in await database.write(work)
 
 
 async def _found(database: Database, names: list[str]) -> list[Any]:
