@@ -95,7 +95,7 @@ async def of_videos(
     most `limit` of each video. A video without views is left out."""
     given = {"first": days.first, "last": days.last, "videos": videos, "after": after or "", "limit": limit}
     found: defaultdict[str, tuple[list[CountsOf], list[CountsOf]]] = defaultdict(lambda: ([], []))
-    for video_id, day, device_id, views, completed, seconds in await session.execute(_OF_VIDEOS, given):
+    for video_id, day, device_id, views, completed, seconds in (await session.execute(_OF_VIDEOS, given)).all():
         counts_of = CountsOf(day or device_id, Counts(views, completed, round(seconds, 3)))
         found[video_id][device_id is not None].append(counts_of)
     for lists in found.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import os
 import random
@@ -191,8 +192,12 @@ def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert
     """The same for many rows at once, with the names of columns: it passes the object mapper by, which is quicker."""
     of = table.__table__
     assert isinstance(of, Table)
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    return postgres_insert(of) if is_postgres else sqlite_insert(of)
+    return _insert_into(of, session.get_bind().dialect.name == "postgresql")
+
+
+@functools.cache  # one for each of our tables; to make its `excluded` takes as long as to execute it
+def _insert_into(table: Table, is_postgres: bool) -> PostgresInsert | SqliteInsert:
+    return postgres_insert(table) if is_postgres else sqlite_insert(table)
 
 
 def sqlite_file(url: str | URL) -> Path | None:
