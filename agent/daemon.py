@@ -222,7 +222,7 @@ async def _show(
 
 
 def _start_followers(platform: Platform, casting: Casting, players: Engines, running: AsyncExitStack) -> None:
-    """Start what records facts about each stream that make later starts quicker."""
+    """Start what finds out facts: about each stream, so that later starts are quicker, and about this machine."""
     recent = casting.service.recent
     recent.listen(casting.bus, casting.tracker.saved)
     cameras = casting.cameras
@@ -231,6 +231,7 @@ def _start_followers(platform: Platform, casting: Casting, players: Engines, run
         (recent.follow, "recent"),
         (lambda: foresight.follow(casting.bus), "foresight"),
         (cameras.run, "cameras"),
+        (platform.decoders.look, "decoders"),
     ):
         running.callback(platform.supervisor.start(work, name=name).cancel)
 

@@ -55,6 +55,8 @@ class Media:
     """A server that takes the request and never answers."""
     rich: str
     """MP4 of RICH_S seconds, 720p at 25 pictures a second, with detail and motion everywhere."""
+    full_hd: str
+    """The same in 1080p."""
 
 
 class MediaProcess:
@@ -121,11 +123,11 @@ class MediaProcess:
             end(self._process)
 
 
-def _rich(clips: Clips) -> Path:
-    path = clips.folder / f"bench-rich-720p-{RICH_S}s.mp4"
+def _rich(clips: Clips, size: str) -> Path:
+    path = clips.folder / f"bench-rich-{size}-{RICH_S}s.mp4"
     if not path.exists():
         short, making = path.with_suffix(".short.mp4"), path.with_suffix(f".{os.getpid()}.mp4")
-        source = "testsrc2=size=1280x720:rate=25:duration=10"
+        source = f"testsrc2=size={size}:rate=25:duration=10"
         tone = "sine=frequency=440:sample_rate=48000:duration=10"
         ffmpeg = ["ffmpeg", "-nostdin", "-v", "error", "-y"]
         codecs = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "50", "-c:a", "aac"]
@@ -158,7 +160,8 @@ def main() -> None:
             live_hls=Stream(server.url("/live-hls/index.m3u8"), "red"),
             stuck_hls=Stream(server.file_url(stuck), "orange"),
             never=server.url("/never"),
-            rich=server.file_url(_rich(clips)),
+            rich=server.file_url(_rich(clips, "1280x720")),
+            full_hd=server.file_url(_rich(clips, "1920x1080")),
         )
         print(json.dumps(asdict(media)), flush=True)
         for line in sys.stdin:

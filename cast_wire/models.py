@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from cast_wire.engines import Engine
 from cast_wire.kinds import EventKind
 from cast_wire.storable import flaw_of
 
@@ -127,6 +128,8 @@ class State(Envelope):
     health: Literal["healthy", "degraded"] = "healthy"
     problems: Annotated[tuple[Text, ...], Field(max_length=16)] = ()
     """The problems of the box, in sentences."""
+    engines: Annotated[tuple[Engine, ...], Field(max_length=8)] | None = None
+    """Those that are installed; null: a box of a version that does not tell."""
     events_queued: Count = 0
     events_dropped: Count = 0
     stopping: bool = False

@@ -121,10 +121,11 @@ async def running(
         counting = Counting(servers.cache)
         devices = devices_feature(database, settings.devices, urls, settings.retention, counting, now=now)
         media = media_feature(database, access, settings.mediamtx, server, now=now)
-        box_secret = devices.service.devices.token_hash
         disk = disk_of(settings.library, settings.library_folder())
         storage = await stack.enter_async_context(opened(settings.s3, disk, now=now))
-        library = library_feature(database, settings.library, disk, storage, box_secret, servers.wakes, now=now)
+        library = library_feature(
+            database, settings.library, disk, storage, devices.service.known, servers.wakes, now=now
+        )
         live = live_feature(
             database,
             streams.service,

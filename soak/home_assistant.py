@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from typing import Any, Final
 from aiohttp import ClientError, ClientSession
 
 from tests.support.agent import Agent
+from tests.support.recorder import ScreenRecorder
 from tests.support.running import Started
 from tests.support.sockets import free_port
 from tests.support.tools import MissingToolError
@@ -37,6 +39,13 @@ ASK_EVERY_S: Final = 0.2
 QUIET_S: Final = 10.0
 """The time after a revocation for which nothing may try again."""
 
+TURNS_S: Final = 40.0
+LAID_OUT_S: Final = 3.0
+"""The time after the first picture in which the front-end lays out its first view."""
+
+_COLOURS: Final = ("green", "blue")
+"""The backgrounds of the two views."""
+
 _CONFIGURATION: Final = """
 http: {server_host: 127.0.0.1, server_port: %d, ip_ban_enabled: true, login_attempts_threshold: 3}
 frontend:
@@ -45,7 +54,11 @@ person:
 sun:
 lovelace: {mode: yaml}
 """
-_DASHBOARD: Final = "views: [{title: Wall, cards: [{type: entity, entity: sun.sun}]}]\n"
+_DASHBOARD: Final = """
+views:
+- {title: Wall, background: "#00ff00", cards: [{type: entity, entity: sun.sun}]}
+- {title: Hall, background: "#0000ff", cards: [{type: entity, entity: sun.sun}]}
+"""
 
 
 class HomeAssistant(Started):
@@ -138,6 +151,23 @@ class HomeAssistant(Started):
                 return results
 
 
+def _turn(home: HomeAssistant, agent: Agent, display: str) -> None:
+    """Two views in turn, in one browser: nothing else is seen. Raises AssertionError for what is wrong."""
+    agent.show_page(f"{home.url}/lovelace/0", page={"seconds": 2, "then": [{"url": f"{home.url}/lovelace/1"}]})
+    pid = agent.player_pid()
+    time.sleep(LAID_OUT_S)
+    with ScreenRecorder(display) as recorder:
+        time.sleep(TURNS_S)
+        recording = recorder.stop()
+    shown = Counter(recording.colours())
+    assert set(shown) == set(_COLOURS), f"the screen showed {shown}"
+    assert min(shown.values()) >= TURNS_S / 2 / 2 - 1, f"the views did not take turns: {shown}"
+    assert agent.player_pid() == pid, "another browser was started"
+    agent.wait_state("playing")
+    print(f"{shown.total() - 1} changes of the view: {dict(shown)}, one browser", flush=True)
+    agent.stop(all=True)
+
+
 def _show(home: HomeAssistant, agent: Agent) -> None:
     """Raises AssertionError for what is wrong."""
     session = agent.show_page(f"{home.url}/lovelace/0")["session_id"]
@@ -173,6 +203,7 @@ def main() -> int:
             entries = [{"origin": home.url, "kind": "home-assistant", "secret": home.token()}]
             with Agent(x.display, audio__output="none", login=json.dumps(entries)) as agent:
                 has_begun = True
+                _turn(home, agent, x.display)
                 _show(home, agent)
     except NOT_RUN as error:
         print(f"soak home-assistant: {error}", file=sys.stderr)

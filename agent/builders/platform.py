@@ -10,6 +10,7 @@ import structlog
 
 from agent import __version__
 from agent.config.loader import Settings
+from agent.host.decoders import Decoders
 from agent.host.identity import Identity, identity
 from agent.host.lock import only_agent
 from agent.host.trust import prepare_pins
@@ -37,6 +38,7 @@ class Platform:
     snapshots: Snapshots
     authority: Path
     """The file with the cookie of the display."""
+    decoders: Decoders
 
 
 def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
@@ -60,7 +62,7 @@ def build_platform(settings: Settings, running: AsyncExitStack) -> Platform:
         chosen=ChosenScreen.of_this_installation(),
         authority=authority,
     )
-    return Platform(own, device, supervisor, stage, Snapshots(stage), authority)
+    return Platform(own, device, supervisor, stage, Snapshots(stage), authority, Decoders())
 
 
 def build_players(settings: Settings, platform: Platform) -> Engines:

@@ -6,7 +6,8 @@ from agent.builders.casting import Casting
 from agent.builders.platform import Platform
 from agent.config.reload import Current
 from agent.player.engines import Engines
-from agent.reporting.central.state import View
+from agent.player.registry import ENGINES
+from agent.reporting.central.state import ReportedEngine, View
 from agent.reporting.reporter import ReportedBox, Reporter
 
 
@@ -17,7 +18,13 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
         ReportedBox(
             device,
             restores=settings.stream.restore,
-            view=lambda: View(device.name, tracker.snapshot(), tracker.volume, problems_of(platform, players, casting)),
+            view=lambda: View(
+                device.name,
+                tracker.snapshot(),
+                tracker.volume,
+                problems_of(platform, players, casting),
+                engines_of(platform, players),
+            ),
             bus=casting.bus,
         ),
         folder=settings.state.directory(),
@@ -26,6 +33,16 @@ def build_reporter(current: Current, platform: Platform, players: Engines, casti
         webhooks=lambda: current.settings.webhook,
         find_local=casting.local_names.address,
         supervisor=platform.supervisor,
+    )
+
+
+def engines_of(platform: Platform, players: Engines) -> tuple[ReportedEngine, ...]:
+    """The engines that are installed. Those that are made for other media than films decode none."""
+    healths = players.health.engines
+    return tuple(
+        ReportedEngine(spec.name, healths[spec.name].version, () if spec.kinds else platform.decoders.codecs)
+        for spec in ENGINES
+        if not spec.missing
     )
 
 

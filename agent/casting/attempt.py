@@ -8,19 +8,20 @@ from typing import Protocol
 
 import structlog
 
-from agent.casting.limits import Check, Limits, require_playable
+from agent.casting.limits import Check, Limits
+from agent.casting.opening import Opening
 from agent.casting.parts import SessionParts
 from agent.casting.preparation import Preparation, Race, too_late
 from agent.casting.session import Session
+from agent.casting.still import Still
 from agent.casting.succession import Succession
 from agent.casting.watching import notice_lost_display, notice_stall
-from agent.config.logins import BoundLogin, bound
 from agent.errors import (
     AgentError,
     PlayerUnavailableError,
 )
 from agent.media.names import NameWatch
-from agent.player.base import KillReason, Media, Player, Players
+from agent.player.base import KillReason, Player, Players
 from agent.stage.base import Window
 from agent.types import MediaType
 from agent.util.waiting import first_of, to_the_end
@@ -59,21 +60,18 @@ class Attempt:
     ) -> None:
         self._parts = parts
         self._make_room = make_room
-        self._located = session.url
-        self.is_ready = False
-        """True if it gets the pictures of a camera that is kept ready, and not from the camera itself."""
-        self._logins: tuple[BoundLogin, ...] = ()
         self.session = session
+        self._opening = Opening(session, parts=parts, check=check)
+        self._still = Still(parts.cameras, parts.stage)
         self._players = players
         self._limits = limits
-        self._check = check
         self._screen = screen
         self._succession = Succession(
             session,
             players=players,
             stage=parts.stage,
-            find=self._find,
-            media=self._media,
+            find=self._opening.find,
+            media=self._opening.media,
             within_s=limits.start_timeout,
         )
         self._player: Player | None = None
@@ -96,8 +94,12 @@ class Attempt:
         """
         why: KillReason | None = None
         try:
-            await self._prepare(share)
-            await self._screen.take_screen(self)
+            try:
+                await self._prepare(share)
+                self._still.stop()
+                await self._screen.take_screen(self)
+            finally:
+                await to_the_end(self._still.end())
             await self._watch()
         except AgentError as error:
             why = KillReason.of(error)
@@ -108,6 +110,11 @@ class Attempt:
                 await to_the_end(self._clean_up(why))
             finally:
                 self.over.set_result(None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Return True if it gets the pictures of a camera that is kept ready, and not from the camera itself."""
+        return self._opening.is_ready
 
     @property
     def player(self) -> Player | None:
@@ -205,13 +212,15 @@ class Attempt:
             session.url,
             players=self._players,
             stage=self._parts.stage,
-            media=self._media,
+            media=self._opening.media,
             begun=self._plays_on,
         )
         names = NameWatch(session.url, self._parts.look_up)
         try:
             async with asyncio.timeout(left_s * share), names:
-                await self._find()
+                await self._opening.find()
+                if self.is_ready:
+                    self._still.begin(self._opening.located)
                 if not (display := self._parts.stage.health).available:
                     raise PlayerUnavailableError(display.message)  # it says what to do; the pool knows less
                 if session.request.kind is MediaType.WEB and not self._players.has_room(session.url):
@@ -230,29 +239,6 @@ class Attempt:
         await asyncio.sleep(within_s * ROOM_AFTER)
         await self._make_room(False)
         await asyncio.Event().wait()
-
-    async def _find(self) -> None:
-        url = self.session.url
-        await require_playable(self._check, url)
-        ready = self._parts.cameras.address(url)
-        self.is_ready = ready is not None
-        self._located = ready or await self._parts.locate(url)
-        self._logins = bound(self._parts.logins(), url, self._located)
-
-    def _media(self) -> Media:
-        session, asked = self.session, self.session.request
-        return Media(
-            self._located,
-            asked.quality,
-            session.volume,
-            session.muted,
-            position=session.progress.resume_position,
-            refresh=asked.refresh,
-            page=asked.page,
-            logins=self._logins,
-            web=self._parts.web(),
-            ready=self.is_ready,
-        )
 
     def _plays_on(self, player: Player) -> None:
         self._player = player

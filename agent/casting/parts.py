@@ -13,6 +13,7 @@ from agent.config.web import WebSettings
 from agent.media.doors import Knock, always_open
 from agent.media.names import Locate, LookUp, as_it_is
 from agent.player.base import PlayerSource
+from agent.raw_picture import RawPicture
 from agent.stage.base import Stage
 
 
@@ -22,6 +23,10 @@ class Cameras(Protocol):
     def address(self, url: str) -> str | None:
         """The address at which a player has the pictures of this camera at once, or None where it is not ready."""
 
+    async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
+        """The last key frame of the camera at this address of ours, as large as it fits into so many pixels; None if
+        none is to be had within a moment."""
+
     def failed(self, url: str) -> None:
         """Record that it could not be played from there: the next attempts go to the camera itself."""
 
@@ -30,6 +35,9 @@ class NoCameras:
     """None is kept ready."""
 
     def address(self, url: str) -> None:
+        return None
+
+    async def still(self, address: str, size: tuple[int, int]) -> None:
         return None
 
     def failed(self, url: str) -> None:

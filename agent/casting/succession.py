@@ -50,16 +50,20 @@ class Succession:
 
     async def run(self, player: Player) -> None:
         """Return when this player is to go. Never, for what is no page."""
+        playlist = self._session.playlist
         while self.ready is None:
             await first_of(self._until_due(player), self._until_wanted())
-            turns = not self.wanted.is_set()
+            turns = playlist.rotates and not self.wanted.is_set()
             self.wanted.clear()
+            if turns:
+                playlist.turn()
+                if await self._goes_on(player):
+                    continue
             if not self._players.has_room(self._session.url):
-                self._turn(turns)
                 self.is_due = True
                 return
-            await self._prepare(turns)
-            if self.ready is None and not self._session.playlist.rotates:
+            await self._prepare()
+            if self.ready is None and not playlist.rotates:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(AGAIN_AFTER_S):
                         await self.wanted.wait()
@@ -93,16 +97,22 @@ class Succession:
     async def _until_wanted(self) -> None:
         await self.wanted.wait()
 
-    def _turn(self, turns: bool) -> None:
-        if turns:
-            self._session.playlist.turn()
+    async def _goes_on(self, player: Player) -> bool:
+        """Have the same player show the page whose turn it is, if it can do that without loading it."""
+        try:
+            async with asyncio.timeout(self._within_s):
+                await self._find()
+                return await player.go_to(self._media())
+        except (AgentError, TimeoutError):  # another player tries the same, and tells what it is
+            return False
 
-    async def _prepare(self, turns: bool) -> None:
-        """The next page that can be shown, or the same unless it `turns`; none, when there are as many failures as
-        pages."""
+    async def _prepare(self) -> None:
+        """Prepare the page whose turn it is, or the next one that can be shown; none, when there are as many failures
+        as pages."""
         playlist = self._session.playlist
         for tried in range(len(playlist)):
-            self._turn(turns or tried > 0)
+            if tried:
+                playlist.turn()
             next_one = Preparation(lambda: self._players.take(self._session.url))
             try:
                 async with asyncio.timeout(self._within_s):

@@ -117,6 +117,17 @@ class PageRefusal(StrEnum):
     DIALOG = "dialog"
     POP_UP = "pop_up"
     DOWNLOAD = "download"
+    PRINT = "print"
+    FILE = "file"
+    """A file of this machine, which somebody would choose."""
+    TOOLS = "tools"
+    """The developer tools, by a key."""
+    PERMISSION = "permission"
+    """To know where it is, to hear or see, or to notify."""
+    LOCAL = "local"
+    """An address of this machine, of the browser or of its tools, such as `file:`."""
+    PROGRAM = "program"
+    """An address that another program would open, such as `mailto:`."""
     LAN = "lan"
     """A page of the internet led to this box or into its network."""
 
@@ -204,6 +215,10 @@ class Player(Protocol):
 
     async def finished(self) -> None:
         """Return when the media has come to its end. Raises as `opened` does when it broke instead."""
+
+    async def go_to(self, media: Media) -> bool:
+        """Go on with other media in place, without a new start, and return True; False if that takes another player, as
+        for most it does. Raises PlayerTimeoutError, PlayerUnavailableError."""
 
     async def outdated(self) -> None:
         """Return when another process had better take over: some grow. Never, for most."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from abc import ABC, abstractmethod
 from collections import deque
@@ -103,6 +104,9 @@ class ChildPlayer(ABC):
     async def finished(self) -> None:
         await self._unless_gone(self._finished)
 
+    async def go_to(self, media: Media) -> bool:
+        return False
+
     async def outdated(self) -> None:
         await asyncio.Event().wait()
 
@@ -176,7 +180,7 @@ class ChildPlayer(ABC):
         """Clean up after the process has gone. Bounded; never raises."""
         await self._child.close()
 
-    # --- hearing it ---
+    # --- hearing it, and speaking to it ---
 
     def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(self._or_gone(coroutine), name=f"player-{self.pid}-{name}"))
@@ -274,14 +278,10 @@ class ChildPlayer(ABC):
 
     async def _hears_something(self, timeout_s: float) -> bool:
         self._heard.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._heard.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    # --- speaking ---
+        return self._heard.is_set()
 
     def _write(self, line: bytes) -> None:
         if self._gone.done():

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Final, Literal, Protocol
 
 from agent.health import DisplayHealth
+from agent.raw_picture import RawPicture
 
 ImageFormat = Literal["png", "jpeg"]
 
@@ -52,6 +53,13 @@ class Window(Protocol):
     @property
     def xid(self) -> int:
         """The X window id that a player is given."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its width and height in pixels."""
+
+    async def paint(self, picture: RawPicture) -> None:
+        """Draw a picture into the middle, on black, instead of a player. Raises PlayerUnavailableError."""
 
     async def first_pixel(self, *, pictures: Callable[[], int]) -> None:
         """Return when a picture has been drawn into the window.

@@ -9,6 +9,7 @@ from typing import Final
 from PIL import Image
 
 from agent.errors import PlayerUnavailableError
+from agent.raw_picture import RawPicture
 from agent.stage.base import Layer
 from agent.stage.x11 import X11Stage
 from agent.util.threads import Threads
@@ -37,7 +38,7 @@ class Nameplate:
         try:
             window = await self._stage.open_window(layer=Layer.TOP)
             try:
-                await window.paint(await self._picture())
+                await window.paint(_raw(await self._picture()))
                 await window.show()
                 await asyncio.sleep(SHOWN_S)
             finally:
@@ -54,3 +55,7 @@ class Nameplate:
             return await self._threads.call(drawing, timeout_s=DRAW_LIMIT_S)
         except (TimeoutError, RuntimeError) as error:
             raise PlayerUnavailableError(f"The name of the box cannot be drawn now ({error}); try again.") from error
+
+
+def _raw(image: Image.Image) -> RawPicture:
+    return RawPicture(image.width, image.height, image.tobytes("raw", "BGRX"))

@@ -21,10 +21,11 @@ from typing import Any
 
 from PIL import Image
 
+from agent.raw_picture import RawPicture
 from agent.stage.screen import Area, Screen
 from agent.stage.sentinel import Sentinel
 from agent.stage.xcb import Xcb, xcffib, xproto
-from agent.util.ximage import Layout, put_picture
+from agent.util.ximage import Layout, Rows, put
 
 NAME = "cast-agent"
 """The name of our windows."""
@@ -87,7 +88,7 @@ def make_backdrop(xcb: Xcb, screen: Screen, tools: Tools, curtain: int, picture:
     room: Any = xcb.core.GetGeometry(curtain).reply()
     place = Area((room.width - picture.width) // 2, (room.height - picture.height) // 2, picture.width, picture.height)
     xcb.core.CreatePixmap(form.depth, pixmap, screen.root, picture.width, picture.height)
-    put_picture(xcb, picture, _layout(screen), drawable=pixmap, gc=tools.gc, depth=form.depth)
+    put(xcb, _layout(screen).pack(picture), drawable=pixmap, gc=tools.gc, depth=form.depth)
     look = {xproto.CW.BackPixmap: pixmap, xproto.CW.WinGravity: xproto.Gravity.Center}
     _create(xcb, screen, window, curtain, place, {**look, **_attributes(tools)})
     xcb.core.FreePixmap(pixmap)  # the window has it
@@ -112,12 +113,12 @@ def black_out(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area) 
     _fill(xcb, tools, window, screen.format.pixel(0, 0, 0), [Area(0, 0, place.width, place.height)])
 
 
-def paint_picture(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area, picture: Image.Image) -> None:
+def paint_picture(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area, picture: RawPicture) -> None:
     """Paint a picture into the middle of a window, on black."""
     black_out(xcb, screen, tools, window, place)
     left, top = (place.width - picture.width) // 2, (place.height - picture.height) // 2
     how = {"drawable": window, "gc": tools.gc, "depth": screen.format.depth}
-    put_picture(xcb, picture, _layout(screen), left=left, top=top, **how)
+    put(xcb, _rows(_layout(screen), picture), left=left, top=top, **how)
 
 
 def fill_around_player(xcb: Xcb, screen: Screen, tools: Tools, window: int, place: Area) -> bool:
@@ -255,6 +256,13 @@ def _around(place: Area, left: int, top: int, right: int, bottom: int) -> list[A
         Area(right, top, place.width - right, bottom - top),
     ]
     return [bar for bar in bars if bar.width > 0 and bar.height > 0]
+
+
+def _rows(layout: Layout, picture: RawPicture) -> Rows:
+    if layout.is_bgrx:
+        return Rows(picture.width, picture.height, picture.width * 4, picture.data)
+    size = picture.width, picture.height
+    return layout.pack(Image.frombuffer("RGB", size, picture.data, "raw", "BGRX", 0, 1))
 
 
 def _layout(screen: Screen) -> Layout:

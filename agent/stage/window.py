@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import TypeVar
 
-from PIL import Image
-
 from agent.errors import PlayerUnavailableError
+from agent.raw_picture import RawPicture
 from agent.stage import requests
 from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, Layer, Place
@@ -105,6 +104,10 @@ class X11Window:
         return self._place
 
     @property
+    def size(self) -> tuple[int, int]:
+        return self._place.width, self._place.height
+
+    @property
     def is_whole(self) -> bool:
         """Return True if it fills the screen."""
         return self._wanted == WHOLE
@@ -135,8 +138,7 @@ class X11Window:
         self._enter(Phase.DRAWN)
         await self._fill_around_player()
 
-    async def paint(self, picture: Image.Image) -> None:
-        """Draw a picture into the middle, on black, instead of a player. Raises PlayerUnavailableError."""
+    async def paint(self, picture: RawPicture) -> None:
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
         self._enter(Phase.DRAWN)
         await self._call(lambda xcb: requests.paint_picture(xcb, screen, tools, self._xid, place, picture))

@@ -17,6 +17,17 @@ _HEADER_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Pixels as an X server stores them, row by row from the top."""
+
+    width: int
+    height: int
+    stride: int
+    """Bytes from one row to the next."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The way the X server stores one pixel."""
 
@@ -26,8 +37,15 @@ class Layout:
     masks: tuple[int, int, int]
     """Red, green, blue, such as 0xff0000."""
 
-    def pack(self, picture: Image.Image) -> tuple[bytes, int]:
-        """An RGB picture as the server stores it, row by row, and the bytes of a row."""
+    @property
+    def is_bgrx(self) -> bool:
+        """Return True if that is the usual one: blue, green, red and one byte without a meaning."""
+        return self.bits == 32 and self.little_endian and self.masks == (0xFF0000, 0xFF00, 0xFF)
+
+    def pack(self, picture: Image.Image) -> Rows:
+        """An RGB picture as the server stores it."""
+        if self.is_bgrx:
+            return Rows(picture.width, picture.height, picture.width * 4, picture.tobytes("raw", "BGRX"))
         parts = picture.split()
         size = self.bits // 8
         stored = [self._byte(parts, number) for number in range(size)]
@@ -35,7 +53,7 @@ class Layout:
             stored.reverse()
         mode = ("LA", "RGB", "RGBA")[size - 2]
         stride = -(-picture.width * self.bits // 32) * 4
-        return Image.merge(mode, stored).tobytes("raw", mode, stride), stride
+        return Rows(picture.width, picture.height, stride, Image.merge(mode, stored).tobytes("raw", mode, stride))
 
     def _byte(self, parts: tuple[Image.Image, ...], number: int) -> Image.Image:
         """Byte `number` of all pixels, the lowest first."""
@@ -48,14 +66,11 @@ class Layout:
         return byte
 
 
-def put_picture(
-    x: Any, picture: Image.Image, layout: Layout, *, drawable: int, gc: int, depth: int, left: int = 0, top: int = 0
-) -> None:
-    """Put an RGB picture into a drawable of an xcffib connection. The requests are on their way then, no more."""
-    data, stride = layout.pack(picture)
-    rows_at_once = max(1, (x.get_maximum_request_length() * 4 - _HEADER_BYTES) // stride)
-    for row in range(0, picture.height, rows_at_once):
-        rows = min(rows_at_once, picture.height - row)
-        place = (drawable, gc, picture.width, rows, left, top + row, 0, depth)
+def put(x: Any, rows: Rows, *, drawable: int, gc: int, depth: int, left: int = 0, top: int = 0) -> None:
+    """Put pixels into a drawable of an xcffib connection. The requests are on their way then, no more."""
+    at_once = max(1, (x.get_maximum_request_length() * 4 - _HEADER_BYTES) // rows.stride)
+    for row in range(0, rows.height, at_once):
+        count = min(at_once, rows.height - row)
+        place = (drawable, gc, rows.width, count, left, top + row, 0, depth)
         head = struct.pack("=xB2xIIHHhhBB2x", _Z_PIXMAP, *place)
-        x.core.send_request(_PUT_IMAGE, io.BytesIO(head + data[row * stride : (row + rows) * stride]))
+        x.core.send_request(_PUT_IMAGE, io.BytesIO(head + rows.data[row * rows.stride : (row + count) * rows.stride]))

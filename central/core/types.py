@@ -74,6 +74,20 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+Decodes = frozenset[str] | None
+"""The codecs that a box decodes, named as ffmpeg names them; None: it never told."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBox:
+    """A box that is not revoked."""
+
+    secret: str
+    """The hash of its token, which nobody outside knows: what it signs is good for this box alone, until that is
+    revoked."""
+    decodes: Decodes
+
+
 API_HOLDER: Final = "api.secret"
 """The name of whoever calls with the secret of the API."""
 

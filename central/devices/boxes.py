@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from central.devices.enrolments import Enrolments
+from central.devices.known_boxes import KnownBoxes
 from central.devices.own_streams import OwnStreams
 from central.devices.service import Devices
 from central.streams.urls import PlayUrls
@@ -15,6 +16,7 @@ class Boxes:
     """The services of this feature."""
 
     devices: Devices
+    known: KnownBoxes
     enrolments: Enrolments
     own_streams: OwnStreams
     urls: PlayUrls

@@ -11,6 +11,7 @@ from central.core.workers import repeated
 from central.devices.boxes import Boxes
 from central.devices.enrolments import Enrolments
 from central.devices.events import Counter
+from central.devices.known_boxes import KnownBoxes
 from central.devices.operations import OPERATIONS
 from central.devices.own_streams import OwnStreams
 from central.devices.quota import Quota
@@ -32,7 +33,8 @@ def devices_feature(
     """All of it on a database that is up to date. `counter` is told each event once."""
     quota = Quota(settings.quota)
     devices = Devices(database, settings, quota, counter, now=now)
-    boxes = Boxes(devices, Enrolments(database, now=now), OwnStreams(database, quota, now=now), urls)
+    enrolments, own_streams = Enrolments(database, now=now), OwnStreams(database, quota, now=now)
+    boxes = Boxes(devices, KnownBoxes(database), enrolments, own_streams, urls)
 
     async def online() -> dict[str, float]:
         return {"": await devices.count_online()}

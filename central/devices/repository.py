@@ -16,6 +16,8 @@ from central.devices.tables import Device, DeviceBoot, DeviceState
 from central.streams.tables import Stream
 from central.streams.types import StreamStatus
 
+DECODERS_LIMIT: Final = 100
+"""The boxes of an organisation are of a few kinds; one that makes up codecs delays no check."""
 BOOTS_LIMIT: Final = 100
 """Runs of one box that are kept: states come late by one or two, and a box that makes up runs fills no disk."""
 
@@ -58,14 +60,20 @@ async def records(
     return [DeviceRecord(*row) for row in await session.execute(query)]
 
 
-_TOKEN_HASHES: Final = select(Device.id, Device.token_hash).where(
+_KNOWN: Final = select(Device.id, Device.token_hash, Device.decodes).where(
     among(Device.id, texts("ids")), Device.revoked_at.is_(None)
 )
 
 
-async def token_hashes(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
-    """The hashes of the tokens by box, of those of these boxes that are not revoked."""
-    return {row.id: row.token_hash for row in await session.execute(_TOKEN_HASHES, {"ids": ids})}
+async def known(session: AsyncSession, ids: Collection[str]) -> Sequence[tuple[str, str, str | None]]:
+    """Id, hash of the token and what it decodes, of each of these boxes that is not revoked."""
+    return [(row.id, row.token_hash, row.decodes) for row in await session.execute(_KNOWN, {"ids": ids})]
+
+
+async def decoders(session: AsyncSession) -> Sequence[str | None]:
+    """What boxes decode that are not revoked, each that differs once; at most DECODERS_LIMIT."""
+    query = select(Device.decodes).where(Device.revoked_at.is_(None)).distinct().limit(DECODERS_LIMIT)
+    return (await session.scalars(query)).all()
 
 
 async def with_token(session: AsyncSession, token_hash: str) -> Device | None:

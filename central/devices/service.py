@@ -24,6 +24,7 @@ from central.devices import event_repository as events
 from central.devices import repository
 from central.devices.enrolment_repository import use_enrolment
 from central.devices.events import Counter, Good, is_its_own, read_event, row_of, size_of
+from central.devices.known_boxes import as_text
 from central.devices.quota import Quota
 from central.devices.repository import DeviceRecord
 from central.devices.settings import DeviceSettings
@@ -59,7 +60,6 @@ class Devices:
         self._quota = quota
         self._now = now
         self._heard: Batcher[Heard, list[wire.EventResult]] = Batcher("events", self._keep)
-        self._hashes: Batcher[str, str | None] = Batcher("token-hashes", self._look_up)
 
     @property
     def heartbeat_s(self) -> float:
@@ -104,11 +104,6 @@ class Devices:
                 limit=limit + 1,
             )
         return page_of(found, limit, lambda record: record.device.id)
-
-    async def token_hash(self, device_id: str) -> str | None:
-        """The hash of the token of this box, which only this service and its database know; None for one that is
-        revoked."""
-        return await self._hashes.submit(device_id)
 
     async def get(self, caller: Caller, device_id: str) -> DeviceRecord:
         """The box with this id. Raises DeviceNotFoundError."""
@@ -157,6 +152,8 @@ class Devices:
             kept = await repository.put_state(session, device_id, boot=boot, seq=state.seq, state=plain, now=now)
             if kept:
                 said: dict[str, Any] = {"agent_version": state.agent_version}
+                if (decodes := as_text(state.engines)) is not None:
+                    said["decodes"] = decodes
                 if state.stopping:
                     said["online_until"] = now
                 await repository.change(session, device_id, said)
@@ -215,11 +212,6 @@ class Devices:
 
     def _online_until(self, now: datetime) -> datetime:
         return now + timedelta(seconds=MISSED_HEARTBEATS * JITTER * self.heartbeat_s)
-
-    async def _look_up(self, ids: Sequence[str]) -> Sequence[str | None]:
-        async with self._database.read() as session:
-            found = await repository.token_hashes(session, set(ids))
-        return [found.get(device_id) for device_id in ids]
 
     async def _keep(self, heard: Sequence[Heard]) -> Sequence[list[wire.EventResult] | BaseException]:
         now = self._now()

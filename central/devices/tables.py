@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from central.core.db.base import DIGEST, ID, NAME, NUMBER, Base
@@ -39,6 +39,8 @@ class Device(Base):
     """Three heartbeats after it was heard of."""
     agent_version: Mapped[str | None] = mapped_column(String(64))
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
+    decodes: Mapped[str | None] = mapped_column(Text)
+    """The codecs that its engines decode, as it told last, sorted, with blanks between them; None: it never did."""
 
 
 class DeviceBoot(Base):

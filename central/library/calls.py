@@ -21,7 +21,7 @@ from central.library.models import (
 )
 from central.library.service import Library
 from central.library.tables import Job, Rendition, Video
-from central.library.types import JobKind
+from central.library.types import PICTURES, JobKind
 
 
 async def reserve_video(call: Call[Library, VideoBody, NoQuery]) -> Reply:
@@ -77,7 +77,16 @@ async def get_video_file(call: Call[Library, None, FileQuery]) -> FileReply | St
 
 
 async def get_video_poster(call: Call[Library, None, NoQuery]) -> FileReply | StreamReply:
-    return await call.service.sources.poster(await call.service.videos.get(call.caller, call.path["id"]))
+    return await _picture(call, JobKind.POSTER)
+
+
+async def get_video_thumbnails(call: Call[Library, None, NoQuery]) -> FileReply | StreamReply:
+    return await _picture(call, JobKind.THUMBNAILS)
+
+
+async def get_video_thumbnail_times(call: Call[Library, None, NoQuery]) -> Reply:
+    video = await call.service.videos.get(call.caller, call.path["id"])
+    return Reply(text=await call.service.sources.thumbnail_times(video), content_type="text/vtt")
 
 
 async def add_job(call: Call[Library, JobBody, NoQuery]) -> Reply:
@@ -95,19 +104,24 @@ async def cancel_job(call: Call[Library, None, NoQuery]) -> Reply:
     return Reply(status=204)
 
 
+async def _picture(call: Call[Library, None, NoQuery], kind: JobKind) -> FileReply | StreamReply:
+    return await call.service.sources.picture(await call.service.videos.get(call.caller, call.path["id"]), kind)
+
+
 async def _told(library: Library, video: Video, *, status: int = 200) -> Reply:
     received, made = await library.videos.received([video]), await library.jobs.renditions([video])
     return Reply(_answer(video, received[video.id], made[video.id]), status=status)
 
 
 def _answer(video: Video, received: int, made: Sequence[Rendition]) -> models.Video:
-    other = ("tags", "received", "renditions", "poster")
+    other = ("tags", "received", "renditions", *PICTURES)
     columns = {name: getattr(video, name) for name in models.Video.model_fields if name not in other}
-    films = [each for each in made if each.kind != JobKind.POSTER]
+    films = [each for each in made if each.kind not in PICTURES]
     renditions = [models.Rendition.model_validate(film, from_attributes=True) for film in films]
-    poster = f"/api/v1/videos/{video.id}/poster" if len(films) < len(made) else None
+    kinds = {each.kind for each in made}
+    columns |= {kind: f"/api/v1/videos/{video.id}/{kind}" if kind in kinds else None for kind in PICTURES}
     tags = video.tags.split("\n")[1:-1]
-    return models.Video(tags=tags, received=received, renditions=renditions, poster=poster, **columns)
+    return models.Video(tags=tags, received=received, renditions=renditions, **columns)
 
 
 def _job(job: Job) -> models.Job:

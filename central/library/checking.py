@@ -14,13 +14,14 @@ from central.core.errors import StorageFullError, UploadInUseError
 from central.core.pages import Clock, utc_now
 from central.core.workers import OnDemand
 from central.library import repository
+from central.library.boxes import Boxes
 from central.library.digest import sha256_of
 from central.library.jobs import new_job
 from central.library.playable import is_playable
 from central.library.probe import Flaw, Probe
 from central.library.storage import Storage
 from central.library.tables import Video
-from central.library.types import JobKind, VideoState
+from central.library.types import PICTURES, JobKind, VideoState
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -36,12 +37,20 @@ class Checking:
     """Two instances never check the same video at once: whoever does has it alone (`Storage.held`)."""
 
     def __init__(
-        self, database: Database, storage: Storage, probe: Probe, *, added: Callable[[], None], now: Clock = utc_now
+        self,
+        database: Database,
+        storage: Storage,
+        probe: Probe,
+        boxes: Boxes,
+        *,
+        added: Callable[[], None],
+        now: Clock = utc_now,
     ) -> None:
         """`added` is called when there are jobs."""
         self._database = database
         self._storage = storage
         self._probe = probe
+        self._boxes = boxes
         self._added = added
         self._now = now
         work = OnDemand(self._one, every_s=LOOK_EVERY_S)
@@ -89,20 +98,24 @@ class Checking:
             return {"state": VideoState.FAILED, "problem": str(flaw)}
         except OSError as error:
             return {"state": VideoState.FAILED, "problem": f"Its file cannot be read: {error.strerror}."}
-        plays = is_playable(video.type, facts["video_codec"], facts["audio_codec"])
-        return {"state": VideoState.READY if plays else VideoState.TRANSCODING, "sha256": sha256, **facts}
+        return {"state": VideoState.READY, "sha256": sha256, **facts}
 
     async def _end(self, video: Video, values: dict[str, Any]) -> None:
-        now = self._now()
+        now, plays = self._now(), [True]
+        if values["state"] == VideoState.READY:
+            codecs = values["video_codec"], values["audio_codec"]
+            plays = [is_playable(video.type, *codecs, decodes) for decodes in await self._boxes.decoders()]
+            if plays and not any(plays):
+                values["state"] = VideoState.TRANSCODING
 
         async def work(session: AsyncSession) -> Video | None:
             changed = await repository.change(
                 session, video.id, values | {"updated_at": now}, state=VideoState.CHECKING
             )
             if changed is not None and changed.state != VideoState.FAILED and changed.type.startswith("video/"):
-                session.add(new_job(changed, JobKind.POSTER, now=now))
-                if changed.state == VideoState.TRANSCODING:
-                    session.add(new_job(changed, JobKind.FULL_HD, now=now))
+                if not all(plays):
+                    session.add(new_job(video.id, JobKind.FULL_HD, is_awaited=True, now=now))
+                session.add_all(new_job(video.id, kind, now=now) for kind in PICTURES)
             return changed
 
         changed = await self._database.write(work)

@@ -15,6 +15,7 @@ from central.core.forgetting import EVERY_S
 from central.core.pages import Clock
 from central.core.wakes import Wakes
 from central.core.workers import repeated
+from central.library.boxes import Boxes
 from central.library.checking import AT_ONCE, Checking
 from central.library.disk import Disk
 from central.library.ffmpeg import Ffmpeg
@@ -26,7 +27,7 @@ from central.library.probe import Probe
 from central.library.scratch import Scratch
 from central.library.service import Library
 from central.library.settings import LibrarySettings, S3Settings
-from central.library.sources import BoxSecret, Sources
+from central.library.sources import Sources
 from central.library.storage import Storage
 from central.library.upkeep import Upkeep
 from central.library.uploads import Uploads
@@ -44,7 +45,7 @@ def library_feature(
     settings: LibrarySettings,
     disk: Disk,
     storage: Storage,
-    box_secret: BoxSecret,
+    boxes: Boxes,
     wakes: Wakes,
     *,
     now: Clock,
@@ -53,11 +54,11 @@ def library_feature(
     probe = Probe()
     working = working_on(database, disk, storage, now=now)
     job_added = wakes.join(JOBS, working.wake)
-    checking = Checking(database, storage, probe, added=job_added, now=now)
+    checking = Checking(database, storage, probe, boxes, added=job_added, now=now)
     videos = Videos(database, storage, settings, problem=probe.problem, now=now)
     jobs = Jobs(database, storage, videos, added=job_added, now=now)
     uploads = Uploads(database, storage, videos, completed=wakes.join(CHECKS, checking.wake), now=now)
-    sources = Sources(database, videos, storage, box_secret, now=now)
+    sources = Sources(database, videos, storage, boxes, jobs, now=now)
     upkeep = Upkeep(database, storage, Workshop(disk, storage), now=now)
     workers = {f"checking_{number}": checking.run for number in range(1, AT_ONCE + 1)}
     workers |= {f"job_{number}": working.run for number in range(1, settings.workers + 1)}

@@ -1,4 +1,4 @@
-"""Posters and renditions by ffmpeg: a confined child for each, whose progress is read as it comes."""
+"""Posters, thumbnails and renditions by ffmpeg: a confined child for each, whose progress is read as it comes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from central.core.threads import in_thread
 from central.library.confined import Limits, run_confined
 from central.library.disk import Disk
 from central.library.probe import READING, Flaw, Probe
+from central.library.thumbnails import COLUMNS, COUNT, ROWS, every_s
 from central.library.types import JobKind
 from central.library.working import Assignment, Made
 
@@ -33,10 +34,20 @@ POSTER_LOOK_S: Final = 60
 BLACK: Final = 32
 """The mean luminance up to which a picture counts as black; black itself has 16."""
 
+THUMBNAIL_WIDTH: Final = 160
+THUMBNAILS_CPU_S: Final = 3600
+"""Usually a second for a minute of film. A day of film whose pictures are all key frames takes an hour."""
+THUMBNAILS_SIZE: Final = 8_000_000
+"""The most bytes of the thumbnails of a film; usual ones have 400,000."""
+KEYS_S: Final = 3.0
+"""Seconds between two thumbnails from which on they are key frames: films have one every 2 to 10 s, and to decode all
+that is between those takes as long as a rendition."""
+
 CPU_S_EACH: Final = 60
 """Seconds of processor time for a second of film; 4K takes a tenth of that."""
 CPU_S_MORE: Final = 600
 """Seconds of processor time beside those, for a short film of large pictures."""
+JPEG: Final = ("-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4", "-f", "mjpeg")
 SOUND_BPS: Final = 160_000
 _TOO_LARGE: Final = "File too large"
 
@@ -70,34 +81,50 @@ class Ffmpeg:
         self._probe = probe
 
     async def make(self, task: Assignment) -> Made:
-        """Make a poster or a rendition; see `Maker`."""
-        kind = JobKind(task.job.kind)
-        if kind is JobKind.POSTER:
-            return await self._poster(task)
-        return await self._film(task, QUALITIES[kind])
+        """Make what the kind of the job says; see `Maker`."""
+        match JobKind(task.job.kind):
+            case JobKind.POSTER:
+                return await self._poster(task)
+            case JobKind.THUMBNAILS:
+                return await self._thumbnails(task)
+            case kind:
+                return await self._film(task, QUALITIES[kind])
 
     async def _poster(self, task: Assignment) -> Made:
         """The first picture after a tenth of the film that is not black; of a black film, a black one."""
         file = task.folder / MADE
         limits = Limits(reads=task.source, writes=task.folder, memory=MEMORY, cpu_s=POSTER_CPU_S, file_size=POSTER_SIZE)
-        height = f"max(2,min({2 * POSTER_WIDTH},trunc({POSTER_WIDTH}/dar/2)*2))"
-        scaled = f"scale={POSTER_WIDTH}:'{height}',setsar=1,format=yuv420p"
+        scaled = _scaled(POSTER_WIDTH)
         bright = f"signalstats,metadata=mode=select:key=lavfi.signalstats.YAVG:value={BLACK}:function=greater"
-        encoded = ("-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4", "-f", "mjpeg")
         await in_thread(self._disk.require_room, POSTER_SIZE)
         for begin_s, filters in (((task.video.duration or 0.0) / 10, f"{scaled},{bright}"), (0.0, scaled)):
             before = ("-ss", f"{begin_s:.3f}", "-t", str(POSTER_LOOK_S))
-            await self._run(task, limits, before, ("-map", "0:V:0", "-vf", filters, *encoded), file)
+            await self._run(task, limits, before, ("-map", "0:V:0", "-vf", filters, *JPEG), file)
             if await in_thread(file.exists):
                 break
         else:
             raise Flaw("No picture of it can be decoded.")
         return await self._looked_at(file, "image/jpeg")
 
+    async def _thumbnails(self, task: Assignment) -> Made:
+        """Each is the picture in the middle of its time, or the key frame before it."""
+        each_s = every_s(_length(task))
+        file = task.folder / MADE
+        await in_thread(self._disk.require_room, THUMBNAILS_SIZE)
+        limits = Limits(
+            reads=task.source, writes=task.folder, memory=MEMORY, cpu_s=THUMBNAILS_CPU_S, file_size=THUMBNAILS_SIZE
+        )
+        keys = ("-skip_frame", "nokey") if each_s >= KEYS_S else ()
+        # The last picture stands for all behind it: a film may be longer than its pictures.
+        spread = f"fps=1/{each_s:.6f}:start_time=0,tpad=stop=-1:stop_mode=clone"
+        filters = f"{spread},{_scaled(THUMBNAIL_WIDTH)},tile={COLUMNS}x{ROWS}:nb_frames={COUNT}"
+        await self._run(task, limits, keys, ("-map", "0:V:0", "-vf", filters, *JPEG), file)
+        if not await in_thread(file.exists):
+            raise Flaw("No picture of it can be decoded.")
+        return await self._looked_at(file, "image/jpeg")
+
     async def _film(self, task: Assignment, quality: Quality) -> Made:
-        duration = task.video.duration
-        if duration is None:
-            raise Flaw("It does not say how long it is, so there is no bound to what would be made of it.")
+        duration = _length(task)
         size = quality.size(duration)
         await in_thread(self._disk.require_room, size)
         limits = Limits(
@@ -151,6 +178,18 @@ class Ffmpeg:
         """Raises Flaw for what no box could play either."""
         facts = await self._probe.look(file, media_type)
         return Made(file, facts["width"], facts["height"])
+
+
+def _length(task: Assignment) -> float:
+    """Seconds. Raises Flaw."""
+    if task.video.duration is None:
+        raise Flaw("It does not say how long it is, so there is no bound to what would be made of it.")
+    return task.video.duration
+
+
+def _scaled(width: int) -> str:
+    """The filters that make pictures so wide, and at most twice as high."""
+    return f"scale={width}:'max(2,min({2 * width},trunc({width}/dar/2)*2))',setsar=1,format=yuv420p"
 
 
 def _reason(errors: str) -> str:

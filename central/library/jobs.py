@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Final
@@ -28,7 +28,7 @@ log = structlog.stdlib.get_logger(__name__)
 AWAITED: Final = 20
 """The priority of what boxes wait for."""
 QUICK: Final = 10
-"""The priority of posters, which take a second; what somebody asked for has 0."""
+"""The priority of posters, which take a second; thumbnails and what somebody asked for have 0."""
 
 
 class Jobs:
@@ -58,21 +58,36 @@ class Jobs:
                 raise not_there()
             if video.state != VideoState.READY or not video.type.startswith("video/"):
                 raise WrongStateError(
-                    f"It is {video.state}, of the type {video.type}. Renditions and posters are made of films that "
-                    "are ready."
+                    f"It is {video.state}, of the type {video.type}. Renditions, posters and thumbnails are made of "
+                    "films that are ready."
                 )
             if await repository.rendition(session, video_id, kind) is not None:
-                raise WrongStateError(f"The video has a {kind} already.")
+                raise WrongStateError(f"The video has {kind} already.")
             if (there := await repository.active(session, video_id, kind)) is not None:
                 return there, False
-            session.add(made := new_job(video, kind, now=self._now()))
+            session.add(made := new_job(video_id, kind, now=self._now()))
             return made, True
 
-        job, is_new = await self._database.write(work)
-        if is_new:
-            log.info("job_added", job_id=job.id, video_id=video_id, kind=kind)
-            self._added()
-        return job, is_new
+        return await self._written(work)
+
+    async def awaited(self, video_id: str) -> Job:
+        """The job of the rendition for boxes that cannot decode the original: the last one there was, also if it failed
+        or was cancelled, so that a box that asks again has nothing begun again. Raises VideoNotFoundError."""
+        async with self._database.read() as session:
+            last = await repository.last(session, video_id, JobKind.FULL_HD)
+        if last is not None:
+            return last
+
+        async def work(session: AsyncSession) -> tuple[Job, bool]:
+            if await session.get(Video, video_id, with_for_update=True) is None:
+                raise not_there()
+            if (there := await repository.last(session, video_id, JobKind.FULL_HD)) is not None:
+                return there, False
+            session.add(made := new_job(video_id, JobKind.FULL_HD, is_awaited=True, now=self._now()))
+            return made, True
+
+        job, _ = await self._written(work)
+        return job
 
     async def page(self, caller: Caller, query: JobsQuery) -> Page[Job]:
         """The newest first; those of the caller's videos alone, unless it is an admin."""
@@ -113,6 +128,14 @@ class Jobs:
         """By id what was made of each."""
         return await self._asked.submit(tuple(video.id for video in videos))
 
+    async def _written(self, work: Callable[[AsyncSession], Awaitable[tuple[Job, bool]]]) -> tuple[Job, bool]:
+        """A job, and whether this unit of work has made it."""
+        job, is_new = await self._database.write(work)
+        if is_new:
+            log.info("job_added", job_id=job.id, video_id=job.video_id, kind=job.kind)
+            self._added()
+        return job, is_new
+
     async def _made_of(self, asked: Sequence[tuple[str, ...]]) -> Sequence[Mapping[str, list[Rendition]]]:
         found: dict[str, list[Rendition]] = {video_id: [] for video_id in chain(*asked)}
         async with self._database.read() as session:
@@ -121,15 +144,15 @@ class Jobs:
         return [{video_id: found[video_id] for video_id in ids} for ids in asked]
 
 
-def new_job(video: Video, kind: JobKind, *, now: datetime) -> Job:
-    """One that is due at once."""
-    priority = AWAITED if video.state == VideoState.TRANSCODING else 0
+def new_job(video_id: str, kind: JobKind, *, is_awaited: bool = False, now: datetime) -> Job:
+    """One that is due at once; `is_awaited` if a box waits for what it makes."""
+    usual = QUICK if kind == JobKind.POSTER else 0
     return Job(
         id=new_id(),
-        video_id=video.id,
+        video_id=video_id,
         kind=kind,
         state=JobState.QUEUED,
-        priority=QUICK if kind == JobKind.POSTER else priority,
+        priority=AWAITED if is_awaited else usual,
         tries=0,
         progress=0.0,
         lease_until=now,

@@ -79,6 +79,12 @@ async def active(session: AsyncSession, video_id: str, kind: JobKind) -> Job | N
     return (await session.scalars(query)).one_or_none()
 
 
+async def last(session: AsyncSession, video_id: str, kind: JobKind) -> Job | None:
+    """The newest one, whatever became of it."""
+    query = select(Job).where(Job.video_id == video_id, Job.kind == kind).order_by(Job.id.desc()).limit(1)
+    return (await session.scalars(query)).one_or_none()
+
+
 async def page(
     session: AsyncSession,
     *,

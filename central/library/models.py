@@ -153,6 +153,8 @@ class Video(Answer):
     renditions: list[Rendition]
     poster: str | None
     """The path of its poster on this service, once there is one."""
+    thumbnails: str | None
+    """The path of its thumbnails on this service, once there are some; with `.vtt` behind it, that of their times."""
     made_by: str
     """The name of the key that reserved it."""
     created_at: datetime

@@ -65,8 +65,18 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         {200: "image/jpeg"}, (404,),
     ),
     Operation(
+        "GET", "/api/v1/videos/{id}/thumbnails", calls.get_video_thumbnails, Access.UPLOAD,
+        "A hundred pictures over the length of a film, in ten rows and ten columns, each 160 pixels wide.",
+        {200: "image/jpeg"}, (404,),
+    ),
+    Operation(
+        "GET", "/api/v1/videos/{id}/thumbnails.vtt", calls.get_video_thumbnail_times, Access.UPLOAD,
+        "The times of the thumbnails and their places in the picture, as WebVTT with `#xywh=`.",
+        {200: "text/vtt"}, (404,),
+    ),
+    Operation(
         "POST", "/api/v1/videos/{id}/jobs", calls.add_job, Access.UPLOAD,
-        "Have a rendition or a poster of a film made in the background.",
+        "Have a rendition, a poster or thumbnails of a film made in the background.",
         {201: models.Job, 200: models.Job}, (404, 409), body=models.JobBody,
     ),
     Operation(

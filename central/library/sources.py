@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,19 +15,20 @@ from central.core.replies import FileReply, StreamReply
 from central.core.secrets import same
 from central.core.types import Caller, Role
 from central.library import jobs_repository
+from central.library.boxes import Boxes
+from central.library.jobs import Jobs
 from central.library.models import FileQuery
+from central.library.playable import is_playable
 from central.library.storage import Storage
 from central.library.tables import Rendition, Video
-from central.library.types import JobKind, VideoState
+from central.library.thumbnails import as_webvtt
+from central.library.types import JobKind, JobState, VideoState
 from central.library.videos import Videos, not_there
 
 VALID_FOR: Final = timedelta(hours=24)
 """Longer than anybody pauses a film; a box asks anew for each start and after each failure."""
 
 RENDITION_TYPE: Final = "video/mp4"
-
-BoxSecret = Callable[[str], Awaitable[str | None]]
-"""The secret that signs for the box of this id, which nobody outside knows; None once the box is revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +54,38 @@ class Sources:
         database: Database,
         videos: Videos,
         storage: Storage,
-        box_secret: BoxSecret,
+        boxes: Boxes,
+        jobs: Jobs,
         *,
         now: Clock = utc_now,
     ) -> None:
         self._database = database
         self._videos = videos
         self._storage = storage
-        self._box_secret = box_secret
+        self._boxes = boxes
+        self._jobs = jobs
         self._now = now
 
     async def find(self, caller: Caller, video_id: str, kind: JobKind | None = None) -> Source:
-        """The original, or what boxes get instead of it; or the rendition of that kind.
+        """The original if the box decodes it, else a rendition, which is begun if need be; or that of a kind.
 
         Raises ForbiddenError unless a box asks, VideoNotFoundError, WrongStateError unless the video is ready and has
         such a rendition.
         """
-        secret = await self._box_secret(caller.id) if caller.role is Role.DEVICE else None
-        if secret is None:
+        box = await self._boxes.find(caller.id) if caller.role is Role.DEVICE else None
+        if box is None:
             raise ForbiddenError("An address is signed for the box that asks: send a device token.")
         video = await self._ready(video_id)
         expires_at = (self._now() + VALID_FOR).replace(microsecond=0)
-        rendition = await self._rendition(video, kind)
+        plays = is_playable(video.type, video.video_codec, video.audio_codec, box.decodes)
+        rendition = None if plays and kind is None else await self._rendition(video, kind)
         rendition_id = None if rendition is None else rendition.id
         found, media_type = (video, video.type) if rendition is None else (rendition, RENDITION_TYPE)
         assert found.sha256 is not None, "what was checked has one"
         path, url = None, await self._storage.address(video_id, rendition_id, media_type, VALID_FOR)
         if url is None:
             expires = int(expires_at.timestamp())
-            token = _token(secret, video_id, rendition_id, expires)
+            token = _token(box.secret, video_id, rendition_id, expires)
             which = f"&rendition={rendition_id}" if rendition_id else ""
             path = f"/api/v1/videos/{video_id}/file?box={caller.id}&expires={expires}{which}&token={token}"
         return Source(video, media_type, found.size, found.sha256, path, url, expires_at)
@@ -93,8 +96,8 @@ class Sources:
         Raises MissingError when it has run out or is none of ours, VideoNotFoundError, WrongStateError. A box that is
         told that something is not there any more asks anew; one that is refused gives up.
         """
-        secret = await self._box_secret(query.box)
-        if secret is None or not same(query.token, _token(secret, video_id, query.rendition, query.expires)):
+        box = await self._boxes.find(query.box)
+        if box is None or not same(query.token, _token(box.secret, video_id, query.rendition, query.expires)):
             raise MissingError("This address is not valid, or its box is revoked. Boxes get theirs from .../source.")
         if query.expires <= self._now().timestamp():
             raise MissingError("This address has run out. The box gets another one from .../source.")
@@ -102,25 +105,36 @@ class Sources:
         media_type = RENDITION_TYPE if query.rendition else video.type
         return await self._storage.reply(video_id, query.rendition, media_type)
 
-    async def poster(self, video: Video) -> FileReply | StreamReply:
-        """The poster. Raises MissingError when there is none."""
-        async with self._database.read() as session:
-            found = await jobs_repository.rendition(session, video.id, JobKind.POSTER)
-        if found is None:
-            raise MissingError("This video has no poster, or not yet: GET /api/v1/jobs says what is being made.")
-        reply = await self._storage.reply(video.id, found.id, "image/jpeg")
+    async def picture(self, video: Video, kind: JobKind) -> FileReply | StreamReply:
+        """The poster or the thumbnails. Raises MissingError when there are none."""
+        reply = await self._storage.reply(video.id, (await self._picture(video, kind)).id, "image/jpeg")
         return replace(reply, headers={"Cache-Control": "private, no-cache"})
 
-    async def _rendition(self, video: Video, kind: JobKind | None) -> Rendition | None:
-        """The rendition of the kind, or the one that stands for the original, if there is one. Raises
-        WrongStateError."""
+    async def thumbnail_times(self, video: Video) -> str:
+        """The times and places of the thumbnails, as WebVTT. Raises MissingError when there are none."""
+        sheet = await self._picture(video, JobKind.THUMBNAILS)
+        assert video.duration is not None, "without a length there are no thumbnails"
+        return as_webvtt(video.duration, sheet.width, sheet.height)
+
+    async def _picture(self, video: Video, kind: JobKind) -> Rendition:
         async with self._database.read() as session:
-            if kind is None:
-                return None if video.rendition_id is None else await session.get(Rendition, video.rendition_id)
             found = await jobs_repository.rendition(session, video.id, kind)
         if found is None:
-            raise WrongStateError(f"The video has no {kind} rendition. POST /api/v1/videos/{{id}}/jobs has one made.")
+            raise MissingError(f"This video has no {kind}, or not yet: GET /api/v1/jobs says what is being made.")
         return found
+
+    async def _rendition(self, video: Video, kind: JobKind | None) -> Rendition:
+        """The rendition of the kind, or the one that stands for the original. Raises WrongStateError."""
+        async with self._database.read() as session:
+            found = await jobs_repository.rendition(session, video.id, kind or JobKind.FULL_HD)
+        if found is not None:
+            return found
+        if kind is not None:
+            raise WrongStateError(f"The video has no {kind} rendition. POST /api/v1/videos/{{id}}/jobs has one made.")
+        job = await self._jobs.awaited(video.id)
+        if job.state in (JobState.FAILED, JobState.CANCELLED):
+            raise WrongStateError(f"This box cannot decode the video, and it was not converted. {job.problem}")
+        raise WrongStateError("This box cannot decode the video, which is being converted. Start it again later.")
 
     async def _ready(self, video_id: str) -> Video:
         video = await self._videos.find(video_id)

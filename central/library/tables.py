@@ -42,8 +42,6 @@ class Video(Base):
     """The key whose quota it counts for; None if it was made with the secret of the API, and counts for nobody."""
     made_by: Mapped[str] = mapped_column(NAME)
     """The name of that key."""
-    rendition_id: Mapped[str | None] = mapped_column(ID)
-    """The rendition that boxes get instead of the original, because they cannot decode that."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -51,7 +49,7 @@ class Video(Base):
 
 
 class Rendition(Base):
-    """A file that was made of a video: a poster, or a film that is easier to decode."""
+    """A file that was made of a video: a picture, pictures, or a film that is easier to decode."""
 
     __tablename__ = "renditions"
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 
 class JobKind(StrEnum):
-    """A kind of work on a film in the background. `poster` and a rendition each exist once for a video."""
+    """A kind of work on a film in the background. What it makes exists once for a video."""
 
     POSTER = "poster"
     """A picture of it, JPEG, 640 pixels wide."""
+    THUMBNAILS = "thumbnails"
+    """A hundred pictures over its length, in one JPEG of ten rows and ten columns, each 160 pixels wide."""
     FULL_HD = "1080p"
     """MP4 of H.264 and AAC with at most so many lines; also what boxes get instead of an original that they cannot
     decode."""
     HD = "720p"
     SD = "480p"
+
+
+PICTURES: Final = (JobKind.POSTER, JobKind.THUMBNAILS)
+"""The kinds that are no renditions, and are made of each film."""
 
 
 class JobState(StrEnum):

@@ -201,7 +201,7 @@ class Working:
             rendition.created_at = now
             session.add(rendition)
             if repository.makes_playable(job, video):
-                video.state, video.rendition_id, video.updated_at = VideoState.READY, rendition.id, now
+                video.state, video.updated_at = VideoState.READY, now
             return True
 
         return await self._database.write(work)

@@ -1,4 +1,4 @@
-"""The folders in which posters and renditions are made, on this machine: in `work`, named by ids alone.
+"""The folders in which posters, thumbnails and renditions are made, on this machine: in `work`, named by ids alone.
 
 A folder is there until the database says what became of it, so after a crash at any moment the sweep finds what nobody
 needs.

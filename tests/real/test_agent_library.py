@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from aiohttp import ClientSession
 
@@ -27,7 +28,7 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
     xserver: XServer, clips: Clips, leaks: LeakCheck, tmp_path: Path
 ) -> None:
     """The command and the API show them, and what signs their addresses is in no log. The film comes to its end: one
-    view, completed. It is kept, and plays from its file once the central API is gone."""
+    view, completed. It is kept, and plays from its file once the central API is gone. The box tells its engines."""
     folder = tmp_path / "library"
     central_url = f"sqlite:///{tmp_path / 'central.db'}"
     with central_process(central_url, CAST_CENTRAL_LIBRARY__DIR=str(folder)) as central, leaks.adopting():
@@ -53,6 +54,10 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
                 stream = agent.wait_state("playing")
                 assert (stream["title"], stream["video_id"]) == ("Fire drill", film["id"])
                 agent.wait_ended(stream["session_id"])
+                engines = await _told_engines(shelf.admin)
+                assert {"vlc", "mpv", "pillow"} <= engines.keys()
+                assert {"aac", "h264", "hevc"} <= set(engines["vlc"]["codecs"])
+                assert (engines["pillow"]["codecs"], engines["mpv"]["codecs"]) == ([], engines["vlc"]["codecs"])
                 async with asyncio.timeout(10):
                     path = f"/api/v1/videos/{film['id']}/stats"
                     while not (total := (await shelf.admin("GET", path))["total"])["views"]:
@@ -71,6 +76,17 @@ async def test_a_film_and_a_picture_of_the_library_are_shown(
                 assert (stream["title"], stream["cached"]) == ("Fire drill", True)
                 assert "token=" not in str(agent.log()).replace("token=***", "")
         assert "token=" not in central.text()
+
+
+async def _told_engines(admin: Client) -> dict[str, Any]:
+    """What the box tells of its engines, by name, once it knows what they decode."""
+    async with asyncio.timeout(15):  # a state is compared with the last one every 5 s
+        while True:
+            [box] = (await admin("GET", "/api/v1/devices"))["items"]
+            state = (await admin("GET", f"/api/v1/devices/{box['id']}"))["state"]
+            if state and all(engine["codecs"] is not None for engine in state["engines"]):
+                return {engine["name"]: engine for engine in state["engines"]}
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 def _is_kept(agent: Agent, video_id: str) -> bool:

@@ -144,6 +144,27 @@ def test_a_page_whose_websocket_has_a_header_buffers_while_its_server_is_away(
     agent.stop(all=True)
 
 
+def test_views_of_home_assistant_follow_one_another_without_a_reload(
+    agent: Agent, servers: dict[str, LoginPages], xserver: XServer, screen: Screen
+) -> None:
+    """One browser loads one page; where the page is to be scrolled, each view is loaded."""
+    server = servers["home-assistant"]
+    server.asked.clear()
+    turns = {"seconds": 2, "then": [{"url": server.url("/home/blue")}]}
+    agent.show_page(server.url("/home/green"), page=turns)
+    pid = agent.player_pid()
+    with ScreenRecorder(xserver.display) as recorder:
+        for colour in ("green", "blue", "green", "blue"):
+            wait_colour(screen, colour, timeout_s=5)
+        recording = recorder.stop()
+    assert recording.colours() == ["green", "blue", "green", "blue"]
+    assert (agent.player_pid(), server.asked["/home/green"], server.asked["/home/blue"]) == (pid, 1, 0)
+    agent.wait_state("playing")
+    agent.show_page(server.url("/home/green"), page={**turns, "scroll": 0})
+    agent.wait_until(lambda: server.asked["/home/blue"], 10, "it is loaded")
+    agent.stop(all=True)
+
+
 def buffers_while_away(agent: Agent, server: LoginPages, screen: Screen, leaks: LeakCheck) -> None:
     """Its picture stays while its server is away, and it connects again with the same token."""
     server.pause()

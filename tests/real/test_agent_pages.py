@@ -38,6 +38,18 @@ SPARE_S = 20.0
 """The longest wait for the next browser, which starts when the one before has been taken. With others beside it that
 takes 7 s."""
 
+KEYS = {"Ctrl": 37, "Shift": 50, "Alt": 64, "Esc": 9, "F4": 70, "F12": 96}
+KEYS |= {"A": 38, "C": 54, "F": 41, "I": 31, "N": 57, "P": 33, "T": 28, "U": 30, "W": 25}
+"""The X keycodes of a PC's keyboard."""
+
+CHORDS = {
+    **dict.fromkeys(("F12", "Ctrl+Shift+I", "Ctrl+Shift+C"), "tools"),
+    "Ctrl+P": "print",
+    "Ctrl+U": "local",
+    **dict.fromkeys(("Ctrl+F", "Shift+Esc", "Ctrl+N", "Ctrl+T", "Ctrl+W", "Alt+F4"), ""),
+}
+"""Keys of the browser, and what is counted: they search, open the task manager, a window or a tab, or close them."""
+
 SIGN_S = 1.0
 """Chromium's own sign of a zoom is over a page for 1.5 s."""
 
@@ -201,7 +213,7 @@ def test_a_page_gets_keys_and_clicks_if_it_may(agent: Agent, pages: WebPages, sc
     pages.told.clear()
     agent.show_page(pages.url("/keyed/yellow"))
     screen.click()
-    screen.press_key()
+    screen.press(KEYS["A"])
     file.write_text(f"[web]\ninput = true\n{config}")
     os.kill(agent.pid, signal.SIGHUP)
     try:
@@ -212,25 +224,48 @@ def test_a_page_gets_keys_and_clicks_if_it_may(agent: Agent, pages: WebPages, sc
         agent.wait_until(lambda: prepared(agent) - before - {own}, SPARE_S, "another browser has started")
         # It is on the screen a moment before that of before has gone, and only then gets the keyboard.
         agent.wait_until(lambda: screen.keyboard_owner() == own, SOON_S, "it has the keyboard")
-        screen.press_key()
+        screen.press(KEYS["A"])
         screen.click()
         assert screen.shows_pointer()
         expected = [{"page": "/keyed/green", "input": kind} for kind in ("keydown", "mousedown")]
         agent.wait_until(lambda: len(pages.told) >= 2, SOON_S, "it gets them")
         assert pages.told == expected
+        nothing_of_the_browser_answers(agent, pages, screen)
     finally:
         file.write_text(config)
         os.kill(agent.pid, signal.SIGHUP)
 
 
+def nothing_of_the_browser_answers(agent: Agent, pages: WebPages, screen: Screen) -> None:
+    """Its keys and its menu open, print, find and close nothing, although the page hears the keys."""
+    pid = agent.player_pid()
+    for chord, kind in CHORDS.items():
+        keys = [KEYS[key] for key in chord.split("+")]
+        before = refusals(agent, kind) if kind else 0
+        pages.told.clear()
+        screen.press(*keys)
+        agent.wait_until(lambda: len(pages.told) >= len(keys), SOON_S, f"the page hears {chord}")  # noqa: B023
+        assert not kind or refusals(agent, kind) == before + 1
+    screen.click(button=3)
+    until = time.monotonic() + SIGN_S
+    while time.monotonic() < until:
+        assert screen.grab().getcolors() == [(screen.size()[0] * screen.size()[1], PALETTE["green"])]
+    assert agent.player_pid() == pid
+
+
 def test_a_page_may_not_leave_its_frame(agent: Agent, pages: WebPages, screen: Screen) -> None:
-    """Dialogs, printing, pop-ups, downloads, mail programs and local files are refused, and the page goes on."""
+    """Dialogs, printing, pop-ups, downloads, mail programs and local files are refused unseen, and the page goes on."""
     agent.show_page(pages.url("/nasty"))
     agent.wait_until(lambda: refusals(agent, "dialog") >= 3, SOON_S, "its dialogs are answered")
     agent.wait_until(lambda: refusals(agent, "download") >= 1, SOON_S, "its download is refused")
-    assert refusals(agent, "pop_up") >= 1
+    silent = ("pop_up", "print", "permission", "local", "program")
+    agent.wait_until(lambda: all(refusals(agent, kind) for kind in silent), SOON_S, "all else is refused")
     agent.wait_state("playing")
-    assert screen.colour_at_centre() == "green"
+    width, height = screen.size()
+    until, seen = time.monotonic() + SIGN_S, set()
+    while time.monotonic() < until:
+        seen.add(screen.grab().crop((20, 0, width, height)).tobytes())  # in the corner it beats
+    assert (len(seen), screen.colour_at_centre()) == (1, "green")
 
     def others() -> list[str]:
         running = filter(None, descendants(agent.player_pid()).values())

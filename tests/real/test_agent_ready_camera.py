@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from agent.player.camera.messages import CameraReport, decode_reports, encode_wanted
 from tests.support.agent import PREFERRED, Agent
 from tests.support.clips import Clips
+from tests.support.colours import name_of
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
@@ -78,6 +79,19 @@ def camera_worker(wanted: dict[str, str]) -> Iterator[Callable[[], tuple[CameraR
             end(process)
 
 
+@contextmanager
+def stopped(pids: set[int]) -> Iterator[None]:
+    """These processes do nothing meanwhile."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 def start_preset(agent: Agent, **fields: object) -> Any:
     answer = agent.call("POST", "/start?wait=15", {"preset": "door-0", **fields})
     assert answer.status == 200, answer.content
@@ -113,6 +127,32 @@ def test_a_start_does_not_wait_for_the_next_key_frame(
         agent.stop(session_id=session)
         wait_colour(screen, "blue")
     agent.wait_until(lambda: agent.health()["cameras"][0]["viewers"] == 0, 5, "no viewer")
+
+
+def test_its_last_key_frame_is_seen_before_its_player_shows_anything(
+    agent: Agent, screen: Screen, media_server: MediaServer
+) -> None:
+    """All of the screen shows it, while the film beneath goes on; it is gone with a stop, and with the first moving
+    picture."""
+    wait_ready(agent)
+    agent.start(media_server.url("/film/blue.mp4"))
+    film = agent.player_pid()
+    kept = {film, worker_pid(agent)}
+    agent.wait_until(lambda: set(agent.children()) - kept, 10, "the spares are there")
+    with stopped(set(agent.children()) - kept):
+        agent.call("POST", "/start", {"preset": "door-0", "interrupt": True})
+        wait_colour(screen, "red")
+        width, height = screen.size()
+        corners = [(x, y) for x in (1, width - 2) for y in (1, height // 2)]
+        assert {name_of(rgb) for rgb in screen.pixels(corners)} == {"red"}
+        stream = agent.status()["stream"]
+        assert (stream["state"], stream["time_to_first_frame"]) == ("loading", None)
+        agent.stop(session_id=stream["session_id"])
+        wait_colour(screen, "blue")
+        assert agent.wait_state("playing")["session_id"] != stream["session_id"]
+    start_preset(agent, interrupt=True)
+    wait_moves(screen, "red")
+    agent.stop(all=True)
 
 
 def test_what_is_told_about_it(agent: Agent) -> None:

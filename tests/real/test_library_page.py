@@ -15,8 +15,9 @@ import pytest
 from tests.central.support.process import CentralProcess, central_process
 from tests.central.support.service import Box
 from tests.support.chromium import Chromium, Page
-from tests.support.clips import Clips
+from tests.support.clips import FFMPEG_TIMEOUT_S, Clips
 from tests.support.leaks import LeakCheck
+from tests.support.tools import run, wait_until
 
 READY_S = 30.0
 """Two looks of ffprobe and one picture, on a busy machine."""
@@ -141,6 +142,46 @@ def test_a_film_is_uploaded_shown_changed_and_deleted(page: Page, clips: Clips, 
     page.wait_text("#question-text", "Its statistics stay")
     page.click("#question-yes")
     page.wait("document.querySelectorAll('.cards li').length == 1")
+
+
+def test_the_pictures_of_a_film_are_looked_through(
+    central: CentralProcess, page: Page, admin: str, clips: Clips, tmp_path: Path
+) -> None:
+    """With the mouse over its card, and with the keys in its dialog."""
+    film = tmp_path / "Two colours.mp4"
+    halves = "color=red:s=320x180:r=5:d=4[r];color=blue:s=320x180:r=5:d=4[b];[r][b]concat"
+    run(["ffmpeg", "-v", "error", "-filter_complex", halves, str(film)], timeout_s=FFMPEG_TIMEOUT_S)
+    page.choose("#files", film)
+    wait_until(lambda: all_pictured(central, admin), timeout_s=READY_S, what="the thumbnails")
+    page.wait(f"{card('Two colours')}?.querySelector('.state').textContent == 'Ready'")
+    for part, colour in ((0.2, "red"), (0.8, "blue")):
+        page.hover(".cards .poster", part)
+        page.wait(f"{SEEN.format(canvas='.cards canvas')} == '{colour}'")
+    page.hover("#search")
+    page.wait("!document.querySelector('.cards canvas')")
+
+    page.run(f"{card('Two colours')}.querySelector('button').click()")
+    page.wait(f"{SEEN.format(canvas='#video-picture canvas')} == 'red'")
+    page.run("document.querySelector('#video-position').focus()")
+    page.press("End")
+    page.wait(f"{SEEN.format(canvas='#video-picture canvas')} == 'blue'")
+    assert page.run("document.querySelector('#video-position').ariaValueText") == "7 seconds"
+    assert page.text("#video-time") == "0:07"
+    assert "thumbnails" not in page.text("#made-more")
+    assert page.violations() == []
+
+
+def all_pictured(central: CentralProcess, key: str) -> bool:
+    """Return True once there are videos, and each has thumbnails."""
+    videos = ask(central, key, "GET", "/api/v1/videos")["items"]
+    return bool(videos) and all(video["thumbnails"] for video in videos)
+
+
+SEEN = (
+    "(canvas => {{ const [red, , blue] = canvas?.getContext('2d').getImageData(80, 40, 1, 1).data ?? []; "
+    "return red > 200 ? 'red' : blue > 200 ? 'blue' : ''; }})(document.querySelector('{canvas}'))"
+)
+"""The colour in the middle of a canvas."""
 
 
 def test_an_upload_outlives_the_service_and_the_page(

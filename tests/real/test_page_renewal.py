@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,17 +14,13 @@ from structlog.testing import capture_logs
 from agent.casting.limits import Limits
 from agent.casting.parts import SessionParts
 from agent.casting.tracker import StreamTracker
-from agent.config.settings import AudioSettings
 from agent.media.redaction import redact
 from agent.player.chromium import age
 from agent.player.chromium import player as chromium_player
 from agent.player.chromium.command import is_installed
-from agent.player.confine import Confinement
 from agent.player.engines import Engines
-from agent.player.pool import PlayerPool
-from agent.player.registry import ENGINES, EngineOptions, table_of
-from agent.stage.x11 import X11Stage
-from agent.types import ShownAs, StartRequest, VideoOutput
+from agent.types import ShownAs, StartRequest
+from tests.support.browsers import browsers_on
 from tests.support.recorder import ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.tools import until
@@ -55,27 +50,13 @@ class Clock:
 @asynccontextmanager
 async def tracker_on(display: str, folder: Path) -> AsyncIterator[StreamTracker]:
     """The sessions of an agent that shows web pages alone."""
-    spec = replace(next(spec for spec in ENGINES if spec.name == "chromium"), spare_needs=0)
-    table = table_of([spec], {})
-    options = EngineOptions(AudioSettings(output="none"), VideoOutput.AUTO, Confinement(folder=str(folder)), table)
-    stage = X11Stage(display, "black")
-    pool = PlayerPool(
-        spec,
-        command=spec.command(options),
-        display=lambda: display,
-        open_window=stage.open_window,
-        adopt=stage.adopt,
-    )
     limits = Limits(start_timeout=SHOWN_S, stall_timeout=SHOWN_S)
-    tracker = StreamTracker(SessionParts(Engines([pool], table=table), stage, redact), limits=limits)
-    await stage.start()
-    await pool.start()
-    try:
-        yield tracker
-    finally:
-        await tracker.close()
-        await pool.stop()
-        await stage.stop()
+    async with browsers_on(display, folder) as (stage, pool, table):
+        tracker = StreamTracker(SessionParts(Engines([pool], table=table), stage, redact), limits=limits)
+        try:
+            yield tracker
+        finally:
+            await tracker.close()
 
 
 async def test_a_page_is_renewed_at_night_unseen(

@@ -210,7 +210,7 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press a key, such as `Enter`."""
-        code = {"Enter": 13, "Escape": 27, "ArrowDown": 40}[key]
+        code = {"Enter": 13, "Escape": 27, "End": 35, "ArrowDown": 40}[key]
         for kind in ("keyDown", "keyUp"):
             text = "\r" if (key, kind) == ("Enter", "keyDown") else ""
             self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
@@ -242,6 +242,12 @@ class Page:
         x, y = place
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def hover(self, selector: str, part: float = 0.5) -> None:
+        """Move the mouse over this element, to that part of its width."""
+        look = f"(r => [r.x + r.width * {part}, r.y + r.height / 2])(document.querySelector({json.dumps(selector)})"
+        x, y = self.run(f"{look}.getBoundingClientRect())")
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def type(self, selector: str, text: str) -> None:
         """Type into this field."""

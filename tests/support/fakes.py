@@ -27,6 +27,7 @@ from agent.events.bus import Emit, nobody
 from agent.health import DisplayHealth, PlayerHealth
 from agent.player.base import KillReason, Media, Opened, Report, Totals
 from agent.player.tally import Tally
+from agent.raw_picture import RawPicture
 from agent.stage.base import WHOLE, ImageFormat, Layer, Place
 from agent.types import CentralStream, ErrorCode, Failure, MediaType, StreamRef, StreamType
 from cast_wire.kinds import EventKind
@@ -64,6 +65,8 @@ class Script:
     """The number of viewers that its source serves at once; another one is refused. None for any number."""
     deaf: bool = False
     """Commands for sound are never answered: the process hangs."""
+    has_views: bool = False
+    """It goes to another address of its host without a new start."""
 
 
 SCRIPTS = {
@@ -89,6 +92,7 @@ SCRIPTS = {
     "single": Script(viewers=1),
     "page": Script(media_type=MediaType.WEB),
     "other-page": Script(media_type=MediaType.WEB),
+    "home": Script(media_type=MediaType.WEB, has_views=True),
 }
 
 BY_ANOTHER = {
@@ -227,6 +231,12 @@ class FakePlayer:
         await self._done()
         self._later(0.25, lambda: setattr(self, "position", min(position, LENGTH_S)))
 
+    async def go_to(self, media: Media) -> bool:
+        await self._done()
+        goes = self.script.has_views and urlsplit(media.url).hostname == urlsplit(self.url).hostname
+        self.url = media.url if goes else self.url
+        return goes
+
     async def outdated(self) -> None:
         await self.is_outdated.wait()
 
@@ -359,8 +369,19 @@ class FakeStreams:
 class FakeWindow:
     def __init__(self, stage: FakeStage, xid: int) -> None:
         self.xid = xid
+        self.painted: RawPicture | None = None
+        """The picture that was drawn into it without a player."""
         self._stage = stage
         self._lost = stage.loss
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return 640, 360
+
+    async def paint(self, picture: RawPicture) -> None:
+        await asyncio.sleep(X_S)
+        self._check()
+        self.painted = picture
 
     async def first_pixel(self, *, pictures: Callable[[], int]) -> None:
         while True:

@@ -43,7 +43,10 @@ new WebSocket(document.referrer.replace("http", "ws") + "line")
 # The front-end's side of the exchange (src/external_app, src/entrypoints/core.ts, home-assistant-js-websocket).
 _HOME: Final = """
 <div id="ha-launch-screen">...</div>
+<home-assistant></home-assistant>
 <script>
+const colours = %(colours)s
+const paint = () => {document.body.style.background = `rgb(${colours[location.pathname.split("/").pop()]})`}
 const bus = message => externalApp.externalBus(JSON.stringify(message))
 const status = event => bus({id: 2, type: "connection-status", payload: {event}})
 const token = force => new Promise((resolve, reject) => {
@@ -75,9 +78,10 @@ async function again() {
 function follow(line) {
   status("connected")
   line.onclose = again
-  document.body.style.background = "rgb%(colour)s"
+  paint()
   document.getElementById("ha-launch-screen")?.remove()
 }
+addEventListener("location-changed", paint);
 (async () => {
   if (!location.search.includes("external_auth=1") && !window.externalApp) {
     document.body.innerHTML = %(form)s
@@ -150,7 +154,7 @@ class LoginPages(WebPages):
         return self._page(request, request.match_info["colour"], _WALL % parts)
 
     async def _home(self, request: web.Request) -> web.Response:
-        parts = {"colour": PALETTE[request.match_info["colour"]], "form": json.dumps(_FORM)}
+        parts = {"colours": json.dumps(PALETTE), "form": json.dumps(_FORM)}
         return self._page(request, "grey", _HOME % parts, ink="blue")
 
     async def _data(self, request: web.Request) -> web.Response:

@@ -132,14 +132,14 @@ class Screen:
 
         return self._bounded(ask)
 
-    def click(self) -> None:
-        """Press the mouse in the middle of the screen."""
+    def click(self, button: int = 1) -> None:
+        """Press a button of the mouse, the left one unless told otherwise, in the middle of the screen."""
         width, height = self.size()
-        self._fake((6, 0), (4, 1), (5, 1), x=width // 2, y=height // 2)
+        self._fake((6, 0), (4, button), (5, button), x=width // 2, y=height // 2)
 
-    def press_key(self) -> None:
-        """Press a key, that of the letter A."""
-        self._fake((2, 38), (3, 38))
+    def press(self, *keys: int) -> None:
+        """Press keys together, each by its X keycode."""
+        self._fake(*((2, key) for key in keys), *((3, key) for key in reversed(keys)))
 
     def _fake(self, *events: tuple[int, int], x: int = 0, y: int = 0) -> None:
         """Send the events of a device: kinds of X events, each with its key or button."""

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS: list[set[str]] = [
-    {"page_options"},
+    {"page_options", "raw_picture"},
     {"types", "health"},
     {"errors", "snapshot"},
     {"util"},
@@ -122,6 +122,7 @@ SHORT_TASKS = {
     "discovery/browser.py",  # a command's
     "discovery/local_names.py",  # one look
     "casting/last_frame.py",
+    "casting/still.py",  # one picture
     "frontends/esphome/server.py",  # one command of a client
     "casting/start_waiters.py",
     "player/ffmpeg/relay.py",  # one connection of a camera

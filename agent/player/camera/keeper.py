@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from http.client import HTTPException
 from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,11 +20,14 @@ from agent.errors import MediaError, PlayerUnavailableError
 from agent.health import CameraHealth
 from agent.media.redaction import redact
 from agent.player.camera.messages import CAMERAS_LIMIT, CameraReport, decode_reports, encode_wanted
+from agent.player.camera.still import FETCH_LIMIT_S, Room, fetch
 from agent.player.confine import Confinement
 from agent.player.ffmpeg.relay import Relay
 from agent.player.spawn import Child, spawn, worker_environment
+from agent.raw_picture import RawPicture
 from agent.types import Failure
 from agent.util.memory import available_bytes
+from agent.util.threads import in_thread
 from agent.util.waiting import first_of
 from cast_util.tasks import Supervisor
 
@@ -97,6 +101,16 @@ class ReadyCameras:
         if report is None or not report.ready or now < self._left_until.get(url, now):
             return None
         return report.url
+
+    async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
+        """The last key frame of the camera at this address of ours, as large as it fits into so many pixels; None if
+        none is to be had within a moment."""
+        try:
+            async with asyncio.timeout(FETCH_LIMIT_S):
+                return await in_thread(lambda: fetch(address, Room(*size)), name="still")
+        except (OSError, HTTPException, ValueError) as error:
+            log.warning("still_failed", reason=str(error) or type(error).__name__)
+            return None
 
     def failed(self, url: str) -> None:
         """Record that it could not be played from there: the next attempts go to the camera itself."""

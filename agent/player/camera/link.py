@@ -15,9 +15,11 @@ import av.error
 
 from agent.media.redaction import redact
 from agent.player.camera.messages import CameraReport
+from agent.player.camera.still import Room, decode
 from agent.player.camera.tail import Packet, Tail
 from agent.player.ffmpeg import reasons
 from agent.player.ffmpeg.relay import RTSP_PROTOCOLS
+from agent.raw_picture import RawPicture
 
 RETRY_S: Final = 15.0
 """The pause between tries: a camera that is away is left in peace, and a start of it goes to the camera itself."""
@@ -130,6 +132,15 @@ class Camera:
             viewer = Viewer(self._container, self._tail.quick())
             self._viewers.append(viewer)
             return viewer
+
+    def still(self, room: Room) -> RawPicture | None:
+        """The picture of its last key frame. Raises GoneError, or an error of FFmpeg."""
+        with self._lock:
+            key = self._tail.key if self._tail is not None else None
+            if key is None:
+                raise GoneError
+            track = self._container.streams[key.track]
+        return decode(track, key.data, room)
 
     def leave(self, viewer: Viewer) -> None:
         """Watch it no longer. Idempotent."""

@@ -17,6 +17,7 @@ import av.error
 
 from agent.player.camera.link import Camera, GoneError, Viewer
 from agent.player.camera.messages import CAMERAS_LIMIT, OWN_ADDRESS
+from agent.player.camera.still import SIZE_HEADER, TYPE, Room
 from agent.player.camera.tail import Packet
 
 THREADS_LIMIT: Final = CAMERAS_LIMIT + 64
@@ -67,7 +68,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.close_connection = True
-        camera = self._find(self.path)
+        path, _, query = self.path.partition("?")
+        camera = self._find(path)
+        if camera is not None and query:
+            self._send_still(camera, query)
+        else:
+            self._send_stream(camera)
+
+    def _send_still(self, camera: Camera, query: str) -> None:
+        try:
+            made = camera.still(Room.of(query))
+        except (av.error.FFmpegError, GoneError, ValueError):  # a start shows moving pictures in any case
+            made = None
+        if made is None:
+            self.send_error(404)
+            return
+        with suppress(OSError):
+            self.send_response(200)
+            self.send_header("Content-Type", TYPE)
+            self.send_header(SIZE_HEADER, f"{made.width} {made.height}")
+            self.send_header("Content-Length", str(len(made.data)))
+            self.end_headers()
+            self.wfile.write(made.data)
+
+    def _send_stream(self, camera: Camera | None) -> None:
         try:
             viewer = camera.join() if camera is not None else None
         except GoneError:

@@ -81,6 +81,11 @@ class Tail:
         """Return True if there is something to be shown at once."""
         return bool(self._packets)
 
+    @property
+    def key(self) -> Packet | None:
+        """The last key frame, if it is kept."""
+        return self._packets[0] if self._packets else None
+
     def quick(self) -> list[Packet]:
         """All of it, to be shown as fast as can be: the pictures are CATCH_UP as far apart as they were, up to now. Of
         the sound only what belongs to the newest picture."""

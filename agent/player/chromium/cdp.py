@@ -14,6 +14,15 @@ END = b"\0"
 WAITING_LIMIT = 10_000
 """The most answers that are waited for: a browser that still answers never leaves more open."""
 
+_UNHEARD = tuple(
+    b'{"method":"' + name
+    for name in (
+        *(b'Network.dataReceived"', b"Network.webSocketFrameReceived", b"Network.webSocketFrameSent"),
+        *(b"Network.resourceChanged", b"Runtime.consoleAPICalled", b"Runtime.exceptionThrown"),
+    )
+)
+"""Messages that come by the hundred and tell nothing: reading them is not worth it."""
+
 log = structlog.get_logger(__name__)
 Then = Callable[[Mapping[str, Any]], None]
 
@@ -43,6 +52,8 @@ class Cdp:
 
     def hear(self, text: bytes) -> None:
         """Process one message, with or without its end. Raises ValueError for an invalid one."""
+        if text.startswith(_UNHEARD):
+            return
         message = json.loads(text.removesuffix(END))
         if not isinstance(message, dict):
             raise ValueError(f"not a message of the DevTools protocol: {text[:80]!r}")

@@ -40,6 +40,15 @@ if (window === window.top && location.origin === %s) {
   launch.observe(document, {childList: true, subtree: true})
 }"""
 
+# As the front-end itself does it (src/common/navigate.ts).
+_NAVIGATE: Final = """
+(() => {
+  if (!document.querySelector("home-assistant")) return false
+  history.replaceState(history.state?.root ? {root: true} : null, "", %s)
+  dispatchEvent(new CustomEvent("location-changed", {detail: {replace: true}}))
+  return true
+})()"""
+
 _CONFIG: Final = {"hasSettingsScreen": False, "hasSidebar": True, "canWriteTag": False, "hasExoPlayer": False}
 """The configuration of an app with a sidebar of its own: Home Assistant hides its own sidebar then."""
 
@@ -80,6 +89,10 @@ class HomeAssistant:
         if "external_auth=1" in parts.query.split("&"):
             return url
         return parts._replace(query=f"{parts.query}{'&' if parts.query else ''}external_auth=1").geturl()
+
+    def navigation(self, url: str) -> str:
+        """The expression that takes the front-end to another of its views, and is true if it is there to be taken."""
+        return _NAVIGATE % json.dumps(self.address(url))
 
     def moved(self, url: str) -> None:
         """Note that the document is another one."""

@@ -135,6 +135,19 @@ class PageLogin:
         for method, parameters in self._for_frame():
             self._cdp.say(method, session=session, **parameters)
 
+    def go_to(self, url: str, then: Callable[[bool], None]) -> None:
+        """Go to another view of Home Assistant; `then` is called with False if it takes a new page to show that."""
+        if self._home is None or not self._is_home or not self._home.is_ready or origin_of(url) != self._here:
+            then(False)
+            return
+        self._cdp.say(
+            "Runtime.evaluate",
+            session=self._session,
+            expression=self._home.navigation(url),
+            contextId=self._context,
+            then=lambda result: then((result.get("result") or {}).get("value") is True),
+        )
+
     # --- what becomes of it ---
 
     def moved(self, url: str) -> None:

@@ -6,32 +6,22 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from agent.config.web import WebSettings
 from agent.page_options import PageOptions
 from agent.player.base import PageRefusal
 from agent.player.chromium import reasons
 from agent.player.chromium.cdp import Cdp
 from agent.player.chromium.contact import Contact
+from agent.player.chromium.content import Content
 from agent.player.chromium.frames import Frames, intercept
 from agent.player.chromium.lan import Lan
 from agent.player.chromium.login import PageLogin
 from agent.player.chromium.login_secrets import Login
 from agent.player.chromium.look import Look
 from agent.player.chromium.pins import Pins
+from agent.player.chromium.refusals import Refusals
 from agent.types import Failure
 from agent.util.futures import new_future, resolve
-
-BARE_AFTER_S = 2.0
-"""The time without requests to its server after which a page that has painted something counts as complete. A page
-without any content has no first contentful paint."""
-
-REFUSALS_LOGGED = 10
-"""The most refusals of one page that are logged: it may ask without end."""
-
-_ON_EVERY_PAGE = "window.print = () => {};"
-"""A script for every page that switches printing off: a preview would lie over the page."""
 
 _CRASHED = "crashed"
 """In the refusal of a command to a page whose process has gone ("Target crashed")."""
@@ -39,8 +29,6 @@ _CRASHED = "crashed"
 _TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))"
 """A script that answers when a picture was drawn since: by the page, its compositor and the process that draws for
 all."""
-
-log = structlog.get_logger(__name__)
 
 
 class Page:
@@ -63,7 +51,7 @@ class Page:
         self._on_failed = failed
         self._on_refused = refused
         self._on_crashed = crashed
-        self._on_denied = denied
+        self._refusals = Refusals(cdp, denied)
         self.is_ready: asyncio.Future[None] = new_future()
         self.contact = Contact()
         self._lan = Lan()
@@ -73,16 +61,12 @@ class Page:
         self._session = ""
         self._look: Look | None = None
         self._url = ""
-        self._loader = ""
-        """The id of the document in the main frame."""
         self._document = ""
         """The request for the next document."""
-        self._signs: set[str] = set()
-        """The signs that a page without content is complete."""
-        self._has_answered = self._has_content = self._has_painted = False
-        self._refusals = 0
+        self._content = Content(self._paint)
+        self._has_answered = self._has_painted = False
         self._login = self._login_at("", ())
-        self._frames = Frames(cdp, prepare=lambda session: self._login.open_frame(session))
+        self._frames = Frames(cdp, prepare=self._prepare_frame)
 
     @property
     def is_connected(self) -> bool:
@@ -98,7 +82,7 @@ class Page:
 
     def find(self) -> None:
         """Find the page, and prepare it."""
-        self._cdp.say("Browser.setDownloadBehavior", behavior="deny", eventsEnabled=True)
+        self._refusals.begin()
         self._cdp.say("Target.setDiscoverTargets", discover=True)
 
     def open(
@@ -134,6 +118,16 @@ class Page:
         """Load the page again; the old one stays on the screen until the new one paints."""
         self._say("Page.reload")
 
+    def go_to(self, url: str, then: Callable[[bool], None]) -> None:
+        """Go to another view of the same application without a reload. `then` is called with False if that cannot be
+        had; it is not called while the page works."""
+
+        def answered(has_gone: bool) -> None:
+            self._url = url if has_gone else self._url
+            then(has_gone)
+
+        self._login.go_to(url, answered)
+
     def draw(self, then: Callable[[], None]) -> None:
         """Have the page draw; `then` is called when it has, or when it has just gone to another address."""
         self._say("Runtime.evaluate", expression=_TWO_FRAMES, awaitPromise=True, then=lambda _: then())
@@ -149,17 +143,16 @@ class Page:
         if domain == "Target":
             self._on_target(name, about)
             self._frames.take(name, about)
-        elif event == "Browser.downloadWillBegin":
-            self._deny(PageRefusal.DOWNLOAD)
         is_frame = session in self._frames
-        if session != self._session and not is_frame:
+        if session and session != self._session and not is_frame:
             return
+        self._refusals.take(event, about, session)
         self._pins.take(event, about, session)
         match event:
             case "Fetch.requestPaused" if self._lan.refuses(str((about.get("request") or {}).get("url", ""))):
                 # A page that is shown stays; one that has shown nothing yet has failed.
                 reason = "Aborted" if self._has_painted else "BlockedByClient"
-                self._deny(PageRefusal.LAN)
+                self._refusals.tell(PageRefusal.LAN)
                 self._cdp.say("Fetch.failRequest", session=session, requestId=about["requestId"], errorReason=reason)
             case "Fetch.requestPaused":
                 if then := self._login.next_of(about):
@@ -171,7 +164,7 @@ class Page:
             case "Network.responseReceived":
                 self._login.take_response(about)
             case "Network.loadingFailed" if self._lan.refused(about):
-                self._deny(PageRefusal.LAN)
+                self._refusals.tell(PageRefusal.LAN)
             case "Runtime.executionContextCreated":
                 self._login.take_context(about.get("context") or {}, self._frame)
             case "Runtime.bindingCalled":
@@ -211,11 +204,11 @@ class Page:
         self._say("Inspector.enable")
         self._say("Input.setIgnoreInputEvents", ignore=True)
         self._say("Emulation.setFocusEmulationEnabled", enabled=True)
-        self._say(
-            "Page.addScriptToEvaluateOnNewDocument",
-            source=_ON_EVERY_PAGE,
-            then=lambda _: resolve(self.is_ready, None),
-        )
+        self._refusals.prepare(self._session, then=lambda _: resolve(self.is_ready, None))
+
+    def _prepare_frame(self, session: str) -> None:
+        self._refusals.prepare(session)
+        self._login.open_frame(session)
 
     def _on_navigated(self, result: Mapping[str, Any]) -> None:
         if result.get("isDownload"):
@@ -230,7 +223,7 @@ class Page:
         if of_document:
             self._has_answered = name == "responseReceived"
         if of_document and self._lan.take(answer):
-            self._deny(PageRefusal.LAN)
+            self._refusals.tell(PageRefusal.LAN)
             self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))
         elif name == "requestWillBeSent" and of_document:
             self._document = request
@@ -246,36 +239,16 @@ class Page:
     def _on_page(self, name: str, about: Mapping[str, Any]) -> None:
         frame = about.get("frame") or {}
         if name == "frameNavigated" and frame.get("id") == self._frame:
-            self._loader = str(frame.get("loaderId", ""))
-            self._signs.clear()
+            self._content.begin(str(frame.get("loaderId", "")))
             self.contact.moved(str(frame.get("url", "")))
             self._login.moved(str(frame.get("url", "")))
             if "unreachableUrl" in frame:
                 self._on_failed(reasons.not_loaded("ERR_FAILED", str(frame["unreachableUrl"])))
-        elif name == "lifecycleEvent" and about.get("frameId") == self._frame:
-            if about.get("loaderId") == self._loader and self._url:
-                self._on_sign(str(about.get("name", "")))
-        elif name == "windowOpen":  # told whether or not a window follows, which is closed above
-            self._deny(PageRefusal.POP_UP)
-        elif name == "javascriptDialogOpening":  # the page stands still until it is answered
-            self._deny(PageRefusal.DIALOG)
-            self._say("Page.handleJavaScriptDialog", accept=about.get("type") == "beforeunload")
-
-    def _on_sign(self, sign: str) -> None:
-        self._signs.add(sign)
-        if sign == "firstContentfulPaint":
-            self._has_content = True
-            self._paint()
-        elif sign in ("firstPaint", "networkIdle") and {"firstPaint", "networkIdle"} <= self._signs:
-            asyncio.get_running_loop().call_later(BARE_AFTER_S, self._paint_bare, self._loader)
-
-    def _paint_bare(self, loader: str) -> None:
-        if loader == self._loader:
-            self._has_content = True
-            self._paint()
+        elif name == "lifecycleEvent" and about.get("frameId") == self._frame and self._url:
+            self._content.take(str(about.get("name", "")), str(about.get("loaderId", "")))
 
     def _paint(self) -> None:
-        is_due = self._has_content and self._login.is_ready
+        is_due = self._content.is_there and self._login.is_ready
         if is_due and not self._has_painted and self._look is not None:
             self._has_painted = True
             self._look.fit(lambda resized: self.draw(self._on_painted) if resized else self._on_painted())
@@ -289,12 +262,6 @@ class Page:
 
     def _not_loaded(self, error: str) -> Failure:
         return reasons.not_loaded(error, self._url, is_pinned=self._pins.covers(self._url))
-
-    def _deny(self, what: PageRefusal) -> None:
-        self._on_denied(what)
-        self._refusals += 1
-        if self._refusals <= REFUSALS_LOGGED:
-            log.info("page_dialog_refused", kind=what.value)
 
     def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
         self._cdp.say(method, session=self._session, then=then, **parameters)

@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,15 +46,6 @@ people see that the page stands."""
 CLEANED_WITHIN_S = 2.0
 """The longest wait for the 3-6 MB of a profile; a card that does not answer is left to the next start."""
 
-_UNHEARD = tuple(
-    b'{"method":"' + name
-    for name in (
-        *(b'Network.dataReceived"', b"Network.webSocketFrameReceived", b"Network.webSocketFrameSent"),
-        *(b"Network.resourceChanged", b"Runtime.consoleAPICalled", b"Runtime.exceptionThrown"),
-    )
-)
-"""Messages that come by the hundred and tell nothing: reading them is not worth it."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -79,6 +70,7 @@ class ChromiumPlayer(ChildPlayer):
         self._logins: Sequence[Login] = ()
         self._adoption: Adoption | None = None
         self._refresh: float | None = None
+        self._old: asyncio.Future[None] = new_future()
         self._version = self._user_agent = self._confinement = self._home = ""
         self._web = WebSettings()
         self._has_sound = False
@@ -127,8 +119,15 @@ class ChromiumPlayer(ChildPlayer):
         self._page.open(media.url, options, user_agent=self._user_agent, web=media.web, logins=self._logins)
 
     async def outdated(self) -> None:
-        why = await until_old(self._web.renew_at, lambda: bytes_of(self._processes.pids))
-        log.info("page_outdated", pid=self.pid, why=why)
+        await asyncio.shield(self._old)
+
+    async def go_to(self, media: Media) -> bool:
+        """Go to another view of Home Assistant. An old browser does not, and its successor is a new one; nor does one
+        that has scrolled, because Home Assistant begins each view at its top."""
+        if self._old.done() or (media.page is not None and media.page.scroll is not None):
+            return False
+        has_gone: bool = await self._until_done(lambda then: self._page.go_to(media.url, then))
+        return has_gone
 
     async def set_sound(self, on: bool) -> None:
         self._has_sound = on
@@ -154,11 +153,16 @@ class ChromiumPlayer(ChildPlayer):
         await self._unless_gone(self._companion.is_ready)
 
     async def _silence(self) -> None:
-        done: asyncio.Future[None] = new_future()
-        self._companion.mute(not self._has_sound or self._is_muted, then=lambda _: resolve(done, None))
+        is_silent = not self._has_sound or self._is_muted
+        await self._until_done(lambda then: self._companion.mute(is_silent, then=then))
+
+    async def _until_done(self, begin: Callable[[Callable[[Any], None]], None]) -> Any:
+        """The result that the callback was called with which `begin` gets. Raises PlayerTimeoutError."""
+        done: asyncio.Future[Any] = new_future()
+        begin(lambda result: resolve(done, result))
         try:
             async with asyncio.timeout(DONE_TIMEOUT_S):
-                await self._unless_gone(done)
+                return await self._unless_gone(done)
         except TimeoutError as e:
             raise PlayerTimeoutError(f"The browser did not answer within {DONE_TIMEOUT_S:.0f} s.") from e
 
@@ -191,8 +195,7 @@ class ChromiumPlayer(ChildPlayer):
                     self._page.hear(*waits)
 
     def _hear(self, line: bytes) -> None:
-        if not line.startswith(_UNHEARD):
-            self._cdp.hear(line)
+        self._cdp.hear(line)
 
     async def _clean_up(self) -> None:
         await super()._clean_up()
@@ -236,6 +239,7 @@ class ChromiumPlayer(ChildPlayer):
         self._progress = Report(stream_type=StreamType.LIVE, at=asyncio.get_running_loop().time())
         resolve(self._opened, Opened(MediaType.WEB, has_audio=False))
         self._keep(self._watch_pictures(), "pictures")
+        self._keep(self._grow_old(), "age")
         if self._refresh is not None:
             self._keep(self._reload(self._refresh), "reload")
         self._processes.look()
@@ -276,6 +280,11 @@ class ChromiumPlayer(ChildPlayer):
             counts = self._page.is_connected or not self._progress.pictures
             self._progress = replace(self._progress, pictures=self._progress.pictures + counts, at=loop.time())
             await asyncio.sleep(DRAW_EVERY_S)
+
+    async def _grow_old(self) -> None:
+        why = await until_old(self._web.renew_at, lambda: bytes_of(self._processes.pids))
+        log.info("page_outdated", pid=self.pid, why=why)
+        resolve(self._old, None)
 
     async def _reload(self, every_s: float) -> None:
         while not self._gone.done():

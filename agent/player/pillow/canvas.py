@@ -10,7 +10,7 @@ import xcffib as _xcffib
 import xcffib.xproto as _xproto
 from PIL import Image
 
-from agent.util.ximage import Layout, put_picture
+from agent.util.ximage import Layout, put
 
 xcffib: Any = _xcffib
 xproto: Any = _xproto
@@ -48,7 +48,7 @@ class Canvas:
         left, top = (width - picture.width) // 2, (height - picture.height) // 2
         core.PolyFillRectangle(self._pixmap, self._gc, 1, [xproto.RECTANGLE.synthetic(0, 0, width, height)])
         place = {"drawable": self._pixmap, "gc": self._gc, "depth": self._depth, "left": left, "top": top}
-        put_picture(self._x, picture, self._layout, **place)
+        put(self._x, self._layout.pack(picture), **place)
         self._copy()
         core.GetInputFocus().reply()  # until then it may be on its way still
 

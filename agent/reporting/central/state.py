@@ -9,6 +9,18 @@ from typing import Any
 from agent.casting.saved import Volume
 from agent.events.event import MESSAGE_LIMIT, TITLE_LIMIT, URL_LIMIT, error_of
 from agent.snapshot import SessionSnapshot, TrackerSnapshot
+from cast_wire.engines import VERSION_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedEngine:
+    """A kind of player that is installed."""
+
+    name: str
+    version: str
+    """Empty until one has run."""
+    codecs: tuple[str, ...] | None
+    """Those of the codecs of films that it decodes; None: it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,8 @@ class View:
     volume: Volume
     problems: tuple[str, ...] = ()
     """The problems of the box, as sentences; none when a start would work."""
+    engines: tuple[ReportedEngine, ...] | None = None
+    """None: nothing is told of them."""
 
     def fields(self) -> Mapping[str, Any]:
         """The fields of wire.State that are about the box itself."""
@@ -32,6 +46,7 @@ class View:
             "volume_level": self.volume.level,
             "muted": self.volume.muted,
             "health": "degraded" if self.problems else "healthy",
+            "engines": None if self.engines is None else [_engine(engine) for engine in self.engines],
             "problems": [problem[:MESSAGE_LIMIT] for problem in self.problems],
         }
 
@@ -41,7 +56,11 @@ class View:
             (s.session_id, s.session_state, s.state, s.title, s.attempt, s.error, s.first_frame_at is None)
             for s in self.snapshot.sessions
         )
-        return seen, self.volume.level, self.volume.muted, self.problems
+        return seen, self.volume.level, self.volume.muted, self.problems, self.engines
+
+
+def _engine(engine: ReportedEngine) -> Mapping[str, Any]:
+    return {"name": engine.name, "version": engine.version[:VERSION_LIMIT] or None, "codecs": engine.codecs}
 
 
 def _session(session: SessionSnapshot) -> Mapping[str, Any]:

@@ -2,7 +2,8 @@
 
 import { find, make, onButton, refill, say, show } from "./dom.js";
 import { below, call } from "./server.js";
-import { STATES, facts } from "./words.js";
+import { COUNT, thumbnail } from "./thumbnails.js";
+import { MAKING, STATES, facts } from "./words.js";
 
 const PAGE = 24; // Videos of one page: two, three or four in a row leave no gap.
 const JOBS = 200; // The most that the server tells at once.
@@ -92,18 +93,30 @@ function made({ id }) {
     tags: make("p", { className: "tags" }),
   };
   Object.assign(card.title.dataset, { do: "open", id });
+  let shown = null;
   const about = make("div", { className: "about" }, make("h3", {}, card.title), card.facts, card.state, card.bar, card.problem, card.tags);
   card.element = make("li", {}, card.picture, about);
+  card.element.addEventListener("pointermove", ({ pointerType, clientX }) => {
+    if (pointerType !== "mouse" || !card.thumbnails) return; // Whoever has none finds a slider in the dialog.
+    if (!shown) card.picture.append((shown = thumbnail(card.thumbnails)).element);
+    const { left, width } = card.picture.getBoundingClientRect();
+    shown.showAt(((clientX - left) / width) * COUNT);
+  });
+  card.element.addEventListener("pointerleave", () => {
+    shown?.element.remove();
+    shown = null;
+  });
   return card;
 }
 
 function fill(card, video, job) {
+  card.thumbnails = video.thumbnails;
   say(card.title, video.title);
   say(card.facts, facts(video));
   const { state, size, received } = video;
   const progress = state === "uploading" ? received / size : state === "checking" || !job ? null : job.progress;
   const part = progress === null ? "" : `, ${Math.floor(progress * 100)} %`;
-  const making = state === "ready" && job ? `; ${job.kind === "poster" ? "its poster" : job.kind} is being made${part}` : part;
+  const making = state === "ready" && job ? `; ${MAKING[job.kind] ?? `${job.kind} is`} being made${part}` : part;
   say(card.state, STATES[state] + making);
   card.element.dataset.state = state;
   show(card.bar, state === "checking" || progress !== null);

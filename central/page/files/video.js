@@ -1,21 +1,24 @@
 // The dialog of one video: what it is, what was made of it, how often it was shown, and what can be done with it.
 
 import { chart, table } from "./chart.js";
-import { about, ask, find, make, onButton, refill, say, show } from "./dom.js";
+import { about, ask, describe, fill as fillSlider, find, make, onButton, refill, say, show } from "./dom.js";
 import { call } from "./server.js";
 import { lastDays } from "./statistics.js";
-import { clock } from "./times.js";
-import { STATES, facts, size, views } from "./words.js";
+import { COUNT, thumbnail } from "./thumbnails.js";
+import { clock, spoken } from "./times.js";
+import { STATES, TO_MAKE, facts, size, views } from "./words.js";
 
-const KINDS = ["1080p", "720p", "480p", "poster"];
+const KINDS = ["1080p", "720p", "480p", "poster", "thumbnails"];
 const DAYS = 30;
 const BOXES = 200; // The most that the server tells at once; the CSV has all.
 
 const dialog = find("video");
 const form = find("video-form");
 const fields = [...form.querySelectorAll("input")];
+const slider = find("video-position");
 let shown = null;
 let isAdmin = false;
+let frame = null;
 
 /** `act` runs a call and passes on what went wrong; `refresh` has the list fetched again. */
 export function setUpVideo(act, refresh) {
@@ -24,6 +27,7 @@ export function setUpVideo(act, refresh) {
     event.preventDefault();
     run(save, find("video-save"));
   });
+  slider.addEventListener("input", look);
   find("video-close").addEventListener("click", () => dialog.close());
   find("video-delete").addEventListener("click", (event) => run(remove, event.currentTarget));
   find("video-statistics").addEventListener("toggle", (event) => event.target.open && run(showStatistics, null));
@@ -42,6 +46,7 @@ export async function openVideo(video, role) {
   say(find("video-total"), "");
   for (const input of fields) input.defaultValue = typed(input.name);
   form.reset();
+  slider.value = 0;
   fill([]);
   dialog.showModal();
   find("video-heading").focus();
@@ -59,7 +64,7 @@ export async function refreshVideo() {
 }
 
 function fill(jobs) {
-  const { title, state, problem, type, video_codec: picture, audio_codec: sound, made_by: by, created_at: at, renditions, poster } = shown;
+  const { title, state, problem, type, video_codec: picture, audio_codec: sound, made_by: by, created_at: at, renditions, thumbnails } = shown;
   say(find("video-heading"), title);
   say(find("video-state"), [STATES[state], problem].filter(Boolean).join(". "));
   const told = { What: facts(shown), Type: type, Codecs: [picture, sound].filter(Boolean).join(", ") || null, By: by, Since: new Date(at).toLocaleString("en"), Id: shown.id };
@@ -67,7 +72,22 @@ function fill(jobs) {
   refill(find("video-facts"), known, () => known.flatMap(([name, value]) => [make("dt", {}, name), make("dd", { dir: "auto" }, value)]));
   for (const input of fields) input.readOnly = !isAdmin;
   for (const id of ["video-save", "video-delete", "video-statistics"]) show(find(id), isAdmin);
-  fillMade(jobs, new Set([...renditions.map((each) => each.kind), ...(poster ? ["poster"] : [])]));
+  refill(find("video-picture"), thumbnails, () => {
+    frame = thumbnails ? thumbnail(thumbnails) : null;
+    return frame ? [frame.element] : [];
+  });
+  show(find("video-look"), Boolean(thumbnails));
+  look();
+  fillMade(jobs, new Set([...renditions.map((each) => each.kind), ...Object.keys(TO_MAKE).filter((kind) => shown[kind])]));
+}
+
+/** Show the picture at the position of the slider. */
+function look() {
+  const seconds = (slider.value / COUNT) * (shown.duration ?? 0);
+  say(find("video-time"), clock(seconds));
+  describe(slider, spoken(seconds));
+  fillSlider(slider);
+  frame?.showAt(Number(slider.value));
 }
 
 /** The renditions, the jobs that are not done, and what can be asked for. */
@@ -87,7 +107,7 @@ function fillMade(jobs, kinds) {
 }
 
 function button(verb, kind, what, id) {
-  const made = make("button", { type: "button", className: "small" }, `${verb} ${kind === "poster" ? "a poster" : kind}`);
+  const made = make("button", { type: "button", className: "small" }, `${verb} ${TO_MAKE[kind] ?? kind}`);
   Object.assign(made.dataset, { do: what, id });
   return made;
 }

@@ -4,6 +4,10 @@ import { clock } from "./times.js";
 
 export const STATES = { uploading: "Uploading", checking: "Being checked", transcoding: "Being converted", ready: "Ready", failed: "Failed" };
 
+/** What is no rendition, when it is being made, and when it is to be. */
+export const MAKING = { poster: "its poster is", thumbnails: "its thumbnails are" };
+export const TO_MAKE = { poster: "a poster", thumbnails: "thumbnails" };
+
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
 /** `73 MB` from bytes. */

@@ -16,13 +16,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db import migrate as migrate_module
 from central.core.db.base import Base
 from central.core.db.engine import Database
 from central.core.db.migrate import configuration, migrate
 from central.core.errors import ConfigError
+from central.core.ids import new_id
+from central.core.pages import utc_now
 from central.core.settings import DatabaseSettings
+from central.library.tables import Rendition, Video
 from central.locks import LOCK_ORDER
 from tests.central.conftest import DATABASES
 from tests.central.support.dumps import FIXTURES, load_sqlite
@@ -154,6 +158,51 @@ async def test_without_room_for_a_backup_nothing_is_migrated(tmp_path: Path, mon
         await database.close()
     with contextlib.closing(sqlite3.connect(file)) as left:
         assert left.execute("SELECT version_num FROM alembic_version").fetchone() == (oldest.name[:4],)
+
+
+async def test_what_boxes_got_instead_of_an_original_comes_back(empty_url: str) -> None:
+    """The version before knows the rendition of a film that it played nowhere, and no other."""
+    database = Database(empty_url, lock_order=LOCK_ORDER)
+    try:
+        await migrate(database)
+        now = utc_now()
+        films = (("video/x-msvideo", "h264", "aac"), ("video/mp4", "prores", None), ("video/mp4", "h264", "wmapro"))
+        plays = (("video/mp4", "h264", "pcm_s16le"), ("video/mp4", "h264", None))
+
+        async def fill(session: AsyncSession) -> None:
+            for media_type, picture, sound in (*films, *plays):
+                video_id = new_id()
+                session.add(
+                    Video(
+                        id=video_id,
+                        title="A film",
+                        description="",
+                        tags="\n",
+                        words="",
+                        type=media_type,
+                        size=1,
+                        state="ready",
+                        made_by="a test",
+                        video_codec=picture,
+                        audio_codec=sound,
+                        created_at=now,
+                        updated_at=now,
+                    )
+                )
+                await session.flush()
+                for kind in ("1080p", "720p"):
+                    made = {"id": new_id(), "video_id": video_id, "kind": kind, "sha256": "0" * 64, "created_at": now}
+                    session.add(Rendition(**made, size=1, width=2, height=2))
+
+        await database.write(fill)
+        await migrate(database, "0008")
+        query = "SELECT v.type, v.video_codec, v.audio_codec FROM videos v JOIN renditions r ON r.id = v.rendition_id"
+        async with database.read() as session:
+            found = [tuple(row) for row in await session.execute(text(f"{query} WHERE r.kind = '1080p'"))]
+            others = await session.scalar(text("SELECT count(*) FROM videos WHERE rendition_id IS NULL"))
+        assert (sorted(found, key=str), others) == (sorted(films, key=str), len(plays))
+    finally:
+        await database.close()
 
 
 async def rows_of(database: Database) -> dict[str, int]:

@@ -39,7 +39,7 @@ async def fill(central: Central) -> None:
         box = await central.box(name)
         await box.cast(title=f"On in the {name}")
         await box.send(box.event(), box.event("first_frame"))
-        await box.put(box.state())
+        await box.put(box.state(engines=[{"name": "mpv", "version": "0.35.1", "codecs": ["h264", "aac"]}]))
     gone = await central.box("gone")
     await gone.cast()
     await central.admin("DELETE", f"/api/v1/devices/{gone.id}")
@@ -65,7 +65,7 @@ async def _library(session: AsyncSession) -> None:
     [video] = (await session.scalars(select(Video))).all()
     now = video.created_at
     made = {"id": new_id(), "video_id": video.id, "kind": JobKind.HD, "sha256": "0" * 64, "created_at": now}
-    session.add_all([new_job(video, JobKind.POSTER, now=now), Rendition(**made, size=1, width=1280, height=720)])
+    session.add_all([new_job(video.id, JobKind.POSTER, now=now), Rendition(**made, size=1, width=1280, height=720)])
 
 
 def dump_sqlite(file: Path) -> str:

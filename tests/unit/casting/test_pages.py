@@ -12,9 +12,10 @@ from agent.casting.parts import SessionParts
 from agent.casting.playlist import Playlist
 from agent.casting.runner import KEPT_LOOK_S
 from agent.casting.tracker import StreamTracker
-from agent.errors import MediaError
+from agent.errors import MediaError, PlayerTimeoutError
 from agent.media.redaction import redact
 from agent.page_options import PageOptions, PageTurn
+from agent.player.base import Media
 from agent.types import ErrorCode, Failure, PlayerState, ShownAs, StartRequest
 from tests.support.fakes import FakePlayer, FakePlayers, FakeStage
 from tests.support.virtual_time import in_virtual_time
@@ -197,6 +198,31 @@ async def test_pages_follow_one_another(box: Box) -> None:
     await box.until(look, 5 * TURN_S)
     assert shown == ["http://page/", "http://other-page/"] * 2
     assert len(box.players.alive) <= 2
+
+
+@scene
+async def test_views_of_one_application_follow_one_another_without_a_new_player(box: Box) -> None:
+    """Also where memory is short; a page of elsewhere takes another player."""
+    box.players.roomy = False
+    first = await box.show(page("home/a", then=("home/b", "other-page")))
+    await box.until(lambda: first.url == "http://home/b/", TURN_S + 1)
+    assert (box.seen, len(box.players.players)) == (first, 1)
+    await box.until(lambda: box.seen.url == "http://other-page/", TURN_S + 5)
+    await box.until(lambda: box.seen.url == "http://home/a/", TURN_S + 5)
+    assert not first.alive
+
+
+@scene
+async def test_a_view_is_loaded_anew_where_it_cannot_be_gone_to(box: Box) -> None:
+    """The player does not answer, or is old; the page on the screen stays until the next one has painted."""
+    first = await box.show(page("home/a", then=("home/b",)))
+
+    async def hangs(media: Media) -> bool:
+        raise PlayerTimeoutError("scripted")
+
+    first.go_to = hangs  # type: ignore[method-assign]
+    await box.until(lambda: box.seen is not first and not first.alive, TURN_S + 5)
+    assert box.seen.url == "http://home/b/"
 
 
 @scene

@@ -13,10 +13,10 @@ from agent.config.web import WebSettings
 from agent.errors import PlayerUnavailableError
 from agent.page_options import PageOptions
 from agent.player.base import PageRefusal
-from agent.player.chromium import page as page_module
+from agent.player.chromium import content as content_module
 from agent.player.chromium.contact import REQUESTS_KEPT, Contact
-from agent.player.chromium.page import REFUSALS_LOGGED
 from agent.player.chromium.reasons import answered, blank, disconnected, not_loaded, unanswered
+from agent.player.chromium.refusals import LOGGED
 from agent.types import ErrorCode
 from tests.support.scripted_browser import MAIN, SESSION, URL, ScriptedBrowser
 
@@ -51,7 +51,7 @@ async def test_a_page_without_content_is_there_when_it_rests(
     browser: ScriptedBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colour alone is no content to the browser."""
-    monkeypatch.setattr(page_module, "BARE_AFTER_S", 0.0)
+    monkeypatch.setattr(content_module, "BARE_AFTER_S", 0.0)
     browser.commit("L1")
     browser.sign("networkIdle", "L1")
     await asyncio.sleep(0.01)
@@ -139,10 +139,14 @@ async def test_nobody_is_asked_anything(browser: ScriptedBrowser) -> None:
 async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: ScriptedBrowser) -> None:
     """All is counted."""
     with capture_logs() as logs:
-        for _ in range(3 * REFUSALS_LOGGED):
+        for _ in range(3 * LOGGED):
             browser.tell("Page.javascriptDialogOpening", type="alert")
-    assert len(logs) == REFUSALS_LOGGED
-    assert browser.denials == [PageRefusal.DIALOG] * 3 * REFUSALS_LOGGED
+    assert len(logs) == LOGGED
+    assert browser.denials == [PageRefusal.DIALOG] * 3 * LOGGED
+
+
+def entry(text: str) -> dict[str, Any]:
+    return {"entry": {"source": "security", "level": "error", "text": text}}
 
 
 @pytest.mark.parametrize(
@@ -151,6 +155,15 @@ async def test_a_page_that_asks_without_end_does_not_fill_the_log(browser: Scrip
         ("Page.windowOpen", {"url": "http://panel.lan/ad", "windowName": ""}, PageRefusal.POP_UP),
         ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, None),  # which was told of
         ("Browser.downloadWillBegin", {"guid": "D1"}, PageRefusal.DOWNLOAD),
+        ("Page.javascriptDialogOpening", {"type": "alert", "message": "Hello"}, PageRefusal.DIALOG),
+        ("Page.fileChooserOpened", {"mode": "selectSingle"}, PageRefusal.FILE),
+        ("Page.frameRequestedNavigation", {"url": "mailto:a@b.c"}, PageRefusal.PROGRAM),
+        ("Page.frameRequestedNavigation", {"url": "https://panel.lan/"}, None),
+        ("Log.entryAdded", entry("Not allowed to load local resource: file:///x"), PageRefusal.LOCAL),
+        ("Log.entryAdded", entry("Not allowed to load local resource: file:///cast-agent/print"), PageRefusal.PRINT),
+        ("Log.entryAdded", entry("Loading 'file:///cast-agent/print' violates the policy"), PageRefusal.PRINT),
+        ("Log.entryAdded", entry("Not allowed to load local resource: file:///cast-agent/tea"), PageRefusal.LOCAL),
+        ("Log.entryAdded", entry("Failed to load resource"), None),
         (
             "Network.loadingFailed",
             {"requestId": "R9", "corsErrorStatus": {"corsError": "LocalNetworkAccessPermissionDenied"}},

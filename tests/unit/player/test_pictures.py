@@ -32,7 +32,9 @@ def test_every_depth_of_a_screen_has_its_layout(name: str) -> None:
     picture = Image.new("RGB", (3, 2))
     for colour, at in zip(COLOURS, itertools.product(range(3), range(2)), strict=True):
         picture.putpixel(at, colour)
-    data, stride = layout.pack(picture)
+    rows = layout.pack(picture)
+    data, stride = rows.data, rows.stride
+    assert (rows.width, rows.height) == picture.size
     size = layout.bits // 8
     assert (len(data), stride % 4) == (stride * 2, 0)
     for colour, (x, y) in zip(COLOURS, itertools.product(range(3), range(2)), strict=True):
