@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform
@@ -13,6 +12,8 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+
+import uvloop
 
 from bench import machine
 from bench.central import boxes, library, load, races
@@ -45,14 +46,14 @@ def main() -> int:
     for database in DATABASES if options.database == "both" else (options.database,):
         with world(database) as made, busy_core():
             if "load" in options.only:
-                points.append(asyncio.run(load.measure(made, seconds=options.seconds)))
+                points.append(uvloop.run(load.measure(made, seconds=options.seconds)))
             if "races" in options.only:
-                points.append(asyncio.run(races.measure(made, races=options.races)))
+                points.append(uvloop.run(races.measure(made, races=options.races)))
             if "library" in options.only and database == "postgres":
-                points.append(asyncio.run(library.measure(made, videos=options.videos, seconds=options.seconds)))
+                points.append(uvloop.run(library.measure(made, videos=options.videos, seconds=options.seconds)))
             if "boxes" in options.only and database == "postgres":
                 measured = boxes.measure(made, boxes=options.boxes, seconds=options.boxes_seconds)
-                points.append(asyncio.run(measured))
+                points.append(uvloop.run(measured))
     seconds = time.monotonic() - began
     facts = [*facts, *_versions()]
     print(text_of(points, machine=facts, seconds=seconds), end="")

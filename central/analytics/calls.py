@@ -8,6 +8,7 @@ from typing import Any
 from cast_http.operations import NoQuery
 from central.analytics import models
 from central.analytics.models import StatsQuery
+from central.analytics.repository import Counts
 from central.analytics.service import Analytics, Found
 from central.core.operations import Call
 from central.core.replies import Reply, StreamReply
@@ -19,7 +20,7 @@ async def get_video_stats(call: Call[Analytics, None, StatsQuery]) -> Reply | St
         await service.title(video_id)
         return _csv(service.video_lines(video_id, service.days(query)), f"video-{video_id}.csv")
     found = await service.of_video(video_id, query)
-    boxes = [{"device_id": box.of, **box.counts._asdict()} for box in found.page.items]
+    boxes = [{"device_id": box.of, **_fields(box.counts)} for box in found.page.items]
     answer = models.VideoStats(video_id=video_id, title=found.titles[video_id], **_common(found, by_box=boxes))
     return Reply(answer)
 
@@ -30,7 +31,7 @@ async def get_analytics(call: Call[Analytics, None, StatsQuery]) -> Reply | Stre
         return _csv(service.all_lines(service.days(query)), "videos.csv")
     found = await service.of_all(query)
     videos = [
-        {"video_id": video.of, "title": found.titles.get(video.of), **video.counts._asdict()}
+        {"video_id": video.of, "title": found.titles.get(video.of), **_fields(video.counts)}
         for video in found.page.items
     ]
     return Reply(models.Analytics(**_common(found, videos=videos)))
@@ -51,8 +52,16 @@ def _common(found: Found, **page: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "from_": found.days.first,
         "to": found.days.last,
-        "total": found.total._asdict(),
-        "by_day": [{"day": day.of, **day.counts._asdict()} for day in found.by_day],
+        "total": _fields(found.total),
+        "by_day": [{"day": day.of, **_fields(day.counts)} for day in found.by_day],
         "next_cursor": found.page.next_cursor,
         **page,
     }
+
+
+def _fields(counts: Counts) -> dict[str, float]:
+    return {
+        "views": counts.views,
+        "completed": counts.completed,
+        "seconds": counts.seconds,
+    }  # _asdict takes thrice as long

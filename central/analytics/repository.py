@@ -12,9 +12,11 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Date,
     Select,
     and_,
+    bindparam,
     cast,
     delete,
     func,
@@ -27,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.analytics.tables import VideoViews
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.core.db.base import ID
 from central.core.db.engine import insert_rows_into
 from central.library.tables import DeletedVideo, Video
@@ -60,11 +62,15 @@ class CountsOf(NamedTuple):
     counts: Counts
 
 
+_TITLES: Final = union_all(
+    select(Video.id, Video.title).where(among(Video.id, texts("ids"))),
+    select(DeletedVideo.id, DeletedVideo.title).where(among(DeletedVideo.id, texts("ids"))),
+)
+
+
 async def titles(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
     """The titles by id, of videos that exist or were deleted."""
-    there = select(Video.id, Video.title).where(among(Video.id, ids))
-    gone = select(DeletedVideo.id, DeletedVideo.title).where(among(DeletedVideo.id, ids))
-    return {row.id: row.title for row in await session.execute(union_all(there, gone))}
+    return {row.id: row.title for row in await session.execute(_TITLES, {"ids": ids})}
 
 
 async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -78,7 +84,8 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 async def by_day(session: AsyncSession, days: Days) -> list[CountsOf]:
     """The days that have views, the oldest first."""
-    return await _summed(session, _sums(VideoViews.day, days).order_by(VideoViews.day))
+    query = select(VideoViews.day, *_sums_of(VideoViews)).where(_within(days)).group_by(VideoViews.day)
+    return await _summed(session, query.order_by(VideoViews.day))
 
 
 async def of_videos(
@@ -86,20 +93,11 @@ async def of_videos(
 ) -> dict[str, tuple[list[CountsOf], list[CountsOf]]]:
     """The days that have views of each of these videos, the oldest first, and the boxes in the order of their ids, at
     most `limit` of each video. A video without views is left out."""
-    numbers = (getattr(VideoViews, name) for name in COUNTS)
-    query = select(*KEY, *numbers).where(_within(days), among(VideoViews.video_id, videos))
-    views = query.cte("views").c  # read once, because the database takes longest for that
-    by_day = select(views.video_id, views.day, cast(null(), ID).label("device_id"), *_sums_of(views))
-    place = func.row_number().over(partition_by=views.video_id, order_by=views.device_id)
-    boxes = select(views.video_id, views.device_id, *_sums_of(views), place.label("place"))
-    if after is not None:
-        boxes = boxes.where(views.device_id > after)
-    ranked = boxes.group_by(views.video_id, views.device_id).subquery().c
-    page = select(ranked.video_id, cast(null(), Date), ranked.device_id, *(ranked[name] for name in COUNTS))
-    both = union_all(by_day.group_by(views.video_id, views.day), page.where(ranked.place <= limit))
+    given = {"first": days.first, "last": days.last, "videos": videos, "after": after or "", "limit": limit}
     found: defaultdict[str, tuple[list[CountsOf], list[CountsOf]]] = defaultdict(lambda: ([], []))
-    for video_id, day, device_id, *sums in await session.execute(both):
-        found[video_id][device_id is not None].append(_counts_of(day or device_id, *sums))
+    for video_id, day, device_id, views, completed, seconds in (await session.execute(_OF_VIDEOS, given)).all():
+        counts_of = CountsOf(day or device_id, Counts(views, completed, round(seconds, 3)))
+        found[video_id][device_id is not None].append(counts_of)
     for lists in found.values():
         for counts in lists:
             counts.sort(key=itemgetter(0))
@@ -108,20 +106,20 @@ async def of_videos(
 
 async def by_video(session: AsyncSession, days: Days, *, after: str | None, limit: int) -> list[CountsOf]:
     """The videos that have views, in the order of their ids."""
-    query = _sums(VideoViews.video_id, days).order_by(VideoViews.video_id).limit(limit)
-    if after is not None:
-        query = query.where(VideoViews.video_id > after)
-    return await _summed(session, query)
+    views = _in_order_of_videos(days, VideoViews.video_id > (after or ""))
+    query = select(views.video_id, *_sums_of(views)).group_by(views.video_id).order_by(views.video_id)
+    return await _summed(session, query.limit(limit))
 
 
 async def top(session: AsyncSession, days: Days, *, after: tuple[int, str] | None, limit: int) -> list[CountsOf]:
     """The videos, the most viewed first. `after` is the views and the id of the last one of the page before."""
-    views = func.sum(VideoViews.views)
-    query = _sums(VideoViews.video_id, days).order_by(views.desc(), VideoViews.video_id).limit(limit)
+    views = _in_order_of_videos(days)
+    number = func.sum(views.views)
+    query = select(views.video_id, *_sums_of(views)).group_by(views.video_id)
     if after is not None:
-        number, video_id = after
-        query = query.having(or_(views < number, and_(views == number, VideoViews.video_id > video_id)))
-    return await _summed(session, query)
+        least, video_id = after
+        query = query.having(or_(number < least, and_(number == least, views.video_id > video_id)))
+    return await _summed(session, query.order_by(number.desc(), views.video_id).limit(limit))
 
 
 async def rows(
@@ -156,6 +154,21 @@ async def forget_titles(session: AsyncSession, *, before: datetime, limit: int) 
     return len((await session.execute(statement)).all())
 
 
+def _by_day_and_box() -> CompoundSelect[Any]:
+    """The days and the boxes of videos; the names of its parameters are in `of_videos`."""
+    within = VideoViews.day.between(bindparam("first"), bindparam("last"))
+    query = select(*KEY, *(getattr(VideoViews, name) for name in COUNTS))
+    # Read once, because the database takes longest for that.
+    views = query.where(within, among(VideoViews.video_id, texts("videos"))).cte("views").c
+    by_day = select(views.video_id, views.day, cast(null(), ID).label("device_id"), *_sums_of(views))
+    place = func.row_number().over(partition_by=views.video_id, order_by=views.device_id).label("place")
+    boxes = select(views.video_id, views.device_id, *_sums_of(views), place).where(views.device_id > bindparam("after"))
+    ranked = boxes.group_by(views.video_id, views.device_id).subquery().c
+    page = select(ranked.video_id, cast(null(), Date), ranked.device_id, *(ranked[name] for name in COUNTS))
+    page = page.where(ranked.place <= bindparam("limit"))
+    return union_all(by_day.group_by(views.video_id, views.day), page)
+
+
 async def _delete(session: AsyncSession, which: Select[str, date, str], limit: int) -> int:
     statement = delete(VideoViews).where(tuple_(*KEY).in_(which.limit(limit))).returning(VideoViews.device_id)
     return len((await session.execute(statement.execution_options(synchronize_session=False))).all())
@@ -165,8 +178,14 @@ def _within(days: Days) -> ColumnElement[bool]:
     return VideoViews.day.between(days.first, days.last)
 
 
-def _sums(of: Any, days: Days) -> Select[Any]:
-    return select(of, *_sums_of(VideoViews)).where(_within(days)).group_by(of)
+def _in_order_of_videos(days: Days, *which: ColumnElement[bool]) -> Any:
+    """The columns of the views of those days, video by video.
+
+    PostgreSQL would rather keep a sum for each video in a table in memory, which went to the disk with 100,000 videos
+    and took three times as long as to read the index of all views in its order.
+    """
+    query = select(*KEY, *(getattr(VideoViews, name) for name in COUNTS)).where(_within(days), *which)
+    return query.order_by(VideoViews.video_id).subquery().c
 
 
 def _sums_of(views: Any) -> list[Any]:
@@ -177,6 +196,9 @@ def _sums_of(views: Any) -> list[Any]:
 
 async def _summed(session: AsyncSession, query: Select[Any]) -> list[CountsOf]:
     return [_counts_of(*row) for row in await session.execute(query)]
+
+
+_OF_VIDEOS: Final = _by_day_and_box()
 
 
 def _counts_of(of: Any, views: int, completed: int, seconds: float) -> CountsOf:

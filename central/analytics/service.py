@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +37,8 @@ LINES: Final = 1_000
 """The lines of CSV that are read at a time: some 100 KB."""
 
 log = structlog.stdlib.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +165,18 @@ class Analytics:
     async def _of_all(self, asked: Asked) -> Found:
         [(value, place)] = await self._cache.recall([asked.question(ALL)])
         known = from_bytes(value)
-        async with self._database.read() as session:
-            sums = known or Sums(
-                await repository.by_day(session, asked.days),
-                await repository.top(session, asked.days, after=asked.after, limit=asked.limit + 1),
-            )
-            titles = await repository.titles(session, [video.of for video in sums.page])
+        if (sums := known) is None:  # both read all views of the days, so side by side
+            top = partial(repository.top, days=asked.days, after=asked.after, limit=asked.limit + 1)
+            by_day = partial(repository.by_day, days=asked.days)
+            sums = Sums(*await asyncio.gather(self._read(by_day), self._read(top)))
+        titles = await self._read(partial(repository.titles, ids=[video.of for video in sums.page]))
         if known is None and place is not None:
             await self._cache.keep({place: to_bytes(sums)})
         return _found(asked, sums, titles, lambda video: f"{video.counts.views} {video.of}")
+
+    async def _read(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async with self._database.read() as session:
+            return await look(session)
 
 
 async def _looked_up(session: AsyncSession, asked: Sequence[tuple[str, Asked]]) -> dict[tuple[str, Asked], Sums]:

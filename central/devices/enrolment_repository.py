@@ -10,19 +10,21 @@ from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.repository import Callers
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.core.ids import new_id
 from central.core.secrets import TokenKind
 from central.core.types import Caller, Role
 from central.devices.tables import Device, EnrolmentToken
 
+_BOXES: Final = select(Device.token_hash, Device.id, Device.name).where(
+    among(Device.token_hash, texts("hashes")), Device.revoked_at.is_(None)
+)
+
 
 async def boxes(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
     """Boxes with a token that is not revoked, by its hash."""
-    found = select(Device.token_hash, Device.id, Device.name).where(
-        among(Device.token_hash, hashes), Device.revoked_at.is_(None)
-    )
-    return {row.token_hash: Caller(Role.DEVICE, row.id, row.name) for row in await session.execute(found)}
+    found = await session.execute(_BOXES, {"hashes": hashes})
+    return {row.token_hash: Caller(Role.DEVICE, row.id, row.name) for row in found}
 
 
 async def enrolments(session: AsyncSession, hashes: Collection[str], now: datetime) -> dict[str, Caller]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.core.db.engine import insert_into
 from central.devices.tables import Device, DeviceBoot, DeviceState
 from central.streams.tables import Stream
@@ -60,11 +60,14 @@ async def records(
     return [DeviceRecord(*row) for row in await session.execute(query)]
 
 
+_KNOWN: Final = select(Device.id, Device.token_hash, Device.decodes).where(
+    among(Device.id, texts("ids")), Device.revoked_at.is_(None)
+)
+
+
 async def known(session: AsyncSession, ids: Collection[str]) -> Sequence[tuple[str, str, str | None]]:
     """Id, hash of the token and what it decodes, of each of these boxes that is not revoked."""
-    query = select(Device.id, Device.token_hash, Device.decodes)
-    found = await session.execute(query.where(among(Device.id, ids), Device.revoked_at.is_(None)))
-    return [(row.id, row.token_hash, row.decodes) for row in found]
+    return [(row.id, row.token_hash, row.decodes) for row in await session.execute(_KNOWN, {"ids": ids})]
 
 
 async def decoders(session: AsyncSession) -> Sequence[str | None]:

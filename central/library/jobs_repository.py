@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.library.tables import Job, Rendition, Video
 from central.library.types import JobKind, JobState, VideoState
 
@@ -107,10 +107,12 @@ async def page(
     return (await session.scalars(select(Job).where(*conditions).order_by(Job.id.desc()).limit(limit))).all()
 
 
+_RENDITIONS: Final = select(Rendition).where(among(Rendition.video_id, texts("ids"))).order_by(Rendition.id)
+
+
 async def renditions(session: AsyncSession, video_ids: Collection[str]) -> Sequence[Rendition]:
     """The renditions of these videos, in the order of their making."""
-    query = select(Rendition).where(among(Rendition.video_id, video_ids)).order_by(Rendition.id)
-    return (await session.scalars(query)).all()
+    return (await session.scalars(_RENDITIONS, {"ids": video_ids})).all()
 
 
 async def rendition(session: AsyncSession, video_id: str, kind: JobKind) -> Rendition | None:

@@ -10,7 +10,7 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.tables import AdminKey
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.library.tables import DeletedVideo, Rendition, Video
 from central.library.types import VideoState
 
@@ -36,9 +36,12 @@ async def there(session: AsyncSession, video_ids: Iterable[str]) -> set[str]:
     return set(await session.scalars(select(Video.id).where(Video.id.in_(list(video_ids)))))
 
 
+_OF_IDS: Final = select(Video).where(among(Video.id, texts("ids")))
+
+
 async def of_ids(session: AsyncSession, ids: Collection[str]) -> dict[str, Video]:
     """The videos by id, of those that there are."""
-    return {video.id: video for video in await session.scalars(select(Video).where(among(Video.id, ids)))}
+    return {video.id: video for video in await session.scalars(_OF_IDS, {"ids": ids})}
 
 
 async def ids(session: AsyncSession, *, without: Collection[VideoState]) -> Sequence[str]:

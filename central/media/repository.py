@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, delete, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from central.core.db.among import among, texts
 from central.core.db.engine import insert_into, insert_rows_into
 from central.media.tables import Broadcaster, Claim, StreamKey
 from central.streams.tables import Stream
@@ -104,11 +105,17 @@ class KeyState:
     revoked_at: datetime | None
 
 
+_KEYS_OF: Final = (
+    select(StreamKey.id, StreamKey.key_hash, StreamKey.path, StreamKey.expires_at, StreamKey.revoked_at)
+    .where(among(StreamKey.key_hash, texts("hashes")))
+    .order_by(StreamKey.id)
+    .with_for_update()
+)
+
+
 async def lock_keys_of(session: AsyncSession, hashes: Collection[str]) -> Sequence[KeyState]:
     """The keys of these hashes, which nobody else can revoke or claim until the end of the unit of work."""
-    columns = (StreamKey.id, StreamKey.key_hash, StreamKey.path, StreamKey.expires_at, StreamKey.revoked_at)
-    query = select(*columns).where(StreamKey.key_hash.in_(hashes)).order_by(StreamKey.id).with_for_update()
-    return [KeyState(*row) for row in await session.execute(query)]
+    return [KeyState(*row) for row in await session.execute(_KEYS_OF, {"hashes": hashes})]
 
 
 async def lock_broadcaster(session: AsyncSession, broadcaster_id: str) -> bool:
@@ -171,11 +178,17 @@ class Holder:
     leased_until: datetime | None
 
 
+_CLAIMS_OF: Final = (
+    select(Claim.stream_key_id, Claim.connection_id, Claim.path, Claim.leased_until)
+    .where(or_(among(Claim.stream_key_id, texts("key_ids")), among(Claim.path, texts("paths"))))
+    .order_by(Claim.path)
+    .with_for_update()
+)
+
+
 async def lock_claims(session: AsyncSession, *, key_ids: Collection[str], paths: Collection[str]) -> Sequence[Holder]:
     """The claims of these keys and those of these paths, locked in the order of the paths."""
-    query = select(Claim.stream_key_id, Claim.connection_id, Claim.path, Claim.leased_until)
-    query = query.where(or_(Claim.stream_key_id.in_(key_ids), Claim.path.in_(paths)))
-    return [Holder(*row) for row in await session.execute(query.order_by(Claim.path).with_for_update())]
+    return [Holder(*row) for row in await session.execute(_CLAIMS_OF, {"key_ids": key_ids, "paths": paths})]
 
 
 async def key_of(session: AsyncSession, path: str, connection_id: str | None = None) -> str | None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, delete, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.core.db.engine import insert_into
 from central.streams.tables import Stream
 from central.streams.types import StreamEnd, StreamSource, StreamStatus
@@ -49,13 +49,17 @@ async def active_of_code(session: AsyncSession, code: str) -> Stream | None:
     return (await session.scalars(query)).one_or_none()
 
 
+_ON: Final = select(Stream).where(Stream.status == StreamStatus.ACTIVE)
+_OF_MANY: Final = {
+    By.ID: select(Stream).where(among(Stream.id, texts("values"))),
+    By.CODE: _ON.where(among(Stream.code, texts("values"))),
+    By.DEVICE: _ON.where(among(Stream.device_id, texts("values"))),
+}
+
+
 async def of_many(session: AsyncSession, by: By, values: Collection[str]) -> dict[str, Stream]:
     """Streams by the value of that column: the streams with these ids, or the active ones with these codes or boxes."""
-    column = {By.ID: Stream.id, By.CODE: Stream.code, By.DEVICE: Stream.device_id}[by]
-    query = select(Stream).where(among(column, values))
-    if by is not By.ID:
-        query = query.where(Stream.status == StreamStatus.ACTIVE)
-    return {getattr(stream, by.value): stream for stream in await session.scalars(query)}
+    return {getattr(stream, by.value): stream for stream in await session.scalars(_OF_MANY[by], {"values": values})}
 
 
 async def by_id(session: AsyncSession, stream_id: str) -> Stream | None:

@@ -58,9 +58,10 @@ async def test_a_locked_sqlite_is_503_and_then_all_is_well_again(
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.1)
     async with served(sqlite_url) as central:
         box = await central.box()
-        other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+        file = sqlite_url.removeprefix("sqlite:///")
+        other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         try:
-            other.execute("BEGIN IMMEDIATE")
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")  # the service may be writing, and goes on
             answer = await box.put(box.state())
             assert (answer.status, answer["code"]) == (503, "database_unavailable")
             assert (await central.admin("GET", "/streams")).status == 200

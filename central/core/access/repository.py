@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.access.tables import AdminKey
-from central.core.db.among import among
+from central.core.db.among import among, texts
 from central.core.ids import new_id
 from central.core.types import Caller, Role
 
@@ -17,12 +18,15 @@ Callers = Callable[[AsyncSession, Collection[str], datetime], Awaitable[dict[str
 """A query for the callers with tokens of these hashes that are valid at that moment, by hash."""
 
 
+_HOLDERS: Final = select(AdminKey.key_hash, AdminKey.role, AdminKey.id, AdminKey.name).where(
+    among(AdminKey.key_hash, texts("hashes")), AdminKey.revoked_at.is_(None)
+)
+
+
 async def holders(session: AsyncSession, hashes: Collection[str], _now: datetime) -> dict[str, Caller]:
     """The callers whose key is not revoked, by its hash."""
-    found = select(AdminKey.key_hash, AdminKey.role, AdminKey.id, AdminKey.name).where(
-        among(AdminKey.key_hash, hashes), AdminKey.revoked_at.is_(None)
-    )
-    return {row.key_hash: Caller(Role(row.role), row.id, row.name) for row in await session.execute(found)}
+    found = await session.execute(_HOLDERS, {"hashes": hashes})
+    return {row.key_hash: Caller(Role(row.role), row.id, row.name) for row in found}
 
 
 async def add_key(session: AsyncSession, *, name: str, role: Role, key_hash: str, now: datetime) -> AdminKey:

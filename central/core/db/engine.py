@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import os
 import random
@@ -19,9 +20,10 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from central.core.db import sqlite
 from central.core.db.base import Base
 from central.core.db.locks import LockOrder, check_locks
 from central.core.db.trouble import is_given_up, telling_what_is_wrong
@@ -80,17 +82,18 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": 0, "pool_timeout": CONNECT_TIMEOUT_S}
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT_S, "async_creator_fn": sqlite.connect}
         else:
-            # A ping costs one round trip, and spares each caller after a restart of the server an error.
-            options |= {"pool_pre_ping": True, "connect_args": _postgres_arguments(statement_s)}
+            options["connect_args"] = _postgres_arguments(statement_s)
         self.engine = create_async_engine(self.url, **options)
         reading, writing = self.engine, self.engine
         if self.is_sqlite:
             _prepare_sqlite(self.engine.sync_engine, cascades=cascades)
             # A transaction that begins as a reader and then writes cannot wait for its turn: SQLite refuses it.
             writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+            reading = self.engine.execution_options(begin="")  # as on PostgreSQL
         else:
+            _prepare_postgres(self.engine.sync_engine)
             # In READ COMMITTED a transaction promises nothing to what only reads, and costs two round trips.
             reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = async_sessionmaker(reading, expire_on_commit=False)
@@ -189,8 +192,12 @@ def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert
     """The same for many rows at once, with the names of columns: it passes the object mapper by, which is quicker."""
     of = table.__table__
     assert isinstance(of, Table)
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    return postgres_insert(of) if is_postgres else sqlite_insert(of)
+    return _insert_into(of, session.get_bind().dialect.name == "postgresql")
+
+
+@functools.cache  # one for each of our tables; to make its `excluded` takes as long as to execute it
+def _insert_into(table: Table, is_postgres: bool) -> PostgresInsert | SqliteInsert:
+    return postgres_insert(table) if is_postgres else sqlite_insert(table)
 
 
 def sqlite_file(url: str | URL) -> Path | None:
@@ -252,6 +259,15 @@ def _postgres_arguments(statement_s: float) -> dict[str, Any]:
     }
 
 
+def _prepare_postgres(engine: Any) -> None:
+    @event.listens_for(engine, "checkout")
+    def checked_out(connection: Any, _record: object, _fairy: object) -> None:
+        # Spares each caller after a restart of the server an error. SQLAlchemy's ping would, too, and takes three round
+        # trips before each unit of work; a connection that the server has ended knows that by itself.
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError
+
+
 def _prepare_sqlite(engine: Any, *, cascades: bool) -> None:
     keys = f"foreign_keys={'ON' if cascades else 'OFF'}"
 
@@ -267,4 +283,5 @@ def _prepare_sqlite(engine: Any, *, cascades: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def begins(connection: Any) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+        if statement := connection.get_execution_options().get("begin", "BEGIN"):
+            connection.exec_driver_sql(statement)

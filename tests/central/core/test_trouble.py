@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 import pytest
@@ -75,7 +76,7 @@ async def test_a_postgres_that_can_only_be_read_says_so(
         postgres.sql("ALTER DATABASE central SET default_transaction_read_only = on")
         try:
             ours = "datname = 'central' AND application_name = 'cast-central'"
-            postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")
+            postgres.sql(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}")
             monkeypatch.setattr(engine, "WRITTEN_S", 0.0)
             health = await central.anybody("GET", "/health")
             assert (health.status, health["database"]["status"]) == (503, "unavailable")
@@ -90,9 +91,10 @@ async def test_a_locked_sqlite_says_so(sqlite_url: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.1)
     monkeypatch.setattr(engine, "WRITTEN_S", 0.0)
     async with served(sqlite_url) as central:
-        other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+        file = sqlite_url.removeprefix("sqlite:///")
+        other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         try:
-            other.execute("BEGIN IMMEDIATE")
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")  # the service may be writing, and goes on
             health = await central.anybody("GET", "/health")
             assert health.status == 503
             assert "another process" in health["database"]["detail"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db import engine
-from central.core.db.engine import Database
+from central.core.db.engine import Database, opened
 from central.core.errors import DatabaseUnavailableError
 from central.core.settings import DatabaseSettings
 
@@ -71,3 +72,21 @@ async def test_what_only_reads_needs_no_transaction(database: Database) -> None:
         assert await session.scalar(began) == await session.scalar(began)
 
     await database.write(work)
+
+
+async def test_a_unit_that_is_cancelled_holds_nothing(sqlite_url: str) -> None:
+    """At whatever point: the next one writes, on any connection."""
+    async with opened(str(DatabaseSettings(url=sqlite_url).url)) as made:
+
+        async def work(session: AsyncSession, name: str) -> None:
+            await session.execute(
+                text(f"INSERT INTO broadcasters VALUES ('{name}', '{name}', '2026-11-29', '{{}}', NULL)")
+            )
+
+        for point in range(30):
+            unit = asyncio.create_task(made.write(partial(work, name=f"cancelled {point}")))
+            for _ in range(point):
+                await asyncio.sleep(0.0002)
+            unit.cancel()
+            await asyncio.wait((unit,))
+            await made.write(partial(work, name=f"kept {point}"))
