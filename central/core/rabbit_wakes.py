@@ -79,6 +79,8 @@ class RabbitWakes:
                 self._lost(error)
             finally:
                 self._is_connected = False
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # aio_pika may swallow the one that meets the end of a connection
             await asyncio.sleep(PAUSES.after(failures))
 
     async def _connect(self) -> None:

@@ -159,7 +159,11 @@ class Ffmpeg:
         )
 
         async def listen(stream: asyncio.StreamReader) -> None:
-            while line := await asyncio.wait_for(stream.readline(), SILENT_S):
+            while True:
+                async with asyncio.timeout(SILENT_S):
+                    line = await stream.readline()
+                if not line:
+                    return
                 name, _, value = line.decode(errors="replace").strip().partition("=")
                 if name == "out_time_us" and value.isdecimal() and task.video.duration:
                     task.progress = min(0.99, int(value) / 1e6 / task.video.duration)

@@ -93,6 +93,26 @@ async def test_without_the_server_this_program_is_woken(caplog: pytest.LogCaptur
     assert "a-password" not in str(logs) + caplog.text
 
 
+async def test_an_end_that_meets_a_failure_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client raises the failure, and not the cancellation (asyncio.wait_for in Python 3.11)."""
+    begun = asyncio.Event()
+
+    async def connect(*_: object, **__: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionError("refused") from None
+
+    monkeypatch.setattr("aio_pika.connect", connect)
+    running = asyncio.create_task(RabbitWakes("amqp://127.0.0.1/").run())
+    await begun.wait()
+    running.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait({running})
+    assert running.cancelled()
+
+
 @needs_rabbitmq
 async def test_workers_of_all_programs_are_woken(rabbit: RabbitServer) -> None:
     """Those of the topic. Those of a program that was not connected are all woken when it is, and what could not be
