@@ -234,7 +234,9 @@ class Attempt:
     async def _find(self) -> None:
         url = self.session.url
         await require_playable(self._check, url)
-        ready = self._parts.cameras.address(url)
+        asked = self.session.request
+        is_stream = asked.kind in (None, MediaType.VIDEO)
+        ready = self._parts.cameras.address(url, at_most=asked.quality.lines) if is_stream else None
         self.is_ready = ready is not None
         self._located = ready or await self._parts.locate(url)
         self._logins = bound(self._parts.logins(), url, self._located)

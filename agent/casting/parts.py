@@ -19,8 +19,9 @@ from agent.stage.base import Stage
 class Cameras(Protocol):
     """The cameras that are kept ready."""
 
-    def address(self, url: str) -> str | None:
-        """The address at which a player has the pictures of this camera at once, or None where it is not ready."""
+    def address(self, url: str, *, at_most: int | None = None) -> str | None:
+        """The address at which a player has the pictures of this camera at once, or None where it is not ready, or has
+        another rendition for pictures of `at_most` so many lines."""
 
     def failed(self, url: str) -> None:
         """Record that it could not be played from there: the next attempts go to the camera itself."""
@@ -29,7 +30,7 @@ class Cameras(Protocol):
 class NoCameras:
     """None is kept ready."""
 
-    def address(self, url: str) -> None:
+    def address(self, url: str, *, at_most: int | None = None) -> None:
         return None
 
     def failed(self, url: str) -> None:

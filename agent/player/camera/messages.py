@@ -30,6 +30,8 @@ class CameraReport:
     """Bytes that are kept."""
     seconds: float = 0.0
     """The time since its last key frame."""
+    chosen_lines: int = 0
+    """The height of the picture, where there are other renditions of it; 0 otherwise."""
     viewers: int = 0
     """Players that show it now."""
     problem: str = ""

@@ -25,7 +25,7 @@ class OneCamera:
         self.host = host
         self.failures: list[str] = []
 
-    def address(self, url: str) -> str | None:
+    def address(self, url: str, *, at_most: int | None = None) -> str | None:
         return None if self.failures else f"http://{self.host}/ready"
 
     def failed(self, url: str) -> None:
@@ -50,9 +50,12 @@ def test_it_is_played_from_where_it_is_ready() -> None:
     async def work() -> None:
         camera = OneCamera("film")
         tracker, players = make(camera)
+        players.for_ready = "mpv"
         session = tracker.start(StartRequest(url=CAMERA))
         assert await tracker.first_frame(session, 1.0)
-        assert [player.url for player in players.players if player.url] == ["http://film/ready"]
+        assert [(player.url, player.engine) for player in players.players if player.url] == [
+            ("http://film/ready", "mpv")
+        ]
         stream = tracker.snapshot().stream
         assert stream is not None
         assert stream.url == CAMERA
