@@ -12,7 +12,7 @@ from urllib.parse import quote
 import av
 import pytest
 
-from agent.player.camera.link import RETRY_S
+from agent.player.camera.errors import RETRY_S
 from agent.player.camera.messages import CameraReport
 from tests.support.agent import PREFERRED, Agent
 from tests.support.behaviour import Behaviour, Then

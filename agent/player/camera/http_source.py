@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import av
+import av.error
 import httpx
 
-from agent.player.camera.errors import NotLiveError
+from agent.player.camera.errors import GoneError, NotLiveError, RefusedError
 from agent.player.camera.tail import BYTES_LIMIT, SECONDS_LIMIT
 from agent.player.web import Web, WebError, reason
 from agent.types import ErrorCode, Failure
@@ -42,7 +45,26 @@ _HLS: Final = {
 a piece is follows from its bytes."""
 
 
-class HttpSource:
+@contextmanager
+def opened(url: str, *, silence_s: float) -> Iterator[Any]:
+    """The container of PyAV; a read may take `silence_s`. Raises GoneError, or an error of FFmpeg, here and for what is
+    read meanwhile."""
+    source = _Source(url)
+    try:
+        # What it leads to is closed with it: the garbage collector would take the files first, and PyAV crash.
+        with source.open(silence_s) as container:
+            yield container
+    except WebError as error:
+        raise _gone(error.failure, url) from error
+    except av.error.FFmpegError as error:
+        if source.failure is not None:
+            raise _gone(source.failure, url) from error
+        raise
+    finally:
+        source.close()
+
+
+class _Source:
     """The connections for one address. One thread at a time uses it."""
 
     def __init__(self, url: str) -> None:
@@ -53,9 +75,8 @@ class HttpSource:
         self.failure: Failure | None = None
         """The last one of what a playlist leads to; FFmpeg tells of it in no words or in others."""
 
-    def open(self, *, silence_s: float) -> Any:
-        """The container of PyAV; a later read may take `silence_s`. Raises WebError, NotLiveError, or an error of
-        FFmpeg."""
+    def open(self, silence_s: float) -> Any:
+        """The container of PyAV. Raises WebError, NotLiveError, or an error of FFmpeg."""
         timeout = (KEY_FRAME_LIMIT_S, silence_s)
         answer = self._web.ask(self._url)
         body = Body(answer, self._url)
@@ -142,6 +163,11 @@ class Nothing:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _gone(failure: Failure, url: str) -> GoneError:
+    is_refused = failure.code is ErrorCode.MEDIA_UNAUTHORIZED and "@" in urlsplit(url).netloc
+    return RefusedError(failure.message) if is_refused else GoneError(failure.message)
 
 
 def _asked_for_in_time(body: Body) -> Body:

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import errno
+import io
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import av
 import av.error
 from av.stream import Discard
 
 from agent.media.redaction import redact
-from agent.player.camera.errors import GoneError, NotLiveError
-from agent.player.camera.http_source import HttpSource
-from agent.player.camera.messages import CameraReport
+from agent.player.camera.errors import GoneError, NotLiveError, RefusedError
+from agent.player.camera.messages import FORMAT, CameraReport
 from agent.player.camera.reader import Reader
 from agent.player.camera.tail import Packet, Tail
 from agent.player.ffmpeg import reasons
 from agent.player.ffmpeg.relay import RTSP_PROTOCOLS
-from agent.player.web import WebError
-from agent.types import ErrorCode
 
-RETRY_S: Final = 15.0
-"""The pause between tries: a camera that is away is left in peace, and a start of it goes to the camera itself."""
-REFUSED_RETRY_S: Final = 3600.0
-"""The same after a refused password: cameras lock accounts after some in a few minutes."""
-NOT_LIVE_RETRY_S: Final = 600.0
-"""The same after what was no live stream: each look at a film takes 30 s of it."""
 OPEN_LIMIT_S: Final = 10.0
 """A camera on the LAN answers within 1 s, one that wakes up within some."""
 SILENCE_LIMIT_S: Final = 15.0
@@ -52,9 +43,9 @@ _RTSP: Final = {"fflags": "nobuffer", "analyzeduration": "1000000", "protocol_wh
 class Viewer:
     """One who watches: what it gets first, and all that comes after."""
 
-    def __init__(self, tracks: Sequence[Any], first: list[Packet]) -> None:
+    def __init__(self, tracks: Mapping[int, Any], first: list[Packet]) -> None:
         self.tracks = tracks
-        """PyAV's, the pictures first."""
+        """Streams of PyAV that are like the tracks of these numbers."""
         self.first = first
         self._waiting: queue.Queue[Packet | None] = queue.Queue(QUEUE_LIMIT)
         self._is_over = False
@@ -95,7 +86,8 @@ class Camera:
         self._changed = changed
         self._lock = threading.Lock()
         self._tail: Tail | None = None
-        self._tracks: list[Any] = []
+        self._reader: Reader | None = None
+        self._tracks: dict[int, Any] = {}
         self._chosen_lines = 0
         self._came_at = 0.0
         self._viewers: list[Viewer] = []
@@ -111,7 +103,7 @@ class Camera:
     def report(self, url: str) -> CameraReport:
         """Its state; players get it from `url`."""
         with self._lock:
-            tail, problem = self._tail, self._problem
+            tail, reader, problem = self._tail, self._reader, self._problem
             if tail is None:
                 return CameraReport(self.id, ready=False, problem=problem)
             ready = tail.is_shown and time.monotonic() - self._came_at < FRESH_S
@@ -124,7 +116,7 @@ class Camera:
                 id=self.id,
                 ready=ready,
                 url=url,
-                size=tail.size,
+                size=tail.size + (reader.size if reader is not None else 0),
                 seconds=round(tail.seconds, 2),
                 chosen_lines=self._chosen_lines,
                 viewers=len(self._viewers),
@@ -147,29 +139,24 @@ class Camera:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            pause_s = RETRY_S
             try:
                 self._hold()
             except Exception as error:  # a thread that dies alone would look like a camera that is silent
                 pause_s = self._take_note(error)
-            self._changed()
-            self._ended.wait(pause_s)
+                self._changed()
+                self._ended.wait(pause_s)
 
     def _hold(self) -> None:
         """Hold the connection until it breaks. Raises what broke it."""
         if not self.url.lower().startswith("http"):
             options = {**_RTSP, "rtsp_transport": self._transport}
-            self._hear(av.open(self.url, options=options, timeout=(OPEN_LIMIT_S, SILENCE_LIMIT_S)))
+            with av.open(self.url, options=options, timeout=(OPEN_LIMIT_S, SILENCE_LIMIT_S)) as container:
+                self._hear(container)
             return
-        source = HttpSource(self.url)
-        try:
-            self._hear(source.open(silence_s=SILENCE_LIMIT_S))
-        except av.error.FFmpegError as error:
-            if source.failure is not None:
-                raise WebError(source.failure) from error
-            raise
-        finally:
-            source.close()
+        from agent.player.camera.http_source import opened  # httpx, 6 MiB that a box with cameras need not spend
+
+        with opened(self.url, silence_s=SILENCE_LIMIT_S) as container:
+            self._hear(container)
 
     def _hear(self, container: Any) -> None:
         """Pass on what comes until it ends. Raises what ended it."""
@@ -185,20 +172,19 @@ class Camera:
                 stream.discard = Discard.all  # FFmpeg fetches no other rendition then
         units = {track.index: track.time_base for track in tracks}
         with self._lock:
-            self._tail, self._tracks, self._problem = Tail(video.index, units), tracks, ""
+            self._tail, self._tracks, self._problem = Tail(video.index, units), _lasting(tracks), ""
             self._chosen_lines = video.height if len(container.streams.video) > 1 else 0
-        reader = Reader(container, tracks, ended=self._ended)
+        self._reader = reader = Reader(container, tracks, ended=self._ended)
         try:
             for packet in reader.packets():
                 self._take(packet)
         finally:
-            reader.leave()
             with self._lock:
-                self._tail, self._tracks = None, []
+                self._tail, self._reader, self._tracks = None, None, {}
                 viewers, self._viewers = self._viewers, []
             for viewer in viewers:
                 viewer.end()
-            # A viewer may be about to read what the tracks are like: the container is closed when nobody has it.
+            reader.leave()
 
     def _take(self, packet: Packet) -> None:
         with self._lock:
@@ -216,21 +202,26 @@ class Camera:
 
     def _take_note(self, error: Exception) -> float:
         """Tell what broke the connection. Returns the pause before the next one, in seconds."""
-        text, is_refused = str(error), isinstance(error, REFUSALS)
         if isinstance(error, OSError) and error.errno == errno.EPROTONOSUPPORT:
             self._transport = "udp"  # it refuses TCP
-        if isinstance(error, WebError):
-            is_refused = error.failure.code is ErrorCode.MEDIA_UNAUTHORIZED and "@" in urlsplit(self.url).netloc
-        elif isinstance(error, av.error.ExitError):
-            text = "No picture came for so long that the connection was given up: is the camera on, and does it send?"
-        elif not isinstance(error, GoneError):
-            known = reasons.explain([text], self.url)
-            text = known.message if known else f"The camera cannot be read ({redact(text)})."
-        if is_refused:
-            text += " It is sent again in an hour, because cameras lock accounts."
+        gone = error if isinstance(error, GoneError) else self._explained(error)
         with self._lock:
-            self._problem = text
-        return REFUSED_RETRY_S if is_refused else NOT_LIVE_RETRY_S if isinstance(error, NotLiveError) else RETRY_S
+            self._problem = str(gone)
+        return gone.pause_s
+
+    def _explained(self, error: Exception) -> GoneError:
+        """An error of FFmpeg, or a bug, in words."""
+        if isinstance(error, av.error.ExitError):
+            return GoneError("No picture came for too long: is the camera on, and does it send?")
+        known = reasons.explain([str(error)], self.url)
+        text = known.message if known else f"The camera cannot be read ({redact(str(error))})."
+        return RefusedError(text) if isinstance(error, REFUSALS) else GoneError(text)
+
+
+def _lasting(tracks: Sequence[Any]) -> dict[int, Any]:
+    """Streams like these tracks, by number, for who comes to watch and goes on when the container is closed."""
+    model = av.open(io.BytesIO(), "w", format=FORMAT)
+    return {track.index: model.add_stream_from_template(track) for track in tracks}
 
 
 def _worth(video: Any) -> tuple[int, int]:

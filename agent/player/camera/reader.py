@@ -30,7 +30,8 @@ class Reader:
         self._last_due = 0.0
         self._put = self._got = 0
         """Bytes in and out of the queue. Each is counted by one thread."""
-        threading.Thread(target=self._run, name="camera-reader", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="camera-reader", daemon=True)
+        self._thread.start()
 
     def packets(self) -> Iterator[Packet]:
         """Each packet when it is due, until `ended` is set. Raises what broke the connection; NotLiveError at once, all
@@ -46,9 +47,16 @@ class Reader:
         if self._error is not None:
             raise self._error
 
+    @property
+    def size(self) -> int:
+        """Bytes that wait until they are due."""
+        return self._put - self._got
+
     def leave(self) -> None:
-        """Read no more, as soon as the connection says something or is silent for too long. Idempotent."""
+        """Return when it reads no more: as soon as the connection says something or is silent for too long, for which
+        it has limits of its own. The container may be closed then. Idempotent."""
         self._is_left = True
+        self._thread.join()
 
     def _run(self) -> None:
         try:
@@ -75,7 +83,7 @@ class Reader:
             raise GoneError("The clock of the camera jumped; cast-agent connects again.") from error
         if due - now > AHEAD_LIMIT_S:
             raise NotLiveError
-        if self._put - self._got > BYTES_LIMIT or self._queue.qsize() > PACKETS_LIMIT:
+        if self.size > BYTES_LIMIT or self._queue.qsize() > PACKETS_LIMIT:
             raise GoneError("The camera sends too much ahead of its time to be kept ready: leave keep_ready out.")
         self._last_due = max(self._last_due, due)  # one track does not pass the other
         self._put += len(taken.data)
