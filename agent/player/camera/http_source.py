@@ -17,14 +17,20 @@ import av.error
 import httpx
 
 from agent.player.camera.errors import GoneError, NotLiveError, RefusedError
-from agent.player.camera.tail import BYTES_LIMIT, SECONDS_LIMIT
+from agent.player.camera.tail import SECONDS_LIMIT
 from agent.player.web import Web, WebError, reason
 from agent.types import ErrorCode, Failure
 
 KEY_FRAME_LIMIT_S: Final = SECONDS_LIMIT
 """What the pictures are like is told with a key frame; there may be none for so long."""
 
-_LOOK: Final = {"analyzeduration": str(int(KEY_FRAME_LIMIT_S * 1e6)), "probesize": str(BYTES_LIMIT)}
+PROBE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes: 10 s at 12 Mbit/s. FFmpeg keeps them until as many have come, so this is also what a stream takes more at the
+beginning."""
+_TS: Final = {
+    "analyzeduration": str(int(KEY_FRAME_LIMIT_S * 1e6)),
+    "probesize": str(PROBE_LIMIT),
+}
 """FFmpeg looks no longer than it must."""
 _PLAYLIST: Final = b"#EXTM3U"
 _LENGTH: Final = re.compile(rb"(#EXTINF:)(\d+(?:\.\d+)?)")
@@ -34,6 +40,7 @@ SOONER: Final = 0.9
 """The part of its length after which what follows a piece is asked for; if there is nothing yet, FFmpeg asks again half
 a piece later."""
 _HLS: Final = {
+    **_TS,
     "live_start_index": "-1",
     "http_persistent": "0",
     "http_multiple": "0",
@@ -83,11 +90,9 @@ class _Source:
         if not body.begins_with(_PLAYLIST):
             if "Content-Length" in answer.headers:
                 raise NotLiveError
-            return av.open(body, format="mpegts", options=dict(_LOOK), timeout=timeout)
+            return av.open(body, format="mpegts", options=dict(_TS), timeout=timeout)
         self._first = body
-        return av.open(
-            str(answer.url), format="hls", options={**_LOOK, **_HLS}, timeout=timeout, io_open=self._open_next
-        )
+        return av.open(str(answer.url), format="hls", options=dict(_HLS), timeout=timeout, io_open=self._open_next)
 
     def close(self) -> None:
         """Close all connections. Idempotent."""

@@ -37,6 +37,11 @@ VIEWERS_LIMIT: Final = 8
 QUEUE_LIMIT: Final = 512
 """Packets that wait for one viewer: some 10 s. Who takes no more is too slow, and is cut off."""
 
+SPARSE: Final = (
+    "The camera sends key frames too seldom to be kept ready: set an interval of 2 to 4 s in its settings (often "
+    "called I-frame interval or GOP)."
+)
+
 _RTSP: Final = {"fflags": "nobuffer", "analyzeduration": "1000000", "protocol_whitelist": RTSP_PROTOCOLS}
 
 
@@ -108,10 +113,7 @@ class Camera:
                 return CameraReport(self.id, ready=False, problem=problem)
             ready = tail.is_shown and time.monotonic() - self._came_at < FRESH_S
             if tail.outgrown:
-                problem = (
-                    "The camera sends key frames too seldom to be kept ready: set an interval of 2 to 4 s in its "
-                    "settings (often called I-frame interval or GOP)."
-                )
+                problem = SPARSE
             return CameraReport(
                 id=self.id,
                 ready=ready,
@@ -165,6 +167,8 @@ class Camera:
         if container.duration is not None:
             raise NotLiveError
         video = max(container.streams.video, key=_worth)
+        if not video.height:
+            raise GoneError(SPARSE)
         sound = container.streams.best("audio", related=video)
         tracks = [video, *([sound] if sound is not None else [])]
         for stream in container.streams:

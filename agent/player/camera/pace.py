@@ -13,6 +13,8 @@ WINDOW_S: Final = 30.0
 FIRST_WINDOW_S: Final = 1.0
 """The same at the beginning, where a server may send what it has kept; each window is twice as long as the one before.
 A window begins with a packet that had to be waited for, the latest of its piece, so a short one does for HLS, too."""
+FLOW_S: Final = 1.0
+"""What comes at most so much ahead of the latest is no piece but a flow with some jitter, and passed on as it comes."""
 JUMP_LIMIT_S: Final = 5.0
 """Seconds by which the clock of a camera may jump, or what it sends may come too late; beyond that it is connected to
 anew."""
@@ -32,6 +34,10 @@ class Pace:
         """The most by which our clock was ahead of the camera's when a packet came: then the latest was due."""
         self._most = 0.0
         """The same since `_since`."""
+        self._ahead = 0.0
+        """The most by which a packet came before it was due in the last window, or in this one."""
+        self._most_ahead = 0.0
+        """The same since `_since`."""
         self._since = 0.0
         self._window_s = FIRST_WINDOW_S
 
@@ -47,9 +53,12 @@ class Pace:
         self._most = max(self._most, delay)
         if now - self._since > self._window_s:
             self._delay, self._most, self._since = self._most, delay, now
+            self._ahead, self._most_ahead = self._most_ahead, 0.0
             self._window_s = min(2 * self._window_s, WINDOW_S)
         self._delay = max(self._delay, delay)
-        return max(now, at + self._delay)
+        self._most_ahead = max(self._most_ahead, self._delay - delay)
+        self._ahead = max(self._ahead, self._most_ahead)
+        return now if self._ahead < FLOW_S else at + self._delay
 
     def _has_jumped(self, at: float, now: float) -> bool:
         assert self._before is not None, "there was one before"
