@@ -86,6 +86,11 @@ class Quality(StrEnum):
     HD = "720p"
     LOW_LATENCY = "low-latency"
 
+    @property
+    def lines(self) -> int | None:
+        """The lines that a picture may have at most, where there is a choice; None: any number."""
+        return {Quality.FULL_HD: 1080, Quality.HD: 720}.get(self)
+
 
 class VideoOutput(StrEnum):
     """The way players draw."""

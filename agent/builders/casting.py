@@ -29,6 +29,7 @@ from agent.persistence.entry_file import LIBRARY_FILE, PRESETS_FILE, RECENT_FILE
 from agent.persistence.saver import Saver
 from agent.player.camera.keeper import ReadyCameras
 from agent.player.engines import Engines
+from agent.player.registry import missing_for_ready
 from agent.reporting.central.download import Downloads
 from agent.reporting.central.lookup import Lookup
 from agent.reporting.reporter import Reporter
@@ -74,7 +75,10 @@ def build_casting(
         supervisor=platform.supervisor,
     )
     cameras = ReadyCameras(
-        confinement=confinement_of(settings), locate=local_names.locate, supervisor=platform.supervisor
+        confinement=confinement_of(settings),
+        locate=local_names.locate,
+        supervisor=platform.supervisor,
+        player_missing=missing_for_ready,
     )
     playable = MediaChecks(MediaPolicy(settings.player.allowed_schemes, readable_folders(settings)))
     bus = EventBus()

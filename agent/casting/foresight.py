@@ -55,7 +55,7 @@ class Foresight:
     async def look(self) -> None:
         """Tell the players what is expected."""
         forms = [preset.form for preset in (await self._presets.all()).presets if preset.form is not None]
-        wanted = [(form.url, form.shown_as) for form in forms]
+        wanted = [(form.url, form.shown_as, bool(form.keep_ready)) for form in forms]
         cameras: dict[str, str] = {}
         for form in forms:
             if form.keep_ready and form.url:
@@ -64,7 +64,7 @@ class Foresight:
         since = datetime.now(UTC) - LATELY
         with contextlib.suppress(StorageError):  # callers of the list get this error
             lately = [one for one in await self._recent.all() if datetime.fromisoformat(one.played_at) > since]
-            wanted += [(one.url, one.shown_as) for one in lately]
-        for url, shown_as in wanted:
+            wanted += [(one.url, one.shown_as, False) for one in lately]
+        for url, shown_as, ready in wanted:
             if url is not None:  # the address of a stream of the central API is known when it is started
-                self._players.expect(url, kind=shown_as.kind if shown_as else None)
+                self._players.expect(url, kind=shown_as.kind if shown_as else None, ready=ready)

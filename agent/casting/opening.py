@@ -7,6 +7,7 @@ from agent.casting.parts import SessionParts
 from agent.casting.session import Session
 from agent.config.logins import BoundLogin, bound
 from agent.player.base import Media
+from agent.types import MediaType
 
 
 class Opening:
@@ -27,7 +28,9 @@ class Opening:
         """Find the address. Raises MediaError for one that may not be played."""
         url = self._session.url
         await require_playable(self._check, url)
-        ready = self._parts.cameras.address(url)
+        asked = self._session.request
+        is_stream = asked.kind in (None, MediaType.VIDEO)
+        ready = self._parts.cameras.address(url, at_most=asked.quality.lines) if is_stream else None
         self.is_ready = ready is not None
         self.located = ready or await self._parts.locate(url)
         self._logins = bound(self._parts.logins(), url, self.located)

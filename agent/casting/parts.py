@@ -20,8 +20,9 @@ from agent.stage.base import Stage
 class Cameras(Protocol):
     """The cameras that are kept ready."""
 
-    def address(self, url: str) -> str | None:
-        """The address at which a player has the pictures of this camera at once, or None where it is not ready."""
+    def address(self, url: str, *, at_most: int | None = None) -> str | None:
+        """The address at which a player has the pictures of this camera at once, or None where it is not ready, or has
+        another rendition for pictures of `at_most` so many lines."""
 
     async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
         """The last key frame of the camera at this address of ours, as large as it fits into so many pixels; None if
@@ -34,7 +35,7 @@ class Cameras(Protocol):
 class NoCameras:
     """None is kept ready."""
 
-    def address(self, url: str) -> None:
+    def address(self, url: str, *, at_most: int | None = None) -> None:
         return None
 
     async def still(self, address: str, size: tuple[int, int]) -> None:

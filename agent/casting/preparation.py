@@ -91,7 +91,7 @@ class Race:
             await to_the_end(self._discard_all_but(winner))
 
     async def _first(self, patience_s: float) -> Preparation:
-        first = self._begin(lambda: self._players.take(self._url), self._begun)
+        first = self._begin(lambda: self._players.take(self._url, ready=self._media().ready), self._begun)
         await asyncio.wait({first}, timeout=patience_s)
         second: asyncio.Task[None] | None = None
         if not first.done() and (take := self._players.beside(self._url)) is not None:

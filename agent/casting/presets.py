@@ -35,8 +35,9 @@ from cast_wire.kinds import EventKind
 PRESETS_LIMIT: Final = 200
 """Saved ones. A page with more is not to be overlooked, and their file stays below a megabyte or two."""
 
-READY_SCHEMES: Final = ("rtsp:", "rtsps:")
-"""The beginnings of the addresses of cameras that can be kept ready."""
+READY_SCHEMES: Final = ("rtsp:", "rtsps:", "http:", "https:")
+"""The beginnings of the addresses of cameras and live streams that can be kept ready. Not of those for which this box
+waits at a port of its own (udp, rtp, srt): a start could not do so beside."""
 
 NAMES_SHOWN: Final = 10
 """The number of presets that an error names."""
@@ -257,9 +258,12 @@ class Presets:
 
 
 def _check_ready(form: PresetForm) -> None:
-    """Raises InvalidRequestError for a preset that is no camera, and is to be kept ready."""
-    if form.keep_ready and not (form.url or "").lower().startswith(READY_SCHEMES):
-        text = "is for cameras: give an rtsp or rtsps address as url, or leave keep_ready out"
+    """Raises InvalidRequestError for a preset that is no camera and no live stream, and is to be kept ready."""
+    if form.keep_ready and (form.shown_as or not (form.url or "").lower().startswith(READY_SCHEMES)):
+        text = (
+            "is for cameras and live streams: give an rtsp, rtsps, http or https address as url, without as, or leave "
+            "keep_ready out"
+        )
         raise InvalidRequestError(f"keep_ready {text}.", (FieldError("keep_ready", text),))
 
 

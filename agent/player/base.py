@@ -231,8 +231,8 @@ class Player(Protocol):
 class Players(Protocol):
     """The source of players for an attempt."""
 
-    async def take(self, url: str) -> Player:
-        """A player for this address, ready: the warm spare, or a new one when there is none.
+    async def take(self, url: str, *, ready: bool = False) -> Player:
+        """A player for this address, ready: the warm spare, or a new one when there is none. `ready` as in Media.
 
         Raises PlayerUnavailableError when players cannot be started.
         """
@@ -264,14 +264,18 @@ class PlayerSource(Protocol):
         `kind` is the kind of the media if a caller has declared it, here and below: a web page is http, too.
         """
 
+    @property
+    def for_ready(self) -> str | None:
+        """The engine that shows best what is kept ready; None where there is none, and the usual one shows it."""
+
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         """Like `Players.take`, with this engine instead of the one that usually plays such an address."""
 
     def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
         """Like `Players.has_room`."""
 
-    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
-        """Be ready for a start of this address."""
+    def expect(self, url: str, *, kind: MediaType | None = None, ready: bool = False) -> None:
+        """Be ready for a start of this address, also as one that is kept `ready`."""
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:
         """The other engines that might play this address although one failed with `error`, the likeliest first; each

@@ -76,6 +76,13 @@ class Engines:
         if not (health := self._pools[engine].health).available:
             raise PlayerUnavailableError(self._about(engine, health.message))
 
+    @property
+    def for_ready(self) -> str | None:
+        """See PlayerSource."""
+        return next(
+            (name for name, pool in self._pools.items() if pool.spec.catches_up and pool.health.available), None
+        )
+
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         """A player for this address, of the table's engine or of this one. Raises PlayerUnavailableError."""
         if engine is None:
@@ -86,10 +93,13 @@ class Engines:
         """Return True if there is memory for one more player of the engine that plays this address."""
         return not self._pools[self._usual(url, kind)].spec.no_room
 
-    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
-        """Keep a spare of the engine that plays this address, because it will be started."""
+    def expect(self, url: str, *, kind: MediaType | None = None, ready: bool = False) -> None:
+        """Keep a spare of the engine that plays this address, because it will be started; of one that is kept `ready`
+        also of the engine for these."""
         with contextlib.suppress(PlayerUnavailableError):  # no engine shows it
             self._pools[self._usual(url, kind)].expect()
+        if ready and (engine := self.for_ready):
+            self._pools[engine].expect()
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         """The other engines that might play this address although one failed with `error`, the likeliest first; each

@@ -36,8 +36,8 @@ class EngineChoice:
         self._beside: dict[str, AgentError] = {}
         """The same of those that tried beside another."""
 
-    async def take(self, url: str) -> Player:
-        self._engine = self._chosen.get(url, "")
+    async def take(self, url: str, *, ready: bool = False) -> Player:
+        self._engine = self._chosen.get(url) or (ready and self._players.for_ready) or ""
         player = await self._players.take(url, engine=self._engine or None, kind=self._kind)
         self._engine = player.engine
         return player

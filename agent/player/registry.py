@@ -83,6 +83,8 @@ class EngineSpec:
     """Schemes and kinds of media that it plays unless the configuration says otherwise."""
     recognizes: Callable[[str], bool] = lambda _url: False
     """Return True if an address alone tells that it is of the kind that this engine is made for."""
+    catches_up: bool = False
+    """True if it shows at once, and as fast as it can, what a camera has sent that was kept ready."""
     on_demand: bool = True
     """No spare is kept before the first player was wanted, or is expected to be."""
     is_optional: bool = False
@@ -115,6 +117,11 @@ class EngineSpec:
         page is no stream, so only an engine that is made for it can show it."""
         for_all = not self.kinds and kind is not MediaType.WEB
         return (for_all or kind in self.kinds) and (not self.schemes or scheme in self.schemes)
+
+
+def missing_for_ready() -> str:
+    """The instructions for having the engine that shows what is kept ready; empty if it is installed."""
+    return next(spec.missing for spec in ENGINES if spec.catches_up)
 
 
 def table_of(specs: Iterable[EngineSpec], configured: Mapping[str, str]) -> dict[str, str]:
@@ -182,6 +189,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         is_installed=mpv_is_installed,
         install="Debian: apt install mpv.",
         default_for=frozenset({"rtsp", "rtsps", "rtmps"}),
+        catches_up=True,
         on_demand=True,  # 35 MB that a box without cameras need not spend
         spare_needs=256 * MIB,  # with the rest for the stream that it is to play
     ),

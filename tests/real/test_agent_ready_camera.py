@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 
-from agent.player.camera.messages import CameraReport, decode_reports, encode_wanted
 from tests.support.agent import PREFERRED, Agent
 from tests.support.clips import Clips
 from tests.support.colours import name_of
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_colour, wait_moves
 from tests.support.media_server import MediaServer
+from tests.support.ready import (
+    READY_WITHIN_S,
+    camera_worker,
+    presets,
+    start_preset,
+    wait_after_key_frame,
+    wait_ready,
+    wait_url,
+)
 from tests.support.rtsp_server import PASSWORD, RATE_HZ, SPARSE_S, USER, RtspServer
 from tests.support.screen import Screen
 from tests.support.tls import TlsFront, make_certificate, python_that_trusts
-from tests.support.tools import end, wait_until
+from tests.support.tools import wait_until
 from tests.support.xserver import XServer
 
-READY_WITHIN_S = 30.0
-"""15 s to the next try, 4 s to the next key frame; the rest is for a busy machine."""
 PATH = "/red/sparse/sound"
-
-
-def presets(*urls: str) -> str:
-    return "".join(f'[[preset]]\nid = "door-{n}"\nurl = "{url}"\nkeep_ready = true\n' for n, url in enumerate(urls))
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +46,6 @@ def shared(xserver: XServer, cameras: RtspServer, leaks: LeakCheck) -> Iterator[
         yield agent
 
 
-def wait_ready(agent: Agent, *, ready: bool = True) -> Any:
-    """The state of the only camera, once it is as expected."""
-    agent.wait_until(lambda: agent.health()["cameras"][0]["ready"] is ready, READY_WITHIN_S, "the camera")
-    return agent.health()["cameras"][0]
-
-
 def connections(port: int) -> int:
     """Those to a server on this machine at this port."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -61,22 +54,6 @@ def connections(port: int) -> int:
 
 def worker_pid(agent: Agent) -> int:
     return int(agent.log("cameras_started")[-1]["pid"])
-
-
-@contextmanager
-def camera_worker(wanted: dict[str, str]) -> Iterator[Callable[[], tuple[CameraReport, ...]]]:
-    """The process that keeps these ready, by itself; gives the way to its next reports."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.settimeout(READY_WITHIN_S)
-        command = [sys.executable, "-m", "agent.player.camera.worker", "--parent", str(os.getpid())]
-        process = subprocess.Popen([*command, "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
-        try:
-            with ours.makefile("rb") as lines:
-                ours.sendall(encode_wanted(wanted))
-                yield lambda: decode_reports(lines.readline())
-        finally:
-            end(process)
 
 
 @contextmanager
@@ -92,20 +69,6 @@ def stopped(pids: set[int]) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def start_preset(agent: Agent, **fields: object) -> Any:
-    answer = agent.call("POST", "/start?wait=15", {"preset": "door-0", **fields})
-    assert answer.status == 200, answer.content
-    return answer.json
-
-
-def wait_after_key_frame() -> float:
-    """Wait until the camera has just sent a key frame. Returns the time of the next one."""
-    now = time.monotonic()
-    key = (now // SPARSE_S + 1) * SPARSE_S
-    time.sleep(key - now + 0.5)
-    return key + SPARSE_S
-
-
 def test_a_start_does_not_wait_for_the_next_key_frame(
     agent: Agent, screen: Screen, media_server: MediaServer, cameras: RtspServer
 ) -> None:
@@ -117,7 +80,7 @@ def test_a_start_does_not_wait_for_the_next_key_frame(
     assert connections(cameras.port) == 1
     agent.start(media_server.url("/film/blue.mp4"))
     for start in (start_preset, lambda agent, **fields: agent.start(cameras.url(PATH), **fields)):
-        next_key = wait_after_key_frame()
+        next_key = wait_after_key_frame(SPARSE_S)
         session = start(agent, interrupt=True)["session_id"]
         assert screen.colour_at_centre() == "red"
         assert time.monotonic() < next_key
@@ -217,13 +180,12 @@ def test_a_preset_that_goes_takes_its_connection_with_it(
         assert agent.health()["cameras"] == []
 
 
-def test_a_film_is_no_camera(agent: Agent, media_server: MediaServer) -> None:
-    answer = agent.call(
-        "POST", "/presets", {"id": "film", "url": media_server.url("/film/red.mp4"), "keep_ready": True}
-    )
+def test_what_this_box_waits_for_at_a_port_of_its_own_is_not_kept_ready(agent: Agent) -> None:
+    """A start could not wait there, too."""
+    answer = agent.call("POST", "/presets", {"id": "tv", "url": "udp://@:5004", "keep_ready": True})
     assert answer.status == 422
     assert [error["field"] for error in answer.json["errors"]] == ["keep_ready"]
-    assert "give an rtsp or rtsps address" in answer.json["detail"]
+    assert "give an rtsp, rtsps, http or https address" in answer.json["detail"]
 
 
 def test_over_tls_with_a_password(
@@ -265,10 +227,8 @@ def test_what_a_viewer_gets(cameras: RtspServer) -> None:
     """The key frame first, then all pictures since, told to be a hundredth as far apart, and from then on as they
     come."""
     with camera_worker({"door": cameras.url("/red/sparse")}) as next_reports:
-        url = ""
-        while not url:
-            url = next((report.url for report in next_reports() if report.ready), "")
-        wait_after_key_frame()
+        url = wait_url(next_reports)
+        wait_after_key_frame(SPARSE_S)
         with av.open(url, format="nut") as got:
             packets = [packet for packet, _ in zip(got.demux(video=0), range(2 * RATE_HZ), strict=False)]
     assert packets[0].is_keyframe

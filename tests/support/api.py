@@ -199,13 +199,17 @@ class ScriptedPlayers:
     def check(self, url: str, *, kind: MediaType | None = None) -> None:
         raise NotImplementedError
 
+    @property
+    def for_ready(self) -> str | None:
+        raise NotImplementedError
+
     async def take(self, url: str, *, engine: str | None = None, kind: MediaType | None = None) -> Player:
         raise NotImplementedError
 
     def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
         return True
 
-    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
+    def expect(self, url: str, *, kind: MediaType | None = None, ready: bool = False) -> None:
         """Do nothing: nothing is kept ready."""
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> Mapping[str, str]:

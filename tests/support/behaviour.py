@@ -174,3 +174,7 @@ class BodyWriter:
         # The closed connection cancels this handler; returning would write the end of the body.
         await asyncio.sleep(5.0)
         raise ConnectionAbortedError
+
+
+WRITER = web.RequestKey("writer", BodyWriter)
+"""The key under which the server puts the writer that sends a body and obeys the test."""

@@ -212,9 +212,11 @@ class Clips:
         name = f"dash-{colour}-{seconds:g}s-{audio_hz or 'silent'}"
         return self._once(name, str(making), make) / "index.mpd"
 
-    def live_ts(self, colour: str = "red", audio_hz: int = 440) -> Path:
+    def live_ts(self, colour: str = "red", audio_hz: int = 440, *, key_every_s: int = 1) -> Path:
         """MPEG-TS of LIVE_LOOP_S that `ts.EndlessTs` can repeat without a seam."""
         making = [*_source(colour, LIVE_LOOP_S, audio_hz), *_VERYFAST, "-tune", "zerolatency"]
+        if key_every_s > 1:
+            making += ["-g", str(25 * key_every_s), "-keyint_min", str(25 * key_every_s)]
         making += ["-c:a", "mp2", "-b:a", "64k", "-muxdelay", "0", "-muxpreload", "0"]
         return self._ffmpeg(f"live-{colour}-{audio_hz}.ts", [*making, "-mpegts_flags", "+pat_pmt_at_frames"])
 

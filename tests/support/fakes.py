@@ -294,6 +294,8 @@ class FakePlayers:
         self.take_s = 0.0
         self.expected: list[str] = []
         self.expected_kinds: list[MediaType | None] = []
+        self.expected_ready: list[str] = []
+        self.for_ready: str | None = None
         self.device = SoundDevice()
         self.other_engines: dict[str, str] = {}
         self.roomy = True
@@ -325,9 +327,11 @@ class FakePlayers:
     def has_room(self, url: str, *, kind: MediaType | None = None) -> bool:
         return self.roomy
 
-    def expect(self, url: str, *, kind: MediaType | None = None) -> None:
+    def expect(self, url: str, *, kind: MediaType | None = None, ready: bool = False) -> None:
         self.expected.append(url)
         self.expected_kinds.append(kind)
+        if ready:
+            self.expected_ready.append(url)
 
     def others(self, url: str, error: AgentError, *, kind: MediaType | None = None) -> dict[str, str]:
         return self.other_engines

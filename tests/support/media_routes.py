@@ -9,6 +9,7 @@
     /trickle-hls/index.m3u8             the same, and its segments come with a few bytes a second
     /hls-missing/index.m3u8             a playlist whose segments are 404
     /live-fmp4/index.m3u8               live HLS in fragmented MP4, three segments of 2 s
+    /sparse/<colour>.ts /sparse/<colour>/index.m3u8    with few key frames: `sparse_live`
     /gap-hls/index.m3u8                 a live stream that has just begun, as MediaMTX 1.20 tells its first viewer of
                                         it: six segments that never were (EXT-X-GAP, 404), then what there is
     /one-viewer/<refusal>/<colour>.ts   as /live/<colour>.ts, for one viewer of all of them at a time: another one gets
@@ -39,9 +40,10 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.support import digest, gap_hls, live_fmp4
-from tests.support.behaviour import GOOD, Behaviour, BodyWriter, Then
+from tests.support.behaviour import GOOD, WRITER, Behaviour, Then
 from tests.support.clips import LIVE_LOOP_S, Clips
 from tests.support.colours import PALETTE
+from tests.support.sparse_live import SparseLive
 from tests.support.ts import FPS, EndlessTs
 
 HLS_SEGMENT_S = 2
@@ -59,9 +61,6 @@ PICTURE_BYTES = 40_000
 USER_PASS = b"user:pass"
 PITCHES = {"red": 440, "green": 880, "blue": 660, "yellow": 520, "magenta": 760, "cyan": 1000}
 """The tone of each film and live stream; all others have 440. All are multiples of 20 Hz (see `sound.pitches`)."""
-
-WRITER = web.RequestKey("writer", BodyWriter)
-"""The key under which the server puts the writer that sends a body and obeys the test."""
 
 _TYPES = {
     ".mp4": "video/mp4",
@@ -140,6 +139,7 @@ class MediaRoutes:
             app.router.add_get(f"/{folder}/index.m3u8", self._playlist)
         app.router.add_get("/one-viewer/{refusal}/{colour}.ts", self._one_viewer)
         app.router.add_get("/live-hls/seg{number}.ts", self._segment)
+        SparseLive(self._clips).add_to(app)
         gap_hls.add_to(app, self._clips)
         live_fmp4.add_to(app, self._clips)
         app.router.add_get("/trickle-hls/seg{number}.ts", self._trickling_segment)

@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from tests.support.behaviour import GOOD, LOOK_AGAIN_S, Behaviour, BodyWriter, Record
+from tests.support.behaviour import GOOD, LOOK_AGAIN_S, WRITER, Behaviour, BodyWriter, Record
 from tests.support.clips import Clips
-from tests.support.media_routes import WRITER, MediaRoutes
+from tests.support.media_routes import MediaRoutes
 from tests.support.running import Started
 
 START_S = 5.0

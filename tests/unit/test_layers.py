@@ -34,7 +34,7 @@ ONLY_IN = {
     "segno": {"stage/card.py", "cli/pair.py"},
     "resvg_py": {"player/pillow/"},
     "aiohttp": {"frontends/http/", "frontends/dlna/", "builders/", "daemon.py", "reporting/"},
-    "httpx": {"player/pillow/fetch.py"},
+    "httpx": {"player/web.py", "player/pillow/fetch.py", "player/camera/http_source.py"},
     "sqlite3": {"reporting/"},
     "uuid_utils": {"events/"},
     "zeroconf": {"discovery/"},

@@ -60,7 +60,7 @@ class DlnaAnswer(Answer):
 
 
 class CameraAnswer(Answer):
-    """The state of a camera that is to be kept ready."""
+    """The state of a camera or live stream that is to be kept ready."""
 
     preset: str
     """The id of the preset with `keep_ready`."""
@@ -69,7 +69,7 @@ class CameraAnswer(Answer):
     ready: bool
     """A start shows a picture at once."""
     size: int
-    """Bytes in memory: all since the last key frame."""
+    """Bytes in memory: all since the last key frame, and what of live HLS is not due yet."""
     seconds: Seconds
     """The time since the last key frame."""
     viewers: int

@@ -106,7 +106,7 @@ class HealthAnswer(Answer):
     display: Literal["available", "unavailable"]
     checks: Checks
     cameras: tuple[CameraAnswer, ...]
-    """The cameras of the presets with `keep_ready`. Starts work without them."""
+    """The cameras and live streams of the presets with `keep_ready`. Starts work without them."""
     esphome: EspHomeAnswer | None
     """The reachability of the box for Home Assistant; null if `[esphome] enabled` is false. Starts work without it."""
     dlna: DlnaAnswer | None

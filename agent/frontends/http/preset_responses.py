@@ -40,7 +40,7 @@ class PresetAnswer(Answer):
     refresh: Seconds | None = None
     interrupt: bool | None = None
     keep_ready: bool | None = None
-    """True if its camera stays connected, so that a start shows the picture at once."""
+    """True if its camera or live stream stays connected, so that a start shows the picture at once."""
     shown_as: ShownAs | None = Field(default=None, alias="as")
     page: PageForm | None = None
 

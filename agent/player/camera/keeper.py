@@ -57,7 +57,8 @@ log = structlog.get_logger(__name__)
 
 
 class ReadyCameras:
-    """The cameras that are kept ready, by their address. `locate` makes of an address the one that players can open."""
+    """The cameras that are kept ready, by their address. `locate` makes of an address the one that players can open;
+    `player_missing` is what to do to have the player that shows them, empty where it is there."""
 
     def __init__(
         self,
@@ -66,12 +67,14 @@ class ReadyCameras:
         locate: Callable[[str], Awaitable[str]],
         supervisor: Supervisor,
         is_installed: Callable[[], bool] = lambda: find_spec("av") is not None,
+        player_missing: Callable[[], str] = str,
         memory: Callable[[], int] = available_bytes,
     ) -> None:
         self._confinement = confinement
         self._locate = locate
         self._supervisor = supervisor
         self._is_installed = is_installed
+        self._player_missing = player_missing
         self._memory = memory
         self._wanted: dict[str, str] = {}
         """The id of the preset by address."""
@@ -95,12 +98,13 @@ class ReadyCameras:
             self._wanted = kept
             self._changed.set()
 
-    def address(self, url: str) -> str | None:
-        """The address at which a player has the pictures of this camera at once, or None where it is not ready."""
+    def address(self, url: str, *, at_most: int | None = None) -> str | None:
+        """The address at which a player has the pictures of this camera at once, or None where it is not ready, or has
+        another rendition for pictures of `at_most` so many lines."""
         report, now = self._reports.get(url), asyncio.get_running_loop().time()
-        if report is None or not report.ready or now < self._left_until.get(url, now):
+        if report is None or not report.ready or now < self._left_until.get(url, now) or self._player_missing():
             return None
-        return report.url
+        return report.url if at_most is None or report.chosen_lines <= at_most else None
 
     async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
         """The last key frame of the camera at this address of ours, as large as it fits into so many pixels; None if
@@ -127,14 +131,19 @@ class ReadyCameras:
         """Keep them ready until cancelled. Raises PlayerUnavailableError when the process ends or hangs."""
         while True:
             self._changed.clear()
-            self._problem = "" if self._is_installed() else MISSING
-            if self._wanted and not self._problem and self._memory() < MEMORY_NEEDED:
-                self._problem = SHORT
+            self._problem = self._lacks() if self._wanted else ""
             if self._wanted and not self._problem:
                 await self._serve()
             else:
-                again_s = FIND_AGAIN_S if self._problem == SHORT else None
-                await _within(again_s, self._changed.wait())
+                await _within(FIND_AGAIN_S if self._problem else None, self._changed.wait())
+
+    def _lacks(self) -> str:
+        """Why no camera can be kept ready here; empty if they can."""
+        if not self._is_installed():
+            return MISSING
+        if missing := self._player_missing():
+            return f"No camera is kept ready: {missing} A start goes to the camera itself."
+        return SHORT if self._memory() < MEMORY_NEEDED else ""
 
     def _health(self, url: str, preset: str) -> CameraHealth:
         report = self._reports.get(url) or CameraReport("", ready=False)

@@ -10,6 +10,8 @@ from typing import Final, get_type_hints
 
 CAMERAS_LIMIT: Final = 16
 """As many as a box shows side by side, and some."""
+FORMAT: Final = "nut"
+"""FFmpeg's own format: it holds whatever cameras send, G.711 too, and times as exactly as they do."""
 OWN_ADDRESS: Final = "http://127.0.0.1:"
 """The beginning of the address from which a player gets a camera."""
 WANTED_LIMIT: Final = 256 * 1024
@@ -27,9 +29,11 @@ class CameraReport:
     url: str = ""
     """The address from which a player of this machine gets it; empty if nothing is to be had there."""
     size: int = 0
-    """Bytes that are kept."""
+    """Bytes that are kept, or wait until they are due."""
     seconds: float = 0.0
     """The time since its last key frame."""
+    chosen_lines: int = 0
+    """The height of the picture, where there are other renditions of it; 0 otherwise."""
     viewers: int = 0
     """Players that show it now."""
     problem: str = ""

@@ -15,16 +15,15 @@ from typing import Any, Final
 import av
 import av.error
 
-from agent.player.camera.link import Camera, GoneError, Viewer
-from agent.player.camera.messages import CAMERAS_LIMIT, OWN_ADDRESS
+from agent.player.camera.errors import GoneError
+from agent.player.camera.link import Camera, Viewer
+from agent.player.camera.messages import CAMERAS_LIMIT, FORMAT, OWN_ADDRESS
 from agent.player.camera.still import SIZE_HEADER, TYPE, Room
 from agent.player.camera.tail import Packet
 
-THREADS_LIMIT: Final = CAMERAS_LIMIT + 64
-"""One for each camera, and for those who watch. A port of this machine is open to its other users."""
+THREADS_LIMIT: Final = 2 * CAMERAS_LIMIT + 64
+"""Two for each camera, and one for each of those who watch. A port of this machine is open to its other users."""
 
-_FORMAT: Final = "nut"
-"""FFmpeg's own format: it holds whatever cameras send, G.711 too, and times as exactly as they do."""
 _OPTIONS: Final = {"flush_packets": "1", "write_index": "0"}
 """Each packet goes out at once."""
 _REQUEST_LIMIT_S: Final = 5.0
@@ -121,11 +120,11 @@ class _Remux:
 
     def __init__(self, viewer: Viewer, out: Any) -> None:
         self._viewer = viewer
-        self._container = av.open(out, "w", format=_FORMAT, options=_OPTIONS)
-        source = viewer.container.streams
-        tracks = [source.video[0], *source.audio[:1]]
-        self._tracks = {track.index: self._container.add_stream_from_template(track) for track in tracks}
-        self._units = {track.index: track.time_base for track in tracks}
+        self._container = av.open(out, "w", format=FORMAT, options=_OPTIONS)
+        self._tracks = {
+            number: self._container.add_stream_from_template(track) for number, track in viewer.tracks.items()
+        }
+        self._units = {number: track.time_base for number, track in viewer.tracks.items()}
         self._last: dict[int, int] = {}
         """The time of the last packet of each track."""
 

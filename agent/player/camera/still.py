@@ -43,7 +43,7 @@ def decode(track: Any, data: bytes, room: Room) -> RawPicture | None:
     of FFmpeg."""
     import av  # not for the daemon, which needs the rest of this: it takes 30 MB
 
-    context = av.CodecContext.create(track.codec_context.name, "r")
+    context = av.CodecContext.create(track.codec_context.codec.canonical_name, "r")
     context.extradata = track.codec_context.extradata
     context.thread_type = "NONE"  # frames in several threads would each wait for the next one
     frames = [*context.decode(av.Packet(data)), *context.decode(None)]

@@ -11,7 +11,7 @@ from agent.player.base import Media
 from agent.player.ffmpeg.relay import RTSP_PROTOCOLS, Relay
 from agent.player.mpv.json_ipc import JsonIpc
 from agent.player.mpv.log_reader import LogReader
-from agent.player.mpv.options import HEIGHTS, own_sound, rendition
+from agent.player.mpv.options import own_sound, rendition
 from agent.types import Failure, MediaType
 
 SILENT_OUTPUT = "null"
@@ -83,8 +83,8 @@ class Opening:
         self._source = media.url
         if media.url.startswith("rtsps:"):
             await self._take_relay()
-        if media.quality in HEIGHTS and not media.url.startswith("rtsp"):
-            self._at_most = HEIGHTS[media.quality]
+        if media.quality.lines is not None and not media.url.startswith("rtsp") and not media.ready:
+            self._at_most = media.quality.lines
             self._line.set("track-auto-selection", False)
         self.play()
 

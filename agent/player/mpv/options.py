@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.player.confine import Confinement
 from agent.player.machine import INSTALLED_FOR_S, authorities
-from agent.types import Quality, VideoOutput
+from agent.types import VideoOutput
 from agent.util.remembering import remembered
 
 PROGRAM = "mpv"
@@ -32,9 +32,6 @@ _LAUNCHER = Path(__file__).parents[1] / "launch.py"
 
 _PROTOCOLS = "rtp,srtp,udp,tcp,tls,rtsp,rtsps,http,https,httpproxy,crypto,data,rtmp,rtmps,rtmpt,srt,mmsh,mmst"
 """The protocols that FFmpeg may follow from inside a stream; not `file`, `concat`, `subfile` and `pipe`."""
-
-HEIGHTS = {Quality.FULL_HD: 1080, Quality.HD: 720}
-"""Lines that a picture may have at most."""
 
 
 @remembered(for_s=INSTALLED_FOR_S)

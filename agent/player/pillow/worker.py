@@ -26,7 +26,8 @@ from agent.player.confine import NONE, Confinement, confine
 from agent.player.confine.display import require_display
 from agent.player.pillow.canvas import Canvas
 from agent.player.pillow.decode import Picture
-from agent.player.pillow.fetch import NoPictureError, fetch, trusted
+from agent.player.pillow.fetch import NoPictureError, fetch
+from agent.player.web import trusted
 from agent.types import Failure, MediaType, StreamType
 from agent.util.memory import available_bytes
 from cast_util.privileges import die_with_parent

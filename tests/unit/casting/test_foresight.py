@@ -83,14 +83,21 @@ async def test_cameras_of_presets_are_kept_ready(tmp_path: Path) -> None:
         {"id": "door-loud", "url": "rtsp://door", "keep_ready": True, "volume": 1},
         {"id": "garden", "url": "rtsps://garden", "keep_ready": True},
         {"id": "yard", "url": "rtsp://yard"},
-        {"id": "film", "url": "http://film", "keep_ready": True},
+        {"id": "tv", "url": "http://tv/index.m3u8", "keep_ready": True},
+        {"id": "listens", "url": "udp://@:5004", "keep_ready": True},
+        {"id": "page", "url": "http://page", "as": "page", "keep_ready": True},
     ]
     presets = Presets(EntryFile(tmp_path / "presets"), configured=lambda: configured, policy=AnyUrl())
     await presets.look()
     kept: list[Mapping[str, str]] = []
     recent = Recent(EntryFile(tmp_path / "recent"))
-    await Foresight(presets, recent, players=FakePlayers(), keep_ready=kept.append).look()
-    assert [list(cameras.items()) for cameras in kept] == [[("rtsp://door", "door"), ("rtsps://garden", "garden")]]
+    players = FakePlayers()
+    await Foresight(presets, recent, players=players, keep_ready=kept.append).look()
+    assert [list(cameras.items()) for cameras in kept] == [
+        [("rtsp://door", "door"), ("rtsps://garden", "garden"), ("http://tv/index.m3u8", "tv")]
+    ]
+    assert "http://tv/index.m3u8" in players.expected_ready
+    assert "rtsp://yard" not in players.expected_ready
     problems = {preset.id: preset.problem for preset in (await presets.all()).presets if preset.problem}
-    assert problems.keys() == {"film"}
-    assert "give an rtsp or rtsps address as url" in (problems["film"] or "")
+    assert problems.keys() == {"listens", "page"}
+    assert all("give an rtsp, rtsps, http or https address" in (problem or "") for problem in problems.values())

@@ -31,7 +31,7 @@ class OneCamera:
         self.asked: list[tuple[str, tuple[int, int]]] = []
         """For a picture."""
 
-    def address(self, url: str) -> str | None:
+    def address(self, url: str, *, at_most: int | None = None) -> str | None:
         return f"http://{self.host}/ready" if url == CAMERA and not self.failures else None
 
     async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
@@ -62,9 +62,12 @@ def test_it_is_played_from_where_it_is_ready() -> None:
     async def work() -> None:
         camera = OneCamera("film")
         tracker, players, _ = make(camera)
+        players.for_ready = "mpv"
         session = tracker.start(StartRequest(url=CAMERA))
         assert await tracker.first_frame(session, 1.0)
-        assert [player.url for player in players.players if player.url] == ["http://film/ready"]
+        assert [(player.url, player.engine) for player in players.players if player.url] == [
+            ("http://film/ready", "mpv")
+        ]
         stream = tracker.snapshot().stream
         assert stream is not None
         assert stream.url == CAMERA

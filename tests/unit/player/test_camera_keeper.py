@@ -16,7 +16,7 @@ from tests.support.tools import until
 CAMERA = "rtsp://me:hunter2@camera/1"
 
 
-def make(*, is_installed: bool = True, memory: Callable[[], int] = lambda: 0) -> ReadyCameras:
+def make(*, is_installed: bool = True, missing: str = "", memory: Callable[[], int] = lambda: 0) -> ReadyCameras:
     async def locate(url: str) -> str:
         return url
 
@@ -25,13 +25,21 @@ def make(*, is_installed: bool = True, memory: Callable[[], int] = lambda: 0) ->
         locate=locate,
         supervisor=Supervisor(),
         is_installed=lambda: is_installed,
+        player_missing=lambda: missing,
         memory=memory,
     )
 
 
-@pytest.mark.parametrize(("is_installed", "says"), [(False, "PyAV is not installed"), (True, "Memory is short")])
-async def test_what_keeps_it_from_them_is_told_of_each(is_installed: bool, says: str) -> None:
-    cameras = make(is_installed=is_installed, memory=lambda: MEMORY_NEEDED - 1)
+@pytest.mark.parametrize(
+    ("is_installed", "missing", "says"),
+    [
+        (False, "", "PyAV is not installed"),
+        (True, "mpv is not installed.", "mpv is not installed"),
+        (True, "", "Memory is short"),
+    ],
+)
+async def test_what_keeps_it_from_them_is_told_of_each(is_installed: bool, missing: str, says: str) -> None:
+    cameras = make(is_installed=is_installed, missing=missing, memory=lambda: MEMORY_NEEDED - 1)
     running = asyncio.create_task(cameras.run())
     cameras.keep({CAMERA: "door", "rtsp://garden": "garden"})
     await until(lambda: all(camera.problem for camera in cameras.health), what="the reason")

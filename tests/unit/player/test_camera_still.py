@@ -40,9 +40,8 @@ class _Track:
 
 
 class _Context:
-    name = "h264"
-
     def __init__(self, context: Any) -> None:
+        self.codec = context.codec
         self.extradata = context.extradata
         self.sample_aspect_ratio = context.sample_aspect_ratio
 
