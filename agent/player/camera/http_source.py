@@ -32,6 +32,8 @@ _TS: Final = {
     "probesize": str(PROBE_LIMIT),
 }
 """FFmpeg looks no longer than it must."""
+PIECES_LOST: Final = 3
+"""Pieces in a row that cannot be had, after which a stream is given up: FFmpeg would ask for the next ones for long."""
 _PLAYLIST: Final = b"#EXTM3U"
 _LENGTH: Final = re.compile(rb"(#EXTINF:)(\d+(?:\.\d+)?)")
 _PLAYLIST_LIMIT: Final = 4 * 1024 * 1024
@@ -81,6 +83,8 @@ class _Source:
         """The playlist, which was asked for already."""
         self.failure: Failure | None = None
         """The last one of what a playlist leads to; FFmpeg tells of it in no words or in others."""
+        self._lost = 0
+        """Pieces in a row."""
 
     def open(self, silence_s: float) -> Any:
         """The container of PyAV. Raises WebError, NotLiveError, or an error of FFmpeg."""
@@ -99,21 +103,28 @@ class _Source:
         self._web.close()
 
     def _open_next(self, url: str, _flags: int, options: Mapping[str, str]) -> Body | Nothing:
-        """The file at an address in a playlist. Where there is none it is empty: one lost piece ends nothing."""
+        """The file at an address in a playlist. Where there is none it is empty: one lost piece ends nothing, and an
+        empty playlist all."""
         first, self._first = self._first, None
         if first is not None:
             return _asked_for_in_time(first)
+        if self._lost >= PIECES_LOST:
+            return Nothing()
         if not url.lower().startswith(("http://", "https://")):
             kind = url.partition(":")[0]
             self.failure = Failure(
                 ErrorCode.MEDIA_FORBIDDEN,
                 f"The playlist leads to another kind of address ({kind}), which is not followed: leave keep_ready out.",
             )
+            self._lost = PIECES_LOST
             return Nothing()
         try:
-            return _asked_for_in_time(Body(self._web.ask(url, _range(options)), url))
+            body = Body(self._web.ask(url, _range(options)), url)
+            self._lost = self._lost if body.begins_with(_PLAYLIST) else 0
+            return _asked_for_in_time(body)
         except WebError as error:
             self.failure = error.failure
+            self._lost += PIECES_LOST if error.failure.code is ErrorCode.MEDIA_FORBIDDEN else 1
             return Nothing()
 
 
