@@ -26,7 +26,7 @@ class Cameras(Protocol):
 
     async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
         """The last key frame of the camera at this address of ours, as large as it fits into so many pixels; None if
-        none is to be had within a moment."""
+        none is to be had within a moment, or if it is watched already."""
 
     def failed(self, url: str) -> None:
         """Record that it could not be played from there: the next attempts go to the camera itself."""

@@ -190,8 +190,9 @@ class ChildPlayer(ABC):
         try:
             await work
         except Exception as error:
-            log.exception("player_watch_failed", pid=self.pid)
-            self._is_gone(PlayerUnavailableError(f"The player process is not watched any more: {error!r}."))
+            if not self._gone.done():  # nothing can be told to it any more
+                log.exception("player_watch_failed", pid=self.pid)
+                self._is_gone(PlayerUnavailableError(f"The player process is not watched any more: {error!r}."))
 
     def _known(self, why: KillReason) -> KillReason:
         """The reason for the end. The exit of the process takes precedence."""
@@ -214,11 +215,10 @@ class ChildPlayer(ABC):
 
     async def _read_lines(self) -> None:
         try:
-            while line := await self._read_line():
-                self._heard.set()
-                self._hear(line)
-        except ConnectionError:
-            return  # it died: its death is watched
+            with contextlib.suppress(ConnectionError):  # it died: its death is watched
+                while line := await self._read_line():
+                    self._heard.set()
+                    self._hear(line)
         except ValueError as e:
             self._is_gone(PlayerUnavailableError(f"The player process sent an invalid message: {redact(str(e))}."))
 

@@ -38,12 +38,14 @@ SPARE_S = 20.0
 """The longest wait for the next browser, which starts when the one before has been taken. With others beside it that
 takes 7 s."""
 
-KEYS = {"Ctrl": 37, "Shift": 50, "Alt": 64, "Esc": 9, "F4": 70, "F12": 96}
+KEYS = {"Ctrl": 37, "Shift": 50, "Alt": 64, "Esc": 9, "F4": 70, "F12": 96, "Back": 166}
 KEYS |= {"A": 38, "C": 54, "F": 41, "I": 31, "N": 57, "P": 33, "T": 28, "U": 30, "W": 25}
 """The X keycodes of a PC's keyboard."""
 
 CHORDS = {
     **dict.fromkeys(("F12", "Ctrl+Shift+I", "Ctrl+Shift+C"), "tools"),
+    "Ctrl+Shift+A": "",
+    "Back": "",
     "Ctrl+P": "print",
     "Ctrl+U": "local",
     **dict.fromkeys(("Ctrl+F", "Shift+Esc", "Ctrl+N", "Ctrl+T", "Ctrl+W", "Alt+F4"), ""),

@@ -59,6 +59,7 @@ open("/plain/red"); document.write("<a href='mailto:a@b.c'>mail</a>"); document.
 navigator.geolocation.getCurrentPosition(() => {}); Notification.requestPermission()
 const a = document.createElement("a"); a.href = "/file"; a.download = "x.bin"; a.click()
 location = "file:///etc/passwd"
+document.execCommand("print")
 setInterval(() => {alert("four"); confirm("five"); prompt("six")}, 100)
 </script>"""
 

@@ -108,7 +108,9 @@ class ReadyCameras:
 
     async def still(self, address: str, size: tuple[int, int]) -> RawPicture | None:
         """The last key frame of the camera at this address of ours, as large as it fits into so many pixels; None if
-        none is to be had within a moment."""
+        none is to be had within a moment, or if somebody watches it already: it is older than what they see."""
+        if any(report.url == address and report.viewers for report in self._reports.values()):
+            return None
         try:
             async with asyncio.timeout(FETCH_LIMIT_S):
                 return await in_thread(lambda: fetch(address, Room(*size)), name="still")

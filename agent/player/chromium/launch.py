@@ -31,6 +31,14 @@ error, and the box keeps its memory."""
 _EXTENSIONS = "extensions"
 """The folder of our extensions beside this file; its copy in the home has the same name."""
 
+_PREFERENCES = {
+    "autofill": {"credit_card_enabled": False, "profile_enabled": False},
+    "credentials_enable_service": False,
+    "payments": {"can_make_payment_enabled": False},
+    "profile": {"password_manager_enabled": False},
+}
+"""What the browser would offer to people in bubbles over the page: to save passwords, addresses and cards."""
+
 _ORDINARY = 1000
 """The id of the user in the namespace."""
 
@@ -89,6 +97,9 @@ def _home(folder: str) -> str:
     home = os.path.join(folder, str(os.getpid()))
     shutil.rmtree(home, ignore_errors=True)
     os.mkdir(home, mode=0o700)
+    os.makedirs(f"{home}/profile/Default", mode=0o700)
+    with open(f"{home}/profile/Default/Preferences", "w", encoding="utf-8") as file:
+        json.dump(_PREFERENCES, file)
     shutil.copytree(os.path.join(os.path.dirname(os.path.abspath(__file__)), _EXTENSIONS), f"{home}/{_EXTENSIONS}")
     return home
 

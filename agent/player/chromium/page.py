@@ -65,6 +65,7 @@ class Page:
         """The request for the next document."""
         self._content = Content(self._paint)
         self._has_answered = self._has_painted = False
+        self._has_scripts = True
         self._login = self._login_at("", ())
         self._frames = Frames(cdp, prepare=self._prepare_frame)
 
@@ -129,8 +130,10 @@ class Page:
         self._login.go_to(url, answered)
 
     def draw(self, then: Callable[[], None]) -> None:
-        """Have the page draw; `then` is called when it has, or when it has just gone to another address."""
-        self._say("Runtime.evaluate", expression=_TWO_FRAMES, awaitPromise=True, then=lambda _: then())
+        """Have the page draw; `then` is called when it has, or when it has just gone to another address. A page that
+        may run no scripts cannot tell, so it is called when that answers at all."""
+        expression = _TWO_FRAMES if self._has_scripts else "1"
+        self._say("Runtime.evaluate", expression=expression, awaitPromise=True, then=lambda _: then())
 
     def ask(self, then: Callable[[bool], None]) -> None:
         """Ask it for any answer; `then` is called with True if it lives, or has just gone to another address, and with
@@ -222,12 +225,15 @@ class Page:
         answer = about.get("response") or about.get("redirectResponse") or {}
         if of_document:
             self._has_answered = name == "responseReceived"
+        if of_document and name == "responseReceived":
+            self._has_scripts = not _forbids_scripts(answer.get("headers") or {})
         if of_document and self._lan.take(answer):
             self._refusals.tell(PageRefusal.LAN)
             self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))
         elif name == "requestWillBeSent" and of_document:
             self._document = request
             self._url = str(about["request"]["url"])
+            self._has_scripts = True
         elif name == "responseReceived" and of_document and (status := int(about["response"]["status"])) >= 400:
             if not self._login.take_status(status, self._url):
                 self._on_failed(reasons.answered(status, self._url))
@@ -251,6 +257,7 @@ class Page:
         is_due = self._content.is_there and self._login.is_ready
         if is_due and not self._has_painted and self._look is not None:
             self._has_painted = True
+            self._say("Page.resetNavigationHistory")  # a mouse or a keyboard may have a key for the page before
             self._look.fit(lambda resized: self.draw(self._on_painted) if resized else self._on_painted())
 
     def _login_at(self, url: str, logins: Sequence[Login]) -> PageLogin:
@@ -265,3 +272,10 @@ class Page:
 
     def _say(self, method: str, *, then: Callable[[Mapping[str, Any]], None] | None = None, **parameters: Any) -> None:
         self._cdp.say(method, session=self._session, then=then, **parameters)
+
+
+def _forbids_scripts(headers: Mapping[str, Any]) -> bool:
+    """Return True if the answer says that its document may run no scripts (CSP's `sandbox`)."""
+    policies = (str(value) for name, value in headers.items() if name.lower() == "content-security-policy")
+    rules = [rule.split() for policy in policies for rule in policy.lower().replace(",", ";").split(";")]
+    return any(rule[:1] == ["sandbox"] and "allow-scripts" not in rule for rule in rules)

@@ -257,8 +257,9 @@ class Home:
         self.browser.said.clear()
         text = json.dumps({"call": call, "payload": json.dumps(payload)})
         self.browser.tell("Runtime.bindingCalled", name=home_module.BINDING, payload=text, executionContextId=context)
-        assert all(command["params"]["contextId"] == context for command in self.browser.said)
-        return [command["params"]["expression"] for command in self.browser.said]
+        run = [command["params"] for command in self.browser.said if command["method"] == "Runtime.evaluate"]
+        assert all(parameters["contextId"] == context for parameters in run)
+        return [parameters["expression"] for parameters in run]
 
     def status(self, event: str) -> None:
         self.call("bus", {"id": 2, "type": "connection-status", "payload": {"event": event}})

@@ -163,6 +163,8 @@ def entry(text: str) -> dict[str, Any]:
         ("Log.entryAdded", entry("Not allowed to load local resource: file:///cast-agent/print"), PageRefusal.PRINT),
         ("Log.entryAdded", entry("Loading 'file:///cast-agent/print' violates the policy"), PageRefusal.PRINT),
         ("Log.entryAdded", entry("Not allowed to load local resource: file:///cast-agent/tea"), PageRefusal.LOCAL),
+        ("Log.entryAdded", entry("[Report Only] Loading 'file:///cast-agent/print' violates a rule"), None),
+        ("Log.entryAdded", entry("'file:///cast-agent/print' violates a rule. The policy is report-only."), None),
         ("Log.entryAdded", entry("Failed to load resource"), None),
         (
             "Network.loadingFailed",
@@ -427,3 +429,26 @@ async def test_a_guest_may_lead_into_the_lan() -> None:
     browser.tell("Network.responseReceived", requestId="R1", type="Document", frameId=MAIN, response=response)
     browser.tell("Fetch.requestPaused", requestId="F1", request={"url": "http://192.168.1.1/"})
     assert browser.said[-1]["method"] == "Fetch.continueRequest"
+
+
+@pytest.mark.parametrize(
+    ("headers", "asks_for_pictures"),
+    [
+        ({}, True),
+        ({"Content-Security-Policy": "default-src 'self'"}, True),
+        ({"Content-Security-Policy": "default-src 'self'; sandbox allow-scripts"}, True),
+        ({"content-security-policy": "default-src 'self'; Sandbox allow-forms"}, False),
+        ({"Content-Security-Policy": "default-src 'self', sandbox"}, False),
+    ],
+)
+async def test_a_page_that_may_run_no_scripts_tells_of_no_pictures(
+    browser: ScriptedBrowser, headers: dict[str, str], asks_for_pictures: bool
+) -> None:
+    """It would count as hung."""
+    about = {"requestId": "R1", "type": "Document", "frameId": MAIN}
+    browser.tell("Network.requestWillBeSent", request={"url": URL}, **about)
+    browser.tell("Network.responseReceived", response={"status": 200, "url": URL, "headers": headers}, **about)
+    browser.said.clear()
+    browser.page.draw(lambda: None)
+    [command] = browser.said
+    assert (command["params"]["expression"] != "1") == asks_for_pictures
