@@ -137,6 +137,7 @@ def test_a_camera_that_goes_away_and_comes_back(xserver: XServer, screen: Screen
     ):
         wait_ready(agent)
         session, port = start_preset(agent)["session_id"], cameras.port
+        wait_moves(screen, "red")
         cameras.kill()
         agent.wait_until(lambda: agent.health()["cameras"][0]["problem"], READY_WITHIN_S, "what is wrong")
         assert wait_ready(agent, ready=False)["viewers"] == 0
