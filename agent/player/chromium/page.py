@@ -196,6 +196,7 @@ class Page:
                 self._cdp.say("Target.attachToTarget", targetId=self._frame, flatten=True, then=self._on_attached)
             elif target["targetId"] != self._frame:
                 self._cdp.say("Target.closeTarget", targetId=target["targetId"])
+                self._refusals.closed()
         elif name in ("targetCrashed", "targetDestroyed") and about.get("targetId") == self._frame:
             self._on_crashed()
 

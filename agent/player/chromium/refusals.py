@@ -35,6 +35,8 @@ class Refusals:
         self._cdp = cdp
         self._on_told = told
         self._count = 0
+        self._asked = False
+        """True if the page has asked for a window that is not closed yet."""
 
     def begin(self) -> None:
         """Have the browser refuse what it refuses for all pages."""
@@ -51,7 +53,8 @@ class Refusals:
         match event:
             case "Browser.downloadWillBegin":
                 self.tell(PageRefusal.DOWNLOAD)
-            case "Page.windowOpen":  # told whether or not a window follows, which is closed elsewhere
+            case "Page.windowOpen":  # whether or not a window follows
+                self._asked = True
                 self.tell(PageRefusal.POP_UP)
             case "Page.javascriptDialogOpening":  # such as when it is left; it stands still until it is answered
                 self.tell(PageRefusal.DIALOG)
@@ -63,6 +66,13 @@ class Refusals:
                 self.tell(PageRefusal.PROGRAM)
             case "Log.entryAdded" if what := _kind_of(str((about.get("entry") or {}).get("text", ""))):
                 self.tell(what)
+
+    def closed(self) -> None:
+        """Note that a window was closed at once: what the page has asked for, or what somebody opened with a key and a
+        click, of which nothing else tells."""
+        if not self._asked:
+            self.tell(PageRefusal.POP_UP)
+        self._asked = False
 
     def tell(self, what: PageRefusal) -> None:
         """Tell of a refusal."""

@@ -153,7 +153,7 @@ def entry(text: str) -> dict[str, Any]:
     ("event", "about", "kind"),
     [
         ("Page.windowOpen", {"url": "http://panel.lan/ad", "windowName": ""}, PageRefusal.POP_UP),
-        ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, None),  # which was told of
+        ("Target.targetCreated", {"targetInfo": {"targetId": "T2", "type": "page"}}, PageRefusal.POP_UP),
         ("Browser.downloadWillBegin", {"guid": "D1"}, PageRefusal.DOWNLOAD),
         ("Page.javascriptDialogOpening", {"type": "alert", "message": "Hello"}, PageRefusal.DIALOG),
         ("Page.fileChooserOpened", {"mode": "selectSingle"}, PageRefusal.FILE),
@@ -183,6 +183,14 @@ async def test_what_a_page_may_not_have_is_counted(
 ) -> None:
     browser.tell(event, "" if event.startswith(("Target", "Browser")) else SESSION, **about)
     assert browser.denials == ([kind] if kind else [])
+
+
+async def test_a_pop_up_is_counted_once(browser: ScriptedBrowser) -> None:
+    """The browser tells that the page asks for one, and that there is one."""
+    for number in range(2):
+        browser.tell("Page.windowOpen", url="http://panel.lan/ad", windowName="")
+        browser.tell("Target.targetCreated", "", targetInfo={"targetId": f"T{number}", "type": "page"})
+    assert browser.denials == [PageRefusal.POP_UP] * 2
 
 
 async def test_a_page_that_begins_a_download_stays(browser: ScriptedBrowser) -> None:
