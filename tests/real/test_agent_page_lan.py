@@ -28,7 +28,7 @@ INTERNET = "11.22.33.44"
 
 SOON_S = 10.0
 
-# Every way that a script has to another server; at last the page itself leads there.
+# Every way that a script has to another server; at last, once it is seen, the page itself leads there.
 _REACHING = """
 <script>
 const local = "http://127.0.0.1:%(local)d", api = "http://127.0.0.1:%(api)d"
@@ -49,6 +49,7 @@ load("img", {src: `${local}/image`}).catch(() => {})
 Promise.allSettled(ways).then(async outcomes => {
   const statuses = outcomes.map(({status}) => status)
   await fetch("/told", {method: "POST", body: JSON.stringify({page: location.host, statuses})})
+  await new Promise(done => requestAnimationFrame(() => setTimeout(done, 500)))
   if (%(leads)s) location = `${local}/led`
 })
 </script>"""
@@ -96,6 +97,7 @@ def test_a_page_of_the_internet_stays_there(box: Box, screen: Screen) -> None:
     Chromium tells nothing of websockets that it refuses."""
     agent, outside = box.agent, box.outside
     path = f"{box.local.port}/{agent.port}"
+    outside.told.clear()
     agent.show_page(outside.url(f"/reaching/green/{path}"))
     agent.wait_until(lambda: outside.told, SOON_S, "it has tried")
     assert outside.told == [{"page": f"{INTERNET}:{outside.port}", "statuses": ["rejected"] * 5}]

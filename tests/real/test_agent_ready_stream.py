@@ -36,6 +36,8 @@ from tests.support.xserver import XServer
 TS, HLS = "/sparse/red.ts", "/sparse/red/index.m3u8"
 TWO_RENDITIONS = "/sparse/master.m3u8"
 WATCHED_S = 3 * KEY_EVERY_S
+FRESH_TS_S = 0.75 * KEY_EVERY_S
+"""Usually 0.1 s; what waited for a key frame would come later than this."""
 FRESH_HLS_S = 2.5 * KEY_EVERY_S
 """One piece, half of one until it is asked for again, and some; three pieces are what players keep."""
 
@@ -96,7 +98,7 @@ def test_hls_is_seen_at_once_and_asked_once(xserver: XServer, screen: Screen, me
     assert len(pieces) == len(set(pieces))
 
 
-@pytest.mark.parametrize(("path", "within_s"), [(TS, 1.0), (HLS, FRESH_HLS_S)])
+@pytest.mark.parametrize(("path", "within_s"), [(TS, FRESH_TS_S), (HLS, FRESH_HLS_S)])
 def test_what_a_viewer_gets_is_live_and_stays_so(media_server: MediaServer, path: str, within_s: float) -> None:
     """All since the last key frame at once, then picture by picture as they were recorded, over some pieces."""
     with camera_worker({"tv": media_server.url(path)}) as next_reports:
@@ -115,7 +117,7 @@ def test_what_a_viewer_gets_is_live_and_stays_so(media_server: MediaServer, path
     live = [late for late, _ in came[backlog + 1 :]]
     assert len(live) > 0.8 * WATCHED_S * FPS
     assert max(live) < within_s
-    assert live[-1] < live[0] + 0.5
+    assert live[-1] < live[0] + 1.0
     assert 0 < sizes[0] < 1_000_000  # pictures of 4 s are some 40 KB
 
 
