@@ -6,6 +6,7 @@ each turn may wait for it, and SQLite itself takes microseconds.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -28,6 +29,17 @@ class Connection(aiosqlite.Connection):
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
+
+    async def _connect(self) -> Connection:
+        # Whoever is cancelled meanwhile waits for it: it takes a moment, and nobody else would close what comes of it.
+        connecting = asyncio.ensure_future(super()._connect())
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            await connecting
+            await self.close()
+            raise
+        return self
 
     async def rollback(self) -> None:
         if self.in_transaction:  # for sure: SQLAlchemy drops a connection whose turn was not waited for to its end
