@@ -37,7 +37,9 @@ class Still:
         """Take it away. Idempotent."""
         self.stop()
         if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+            [error] = await asyncio.gather(self._task, return_exceptions=True)
+            if isinstance(error, Exception):  # not a stop; the stream goes on without it
+                log.error("still_failed", exc_info=error)
         if self._window is not None:
             await self._window.close()
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.casting.limits import Limits
 from agent.casting.parts import SessionParts
@@ -158,6 +159,26 @@ def test_a_late_picture_is_not_seen() -> None:
             seen += pictures(stage)
             await asyncio.sleep(0.01)
         assert PICTURE not in seen
+        await tracker.close()
+
+    run(work)
+
+
+def test_a_picture_that_cannot_be_made_is_told_and_changes_nothing() -> None:
+    async def work() -> None:
+        camera = OneCamera("film")
+        tracker, _, stage = make(camera)
+
+        async def broken(address: str, size: tuple[int, int]) -> RawPicture | None:
+            raise RuntimeError("scripted")
+
+        camera.still = broken  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            session = tracker.start(StartRequest(url=CAMERA))
+            assert await tracker.first_frame(session, 1.0)
+            await asyncio.sleep(0.1)  # it is taken away then
+        assert [line["log_level"] for line in logs if line["event"] == "still_failed"] == ["error"]
+        assert len(stage.windows) == 1
         await tracker.close()
 
     run(work)
