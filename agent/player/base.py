@@ -123,7 +123,7 @@ class PageRefusal(StrEnum):
     TOOLS = "tools"
     """The developer tools, by a key."""
     PERMISSION = "permission"
-    """To know where it is, to hear or see, or to notify."""
+    """To know where it is, to hear or see, to notify, or to have a device, a key, the pointer or a window over it."""
     LOCAL = "local"
     """An address of this machine, of the browser or of its tools, such as `file:`."""
     PROGRAM = "program"

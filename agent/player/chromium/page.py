@@ -226,15 +226,14 @@ class Page:
         answer = about.get("response") or about.get("redirectResponse") or {}
         if of_document:
             self._has_answered = name == "responseReceived"
-        if of_document and name == "responseReceived":
-            self._has_scripts = not _forbids_scripts(answer.get("headers") or {})
+            if self._has_answered:
+                self._has_scripts = not _forbids_scripts(answer.get("headers") or {})
         if of_document and self._lan.take(answer):
             self._refusals.tell(PageRefusal.LAN)
             self._on_failed(reasons.not_loaded("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", self._url))
         elif name == "requestWillBeSent" and of_document:
             self._document = request
             self._url = str(about["request"]["url"])
-            self._has_scripts = True
         elif name == "responseReceived" and of_document and (status := int(about["response"]["status"])) >= 400:
             if not self._login.take_status(status, self._url):
                 self._on_failed(reasons.answered(status, self._url))
