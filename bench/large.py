@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from bench.agent import MARK, Agent
 from bench.lab import SEEN_S, Lab
+from bench.looks import pictures
 from bench.players import MPV
 from bench.processes import cpu_s, processes_with
 from bench.report import Point, Table
+from bench.usage import PLAYS_S, cpu_of
 from tests.support.tools import end, wait_until
 from tests.support.xserver import XServer
 
 SIZE = (3840, 2160)
-SETTLED_S = 3.0
-"""Buffers are full then."""
 PLAYED_BY: Mapping[str, Mapping[str, str]] = {
     "agent, vlc, output = auto": {},
     "agent, vlc, output = gl": {"CAST_AGENT_PLAYER__OUTPUT": "gl"},
@@ -46,8 +46,8 @@ def measure(lab: Lab) -> Point:
             lab.say(f"1080p on 4K: {who}")
             with Agent(server.display, lab.env, settings) as agent:
                 agent.start(lab.media.full_hd)
-                wait_until(lambda: _pictures(agent) > 0, timeout_s=SEEN_S, what="the agent to play")
-                costs.append(_cost(lab, who, _player(agent), server_pid, lambda: _pictures(agent)))
+                wait_until(lambda: pictures(agent) > 0, timeout_s=SEEN_S, what="the agent to play")
+                costs.append(_cost(lab, who, _player(agent), server_pid, lambda: pictures(agent)))
         lab.say("1080p on 4K: mpv")
         command = [*MPV, "--fs", lab.media.full_hd]
         mpv = subprocess.Popen(command, env={**os.environ, **lab.env, "DISPLAY": server.display})  # noqa: S603
@@ -62,7 +62,10 @@ def measure(lab: Lab) -> Point:
         table=Table(
             ("what", "player, % of a core", "X server, % of a core", "pictures a second, of 25"),
             tuple(
-                (c.who, f"{c.player * 100:.0f}", f"{c.server * 100:.0f}", f"{c.pictures:.1f}" if c.pictures else "-")
+                (
+                    *(c.who, f"{c.player * 100:.0f}", f"{c.server * 100:.0f}"),
+                    "-" if c.pictures is None else f"{c.pictures:.1f}",
+                )
                 for c in costs
             ),
         ),
@@ -72,22 +75,14 @@ def measure(lab: Lab) -> Point:
     )
 
 
-def _cost(lab: Lab, who: str, player: int, server: int, pictures: Callable[[], int] | None) -> Cost:
-    time.sleep(SETTLED_S)
-    pids = (player, server)
-    began, before = time.monotonic(), [cpu_s(pid) for pid in pids]
-    shown = pictures() if pictures else 0
-    time.sleep(lab.scale.usage_s)
-    seconds = time.monotonic() - began
-    used = [(cpu_s(pid) - spent) / seconds for pid, spent in zip(pids, before, strict=True)]
-    return Cost(who, used[0], used[1], (pictures() - shown) / seconds if pictures else None)
+def _cost(lab: Lab, who: str, player: int, server: int, shown: Callable[[], int] | None) -> Cost:
+    time.sleep(PLAYS_S)
+    began, before = time.monotonic(), shown() if shown else 0
+    of_player, of_server = cpu_of(lab, (player, server))
+    rate = (shown() - before) / (time.monotonic() - began) if shown else None
+    return Cost(who, of_player, of_server, rate)
 
 
 def _player(agent: Agent) -> int:
     """The busiest of its processes but the daemon: a player that plays."""
     return max((pid for pid in processes_with(MARK, agent.mark) if pid != agent.pid), key=cpu_s)
-
-
-def _pictures(agent: Agent) -> int:
-    stream = agent.call("GET", "/status").body["stream"]
-    return 0 if stream is None else int(stream["frames_displayed"])

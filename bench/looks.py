@@ -33,7 +33,7 @@ def measure(lab: Lab) -> Point:
     """Raises RuntimeError when a call is not answered with 200, TimeoutError when nothing is shown."""
     with XServer(SIZE) as server, Agent(server.display, lab.env, PLAYED_BY) as agent:
         agent.start(lab.media.rich)
-        wait_until(lambda: _pictures(agent) > 25, timeout_s=SEEN_S, what="the agent to play")
+        wait_until(lambda: pictures(agent) > 25, timeout_s=SEEN_S, what="the agent to play")
         lab.say("pictures in each second without a snapshot")
         alone = _rate(agent, lambda: None)
         times: dict[str, Series] = {}
@@ -80,11 +80,11 @@ def measure(lab: Lab) -> Point:
 
 def _rate(agent: Agent, look: Callable[[], None]) -> float:
     """Pictures displayed in each second while somebody looks CALLS times."""
-    began, before = time.monotonic(), _pictures(agent)
+    began, before = time.monotonic(), pictures(agent)
     for _ in range(CALLS):
         look()
         time.sleep(BETWEEN_S)
-    return (_pictures(agent) - before) / (time.monotonic() - began)
+    return (pictures(agent) - before) / (time.monotonic() - began)
 
 
 def _timed(agent: Agent, path: str, times: dict[str, Series]) -> None:
@@ -102,6 +102,7 @@ def _timed(agent: Agent, path: str, times: dict[str, Series]) -> None:
     times[path] = Series((*(times[path].values if path in times else ()), seconds))
 
 
-def _pictures(agent: Agent) -> int:
+def pictures(agent: Agent) -> int:
+    """The pictures that the stream has displayed so far."""
     stream = agent.call("GET", "/status").body["stream"]
     return 0 if stream is None else int(stream["frames_displayed"])

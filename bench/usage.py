@@ -41,7 +41,7 @@ def measure(lab: Lab) -> Point:
         time.sleep(REST_S)
         pids = processes_with(MARK, agent.mark)
         spares = [pid for pid in pids if pid != agent.pid]
-        cpu = _cpu(lab, pids)
+        cpu = cpu_of(lab, pids)
         idle = Usage("agent at rest: daemon and spare", len(pids), memory_of(pids), sum(cpu))
         used.append(idle)
         used.append(Usage("  daemon", 1, memory(agent.pid), cpu[pids.index(agent.pid)]))
@@ -92,7 +92,7 @@ def measure(lab: Lab) -> Point:
 
 def _playing(lab: Lab, agent: Agent) -> list[Usage]:
     pids = processes_with(MARK, agent.mark)
-    cpu = _cpu(lab, pids)
+    cpu = cpu_of(lab, pids)
     used = [Usage("agent, playing: daemon, player, spare", len(pids), memory_of(pids), sum(cpu))]
     used.append(Usage("  daemon", 1, memory(agent.pid), cpu[pids.index(agent.pid)]))
     share, player = max((share, pid) for share, pid in zip(cpu, pids, strict=True) if pid != agent.pid)
@@ -106,7 +106,7 @@ def _bare(lab: Lab, program: FreshProgram) -> Usage:
         program.go(lab.media.rich)
         time.sleep(PLAYS_S)
         try:
-            [share] = _cpu(lab, [program.pid])
+            [share] = cpu_of(lab, [program.pid])
             return Usage(f"{program.name}, playing", 1, memory(program.pid), share)
         except OSError as error:
             raise RuntimeError(f"{program.name} ended while it was measured") from error
@@ -114,7 +114,8 @@ def _bare(lab: Lab, program: FreshProgram) -> Usage:
         program.finish()
 
 
-def _cpu(lab: Lab, pids: Sequence[int]) -> list[float]:
+def cpu_of(lab: Lab, pids: Sequence[int]) -> list[float]:
+    """The part of one core that each of these processes uses, over `usage_s`. Raises OSError for one that ends."""
     began, before = time.monotonic(), [cpu_s(pid) for pid in pids]
     time.sleep(lab.scale.usage_s)
     seconds = time.monotonic() - began

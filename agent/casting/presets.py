@@ -71,6 +71,11 @@ class Preset:
         title = self.given.get("title")
         return title if isinstance(title, str) and title.strip() else self.id
 
+    @property
+    def where(self) -> str:
+        """The place to correct it, as a sentence ends."""
+        return "in the configuration" if self.source is Source.CONFIGURATION else f"with PATCH /presets/{self.id}"
+
     @cached_property
     def etag(self) -> str:
         """Another one as soon as any field is."""
@@ -136,8 +141,7 @@ class Presets:
         """The wish that plays the preset of this id. Raises PresetNotFoundError, PresetBrokenError, StorageError."""
         preset = await self._find(id_)
         if preset.form is None:
-            where = "in the configuration" if preset.source is Source.CONFIGURATION else f"with PATCH /presets/{id_}"
-            raise PresetBrokenError(f"The preset {id_} cannot be played: {preset.problem} Correct it {where}.")
+            raise PresetBrokenError(f"The preset {id_} cannot be played: {preset.problem} Correct it {preset.where}.")
         return preset.form.wish()
 
     async def add(self, given: Mapping[str, Any]) -> Preset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.casting.presets import Preset, Presets, Source
+from agent.casting.presets import Preset, Presets
 from agent.config.loader import Settings
 from agent.doctor.bounds import CHECK_TIMEOUT_S
 from agent.doctor.findings import Finding, Level
@@ -36,5 +36,4 @@ async def presets(settings: Settings) -> list[Finding]:
 
 
 def _broken(preset: Preset) -> Finding:
-    where = "in the configuration" if preset.source is Source.CONFIGURATION else f"with PATCH /presets/{preset.id}"
-    return Finding(Level.WARN, _NAME, f"{preset.id} cannot be played: {preset.problem}", f"Correct it {where}.")
+    return Finding(Level.WARN, _NAME, f"{preset.id} cannot be played: {preset.problem}", f"Correct it {preset.where}.")
