@@ -53,10 +53,19 @@ class Batcher(Generic[Item, Result]):
     async def _rounds(self) -> None:
         try:
             while self._waiting:
+                await self._no_more_come()
                 taken = [self._waiting.popleft() for _ in range(min(BATCH_LIMIT, len(self._waiting)))]
                 await self._one_round(taken)
         finally:
             self._round = None
+
+    async def _no_more_come(self) -> None:
+        """Return when no turn of the event loop brings another item. Those whose callers are at work anyway save a
+        round of their own, and what a round costs is much of what an item costs."""
+        before = 0
+        while before < len(self._waiting) < BATCH_LIMIT:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _done(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         """The results or errors of a round. The items of a round that fails are done alone: nobody pays for what

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 
 from central.core.db.engine import insert_rows_into
 from central.devices.tables import Event
@@ -17,8 +21,13 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tupl
     """Insert events in this order. Returns the (device_id, event_id) of those that are new."""
     if not rows:
         return set()
-    statement = insert_rows_into(session, Event).on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
+    statement = _of_new(insert_rows_into(session, Event))
     return {(row.device_id, row.event_id) for row in await session.execute(statement, rows)}
+
+
+@functools.cache  # one for each kind of database; to make it costs as much as to keep some events
+def _of_new(insert: PostgresInsert | SqliteInsert) -> ReturningInsert[str, str]:
+    return insert.on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
 
 
 async def page(

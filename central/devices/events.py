@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cast_wire import models as wire
@@ -36,7 +36,8 @@ def is_its_own(device_id: str, envelope: wire.Envelope) -> None:
 
 
 def size_of(plain: object) -> int:
-    return len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode())
+    """Bytes of JSON."""
+    return len(to_json(plain))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from central.core.db.among import among, texts
@@ -95,9 +95,8 @@ async def lock(session: AsyncSession, device_id: str) -> bool:
 
 async def touch(session: AsyncSession, ids: Collection[str], *, now: datetime, online_until: datetime) -> set[str]:
     """Record contact with these boxes; the ids of those that exist."""
-    statement = update(Device).where(Device.id.in_(_locked(among(Device.id, ids))))
-    touched = statement.values(last_seen=now, online_until=online_until).returning(Device.id)
-    return set((await session.scalars(touched.execution_options(synchronize_session=False))).all())
+    values = {"ids": ids, "now": now, "until": online_until}
+    return set((await session.scalars(_TOUCHED, values)).all())
 
 
 async def boot_number(session: AsyncSession, device_id: str, boot_id: str, *, now: datetime) -> int:
@@ -170,3 +169,12 @@ def _locked(*which: ColumnElement[bool]) -> Select[str]:
     # NO KEY UPDATE (key_share): rows that name a box may be added by others meanwhile.
     query = select(Device.id).where(*which, Device.revoked_at.is_(None)).order_by(Device.id)
     return query.with_for_update(key_share=True)
+
+
+_TOUCHED: Final = (
+    update(Device)
+    .where(Device.id.in_(_locked(among(Device.id, texts("ids")))))
+    .values(last_seen=bindparam("now"), online_until=bindparam("until"))
+    .returning(Device.id)
+    .execution_options(synchronize_session=False)
+)
