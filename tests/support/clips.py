@@ -189,7 +189,7 @@ class Clips:
         name = f"hls-{colour}-{seconds:g}s-{audio_hz or 'silent'}"
         return self._once(name, str(making), lambda to: self._run([*making, *_hls_to(to)])) / "index.m3u8"
 
-    def hls_fmp4(self, colour: str = "blue", seconds: float = 20) -> Path:
+    def hls_fmp4(self, colour: str = "blue", seconds: float = 40) -> Path:
         """The folder of `init.mp4` and `seg<number>.m4s`, 2 s each; silent."""
         making = [*_source(colour, seconds, None), *_VERYFAST]
         to_files = ["-f", "hls", "-hls_time", "2", "-hls_list_size", "0", "-hls_segment_type", "fmp4"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 from aiohttp import web
@@ -11,14 +12,20 @@ from tests.support.clips import Clips
 
 SEGMENT_S = 2
 WINDOW = 3
+FORGOTTEN_S = 10.0
+"""The time after which the stream begins again for who asks: players ask each few seconds."""
 
 
 def add_to(app: web.Application, clips: Clips) -> None:
-    began: list[float] = []
+    began = asked = -math.inf
 
     async def playlist(request: web.Request) -> web.Response:
-        began[:] = began or [time.monotonic()]
-        first = int((time.monotonic() - began[0]) / SEGMENT_S)
+        nonlocal began, asked
+        now = time.monotonic()
+        if now - asked > FORGOTTEN_S:
+            began = now
+        asked = now
+        first = int((now - began) / SEGMENT_S)
         lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{SEGMENT_S}"]
         lines += [f"#EXT-X-MEDIA-SEQUENCE:{first}", '#EXT-X-MAP:URI="init.mp4"']
         for number in range(first, first + WINDOW):

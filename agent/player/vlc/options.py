@@ -27,6 +27,7 @@ def instance_arguments(*, audio_output: str) -> list[str]:
         "--quiet",
         "--no-video-title-show",
         "--no-osd",
+        "--no-avcodec-corrupted",  # grey, where the key frame before was lost
         "--no-disable-screensaver",  # otherwise one dbus-launch for each video output
         "--keystore=memory",  # otherwise a 401 asks a wallet over D-Bus, and waits for ever without a session bus
         "--no-lua",  # no scripts that take apart web sites

@@ -11,9 +11,9 @@ from agent.types import ErrorCode, Failure
 def played_badly(log: LogReader, *, heard: bool = True) -> Failure | None:
     """The failure of media that libVLC would play badly and another engine plays well; None for all other media.
     `heard`: the box has sound."""
-    if log.live_fmp4:  # for a quarter of the time, at each segment; libVLC counts that as pictures
+    if log.live_fmp4:
         return Failure(
-            ErrorCode.MEDIA_UNSUPPORTED, "libVLC shows live HLS in fragmented MP4 (fMP4) with grey pictures."
+            ErrorCode.MEDIA_UNSUPPORTED, "libVLC stands still at each segment of live HLS in fragmented MP4 (fMP4)."
         )
     if heard and log.demuxer == "flacsys":  # 0.05-0.2 s, which are a syllable of a spoken message
         return Failure(ErrorCode.MEDIA_UNSUPPORTED, "libVLC loses the end of a short sound in FLAC.")
