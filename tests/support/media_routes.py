@@ -2,7 +2,7 @@
 
     /media/<file of the clips' cache>   with Range; hls, hls-variants and dash folders included
     /plain/<file of the clips' cache>   the same without Range
-    /film.mp4 /film/<colour>.mp4        10 s; also /stall.mp4 (holds at 40 %) and /cut.mp4 (breaks off at 40 %)
+    /film.mp4 /film/<colour>.mp4        10 s; also /stall.mp4 (holds at 70 %) and /cut.mp4 (breaks off at 40 %)
     /live.ts /live/<colour>.ts          endless MPEG-TS in real time, from the latest key frame on
     /live-stall.ts /live-trickle.ts /live-close.ts /live-reset.ts    the same for 3 s, then what the name says
     /live-hls/index.m3u8                sliding playlist, segments of 2 s; `routes.end_live_hls()` ends it
@@ -131,8 +131,8 @@ class MediaRoutes:
         app.router.add_get("/plain/{path:.+}", self._plain)
         app.router.add_get("/spoken/{way}/{name}", self._spoken)
         app.router.add_get("/film/{colour}.mp4", self._film)
-        app.router.add_get("/stall.mp4", partial(self._broken_film, then=Then.HOLD))
-        app.router.add_get("/cut.mp4", partial(self._broken_film, then=Then.CLOSE))
+        app.router.add_get("/stall.mp4", partial(self._broken_film, part=0.7, then=Then.HOLD))
+        app.router.add_get("/cut.mp4", partial(self._broken_film, part=0.4, then=Then.CLOSE))
         app.router.add_get("/live.ts", self._live)
         app.router.add_get("/live/{colour}.ts", self._live)
         for folder in ("live-hls", "trickle-hls", "hls-missing"):
@@ -192,9 +192,9 @@ class MediaRoutes:
             raise web.HTTPNotFound
         return await _file(request, await asyncio.to_thread(self._clips.film_mp4, colour, 10, _pitch(colour)))
 
-    async def _broken_film(self, request: web.Request, then: Then) -> web.StreamResponse:
+    async def _broken_film(self, request: web.Request, part: float, then: Then) -> web.StreamResponse:
         path = await asyncio.to_thread(self._clips.film_mp4)
-        return await _file(request, path, break_at=path.stat().st_size * 2 // 5, then=then)
+        return await _file(request, path, break_at=round(path.stat().st_size * part), then=then)
 
     async def _live(self, request: web.Request, usual: Behaviour = GOOD) -> web.StreamResponse:
         colour = request.match_info.get("colour", "red")
