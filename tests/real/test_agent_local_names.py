@@ -44,6 +44,8 @@ def agent(xserver: XServer, clips: Clips, leaks: LeakCheck) -> Iterator[LanAgent
             pytest.skip(f"NOT TESTED: whether names in .local are found. That needs networks of our own ({error})")
         nas = lan.machine(f"{ADDRESS}/24")
         avahi = running.enter_context(Avahi(nas, host="nas"))
+        # Avahi asks for a second whether the name is taken before it answers to it, and begins late on a busy machine.
+        wait_until(lambda: avahi.resolve("nas.local") == ADDRESS, timeout_s=READY_S, what="the name of the machine")
         serve = [*nas.prefix, sys.executable, "-m", "http.server", str(PORT), "--directory", str(film.parent)]
         server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         running.callback(end, server)
