@@ -60,6 +60,9 @@ class NoStreams:
         """Find a stream. Raises NotSupportedError."""
         raise NotSupportedError("This agent has no central API, so it cannot join streams by code or id.")
 
+    async def kept_video(self, video_id: str) -> None:
+        """Return None: nothing is kept."""
+
     async def find_video(self, video_id: str) -> CentralVideo:
         """Find a video. Raises NotSupportedError."""
         raise NotSupportedError("This agent has no central API, so it cannot play videos of its library.")

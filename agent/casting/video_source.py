@@ -41,6 +41,9 @@ class CentralVideo:
 class Library(Protocol):
     """A directory of the videos of the central API."""
 
+    async def kept_video(self, video_id: str) -> CentralVideo | None:
+        """The video at a file of this box, if it may begin before the central API has told about it."""
+
     async def find_video(self, video_id: str) -> CentralVideo:
         """The video, with the address at which this box gets it; within 2 s. Raises StreamNotFoundError,
         CentralUnavailableError, NotSupportedError when there is no central API, and MediaError when it cannot be
@@ -60,10 +63,16 @@ class VideoSource(Address):
         self._players = players
         self._check = check
         self._url: str | None = None
+        self._began_here = asyncio.Event()
 
     async def is_on(self) -> bool:
-        """Return True once an address is known. While the central API is away, a known address counts, but not once the
-        central API refuses this box; a session that was there before a restart of the agent waits for one."""
+        """Return True once an address is known. A file of this box is one, and `follow` asks about it meanwhile. While
+        the central API is away, a known address counts, but not once the central API refuses this box; a session that
+        was there before a restart of the agent waits for one."""
+        if self._url is None and (kept := await self._library.kept_video(self._video_id)) is not None:
+            await self._take(kept)
+            self._began_here.set()
+            return True
         while self._url is None:
             try:
                 await self._look_up()
@@ -72,6 +81,22 @@ class VideoSource(Address):
                 if not self._session.has_played:
                     raise
                 await asyncio.sleep(error.retry_after_s or PAUSE_S)
+        await self._look_up_again()
+        return True
+
+    async def follow(self) -> None:
+        """Ask the central API about a video that has begun from a file of this box. Raises what forbids it."""
+        await self._began_here.wait()
+        await self._look_up_again()
+        self._session.is_located.set()
+        await super().follow()
+
+    def choose(self) -> None:
+        assert self._url is not None
+        self._session.plays_at(self._url, shown_url=self._url.partition("?")[0])
+
+    async def _look_up_again(self) -> None:
+        """The same for an address that is known, which counts if there is no answer in time."""
         try:
             async with asyncio.timeout(KNOWN_S):
                 await self._look_up()
@@ -80,17 +105,14 @@ class VideoSource(Address):
         except (CentralUnavailableError, TimeoutError) as error:
             reason = str(error) or f"No answer within {KNOWN_S:g} s."
             log.info("video_lookup_skipped", session_id=self._session.id, reason=reason)
-        return True
-
-    def choose(self) -> None:
-        assert self._url is not None
-        self._session.plays_at(self._url, shown_url=self._url.partition("?")[0])
 
     async def _look_up(self) -> None:
-        session, video = self._session, await self._library.find_video(self._video_id)
+        await self._take(await self._library.find_video(self._video_id))
+        self._session.is_located.set()
+
+    async def _take(self, video: CentralVideo) -> None:
         url = await self._check(video.url)
         self._players.check(url)
         self._url = url
-        if session.request.title is None:
-            session.change(SessionChange(title=video.title))
-        session.is_located.set()
+        if self._session.request.title is None:
+            self._session.change(SessionChange(title=video.title))

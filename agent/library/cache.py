@@ -136,10 +136,22 @@ class VideoCache:
         """See Streams."""
         return await self._streams.find(ref)
 
+    async def kept_video(self, video_id: str) -> CentralVideo | None:
+        """See Library. For as long as what the central API said last is fresh."""
+        if not self.limit:
+            return None
+        try:
+            video = (await self._known.all()).get(video_id)
+        except StorageError:
+            return None  # the health says so
+        if video is None or not video.is_fresh or (file := await self._folder.find(video.sha256)) is None:
+            return None
+        return CentralVideo(file.as_uri(), video.title, video.type, video.size, video.sha256)
+
     async def find_video(self, video_id: str) -> CentralVideo:
         """See Library. At a file of this box if it is here; also while the central API is away, for as long as what it
         said last is fresh."""
-        here = await self._here(video_id) if self.limit else None
+        here = await self.kept_video(video_id)
         try:
             async with asyncio.timeout(None if here is None else ANSWER_S):
                 video = await self._streams.find_video(video_id)
@@ -186,16 +198,6 @@ class VideoCache:
         for one in there:
             await self._forget(one)
         return len(there)
-
-    async def _here(self, video_id: str) -> CentralVideo | None:
-        """The video at its file, if it may be played without a look-up."""
-        try:
-            video = (await self._known.all()).get(video_id)
-        except StorageError:
-            return None  # the health says so
-        if video is None or not video.is_fresh or (file := await self._folder.find(video.sha256)) is None:
-            return None
-        return CentralVideo(file.as_uri(), video.title, video.type, video.size, video.sha256)
 
     async def _forget(self, video_id: str) -> None:
         """Remove what is known of a video, and its bytes unless another one has the same. Raises StorageError."""

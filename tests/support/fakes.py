@@ -354,6 +354,7 @@ class FakeStreams:
     def __init__(self) -> None:
         self.urls: tuple[str, ...] = ()
         """The addresses of the stream; empty once it has ended."""
+        self.kept: CentralVideo | None = None
         self.away = False
         self.takes_s = 0.005
 
@@ -364,6 +365,9 @@ class FakeStreams:
         if not self.urls:
             raise StreamNotFoundError("scripted: it is not on")
         return CentralStream(ref.stream_id or "1", ref.code or "K7QF2M", self.urls)
+
+    async def kept_video(self, video_id: str) -> CentralVideo | None:
+        return self.kept
 
     async def find_video(self, video_id: str) -> CentralVideo:
         found = await self.find(StreamRef(video_id=video_id))

@@ -62,6 +62,9 @@ class Lookup:
             raise _not_there(ref)
         return _as_found(stream)
 
+    async def kept_video(self, video_id: str) -> None:
+        """Return None: nothing is kept."""
+
     async def find_video(self, video_id: str) -> CentralVideo:
         """The video, with the address at which this box gets it; within LOOKUP_TIMEOUT_S.
 

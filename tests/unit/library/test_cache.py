@@ -50,6 +50,9 @@ class Central:
     async def find(self, ref: StreamRef) -> CentralStream:
         raise NotImplementedError
 
+    async def kept_video(self, video_id: str) -> None:
+        return None
+
     async def find_video(self, video_id: str) -> CentralVideo:
         await asyncio.sleep(self.answers_after_s)
         if self.refuses is not None:
