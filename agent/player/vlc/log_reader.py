@@ -53,16 +53,17 @@ file again from its beginning then, with FFmpeg, and how much it had read before
 _GAVE_UP = "Could not update"
 _NOT_UPDATED = "Failed to update"
 """Logged (demux/hls, HLSRepresentation::runLocalUpdates) each time that a live playlist cannot be read again."""
+_SOUND_OPENED = b"%s '%4.4s' %d Hz"
+"""Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
+played buffers is up to 1 s late, and for a short sound it never comes."""
 _DEBUG_LINES_WORTH_READING = (
     b"using %s module",
     b"incoming response",
     b"HTTP answer code",
     b"Stream buffering done",
     *(line.encode() for line in (*_STAYS_LIVE, _FIRST_PICTURE, _READ_TO_END)),
+    _SOUND_OPENED,
 )
-_SOUND_OPENED = b"%s '%4.4s' %d Hz"
-"""Logged (src/audio_output/common.c, aout_FormatPrint) once sound was decoded and its device is open. The counter of
-played buffers is up to 1 s late, and for a short sound it never comes."""
 _LINES_KEPT = 200
 _LINE_BYTES = 4096
 """The longest lines are the headers of an answer over HTTP."""
@@ -203,7 +204,7 @@ def subscribe(vlc: Any, instance: Any, inbox: queue.SimpleQueue[Any]) -> Any:
 
     @vlc.CallbackDecorators.LogCb  # type: ignore[untyped-decorator]
     def on_log(_data: Any, level: int, context: Any, text: bytes, arguments: Any) -> None:
-        if level < _LOG_NOTICE and not text.startswith((*_DEBUG_LINES_WORTH_READING, _SOUND_OPENED)):
+        if level < _LOG_NOTICE and not text.startswith(_DEBUG_LINES_WORTH_READING):
             return  # they come by the thousand
         kind = ctypes.c_char_p()
         get_object(ctypes.cast(context, ctypes.c_void_p), ctypes.byref(kind), None, None)
