@@ -134,3 +134,21 @@ async def test_a_round_is_not_taken_apart_when_nothing_can_be_done() -> None:
     results = await asyncio.gather(*(batcher.submit(number) for number in range(100)), return_exceptions=True)
     assert all(isinstance(result, DatabaseUnavailableError) for result in results)
     assert rounds == [100]
+
+
+async def test_a_round_takes_along_who_comes_while_others_come() -> None:
+    """Its cost is shared by those whose requests are at work already; nobody waits for one that comes later."""
+    rounds: list[list[int]] = []
+
+    async def do(items: Sequence[int]) -> Sequence[int | BaseException]:
+        rounds.append(list(items))
+        return items
+
+    async def submit(number: int, *, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await batcher.submit(number)
+
+    batcher: Batcher[int, int] = Batcher("test", do)
+    await asyncio.gather(submit(1, turns=0), submit(2, turns=1), submit(3, turns=2), submit(4, turns=9))
+    assert rounds == [[1, 2, 3], [4]]
