@@ -63,6 +63,8 @@ class VideoSource(Address):
         self._players = players
         self._check = check
         self._url: str | None = None
+        self._title: str | None = None
+        """The title that the session got from here."""
         self._began_here = asyncio.Event()
 
     async def is_on(self) -> bool:
@@ -114,5 +116,6 @@ class VideoSource(Address):
         url = await self._check(video.url)
         self._players.check(url)
         self._url = url
-        if self._session.request.title is None:
+        if self._session.request.title == self._title != video.title:
+            self._title = video.title
             self._session.change(SessionChange(title=video.title))

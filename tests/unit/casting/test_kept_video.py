@@ -50,6 +50,7 @@ def test_its_picture_waits_for_no_answer() -> None:
         stream = tracker.snapshot().stream
         assert stream is not None
         assert (stream.session_state, stream.attempt) == (SessionState.ACTIVE, 1)
+        assert stream.title == "A video", "the title as the central API has it now"
 
     run(work)
 
