@@ -44,11 +44,13 @@ FAULTS: dict[str, Behaviour] = {
     "503": Behaviour(status=503, then=Then.CLOSE),
 }
 
-SPARES = 2
-"""The spare of libVLC, and from the first camera on that of mpv."""
+SPARES = 3
+"""The spare of libVLC, and from the first camera and the first picture on those of mpv and for pictures."""
 
 MPV_WORD = "--input-ipc-client="
 """An option on the command line of mpv, and of the launcher that is about to become it."""
+
+PILLOW_WORD = "agent.player.pillow.worker"
 
 LOG_TAIL_BYTES = 200_000
 """About 30 s of the log, most of which are the questions of this program."""
@@ -123,11 +125,13 @@ class Box:
         """All that the daemon, or one before it, has started and that still runs; the daemon included."""
         return processes_with(MARK, self.mark)
 
-    def count_processes(self) -> tuple[int, int]:
-        """The number of `processes` that are mpv, and of the others: the daemon and players of libVLC."""
+    def count_processes(self) -> tuple[int, int, int]:
+        """The number of `processes` that are mpv, that show pictures, and of the others: the daemon and players of
+        libVLC."""
         commands = [command for pid in self.processes() if (command := command_of(pid))]
         by_mpv = sum(any(word.startswith(MPV_WORD) for word in command) for command in commands)
-        return by_mpv, len(commands) - by_mpv
+        by_pillow = sum(PILLOW_WORD in command for command in commands)
+        return by_mpv, by_pillow, len(commands) - by_mpv - by_pillow
 
     def zombies(self) -> int:
         return zombies_of(self.agent.pid)

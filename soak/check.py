@@ -114,10 +114,12 @@ def _stream(top: Wanted, status: Any) -> list[str]:
 def _processes(box: Box) -> list[Wrong]:
     top = box.model.top
     by_mpv = top is not None and top.source.kind is Kind.CAMERA
-    by_vlc = top is not None and not by_mpv
-    # A spare of mpv is there from the first camera on; the daemon and a spare of libVLC always are. One attempt is over
-    # before the next begins, so what is taken up again has one player as well.
-    limits = {"mpv": 1 + by_mpv, "other": 2 + by_vlc}
+    by_pillow = top is not None and top.source.kind is Kind.IMAGE
+    by_vlc = top is not None and not by_mpv and not by_pillow
+    # A spare of mpv is there from the first camera on, and one for pictures from the first of those; the daemon and a
+    # spare of libVLC always are. One attempt is over before the next begins, so what is taken up again has one player,
+    # too.
+    limits = {"mpv": 1 + by_mpv, "pillow": 1 + by_pillow, "other": 2 + by_vlc}
     for (who, limit), running in zip(limits.items(), box.count_processes(), strict=True):
         if running > limit:
             return [Wrong(Fault.PROCESS, f"{running} {who} processes run, and {limit} are enough: {box.processes()}")]

@@ -47,7 +47,7 @@ class Growth:
         """Raises AssertionError when no spare becomes ready, OSError when the daemon is gone."""
         box.spare()
         pid = box.agent.pid
-        mpv, others = box.count_processes()
+        mpv, _, others = box.count_processes()
         look = Look(
             life=box.lives,
             step=step,
