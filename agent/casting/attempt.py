@@ -96,6 +96,8 @@ class Attempt:
         try:
             try:
                 await self._prepare(share)
+                if self.session.request.join is not None:
+                    await self.session.is_located.wait()  # until then nothing that is on makes way for it
                 self._still.stop()
                 await self._screen.take_screen(self)
             finally:

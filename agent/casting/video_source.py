@@ -42,7 +42,7 @@ class Library(Protocol):
     """A directory of the videos of the central API."""
 
     async def kept_video(self, video_id: str) -> CentralVideo | None:
-        """The video at a file of this box, if it may begin before the central API has told about it."""
+        """The video at a file of this box, if it may be prepared before the central API has told about it."""
 
     async def find_video(self, video_id: str) -> CentralVideo:
         """The video, with the address at which this box gets it; within 2 s. Raises StreamNotFoundError,
@@ -65,7 +65,7 @@ class VideoSource(Address):
         self._url: str | None = None
         self._title: str | None = None
         """The title that the session got from here."""
-        self._began_here = asyncio.Event()
+        self._is_here = asyncio.Event()
 
     async def is_on(self) -> bool:
         """Return True once an address is known. A file of this box is one, and `follow` asks about it meanwhile. While
@@ -73,7 +73,7 @@ class VideoSource(Address):
         was there before a restart of the agent waits for one."""
         if self._url is None and (kept := await self._library.kept_video(self._video_id)) is not None:
             await self._take(kept)
-            self._began_here.set()
+            self._is_here.set()
             return True
         while self._url is None:
             try:
@@ -87,8 +87,9 @@ class VideoSource(Address):
         return True
 
     async def follow(self) -> None:
-        """Ask the central API about a video that has begun from a file of this box. Raises what forbids it."""
-        await self._began_here.wait()
+        """Ask the central API about a video that is prepared from a file of this box, and shown once there is an answer
+        or has been none for KNOWN_S. Raises what forbids it."""
+        await self._is_here.wait()
         await self._look_up_again()
         self._session.is_located.set()
         await super().follow()

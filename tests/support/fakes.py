@@ -355,6 +355,7 @@ class FakeStreams:
         self.urls: tuple[str, ...] = ()
         """The addresses of the stream; empty once it has ended."""
         self.kept: CentralVideo | None = None
+        """The video of which the box has the file."""
         self.away = False
         self.takes_s = 0.005
 

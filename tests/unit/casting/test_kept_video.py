@@ -20,6 +20,8 @@ HERE = CentralVideo("http://film/here", "Fire drill", "video/mp4", 1000, "0" * 6
 START = StartRequest(url="", join=StreamRef(video_id="1"))
 ANSWERS_S = 0.4
 """The time that the central API takes for an answer; a player takes a fraction of that."""
+PREPARED_S = 0.01
+"""The time in which what is prepared is shown; to prepare it takes several times that."""
 
 
 def run(work: Callable[[StreamTracker, FakeStreams], Awaitable[None]]) -> None:
@@ -36,21 +38,21 @@ def run(work: Callable[[StreamTracker, FakeStreams], Awaitable[None]]) -> None:
         runner.run(whole())
 
 
-def test_its_picture_waits_for_no_answer() -> None:
-    """It is there under the title that is known; what the caller of a start is told waits for the answer."""
+def test_it_is_prepared_while_the_central_api_answers() -> None:
+    """It is shown with the answer, not some time after it, under the title as the central API has it now."""
 
     async def work(tracker: StreamTracker, central: FakeStreams) -> None:
         session = tracker.start(START)
-        shown = await tracker.first_frame(session, ANSWERS_S / 2)
-        assert shown is not None
-        assert shown.title == HERE.title
-        assert not await tracker.located(session, 0.0)
+        assert not await tracker.located(session, ANSWERS_S / 2)
+        assert await tracker.first_frame(session, 0.0) is None
         assert await tracker.located(session, ANSWERS_S)
+        shown = await tracker.first_frame(session, PREPARED_S)
+        assert shown is not None
+        assert shown.title == "A video"
         await asyncio.sleep(5.0)
         stream = tracker.snapshot().stream
         assert stream is not None
         assert (stream.session_state, stream.attempt) == (SessionState.ACTIVE, 1)
-        assert stream.title == "A video", "the title as the central API has it now"
 
     run(work)
 
@@ -68,22 +70,18 @@ def test_it_plays_while_the_central_api_is_away() -> None:
     run(work)
 
 
-def test_one_that_was_deleted_ends_with_the_answer() -> None:
+def test_nothing_makes_way_for_one_that_was_deleted() -> None:
+    """However late the answer comes, compared with the player."""
+
     async def work(tracker: StreamTracker, central: FakeStreams) -> None:
+        film = tracker.start(StartRequest(url="http://film/"))
+        assert await tracker.first_frame(film, 1.0) is not None
         central.urls = ()
         session = tracker.start(START)
         with pytest.raises(StreamNotFoundError):
-            await tracker.located(session, 2 * ANSWERS_S)
-        assert tracker.snapshot().stream is None
-
-    run(work)
-
-
-def test_one_that_is_deleted_in_time_is_never_seen() -> None:
-    async def work(tracker: StreamTracker, central: FakeStreams) -> None:
-        central.urls, central.takes_s = (), 0.01
-        session = tracker.start(START)
-        with pytest.raises(StreamNotFoundError):
-            await tracker.first_frame(session, ANSWERS_S)
+            await tracker.first_frame(session, 2 * ANSWERS_S)
+        stream = tracker.snapshot().stream
+        assert stream is not None
+        assert (stream.session_id, stream.session_state) == (film, SessionState.ACTIVE)
 
     run(work)
