@@ -66,6 +66,7 @@ class _Extension:
         self.is_ready: asyncio.Future[None] = new_future()
         self._id = ""
         self._session = ""
+        self._is_begun = False
         self._workers: dict[str, str] = {}
         """The service workers that may belong to our extension, by the address of each."""
 
@@ -80,7 +81,8 @@ class _Extension:
         if event == "Target.targetCreated" and target.get("type") == "service_worker" and not self.is_ready.done():
             self._workers[str(target.get("url", ""))] = str(target["targetId"])
             self._attach()
-        elif event == "Runtime.executionContextCreated" and session == self._session and not self.is_ready.done():
+        elif event == "Runtime.bindingCalled" and session == self._session and not self._is_begun:
+            self._is_begun = True
             self.call(self._begin, self._on_begun)
 
     def _on_loaded(self, result: Mapping[str, Any]) -> None:
@@ -100,6 +102,9 @@ class _Extension:
     def _on_attached(self, result: Mapping[str, Any]) -> None:
         self._session = str(result.get("sessionId", ""))
         self._cdp.say("Runtime.enable", session=self._session)
+        self._cdp.say("Runtime.addBinding", session=self._session, name="ready")  # its script calls that at its end
+        ready = 'globalThis.isReady && ready("")'  # it may have run before; a worker is there before, too
+        self._cdp.say("Runtime.evaluate", session=self._session, expression=ready)
 
     def _on_begun(self, result: Mapping[str, Any]) -> None:
         if "error" in result or "exceptionDetails" in result:  # not told, because it may hold a secret

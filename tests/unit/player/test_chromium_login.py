@@ -85,7 +85,7 @@ async def test_websockets_have_their_headers_before_the_page_is_opened() -> None
     worker = {"targetId": "W1", "type": "service_worker", "url": "chrome-extension://abc/worker.js"}
     browser.companion.hear("Target.targetCreated", {"targetInfo": worker}, "")
     browser.answer()
-    browser.companion.hear("Runtime.executionContextCreated", {}, SESSION)
+    browser.companion.hear("Runtime.bindingCalled", {"name": "ready"}, SESSION)
     assert browser.said[-1]["params"]["expression"] == f"addHeaders({json.dumps(headers)})"
     assert not added.done()
     browser.answer()

@@ -364,6 +364,8 @@ async def test_a_page_is_silent_before_it_is_opened() -> None:
     assert [command["params"].get("targetId") for command in browser.said] == ["W1"]
     browser.answer()
     browser.companion.hear("Runtime.executionContextCreated", {}, SESSION)
+    assert "mute" not in str(browser.said), "its script may not have run yet"
+    browser.companion.hear("Runtime.bindingCalled", {"name": "ready"}, SESSION)
     assert browser.said[-1]["params"]["expression"] == "mute(true)"
     assert not browser.companion.is_ready.done()
     browser.answer()

@@ -10,3 +10,6 @@ globalThis.addHeaders = async (headers) =>
       condition: { urlFilter: filter, initiatorDomains: [host], resourceTypes: ["websocket"] },
     })),
   });
+
+globalThis.isReady = true; // see companion.py
+globalThis.ready?.("");
