@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
@@ -17,7 +18,7 @@ from central.analytics import repository
 from central.analytics.counting import LATE
 from central.analytics.csv_text import csv_lines
 from central.analytics.models import StatsQuery
-from central.analytics.repository import Counts, CountsOf, Days
+from central.analytics.repository import Counts, Days, OfDay
 from central.analytics.sums import ALL, Sums, from_bytes, to_bytes
 from central.core.batch import Batcher
 from central.core.cache import Cache, Question
@@ -47,8 +48,8 @@ class Found:
 
     days: Days
     total: Counts
-    by_day: list[CountsOf]
-    page: Page[CountsOf]
+    by_day: list[OfDay]
+    page: Page[Any]
     titles: dict[str, str]
     """The titles by the id of the video, including deleted ones."""
 
@@ -123,12 +124,14 @@ class Analytics:
         while True:
             async with self._database.read() as session:
                 found = await repository.by_video(session, days, after=after, limit=LINES)
-                titles = await repository.titles(session, [video.of for video in found])
-            lines = ((video.of, titles.get(video.of, ""), video.counts) for video in found)
-            yield csv_lines((of, title, told.views, told.completed, told.seconds) for of, title, told in lines)
+                titles = await repository.titles(session, [video["video_id"] for video in found])
+            yield csv_lines(
+                (video["video_id"], titles.get(video["video_id"], ""), *(video[name] for name in repository.COUNTS))
+                for video in found
+            )
             if len(found) < LINES:
                 return
-            after = found[-1].of
+            after = found[-1]["video_id"]
 
     async def reset(self, caller: Caller, video_id: str) -> None:
         """Delete the counts of a video, and log who did. Raises VideoNotFoundError."""
@@ -158,7 +161,7 @@ class Analytics:
         await self._cache.keep({places[each]: to_bytes(sums) for each, sums in new.items() if each in places})
         known |= new
         return [
-            _found(part, known[video_id, part], titles, lambda box: box.of) if video_id in titles else not_there()
+            _found(part, known[video_id, part], titles, itemgetter("device_id")) if video_id in titles else not_there()
             for video_id, part in asked
         ]
 
@@ -169,10 +172,10 @@ class Analytics:
             top = partial(repository.top, days=asked.days, after=asked.after, limit=asked.limit + 1)
             by_day = partial(repository.by_day, days=asked.days)
             sums = Sums(*await asyncio.gather(self._read(by_day), self._read(top)))
-        titles = await self._read(partial(repository.titles, ids=[video.of for video in sums.page]))
+        titles = await self._read(partial(repository.titles, ids=[video["video_id"] for video in sums.page]))
         if known is None and place is not None:
             await self._cache.keep({place: to_bytes(sums)})
-        return _found(asked, sums, titles, lambda video: f"{video.counts.views} {video.of}")
+        return _found(asked, sums, titles, lambda video: f"{video['views']} {video['video_id']}")
 
     async def _read(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async with self._database.read() as session:
@@ -190,17 +193,17 @@ async def _looked_up(session: AsyncSession, asked: Sequence[tuple[str, Asked]]) 
     return found
 
 
-def _found(asked: Asked, sums: Sums, titles: dict[str, str], position: Callable[[CountsOf], str]) -> Found:
+def _found(asked: Asked, sums: Sums, titles: dict[str, str], position: Callable[[Any], str]) -> Found:
     page = page_of(sums.page, asked.limit, position)
     return Found(asked.days, _total(sums.by_day), sums.by_day, page, titles)
 
 
-def _total(counts: list[CountsOf]) -> Counts:
-    return Counts(
-        views=sum(each.counts.views for each in counts),
-        completed=sum(each.counts.completed for each in counts),
-        seconds=sum(each.counts.seconds for each in counts),
-    )
+def _total(by_day: list[OfDay]) -> Counts:
+    return {
+        "views": sum([day["views"] for day in by_day]),
+        "completed": sum([day["completed"] for day in by_day]),
+        "seconds": sum([day["seconds"] for day in by_day]),
+    }
 
 
 def _behind(cursor: str | None) -> tuple[int, str] | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
-from central.analytics.repository import Counts, CountsOf
+from central.analytics.repository import OfBox, OfDay, OfVideo
 
 ALL: Final = "all"
 """The topic of the views of all videos. Those of one video have its id."""
 
-_KEPT: Final[TypeAdapter[Any]] = TypeAdapter(tuple[list[tuple[date, Counts]], list[tuple[str, Counts]]])
+_KEPT: Final[TypeAdapter[Any]] = TypeAdapter(tuple[list[OfDay], list[OfBox] | list[OfVideo]])
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -21,12 +22,12 @@ log = structlog.stdlib.get_logger(__name__)
 class Sums(NamedTuple):
     """The views of some days, with the boxes or the videos of a page and one more, if there is one."""
 
-    by_day: list[CountsOf]
-    page: list[CountsOf]
+    by_day: list[OfDay]
+    page: Sequence[Any]
 
 
 def to_bytes(sums: Sums) -> bytes:
-    return _KEPT.dump_json((sums.by_day, sums.page))
+    return to_json(sums)
 
 
 def from_bytes(value: bytes | None) -> Sums | None:
@@ -34,8 +35,7 @@ def from_bytes(value: bytes | None) -> Sums | None:
     if value is None:
         return None
     try:
-        by_day, page = _KEPT.validate_json(value)
+        return Sums(*_KEPT.validate_json(value))
     except ValidationError:
         log.warning("cached_answer_rejected", hint="Something else uses the names of cache.prefix in Redis.")
         return None
-    return Sums([CountsOf(*each) for each in by_day], [CountsOf(*each) for each in page])

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
+from pydantic import BaseModel
+from pydantic_core import to_json
 
 from cast_http.limits import in_time, limit_body
 from cast_http.negotiate import has_already, preference
@@ -113,5 +115,12 @@ def _tagged(request: web.Request, reply: Reply) -> Reply:
 
 def _rendered(reply: Reply) -> Answered:
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
-    text = reply.text if reply.model is None else reply.model.model_dump_json()
-    return reply.status, text, reply.content_type, headers
+    return reply.status, _text(reply), reply.content_type, headers
+
+
+def _text(reply: Reply) -> str:
+    if reply.model is None:
+        return reply.text
+    if isinstance(reply.model, BaseModel):
+        return reply.model.model_dump_json()
+    return to_json(reply.model).decode()

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy
 import structlog
+from pydantic import BaseModel
 
 from central.analytics import service as service_module
 from central.analytics.csv_text import csv_lines
+from central.analytics.models import Analytics, VideoStats
 from central.core import forgetting
 from central.core.cache import NoCache
 from central.core.types import Role
@@ -39,7 +41,13 @@ def shown(box: Box, video_id: str, at: datetime, *, seconds: float = 10.0, compl
 async def stats(central: Central, video_id: str, query: str = "") -> Answered:
     found = await central.admin("GET", f"/api/v1/videos/{video_id}/stats?{query}")
     assert found.status == 200, found.body
+    assert_told_as_described(VideoStats, found.body)
     return found
+
+
+def assert_told_as_described(model: type[BaseModel], body: dict[str, Any]) -> None:
+    """The answers are sent without the model that describes them."""
+    assert model.model_validate({**body, "from_": body["from"]}).model_dump(mode="json") == body
 
 
 def counts(views: int, completed: int, seconds: float) -> dict[str, Any]:
@@ -135,6 +143,7 @@ async def test_the_most_viewed_come_first(central: Central) -> None:
         await box.send(*(shown(box, film, now, completed=True) for _ in range(number)))
     await box.send(shown(box, films[0], now - timedelta(days=3)))
     found = await central.admin("GET", "/api/v1/analytics?limit=2")
+    assert_told_as_described(Analytics, found.body)
     assert found.status == 200, found.body
     assert [(each["title"], each["views"]) for each in found["videos"]] == [("Three", 3), ("One", 2)]
     assert (found["total"], len(found["by_day"])) == (counts(7, 6, 70.0), 2)
@@ -142,6 +151,7 @@ async def test_the_most_viewed_come_first(central: Central) -> None:
     assert [(each["title"], each["views"]) for each in rest["videos"]] == [("Two", 2)]
     assert rest["next_cursor"] is None
     today = await central.admin("GET", f"/api/v1/analytics?from={now:%Y-%m-%d}")
+    assert_told_as_described(Analytics, today.body)
     assert [each["views"] for each in today["videos"]] == [3, 2, 1]
 
 
