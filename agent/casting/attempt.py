@@ -191,6 +191,11 @@ class Attempt:
             self._has_sound = on
             await self._player.set_sound(on)
 
+    async def prepare_sound(self) -> None:
+        """Have the sound ready while another one still has it. Raises PlayerTimeoutError, PlayerUnavailableError."""
+        if self._player is not None and not self._has_sound:
+            await self._player.prepare_sound()
+
     async def pause(self, on: bool) -> None:
         """Have it stand still or go on. Raises PlayerTimeoutError, PlayerUnavailableError."""
         if not on:

@@ -50,6 +50,8 @@ class Handover:
                 await self._hand_over_to_audio(attempt)
             else:
                 await attempt.show()
+                if self._heard is not None and self._heard.has_sound and not session.paused:
+                    await attempt.prepare_sound()
                 await self._now_on_screen(attempt)
                 if not session.paused:
                     await self._give_sound(attempt)

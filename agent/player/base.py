@@ -204,6 +204,12 @@ class Player(Protocol):
         Raises PlayerTimeoutError.
         """
 
+    async def prepare_sound(self) -> None:
+        """Begin to open the audio device, without being heard, while another player has the sound: it is heard sooner
+        once it is given the sound. Does nothing where the device cannot be shared, or that saves no time.
+        Raises PlayerTimeoutError.
+        """
+
     async def set_volume(self, volume: float, muted: bool) -> None:
         """Change volume (0.0-1.0) and mute. Raises PlayerTimeoutError."""
 

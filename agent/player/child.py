@@ -33,7 +33,6 @@ HELLO_TIMEOUT_S = 20.0
 """Python and libVLC from a cold SD card, while everything else starts too; 0.1 s warm."""
 
 _STDERR_LINES = 12
-
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
@@ -107,6 +106,9 @@ class ChildPlayer(ABC):
     async def go_to(self, media: Media) -> bool:
         return False
 
+    async def prepare_sound(self) -> None:
+        return  # heard soon enough
+
     async def outdated(self) -> None:
         await asyncio.Event().wait()
 
@@ -120,7 +122,6 @@ class ChildPlayer(ABC):
         await asyncio.shield(self._ending)  # the end continues if the caller is cancelled
 
     # --- what an engine adds ---
-
     @property
     @abstractmethod
     def engine(self) -> str: ...
@@ -181,7 +182,6 @@ class ChildPlayer(ABC):
         await self._child.close()
 
     # --- hearing it, and speaking to it ---
-
     def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(self._or_gone(coroutine), name=f"player-{self.pid}-{name}"))
 

@@ -58,9 +58,11 @@ class Seek:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Take the sound, or let go of it and of the audio device."""
+    """Take the sound, or let go of it and of the audio device. What is not to be `heard` yet takes it only where it may
+    share the device."""
 
     on: bool
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)

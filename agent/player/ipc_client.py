@@ -67,6 +67,9 @@ class WorkerPlayer(ChildPlayer):
     async def set_sound(self, on: bool) -> None:
         await self._ask(ipc.Sound(on), ipc.Done, DONE_TIMEOUT_S)
 
+    async def prepare_sound(self) -> None:
+        await self._ask(ipc.Sound(on=True, heard=False), ipc.Done, DONE_TIMEOUT_S)
+
     async def set_volume(self, volume: float, muted: bool) -> None:
         await self._ask(ipc.SetVolume(volume, muted), ipc.Done, DONE_TIMEOUT_S)
 

@@ -1,9 +1,6 @@
 """The sound that is heard: real streams on a sound server of the tests' own, told apart by their pitch. PulseAudio
 mixes, so a loudspeaker that two programs cannot open at once is not here. What such a device needs is shown all the
-same: two of the agent's streams never have the loudspeaker open at the same time (`most_at_once`).
-
-PulseAudio mixes, so a loudspeaker that two programs cannot open at once is not here. What such a device needs is
-shown all the same: of the agent's streams never two have the loudspeaker open at the same time (`most_at_once`).
+same: with ALSA two of the agent's streams never have the loudspeaker open at the same time (`most_at_once`).
 """
 
 from __future__ import annotations
@@ -64,12 +61,12 @@ def long_green(media_server: MediaServer, clips: Clips) -> str:
 
 def test_only_one_stream_is_heard(agent: Agent, pulse: PulseServer, media_server: MediaServer, long_green: str) -> None:
     """The old stream is heard until the switch, the new one from then on, never both, with a short gap between."""
-    with pulse.listen() as listener, pulse.watch() as watch:
+    with pulse.listen() as listener:
         agent.start(long_green)
         hear(listener, GREEN)
         switched_at = start_late(agent, media_server, "/film/red.mp4")
         hear(listener, RED, for_s=0.5)
-        heard, most = listener.heard(), watch.most_at_once()
+        heard = listener.heard()
     windows = heard.windows()
     assert not both(heard, GREEN, RED)
     assert heard.heard() == {GREEN, RED}
@@ -79,19 +76,21 @@ def test_only_one_stream_is_heard(agent: Agent, pulse: PulseServer, media_server
     assert prepared[-1].at - prepared[0].at > 0.8
     assert abs(ended - switched_at) < LONGEST_GAP_S
     assert 0 <= began - ended < LONGEST_GAP_S, f"silent for {began - ended:.2f} s"
-    assert most == 1
     print(f"gap at the switch: {1000 * gap(heard):.0f} ms")
 
 
 def test_a_loudspeaker_that_cannot_be_shared_is_enough(
-    agent: Agent, pulse: PulseServer, media_server: MediaServer
+    xserver: XServer, pulse: PulseServer, media_server: MediaServer
 ) -> None:
-    """The loudspeaker is never opened twice, through films, a message and live streams, one after the other."""
-    with pulse.watch() as watch:
+    """The loudspeaker is never opened twice, through films, a message and live streams, one after the other. ALSA may
+    have one that cannot be shared; this one is PulseAudio's, which tells how often it is opened."""
+    alsa = {"CAST_AGENT_AUDIO__OUTPUT": "alsa", "CAST_AGENT_AUDIO__DEVICE": "pulse"}
+    with Agent(xserver.display, env={**pulse.env, **alsa}) as agent, pulse.watch() as watch:
         paths = ("/film/green.mp4", "/film.mp4", "/tone.ogg", "/live/green.ts", "/tone.mp3", "/film/green.mp4")
-        for count, path in enumerate(paths, start=1):
+        for path in paths:
+            before = openings(watch)
             agent.start(media_server.url(path))
-            wait_until(lambda count=count: openings(watch) == count, timeout_s=SOON_S, what="the loudspeaker is open")  # type: ignore[misc]
+            wait_until(lambda before=before: openings(watch) > before, timeout_s=SOON_S, what="the loudspeaker is open")  # type: ignore[misc]
         agent.stop()
         wait_until(lambda: not pulse.sink_inputs(), timeout_s=SOON_S, what="the loudspeaker is free")
         assert watch.most_at_once() == 1

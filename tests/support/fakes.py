@@ -205,19 +205,26 @@ class FakePlayer:
     async def finished(self) -> None:
         await asyncio.shield(self._finished)
 
+    async def prepare_sound(self) -> None:
+        await self._take_sound()
+        self.commands.append("prepare_sound")
+
     async def set_sound(self, on: bool) -> None:
-        await asyncio.sleep(SOUND_S)
-        if not self.alive:
-            raise PlayerUnavailableError("scripted: it is dead")
-        if self.script.deaf:
-            await asyncio.sleep(HANGS_S)
-            raise PlayerTimeoutError("scripted: it hangs")
+        await self._take_sound()
         self.sound = on
         if on:
             self._device.open(self.pid)
         else:
             self._device.close(self.pid)
         self._heard_from = self._loop.time() if on else None
+
+    async def _take_sound(self) -> None:
+        await asyncio.sleep(SOUND_S)
+        if not self.alive:
+            raise PlayerUnavailableError("scripted: it is dead")
+        if self.script.deaf:
+            await asyncio.sleep(HANGS_S)
+            raise PlayerTimeoutError("scripted: it hangs")
 
     async def set_volume(self, volume: float, muted: bool) -> None:
         await asyncio.sleep(TOLD_S)

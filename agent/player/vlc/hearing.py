@@ -69,6 +69,8 @@ class Hearing:
         self._number = -1
         """The number in libVLC of the track that was heard last."""
         self._reached = Reached.NOTHING
+        self._is_prepared = False
+        """True if the player has the sound and is not to be heard yet."""
 
     @property
     def on(self) -> bool:
@@ -85,13 +87,20 @@ class Hearing:
         """Return True if the media was neither heard nor opened again to be heard."""
         return self._reached < Reached.BEGUN_AGAIN
 
-    def take(self) -> None:
-        """Give the player the sound."""
+    def take(self, *, heard: bool = True) -> None:
+        """Give the player the sound. If it is not to be `heard` yet, only where it may share the device; then it plays
+        into it, muted, until this is called again."""
         playback, audio_only = self._playback, self._playback.kind is MediaType.AUDIO
+        is_shared = self._output.make(heard=heard) and self._output.is_shared
+        if not heard and (audio_only or not is_shared):
+            return
+        if self.on and self._is_prepared:
+            self._is_prepared = False
+            return
+        self._is_prepared = not heard
         first = self._reached is Reached.NOTHING
         if not self.on:
             self._enter(Track.AWAITED if self._track is Track.NONE else Track.CHOSEN)
-        self._output.make()
         self._read_log()
         over = self._is_short or not self._player.is_seekable() if audio_only else self._log.read_to_end
         tracks = [track for track, _ in self._player.audio_get_track_description() or [] if track >= 0]

@@ -10,6 +10,8 @@ from cast_util.backoff import Backoff
 _NO_LOUDSPEAKER = frozenset({"adummy", "amem", "afile"})
 """Outputs of libVLC that play into nothing, a program or a file."""
 
+_SHARED = frozenset({"pulse"})
+"""Outputs whose device is never one player's alone. With ALSA that depends on the configuration."""
 
 SILENT_S = 1.5
 """libVLC counts sound and pictures four times a second; a track that is chosen late sets in after 1 s at most."""
@@ -80,8 +82,9 @@ class SoundOutput:
     def __init__(self, instance: Any, player: Any, *, output: str, device: str | None) -> None:
         self._player = player
         self._device = device
-        self._made = False
-        self._level, self._muted = 1.0, False
+        self._name = ""
+        """The output that was made; empty before, or if none can be."""
+        self._level, self._muted, self._heard = 1.0, False, True
         self.wanted = output != "none"
         """True if anything is to be heard at all."""
         if not self.wanted:
@@ -96,19 +99,25 @@ class SoundOutput:
         self._level, self._muted = level, muted
         self._apply()
 
-    def make(self, *, anew: bool = False) -> bool:
+    @property
+    def is_shared(self) -> bool:
+        """Return True if others may play into the device at the same time."""
+        return self._name in _SHARED
+
+    def make(self, *, anew: bool = False, heard: bool = True) -> bool:
         """Make the output if there is none yet; the next audio track that is chosen opens its device. Whether there is
-        one now.
+        one now. It is muted while it is not to be `heard`.
 
         Where none can be made libVLC plays without sound. `anew` only while no audio track is chosen: libVLC destroys
         the one before, and does not ask whether it is in use.
         """
-        if anew or not self._made:
-            self._made = any(self._works(name) for name in self._names)
-            if self._made and self._device:
+        self._heard = heard
+        if anew or not self._name:
+            self._name = next((name for name in self._names if self._works(name)), "")
+            if self._name and self._device:
                 self._player.audio_output_device_set(None, self._device)
         self._apply()
-        return self._made
+        return bool(self._name)
 
     def _works(self, name: str) -> bool:
         return bool(self._player.audio_output_set(name) == 0 and self._player.audio_get_volume() >= 0)
@@ -117,7 +126,7 @@ class SoundOutput:
         # Always both, also the defaults: sound servers remember the last volume and mute of an application, and
         # what is set before the device opens is what it opens with.
         self._player.audio_set_volume(round(self._level * 100))
-        self._player.audio_set_mute(self._muted)
+        self._player.audio_set_mute(self._muted or not self._heard)
 
 
 def _listed(instance: Any) -> list[str]:

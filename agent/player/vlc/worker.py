@@ -131,7 +131,7 @@ class VlcWorker:
                 self._playback.go_to(round(position * 1000))
                 self._channel.send(ipc.Done())
             case ipc.Sound(on=True):
-                self._hearing.take()
+                self._hearing.take(heard=item.heard)
                 self._channel.send(ipc.Done())
             case ipc.Sound(on=False):
                 self._hearing.leave()  # it is done once the device is closed

@@ -14,13 +14,16 @@ from agent.types import MediaType
 
 
 class Output:
-    """A SoundOutput that can always be made; tells how often it was made anew."""
+    """A SoundOutput that can always be made; tells how often it was made anew, and whether it is muted."""
 
     wanted = True
     made_anew = 0
+    is_shared = True
+    is_heard = False
 
-    def make(self, *, anew: bool = False) -> bool:
+    def make(self, *, anew: bool = False, heard: bool = True) -> bool:
         self.made_anew += anew
+        self.is_heard = heard
         return True
 
 
@@ -100,6 +103,28 @@ def test_a_sound_that_is_taken_again_before_it_was_left_is_not_left() -> None:
     bench.hearing.take()
     bench.hearing.track_changed()
     assert (bench.vlc.tracks, bench.done) == ([4, -1, 4], 0)
+
+
+def test_a_sound_is_prepared_where_others_may_be_heard_meanwhile() -> None:
+    """It is read once, muted, and only unmuted when the player is given it."""
+    bench = Bench()
+    bench.hearing.take(heard=False)
+    assert (bench.vlc.tracks, bench.hearing.on, bench.output.is_heard) == ([4], True, False)
+    bench.hearing.take()
+    assert (bench.vlc.tracks, bench.hearing.on, bench.output.is_heard) == ([4], True, True)
+    bench.hearing.leave()
+    bench.hearing.track_changed()
+    bench.hearing.take()
+    assert bench.vlc.tracks == [4, -1, 4], "it was taken away in between"
+
+
+def test_no_sound_is_prepared_for_a_device_that_one_player_has_alone() -> None:
+    bench = Bench()
+    bench.output.is_shared = False
+    bench.hearing.take(heard=False)
+    assert (bench.vlc.tracks, bench.hearing.on) == ([], False)
+    bench.hearing.take()
+    assert (bench.vlc.tracks, bench.output.is_heard) == ([4], True)
 
 
 def test_a_lost_sound_is_chosen_again_with_a_new_output() -> None:
