@@ -39,7 +39,8 @@ class Connection:
 
     def __init__(self, *, on_event: Callable[[Any], None], on_lost: Callable[[], None]) -> None:
         self._on_event = on_event
-        self._guests = Guests()
+        self.guests = Guests()
+        """Those inside the windows of this connection; for its thread."""
         self._on_lost = on_lost
         self.on_event_here: Callable[[Xcb, Any], None] | None = None
         """Called first with each event, on the connection's thread: for what cannot wait until the loop has its turn.
@@ -247,9 +248,9 @@ class Connection:
             if event is None:
                 return
             if isinstance(event, xproto.DestroyNotifyEvent):
-                self._guests.forget(event.window)
+                self.guests.forget(xcb, event.window)
             if isinstance(event, REQUESTS):
-                self._guests.obey(xcb, event)
+                self.guests.obey(xcb, event)
                 continue
             if self.on_event_here is not None:
                 self.on_event_here(xcb, event)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from agent.errors import PlayerUnavailableError
 from agent.stage.base import Place
-from agent.stage.xcb import Xcb, dpms, randr, xcffib, xproto
+from agent.stage.xcb import Xcb, dpms, randr, render, xcffib, xproto
 
 FULL_DEPTH: Final = 24
 """Bits of colour in a pixel: what GL draws without fail."""
@@ -84,6 +85,8 @@ class Screen:
     has_screensaver: bool
     rootless: bool
     """XWayland inside a Wayland session: the root window has no pixels, each window is the compositor's."""
+    picture_formats: Mapping[int, int]
+    """The Render extension's name for the pixels of each visual; empty without that extension."""
 
 
 def read_screen(xcb: Xcb, number: int) -> Screen:
@@ -117,6 +120,7 @@ def read_screen(xcb: Xcb, number: int) -> Screen:
         has_dpms=_has(xcb, "DPMS") and bool(xcb(dpms.key).Capable().reply().capable),
         has_screensaver=_has(xcb, "MIT-SCREEN-SAVER"),
         rootless=_is_rootless(xcb, root.root),
+        picture_formats=_picture_formats(xcb) if _has(xcb, "RENDER") else {},
     )
 
 
@@ -134,6 +138,14 @@ def read_monitor(xcb: Xcb, screen: Screen) -> Area:
 
 def _has(xcb: Xcb, extension: str) -> bool:
     return bool(xcb.core.QueryExtension(len(extension), extension).reply().present)
+
+
+def _picture_formats(xcb: Xcb) -> dict[int, int]:
+    """What the Render extension calls the pixels of each visual."""
+    extension = xcb(render.key)
+    extension.QueryVersion(0, 11).reply()  # as the protocol has it, before anything else
+    screens = extension.QueryPictFormats().reply().screens
+    return {v.visual: v.format for screen in screens for depth in screen.depths for v in depth.visuals}
 
 
 def _speaks_monitors(xcb: Xcb) -> bool:

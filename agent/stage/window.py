@@ -15,6 +15,7 @@ from agent.stage import requests
 from agent.stage.backdrop import Backdrop
 from agent.stage.base import WHOLE, Layer, Place
 from agent.stage.connection import Connection
+from agent.stage.guests import Blank
 from agent.stage.layers import Layers
 from agent.stage.pixels import read_rows
 from agent.stage.requests import Tools
@@ -118,6 +119,7 @@ class X11Window:
 
         def make(xcb: Xcb) -> None:
             self._xid = requests.make_window(xcb, floor.screen, floor.tools, floor.parent, place, self._sentinel)
+            floor.connection.guests.expect(self._xid, Blank(self._sentinel, floor.screen, floor.tools))
 
         try:
             await self._call(make)
@@ -146,10 +148,11 @@ class X11Window:
     async def show(self) -> None:
         untouched = self._phase is Phase.EMPTY and await self._look() is Verdict.UNTOUCHED
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
-        curtain, layers = self._floor.curtain, self._floor.layers
+        curtain, layers, guests = self._floor.curtain, self._floor.layers, self._floor.connection.guests
         self._enter(Phase.SHOWN)
 
         def raise_it(xcb: Xcb) -> None:
+            guests.expect_no_more(xcb, self._xid)
             covered = requests.fill_around_player(xcb, screen, tools, self._xid, place)
             if untouched and not covered:
                 requests.black_out(xcb, screen, tools, self._xid, place)  # a sentinel is nothing to look at
@@ -201,13 +204,25 @@ class X11Window:
 
     async def _fill_around_player(self) -> None:
         screen, tools, place = self._floor.screen, self._floor.tools, self._place
-        await self._call(lambda xcb: requests.fill_around_player(xcb, screen, tools, self._xid, place))
+        guests = self._floor.connection.guests
+
+        def fill(xcb: Xcb) -> None:
+            guests.expect_no_more(xcb, self._xid)
+            requests.fill_around_player(xcb, screen, tools, self._xid, place)
+
+        await self._call(fill)
 
     async def _look(self) -> Verdict:
         width, height = self._place.width, self._place.height
         lines = sorted({int(height * part) for part in ROWS})
-        rows = await self._call(lambda xcb: read_rows(xcb, self._xid, lines, width))
-        return self._sentinel.judge(rows, width)
+        guests = self._floor.connection.guests
+
+        def look(xcb: Xcb) -> Verdict:
+            if guests.is_settling(self._xid):
+                return Verdict.UNTOUCHED
+            return self._sentinel.judge(read_rows(xcb, self._xid, lines, width), width)
+
+        return await self._call(look)
 
     async def _call(self, work: Callable[[Xcb], T]) -> T:
         if self._phase is Phase.CLOSED:
@@ -222,5 +237,6 @@ class X11Window:
 
     def _destroy(self, xcb: Xcb) -> None:
         self._floor.layers.drop(self._xid)
+        self._floor.connection.guests.expect_no_more(xcb, self._xid)
         if self._xid:
             requests.destroy_window(xcb, self._xid)

@@ -7,6 +7,7 @@ from typing import Any
 import xcffib as _xcffib
 import xcffib.dpms as _dpms
 import xcffib.randr as _randr
+import xcffib.render as _render
 import xcffib.res as _res
 import xcffib.screensaver as _screensaver
 import xcffib.shape as _shape
@@ -15,6 +16,7 @@ import xcffib.xproto as _xproto
 xcffib: Any = _xcffib
 xproto: Any = _xproto
 randr: Any = _randr
+render: Any = _render
 res: Any = _res
 dpms: Any = _dpms
 screensaver: Any = _screensaver
@@ -23,4 +25,4 @@ shape: Any = _shape
 Xcb = Any
 """An `xcffib.Connection`; used on the thread of its connection only."""
 
-__all__ = ["Xcb", "dpms", "randr", "res", "screensaver", "shape", "xcffib", "xproto"]
+__all__ = ["Xcb", "dpms", "randr", "render", "res", "screensaver", "shape", "xcffib", "xproto"]

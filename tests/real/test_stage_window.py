@@ -210,15 +210,68 @@ async def test_a_players_own_window_is_seen_with_its_picture(stage: X11Stage, xs
         assert screen.pixels([corner, middle]) == [PALETTE["green"]] * 2
 
 
+async def test_the_first_picture_is_brought_to_its_place(stage: X11Stage, window: X11Window, xserver: XServer) -> None:
+    """A player that draws its first picture small, before its window is in its place, need not draw it again."""
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        painter.ask_for_child(0, 0, 320, 160)
+        await settling(window)
+        painter.fill("green")
+        painter.fill("red", rows=(0, 80))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(UNMOVED_S):
+                await window.first_pixel(pictures=no_pictures)
+        painter.child(0, 20, 640, 320)
+        await window.first_pixel(pictures=no_pictures)
+        await window.show()
+        upper, lower = [(1, 21), (638, 21), (320, 160)], [(1, 338), (638, 338), (320, 200)]
+        assert screen.pixels(upper) == [PALETTE["red"]] * 3
+        assert screen.pixels(lower) == [PALETTE["green"]] * 3
+        assert screen.pixels([(320, 5), (320, 355)]) == [(0, 0, 0)] * 2
+
+
+async def test_a_small_picture_is_not_seen_where_the_player_goes_before_it_is_in_its_place(
+    stage: X11Stage, window: X11Window, xserver: XServer
+) -> None:
+    """Nor when the window is shown meanwhile, for another reason."""
+    with Painter(xserver.display, window.xid) as painter:
+        painter.ask_for_child(0, 0, 320, 300)
+        await settling(window)
+        painter.fill("green")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(UNMOVED_S):
+            await window.first_pixel(pictures=no_pictures)
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        painter.ask_for_child(0, 0, 320, 300)
+        await settling(window)
+        painter.fill("cyan")
+        await window.show()
+        assert screen.grab().getcolors() == [(640 * 360, (0, 0, 0))]
+
+
+async def test_a_picture_that_is_larger_than_the_screen_is_not_seen_in_parts(
+    stage: X11Stage, window: X11Window, xserver: XServer
+) -> None:
+    with Painter(xserver.display, window.xid) as painter, Screen(xserver.display) as screen:
+        painter.ask_for_child(0, 0, 1280, 720)
+        painter.fill("green")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(UNMOVED_S):
+                await window.first_pixel(pictures=no_pictures)
+        painter.child(0, 0, 640, 360)
+        painter.fill("blue")
+        await window.first_pixel(pictures=no_pictures)
+        await window.show()
+        assert screen.grab().getcolors() == [(640 * 360, PALETTE["blue"])]
+
+
 async def test_a_window_that_waits_for_its_place_is_forgotten_with_its_player(
     stage: X11Stage, window: X11Window, xserver: XServer
 ) -> None:
     """Its id may be that of another window soon, which has asked for nothing."""
-    guests = window._floor.connection._guests
     with Painter(xserver.display, window.xid) as painter:
         painter.ask_for_child(0, 0, 64, 64)
-        await eventually(lambda: bool(guests._unmapped))
-    await eventually(lambda: not guests._unmapped)
+        await settling(window)
+    await settling(window, False)
 
 
 @pytest.mark.parametrize("box", [None, (0, 40, 640, 280)])
@@ -394,3 +447,10 @@ async def test_a_window_of_a_browser_is_taken_while_the_loop_has_no_turn(
         wait_until(lambda: screen.colour_at_centre() == "black", timeout_s=SOON_S, what="it is off the screen")
         await eventually(lambda: adoption.window)
         await adoption.release()
+
+
+async def settling(window: X11Window, expected: bool = True) -> None:
+    """Wait until the stage has a player's window inside ours that waits for its place, or has none."""
+    connection = window._floor.connection
+    await eventually(lambda: connection.guests.is_settling(window.xid) is expected)
+    await connection.call(lambda xcb: None)  # so that all it does with it is done
