@@ -86,7 +86,7 @@ class Screen:
     rootless: bool
     """XWayland inside a Wayland session: the root window has no pixels, each window is the compositor's."""
     picture_formats: Mapping[int, int]
-    """The Render extension's name for the pixels of each visual; empty without that extension."""
+    """The Render extension's name for the pixels of each visual of our depth; empty without that extension."""
 
 
 def read_screen(xcb: Xcb, number: int) -> Screen:
@@ -120,7 +120,7 @@ def read_screen(xcb: Xcb, number: int) -> Screen:
         has_dpms=_has(xcb, "DPMS") and bool(xcb(dpms.key).Capable().reply().capable),
         has_screensaver=_has(xcb, "MIT-SCREEN-SAVER"),
         rootless=_is_rootless(xcb, root.root),
-        picture_formats=_picture_formats(xcb) if _has(xcb, "RENDER") else {},
+        picture_formats=_picture_formats(xcb, depth) if _has(xcb, "RENDER") else {},
     )
 
 
@@ -140,12 +140,13 @@ def _has(xcb: Xcb, extension: str) -> bool:
     return bool(xcb.core.QueryExtension(len(extension), extension).reply().present)
 
 
-def _picture_formats(xcb: Xcb) -> dict[int, int]:
-    """What the Render extension calls the pixels of each visual."""
+def _picture_formats(xcb: Xcb, depth: int) -> dict[int, int]:
+    """What the Render extension calls the pixels of each visual of this depth."""
     extension = xcb(render.key)
     extension.QueryVersion(0, 11).reply()  # as the protocol has it, before anything else
     screens = extension.QueryPictFormats().reply().screens
-    return {v.visual: v.format for screen in screens for depth in screen.depths for v in depth.visuals}
+    depths = [each for screen in screens for each in screen.depths if each.depth == depth]
+    return {each.visual: each.format for of_depth in depths for each in of_depth.visuals}
 
 
 def _speaks_monitors(xcb: Xcb) -> bool:

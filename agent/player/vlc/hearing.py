@@ -134,7 +134,7 @@ class Hearing:
             self._enter(Track.NONE)
         elif self._track is Track.CHANGING:
             self._enter(Track.CHOSEN)
-            self._output.make(anew=True)
+            self._output.make(anew=True, heard=not self._is_prepared)
             self._player.audio_set_track(self._number)
 
     def device_opened(self) -> None:
@@ -173,7 +173,7 @@ class Hearing:
         if not self._lost.is_due(playback.facts.counts, now, expected=expected and playback.has_sound):
             return
         track = self._player.audio_get_track()
-        if track >= 0 and playback.phase is Phase.PLAYING and self._output.make():
+        if track >= 0 and playback.phase is Phase.PLAYING and self._output.make(heard=not self._is_prepared):
             self._number = track
             self._enter(Track.CHANGING)
             self._player.audio_set_track(-1)  # the output is free once libVLC says so
