@@ -33,9 +33,13 @@ def wait_colour(screen: Screen, colour: str, *, timeout_s: float = 10.0) -> None
 
 
 def wait_moves(screen: Screen, colour: str, *, timeout_s: float = MOVES_WITHIN_S) -> None:
-    """Return when the picture has moved on and its centre still has this colour. Raises TimeoutError."""
-    before = _row(screen)
-    wait_until(lambda: _row(screen) != before, timeout_s=timeout_s, what=f"{colour} to move")
+    """Return when the picture has moved on and its centre still has this colour. Raises TimeoutError.
+
+    One change is no movement: the first picture may be drawn again, scaled by another program.
+    """
+    for _ in range(2):
+        before = _row(screen)
+        wait_until(lambda before=before: _row(screen) != before, timeout_s=timeout_s, what=f"{colour} to move")  # type: ignore[misc]
     wait_colour(screen, colour, timeout_s=0.0)
 
 
