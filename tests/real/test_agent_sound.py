@@ -85,6 +85,7 @@ def test_a_loudspeaker_that_cannot_be_shared_is_enough(
     """The loudspeaker is never opened twice, through films, a message and live streams, one after the other. ALSA may
     have one that cannot be shared; this one is PulseAudio's, which tells how often it is opened."""
     alsa = {"CAST_AGENT_AUDIO__OUTPUT": "alsa", "CAST_AGENT_AUDIO__DEVICE": "pulse"}
+    wait_until(lambda: not pulse.sink_inputs(), timeout_s=SOON_S, what="the streams of the test before are gone")
     with Agent(xserver.display, env={**pulse.env, **alsa}) as agent, pulse.watch() as watch:
         paths = ("/film/green.mp4", "/film.mp4", "/tone.ogg", "/live/green.ts", "/tone.mp3", "/film/green.mp4")
         for path in paths:
