@@ -69,8 +69,6 @@ class Hearing:
         self._number = -1
         """The number in libVLC of the track that was heard last."""
         self._reached = Reached.NOTHING
-        self._is_prepared = False
-        """True if the player has the sound and is not to be heard yet."""
 
     @property
     def on(self) -> bool:
@@ -91,13 +89,11 @@ class Hearing:
         """Give the player the sound. If it is not to be `heard` yet, only where it may share the device; then it plays
         into it, muted, until this is called again."""
         playback, audio_only = self._playback, self._playback.kind is MediaType.AUDIO
-        is_shared = self._output.make(heard=heard) and self._output.is_shared
-        if not heard and (audio_only or not is_shared):
+        was_prepared = self.on and not self._output.heard
+        self._output.heard = heard
+        is_shared = self._output.make() and self._output.is_shared
+        if was_prepared or (not heard and (audio_only or not is_shared)):
             return
-        if self.on and self._is_prepared:
-            self._is_prepared = False
-            return
-        self._is_prepared = not heard
         first = self._reached is Reached.NOTHING
         if not self.on:
             self._enter(Track.AWAITED if self._track is Track.NONE else Track.CHOSEN)
@@ -134,7 +130,7 @@ class Hearing:
             self._enter(Track.NONE)
         elif self._track is Track.CHANGING:
             self._enter(Track.CHOSEN)
-            self._output.make(anew=True, heard=not self._is_prepared)
+            self._output.make(anew=True)
             self._player.audio_set_track(self._number)
 
     def device_opened(self) -> None:
@@ -173,7 +169,7 @@ class Hearing:
         if not self._lost.is_due(playback.facts.counts, now, expected=expected and playback.has_sound):
             return
         track = self._player.audio_get_track()
-        if track >= 0 and playback.phase is Phase.PLAYING and self._output.make(heard=not self._is_prepared):
+        if track >= 0 and playback.phase is Phase.PLAYING and self._output.make():
             self._number = track
             self._enter(Track.CHANGING)
             self._player.audio_set_track(-1)  # the output is free once libVLC says so

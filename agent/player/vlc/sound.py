@@ -84,7 +84,9 @@ class SoundOutput:
         self._device = device
         self._name = ""
         """The output that was made; empty before, or if none can be."""
-        self._level, self._muted, self._heard = 1.0, False, True
+        self._level, self._muted = 1.0, False
+        self.heard = True
+        """False if it is to be muted whatever its volume is, because another player is heard; it is from `make` on."""
         self.wanted = output != "none"
         """True if anything is to be heard at all."""
         if not self.wanted:
@@ -104,14 +106,13 @@ class SoundOutput:
         """Return True if others may play into the device at the same time."""
         return self._name in _SHARED
 
-    def make(self, *, anew: bool = False, heard: bool = True) -> bool:
+    def make(self, *, anew: bool = False) -> bool:
         """Make the output if there is none yet; the next audio track that is chosen opens its device. Whether there is
-        one now. It is muted while it is not to be `heard`.
+        one now.
 
         Where none can be made libVLC plays without sound. `anew` only while no audio track is chosen: libVLC destroys
         the one before, and does not ask whether it is in use.
         """
-        self._heard = heard
         if anew or not self._name:
             self._name = next((name for name in self._names if self._works(name)), "")
             if self._name and self._device:
@@ -126,7 +127,7 @@ class SoundOutput:
         # Always both, also the defaults: sound servers remember the last volume and mute of an application, and
         # what is set before the device opens is what it opens with.
         self._player.audio_set_volume(round(self._level * 100))
-        self._player.audio_set_mute(self._muted or not self._heard)
+        self._player.audio_set_mute(self._muted or not self.heard)
 
 
 def _listed(instance: Any) -> list[str]:

@@ -14,16 +14,15 @@ from agent.types import MediaType
 
 
 class Output:
-    """A SoundOutput that can always be made; tells how often it was made anew, and whether it is muted."""
+    """A SoundOutput that can always be made; tells how often it was made anew."""
 
     wanted = True
     made_anew = 0
     is_shared = True
-    is_heard = False
+    heard = True
 
-    def make(self, *, anew: bool = False, heard: bool = True) -> bool:
+    def make(self, *, anew: bool = False) -> bool:
         self.made_anew += anew
-        self.is_heard = heard
         return True
 
 
@@ -109,9 +108,9 @@ def test_a_sound_is_prepared_where_others_may_be_heard_meanwhile() -> None:
     """It is read once, muted, and only unmuted when the player is given it."""
     bench = Bench()
     bench.hearing.take(heard=False)
-    assert (bench.vlc.tracks, bench.hearing.on, bench.output.is_heard) == ([4], True, False)
+    assert (bench.vlc.tracks, bench.hearing.on, bench.output.heard) == ([4], True, False)
     bench.hearing.take()
-    assert (bench.vlc.tracks, bench.hearing.on, bench.output.is_heard) == ([4], True, True)
+    assert (bench.vlc.tracks, bench.hearing.on, bench.output.heard) == ([4], True, True)
     bench.hearing.leave()
     bench.hearing.track_changed()
     bench.hearing.take()
@@ -124,7 +123,7 @@ def test_no_sound_is_prepared_for_a_device_that_one_player_has_alone() -> None:
     bench.hearing.take(heard=False)
     assert (bench.vlc.tracks, bench.hearing.on) == ([], False)
     bench.hearing.take()
-    assert (bench.vlc.tracks, bench.output.is_heard) == ([4], True)
+    assert (bench.vlc.tracks, bench.output.heard) == ([4], True)
 
 
 def test_a_lost_sound_is_chosen_again_with_a_new_output() -> None:
