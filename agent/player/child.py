@@ -33,6 +33,7 @@ HELLO_TIMEOUT_S = 20.0
 """Python and libVLC from a cold SD card, while everything else starts too; 0.1 s warm."""
 
 _STDERR_LINES = 12
+
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ class ChildPlayer(ABC):
         return False
 
     async def prepare_sound(self) -> None:
-        return  # heard soon enough
+        return  # most are heard soon enough
 
     async def outdated(self) -> None:
         await asyncio.Event().wait()
@@ -121,7 +122,6 @@ class ChildPlayer(ABC):
             self._ending = asyncio.create_task(self._end(self._known(why)), name=f"player-{self.pid}-end")
         await asyncio.shield(self._ending)  # the end continues if the caller is cancelled
 
-    # --- what an engine adds ---
     @property
     @abstractmethod
     def engine(self) -> str: ...
@@ -181,7 +181,6 @@ class ChildPlayer(ABC):
         """Clean up after the process has gone. Bounded; never raises."""
         await self._child.close()
 
-    # --- hearing it, and speaking to it ---
     def _keep(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(self._or_gone(coroutine), name=f"player-{self.pid}-{name}"))
 
