@@ -61,14 +61,15 @@ def long_green(media_server: MediaServer, clips: Clips) -> str:
 
 def test_only_one_stream_is_heard(agent: Agent, pulse: PulseServer, media_server: MediaServer, long_green: str) -> None:
     """The old stream is heard until the switch, the new one from then on, never both, with a short gap between."""
-    with pulse.listen() as listener:
+    with pulse.listen() as listener, pulse.watch() as watch:
         agent.start(long_green)
         hear(listener, GREEN)
         switched_at = start_late(agent, media_server, "/film/red.mp4")
         hear(listener, RED, for_s=0.5)
-        heard = listener.heard()
+        heard, most = listener.heard(), watch.most_at_once()
     windows = heard.windows()
     assert not both(heard, GREEN, RED)
+    assert most <= 2, "the one that is heard, and the next one, muted"
     assert heard.heard() == {GREEN, RED}
     ended, began = last_of(windows, GREEN), first_of(windows, RED)
     prepared = [w for w in windows if first_of(windows, GREEN) <= w.at < ended]
@@ -92,6 +93,7 @@ def test_a_loudspeaker_that_cannot_be_shared_is_enough(
             before = openings(watch)
             agent.start(media_server.url(path))
             wait_until(lambda before=before: openings(watch) > before, timeout_s=SOON_S, what="the loudspeaker is open")  # type: ignore[misc]
+            wait_until(lambda: len(pulse.sink_inputs()) == 1, timeout_s=SOON_S, what="one stream has the loudspeaker")
         agent.stop()
         wait_until(lambda: not pulse.sink_inputs(), timeout_s=SOON_S, what="the loudspeaker is free")
         assert watch.most_at_once() == 1
