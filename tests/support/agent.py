@@ -235,7 +235,7 @@ class Agent:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"the agent ended ({self.process.returncode}) while: {what}\n{self._log_text()}")
             waited = time.monotonic() - began
-            assert waited < timeout_s, f"did not come about within {timeout_s} s: {what}"
+            assert waited < timeout_s, f"did not come about within {timeout_s} s: {what}; status: {self.status()}"
             time.sleep(min(max(LOOK_EVERY_S, waited / 10), LOOK_SELDOM_S))
 
     def _alive(self) -> bool:
