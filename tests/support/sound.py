@@ -174,7 +174,7 @@ class DeviceWatch:
         """The greatest number of streams that had the loudspeaker open at the same time."""
         now = most = 0
         for use in self.uses():
-            now += 1 if use.opened else -1
+            now = now + 1 if use.opened else max(now - 1, 0)  # one that was open before may be let go of
             most = max(most, now)
         return most
 
