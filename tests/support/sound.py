@@ -172,10 +172,13 @@ class DeviceWatch:
 
     def most_at_once(self) -> int:
         """The greatest number of streams that had the loudspeaker open at the same time."""
-        now = most = 0
+        most, playing = 0, set[int]()
         for use in self.uses():
-            now = now + 1 if use.opened else max(now - 1, 0)  # one that was open before may be let go of
-            most = max(most, now)
+            if use.opened:
+                playing.add(use.index)
+            else:
+                playing.discard(use.index)  # it may have been open before
+            most = max(most, len(playing))
         return most
 
     def _read(self) -> None:
