@@ -218,8 +218,19 @@ class Agent:
 
     def wait_state(self, state: str, timeout_s: float = 10.0) -> Any:
         """Wait until the stream's player state is this one; the stream."""
-        self.wait_until(lambda: (self.status()["stream"] or {}).get("state") == state, timeout_s, f"it is {state}")
-        return self.status()["stream"]
+        seen: Any = None
+
+        def has_it() -> bool:
+            nonlocal seen
+            seen = self.status()
+            return (seen["stream"] or {}).get("state") == state
+
+        try:
+            self.wait_until(has_it, timeout_s, f"it is {state}")
+        except AssertionError as error:
+            error.add_note(f"The status was {seen}")
+            raise
+        return seen["stream"]
 
     def wait_ended(self, session_id: str, timeout_s: float = 15.0) -> Any:
         """Wait until this session is the one that ended last; `last`."""
@@ -235,7 +246,7 @@ class Agent:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"the agent ended ({self.process.returncode}) while: {what}\n{self._log_text()}")
             waited = time.monotonic() - began
-            assert waited < timeout_s, f"did not come about within {timeout_s} s: {what}; status: {self.status()}"
+            assert waited < timeout_s, f"did not come about within {timeout_s} s: {what}"
             time.sleep(min(max(LOOK_EVERY_S, waited / 10), LOOK_SELDOM_S))
 
     def _alive(self) -> bool:
