@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, TextIO
 from urllib.parse import unquote
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -28,7 +29,7 @@ _QUERY_SECRET = re.compile(
     r"(?i)(?<=[?&])((?:key|token|pass|password|secret|code|x-amz-(?:credential|security-token|signature))=)[^&\s]+"
 )
 _SUSPECT: Final = ("%", "@", "=", "\\", "\x7f", "ak_", "dt_", "et_", "ps_", "sk_", "uk_")
-"""JSON in ASCII holds one of these wherever `_clean` changes a text."""
+"""JSON holds one of these, or more than ASCII, wherever `_clean` changes a text."""
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 _UNPRINTABLE = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
@@ -162,14 +163,10 @@ def _clean(value: object) -> Any:
 def _render_hidden_json(logger: WrappedLogger, method_name: str, event_dict: EventDict) -> str:
     """A line of JSON without secrets. Most lines hold nothing that could be one, and a look at the whole tells that
     sooner than a look at each value."""
-    if all(type(value) in _PLAIN for value in event_dict.values()):
-        line = _as_json(event_dict)
-        if not any(mark in line for mark in _SUSPECT):
-            return line
-    return _as_json(hide_secrets(logger, method_name, event_dict))
-
-
-def _as_json(event_dict: EventDict) -> str:
-    # In a fixed order, so that lines can be read by eye too.
-    first = {key: event_dict[key] for key in _FIRST if key in event_dict}
-    return json.dumps({**first, **event_dict})
+    event_dict = {**{key: event_dict[key] for key in _FIRST if key in event_dict}, **event_dict}  # to be read by eye
+    if _PLAIN.issuperset(map(type, event_dict.values())):
+        with contextlib.suppress(orjson.JSONEncodeError):  # half a character, or a number of more than 64 bits
+            line = orjson.dumps(event_dict).decode()
+            if line.isascii() and not any(mark in line for mark in _SUSPECT):
+                return line
+    return json.dumps(hide_secrets(logger, method_name, event_dict), separators=(",", ":"))

@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from aiohttp import web
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import to_jsonable_python
 
 from cast_http.limits import in_time, limit_body
 from cast_http.negotiate import has_already, preference
@@ -22,8 +23,8 @@ from central.core.operations import Call, Operation
 from central.core.replies import AnyReply, Reply
 from central.core.shared import Shared
 
-Answered = tuple[int, str, str, dict[str, str]]
-"""Status, text, content type, headers."""
+Answered = tuple[int, bytes, dict[str, str]]
+"""Status, body, headers."""
 
 _ID = re.compile(ID_PATTERN)
 
@@ -69,7 +70,7 @@ class Endpoint:
         if operation.shared:
             whose = "" if caller.is_admin else caller.id
             key = (operation.name, tuple(request.match_info.values()), query, caller.role, whose)
-            status, text, content_type, headers = await self._shared.ask(key, answer)
+            status, body, headers = await self._shared.ask(key, answer)
         else:
             reply = await self._reply(call)
             if not isinstance(reply, Reply):
@@ -83,8 +84,8 @@ class Endpoint:
                 reply = Reply(status=204)
             if reply.tag:
                 reply = _tagged(request, reply)
-            status, text, content_type, headers = _rendered(reply)
-        return web.Response(status=status, text=text or None, content_type=content_type, headers=headers)
+            status, body, headers = _rendered(reply)
+        return web.Response(status=status, body=body or None, headers=headers)
 
     async def _body(self, request: web.Request) -> object:
         operation = self._operation
@@ -114,13 +115,17 @@ def _tagged(request: web.Request, reply: Reply) -> Reply:
 
 
 def _rendered(reply: Reply) -> Answered:
+    body = _body(reply)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
-    return reply.status, _text(reply), reply.content_type, headers
+    if body:
+        headers["Content-Type"] = f"{reply.content_type}; charset=utf-8"
+    return reply.status, body, headers
 
 
-def _text(reply: Reply) -> str:
+def _body(reply: Reply) -> bytes:
     if reply.model is None:
-        return reply.text
+        return reply.text.encode()
     if isinstance(reply.model, BaseModel):
-        return reply.model.model_dump_json()
-    return to_json(reply.model).decode()
+        return reply.model.model_dump_json().encode()
+    # A third of pydantic's time for it, in the same form.
+    return orjson.dumps(reply.model, default=to_jsonable_python, option=orjson.OPT_UTC_Z)
