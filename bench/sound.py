@@ -37,6 +37,8 @@ BLOCK_S = 0.005
 """The resolution: a wave of 440 Hz is in it twice."""
 READY_S = 10.0
 """mpv takes 0.1 s."""
+STARTED_S = 0.5
+"""The time after which an mpv that waits has started: its start does not count."""
 SETTLES_S = 0.3
 """The time after which a listener hears without a gap."""
 
@@ -114,7 +116,7 @@ def _idle_mpv(lab: Lab) -> Iterator[socket.socket]:
         )
         try:
             wait_until(Path(address).exists, timeout_s=READY_S, what="the socket of mpv")
-            time.sleep(0.5)
+            time.sleep(STARTED_S)
             line.connect(address)
             yield line
         finally:
