@@ -23,7 +23,7 @@ TEST_ORDER := --dist loadfile --no-loadscope-reorder tests/central tests/reporti
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run run-central run-central-full test check lint bench bench-central drops races soak soak-reports soak-library soak-faces soak-pages soak-home-assistant clean setup setup-central setup-test
-.PHONY: install test-install test-pythons rollback uninstall install-central rollback-central uninstall-central
+.PHONY: install test-install test-containers test-pythons rollback uninstall install-central rollback-central uninstall-central
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ test-pythons: setup-test ## the unit tests with the oldest and the newest other 
 
 test-install: setup-test ## (root) install, upgrade, rollback and uninstall in Debian 12 and 13; SUITE=trixie for one alone
 	$(if $(SUITE),SUITE=$(SUITE)) $(BIN)/python -m pytest tests/installed --timeout 900
+
+test-containers: setup-test ## (root) the images and Compose files of deploy/, built and run by podman
+	$(BIN)/python -m pytest tests/containers --timeout 1800
 
 lint: setup-test ## ruff and mypy --strict
 	$(BIN)/ruff check .
