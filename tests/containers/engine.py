@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from bench.processes import command_of
 from tests.support.tools import LOOK_EVERY_S
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +60,9 @@ class Engine:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="containers-", dir="/var/tmp"))
-        self._podman = ["podman", f"--root={self._folder / 'storage'}", f"--runroot={self._folder / 'run'}"]
+        places = {"root": "storage", "runroot": "run", "network-config-dir": "networks"}
+        self._podman = ["podman", *(f"--{name}={self._folder / place}" for name, place in places.items())]
+        self._podman.append("--storage-opt=skip_mount_home=true")  # a mount that would be left behind
         self._socket = self._folder / "socket"
         self._service: subprocess.Popen[bytes] | None = None
         self._ended = threading.Event()
@@ -90,8 +94,11 @@ class Engine:
         if self._service is not None:
             self._service.terminate()
             self._service.wait(START_S)
-        subprocess.run([*self._podman, "system", "reset", "--force"], stdout=subprocess.DEVNULL, timeout=COMMAND_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.podman("rm", "--all", "--force", "--volumes", "--time=0")
+        self.podman("network", "prune", "--force")
+        for pid in self._left():
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self._folder)
 
     def podman(self, *arguments: str, timeout_s: float = COMMAND_S) -> str:
         """Both outputs of a command of podman's."""
@@ -124,6 +131,12 @@ class Engine:
         while (said := self.podman("inspect", "--format={{.State.Health.Status}}", container).strip()) != "healthy":
             assert time.monotonic() < deadline, f"{container} is {said}"
             time.sleep(LOOK_EVERY_S)
+
+    def _left(self) -> list[int]:
+        """The processes that podman leaves for five minutes behind each `docker compose exec`; they would make the
+        storage anew then."""
+        pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if any(str(self._folder) in word for word in command_of(pid))]
 
     def _make_images(self) -> None:
         if not SLIM.exists():
