@@ -137,7 +137,10 @@ def _backup(options: argparse.Namespace) -> int:
     settings = _settings_for_copying(options)
     made = back_up(settings, options.file, with_library=not options.without_library)
     what = f"{made.files} files of the library" if made.has_library else "not the library"
-    print(f"Wrote {options.file}: {options.file.stat().st_size // 1_000_000} MB, the database and {what}.", file=sys.stderr)
+    print(
+        f"Wrote {options.file}: {options.file.stat().st_size // 1_000_000} MB, the database and {what}.",
+        file=sys.stderr,
+    )
     return 0
 
 
