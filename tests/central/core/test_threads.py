@@ -12,8 +12,9 @@ import pytest
 from central.core.threads import open_in_thread
 
 
-async def test_a_file_is_closed_when_its_caller_is_cancelled_meanwhile(tmp_path: Path) -> None:
-    """Its lock would be there until somebody tidies up."""
+@pytest.mark.parametrize("what", ["the caller", "the caller, twice", "every task"])
+async def test_a_file_is_closed_when_its_caller_is_cancelled_meanwhile(tmp_path: Path, what: str) -> None:
+    """Its lock would be there until somebody tidies up. Every task is cancelled when the program ends."""
     opened: list[BinaryIO] = []
     go_on = threading.Event()
 
@@ -26,10 +27,14 @@ async def test_a_file_is_closed_when_its_caller_is_cancelled_meanwhile(tmp_path:
         async with open_in_thread(take):
             pytest.fail("it was cancelled")
 
+    before = asyncio.all_tasks()
     holding = asyncio.create_task(hold())
     await asyncio.sleep(0)
-    holding.cancel()
-    await asyncio.sleep(0)
+    for _ in range(2 if what.endswith("twice") else 1):
+        for task in asyncio.all_tasks() - before if what == "every task" else (holding,):
+            task.cancel()
+        for _ in range(3):  # until the cancellation has come to where it waits
+            await asyncio.sleep(0)
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await holding
