@@ -144,6 +144,29 @@ def test_a_film_is_uploaded_shown_changed_and_deleted(page: Page, clips: Clips, 
     page.wait("document.querySelectorAll('.cards li').length == 1")
 
 
+def test_a_late_answer_takes_nothing_back(page: Page, clips: Clips, tmp_path: Path) -> None:
+    """What was ordered stays in the list, when an answer from before the order comes after it."""
+    film = tmp_path / "Fire drill.mp4"
+    film.write_bytes(clips.film_mp4("green", 1).read_bytes())
+    page.drop("#drop", film)
+    page.wait(f"{card('Fire drill')}?.querySelector('img')?.naturalWidth", READY_S)
+    page.run(f"{card('Fire drill')}.querySelector('button').click()")
+    page.wait_text("#video-facts", "h264, aac")
+    page.run(
+        "{ const real = window.fetch; window.fetch = async (url, ...rest) => { const answer = await real(url, ...rest);"
+        " if (!window.release && String(url).includes('jobs?video_id'))"
+        " await new Promise((done) => { window.release = done; }); return answer; }; }"
+    )
+    page.run("window.dispatchEvent(new Event('hashchange'))")
+    page.wait("window.release !== undefined")
+    page.click("#made-more [data-id='480p']")
+    page.wait_text("#made-list", "480p")
+    page.run("window.release()")
+    assert page.run(
+        "new Promise((done) => setTimeout(() => done(document.querySelector('#made-list').textContent), 300))"
+    ).count("480p")
+
+
 def test_the_pictures_of_a_film_are_looked_through(
     central: CentralProcess, page: Page, admin: str, clips: Clips, tmp_path: Path
 ) -> None:

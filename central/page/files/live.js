@@ -15,6 +15,7 @@ const REFUSED = {
 
 const picture = find("live-picture");
 let known = [];
+let asked = 0;
 let made = null; // The one that was made last: its key and its addresses are told once.
 let line = null; // What this page sends or watches, and how that ends.
 
@@ -40,7 +41,9 @@ export function setUpLive(act, refresh) {
 
 /** Fetch what the view shows. True if something in it changes by itself. */
 export async function refreshLive() {
+  const turn = ++asked;
   const pages = await Promise.all(STATES.map((state) => call("GET", `api/v1/live?state=${state}&limit=${SHOWN}`)));
+  if (turn !== asked) return true; // Something has been changed meanwhile.
   known = pages.flatMap((page) => page.items);
   refill(find("lives"), known, () => known.map(row));
   say(find("lives-state"), known.length ? "" : "There is no live stream.");

@@ -12,6 +12,8 @@ const DAY_MS = 24 * 3600 * 1000;
 /** The query for the last days, today with them. */
 export const lastDays = (number) => `from=${new Date(Date.now() - (number - 1) * DAY_MS).toISOString().slice(0, 10)}`;
 
+let asked = 0;
+
 export function setUpStatistics(refresh) {
   find("days").addEventListener("change", refresh);
 }
@@ -19,7 +21,9 @@ export function setUpStatistics(refresh) {
 /** Fetch them. False: nothing in them changes by itself. */
 export async function refreshStatistics() {
   const days = lastDays(find("days").value);
+  const turn = ++asked;
   const found = await call("GET", `api/v1/analytics?${days}&limit=${VIDEOS}`);
+  if (turn !== asked) return true; // Other days have been asked for meanwhile.
   find("statistics-csv").href = `api/v1/analytics?${days}&format=csv`;
   say(find("statistics-total"), views(found.total));
   refill(find("statistics-chart"), [found.from, found.to, found.by_day], () => chart(found));

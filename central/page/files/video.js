@@ -19,6 +19,7 @@ const slider = find("video-position");
 let shown = null;
 let isAdmin = false;
 let frame = null;
+let asked = 0;
 
 /** `act` runs a call and passes on what went wrong; `refresh` has the list fetched again. */
 export function setUpVideo(act, refresh) {
@@ -39,6 +40,7 @@ export function setUpVideo(act, refresh) {
 /** Show a video to the holder of a key with this role. */
 export async function openVideo(video, role) {
   shown = video;
+  asked += 1;
   isAdmin = role === "admin";
   complain("");
   find("video-statistics").open = false;
@@ -55,9 +57,9 @@ export async function openVideo(video, role) {
 /** Fetch what the dialog shows, if it is open. True if something in it changes by itself. */
 export async function refreshVideo() {
   if (!dialog.open) return false;
-  const { id } = shown;
-  const [video, jobs] = await Promise.all([call("GET", path()), call("GET", `api/v1/jobs?video_id=${id}`)]);
-  if (shown.id !== id) return true;
+  const turn = ++asked;
+  const [video, jobs] = await Promise.all([call("GET", path()), call("GET", `api/v1/jobs?video_id=${shown.id}`)]);
+  if (turn !== asked) return true; // Something has been ordered meanwhile, or another video opened.
   shown = video;
   fill(jobs.items);
   return jobs.items.some(isActive) || ["checking", "transcoding"].includes(video.state);
