@@ -15,12 +15,12 @@ from pathlib import Path
 
 from central.library.s3 import connected
 from central.library.settings import S3Settings
-from tests.central.support.mediamtx import program as mediamtx
 from tests.central.support.mediamtx import real_mediamtx
 from tests.central.support.postgres import PostgresServer
 from tests.central.support.s3 import ACCESS_KEY, SECRET_KEY, S3Server
 from tests.central.support.servers import RABBITMQ, RabbitServer, RedisServer
 from tests.support.sockets import free_port
+from tests.support.tools import program
 
 CENTRAL = Path(sys.executable).with_name("cast-central")
 BUCKET = "cast"
@@ -113,7 +113,7 @@ def _started(running: Running, name: str, server: RedisServer | RabbitServer) ->
 
 
 async def _s3(running: Running) -> Environ:
-    if not (os.environ.get("VERSITYGW") or shutil.which("versitygw")):
+    if program("versitygw") is None:
         raise MissingServerError(
             "An S3 server is missing (go install github.com/versity/versitygw/cmd/versitygw@latest): videos are in a "
             "folder."
@@ -128,7 +128,7 @@ async def _s3(running: Running) -> Environ:
 
 
 async def _mediamtx(running: Running, url: str) -> Environ:
-    binary = mediamtx()
+    binary = program("mediamtx")
     if binary is None:
         raise MissingServerError("MediaMTX is missing (https://mediamtx.org, or MEDIAMTX=FILE): nobody can publish.")
     server = await running.enter_async_context(

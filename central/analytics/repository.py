@@ -91,11 +91,7 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 async def by_day(session: AsyncSession, days: Days) -> list[OfDay]:
     """The days that have views, the oldest first."""
     query = select(VideoViews.day, *_sums_of(VideoViews)).where(_within(days)).group_by(VideoViews.day)
-    rows = (await session.execute(query.order_by(VideoViews.day))).all()
-    return [
-        {"day": day, "views": views, "completed": completed, "seconds": round(seconds, 3)}
-        for day, views, completed, seconds in rows
-    ]
+    return [_told("day", *row) for row in await session.execute(query.order_by(VideoViews.day))]
 
 
 async def of_videos(
@@ -108,11 +104,9 @@ async def of_videos(
     for video_id, day, device_id, views, completed, seconds in (await session.execute(_OF_VIDEOS, given)).all():
         by_day, by_box = found[video_id]
         if device_id is None:
-            by_day.append({"day": day, "views": views, "completed": completed, "seconds": round(seconds, 3)})
+            by_day.append(_told("day", day, views, completed, seconds))
         else:
-            by_box.append(
-                {"device_id": device_id, "views": views, "completed": completed, "seconds": round(seconds, 3)}
-            )
+            by_box.append(_told("device_id", device_id, views, completed, seconds))
     for by_day, by_box in found.values():
         by_day.sort(key=itemgetter("day"))
         by_box.sort(key=itemgetter("device_id"))
@@ -201,10 +195,11 @@ def _sums_of(views: Any) -> list[Any]:
 
 
 async def _summed(session: AsyncSession, query: Select[Any]) -> list[OfVideo]:
-    return [
-        {"video_id": video_id, "views": views, "completed": completed, "seconds": round(seconds, 3)}
-        for video_id, views, completed, seconds in (await session.execute(query)).all()
-    ]
+    return [_told("video_id", *row) for row in await session.execute(query)]
+
+
+def _told(key: str, of: Any, views: int, completed: int, seconds: float) -> Any:
+    return {key: of, "views": views, "completed": completed, "seconds": round(seconds, 3)}
 
 
 _OF_VIDEOS: Final = _by_day_and_box()

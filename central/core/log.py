@@ -169,4 +169,5 @@ def _render_hidden_json(logger: WrappedLogger, method_name: str, event_dict: Eve
             line = orjson.dumps(event_dict).decode()
             if line.isascii() and not any(mark in line for mark in _SUSPECT):
                 return line
+    # In ASCII, which can be written whatever the text is.
     return json.dumps(hide_secrets(logger, method_name, event_dict), separators=(",", ":"))

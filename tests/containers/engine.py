@@ -12,8 +12,11 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import yaml
+
 from bench.processes import command_of
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.debian import bootstrap
+from tests.support.tools import LOOK_EVERY_S, program, wait_until
 
 ROOT = Path(__file__).parents[2]
 IMAGES = Path(__file__).with_name("images")
@@ -28,20 +31,6 @@ HEALTH_EVERY_S = 2.0
 HEALTHY_S = 60.0
 """RabbitMQ takes longest."""
 
-STAND_INS = {
-    "docker.io/library/postgres:17": "postgres",
-    "docker.io/library/redis:7": "redis",
-    "docker.io/library/rabbitmq:4": "rabbitmq",
-    "docker.io/versity/versitygw:v1.8.0": "versitygw",
-    "docker.io/bluenviron/mediamtx:1.20.1": "mediamtx",
-}
-"""The images that the files in `deploy/` name, made of Debian's packages and of programs of this machine."""
-
-
-def program(name: str) -> str | None:
-    """A server that Debian has no package of: the one named in the environment, or the one on the PATH."""
-    return os.environ.get(name.upper()) or shutil.which(name)
-
 
 def missing() -> str:
     """The reason why containers cannot be tried here, for a person; empty when they can."""
@@ -49,7 +38,7 @@ def missing() -> str:
         return "needs root"
     absent = [tool for tool in ("podman", "debootstrap", "ffmpeg", "curl") if shutil.which(tool) is None]
     absent += [name for name in ("mediamtx", "versitygw") if program(name) is None]
-    if not _compose_version().startswith(("2.", "v2.", "5.", "v5.")):
+    if not _has_compose():
         absent.append("docker-compose 2")
     return f"needs {', '.join(absent)}" if absent else ""
 
@@ -127,10 +116,10 @@ class Engine:
     def wait_until_healthy(self, service: str) -> None:
         """Until the health check of the container of this service succeeds."""
         container = f"cast-central-{service}-1"
-        deadline = time.monotonic() + HEALTHY_S
-        while (said := self.podman("inspect", "--format={{.State.Health.Status}}", container).strip()) != "healthy":
-            assert time.monotonic() < deadline, f"{container} is {said}"
-            time.sleep(LOOK_EVERY_S)
+        look = ("inspect", "--format={{.State.Health.Status}}", container)
+        wait_until(
+            lambda: self.podman(*look).strip() == "healthy", timeout_s=HEALTHY_S, what=f"the health of {container}"
+        )
 
     def _left(self) -> list[int]:
         """The processes that podman leaves for five minutes behind each `docker compose exec`; they would make the
@@ -139,8 +128,7 @@ class Engine:
         return [pid for pid in pids if any(str(self._folder) in word for word in command_of(pid))]
 
     def _make_images(self) -> None:
-        if not SLIM.exists():
-            _bootstrap()
+        bootstrap("trixie", SLIM, finish=_trust_as_this_machine)
         with subprocess.Popen(["tar", "-C", SLIM, "-c", "."], stdout=subprocess.PIPE) as archive:
             subprocess.run(
                 [*self._podman, "import", "-", "docker.io/library/debian:trixie-slim"],
@@ -149,7 +137,9 @@ class Engine:
                 stdout=subprocess.DEVNULL,
                 timeout=BUILD_S,
             )
-        for tag, name in STAND_INS.items():
+        for image in _images():
+            name = image.partition(":")[0].rpartition("/")[2]
+            tag = f"docker.io/{image if '/' in image else f'library/{image}'}"
             context = self._folder / "context" / name
             shutil.copytree(IMAGES / name, context)
             if (binary := program(name)) is not None:
@@ -168,10 +158,7 @@ class Engine:
             self._service = subprocess.Popen(
                 [*self._podman, "system", "service", "--time=0", f"unix://{self._socket}"], stdout=log, stderr=log
             )
-        deadline = time.monotonic() + START_S
-        while not self._socket.exists():
-            assert time.monotonic() < deadline, (self._folder / "log").read_text()
-            time.sleep(LOOK_EVERY_S)
+        wait_until(self._socket.exists, timeout_s=START_S, what="the socket of podman")
         self._health.start()
 
     def _check_health(self) -> None:
@@ -198,20 +185,21 @@ def _run(
     return done.stdout
 
 
-def _compose_version() -> str:
+def _has_compose() -> bool:
+    """Return True if Compose is here, and not the first, which does not read the files."""
     if shutil.which("docker-compose") is None:
-        return ""
-    return subprocess.run(["docker-compose", "version", "--short"], capture_output=True, text=True).stdout.strip()
+        return False
+    said = subprocess.run(["docker-compose", "version", "--short"], capture_output=True, text=True).stdout
+    return not said.lstrip("v").startswith("1.")
 
 
-def _bootstrap() -> None:
-    print("Making a Debian 13 for the images; this takes about a minute, once.", flush=True)
-    SLIM.parent.mkdir(exist_ok=True)
-    half = SLIM.with_suffix(".half")
-    shutil.rmtree(half, ignore_errors=True)
-    command = ["debootstrap", "--variant=minbase", "trixie", str(half)]
-    subprocess.run(command, check=True, timeout=BUILD_S, stdout=subprocess.DEVNULL)
-    # pip trusts whom this machine trusts, as where a proxy stands before the network.
-    shutil.copy("/etc/ssl/certs/ca-certificates.crt", half / "etc/host-certificates.crt")
-    (half / "etc/pip.conf").write_text("[global]\ncert = /etc/host-certificates.crt\n")
-    half.rename(SLIM)
+def _images() -> list[str]:
+    """Those that the files in `deploy/` name."""
+    files = [yaml.safe_load((ROOT / "deploy" / name).read_text()) for name in ("compose.yaml", "compose.full.yaml")]
+    return [service["image"] for file in files for service in file["services"].values() if "image" in service]
+
+
+def _trust_as_this_machine(root: Path) -> None:
+    """pip trusts whom this machine trusts, as where a proxy stands before the network."""
+    shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/host-certificates.crt")
+    (root / "etc/pip.conf").write_text("[global]\ncert = /etc/host-certificates.crt\n")

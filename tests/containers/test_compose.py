@@ -45,7 +45,7 @@ def engine() -> Iterator[Engine]:
 def checkout(engine: Engine, tmp_path: Path) -> Iterator[Path]:
     """A checkout as somebody has it who just got it. What was started in it is removed at the end."""
     files = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "-co", "--exclude-standard"], capture_output=True
+        ["git", "-C", ROOT, "ls-files", "-z", "-co", "--exclude-standard"], capture_output=True, check=True
     ).stdout
     for name in filter(None, files.decode().split("\0")):
         if (ROOT / name).is_file():
@@ -76,8 +76,9 @@ def test_the_quickstart(engine: Engine, checkout: Path) -> None:
     assert '"status":"healthy"' in engine.run(QUICKSTART, checkout)
     assert (deploy / ".env").stat().st_mode & 0o077 == 0
     engine.wait_until_healthy("central")
-    assert "8080" in engine.run("ss -ltn", deploy)
-    assert ":9997" not in engine.run("ss -ltn", deploy)
+    open_ports = engine.run("ss -ltn", deploy)
+    assert ":8080 " in open_ports
+    assert ":9997 " not in open_ports  # the control API of MediaMTX
 
     broadcaster = call(engine, deploy, "/broadcasters", """-d '{"name": "Front door"}'""")["id"]
     key = call(engine, deploy, "/stream-keys", f"""-d '{{"broadcaster_id": "{broadcaster}"}}'""")["key_value"]

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.debian import bootstrap
+
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
 """Holds a Debian of each suite that nothing was done to; made once, in about a minute."""
@@ -19,7 +21,6 @@ CACHE = ROOT / ".cache"
 SUITES = tuple(os.environ.get("SUITE", "bookworm trixie").split())
 """Debian 12 and 13; `make test-install SUITE=trixie` tries the one alone."""
 
-BOOTSTRAP_S = 900
 BOOT_S = 60
 COMMAND_S = 600
 """The longest is the installation: apt and pip, over the network."""
@@ -48,8 +49,7 @@ class Box:
         self._init = 0
 
     def __enter__(self) -> Box:
-        if not self._fresh.exists():
-            _bootstrap(self.suite, self._fresh)
+        bootstrap(self.suite, self._fresh, packages=PACKAGES, finish=self._add_security_updates)
         subprocess.run(["cp", "-a", self._fresh, self.root], check=True)
         for file in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):  # the network of this machine
             shutil.copy(file, f"{self.root}{file}")
@@ -63,6 +63,9 @@ class Box:
             print(self.run("journalctl -u cast-agent -u cast-central -n 40 --no-pager", check=False))
         self.power_off()
         self._folder.cleanup()
+
+    def _add_security_updates(self, root: Path) -> None:
+        (root / "etc/apt/sources.list.d/security.list").write_text(_security_updates(self.suite))
 
     def boot(self) -> None:
         """Returns when systemd has started everything."""
@@ -129,21 +132,6 @@ def _init_below(pid: int) -> int:
         if namespaces[0] != namespaces[1] and Path(f"/proc/{child}/comm").read_text() == "systemd\n":
             return child
     return 0
-
-
-def _bootstrap(suite: str, fresh: Path) -> None:
-    print(f"Making a Debian {suite} for the tests of the installation; this takes about a minute, once.", flush=True)
-    fresh.parent.mkdir(exist_ok=True)
-    half = fresh.with_suffix(".half")
-    shutil.rmtree(half, ignore_errors=True)
-    subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, half],
-        check=True,
-        timeout=BOOTSTRAP_S,
-        stdout=subprocess.DEVNULL,
-    )
-    (half / "etc/apt/sources.list.d/security.list").write_text(_security_updates(suite))
-    half.rename(fresh)
 
 
 def _security_updates(suite: str) -> str:

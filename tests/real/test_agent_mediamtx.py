@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession
 
 from agent.reporting.central.enrol import enrol
-from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, real_mediamtx
+from tests.central.support.mediamtx import MediaMtxProcess, free_port, real_mediamtx
 from tests.central.support.process import central_process
 from tests.central.support.service import Answered, Client
 from tests.support.agent import Agent
@@ -22,10 +22,10 @@ from tests.support.clips import Clips
 from tests.support.leaks import LeakCheck
 from tests.support.looking import wait_moves
 from tests.support.screen import Screen
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.tools import LOOK_EVERY_S, program
 from tests.support.xserver import XServer
 
-BINARY = program()
+BINARY = program("mediamtx")
 
 pytestmark = pytest.mark.skipif(
     BINARY is None,

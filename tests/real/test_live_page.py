@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tests.central.support.fake_webrtc import FakeWebRtc, fake_webrtc
-from tests.central.support.mediamtx import free_port, program, real_mediamtx
+from tests.central.support.mediamtx import free_port, real_mediamtx
 from tests.central.support.service import Central, served
 from tests.support.chromium import Chromium, Page
+from tests.support.tools import program
 
 MOVES = (
     "(() => { const picture = document.querySelector('#live-picture');"
@@ -24,7 +25,7 @@ CONNECTED_S = 20.0
 """A handshake and a first picture, on a busy machine."""
 
 
-BINARY = program()
+BINARY = program("mediamtx")
 
 REAL = pytest.param(
     "mediamtx",

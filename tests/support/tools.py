@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -52,6 +53,12 @@ def need(tool: str) -> str:
         package = APT_PACKAGES.get(tool, tool.lower())
         raise MissingToolError(f"The tests need `{tool}`. Install it: apt-get install {package}")
     return path
+
+
+def program(name: str) -> str | None:
+    """A server that Debian has no package of: the one named in the environment (MEDIAMTX=FILE), or the one on the
+    PATH."""
+    return os.environ.get(name.upper()) or shutil.which(name)
 
 
 def run(command: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> str:

@@ -115,14 +115,14 @@ def _tagged(request: web.Request, reply: Reply) -> Reply:
 
 
 def _rendered(reply: Reply) -> Answered:
-    body = _body(reply)
+    body = _encoded(reply)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
     if body:
         headers["Content-Type"] = f"{reply.content_type}; charset=utf-8"
     return reply.status, body, headers
 
 
-def _body(reply: Reply) -> bytes:
+def _encoded(reply: Reply) -> bytes:
     if reply.model is None:
         return reply.text.encode()
     if isinstance(reply.model, BaseModel):

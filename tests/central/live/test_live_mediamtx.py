@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, publisher, real_mediamtx
+from tests.central.support.mediamtx import MediaMtxProcess, free_port, publisher, real_mediamtx
 from tests.central.support.service import Answered, Central, served
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.tools import LOOK_EVERY_S, program
 
-BINARY = program()
+BINARY = program("mediamtx")
 
 pytestmark = pytest.mark.skipif(
     BINARY is None,

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import ClientSession
 
-from tests.central.support.mediamtx import MediaMtxProcess, free_port, program, publisher, real_mediamtx
+from tests.central.support.mediamtx import MediaMtxProcess, free_port, publisher, real_mediamtx
 from tests.central.support.service import Central, served
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.tools import LOOK_EVERY_S, program
 
-BINARY = program()
+BINARY = program("mediamtx")
 
 pytestmark = pytest.mark.skipif(
     BINARY is None,

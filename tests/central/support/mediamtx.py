@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
 import tempfile
@@ -104,11 +103,6 @@ async def fake_control_api() -> AsyncIterator[FakeControlApi]:
         yield fake
     finally:
         await runner.cleanup()
-
-
-def program() -> str | None:
-    """The real MediaMTX: the one named in MEDIAMTX, or the one on the PATH."""
-    return os.environ.get("MEDIAMTX") or shutil.which("mediamtx")
 
 
 @dataclass

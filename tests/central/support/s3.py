@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.tools import LOOK_EVERY_S
+from tests.support.tools import LOOK_EVERY_S, program
 
 START_S = 20.0
 ACCESS_KEY, SECRET_KEY = "tests", "not-a-secret"
@@ -21,7 +21,7 @@ class S3Server:
     """Started when it is made; `close` ends it."""
 
     def __init__(self) -> None:
-        gateway = os.environ.get("VERSITYGW") or shutil.which("versitygw")
+        gateway = program("versitygw")
         self.is_real = gateway is not None
         """moto checks no signature, and to it all uploads began in 2010."""
         self._folder = Path(tempfile.mkdtemp(prefix="central-s3-"))
