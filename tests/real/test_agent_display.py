@@ -21,12 +21,18 @@ from tests.support.painter import Painter
 from tests.support.recorder import POINTS, Recording, ScreenRecorder
 from tests.support.screen import Screen
 from tests.support.tools import need, wait_until
-from tests.support.xserver import XServer, free_display
+from tests.support.xserver import NO_DISPLAY, XServer, free_display
 
 NOTICED_S = 10.0
 """A frozen server is asked every 5 s, and has 2 s to answer."""
 BACK_S = 8.0
 """The stage looks every second; then a spare player is made."""
+
+
+def test_an_agent_of_a_test_takes_no_screen_of_another(mortal: XServer, media_server: MediaServer) -> None:
+    """Without a display an agent takes any that is there, and covers what is on it."""
+    with Agent(None) as agent:
+        assert_no_display(agent, media_server, says=NO_DISPLAY)
 
 
 def test_a_screen_that_dies_and_comes_back(mortal: XServer, media_server: MediaServer) -> None:

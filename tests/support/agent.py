@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 
 from tests.support.sockets import free_port
 from tests.support.tools import LOOK_EVERY_S, LOOK_SELDOM_S
+from tests.support.xserver import NO_DISPLAY
 
 READY_S = 20.0
 """The longest wait for a start that takes a second or two on a machine that has nothing else to do."""
@@ -75,8 +76,8 @@ class Agent:
         kept = ("PATH", "LANG", "HOME", "VIRTUAL_ENV")
         self.env = {name: os.environ[name] for name in kept if name in os.environ}
         self.env |= {"XDG_RUNTIME_DIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
-        if display is not None:
-            self.env["DISPLAY"] = display
+        # One without a display looks for any, and would cover the screen of another test.
+        self.env["DISPLAY"] = NO_DISPLAY if display is None else display
         given = {"api__port": self.port, "state__dir": self.folder / "state", "log__level": "debug"}
         # The LAN of who runs the tests is spared them, and no two of them want one port.
         given |= {"discovery__enabled": False, "esphome__enabled": False} | settings

@@ -132,8 +132,7 @@ class LanAgent(Agent):
     """The agent on a machine of a LAN. It has no screen: it is not to show anything, only to be found."""
 
     def __init__(self, machine: Machine, *, env: Mapping[str, str] | None = None, **settings: object) -> None:
-        # A display of this computer could be reached from all of its networks.
-        defaults = {"api__auth": "none", "discovery__enabled": True, "display__display": ":64999"}
+        defaults = {"api__auth": "none", "discovery__enabled": True}
         super().__init__(None, prefix=machine.prefix, env=env, **defaults | settings)  # type: ignore[arg-type]
         self.machine = machine
 

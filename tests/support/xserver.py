@@ -179,6 +179,10 @@ def _line(descriptor: int, timeout_s: float) -> str:
     return text.decode().strip()
 
 
+NO_DISPLAY = ":64999"
+"""A display that there never is."""
+
+
 def free_display() -> str:
     """A display that there is not."""
     return next(f":{n}" for n in range(150, 400) if not Path(f"/tmp/.X11-unix/X{n}").exists())
