@@ -19,7 +19,7 @@ async def get_video_stats(call: Call[Analytics, None, StatsQuery]) -> Reply | St
         return _csv(service.video_lines(video_id, service.days(query)), f"video-{video_id}.csv")
     found = await service.of_video(video_id, query)
     told = {"video_id": video_id, "title": found.titles[video_id], **_common(found)}
-    return Reply({**told, "by_box": found.page.items, "next_cursor": found.page.next_cursor})
+    return Reply({**told, "by_box": found.sums.items, "next_cursor": found.sums.next_cursor})
 
 
 async def get_analytics(call: Call[Analytics, None, StatsQuery]) -> Reply | StreamReply:
@@ -27,8 +27,8 @@ async def get_analytics(call: Call[Analytics, None, StatsQuery]) -> Reply | Stre
     if query.format == "csv":
         return _csv(service.all_lines(service.days(query)), "videos.csv")
     found = await service.of_all(query)
-    videos = [{**video, "title": found.titles.get(video["video_id"])} for video in found.page.items]
-    return Reply({**_common(found), "videos": videos, "next_cursor": found.page.next_cursor})
+    videos = [{**video, "title": found.titles.get(video["video_id"])} for video in found.sums.items]
+    return Reply({**_common(found), "videos": videos, "next_cursor": found.sums.next_cursor})
 
 
 async def reset_video_stats(call: Call[Analytics, None, NoQuery]) -> Reply:
@@ -42,4 +42,5 @@ def _csv(lines: AsyncGenerator[bytes, None], name: str) -> StreamReply:
 
 
 def _common(found: Found) -> dict[str, Any]:
-    return {"from": found.days.first, "to": found.days.last, "total": found.total, "by_day": found.by_day}
+    days, sums = found.days, found.sums
+    return {"from": days.first, "to": days.last, "total": sums.total, "by_day": sums.by_day}

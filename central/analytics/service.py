@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
@@ -18,15 +17,15 @@ from central.analytics import repository
 from central.analytics.counting import LATE
 from central.analytics.csv_text import csv_lines
 from central.analytics.models import StatsQuery
-from central.analytics.repository import Counts, Days, OfDay
-from central.analytics.sums import ALL, Sums, from_bytes, to_bytes
+from central.analytics.repository import Days
+from central.analytics.sums import ALL, Sums, from_bytes, of_all, of_video, to_bytes
 from central.core.batch import Batcher
 from central.core.cache import Cache, Question
 from central.core.db.engine import Database
 from central.core.errors import InvalidRequestError
 from central.core.forgetting import forget, in_portions
 from central.core.ids import bad_cursor, from_cursor, is_id
-from central.core.pages import Clock, Page, id_behind, page_of, utc_now
+from central.core.pages import Clock, id_behind, utc_now
 from central.core.shared import Shared
 from central.core.types import Caller
 from central.library.videos import not_there
@@ -37,6 +36,9 @@ DAYS_LIMIT: Final = 366
 LINES: Final = 1_000
 """The lines of CSV that are read at a time: some 100 KB."""
 
+_FORM: Final = 2
+"""The form in which sums are kept. A service of another version that shares the cache does not find ours."""
+
 log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
@@ -44,12 +46,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The views of some days, with a page of boxes or of videos."""
+    """What an answer about views is made of."""
 
     days: Days
-    total: Counts
-    by_day: list[OfDay]
-    page: Page[Any]
+    sums: Sums
     titles: dict[str, str]
     """The titles by the id of the video, including deleted ones."""
 
@@ -64,7 +64,7 @@ class Asked(NamedTuple):
 
     def question(self, topic: str) -> Question:
         """The same for the cache."""
-        return Question(topic, f"{self.days.first} {self.days.last} {self.limit} {self.after}")
+        return Question(topic, f"{_FORM} {self.days.first} {self.days.last} {self.limit} {self.after}")
 
 
 class Analytics:
@@ -151,17 +151,21 @@ class Analytics:
     async def _of_videos(self, asked: Sequence[tuple[str, Asked]]) -> Sequence[Found | BaseException]:
         unique = list(dict.fromkeys(asked))
         recalled = await self._cache.recall([part.question(video_id) for video_id, part in unique])
-        places = {each: place for each, (_, place) in zip(unique, recalled, strict=True) if place is not None}
-        values = zip(unique, recalled, strict=True)
-        known = {each: sums for each, (value, _) in values if (sums := from_bytes(value)) is not None}
+        known = {
+            each: sums
+            for each, (value, _) in zip(unique, recalled, strict=True)
+            if (sums := from_bytes(value)) is not None
+        }
         async with self._database.read() as session:
-            titles = await repository.titles(session, {video_id for video_id, _ in unique})
-            missing = [each for each in unique if each not in known and each[0] in titles]
-            new = await _looked_up(session, missing)
+            titles = await repository.titles(session, {video_id for video_id, _ in known}) if known else {}
+            counted = await _counted(session, [each for each in unique if each not in known])
+        titles |= {video_id: counts.title for (video_id, _), counts in counted.items()}
+        new = {each: of_video(counts, limit=each[1].limit) for each, counts in counted.items()}
+        places = {each: place for each, (_, place) in zip(unique, recalled, strict=True) if place is not None}
         await self._cache.keep({places[each]: to_bytes(sums) for each, sums in new.items() if each in places})
         known |= new
         return [
-            _found(part, known[video_id, part], titles, itemgetter("device_id")) if video_id in titles else not_there()
+            Found(part.days, known[video_id, part], titles) if video_id in titles else not_there()
             for video_id, part in asked
         ]
 
@@ -169,41 +173,30 @@ class Analytics:
         [(value, place)] = await self._cache.recall([asked.question(ALL)])
         known = from_bytes(value)
         if (sums := known) is None:  # both read all views of the days, so side by side
-            top = partial(repository.top, days=asked.days, after=asked.after, limit=asked.limit + 1)
             by_day = partial(repository.by_day, days=asked.days)
-            sums = Sums(*await asyncio.gather(self._read(by_day), self._read(top)))
-        titles = await self._read(partial(repository.titles, ids=[video["video_id"] for video in sums.page]))
+            top = partial(repository.top, days=asked.days, after=asked.after, limit=asked.limit + 1)
+            sums = of_all(*await asyncio.gather(self._read(by_day), self._read(top)), limit=asked.limit)
+        titles = await self._read(partial(repository.titles, ids=[video["video_id"] for video in sums.items]))
         if known is None and place is not None:
             await self._cache.keep({place: to_bytes(sums)})
-        return _found(asked, sums, titles, lambda video: f"{video['views']} {video['video_id']}")
+        return Found(asked.days, sums, titles)
 
     async def _read(self, look: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async with self._database.read() as session:
             return await look(session)
 
 
-async def _looked_up(session: AsyncSession, asked: Sequence[tuple[str, Asked]]) -> dict[tuple[str, Asked], Sums]:
+async def _counted(
+    session: AsyncSession, asked: Sequence[tuple[str, Asked]]
+) -> dict[tuple[str, Asked], repository.VideoCounts]:
     together: defaultdict[Asked, list[str]] = defaultdict(list)
     for video_id, part in asked:
         together[part].append(video_id)
-    found: dict[tuple[str, Asked], Sums] = {}
+    found: dict[tuple[str, Asked], repository.VideoCounts] = {}
     for part, ids in together.items():
         counted = await repository.of_videos(session, part.days, ids, after=part.after, limit=part.limit + 1)
-        found |= {(each, part): Sums(*counted.get(each, ([], []))) for each in ids}
+        found |= {(video_id, part): counts for video_id, counts in counted.items()}
     return found
-
-
-def _found(asked: Asked, sums: Sums, titles: dict[str, str], position: Callable[[Any], str]) -> Found:
-    page = page_of(sums.page, asked.limit, position)
-    return Found(asked.days, _total(sums.by_day), sums.by_day, page, titles)
-
-
-def _total(by_day: list[OfDay]) -> Counts:
-    return {
-        "views": sum([day["views"] for day in by_day]),
-        "completed": sum([day["completed"] for day in by_day]),
-        "seconds": sum([day["seconds"] for day in by_day]),
-    }
 
 
 def _behind(cursor: str | None) -> tuple[int, str] | None:

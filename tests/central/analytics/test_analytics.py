@@ -110,6 +110,18 @@ async def test_many_videos_are_looked_up_together(central: Central) -> None:
     assert 0 < seen["SELECT"] < 2 * len(found), seen  # alone each costs four
 
 
+async def test_seconds_are_told_to_the_millisecond(central: Central) -> None:
+    """The sums of tenths, which no binary number is equal to, and of very many seconds."""
+    film, box, now = await video(central), await central.box(), central.clock.at
+    seconds = [(0, 0.1), (0, 0.2), (1, 0.1), (2, 9_000_000.125), (3, 0.0)]
+    await box.send(*(shown(box, film, now - timedelta(days=days), seconds=each) for days, each in seconds))
+    found = await stats(central, film)
+    assert [day["seconds"] for day in found["by_day"]] == [0.0, 9_000_000.125, 0.1, 0.3]
+    assert found["total"]["seconds"] == found["by_box"][0]["seconds"] == 9_000_000.525
+    told = await central.admin("GET", "/api/v1/analytics")
+    assert told["total"]["seconds"] == told["videos"][0]["seconds"] == 9_000_000.525
+
+
 async def test_a_clock_that_cannot_be_right_is_not_believed(central: Central) -> None:
     """A showing in 1970, or tomorrow, counts for the day on which it is told."""
     film, box = await video(central), await central.box()
