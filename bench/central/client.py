@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+
+import orjson
 
 ANSWER_S = 30.0
 """The longest wait for an answer. No measured call takes nearly as long; a missing answer ends the run with an
@@ -15,7 +16,7 @@ error."""
 
 def request(method: str, path: str, *, token: str = "", body: Any = None) -> bytes:
     """The bytes of a request."""
-    content = b"" if body is None else json.dumps(body).encode()
+    content = b"" if body is None else orjson.dumps(body)
     head = f"{method} {path} HTTP/1.1\r\nHost: central\r\nContent-Length: {len(content)}\r\n"
     if token:
         head += f"Authorization: Bearer {token}\r\n"
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
         """Make a call and return the answer, which has to be a success."""
         status, content = await self.ask(request(method, path, token=token, body=body))
         assert 200 <= status < 300, (status, content)
-        return json.loads(content) if content else None
+        return orjson.loads(content) if content else None
 
     def close(self) -> None:
         if self._transport is not None:

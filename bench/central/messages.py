@@ -6,9 +6,8 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from uuid_utils import uuid7
+from uuid_utils import uuid4, uuid7
 
 from bench.central.client import request
 

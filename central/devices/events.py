@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -88,7 +88,7 @@ def row_of(device_id: str, event: wire.Event, now: datetime) -> dict[str, Any]:
         "session_id": event.session_id,
         "boot_id": event.boot_id,
         "seq": event.seq,
-        "occurred_at": event.occurred_at.astimezone(UTC),
+        "occurred_at": event.occurred_at,
         "received_at": now,
         "uptime": event.uptime,
         "clock_synced": event.clock_synced,
