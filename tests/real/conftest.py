@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.agent import Agent
-from tests.support.chromium import LIVE, Chromium, Page
+from tests.support.chromium import LIVE, WHOLE, Chromium, Page
 from tests.support.clips import Clips
 from tests.support.confined import LANDLOCK, NAMESPACE, skip_unless_there
 from tests.support.lan import Lan, LanError
@@ -36,9 +36,9 @@ def browser(leaks: LeakCheck) -> Iterator[Chromium]:
 
 @pytest.fixture
 def page(agent: Agent, browser: Chromium) -> Iterator[Page]:
-    """The page on the box itself, connected."""
+    """The page on the box itself, connected and whole."""
     page = browser.page(agent.base)
-    page.wait(LIVE)
+    page.wait(f"{LIVE} && {WHOLE}")
     yield page
     page.close()
 

@@ -30,6 +30,13 @@ AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
 LIVE: Final = "document.body.dataset.connection == 'live'"
 """True in the page of an agent that is connected."""
 
+WHOLE: Final = (
+    "['health', 'presets', 'recent'].every(name => "
+    "performance.getEntriesByType('resource').some(asked => asked.name.endsWith('/' + name)))"
+)
+"""True in the page of an agent once it has all that it asks for at its start. What comes later moves what a click is
+meant for: on a busy machine that is after two looks at the place."""
+
 SENT: Final = "Network.requestWillBeSent"
 
 _READ_BYTES: Final = 1 << 16
