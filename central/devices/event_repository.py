@@ -5,28 +5,45 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy import ARRAY, bindparam, column, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert
 
-from central.core.db.engine import insert_rows_into
+from central.core.db.engine import table_of
 from central.devices.tables import Event
+
+_TABLE: Final = table_of(Event)
+_COLUMNS: Final = tuple(each for each in _TABLE.columns if each.key != Event.number.key)
 
 
 async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
     """Insert events in this order. Returns the (device_id, event_id) of those that are new."""
     if not rows:
         return set()
-    statement = _of_new(insert_rows_into(session, Event))
-    return {(row.device_id, row.event_id) for row in await session.execute(statement, rows)}
+    if session.get_bind().dialect.name == "postgresql":
+        arrays = {each.key: [row[each.key] for row in rows] for each in _COLUMNS}
+        new = await session.execute(_insert_arrays(), arrays)
+    else:
+        new = await session.execute(_insert_rows(), rows)
+    return {(row.device_id, row.event_id) for row in new}
 
 
-@functools.cache  # one for each kind of database; to make it costs as much as to keep some events
-def _of_new(insert: PostgresInsert | SqliteInsert) -> ReturningInsert[str, str]:
+@functools.cache  # to make it costs as much as to keep some events
+def _insert_rows() -> ReturningInsert[str, str]:
+    return sqlite_insert(_TABLE).on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
+
+
+@functools.cache
+def _insert_arrays() -> ReturningInsert[str, str]:
+    """One parameter for each column. With one for each value of each row SQLAlchemy wrote the statement anew, and
+    PostgreSQL planned one for each number of rows: a third more for each event."""
+    arrays = func.unnest(*(bindparam(each.key, type_=ARRAY(each.type)) for each in _COLUMNS))
+    rows = arrays.table_valued(*(column(each.key, each.type) for each in _COLUMNS)).render_derived()
+    insert = postgres_insert(_TABLE).from_select(_COLUMNS, select(*rows.c))
     return insert.on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
 
 

@@ -192,9 +192,14 @@ def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | Sq
 
 def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
     """The same for many rows at once, with the names of columns: it passes the object mapper by, which is quicker."""
-    of = table.__table__
-    assert isinstance(of, Table)
-    return _insert_into(of, session.get_bind().dialect.name == "postgresql")
+    return _insert_into(table_of(table), session.get_bind().dialect.name == "postgresql")
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table of a model: a statement on it passes the object mapper by."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
 
 
 @functools.cache  # one for each of our tables; to make its `excluded` takes as long as to execute it
