@@ -67,7 +67,7 @@ class OfVideo(Counts):
 
 
 class VideoCounts(NamedTuple):
-    """The counts of one video, each as its JSON, which the database writes: to make objects of the rows and JSON of
+    """A video with its counts, each as its JSON, which the database writes: to make objects of the rows and JSON of
     those took a third of the time of a call."""
 
     title: str
@@ -183,14 +183,15 @@ def _with_counts() -> Select[str, str, str | None, str | None]:
 
 
 def _json_of(values: Iterable[ColumnElement[Any]], key: str = "") -> ColumnElement[str]:
-    """The sums, behind a key if there is one, as JSON. No key has a character that JSON escapes."""
+    """The sums, behind a key if there is one, as JSON. No key has a character that JSON escapes.
+    A whole number of seconds is 30 in that of PostgreSQL and 30.0 in that of SQLite."""
     members = [f'"{key}":"%s"'] * bool(key) + [f'"{name}":%s' for name in COUNTS]
     return func.format(literal_column("'{" + ",".join(members) + "}'"), *values, type_=String())
 
 
 def _video_counts(title: str, by_day: str | None, by_box: str | None) -> VideoCounts:
     total, *days = (by_day or _NONE).split(_BETWEEN)
-    return VideoCounts(title, total, days, (by_box or "").splitlines())
+    return VideoCounts(title, total, days, by_box.split(_BETWEEN) if by_box else [])
 
 
 async def _delete(session: AsyncSession, which: Select[str, date, str], limit: int) -> int:

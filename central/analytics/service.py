@@ -165,8 +165,8 @@ class Analytics:
         await self._cache.keep({places[each]: to_bytes(sums) for each, sums in new.items() if each in places})
         known |= new
         return [
-            Found(part.days, known[video_id, part], titles) if video_id in titles else not_there()
-            for video_id, part in asked
+            Found(each[1].days, known[each], titles) if each in known and each[0] in titles else not_there()
+            for each in asked
         ]
 
     async def _of_all(self, asked: Asked) -> Found:

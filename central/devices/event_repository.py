@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, bindparam, column, delete, func, select
+from sqlalchemy import ARRAY, String, bindparam, column, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,9 +41,13 @@ def _insert_rows() -> ReturningInsert[str, str]:
 def _insert_arrays() -> ReturningInsert[str, str]:
     """One parameter for each column. With one for each value of each row SQLAlchemy wrote the statement anew, and
     PostgreSQL planned one for each number of rows: a third more for each event."""
-    arrays = func.unnest(*(bindparam(each.key, type_=ARRAY(each.type)) for each in _COLUMNS))
-    rows = arrays.table_valued(*(column(each.key, each.type) for each in _COLUMNS)).render_derived()
-    insert = postgres_insert(_TABLE).from_select(_COLUMNS, select(*rows.c))
+    # With its length the type of a text would be a cast, which cuts what is too long in place of refusing it.
+    types = {each.key: String() if isinstance(each.type, String) else each.type for each in _COLUMNS}
+    arrays = func.unnest(*(bindparam(key, type_=ARRAY(of)) for key, of in types.items()))
+    columns = (column(key, of) for key, of in types.items())
+    rows = arrays.table_valued(*columns, with_ordinality="place").render_derived()
+    in_order = select(*(rows.c[key] for key in types)).order_by(rows.c.place)
+    insert = postgres_insert(_TABLE).from_select(_COLUMNS, in_order)
     return insert.on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
 
 

@@ -31,7 +31,7 @@ LIVE: Final = "document.body.dataset.connection == 'live'"
 """True in the page of an agent that is connected."""
 
 WHOLE: Final = (
-    "['health', 'presets', 'recent'].every(name => "
+    "['health', 'session', 'presets', 'recent'].every(name => "
     "performance.getEntriesByType('resource').some(asked => asked.name.endsWith('/' + name)))"
 )
 """True in the page of an agent once it has all that it asks for at its start. What comes later moves what a click is

@@ -262,7 +262,8 @@ def _postgres_arguments(statement_s: float) -> dict[str, Any]:
     return {
         "timeout": CONNECT_TIMEOUT_S,
         "command_timeout": statement_s,
-        "server_settings": {"application_name": PROGRAM, "timezone": "UTC"},
+        # Also what the database writes as text has one form, whatever the server is set to.
+        "server_settings": {"application_name": PROGRAM, "timezone": "UTC", "datestyle": "ISO"},
     }
 
 
