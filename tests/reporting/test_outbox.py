@@ -180,8 +180,9 @@ def test_what_one_reader_loses_is_its_own_loss(tmp_path: Path) -> None:
 async def test_no_reader_misses_what_another_has_seen(tmp_path: Path) -> None:
     """One that looked before it happened, and waits after another one has looked."""
     run = new_run()
-    file = OutboxFile(tmp_path, run=run, readers={"a": Reader("a"), "b": Reader("b")})
-    outbox = Outbox(file, Spool(tmp_path / "spool", run=run))
+    readers = {"a": Reader("a"), "b": Reader("b")}
+    file = OutboxFile(tmp_path, run=run, readers=readers)
+    outbox = Outbox(file, Spool(tmp_path / "spool", run=run, readers=readers))
     outbox.start(agent_started())
     try:
         for reader in ("a", "b"):
@@ -561,7 +562,7 @@ async def test_a_mistake_in_the_thread_is_told_until_it_works_again(
     """The thread goes on, and nobody takes it for well meanwhile."""
     run = new_run()
     file = OutboxFile(tmp_path, run=run, readers={READER: Reader("box")})
-    kept = Outbox(file, Spool(tmp_path / "spool", run=run))
+    kept = Outbox(file, Spool(tmp_path / "spool", run=run, readers={}))
     kept.start(agent_started())
     await kept.next(READER, 10)
     assert kept.status.problem is None

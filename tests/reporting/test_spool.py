@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,8 +43,9 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main() -> None:
     folder, number, run = Path(sys.argv[1]), int(sys.argv[2]), Run(str(uuid4()), "1")
-    file = OutboxFile(folder, run=run, readers={"central": Reader("box")})
-    outbox = Outbox(file, Spool(folder / "spool", run=run))
+    readers = {"central": Reader("box")}
+    file = OutboxFile(folder, run=run, readers=readers)
+    outbox = Outbox(file, Spool(folder / "spool", run=run, readers=readers))
     outbox.start(Occurrence(EventKind.AGENT_STARTED, timestamp(), present=()))
     enough = number + 150  # five such runs stay below what an outbox keeps
     while True:
@@ -69,14 +69,14 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_recorded(tmp_path: Path) ->
         arguments = [sys.executable, "-c", KEEP_RECORDING, str(tmp_path), str(recorded[-1] + 1000)]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stdout is not None
-        lines = [process.stdout.readline()]
-        time.sleep(dice.uniform(0.0, 0.05))  # somewhere in the midst of its writing
+        # Somewhere in the midst of its writing, and with enough written, however slow the machine is.
+        lines = [process.stdout.readline() for _ in range(dice.randint(61, 120))]
         process.send_signal(signal.SIGKILL)
         lines += process.stdout.read().split("\n")[:-1]
         process.wait()
         process.stdout.close()
         recorded += [int(line) for line in lines]
-    spool = Spool(tmp_path / "spool", run=new_run())
+    spool = Spool(tmp_path / "spool", run=new_run(), readers={})
     with outbox(tmp_path, left=spool.open()) as file:
         events = told(file)
     spool.close()
@@ -93,7 +93,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_recorded(tmp_path: Path) ->
 
 def spooled(folder: Path, run: Run, *occurrences: Occurrence) -> bytes:
     """The spool of a run that was killed after these."""
-    spool = Spool(folder / "spool", run=run)
+    spool = Spool(folder / "spool", run=run, readers={READER: Reader("box")})
     spool.open()
     for number, each in enumerate(occurrences, start=1):
         spool.append(number, each)
@@ -173,13 +173,35 @@ def test_who_is_new_is_not_told_what_was_left(tmp_path: Path) -> None:
         assert numbers(told(file)) == [2]
 
 
+@pytest.mark.parametrize(("identity", "told_to_it"), [("box", [0, 1]), ("another", [])])
+def test_what_a_first_run_left_is_told_to_its_readers(tmp_path: Path, identity: str, told_to_it: list[int]) -> None:
+    """Killed before its first commit, it left nothing else that says whose business its events are."""
+    left = spooled(tmp_path, new_run(), occurrence(0), occurrence(1))
+    with outbox(tmp_path, left=left, identity=identity) as file:
+        assert numbers(told(file)) == told_to_it
+
+
+def test_who_became_a_reader_just_before_a_kill_is_told_what_came_then(tmp_path: Path) -> None:
+    """And not what was there before it."""
+    recorded(tmp_path, run := new_run(), [occurrence(0)], 1)
+    spool = Spool(tmp_path / "spool", run=run, readers={READER: Reader("box")})
+    spool.open()
+    for number in range(2):
+        spool.append(number + 1, occurrence(number))
+    spool.follow({READER: Reader("another")})
+    spool.append(3, occurrence(2))
+    spool.close()
+    with outbox(tmp_path, left=(tmp_path / "spool").read_bytes(), identity="another") as file:
+        assert numbers(told(file)) == [2]
+
+
 def test_a_torn_line_was_never_there_and_a_damaged_one_is_counted(tmp_path: Path) -> None:
     """The rest is taken up; what it was is kept for whoever wants to know more."""
     run = new_run()
     recorded(tmp_path, run, [occurrence(0)], 1)
     left = spooled(tmp_path, run, occurrence(0), occurrence(1), occurrence(2), occurrence(3)).splitlines(keepends=True)
     (tmp_path / "spool").write_bytes(left[0] + left[1][10:] + b'{"from": "elsewhere"}\n' + left[2] + left[3][:20])
-    spool = Spool(tmp_path / "spool", run=new_run())
+    spool = Spool(tmp_path / "spool", run=new_run(), readers={})
     content = spool.open()
     assert (tmp_path / "spool").read_bytes() == content, "what comes next begins a line"
     spool.close()
@@ -214,8 +236,9 @@ class Recording:
     def __init__(self, tmp_path: Path, folder: Path) -> None:
         run = new_run()
         self.spool = spool_file(folder, state=tmp_path)
-        self.file = OutboxFile(tmp_path, run=run, readers={READER: Reader("box")})
-        self.outbox = Outbox(self.file, Spool(self.spool, run=run))
+        readers = {READER: Reader("box")}
+        self.file = OutboxFile(tmp_path, run=run, readers=readers)
+        self.outbox = Outbox(self.file, Spool(self.spool, run=run, readers=readers))
         self.outbox.start(agent_started())
 
     async def numbers(self, count: int) -> list[int]:
@@ -294,7 +317,7 @@ async def test_without_a_spool_all_goes_on_and_that_is_said_once(tmp_path: Path,
 async def test_a_full_memory_is_said_once_and_leaves_whole_lines(tmp_path: Path) -> None:
     """The disk gets everything all the same; with space again it goes on."""
     with small_disk(tmp_path / "run") as memory, capture_logs() as lines:
-        spool = Spool(memory.folder / "spool", run=new_run())
+        spool = Spool(memory.folder / "spool", run=new_run(), readers={})
         spool.open()
         spool.append(1, occurrence(1))
         memory.fill()
@@ -314,7 +337,7 @@ async def test_a_full_memory_is_said_once_and_leaves_whole_lines(tmp_path: Path)
 
 def test_it_is_bounded(tmp_path: Path) -> None:
     """While a disk hangs for long it does not eat the memory of the box."""
-    spool = Spool(tmp_path / "spool", run=new_run())
+    spool = Spool(tmp_path / "spool", run=new_run(), readers={})
     spool.open()
     for number in range(1, 3000):
         spool.append(number, occurrence(number, text="x" * 2000))

@@ -62,7 +62,8 @@ class OutboxFile:
         self._identities: dict[str, str] = {}
         """The identity to whom each reader passes events on; empty if none was ever known."""
         self._newcomers: set[str] = set()
-        """Readers who had no place when this began: what earlier runs have left is none of their business."""
+        """Readers who had no place when this began: what earlier runs have left is none of their business, unless such
+        a run was killed before it could write the place."""
         self._table = EventTable(self._runs.event, self._readers_of)
         self._losses = Losses(self._table)
         self._was_set_aside: str | None = None
@@ -79,7 +80,8 @@ class OutboxFile:
         entries, damaged = entries_in(left)
         if self._write(lambda db: self._runs.forget(db, but={entry.run.boot_id for entry in entries})):
             missing = self._runs.missing(entries)
-            for run, of_run in groupby(missing, key=lambda entry: entry.run):
+            for (run, readers), of_run in groupby(missing, key=lambda entry: (entry.run, entry.readers)):
+                self._newcomers -= {name for name, whom in readers.items() if self._identities.get(name) == whom}
                 each = list(of_run)
                 with self._runs.as_of(run):
                     self.record([entry.occurrence for entry in each], each[-1].number)

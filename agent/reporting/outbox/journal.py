@@ -36,7 +36,8 @@ class Journal:
         self.states: Final = itertools.count(1)
         """Numbers the states of the run, whoever is told."""
         file = OutboxFile(folder, run=self.run, readers=readers)
-        self.outbox: Final = Outbox(file, Spool(spool_file(runtime, state=folder), run=self.run))
+        spool = Spool(spool_file(runtime, state=folder), run=self.run, readers=readers)
+        self.outbox: Final = Outbox(file, spool)
         self._name = device.name
         self._recorder = Recorder(restores=restores)
 

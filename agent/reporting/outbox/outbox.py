@@ -112,6 +112,7 @@ class Outbox:
 
     def follow(self, readers: Mapping[str, Reader]) -> None:
         """See OutboxFile.follow. Returns at once; earlier events are kept for the readers before."""
+        self._spool.follow(readers)
         self._put(lambda: self._file.follow(readers))
 
     async def wait(self, reader: str) -> None:

@@ -11,7 +11,8 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,6 +20,7 @@ import structlog
 from pydantic import Field, TypeAdapter
 
 from agent.events.event import Occurrence, Run
+from agent.reporting.outbox.reader import Reader
 
 BYTES_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the spool. It holds what one commit of the outbox takes, some KiB, more if the disk hangs or is full."""
@@ -35,6 +37,8 @@ class Entry:
     """The number, from 1."""
     occurrence: Annotated[Occurrence, Field(alias="happening")]
     """Under the name that it has in the files of earlier versions."""
+    readers: Mapping[str, str] = field(default_factory=dict)
+    """The identities of the readers at that moment, by name, as far as they have one; an earlier version told none."""
 
 
 _ENTRY: Final = TypeAdapter(Entry)
@@ -44,12 +48,17 @@ class Spool:
     """One line for each occurrence, from the first that the outbox may not have. Where it cannot be written all goes on
     without it, and that is said once: what happens just before a kill is not reported then."""
 
-    def __init__(self, file: Path, *, run: Run) -> None:
+    def __init__(self, file: Path, *, run: Run, readers: Mapping[str, Reader]) -> None:
         self._file = file
         self._run = run
         self._descriptor: int | None = None
         self._size = 0
         self._fails = False
+        self.follow(readers)
+
+    def follow(self, readers: Mapping[str, Reader]) -> None:
+        """Set the readers of what is appended from now on."""
+        self._readers = {name: reader.identity for name, reader in readers.items() if reader.identity is not None}
 
     def open(self) -> bytes:
         """The lines that were left in it. A last one that is torn was never said to be there."""
@@ -69,7 +78,7 @@ class Spool:
         if self._descriptor is None:
             return False
         try:
-            line = _ENTRY.dump_json(Entry(self._run, number, occurrence), by_alias=True) + b"\n"
+            line = _ENTRY.dump_json(Entry(self._run, number, occurrence, self._readers), by_alias=True) + b"\n"
             if self._size + len(line) > BYTES_LIMIT:
                 raise OSError(errno.ENOSPC, "what waits for the disk is too much for it")
             if os.write(self._descriptor, line) < len(line):
