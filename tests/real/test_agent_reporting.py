@@ -5,26 +5,15 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from agent.reporting.central.enrol import enrol_now
 from tests.central.support.process import CentralProcess, central_process
 from tests.reporting.support.proxy import BLACK_HOLE, FINE, Proxy
 from tests.support.agent import Agent
-from tests.support.leaks import LeakCheck
 from tests.support.media_server import MediaServer
 from tests.support.xserver import XServer
-
-
-@pytest.fixture(scope="module")
-def central(leaks: LeakCheck, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CentralProcess]:
-    with central_process(f"sqlite:///{tmp_path_factory.mktemp('central') / 'central.db'}") as process:
-        leaks.own_pids(lambda: process.pids)
-        yield process
 
 
 def asked(central: CentralProcess, key: str, path: str) -> Any:
@@ -33,9 +22,14 @@ def asked(central: CentralProcess, key: str, path: str) -> Any:
         return json.loads(answer.read())
 
 
-def test_a_box_reports(xserver: XServer, media_server: MediaServer, central: CentralProcess, tmp_path: Path) -> None:
+def test_a_box_reports(xserver: XServer, media_server: MediaServer, tmp_path: Path) -> None:
     """A film, a restart in its middle, a central API that hangs, the end: what was on the screen is what is told, the
     code stays, and no call is slower for it."""
+    with central_process(f"sqlite:///{tmp_path / 'central.db'}") as central:
+        report(xserver, media_server, central)
+
+
+def report(xserver: XServer, media_server: MediaServer, central: CentralProcess) -> None:
     key, token = central.command("key", "add", "test"), central.command("enrol")
     agent = Agent(xserver.display, audio__output="none", device__name="Hall")
     with Proxy(before=central.port) as proxy:
@@ -45,6 +39,7 @@ def test_a_box_reports(xserver: XServer, media_server: MediaServer, central: Cen
             agent.wait_until(lambda: agent.status()["reporting"]["code"], 10, "there is a code")
             reporting = agent.status()["reporting"]
             assert (reporting["enabled"], reporting["connected"], reporting["device_id"]) == (True, True, box)
+            agent.wait_until(lambda: asked(central, key, f"/api/v1/devices/{box}")["on"], 10, "its state is told")
             device = asked(central, key, f"/api/v1/devices/{box}")
             assert (device["name"], device["online"], device["code"]) == ("Hall", True, reporting["code"])
             assert device["on"]["session_id"] == film
