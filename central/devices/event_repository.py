@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, String, bindparam, column, delete, func, select
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningInsert
 
-from central.core.db.engine import table_of
+from central.core.db.engine import insert_rows_into, is_postgres, table_of
 from central.devices.tables import Event
 
 _TABLE: Final = table_of(Event)
@@ -24,31 +25,30 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[tupl
     """Insert events in this order. Returns the (device_id, event_id) of those that are new."""
     if not rows:
         return set()
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgres(session):
         arrays = {each.key: [row[each.key] for row in rows] for each in _COLUMNS}
-        new = await session.execute(_insert_arrays(), arrays)
+        new = await session.execute(_of_new(_insert_of_arrays()), arrays)
     else:
-        new = await session.execute(_insert_rows(), rows)
+        new = await session.execute(_of_new(insert_rows_into(session, Event)), rows)
     return {(row.device_id, row.event_id) for row in new}
 
 
-@functools.cache  # to make it costs as much as to keep some events
-def _insert_rows() -> ReturningInsert[str, str]:
-    return sqlite_insert(_TABLE).on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
+@functools.cache  # one for each kind of database; to make it costs as much as to keep some events
+def _of_new(insert: PostgresInsert | SqliteInsert) -> ReturningInsert[str, str]:
+    return insert.on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
 
 
 @functools.cache
-def _insert_arrays() -> ReturningInsert[str, str]:
-    """One parameter for each column. With one for each value of each row SQLAlchemy wrote the statement anew, and
-    PostgreSQL planned one for each number of rows: a third more for each event."""
+def _insert_of_arrays() -> PostgresInsert:
+    """One parameter for each column. With one for each value of each row SQLAlchemy wrote the statement anew for each
+    round, and PostgreSQL planned one for each number of rows: the service took a fifth more for that."""
     # With its length the type of a text would be a cast, which cuts what is too long in place of refusing it.
     types = {each.key: String() if isinstance(each.type, String) else each.type for each in _COLUMNS}
     arrays = func.unnest(*(bindparam(key, type_=ARRAY(of)) for key, of in types.items()))
     columns = (column(key, of) for key, of in types.items())
     rows = arrays.table_valued(*columns, with_ordinality="place").render_derived()
     in_order = select(*(rows.c[key] for key in types)).order_by(rows.c.place)
-    insert = postgres_insert(_TABLE).from_select(_COLUMNS, in_order)
-    return insert.on_conflict_do_nothing().returning(Event.device_id, Event.event_id)
+    return postgres_insert(_TABLE).from_select(_COLUMNS, in_order)
 
 
 async def page(

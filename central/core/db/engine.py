@@ -186,13 +186,16 @@ async def opened(
 
 def insert_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
     """An INSERT that can say what happens ON CONFLICT, in the dialect of the session's database."""
-    is_postgres = session.get_bind().dialect.name == "postgresql"
-    return postgres_insert(table) if is_postgres else sqlite_insert(table)
+    return postgres_insert(table) if is_postgres(session) else sqlite_insert(table)
+
+
+def is_postgres(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def insert_rows_into(session: AsyncSession, table: type[Base]) -> PostgresInsert | SqliteInsert:
     """The same for many rows at once, with the names of columns: it passes the object mapper by, which is quicker."""
-    return _insert_into(table_of(table), session.get_bind().dialect.name == "postgresql")
+    return _insert_into(table_of(table), is_postgres(session))
 
 
 def table_of(model: type[Base]) -> Table:
@@ -203,8 +206,8 @@ def table_of(model: type[Base]) -> Table:
 
 
 @functools.cache  # one for each of our tables; to make its `excluded` takes as long as to execute it
-def _insert_into(table: Table, is_postgres: bool) -> PostgresInsert | SqliteInsert:
-    return postgres_insert(table) if is_postgres else sqlite_insert(table)
+def _insert_into(table: Table, on_postgres: bool) -> PostgresInsert | SqliteInsert:
+    return postgres_insert(table) if on_postgres else sqlite_insert(table)
 
 
 def sqlite_file(url: str | URL) -> Path | None:

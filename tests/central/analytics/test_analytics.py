@@ -20,7 +20,8 @@ from central.analytics.models import Analytics, VideoStats
 from central.core import forgetting
 from central.core.cache import NoCache
 from central.core.types import Role
-from tests.central.support.service import Answered, Box, Central, Client
+from tests.central.support.postgres import PostgresServer
+from tests.central.support.service import Answered, Box, Central, Client, served
 
 ID = "01a1fd12-eb6c-748a-a719-cf4ecab6bccb"
 
@@ -122,6 +123,19 @@ async def test_seconds_are_told_to_the_millisecond(central: Central) -> None:
     assert found["total"]["seconds"] == found["by_box"][0]["seconds"] == 9_000_000.525
     told = await central.admin("GET", "/api/v1/analytics")
     assert told["total"]["seconds"] == told["videos"][0]["seconds"] == 9_000_000.525
+
+
+async def test_days_have_one_form_whatever_the_server_is_set_to(postgres: PostgresServer, postgres_url: str) -> None:
+    """They are told as the database writes them."""
+    postgres.sql("ALTER DATABASE central SET datestyle = 'German'")
+    try:
+        async with served(postgres_url) as central:
+            film, box = await video(central), await central.box()
+            await box.send(shown(box, film, central.clock.at))
+            days = [day["day"] for day in (await stats(central, film))["by_day"]]
+            assert days == [central.clock.at.date().isoformat()]
+    finally:
+        postgres.sql("ALTER DATABASE central RESET datestyle")
 
 
 async def test_a_clock_that_cannot_be_right_is_not_believed(central: Central) -> None:

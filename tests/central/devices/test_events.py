@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.central.support.service import Central
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from cast_wire import models as wire
+from central.devices import event_repository
+from central.devices.events import row_of
+from tests.central.support.service import Central, served
 
 
 async def test_events_are_kept_once_and_in_order(central: Central) -> None:
@@ -98,6 +104,16 @@ async def test_events_of_a_box_that_is_not_there_are_refused(central: Central) -
     lost, kept = await asyncio.gather(central.admin("POST", path, body), box.send(box.event()))
     assert (lost.status, lost["code"]) == (404, "device_not_found")
     assert kept["results"][0]["status"] == "accepted"
+
+
+async def test_a_text_that_is_too_long_for_its_column_is_refused(postgres_url: str) -> None:
+    """PostgreSQL cuts it where its type is written as a cast. What boxes may send is shorter, so far."""
+    async with served(postgres_url) as central:
+        box = await central.box()
+        event = wire.Event.model_validate(box.event("agent_started"))
+        row = row_of(box.id, event, central.clock.at) | {"agent_version": "1" * 65}
+        with pytest.raises(DBAPIError, match="too long"):
+            await central.services.database.write(lambda session: event_repository.add(session, [row]))
 
 
 async def test_events_make_a_box_online(central: Central) -> None:
